@@ -1,0 +1,54 @@
+/** Every bound of the platform that is on by default. Bytes are of UTF-8 text; times say their unit in the name. */
+export const LIMITS = {
+  bodyBytes: 1_048_576,
+  jsonDepth: 64,
+  batch: 1000,
+  claim: 1000,
+  listPage: 200,
+  nameLength: 128,
+  idempotencyKeyLength: 255,
+  tags: 20,
+  tagLength: 128,
+  priority: 1000,
+  maxAttempts: 1000,
+  timeoutSeconds: 7 * 86_400,
+  delaySeconds: 366 * 86_400,
+  leaseSeconds: 3600,
+  waitSeconds: 60,
+  resultBytes: 1_048_576,
+  progressBytes: 16_384,
+  logBytes: 16_384,
+  errorBytes: 16_384,
+  /** Progress and log entries kept per attempt; later ones are dropped. */
+  recordsPerAttempt: 1000,
+  /** Waiting (queued, scheduled or blocked) tasks per queue; over it submissions are refused with `queue_full`. */
+  queueDepth: 10_000_000,
+  idempotencySeconds: 86_400,
+} as const
+
+export const DEFAULTS = {
+  namespace: 'default',
+  queue: 'default',
+  priority: 0,
+  maxAttempts: 10,
+  timeoutSeconds: 3600,
+  leaseSeconds: 30,
+  cancelGraceSeconds: 10,
+  sessionGraceSeconds: 5,
+} as const
+
+/** What finished tasks may cost. A task is removed once any of its bounds is passed, oldest first. */
+export interface Retention {
+  readonly succeededSeconds: number
+  readonly failedSeconds: number
+  readonly finishedBytes: number
+}
+
+export const DEFAULT_RETENTION: Retention = {
+  succeededSeconds: 7 * 86_400,
+  failedSeconds: 30 * 86_400,
+  finishedBytes: 1_073_741_824,
+}
+
+/** Queues and types: letters, digits and `. _ : -`, starting with a letter or digit. None needs escaping in JSON. */
+export const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$'

@@ -1,0 +1,71 @@
+import type { LeaseRef, TaskError } from '../task.ts'
+import type { LeasedTaskDocument } from '../task-document.ts'
+import type { ThreadAccess } from './task-store.ts'
+
+/**
+ * What a worker needs of a Taskyard, whether it lives in the same process or behind HTTP. Every call may be repeated
+ * after a lost reply. Calls reject with `TaskyardError`; `retryable` ones are worth repeating.
+ */
+export interface WorkerApi {
+  /** Waits up to `waitSeconds` for tasks; resolves with none when the time is up or `signal` aborts. */
+  claim(request: ClaimRequest, signal: AbortSignal): Promise<readonly LeasedTaskDocument[]>
+  /** Settles outcomes and, with `claim`, leases the next tasks in the same round trip, without waiting for any. */
+  settle(request: SettleRequest): Promise<SettleResponse>
+  /** Progress and log lines. */
+  record(entries: readonly RecordEntry[]): Promise<readonly { taskId: string; status: 'ok' | 'lost' }[]>
+  /**
+   * Tells that the worker is alive and hears of cancel requests at once. Reconnects by itself until closed. The first
+   * opening resolves `opened`.
+   */
+  openSession(worker: SessionRequest, onCancel: (taskId: string) => void): WorkerSession
+  /** How a heartbeat thread reaches the same Taskyard. */
+  threadAccess(): ThreadAccess
+}
+
+export interface SessionRequest {
+  readonly workerId: string
+  readonly queues: readonly string[]
+  readonly types: readonly string[] | null
+  readonly concurrency: number
+}
+
+export interface WorkerSession {
+  readonly opened: Promise<void>
+  close(): Promise<void>
+}
+
+export interface ClaimRequest {
+  readonly workerId: string
+  readonly queues: readonly string[]
+  readonly types?: readonly string[]
+  /** 1–1000. */
+  readonly limit: number
+  /** 1–3600, default 30. */
+  readonly leaseSeconds?: number
+  /** 0–60, default 0. */
+  readonly waitSeconds?: number
+}
+
+export interface TaskOutcome extends LeaseRef {
+  readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'released'
+  readonly result?: unknown
+  readonly error?: TaskError
+  /** Of `failed`; default true. */
+  readonly retryable?: boolean
+  readonly retryDelaySeconds?: number
+}
+
+export interface SettleRequest {
+  readonly outcomes: readonly TaskOutcome[]
+  readonly claim?: Omit<ClaimRequest, 'waitSeconds'>
+}
+
+export interface SettleResponse {
+  readonly results: readonly { readonly taskId: string; readonly status: 'ok' | 'lost' }[]
+  readonly tasks?: readonly LeasedTaskDocument[]
+}
+
+export interface RecordEntry extends LeaseRef {
+  readonly progress?: unknown
+  readonly log?: string
+}

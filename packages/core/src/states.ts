@@ -1,0 +1,77 @@
+import { type Backoff, backoffDelayMs } from './backoff.ts'
+import type { TaskStatus, TerminalStatus } from './task.ts'
+
+/** Crashes (expired leases) after which a task is quarantined as `failed` with code `poisoned`. */
+export const POISON_CRASHES = 3
+
+export type TaskTransition =
+  | 'due'
+  | 'claim'
+  | 'succeed'
+  | 'retry-later'
+  | 'fail'
+  | 'release'
+  | 'lease-expired'
+  | 'cancel'
+  | 'retry'
+
+/** The whole state machine: which transition leads where. A pair that is absent is not allowed. */
+export const TRANSITIONS: Readonly<Record<TaskStatus, Readonly<Partial<Record<TaskTransition, TaskStatus>>>>> = {
+  blocked: { cancel: 'cancelled' },
+  scheduled: { due: 'queued', cancel: 'cancelled' },
+  queued: { claim: 'running', cancel: 'cancelled' },
+  running: {
+    succeed: 'succeeded',
+    'retry-later': 'scheduled',
+    fail: 'failed',
+    release: 'queued',
+    'lease-expired': 'queued',
+    cancel: 'cancelled',
+  },
+  succeeded: {},
+  failed: { retry: 'queued' },
+  cancelled: { retry: 'queued' },
+}
+
+/** The status after a transition, or `null` when the state machine forbids it. */
+export function transition(from: TaskStatus, event: TaskTransition): TaskStatus | null {
+  return TRANSITIONS[from][event] ?? null
+}
+
+export function isTerminal(status: TaskStatus): status is TerminalStatus {
+  return status === 'succeeded' || status === 'failed' || status === 'cancelled'
+}
+
+export interface FailedAttempt {
+  readonly attempt: number
+  readonly maxAttempts: number
+  readonly backoff: Backoff
+  readonly retryable: boolean
+  /** The worker's own wish, in ms; replaces the backoff. */
+  readonly retryDelayMs: number | null
+  /** A cancel was requested: a failure ends the task instead of scheduling it again. */
+  readonly cancelRequested: boolean
+  /** Uniform in [0, 1). */
+  readonly jitter: number
+}
+
+export type AfterFailure =
+  | { readonly status: 'scheduled'; readonly delayMs: number }
+  | { readonly status: 'failed' }
+  | { readonly status: 'cancelled' }
+
+/** What becomes of a task whose attempt failed or timed out. */
+export function afterFailure(failed: FailedAttempt): AfterFailure {
+  if (failed.cancelRequested) return { status: 'cancelled' }
+  if (!failed.retryable || failed.attempt >= failed.maxAttempts) return { status: 'failed' }
+  const delayMs = failed.retryDelayMs ?? backoffDelayMs(failed.backoff, failed.attempt, failed.jitter)
+  return { status: 'scheduled', delayMs }
+}
+
+export type AfterLeaseExpiry = 'queued' | 'failed' | 'cancelled'
+
+/** What becomes of a task whose lease expired; `crashes` counts this expiry too. */
+export function afterLeaseExpiry(lease: { crashes: number; cancelRequested: boolean }): AfterLeaseExpiry {
+  if (lease.cancelRequested) return 'cancelled'
+  return lease.crashes >= POISON_CRASHES ? 'failed' : 'queued'
+}

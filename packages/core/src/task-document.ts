@@ -1,0 +1,103 @@
+import { fromJsonText, type JsonText } from './json.ts'
+import type { LeasedTask, Task, TaskError, TaskStatus } from './task.ts'
+
+/** A task as the HTTP API and the libraries show it: times in RFC 3339, payload and result as JSON values. */
+export interface TaskDocument<Payload = unknown, Result = unknown> {
+  readonly id: string
+  readonly namespace: string
+  readonly queue: string
+  readonly type: string
+  readonly status: TaskStatus
+  readonly priority: number
+  readonly payload: Payload
+  readonly result: Result | null
+  readonly error: TaskError | null
+  readonly attempt: number
+  readonly maxAttempts: number
+  readonly crashes: number
+  readonly progress: unknown
+  readonly tags: readonly string[]
+  readonly runAt: string
+  readonly createdAt: string
+  readonly startedAt: string | null
+  readonly finishedAt: string | null
+  readonly timeoutSeconds: number | null
+  readonly idempotencyKey: string | null
+  readonly workerId: string | null
+}
+
+export interface LeasedTaskDocument<Payload = unknown> extends TaskDocument<Payload> {
+  readonly lease: { readonly token: number; readonly expiresAt: string }
+}
+
+/** The document of a stored task, for code in the same process. */
+export function toTaskDocument(task: Task): TaskDocument {
+  return {
+    id: task.id,
+    namespace: task.namespace,
+    queue: task.queue,
+    type: task.type,
+    status: task.status,
+    priority: task.priority,
+    payload: fromJsonText(task.payload),
+    result: valueOrNull(task.result),
+    error: task.error,
+    attempt: task.attempt,
+    maxAttempts: task.maxAttempts,
+    crashes: task.crashes,
+    progress: valueOrNull(task.progress),
+    tags: task.tags,
+    runAt: rfc3339(task.runAt),
+    createdAt: rfc3339(task.createdAt),
+    startedAt: rfc3339OrNull(task.startedAt),
+    finishedAt: rfc3339OrNull(task.finishedAt),
+    timeoutSeconds: task.timeoutSeconds,
+    idempotencyKey: task.idempotencyKey,
+    workerId: task.workerId,
+  }
+}
+
+export function toLeasedTaskDocument(task: LeasedTask): LeasedTaskDocument {
+  return { ...toTaskDocument(task), lease: { token: task.lease.token, expiresAt: rfc3339(task.lease.expiresAt) } }
+}
+
+/** The document as JSON text, with payload, result and progress spliced in unparsed: exactly as they were sent. */
+export function taskDocumentText(task: Task): JsonText {
+  return `${openDocumentText(task)}}` as JsonText
+}
+
+export function leasedTaskDocumentText(task: LeasedTask): JsonText {
+  const expiresAt = rfc3339(task.lease.expiresAt)
+  return `${openDocumentText(task)},"lease":{"token":${task.lease.token},"expiresAt":"${expiresAt}"}}` as JsonText
+}
+
+// Names are checked at submission to need no escaping in JSON; free text goes through JSON.stringify.
+function openDocumentText(task: Task): string {
+  return (
+    `{"id":"${task.id}","namespace":"${task.namespace}","queue":"${task.queue}","type":"${task.type}"` +
+    `,"status":"${task.status}","priority":${task.priority},"payload":${task.payload},"result":${task.result}` +
+    `,"error":${task.error === null ? 'null' : JSON.stringify(task.error)},"attempt":${task.attempt}` +
+    `,"maxAttempts":${task.maxAttempts},"crashes":${task.crashes},"progress":${task.progress}` +
+    `,"tags":${task.tags.length === 0 ? '[]' : JSON.stringify(task.tags)},"runAt":"${rfc3339(task.runAt)}"` +
+    `,"createdAt":"${rfc3339(task.createdAt)}","startedAt":${quotedOrNull(task.startedAt)}` +
+    `,"finishedAt":${quotedOrNull(task.finishedAt)},"timeoutSeconds":${task.timeoutSeconds}` +
+    `,"idempotencyKey":${task.idempotencyKey === null ? 'null' : JSON.stringify(task.idempotencyKey)}` +
+    `,"workerId":${task.workerId === null ? 'null' : JSON.stringify(task.workerId)}`
+  )
+}
+
+function valueOrNull(text: JsonText | null): unknown {
+  return text === null ? null : fromJsonText(text)
+}
+
+function rfc3339(milliseconds: number): string {
+  return new Date(milliseconds).toISOString()
+}
+
+function rfc3339OrNull(milliseconds: number | null): string | null {
+  return milliseconds === null ? null : rfc3339(milliseconds)
+}
+
+function quotedOrNull(milliseconds: number | null): string {
+  return milliseconds === null ? 'null' : `"${rfc3339(milliseconds)}"`
+}

@@ -1,0 +1,55 @@
+import type { Backoff } from './backoff.ts'
+import type { JsonText } from './json.ts'
+
+export const TASK_STATUSES = ['blocked', 'scheduled', 'queued', 'running', 'succeeded', 'failed', 'cancelled'] as const
+export type TaskStatus = (typeof TASK_STATUSES)[number]
+export type TerminalStatus = 'succeeded' | 'failed' | 'cancelled'
+
+/** Why a task, or one attempt of it, failed. `code` is a stable word; `message` is for people. */
+export interface TaskError {
+  readonly code: string
+  readonly message: string
+  readonly stack?: string
+}
+
+/** One unit of work as a store knows it. Times are milliseconds since the Unix epoch, by the store's clock. */
+export interface Task {
+  readonly id: string
+  readonly namespace: string
+  readonly queue: string
+  readonly type: string
+  readonly status: TaskStatus
+  readonly priority: number
+  readonly payload: JsonText
+  readonly result: JsonText | null
+  readonly error: TaskError | null
+  /** Counted tries so far; a released lease gives its try back. */
+  readonly attempt: number
+  readonly maxAttempts: number
+  /** Leases that expired without a word from their worker. */
+  readonly crashes: number
+  readonly progress: JsonText | null
+  readonly tags: readonly string[]
+  readonly backoff: Backoff
+  readonly timeoutSeconds: number | null
+  readonly idempotencyKey: string | null
+  readonly workerId: string | null
+  /** When the task is, or was, due. */
+  readonly runAt: number
+  readonly createdAt: number
+  readonly startedAt: number | null
+  readonly finishedAt: number | null
+  /** Set while a running task has been asked to stop. */
+  readonly cancelRequestedAt: number | null
+}
+
+/** A task that its receiver may run until `expiresAt` (ms), under a token that fences off every earlier holder. */
+export interface LeasedTask extends Task {
+  readonly lease: { readonly token: number; readonly expiresAt: number }
+}
+
+/** The right to one attempt. Tokens strictly rise per task. */
+export interface LeaseRef {
+  readonly taskId: string
+  readonly token: number
+}

@@ -1,0 +1,225 @@
+import type {
+  Backoff,
+  Clock,
+  EventBus,
+  ExtendStatus,
+  IdGenerator,
+  JsonText,
+  LeasedTask,
+  LeaseRef,
+  LeaseStatus,
+  ListParams,
+  Random,
+  Retention,
+  Task,
+  TaskError,
+  TaskEvent,
+  TaskFilter,
+  TaskPage,
+  TaskStatus,
+  TaskStore,
+  Violation,
+  WorkerRef,
+} from '@taskyard/core'
+
+/** Everything the engine is made of. It owns none of it: close the store after `stop()`. */
+export interface EngineOptions {
+  readonly store: TaskStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly ids: IdGenerator
+  /** Default: news within this process only. */
+  readonly bus?: EventBus
+  /** This server process, unique per start. */
+  readonly nodeId: string
+  /** What is wrong with a payload of this type; an empty list when nothing is. Unknown types pass. */
+  readonly checkPayload?: PayloadCheck
+  readonly retention?: Retention
+  readonly queueDepth?: number
+  readonly cancelGraceSeconds?: number
+  readonly sessionGraceSeconds?: number
+  readonly observer?: EngineObserver
+}
+
+export type PayloadCheck = (type: string, payload: JsonText) => readonly Violation[]
+
+/** Told of what happens, for metrics. Must not throw. */
+export interface EngineObserver {
+  submitted?(queue: string, type: string): void
+  /** One accepted settlement. `waitMs`: ready to started; `runMs`: started to settled. */
+  settled?(outcome: SettledOutcome): void
+  /** A lease ended without its worker's word. */
+  leaseEnded?(queue: string, type: string, reason: 'expired' | 'timeout' | 'cancelled'): void
+  /** A worker wrote under a dead token and was refused. */
+  staleWriteRefused?(operation: 'extend' | 'settle' | 'record'): void
+  /** Something failed in the background; the engine goes on. */
+  backgroundError?(service: string, error: unknown): void
+}
+
+export interface SettledOutcome {
+  readonly queue: string
+  readonly type: string
+  readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'released' | 'retry-scheduled'
+  readonly waitMs: number
+  readonly runMs: number
+}
+
+/** A task to be, as a caller hands it in. Checked here: names, bounds and, where the type has a schema, the payload. */
+export interface Submission {
+  readonly type: string
+  readonly payload: JsonText
+  readonly namespace?: string
+  readonly queue?: string
+  readonly priority?: number
+  /** Milliseconds since the epoch. Not together with `delaySeconds`. */
+  readonly runAt?: number
+  readonly delaySeconds?: number
+  readonly maxAttempts?: number
+  readonly backoff?: Partial<Backoff>
+  /** Seconds an attempt may run; `null`: no bound. Default 3600. */
+  readonly timeoutSeconds?: number | null
+  readonly tags?: readonly string[]
+  readonly idempotencyKey?: string
+}
+
+export interface Submitted {
+  readonly task: Task
+  /** The idempotency key was seen before: `task` is the first one, nothing was added. */
+  readonly replayed: boolean
+}
+
+export interface Claim {
+  readonly worker: WorkerRef
+  readonly namespace?: string
+  readonly queues: readonly string[]
+  readonly types?: readonly string[]
+  readonly limit: number
+  /** Default 30. */
+  readonly leaseSeconds?: number
+}
+
+/** How one leased attempt ended. */
+export type Outcome = LeaseRef & {
+  readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'released'
+  readonly result?: JsonText
+  readonly error?: TaskError
+  /** Of `failed`; default true. */
+  readonly retryable?: boolean
+  readonly retryDelaySeconds?: number
+}
+
+export interface Settled {
+  readonly results: readonly LeaseStatus[]
+  readonly tasks: readonly LeasedTask[]
+}
+
+export interface Recorded extends LeaseRef {
+  readonly progress?: JsonText
+  readonly log?: string
+}
+
+export type ListRequest = Partial<Omit<ListParams, 'namespace'>> & { readonly namespace?: string }
+
+/** Which tasks a bulk operation means: at least one of the fields must be set. */
+export type BulkFilter = Partial<Omit<TaskFilter, 'namespace'>> & { readonly namespace?: string }
+
+export interface QueueView {
+  readonly queue: string
+  readonly paused: boolean
+  readonly counts: Readonly<Record<TaskStatus, number>>
+  readonly oldestReadyAgeSeconds: number | null
+  /** Tasks finished per second, over the last minute at most. */
+  readonly throughput: number
+}
+
+export interface WorkerView {
+  readonly workerId: string
+  readonly queues: readonly string[]
+  readonly types: readonly string[] | null
+  readonly concurrency: number | null
+  readonly connected: boolean
+  readonly embedded: boolean
+  readonly leases: number
+  /** Milliseconds since the epoch. */
+  readonly connectedAt: number | null
+}
+
+export interface OpenSession {
+  readonly workerId: string
+  readonly queues?: readonly string[]
+  readonly types?: readonly string[] | null
+  readonly concurrency?: number
+  readonly embedded?: boolean
+  onCancel(taskId: string): void
+}
+
+export interface EngineHealth {
+  readonly ready: boolean
+  readonly store: {
+    readonly healthy: boolean
+    readonly latencyMs: number
+    readonly reason: string | null
+    readonly sizeBytes: number | null
+  }
+  readonly services: readonly {
+    readonly name: string
+    readonly healthy: boolean
+    readonly lastRunAt: number | null
+    readonly reason: string | null
+  }[]
+}
+
+/**
+ * The use cases of Taskyard. Inputs are checked here, whatever way they came, so transports only translate.
+ * Rejects with `TaskyardError`. Hot calls of the same kind that arrive together share one store call (group commit).
+ */
+export interface Engine {
+  readonly nodeId: string
+  /** Starts the services: sweeper, sessions, throughput. Resolves when leases of dead processes are being seen to. */
+  start(): Promise<void>
+  /** Ends waiting calls with what they have, stops the services. Idempotent; resolves when all is still. */
+  stop(): Promise<void>
+
+  submit(submission: Submission): Promise<Submitted>
+  /** All or nothing: one bad task refuses the batch, with its index in the violations' paths (`/tasks/3/payload/to`). */
+  submitMany(submissions: readonly Submission[]): Promise<readonly Submitted[]>
+
+  /** Leases ready tasks, waiting up to `waitSeconds` for the first; `signal` ends the wait early, with none. */
+  claim(claim: Claim, waitSeconds?: number, signal?: AbortSignal): Promise<readonly LeasedTask[]>
+  heartbeat(leases: readonly LeaseRef[], leaseSeconds?: number): Promise<readonly ExtendStatus[]>
+  settle(outcomes: readonly Outcome[], claim?: Claim): Promise<Settled>
+  record(entries: readonly Recorded[]): Promise<readonly LeaseStatus[]>
+  /**
+   * A worker's live connection. Cancel requests for its tasks reach `onCancel` at once. After `close()`, unless the
+   * same worker opens another within the session grace, its leases end early.
+   */
+  openSession(session: OpenSession): { close(): void }
+  workers(): Promise<readonly WorkerView[]>
+
+  /** @throws task_not_found */
+  get(taskId: string): Promise<Task>
+  /** The task once it is terminal, or as it is when `waitSeconds` are over or `signal` aborts. */
+  wait(taskId: string, waitSeconds: number, signal?: AbortSignal): Promise<Task>
+  list(request: ListRequest): Promise<TaskPage>
+  /** Events after `n`, up to now. @throws task_not_found */
+  history(taskId: string, after?: number): Promise<readonly TaskEvent[]>
+  /** Events after `n` as they happen, until the task is terminal or `signal` aborts. @throws task_not_found */
+  watch(taskId: string, after: number, signal: AbortSignal): AsyncIterable<TaskEvent>
+
+  /** @throws task_not_found, not_cancellable */
+  cancel(taskId: string): Promise<Task>
+  /** @throws task_not_found, not_retryable */
+  retry(taskId: string): Promise<Task>
+  /** Cancels every matching task that has not ended. Resolves with how many were cancelled or asked to stop. */
+  cancelMatching(filter: BulkFilter): Promise<number>
+  /** Redrives every matching failed or cancelled task (default: failed). Resolves with how many. */
+  retryMatching(filter: BulkFilter): Promise<number>
+
+  queues(namespace?: string): Promise<readonly QueueView[]>
+  /** @throws queue_not_found */
+  queue(queue: string, namespace?: string): Promise<QueueView>
+  pause(queue: string, namespace?: string): Promise<void>
+  resume(queue: string, namespace?: string): Promise<void>
+
+  health(): Promise<EngineHealth>
+}
