@@ -1,5 +1,6 @@
 export * from './backoff.ts'
 export * from './errors.ts'
+export type * from './handler.ts'
 export * from './json.ts'
 export * from './limits.ts'
 export type * from './ports/clock.ts'
