@@ -1,0 +1,22 @@
+/** The name most like `wanted`, or `null` when none is near enough to be what was meant. */
+export function closestName(wanted: string, names: readonly string[]): string | null {
+  const ranked = names
+    .map((name) => ({ name, distance: editDistance(wanted.toLowerCase(), name.toLowerCase()) }))
+    .toSorted((a, b) => a.distance - b.distance)
+  const best = ranked[0]
+  return best !== undefined && best.distance <= Math.max(2, Math.floor(wanted.length / 4)) ? best.name : null
+}
+
+/** Insertions, deletions and replacements from one word to the other (V. Levenshtein, 1966), row by row. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column)
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1))
+    }
+    row = next
+  }
+  return row[to.length] as number
+}

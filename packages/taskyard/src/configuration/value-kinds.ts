@@ -1,0 +1,106 @@
+import { NAME_PATTERN } from '@taskyard/core'
+
+/** How the text of a variable becomes its value. `parse` answers `undefined` to what it does not accept. */
+export interface ValueKind<Value> {
+  /** What is accepted, to follow "expected". */
+  readonly expected: string
+  parse(text: string): Value | undefined
+}
+
+/** Where tasks live. A union, so that further stores are further kinds. */
+export type StoreLocation = { readonly kind: 'sqlite'; readonly path: string }
+
+export const ROLES = ['api', 'worker', 'scheduler'] as const
+export type Role = (typeof ROLES)[number]
+
+const LATER_STORES = /^(postgres|postgresql|redis|rediss|mongodb|mongodb\+srv):/
+
+export const storeUrl: ValueKind<StoreLocation> = {
+  expected: 'sqlite:PATH, such as sqlite:./data/taskyard.db (PostgreSQL, Redis and MongoDB are not in this version)',
+  parse(text) {
+    const path = /^sqlite:(?:\/\/(?=\/))?(.+)$/.exec(text)?.[1]
+    return path === undefined || path === ':memory:' || LATER_STORES.test(text) ? undefined : { kind: 'sqlite', path }
+  },
+}
+
+/** A variable whose feature is designed but not built: only its absence is accepted. */
+export function notYet(feature: string, instead: string): ValueKind<null> {
+  return { expected: `no value: ${feature} are not in this version; ${instead}`, parse: () => undefined }
+}
+
+export function integer(minimum: number, maximum: number): ValueKind<number> {
+  return {
+    expected: `a whole number from ${minimum} to ${maximum}`,
+    parse: (text) => (/^\d+$/.test(text) ? within(Number(text), minimum, maximum) : undefined),
+  }
+}
+
+export function decimal(minimum: number, maximum: number): ValueKind<number> {
+  return {
+    expected: `a number from ${minimum} to ${maximum}`,
+    parse: (text) => (/^\d+(\.\d+)?$/.test(text) ? within(Number(text), minimum, maximum) : undefined),
+  }
+}
+
+export const flag: ValueKind<boolean> = {
+  expected: '1 or 0 (true or false)',
+  parse: (text) => FLAGS.get(text.toLowerCase()),
+}
+
+const FLAGS = new Map([
+  ['1', true],
+  ['true', true],
+  ['0', false],
+  ['false', false],
+])
+
+export function oneOf<const Word extends string>(words: readonly Word[]): ValueKind<Word> {
+  return { expected: `one of ${words.join(', ')}`, parse: (text) => words.find((word) => word === text) }
+}
+
+export function listOf<const Word extends string>(words: readonly Word[]): ValueKind<readonly Word[]> {
+  return {
+    expected: `a comma-separated choice of ${words.join(', ')}`,
+    parse(text) {
+      const chosen = splitList(text)
+      const known = words.filter((word) => chosen.includes(word))
+      return chosen.length > 0 && chosen.every((word) => words.includes(word as Word)) ? known : undefined
+    },
+  }
+}
+
+export const queueNames: ValueKind<readonly string[]> = {
+  expected: 'comma-separated queue names of letters, digits and . _ : -',
+  parse(text) {
+    const names = splitList(text)
+    return names.length > 0 && names.every((name) => new RegExp(NAME_PATTERN).test(name)) ? names : undefined
+  },
+}
+
+export const hostName: ValueKind<string> = {
+  expected: 'a host name or address to listen on, such as 127.0.0.1 or 0.0.0.0',
+  parse: (text) => (/^[A-Za-z0-9._:%-]+$/.test(text) ? text : undefined),
+}
+
+export function url(...protocols: readonly string[]): ValueKind<string> {
+  return {
+    expected: `a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    parse: (text) => (URL.canParse(text) && protocols.includes(new URL(text).protocol) ? text : undefined),
+  }
+}
+
+export const mailbox: ValueKind<string> = {
+  expected: 'an address such as noreply@example.com or "Taskyard <noreply@example.com>"',
+  parse: (text) => (/^[^<>\r\n]*<?[^\s<>@]+@[^\s<>@]+>?$/.test(text) ? text : undefined),
+}
+
+function within(value: number, minimum: number, maximum: number): number | undefined {
+  return value >= minimum && value <= maximum ? value : undefined
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}

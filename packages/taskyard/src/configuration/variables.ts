@@ -1,0 +1,152 @@
+import { DEFAULT_RETENTION, DEFAULTS, LIMITS } from '@taskyard/core'
+import {
+  decimal,
+  flag,
+  hostName,
+  integer,
+  listOf,
+  mailbox,
+  notYet,
+  oneOf,
+  queueNames,
+  ROLES,
+  storeUrl,
+  url,
+  type ValueKind,
+} from './value-kinds.ts'
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+/** One environment variable: everything that reading, refusing and documenting it needs. */
+export interface Variable<Value> {
+  readonly name: string
+  /** As it would be written in the environment; `null`: unset, and so is its value. */
+  readonly default: string | null
+  readonly description: string
+  readonly kind: ValueKind<Value>
+  /** May hold a password: never shown. */
+  readonly secret: boolean
+}
+
+/** The one schema of the environment. */
+export const VARIABLES = {
+  store: variable('TASKYARD_STORE', storeUrl, 'sqlite:./data/taskyard.db', 'Where tasks live: `sqlite:PATH`.'),
+  broker: optional(
+    'TASKYARD_BROKER',
+    notYet('brokers', "leave it unset to use the store's own queue"),
+    "Reserved for brokers; refused in this version. Unset: the store's own queue.",
+  ),
+  cache: optional(
+    'TASKYARD_CACHE',
+    notYet('caches', 'leave it unset'),
+    'Reserved for a cache of finished tasks; refused in this version.',
+  ),
+  blobs: optional(
+    'TASKYARD_BLOBS',
+    notYet('blob stores', 'leave it unset'),
+    'Reserved for a store of large results; refused in this version.',
+  ),
+  host: variable('TASKYARD_HOST', hostName, '127.0.0.1', 'Address the HTTP API listens on.'),
+  port: variable('TASKYARD_PORT', integer(0, 65_535), '8080', 'Port of the HTTP API; `0` takes a free one.'),
+  roles: variable(
+    'TASKYARD_ROLES',
+    listOf(ROLES),
+    'api,worker,scheduler',
+    'What this process does: `api` serves HTTP, `worker` runs the built-in task types, `scheduler` moves due tasks, ends expired leases and removes old tasks.',
+  ),
+  queues: variable(
+    'TASKYARD_QUEUES',
+    queueNames,
+    DEFAULTS.queue,
+    'Queues, comma-separated, from which the embedded worker takes tasks of the built-in types.',
+  ),
+  concurrency: variable(
+    'TASKYARD_CONCURRENCY',
+    integer(1, LIMITS.claim),
+    '100',
+    'Tasks the embedded worker runs at the same time.',
+  ),
+  smtpUrl: secret(
+    'TASKYARD_SMTP_URL',
+    url('smtp:', 'smtps:'),
+    'Mail server of `email` tasks, such as `smtp://user:password@mail.example.com:587`. Unset: `email` tasks fail and say why.',
+  ),
+  smtpFrom: optional('TASKYARD_SMTP_FROM', mailbox, 'Sender of `email` tasks that name none.'),
+  httpAllowPrivate: variable(
+    'TASKYARD_HTTP_ALLOW_PRIVATE',
+    flag,
+    '0',
+    '`1` lets `http-request` tasks reach private, loopback and link-local addresses. Only where every submitter is trusted.',
+  ),
+  logLevel: variable('TASKYARD_LOG_LEVEL', oneOf(LOG_LEVELS), 'info', `Least level logged: ${LOG_LEVELS.join(', ')}.`),
+  drainSeconds: variable(
+    'TASKYARD_DRAIN_SECONDS',
+    integer(0, 3600),
+    '20',
+    'After SIGTERM or SIGINT, how long running tasks may take to finish before they are handed back.',
+  ),
+  cancelGraceSeconds: variable(
+    'TASKYARD_CANCEL_GRACE_SECONDS',
+    integer(0, 3600),
+    String(DEFAULTS.cancelGraceSeconds),
+    'How long a running task may take to obey a cancel request before it is ended without its worker.',
+  ),
+  sessionGraceSeconds: variable(
+    'TASKYARD_SESSION_GRACE_SECONDS',
+    integer(0, 3600),
+    String(DEFAULTS.sessionGraceSeconds),
+    'After the connection of a worker broke, how long it may take to come back before its tasks go to others.',
+  ),
+  queueDepth: variable(
+    'TASKYARD_QUEUE_DEPTH',
+    integer(1, 1_000_000_000),
+    String(LIMITS.queueDepth),
+    'Waiting tasks a queue may hold; over it submissions are refused with 429 `queue_full`.',
+  ),
+  retentionDays: variable(
+    'TASKYARD_RETENTION_DAYS',
+    decimal(0, 36_500),
+    days(DEFAULT_RETENTION.succeededSeconds),
+    'Days that succeeded and cancelled tasks are kept.',
+  ),
+  retentionFailedDays: variable(
+    'TASKYARD_RETENTION_FAILED_DAYS',
+    decimal(0, 36_500),
+    days(DEFAULT_RETENTION.failedSeconds),
+    'Days that failed tasks are kept for a retry.',
+  ),
+  retentionMegabytes: variable(
+    'TASKYARD_RETENTION_MEGABYTES',
+    integer(1, 10_000_000),
+    String(DEFAULT_RETENTION.finishedBytes / 1_048_576),
+    'MiB that finished tasks may take; over it the oldest go first.',
+  ),
+  allowUnsafeDurability: variable(
+    'TASKYARD_ALLOW_UNSAFE_DURABILITY',
+    flag,
+    '0',
+    '`1` starts on a store whose settings may lose acknowledged tasks. SQLite is always opened safely.',
+  ),
+  url: variable(
+    'TASKYARD_URL',
+    url('http:', 'https:'),
+    'http://127.0.0.1:8080',
+    'Server that the command line and `taskyard work` talk to.',
+  ),
+}
+
+function variable<Value>(name: string, kind: ValueKind<Value>, fallback: string, description: string): Variable<Value> {
+  return { name, kind, default: fallback, description, secret: false }
+}
+
+function optional<Value>(name: string, kind: ValueKind<Value>, description: string): Variable<Value | null> {
+  return { name, kind, default: null, description, secret: false }
+}
+
+function secret<Value>(name: string, kind: ValueKind<Value>, description: string): Variable<Value | null> {
+  return { ...optional(name, kind, description), secret: true }
+}
+
+function days(seconds: number): string {
+  return String(seconds / 86_400)
+}
