@@ -124,10 +124,10 @@ export class TaskyardError extends Error {
   constructor(
     code: ErrorCode,
     values: Readonly<Record<string, unknown>> = {},
-    options: { violations?: readonly Violation[]; cause?: unknown } = {},
+    options: { violations?: readonly Violation[]; cause?: unknown; message?: string } = {},
   ) {
     const { status, title, template, retryable, definite } = ERRORS[code]
-    super(fillTemplate(template, values), { cause: options.cause })
+    super(options.message ?? fillTemplate(template, values), { cause: options.cause })
     this.code = code
     this.status = status
     this.title = title

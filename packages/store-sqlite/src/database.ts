@@ -1,0 +1,92 @@
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { MigrationReport } from '@taskyard/core'
+import { TaskyardError } from '@taskyard/core'
+import { toStoreError } from './sqlite-errors.ts'
+
+/** "TSKY": marks the file as ours (https://www.sqlite.org/pragma.html#pragma_application_id). */
+const APPLICATION_ID = 0x54534b59
+
+/** Files up to this size are checked whole at start; larger ones only where the live tasks are. Bytes. */
+const FULL_CHECK_BYTES = 256 * 1024 * 1024
+
+/**
+ * Opens the file and keeps it locked for this process: with `locking_mode=EXCLUSIVE` a second server is refused.
+ * @throws TaskyardError store_locked, store_corrupt, store_read_only or store_unavailable
+ */
+export function openDatabase(path: string): DatabaseSync {
+  try {
+    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
+    const database = new DatabaseSync(path, { timeout: 0 })
+    try {
+      configure(database)
+      checkIntegrity(database, path)
+    } catch (error) {
+      database.close()
+      throw error
+    }
+    return database
+  } catch (error) {
+    throw toStoreError(error, path)
+  }
+}
+
+function configure(database: DatabaseSync): void {
+  database.exec(`
+    PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA cache_size = -16384;
+    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA journal_size_limit = 67108864;
+    PRAGMA temp_store = MEMORY;
+  `)
+  // The exclusive lock is taken by the first write, so that two servers starting together cannot both pass.
+  database.exec('BEGIN IMMEDIATE; COMMIT')
+}
+
+function checkIntegrity(database: DatabaseSync, path: string): void {
+  const { application_id } = database.prepare('PRAGMA application_id').get() as { application_id: number }
+  const isEmpty = database.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get() === undefined
+  if (!isEmpty && application_id !== APPLICATION_ID) {
+    throw new TaskyardError('store_corrupt', { path, reason: 'it is a database of another program' })
+  }
+  for (const target of checkTargets(isEmpty, path)) {
+    const problem = database.prepare(`PRAGMA quick_check(${target})`).get() as { quick_check: string } | undefined
+    if (problem !== undefined && problem.quick_check !== 'ok') {
+      throw new TaskyardError('store_corrupt', { path, reason: problem.quick_check })
+    }
+  }
+}
+
+function checkTargets(isEmpty: boolean, path: string): readonly (string | number)[] {
+  if (isEmpty) return []
+  const isSmall = path === ':memory:' || statSync(path).size <= FULL_CHECK_BYTES
+  return isSmall ? [1] : ['lanes', 'counters', 'leases', 'scheduled']
+}
+
+/**
+ * Applies the migrations the file lacks, each in a transaction of its own.
+ * @throws TaskyardError store_too_new
+ */
+export function migrate(database: DatabaseSync, path: string): MigrationReport {
+  const migrations = readMigrations()
+  const { user_version: from } = database.prepare('PRAGMA user_version').get() as { user_version: number }
+  if (from > migrations.length)
+    throw new TaskyardError('store_too_new', { path, found: from, known: migrations.length })
+  for (let version = from + 1; version <= migrations.length; version++) {
+    database.exec(`BEGIN IMMEDIATE;
+      ${migrations[version - 1]}
+      PRAGMA application_id = ${APPLICATION_ID};
+      PRAGMA user_version = ${version};
+      COMMIT`)
+  }
+  return { from, to: migrations.length }
+}
+
+function readMigrations(): readonly string[] {
+  const folder = new URL('./migrations/', import.meta.url)
+  const names = readdirSync(folder).filter((name) => name.endsWith('.sql'))
+  return names.sort().map((name) => readFileSync(new URL(name, folder), 'utf8'))
+}

@@ -1,0 +1,117 @@
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { MessageChannel, Worker } from 'node:worker_threads'
+import type { Clock, LeasedTask, MigrationReport, ReadyLane, ReadyListener, TaskStore } from '@taskyard/core'
+import { createSteadyClock } from './steady-clock.ts'
+import { createThreadCalls, errorFromWire, type ThreadCalls } from './thread-calls.ts'
+import type { ReplyMessage } from './thread-protocol.ts'
+import { leasedTaskFromRow, type TaskRow, taskFromRow } from './wire.ts'
+import type { Operations } from './operations/index.ts'
+
+export interface SqliteStoreOptions {
+  /** Where the database file is; made when missing, with its folder. */
+  readonly path: string
+  readonly clock: Clock
+}
+
+/**
+ * The task store in one SQLite file, in WAL mode with every commit synced, on a thread of its own. Opening checks the
+ * file, locks it for this process and brings its schema up to date.
+ * @throws TaskyardError store_locked, store_corrupt, store_too_new, store_read_only, store_full or store_unavailable
+ */
+export async function openSqliteStore({ path, clock }: SqliteStoreOptions): Promise<TaskStore> {
+  const file = path === ':memory:' ? path : resolve(path)
+  const worker = new Worker(new URL(`./thread${import.meta.url.slice(-3)}`, import.meta.url), {
+    workerData: { path: file },
+    name: 'store-sqlite',
+    resourceLimits: { maxOldGenerationSizeMb: 512 },
+  })
+  const calls = createThreadCalls(worker)
+  worker.on('error', (error) => calls.fail(`its thread failed: ${error.message}`))
+  worker.on('exit', () => calls.fail('its thread has ended'))
+  const report = await started(worker)
+  return createStore(worker, calls, report, createSteadyClock(clock))
+}
+
+async function started(worker: Worker): Promise<MigrationReport> {
+  const [reply] = (await once(worker, 'message')) as [ReplyMessage]
+  if (!('error' in reply)) return reply.value as MigrationReport
+  await worker.terminate()
+  throw errorFromWire(reply.error)
+}
+
+function createStore(
+  worker: Worker,
+  calls: ThreadCalls,
+  report: MigrationReport,
+  now: () => number,
+): TaskStore {
+  const listeners = new Set<ReadyListener>()
+  let closing: Promise<void> | null = null
+  worker.on('message', (message: ReplyMessage) => {
+    if (calls.settle(message) || message.id !== -1 || !('value' in message)) return
+    for (const listener of listeners) listener(message.value as readonly ReadyLane[])
+  })
+  // Every operation answers with what its function in operations/ returns.
+  const call = <Name extends keyof Operations>(operation: Name, params: Parameters<Operations[Name]>[1]) =>
+    calls.call(operation, params, now()) as Promise<ReturnType<Operations[Name]>>
+  return {
+    durability: 'every commit synced to disk (SQLite, WAL, synchronous=FULL)',
+    migrate: async () => report,
+    enqueue: (params) => call('enqueue', params),
+    claim: async (params) => leasedTasks(await call('claim', params)),
+    extend: (params) => call('extend', params),
+    async settle(params) {
+      const { results, tasks } = await call('settle', params)
+      return { results, tasks: leasedTasks(tasks) }
+    },
+    record: (params) => call('record', params),
+    cancel: (params) => call('cancel', params),
+    retry: (params) => call('retry', params),
+    find: async (params) => (await call('find', params)).map((row) => row && taskFromRow(row)),
+    async list(params) {
+      const { rows, nextCursor } = await call('list', params)
+      return { items: rows.map(taskFromRow), nextCursor }
+    },
+    history: (params) => call('history', params),
+    counts: (params) => call('counts', params),
+    pause: (params) => call('pause', params),
+    holders: () => call('holders', undefined),
+    endLeases: (params) => call('endLeases', params),
+    sweep: (params) => call('sweep', params),
+    onReady(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async health() {
+      const from = performance.now()
+      try {
+        const sizeBytes = await call('probe', null)
+        return { healthy: true, latencyMs: performance.now() - from, reason: null, sizeBytes }
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error)
+        return { healthy: false, latencyMs: performance.now() - from, reason, sizeBytes: null }
+      }
+    },
+    threadAccess() {
+      const { port1, port2 } = new MessageChannel()
+      calls.post({ kind: 'connect', port: port1 }, [port1])
+      const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
+      return { module, data: { port: port2 }, transfer: [port2] }
+    },
+    close() {
+      closing ??= closeThread(worker, calls)
+      return closing
+    },
+  }
+}
+
+function leasedTasks(rows: readonly TaskRow[]): LeasedTask[] {
+  return rows.map(leasedTaskFromRow)
+}
+
+async function closeThread(worker: Worker, calls: ThreadCalls): Promise<void> {
+  const exited = once(worker, 'exit')
+  await calls.stop().catch(() => undefined)
+  await exited
+}

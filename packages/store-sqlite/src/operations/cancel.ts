@@ -1,0 +1,108 @@
+import type { CancelOutcome, RetryOutcome, TaskIdsParams, TaskStatus } from '@taskyard/core'
+import { row1, type State } from '../state.ts'
+import { locate } from './find.ts'
+import { priorityOf } from './leases.ts'
+import { addHistory, finish, makeReady, take } from './move.ts'
+import { promoteDue } from './promote.ts'
+
+export function cancel(state: State, { taskIds }: TaskIdsParams, now: number): CancelOutcome[] {
+  promoteDue(state, now)
+  return taskIds.map((taskId) => {
+    const task = locate(state, taskId)
+    if (task === null) return { kind: 'not-found' }
+    return (
+      cancelWaiting(state, 'ready', task.seq, now) ??
+      cancelWaiting(state, 'scheduled', task.seq, now) ??
+      requestCancel(state, task.seq, now) ?? { kind: 'ended', status: endedStatus(state, task.seq, task.lane) }
+    )
+  })
+}
+
+function cancelWaiting(state: State, from: 'ready' | 'scheduled', seq: number, now: number): CancelOutcome | null {
+  const row = row1<[number, number, number, number, number]>(
+    state.sql(
+      `SELECT w.lane, w.attempt, w.token, w.crashes, length(t.payload) FROM ${from} w JOIN tasks t USING (seq)
+       WHERE seq = ?`,
+    ),
+    seq,
+  )
+  if (row === undefined) return null
+  const [lane, attempt, token, crashes, bytes] = row
+  take(state, from, seq, lane)
+  const task = { seq, lane, attempt, token, crashes, bytes, progress: null, workerId: null, startedAt: null }
+  finish(state, task, 'cancelled', {}, now)
+  return { kind: 'cancelled' }
+}
+
+function requestCancel(state: State, seq: number, now: number): CancelOutcome | null {
+  const row = row1<[string, number, number, number | null]>(
+    state.sql('SELECT worker_id, attempt, token, cancel_requested_at FROM leases WHERE seq = ?'),
+    seq,
+  )
+  if (row === undefined) return null
+  const [workerId, attempt, token, requestedAt] = row
+  if (requestedAt === null) {
+    state.sql('UPDATE leases SET cancel_requested_at = ? WHERE seq = ?').run(now, seq)
+    addHistory(state, seq, { kind: 'cancel-requested', attempt, token }, now)
+  }
+  return { kind: 'requested', workerId }
+}
+
+type FinishedRow = [
+  n: number,
+  status: number,
+  attempt: number,
+  token: number,
+  crashes: number,
+  bytes: number,
+  startedAt: number | null,
+  finishedAt: number,
+  workerId: string | null,
+  error: string | null,
+]
+
+function finishedRow(state: State, seq: number, lane: number): FinishedRow {
+  const select = state.sql(
+    `SELECT n, status, attempt, token, crashes, bytes, started_at, finished_at, worker_id, error FROM finished
+     WHERE lane = ? AND status IN (1, 2, 3) AND seq = ?`,
+  )
+  return row1<FinishedRow>(select, lane, seq) as FinishedRow
+}
+
+const ENDED = ['succeeded', 'failed', 'cancelled'] as const
+
+function endedStatus(state: State, seq: number, lane: number): TaskStatus {
+  return ENDED[finishedRow(state, seq, lane)[1] - 1] as TaskStatus
+}
+
+export function retry(state: State, { taskIds }: TaskIdsParams, now: number): RetryOutcome[] {
+  promoteDue(state, now)
+  return taskIds.map((taskId) => {
+    const task = locate(state, taskId)
+    if (task === null) return { kind: 'not-found' }
+    const waiting = unfinishedStatus(state, task.seq)
+    if (waiting !== null) return { kind: 'not-retryable', status: waiting }
+    return retryFinished(state, task.seq, task.lane, now)
+  })
+}
+
+function unfinishedStatus(state: State, seq: number): TaskStatus | null {
+  if (row1(state.sql('SELECT 1 FROM ready WHERE seq = ?'), seq)) return 'queued'
+  if (row1(state.sql('SELECT 1 FROM leases WHERE seq = ?'), seq)) return 'running'
+  if (row1(state.sql('SELECT 1 FROM scheduled WHERE seq = ?'), seq)) return 'scheduled'
+  return null
+}
+
+function retryFinished(state: State, seq: number, lane: number, now: number): RetryOutcome {
+  const [n, number, attempt, token, , bytes, startedAt, finishedAt, workerId, error] = finishedRow(state, seq, lane)
+  const status = ENDED[number - 1] as (typeof ENDED)[number]
+  if (status === 'succeeded') return { kind: 'not-retryable', status }
+  const data = error === null ? null : `{"error":${error}}`
+  addHistory(state, seq, { kind: status, attempt, token, startedAt, workerId, data }, finishedAt)
+  addHistory(state, seq, { kind: 'retried', attempt, token }, now)
+  state.sql('DELETE FROM finished WHERE n = ?').run(n)
+  state.counters.add(lane, status, -1)
+  state.counters.add(lane, 'finished_bytes', -bytes)
+  makeReady(state, { seq, lane, priority: priorityOf(state, seq), attempt: 0, token, crashes: 0 }, now)
+  return { kind: 'retried' }
+}

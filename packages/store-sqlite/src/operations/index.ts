@@ -1,0 +1,34 @@
+import { cancel, retry } from './cancel.ts'
+import { claim } from './claim.ts'
+import { enqueue } from './enqueue.ts'
+import { find } from './find.ts'
+import { probe } from './health.ts'
+import { history } from './history.ts'
+import { endLeases, extend, holders, record } from './leases.ts'
+import { list } from './list.ts'
+import { counts, pause } from './queues.ts'
+import { settle } from './settle.ts'
+import { sweep } from './sweep.ts'
+
+/** What the store's thread can be asked. Each runs inside the shared transaction and may be undone and run again. */
+export const OPERATIONS = {
+  enqueue,
+  claim,
+  extend,
+  settle,
+  record,
+  cancel,
+  retry,
+  find,
+  list,
+  history,
+  counts,
+  pause,
+  holders,
+  endLeases,
+  sweep,
+  probe,
+} as const
+
+export type Operations = typeof OPERATIONS
+export type OperationName = keyof Operations

@@ -1,0 +1,193 @@
+import type {
+  EndedLease,
+  EndLeasesParams,
+  ExtendParams,
+  ExtendStatus,
+  LeaseHolder,
+  LeaseRef,
+  LeaseStatus,
+  RecordParams,
+} from '@taskyard/core'
+import { afterFailure, afterLeaseExpiry, LIMITS } from '@taskyard/core'
+import { row1, rows, type State } from '../state.ts'
+import { backoffFromText } from '../wire.ts'
+import { addHistory, endAttempt, finish, type Lease, makeReady, makeScheduled, take } from './move.ts'
+
+const LEASE_COLUMNS = `l.seq, l.lane, l.token, l.attempt, l.crashes, l.worker_id, l.ready_at, l.started_at,
+  l.cancel_requested_at, l.progress, l.bytes`
+type LeaseRow = [number, number, number, number, number, string, number, number, number | null, string | null, number]
+
+function leaseFromRow(row: LeaseRow): Lease {
+  const [seq, lane, token, attempt, crashes, workerId, readyAt, startedAt, cancelRequestedAt, progress, bytes] = row
+  return { seq, lane, token, attempt, crashes, workerId, readyAt, startedAt, cancelRequestedAt, progress, bytes }
+}
+
+/** The lease, if the token is still its token: the condition of every write of a worker. */
+export function heldLease(state: State, { taskId, token }: LeaseRef): Lease | null {
+  const select = state.sql(
+    `SELECT ${LEASE_COLUMNS} FROM leases l WHERE l.seq = (SELECT seq FROM tasks WHERE id = ?) AND l.token = ?`,
+  )
+  const row = row1<LeaseRow>(select, taskId, token)
+  return row === undefined ? null : leaseFromRow(row)
+}
+
+export function extend(state: State, { leases, leaseMs }: ExtendParams, now: number): ExtendStatus[] {
+  return leases.map((ref) => {
+    const lease = heldLease(state, ref)
+    if (lease === null) return 'lost'
+    state.sql('UPDATE leases SET expires_at = ? WHERE seq = ?').run(now + leaseMs, lease.seq)
+    return lease.cancelRequestedAt === null ? 'ok' : 'cancel'
+  })
+}
+
+export function record(state: State, { entries }: RecordParams, now: number): LeaseStatus[] {
+  return entries.map((entry) => {
+    const lease = heldLease(state, entry)
+    if (lease === null) return 'lost'
+    const { attempt, token } = lease
+    if (entry.progress !== null) {
+      state.sql('UPDATE leases SET progress = ? WHERE seq = ?').run(entry.progress, lease.seq)
+      addRecord(state, lease, () =>
+        addHistory(state, lease.seq, { kind: 'progress', attempt, token, data: entry.progress }, now),
+      )
+    }
+    if (entry.log !== null) {
+      const data = JSON.stringify({ line: entry.log })
+      addRecord(state, lease, () => addHistory(state, lease.seq, { kind: 'log', attempt, token, data }, now))
+    }
+    return 'ok'
+  })
+}
+
+function addRecord(state: State, { seq }: Lease, add: () => void): void {
+  const counted = state.sql('UPDATE leases SET records = records + 1 WHERE seq = ? AND records < ?')
+  if (counted.run(seq, LIMITS.recordsPerAttempt).changes === 1) add()
+}
+
+export function holders(state: State): LeaseHolder[] {
+  const found = rows<[string, string, string | null, number, number]>(
+    state.sql(
+      `SELECT lanes.namespace, worker_id, node_id, max(session), count(*) FROM leases JOIN lanes USING (lane)
+       GROUP BY 1, 2, 3`,
+    ),
+  )
+  return found.map(([namespace, workerId, nodeId, session, leases]) => {
+    const nodeAlive = nodeId === null || state.aliveNodes.has(nodeId)
+    return { namespace, workerId, nodeId, session: session === 1, nodeAlive, leases }
+  })
+}
+
+export function endLeases(state: State, { workerIds }: EndLeasesParams, now: number): EndedLease[] {
+  const select = state.sql(`SELECT t.id, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq) WHERE l.worker_id = ?`)
+  return workerIds.flatMap((workerId) =>
+    rows<[string, ...LeaseRow]>(select, workerId).map(([id, ...row]) => expireLease(state, id, leaseFromRow(row), now)),
+  )
+}
+
+export interface OverdueParams {
+  readonly cancelGraceMs: number
+  readonly limit: number
+  readonly jitter: number
+}
+
+/** Ends leases that are past their end, their task's deadline, or the grace of a cancel request. */
+export function endOverdueLeases(
+  state: State,
+  { cancelGraceMs, limit, jitter }: OverdueParams,
+  now: number,
+): EndedLease[] {
+  const overdue = rows<[string, string | null, number, number | null, ...LeaseRow]>(
+    state.sql(
+      `SELECT t.id, t.backoff, t.max_attempts, l.deadline_at, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq)
+       WHERE l.expires_at <= ?1 OR l.deadline_at <= ?1 OR l.cancel_requested_at <= ?2 LIMIT ?3`,
+    ),
+    now,
+    now - cancelGraceMs,
+    limit,
+  )
+  return overdue.map(([id, backoff, maxAttempts, deadlineAt, ...row], index) => {
+    const lease = leaseFromRow(row)
+    if (lease.cancelRequestedAt !== null && lease.cancelRequestedAt <= now - cancelGraceMs)
+      return cancelLease(state, id, lease, now)
+    if (deadlineAt === null || deadlineAt > now) return expireLease(state, id, lease, now)
+    // One random number spread over many tasks by the golden ratio, so that they do not all come back at once.
+    return timeOutLease(state, id, lease, { backoff, maxAttempts, jitter: (jitter + index * 0.618034) % 1 }, now)
+  })
+}
+
+function expireLease(state: State, taskId: string, lease: Lease, now: number): EndedLease {
+  const expired = { ...lease, crashes: lease.crashes + 1 }
+  const next = afterLeaseExpiry({ crashes: expired.crashes, cancelRequested: lease.cancelRequestedAt !== null })
+  take(state, 'leases', lease.seq, lease.lane)
+  if (next === 'queued') {
+    endAttempt(state, lease, 'lease-expired', JSON.stringify({ workerId: lease.workerId }), now)
+    makeReady(state, { ...expired, priority: priorityOf(state, lease.seq) }, now)
+  } else if (next === 'cancelled') {
+    finish(state, expired, 'cancelled', {}, now)
+  } else {
+    const message = `Its lease expired ${expired.crashes} times: it seems to bring its workers down`
+    finish(state, expired, 'failed', { error: { code: 'poisoned', message } }, now)
+  }
+  return endedLease(state, taskId, lease, 'expired', next)
+}
+
+function cancelLease(state: State, taskId: string, lease: Lease, now: number): EndedLease {
+  take(state, 'leases', lease.seq, lease.lane)
+  finish(state, lease, 'cancelled', {}, now)
+  return endedLease(state, taskId, lease, 'cancelled', 'cancelled')
+}
+
+function timeOutLease(
+  state: State,
+  taskId: string,
+  lease: Lease,
+  { backoff, maxAttempts, jitter }: { backoff: string | null; maxAttempts: number; jitter: number },
+  now: number,
+): EndedLease {
+  const error = { code: 'timeout', message: `The attempt ran longer than the task's timeoutSeconds` }
+  const failure = { retryable: true, retryDelayMs: null, jitter, error, maxAttempts, backoff }
+  const { taskStatus } = failAttempt(state, lease, failure, now)
+  return endedLease(state, taskId, lease, 'timeout', taskStatus)
+}
+
+export interface AttemptFailure {
+  readonly retryable: boolean
+  readonly retryDelayMs: number | null
+  readonly jitter: number
+  readonly error: { readonly code: string; readonly message: string }
+  readonly maxAttempts: number
+  readonly backoff: string | null
+}
+
+/** Ends a failed attempt: the task is scheduled again, failed, or cancelled when that was asked for. */
+export function failAttempt(state: State, lease: Lease, failure: AttemptFailure, now: number) {
+  const { error, backoff, ...rest } = failure
+  const cancelRequested = lease.cancelRequestedAt !== null
+  const next = afterFailure({ ...rest, attempt: lease.attempt, backoff: backoffFromText(backoff), cancelRequested })
+  take(state, 'leases', lease.seq, lease.lane)
+  if (next.status === 'scheduled') {
+    const runAt = now + next.delayMs
+    const data = JSON.stringify({ error, retryAt: new Date(runAt).toISOString() })
+    endAttempt(state, lease, 'retry-scheduled', data, now)
+    if (next.delayMs > 0) makeScheduled(state, lease, runAt)
+    else makeReady(state, { ...lease, priority: priorityOf(state, lease.seq) }, now)
+    return { taskStatus: next.delayMs > 0 ? ('scheduled' as const) : ('queued' as const), runAt }
+  }
+  finish(state, lease, next.status, { error }, now)
+  return { taskStatus: next.status, runAt: null }
+}
+
+export function priorityOf(state: State, seq: number): number {
+  return row1<[number]>(state.sql('SELECT priority FROM tasks WHERE seq = ?'), seq)?.[0] ?? 0
+}
+
+function endedLease(
+  state: State,
+  taskId: string,
+  lease: Lease,
+  reason: EndedLease['reason'],
+  taskStatus: EndedLease['taskStatus'],
+): EndedLease {
+  const { queue, type } = state.lanes.get(lease.lane)
+  return { taskId, token: lease.token, reason, queue, type, workerId: lease.workerId, taskStatus }
+}

@@ -1,0 +1,86 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { Counters } from './counters.ts'
+import { Lanes } from './lanes.ts'
+
+/**
+ * What the store's thread keeps beside the file. All of it is derived from the file and is read again whenever a
+ * transaction is undone.
+ */
+export interface State {
+  readonly database: DatabaseSync
+  readonly path: string
+  /** A prepared statement, made once, that returns rows as arrays. */
+  sql(text: string): StatementSync
+  lanes: Lanes
+  counters: Counters
+  nextSeq: number
+  /** When the earliest scheduled task is due, ms; `Infinity` when none is. Never later than the truth. */
+  nextDue: number
+  /** Lanes that got ready tasks in this transaction. */
+  readonly readied: Set<number>
+  /** Finished tasks up to this `n` that are not failed have been removed by retention. */
+  retentionFloor: number
+  /** Server processes that claimed since the file was opened: any other is gone, since the file is locked. */
+  readonly aliveNodes: Set<string>
+}
+
+export function createState(database: DatabaseSync, path: string): State {
+  const statements = new Map<string, StatementSync>()
+  const sql = (text: string) => {
+    let statement = statements.get(text)
+    if (statement === undefined) {
+      statement = database.prepare(text)
+      statement.setReturnArrays(true)
+      statements.set(text, statement)
+    }
+    return statement
+  }
+  const state: State = {
+    database,
+    path,
+    sql,
+    lanes: new Lanes(sql),
+    counters: new Counters(sql),
+    nextSeq: 1,
+    nextDue: Number.POSITIVE_INFINITY,
+    readied: new Set(),
+    retentionFloor: 0,
+    aliveNodes: new Set(),
+  }
+  reloadState(state)
+  return state
+}
+
+/** Reads the derived state from the file, at start and after a transaction was undone. */
+export function reloadState(state: State): void {
+  state.lanes = new Lanes(state.sql)
+  state.counters = new Counters(state.sql)
+  state.nextSeq = lastSeq(state) + 1
+  state.nextDue = earliestScheduled(state)
+  state.readied.clear()
+}
+
+export function earliestScheduled(state: State): number {
+  const row = row1<[number | null]>(state.sql('SELECT min(run_at) FROM scheduled'))
+  return row?.[0] ?? Number.POSITIVE_INFINITY
+}
+
+function lastSeq(state: State): number {
+  return row1<[number | null]>(state.sql('SELECT max(seq) FROM tasks'))?.[0] ?? 0
+}
+
+/** The first row, typed by its reader. */
+export function row1<Row extends readonly unknown[]>(
+  statement: StatementSync,
+  ...values: (string | number | null)[]
+): Row | undefined {
+  return statement.get(...values) as unknown as Row | undefined
+}
+
+/** All rows, typed by their reader. */
+export function rows<Row extends readonly unknown[]>(
+  statement: StatementSync,
+  ...values: (string | number | null)[]
+): readonly Row[] {
+  return statement.all(...values) as unknown as Row[]
+}

@@ -1,0 +1,62 @@
+import type { MessagePort, Worker } from 'node:worker_threads'
+import { TaskyardError } from '@taskyard/core'
+import type { OperationName } from './operations/index.ts'
+import type { ReplyMessage, ThreadMessage } from './thread-protocol.ts'
+
+interface Waiting {
+  resolve(value: unknown): void
+  reject(error: TaskyardError): void
+}
+
+/** Calls to the store's thread, over its worker or over a port of their own. */
+export interface ThreadCalls {
+  call(operation: OperationName, params: unknown, now: number): Promise<unknown>
+  stop(): Promise<void>
+  post(message: ThreadMessage, transfer: readonly MessagePort[]): void
+  /** Takes a reply to a call; false when the message is something else. */
+  settle(message: ReplyMessage): boolean
+  /** Rejects everything under way and whatever comes later. */
+  fail(reason: string): void
+}
+
+export function createThreadCalls(endpoint: Pick<Worker | MessagePort, 'postMessage'>): ThreadCalls {
+  const waiting = new Map<number, Waiting>()
+  let lastId = 0
+  let failure: string | null = null
+
+  function send(build: (id: number) => ThreadMessage): Promise<unknown> {
+    if (failure !== null) return Promise.reject(new TaskyardError('store_unavailable', { reason: failure }))
+    const id = ++lastId
+    return new Promise((resolve, reject) => {
+      waiting.set(id, { resolve, reject })
+      endpoint.postMessage(build(id))
+    })
+  }
+
+  return {
+    call: (operation, params, now) => send((id) => ({ kind: 'call', id, operation, params, now })),
+    async stop() {
+      const stopped = send((id) => ({ kind: 'stop', id }))
+      failure = 'the store is closed'
+      await stopped
+    },
+    post: (message, transfer) => endpoint.postMessage(message, transfer),
+    settle(message) {
+      const call = waiting.get(message.id)
+      if (call === undefined) return false
+      waiting.delete(message.id)
+      if ('error' in message) call.reject(errorFromWire(message.error))
+      else call.resolve(message.value)
+      return true
+    },
+    fail(reason) {
+      failure ??= reason
+      for (const { reject } of waiting.values()) reject(new TaskyardError('store_unavailable', { reason }))
+      waiting.clear()
+    },
+  }
+}
+
+export function errorFromWire({ code, message, violations }: Extract<ReplyMessage, { error: unknown }>['error']) {
+  return new TaskyardError(code, {}, { message, violations })
+}

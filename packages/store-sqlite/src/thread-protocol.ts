@@ -1,0 +1,22 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { ErrorCode, Violation } from '@taskyard/core'
+import type { Call } from './group-commit.ts'
+
+export type CallMessage = Call & { readonly kind: 'call'; readonly id: number }
+
+export type ThreadMessage =
+  | CallMessage
+  | { readonly kind: 'connect'; readonly port: MessagePort }
+  | { readonly kind: 'stop'; readonly id: number }
+
+/** An error with its message already filled in. */
+export interface WireError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly violations: readonly Violation[]
+}
+
+/** The answer to call `id`. Id 0 is the start of the thread, id -1 says which lanes got ready tasks. */
+export type ReplyMessage =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: WireError }

@@ -1,0 +1,107 @@
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import type { ReadyLane } from '@taskyard/core'
+import { TaskyardError } from '@taskyard/core'
+import { migrate, openDatabase } from './database.ts'
+import { type Answer, type Call, commitTogether } from './group-commit.ts'
+import { toStoreError } from './sqlite-errors.ts'
+import { createState, type State } from './state.ts'
+import type { CallMessage, ReplyMessage, ThreadMessage, WireError } from './thread-protocol.ts'
+
+// The thread that owns the file: a slow disk stalls this thread alone. Calls that arrive while it commits share the
+// next transaction. More ports connect later, from threads that keep leases alive while the main thread is blocked.
+
+/** Calls in one transaction: bounds how long a call can be held up by others. */
+const CALLS_PER_TRANSACTION = 256
+
+const main = parentPort as MessagePort
+const { path } = workerData as { path: string }
+const ports: MessagePort[] = [main]
+let state: State | null = null
+
+type Pending = CallMessage & { readonly port: MessagePort }
+
+main.on('message', onMessage.bind(null, main))
+reply(main, start())
+
+function start(): ReplyMessage {
+  try {
+    const database = openDatabase(path)
+    try {
+      const report = migrate(database, path)
+      state = createState(database, path)
+      return { id: 0, value: report }
+    } catch (error) {
+      database.close()
+      throw error
+    }
+  } catch (error) {
+    return { id: 0, error: wireError(toStoreError(error, path)) }
+  }
+}
+
+function onMessage(port: MessagePort, first: ThreadMessage): void {
+  const pending: Pending[] = []
+  for (let message: ThreadMessage | undefined = first, from = port; message !== undefined; ) {
+    if (message.kind === 'call') pending.push({ ...message, port: from })
+    else if (message.kind === 'connect') connect(message.port)
+    else return stop(pending, message.id)
+    if (pending.length === CALLS_PER_TRANSACTION) break
+    const next = nextMessage()
+    message = next?.message
+    if (next !== undefined) from = next.port
+  }
+  runAll(pending)
+}
+
+function nextMessage(): { message: ThreadMessage; port: MessagePort } | undefined {
+  for (const port of ports) {
+    const received = receiveMessageOnPort(port)
+    if (received !== undefined) return { message: received.message as ThreadMessage, port }
+  }
+  return undefined
+}
+
+function connect(port: MessagePort): void {
+  ports.push(port)
+  port.on('message', onMessage.bind(null, port))
+  port.on('close', () => ports.splice(ports.indexOf(port), 1))
+}
+
+function runAll(pending: readonly Pending[]): void {
+  if (pending.length === 0) return
+  const answers = state === null ? closedAnswers(pending) : commitTogether(state, pending)
+  pending.forEach(({ id, port }, i) => {
+    const answer = answers[i] as Answer
+    reply(port, 'error' in answer ? { id, error: wireError(answer.error) } : { id, value: answer.value })
+  })
+  announceReady()
+}
+
+function closedAnswers(calls: readonly Call[]): Answer[] {
+  const error = new TaskyardError('store_unavailable', { reason: `${path} is closed` })
+  return calls.map(() => ({ error }))
+}
+
+function announceReady(): void {
+  if (state === null || state.readied.size === 0) return
+  const { lanes } = state
+  const ready: ReadyLane[] = [...state.readied].map((lane) => lanes.get(lane))
+  state.readied.clear()
+  main.postMessage({ id: -1, value: ready } satisfies ReplyMessage)
+}
+
+function stop(pending: readonly Pending[], id: number): void {
+  runAll(pending)
+  state?.database.close()
+  state = null
+  reply(main, { id, value: null })
+  for (const port of ports) port.close()
+}
+
+function reply(port: MessagePort, message: ReplyMessage): void {
+  port.postMessage(message)
+}
+
+function wireError({ code, message, violations }: TaskyardError): WireError {
+  return { code, message, violations }
+}
