@@ -1,2 +1,115 @@
-import type { Engine, EngineOptions } from './engine.ts'
-export declare function createEngine(options: EngineOptions): Engine
+import {
+  type Clock,
+  DEFAULT_RETENTION,
+  DEFAULTS,
+  type EndedLease,
+  type EventBus,
+  type IdGenerator,
+  isTerminal,
+  LIMITS,
+  type Random,
+  type Retention,
+  type TaskStore,
+  TaskyardError,
+} from '@taskyard/core'
+import { createDispatcher } from './dispatcher.ts'
+import type { Engine, EngineObserver, EngineOptions, PayloadCheck } from './engine.ts'
+import { createLeasing } from './lease.ts'
+import { createLocalEventBus } from './local-event-bus.ts'
+import { createQueues } from './queues.ts'
+import { createReading } from './read.ts'
+import { createSessions } from './sessions.ts'
+import { createSteering } from './steer.ts'
+import { createSubmit } from './submit.ts'
+import { createSweeper } from './sweeper.ts'
+
+/** What the use cases and services share. */
+export interface Parts {
+  readonly store: TaskStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly ids: IdGenerator
+  readonly bus: EventBus
+  readonly observer: EngineObserver
+  readonly checkPayload: PayloadCheck
+  readonly retention: Retention
+  readonly queueDepth: number
+  readonly cancelGraceMs: number
+  readonly sessionGraceMs: number
+  wakeSweeperAt(time: number): void
+  isStopping(): boolean
+  /** @throws TaskyardError shutting_down */
+  assertRunning(): void
+}
+
+/** The use cases over a store; see {@link Engine}. */
+export function createEngine(options: EngineOptions): Engine {
+  let stopping = false
+  const parts: Parts = {
+    store: options.store,
+    clock: options.clock,
+    random: options.random,
+    ids: options.ids,
+    bus: options.bus ?? createLocalEventBus(),
+    observer: options.observer ?? {},
+    checkPayload: options.checkPayload ?? (() => []),
+    retention: options.retention ?? DEFAULT_RETENTION,
+    queueDepth: options.queueDepth ?? LIMITS.queueDepth,
+    cancelGraceMs: (options.cancelGraceSeconds ?? DEFAULTS.cancelGraceSeconds) * 1000,
+    sessionGraceMs: (options.sessionGraceSeconds ?? DEFAULTS.sessionGraceSeconds) * 1000,
+    wakeSweeperAt: (time) => sweeper.wakeAt(time),
+    isStopping: () => stopping,
+    assertRunning() {
+      if (stopping) throw new TaskyardError('shutting_down')
+    },
+  }
+  const onEnded = (ended: readonly EndedLease[]) => {
+    for (const { taskId, queue, type, reason, taskStatus } of ended) {
+      parts.observer.leaseEnded?.(queue, type, reason)
+      parts.bus.publish({ kind: 'changed', taskId, terminal: isTerminal(taskStatus) })
+    }
+  }
+  const dispatcher = createDispatcher(parts.store, parts.clock, (error) =>
+    parts.observer.backgroundError?.('dispatcher', error),
+  )
+  const sweeper = createSweeper(parts, onEnded)
+  const sessions = createSessions(parts, onEnded)
+  const reading = createReading(parts)
+  const queues = createQueues(parts)
+  return {
+    nodeId: options.nodeId,
+    async start() {
+      dispatcher.start()
+      sweeper.start()
+      queues.start()
+      await sessions.start()
+    },
+    async stop() {
+      stopping = true
+      dispatcher.stop()
+      reading.stop()
+      queues.stop()
+      sessions.stop()
+      await sweeper.stop()
+    },
+    ...createSubmit(parts),
+    ...createLeasing(parts, dispatcher),
+    ...createSteering(parts, reading),
+    openSession: sessions.openSession,
+    workers: sessions.workers,
+    get: reading.get,
+    wait: reading.wait,
+    list: reading.list,
+    history: reading.history,
+    watch: reading.watch,
+    queues: queues.queues,
+    queue: queues.queue,
+    pause: queues.pause,
+    resume: queues.resume,
+    async health() {
+      const store = await parts.store.health()
+      const services = [sweeper.health()]
+      return { ready: store.healthy && !stopping && services.every(({ healthy }) => healthy), store, services }
+    },
+  }
+}

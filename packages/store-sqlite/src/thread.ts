@@ -11,7 +11,7 @@ import type { CallMessage, ReplyMessage, ThreadMessage, WireError } from './thre
 // next transaction. More ports connect later, from threads that keep leases alive while the main thread is blocked.
 
 /** Calls in one transaction: bounds how long a call can be held up by others. */
-const CALLS_PER_TRANSACTION = 256
+const CALLS_PER_TRANSACTION = 64
 
 const main = parentPort as MessagePort
 const { path } = workerData as { path: string }

@@ -1,0 +1,141 @@
+import {
+  type ClaimParams,
+  DEFAULTS,
+  isTerminal,
+  type JsonText,
+  LIMITS,
+  type Settlement,
+  type SettleResult,
+  type TaskError,
+} from '@taskyard/core'
+import { invalid, isIntegerIn, isName, isNumberIn, nameRule } from './check-submission.ts'
+import type { Parts } from './create-engine.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { Claim, Engine, Outcome, Recorded, SettledOutcome } from './engine.ts'
+import { assertBatch } from './submit.ts'
+
+/** What a worker does: claim, heartbeat, settle, record. */
+export function createLeasing(
+  parts: Parts,
+  dispatcher: Dispatcher,
+): Pick<Engine, 'claim' | 'heartbeat' | 'settle' | 'record'> {
+  const { store, observer, bus, random } = parts
+  const refuseStale = (operation: 'extend' | 'settle' | 'record', status: string) => {
+    if (status === 'lost') observer.staleWriteRefused?.(operation)
+  }
+  return {
+    async claim(claim, waitSeconds = 0, signal) {
+      const params = toClaimParams(claim)
+      if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
+      return dispatcher.claim(params, waitSeconds * 1000, signal)
+    },
+    async heartbeat(leases, leaseSeconds = DEFAULTS.leaseSeconds) {
+      assertBatch(leases.length)
+      const statuses = await store.extend({ leases, leaseMs: leaseMs(leaseSeconds) })
+      for (const status of statuses) refuseStale('extend', status)
+      return statuses
+    },
+    async settle(outcomes, claim) {
+      if (outcomes.length > 0 || claim === undefined) assertBatch(outcomes.length)
+      const settlements = outcomes.map((outcome, i) => toSettlement(outcome, i, random()))
+      const next = claim === undefined || parts.isStopping() ? null : toClaimParams(claim)
+      const { results, tasks } = await store.settle({ settlements, claim: next })
+      for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
+      return { results: results.map(({ status }) => status), tasks }
+    },
+    async record(entries) {
+      assertBatch(entries.length)
+      entries.forEach(checkRecorded)
+      const params = entries.map(({ progress = null, log = null, ...lease }) => ({ ...lease, progress, log }))
+      const statuses = await store.record({ entries: params })
+      statuses.forEach((status, i) => {
+        refuseStale('record', status)
+        if (status === 'ok') bus.publish({ kind: 'changed', taskId: (entries[i] as Recorded).taskId, terminal: false })
+      })
+      return statuses
+    },
+  }
+
+  function settled({ taskId, outcome }: Settlement, result: SettleResult): void {
+    if (result.status === 'lost') return refuseStale('settle', 'lost')
+    if (result.repeated) return
+    const { queue, type, waitMs, runMs, taskStatus, runAt } = result
+    if (taskStatus === 'scheduled' && runAt !== null) parts.wakeSweeperAt(runAt)
+    observer.settled?.({ queue, type, waitMs, runMs, outcome: seenOutcome(outcome, taskStatus) })
+    bus.publish({ kind: 'changed', taskId, terminal: isTerminal(taskStatus) })
+  }
+}
+
+function seenOutcome(outcome: Settlement['outcome'], taskStatus: string): SettledOutcome['outcome'] {
+  if (outcome === 'failed' && (taskStatus === 'scheduled' || taskStatus === 'queued')) return 'retry-scheduled'
+  return taskStatus === 'cancelled' ? 'cancelled' : outcome
+}
+
+function toClaimParams(claim: Claim): ClaimParams {
+  const { worker, namespace = DEFAULTS.namespace, queues, types, limit, leaseSeconds } = claim
+  if (!isIntegerIn(limit, 1, LIMITS.claim)) throw invalid('/limit', `a whole number from 1 to ${LIMITS.claim}`)
+  if (!isName(worker.workerId)) throw invalid('/workerId', nameRule('worker id'))
+  if (queues.length === 0 || queues.length > LIMITS.batch) throw invalid('/queues', '1 to 1000 queues')
+  if (!queues.every(isName)) throw invalid('/queues', nameRule('queue'))
+  if (types !== undefined && !types.every(isName)) throw invalid('/types', nameRule('type'))
+  return {
+    namespace,
+    queues,
+    types: types ?? null,
+    limit,
+    leaseMs: leaseMs(leaseSeconds ?? DEFAULTS.leaseSeconds),
+    worker,
+  }
+}
+
+function leaseMs(leaseSeconds: number): number {
+  if (!isNumberIn(leaseSeconds, 1, LIMITS.leaseSeconds)) throw invalid('/leaseSeconds', 'a number from 1 to 3600')
+  return Math.round(leaseSeconds * 1000)
+}
+
+const DEFAULT_ERROR: TaskError = { code: 'error', message: 'The worker gave no reason' }
+
+function toSettlement(outcome: Outcome, index: number, jitter: number): Settlement {
+  const { taskId, token } = outcome
+  switch (outcome.outcome) {
+    case 'succeeded':
+      return { taskId, token, outcome: 'succeeded', result: checkedResult(outcome.result, index) }
+    case 'failed': {
+      const { retryable = true, retryDelaySeconds } = outcome
+      if (retryDelaySeconds !== undefined && !isNumberIn(retryDelaySeconds, 0, LIMITS.delaySeconds)) {
+        throw invalid(`/outcomes/${index}/retryDelaySeconds`, 'a number of seconds, at least 0')
+      }
+      const retryDelayMs = retryDelaySeconds === undefined ? null : Math.round(retryDelaySeconds * 1000)
+      return {
+        taskId,
+        token,
+        outcome: 'failed',
+        error: bounded(outcome.error ?? DEFAULT_ERROR),
+        retryable,
+        retryDelayMs,
+        jitter,
+      }
+    }
+    case 'cancelled':
+    case 'released':
+      return { taskId, token, outcome: outcome.outcome }
+  }
+}
+
+function checkedResult(result: JsonText | undefined, index: number): JsonText | null {
+  if (result === undefined) return null
+  if (result.length > LIMITS.resultBytes)
+    throw invalid(`/outcomes/${index}/result`, `at most ${LIMITS.resultBytes} bytes of JSON`)
+  return result
+}
+
+function bounded({ code, message, stack }: TaskError): TaskError {
+  const cut = { code: code.slice(0, LIMITS.nameLength), message: message.slice(0, LIMITS.errorBytes / 2) }
+  return stack === undefined ? cut : { ...cut, stack: stack.slice(0, LIMITS.errorBytes / 2) }
+}
+
+function checkRecorded({ progress, log }: Recorded, index: number): void {
+  if ((progress?.length ?? 0) > LIMITS.progressBytes)
+    throw invalid(`/entries/${index}/progress`, 'at most 16 KiB of JSON')
+  if ((log?.length ?? 0) > LIMITS.logBytes) throw invalid(`/entries/${index}/log`, 'at most 16 KiB of text')
+}

@@ -1,0 +1,89 @@
+import { DEFAULTS, type QueueCounts, TaskyardError } from '@taskyard/core'
+import { invalid, isName, nameRule } from './check-submission.ts'
+import type { Parts } from './create-engine.ts'
+import type { Engine, QueueView } from './engine.ts'
+
+const SAMPLE_EVERY_MS = 5000
+const WINDOW_MS = 60_000
+
+interface Sample {
+  readonly at: number
+  readonly finished: ReadonlyMap<string, number>
+}
+
+export interface Queues extends Pick<Engine, 'queues' | 'queue' | 'pause' | 'resume'> {
+  start(): void
+  stop(): void
+}
+
+/** Queues, with their throughput from samples of the store's totals: right for any number of server processes. */
+export function createQueues(parts: Parts): Queues {
+  const { store, clock, observer } = parts
+  const samples = new Map<string, Sample[]>([[DEFAULTS.namespace, []]])
+  let cancelTimer = () => {}
+  let stopped = false
+
+  async function sampleAll(): Promise<void> {
+    try {
+      for (const namespace of samples.keys()) await countsOf(namespace, null)
+    } catch (error) {
+      observer.backgroundError?.('throughput', error)
+    }
+    if (!stopped) cancelTimer = clock.after(SAMPLE_EVERY_MS, () => void sampleAll())
+  }
+
+  async function countsOf(namespace: string, queue: string | null): Promise<readonly QueueCounts[]> {
+    const counts = await store.counts({ namespace, queue })
+    if (queue === null) remember(namespace, counts)
+    return counts
+  }
+
+  function remember(namespace: string, counts: readonly QueueCounts[]): void {
+    const kept = samples.get(namespace) ?? []
+    const now = clock.now()
+    const newest = kept.at(-1)
+    if (newest === undefined || now - newest.at >= SAMPLE_EVERY_MS / 2) {
+      kept.push({ at: now, finished: new Map(counts.map(({ queue, finishedTotal }) => [queue, finishedTotal])) })
+    }
+    while (kept.length > 1 && now - (kept[0] as Sample).at > WINDOW_MS) kept.shift()
+    samples.set(namespace, kept)
+  }
+
+  function view(namespace: string, counts: QueueCounts): QueueView {
+    const { queue, paused, oldestReadyAt, finishedTotal } = counts
+    const now = clock.now()
+    const [oldest] = samples.get(namespace) ?? []
+    const seconds = oldest === undefined ? 0 : (now - oldest.at) / 1000
+    const finished = finishedTotal - (oldest?.finished.get(queue) ?? 0)
+    return {
+      queue,
+      paused,
+      counts: counts.counts,
+      oldestReadyAgeSeconds: oldestReadyAt === null ? null : Math.max(0, (now - oldestReadyAt) / 1000),
+      throughput: seconds < 1 ? 0 : Math.round((finished / seconds) * 100) / 100,
+    }
+  }
+
+  async function setPaused(queue: string, namespace: string, paused: boolean): Promise<void> {
+    if (!isName(queue)) throw invalid('/queue', nameRule('queue'))
+    await store.pause({ namespace, queue, paused })
+  }
+
+  return {
+    start: () => void sampleAll(),
+    stop() {
+      stopped = true
+      cancelTimer()
+    },
+    async queues(namespace = DEFAULTS.namespace) {
+      return (await countsOf(namespace, null)).map((counts) => view(namespace, counts))
+    },
+    async queue(queue, namespace = DEFAULTS.namespace) {
+      const [counts] = await countsOf(namespace, queue)
+      if (counts === undefined) throw new TaskyardError('queue_not_found', { queue })
+      return view(namespace, counts)
+    },
+    pause: (queue, namespace = DEFAULTS.namespace) => setPaused(queue, namespace, true),
+    resume: (queue, namespace = DEFAULTS.namespace) => setPaused(queue, namespace, false),
+  }
+}

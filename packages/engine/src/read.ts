@@ -1,0 +1,134 @@
+import { DEFAULTS, isTerminal, LIMITS, type ListParams, type Task, type TaskEvent, TaskyardError } from '@taskyard/core'
+import { invalid, isIntegerIn } from './check-submission.ts'
+import type { Parts } from './create-engine.ts'
+import type { Engine, ListRequest } from './engine.ts'
+
+/** A task that is waited for is looked at this often even without news. Milliseconds. */
+const LOOK_AGAIN_MS = 1000
+const EVENTS_PER_LOOK = 1000
+
+export interface Reading extends Pick<Engine, 'get' | 'wait' | 'list' | 'history' | 'watch'> {
+  stop(): void
+}
+
+export function createReading(parts: Parts): Reading {
+  const { store, clock, bus } = parts
+  const watchers = new Map<string, Set<() => void>>()
+  let stopped = false
+  const unsubscribe = bus.subscribe((message) => {
+    for (const wake of watchers.get(message.taskId) ?? []) wake()
+  })
+
+  async function get(id: string): Promise<Task> {
+    const [task] = await store.find({ taskIds: [id] })
+    if (!task) throw new TaskyardError('task_not_found', { id })
+    return task
+  }
+
+  async function history(taskId: string, after = 0): Promise<readonly TaskEvent[]> {
+    const events = await store.history({ taskId, after, limit: Number.MAX_SAFE_INTEGER })
+    if (events === null) throw new TaskyardError('task_not_found', { id: taskId })
+    return events
+  }
+
+  /** Listens from now on; `next` resolves at the next news, after a while, or when it is over. */
+  function listen(taskId: string, signal: AbortSignal | undefined) {
+    let news = false
+    let wakeNext = () => {}
+    const wake = () => {
+      news = true
+      wakeNext()
+    }
+    const mine = watchers.get(taskId) ?? new Set()
+    watchers.set(taskId, mine.add(wake))
+    signal?.addEventListener('abort', wake)
+    return {
+      async next(waitMs: number): Promise<void> {
+        if (!news && !signal?.aborted && !stopped) {
+          await new Promise<void>((resolve) => {
+            const cancelTimer = clock.after(Math.min(waitMs, LOOK_AGAIN_MS), resolve)
+            wakeNext = () => {
+              cancelTimer()
+              resolve()
+            }
+          })
+        }
+        news = false
+      },
+      end() {
+        mine.delete(wake)
+        if (mine.size === 0 && watchers.get(taskId) === mine) watchers.delete(taskId)
+        signal?.removeEventListener('abort', wake)
+      },
+    }
+  }
+
+  async function wait(taskId: string, waitSeconds: number, signal?: AbortSignal): Promise<Task> {
+    if (!(waitSeconds >= 0 && waitSeconds <= LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
+    const until = clock.now() + waitSeconds * 1000
+    const listener = listen(taskId, signal)
+    try {
+      for (;;) {
+        const task = await get(taskId)
+        const left = until - clock.now()
+        if (isTerminal(task.status) || left <= 0 || signal?.aborted || stopped) return task
+        await listener.next(left)
+      }
+    } finally {
+      listener.end()
+    }
+  }
+
+  async function* watch(taskId: string, after: number, signal: AbortSignal): AsyncGenerator<TaskEvent> {
+    const listener = listen(taskId, signal)
+    let last = after
+    try {
+      for (;;) {
+        const events = await store.history({ taskId, after: last, limit: EVENTS_PER_LOOK })
+        if (events === null) throw new TaskyardError('task_not_found', { id: taskId })
+        for (const event of events) {
+          yield event
+          last = event.n
+        }
+        if (signal.aborted || stopped) return
+        if (events.length < EVENTS_PER_LOOK && isTerminal((await get(taskId)).status)) {
+          const rest = await history(taskId, last)
+          if (rest.length === 0) return
+        } else if (events.length === 0) {
+          await listener.next(LOOK_AGAIN_MS)
+        }
+      }
+    } finally {
+      listener.end()
+    }
+  }
+
+  return {
+    get,
+    wait,
+    history,
+    watch,
+    list: async (request) => store.list(toListParams(request)),
+    stop() {
+      stopped = true
+      unsubscribe()
+      for (const wakes of watchers.values()) for (const wake of wakes) wake()
+    },
+  }
+}
+
+export function toListParams(request: ListRequest): ListParams {
+  const { limit = 50 } = request
+  if (!isIntegerIn(limit, 1, LIMITS.listPage)) throw invalid('/limit', `a whole number from 1 to ${LIMITS.listPage}`)
+  return {
+    namespace: request.namespace ?? DEFAULTS.namespace,
+    status: request.status ?? null,
+    type: request.type ?? null,
+    queue: request.queue ?? null,
+    tag: request.tag ?? null,
+    createdAfter: request.createdAfter ?? null,
+    createdBefore: request.createdBefore ?? null,
+    limit,
+    cursor: request.cursor ?? null,
+  }
+}

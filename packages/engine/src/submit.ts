@@ -1,0 +1,95 @@
+import { type AcceptedTask, type EnqueueOutcome, LIMITS, type NewTask, type Task, TaskyardError } from '@taskyard/core'
+import { type CheckContext, toNewTask } from './check-submission.ts'
+import { coalesce } from './coalesce.ts'
+import type { Parts } from './create-engine.ts'
+import type { Engine, Submission, Submitted } from './engine.ts'
+
+/** Single submissions that share a transaction. */
+const SUBMISSIONS_PER_CALL = 512
+
+export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'> {
+  const { store, queueDepth, observer } = parts
+  const context: CheckContext = { ids: parts.ids, checkPayload: parts.checkPayload }
+  const enqueueSoon = coalesce<NewTask, EnqueueOutcome>({
+    run: (tasks) => store.enqueue({ submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth }),
+    maxItems: SUBMISSIONS_PER_CALL,
+    maxRunning: 2,
+  })
+
+  async function submitted(task: NewTask, accepted: AcceptedTask): Promise<Submitted> {
+    if (accepted.replayed) return { task: await firstTask(accepted.id), replayed: true }
+    observer.submitted?.(task.queue, task.type)
+    if (accepted.status === 'scheduled') parts.wakeSweeperAt(accepted.runAt)
+    return { task: newlyStored(task, accepted), replayed: false }
+  }
+
+  async function firstTask(id: string): Promise<Task> {
+    const [task] = await store.find({ taskIds: [id] })
+    if (!task) throw new TaskyardError('task_not_found', { id })
+    return task
+  }
+
+  return {
+    async submit(submission: Submission) {
+      parts.assertRunning()
+      const task = toNewTask(submission, '', context)
+      const [accepted] = acceptedTasks(await enqueueSoon(task), queueDepth)
+      return submitted(task, accepted as AcceptedTask)
+    },
+    async submitMany(submissions) {
+      parts.assertRunning()
+      assertBatch(submissions.length)
+      const tasks = submissions.map((submission, i) => toNewTask(submission, `/tasks/${i}`, context))
+      const [outcome] = await store.enqueue({ submissions: [{ tasks }], queueDepth })
+      const accepted = acceptedTasks(outcome as EnqueueOutcome, queueDepth)
+      return Promise.all(tasks.map((task, i) => submitted(task, accepted[i] as AcceptedTask)))
+    },
+  }
+}
+
+/** @throws TaskyardError batch_too_large, invalid_request */
+export function assertBatch(count: number): void {
+  if (count > LIMITS.batch) throw new TaskyardError('batch_too_large', { limit: LIMITS.batch, count })
+  if (count === 0) throw new TaskyardError('invalid_request', { reason: 'the batch is empty' })
+}
+
+function acceptedTasks(outcome: EnqueueOutcome, queueDepth: number): readonly AcceptedTask[] {
+  switch (outcome.kind) {
+    case 'accepted':
+      return outcome.tasks
+    case 'idempotency-conflict':
+      throw new TaskyardError('idempotency_conflict', { key: outcome.key })
+    case 'idempotent-task-gone':
+      throw new TaskyardError('idempotent_task_gone', { key: outcome.key, id: outcome.taskId })
+    case 'queue-full':
+      throw new TaskyardError('queue_full', { queue: outcome.queue, limit: queueDepth })
+  }
+}
+
+function newlyStored(task: NewTask, { id, status, createdAt, runAt }: AcceptedTask): Task {
+  return {
+    id,
+    namespace: task.namespace,
+    queue: task.queue,
+    type: task.type,
+    status,
+    priority: task.priority,
+    payload: task.payload,
+    result: null,
+    error: null,
+    attempt: 0,
+    maxAttempts: task.maxAttempts,
+    crashes: 0,
+    progress: null,
+    tags: task.tags,
+    backoff: task.backoff,
+    timeoutSeconds: task.timeoutSeconds,
+    idempotencyKey: task.idempotency?.key ?? null,
+    workerId: null,
+    runAt,
+    createdAt,
+    startedAt: null,
+    finishedAt: null,
+    cancelRequestedAt: null,
+  }
+}
