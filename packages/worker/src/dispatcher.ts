@@ -1,0 +1,306 @@
+import type { LeasedTaskDocument, TaskHandler, TaskHandlers, TaskOutcome, WorkerApi } from '@taskyard/core'
+import { Attempt } from './attempt.ts'
+import type { Condition } from './condition.ts'
+import { Deadlines } from './deadlines.ts'
+import { Exchange } from './exchange.ts'
+import { HandlerContext } from './handler-context.ts'
+import { LeaseSlots } from './lease-slots.ts'
+import { Lookahead } from './lookahead.ts'
+import { outcomeOfAbort, outcomeOfError, outcomeOfResult, releasedOutcome } from './outcome.ts'
+import { RecordBuffer } from './record-buffer.ts'
+import { soon } from './runtime.ts'
+import type { AbortCode } from './task-aborted.ts'
+import type { WorkerSettings } from './worker-options.ts'
+
+/** Handlers started in one go, and how long that may take, before waiting I/O gets its turn. */
+const SLICE_TASKS = 250
+const SLICE_MS = 5
+/** A leased task that could not start for this long is given back for other workers. */
+const READY_MS = 2000
+
+export interface WorkerStats {
+  /** Handlers running now, leased tasks waiting for one to end, and outcomes not yet accepted. */
+  readonly running: number
+  readonly ready: number
+  readonly settling: number
+  /** Since the start: attempts begun, and accepted outcomes by kind. `lost`: refused, the lease was over. */
+  readonly started: number
+  readonly succeeded: number
+  readonly failed: number
+  readonly cancelled: number
+  readonly released: number
+  readonly lost: number
+}
+
+export interface DispatcherParams {
+  readonly api: WorkerApi
+  readonly handlers: TaskHandlers
+  readonly settings: WorkerSettings
+  readonly stopping: AbortSignal
+  readonly giveUp: AbortSignal
+  /** Told whenever something that a stopping worker waits for may have happened. */
+  readonly condition: Condition
+}
+
+/** Runs handlers for leased tasks: from `receive` over the handler to the outcome, within `concurrency`. */
+export class Dispatcher {
+  readonly slots: LeaseSlots
+  readonly exchange: Exchange
+  readonly records: RecordBuffer
+  readonly #params: DispatcherParams
+  readonly #handlers: ReadonlyMap<string, TaskHandler>
+  readonly #lookahead: Lookahead
+  readonly #deadlines: Deadlines
+  readonly #counts = { started: 0, succeeded: 0, failed: 0, cancelled: 0, released: 0, lost: 0 }
+  #ready: Attempt[] = []
+  #running = 0
+  #settling = 0
+  #finishedSinceFlush = 0
+  #pumpPlanned = false
+
+  constructor(params: DispatcherParams) {
+    const { api, handlers, settings, stopping, giveUp, condition } = params
+    const { clock, random, report, concurrency, prefetch } = settings
+    this.#params = params
+    this.#handlers = new Map(Object.entries(handlers))
+    this.#lookahead = new Lookahead(prefetch, clock.now())
+    this.#deadlines = new Deadlines(clock, (now) => this.#endOverdue(now))
+    // Twice what can be here: outcomes keep their lease, and so their slot, until they are accepted.
+    this.slots = new LeaseSlots(2 * (concurrency + this.#lookahead.max) + 64)
+    this.records = new RecordBuffer({
+      api,
+      clock,
+      random,
+      report,
+      giveUp,
+      onLost: (attempt) => this.loseLease(attempt),
+    })
+    this.exchange = new Exchange({
+      api,
+      settings,
+      records: this.records,
+      stopping,
+      giveUp,
+      capacity: () => concurrency + this.#lookahead.size,
+      room: () => this.#room(),
+      idle: () => this.#running === 0 && this.#ready.length === 0,
+      onTasks: (tasks) => this.#receive(tasks),
+      onSettled: (attempt, status) => this.#settled(attempt, status),
+      onChange: () => condition.changed(),
+    })
+  }
+
+  get stats(): WorkerStats {
+    return { running: this.#running, ready: this.#ready.length, settling: this.#settling, ...this.#counts }
+  }
+
+  get running(): number {
+    return this.#running
+  }
+
+  start(): void {
+    this.#pump()
+  }
+
+  /** A cancel request, by push or by heartbeat. A task that has not started ends here. */
+  cancel(taskId: string): void {
+    for (const attempt of this.slots.held()) if (attempt.task.id === taskId) this.cancelAttempt(attempt)
+  }
+
+  cancelAttempt(attempt: Attempt): void {
+    attempt.cancelRequested = true
+    this.#abort(attempt, 'cancelled')
+  }
+
+  /** Another worker may hold the task now: nothing that happens here counts any more. */
+  loseLease(attempt: Attempt): void {
+    if (attempt.leaseLost || attempt.state === 'ended') return
+    attempt.leaseLost = true
+    // A settling attempt is judged by the answer to its outcome, which may have been accepted just now.
+    if (attempt.state === 'settling') return
+    if (attempt.state === 'ready') this.#ready = this.#ready.filter((other) => other !== attempt)
+    const wasReady = attempt.state === 'ready'
+    attempt.abort('lease_lost')
+    this.slots.release(attempt)
+    this.#counts.lost++
+    if (wasReady) attempt.state = 'ended'
+    this.#pumpSoon()
+  }
+
+  /** Gives back what has not started. */
+  releaseReady(): void {
+    const released = this.#ready
+    this.#ready = []
+    for (const attempt of released) this.#settle(attempt, releasedOutcome(attempt))
+    this.#pumpSoon()
+  }
+
+  abortRunning(code: AbortCode): void {
+    for (const attempt of this.slots.held()) if (attempt.state === 'running') this.#abort(attempt, code)
+  }
+
+  /** Settles what still runs although it was told to stop; whatever it does from now on counts no more. */
+  abandonRunning(): void {
+    for (const attempt of this.slots.held()) {
+      if (attempt.state === 'running') this.#settle(attempt, outcomeOfAbort(attempt))
+    }
+    this.exchange.flush()
+  }
+
+  close(): void {
+    this.#deadlines.clear()
+  }
+
+  #room(): number {
+    const room = this.#params.settings.concurrency + this.#lookahead.size - this.#running - this.#ready.length
+    return Math.min(room, this.slots.free)
+  }
+
+  #receive(tasks: readonly LeasedTaskDocument[]): void {
+    if (tasks.length === 0) return
+    const now = this.#params.settings.clock.now()
+    for (const task of tasks) {
+      try {
+        this.#take(task, now)
+      } catch (error) {
+        this.#params.settings.report(error, `taking task ${task.id}`)
+      }
+    }
+    if (this.#params.stopping.aborted) this.releaseReady()
+    else this.#pump()
+  }
+
+  #take(task: LeasedTaskDocument, now: number): void {
+    const attempt = new Attempt(task, this.#handlers.get(task.type) ?? noHandler, now)
+    this.slots.hold(attempt)
+    this.#ready.push(attempt)
+    this.#deadlines.add(Math.min(attempt.deadlineAt, now + READY_MS))
+  }
+
+  #pumpSoon(): void {
+    if (this.#pumpPlanned) return
+    this.#pumpPlanned = true
+    soon(() => {
+      this.#pumpPlanned = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    try {
+      this.#startReady()
+      this.#flush()
+    } catch (error) {
+      this.#params.settings.report(error, 'dispatch')
+      this.#params.settings.clock.after(100, () => this.#pumpSoon())
+    }
+    this.#params.condition.changed()
+  }
+
+  #startReady(): void {
+    const { clock, concurrency } = this.#params.settings
+    let now = clock.now()
+    const sliceEnd = now + SLICE_MS
+    for (let started = 0; this.#running < concurrency && this.#ready.length > 0; started++) {
+      if (started >= SLICE_TASKS || now >= sliceEnd) {
+        this.#pumpSoon()
+        return
+      }
+      this.#run(this.#ready.shift() as Attempt)
+      now = clock.now()
+    }
+  }
+
+  #flush(): void {
+    this.#lookahead.observe(this.#finishedSinceFlush, this.#params.settings.clock.now())
+    this.#finishedSinceFlush = 0
+    this.exchange.flush()
+  }
+
+  #run(attempt: Attempt): void {
+    attempt.state = 'running'
+    this.#running++
+    this.#counts.started++
+    let value: unknown
+    let pending: boolean
+    try {
+      value = attempt.handler(attempt.task, new HandlerContext(attempt, this.records, this.slots.board))
+      pending = isThenable(value)
+    } catch (error) {
+      this.#ended(attempt, outcomeOfError(attempt, error))
+      return
+    }
+    if (pending) this.#await(attempt, value)
+    else this.#ended(attempt, outcomeOfResult(attempt, value))
+  }
+
+  #await(attempt: Attempt, promise: unknown): void {
+    Promise.resolve(promise).then(
+      (result) => this.#endedLater(attempt, outcomeOfResult(attempt, result)),
+      (error) => this.#endedLater(attempt, outcomeOfError(attempt, error)),
+    )
+  }
+
+  #ended(attempt: Attempt, outcome: TaskOutcome): void {
+    this.#running--
+    this.#finishedSinceFlush++
+    if (attempt.state !== 'running') return
+    if (attempt.leaseLost) attempt.state = 'ended'
+    else this.#settle(attempt, outcome)
+  }
+
+  #endedLater(attempt: Attempt, outcome: TaskOutcome): void {
+    this.#ended(attempt, outcome)
+    const next = this.#params.stopping.aborted ? undefined : this.#ready.shift()
+    if (next !== undefined) this.#run(next)
+    this.#pumpSoon()
+  }
+
+  #abort(attempt: Attempt, code: AbortCode): void {
+    if (attempt.state !== 'running' && attempt.state !== 'ready') return
+    attempt.abort(code)
+    if (attempt.state === 'ready') this.#settleUnstarted(attempt, outcomeOfAbort(attempt))
+  }
+
+  #settleUnstarted(attempt: Attempt, outcome: TaskOutcome): void {
+    this.#ready = this.#ready.filter((other) => other !== attempt)
+    this.#settle(attempt, outcome)
+    this.#pumpSoon()
+  }
+
+  #settle(attempt: Attempt, outcome: TaskOutcome): void {
+    attempt.state = 'settling'
+    attempt.outcome = outcome
+    this.#settling++
+    this.exchange.add(attempt)
+  }
+
+  #settled(attempt: Attempt, status: 'ok' | 'lost'): void {
+    attempt.state = 'ended'
+    this.#settling--
+    this.slots.release(attempt)
+    if (status === 'lost') this.#counts.lost++
+    else this.#counts[(attempt.outcome as TaskOutcome).outcome]++
+  }
+
+  #endOverdue(now: number): number {
+    let next = Number.POSITIVE_INFINITY
+    for (const attempt of this.slots.held()) {
+      if (attempt.state !== 'ready' && attempt.state !== 'running') continue
+      if (attempt.deadlineAt <= now) this.#abort(attempt, 'timeout')
+      else if (attempt.state === 'running') next = attempt.abortCode ? next : Math.min(next, attempt.deadlineAt)
+      else if (attempt.receivedAt + READY_MS <= now) this.#settleUnstarted(attempt, releasedOutcome(attempt))
+      else next = Math.min(next, attempt.deadlineAt, attempt.receivedAt + READY_MS)
+    }
+    return next
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return value !== null && typeof value === 'object' && typeof (value as { then?: unknown }).then === 'function'
+}
+
+// Only a server that ignores the claim's types sends one of these; the wait until the next attempt is the backoff's.
+const noHandler: TaskHandler = (task) => {
+  throw Object.assign(new Error(`this worker has no handler for "${task.type}"`), { code: 'no_handler' })
+}

@@ -1,0 +1,209 @@
+import { type ClaimRequest, type LeasedTaskDocument, LIMITS, type TaskOutcome, type WorkerApi } from '@taskyard/core'
+import type { Attempt } from './attempt.ts'
+import { failedOutcome } from './outcome.ts'
+import type { RecordBuffer } from './record-buffer.ts'
+import { isRefusal, pause, retryDelayMs } from './retry.ts'
+import type { WorkerSettings } from './worker-options.ts'
+
+/** Settle calls under way at once: while one is on the wire, the next can be filled and the last be answered. */
+const MAX_FLIGHTS = 3
+const WAIT_SECONDS = 30
+const MAX_THRESHOLD = 250
+
+export interface ExchangeParams {
+  readonly api: WorkerApi
+  readonly settings: WorkerSettings
+  readonly records: RecordBuffer
+  /** Aborts when no more tasks are wanted. */
+  readonly stopping: AbortSignal
+  /** Aborts when the worker has to go, delivered or not. */
+  readonly giveUp: AbortSignal
+  /** Tasks that may be here at once, and how many of these places are free. */
+  capacity(): number
+  room(): number
+  /** Nothing runs and nothing is ready to. */
+  idle(): boolean
+  onTasks(tasks: readonly LeasedTaskDocument[]): void
+  onSettled(attempt: Attempt, status: 'ok' | 'lost'): void
+  /** Something that a stopping worker waits for may have happened. */
+  onChange(): void
+}
+
+/**
+ * The worker's traffic: outcomes go out in batches, and the same call claims tasks for the slots that are free. When a
+ * claim leaves slots empty, one long poll waits for tasks. Outcomes are kept and repeated until they are accepted,
+ * or their lease is known to be lost.
+ */
+export class Exchange {
+  readonly #params: ExchangeParams
+  #finished: Attempt[] = []
+  #flights = 0
+  #reserved = 0
+  #polling = false
+
+  constructor(params: ExchangeParams) {
+    this.#params = params
+  }
+
+  /** Outcomes not yet accepted. */
+  get empty(): boolean {
+    return this.#finished.length === 0 && this.#flights === 0
+  }
+
+  get polling(): boolean {
+    return this.#polling
+  }
+
+  /** Takes an attempt whose outcome is known. */
+  add(attempt: Attempt): void {
+    this.#finished.push(attempt)
+  }
+
+  /** Enough has gathered for a call of its own; until then more calls would only be smaller ones. */
+  get batchReady(): boolean {
+    return this.#finished.length >= this.#threshold()
+  }
+
+  flush(): void {
+    while (this.#flights < MAX_FLIGHTS && this.#worthSending()) this.#send()
+    if (!this.#polling && this.#finished.length === 0) this.#pollForTasks()
+  }
+
+  #worthSending(): boolean {
+    if (this.#finished.length === 0) return false
+    return this.#flights === 0 || this.batchReady || this.#params.idle()
+  }
+
+  #threshold(): number {
+    return Math.min(MAX_THRESHOLD, Math.ceil(this.#params.capacity() / 4))
+  }
+
+  #wanted(): number {
+    if (this.#params.stopping.aborted) return 0
+    return Math.max(0, Math.min(LIMITS.claim, this.#params.room() - this.#reserved))
+  }
+
+  #send(): void {
+    const batch = this.#finished.slice(0, LIMITS.batch)
+    this.#finished = this.#finished.slice(batch.length)
+    const limit = this.#wanted()
+    this.#flights++
+    this.#reserved += limit
+    void this.#fly(batch, limit)
+      .catch((error: unknown) => this.#params.settings.report(error, 'settle'))
+      .finally(() => {
+        this.#flights--
+        this.flush()
+        this.#params.onChange()
+      })
+  }
+
+  async #fly(batch: readonly Attempt[], limit: number): Promise<void> {
+    let tasks: readonly LeasedTaskDocument[] = []
+    try {
+      const recorded = this.#params.records.delivered(batch)
+      if (recorded !== null) await recorded
+      tasks = await this.#settle(batch, limit)
+    } finally {
+      this.#reserved -= limit
+    }
+    this.#params.onTasks(tasks)
+  }
+
+  async #settle(all: readonly Attempt[], limit: number): Promise<readonly LeasedTaskDocument[]> {
+    const { api, settings, giveUp } = this.#params
+    let batch = all
+    for (let failures = 0; ; failures++) {
+      const claim = limit > 0 && !this.#params.stopping.aborted ? { claim: this.#claimRequest(limit) } : {}
+      try {
+        const response = await api.settle({ outcomes: batch.map(outcomeOf), ...claim })
+        this.#settled(batch, response.results)
+        return response.tasks ?? []
+      } catch (error) {
+        settings.report(error, 'settle')
+        if (isRefusal(error)) return await this.#settleOneByOne(batch, error)
+        await pause(settings.clock, retryDelayMs(failures, settings.random), giveUp)
+      }
+      batch = this.#dropLost(batch)
+      if (giveUp.aborted || batch.length === 0) return []
+    }
+  }
+
+  // One outcome that the other side will never take must not hold back the rest: each goes by itself, and the one that
+  // is refused again becomes a failure that says why.
+  async #settleOneByOne(batch: readonly Attempt[], refusal: Error & { code: string }): Promise<readonly []> {
+    if (batch.length > 1) {
+      for (const attempt of batch) await this.#settle([attempt], 0)
+      return []
+    }
+    const attempt = batch[0]
+    if (attempt === undefined) return []
+    if (attempt.outcome?.outcome !== 'failed' || attempt.outcome.error?.code !== refusal.code) {
+      attempt.outcome = failedOutcome(attempt, { code: refusal.code, message: refusal.message }, false)
+      await this.#settle([attempt], 0)
+    } else {
+      this.#params.onSettled(attempt, 'lost')
+    }
+    return []
+  }
+
+  #settled(batch: readonly Attempt[], results: readonly { readonly status: 'ok' | 'lost' }[]): void {
+    for (let index = 0; index < batch.length; index++) {
+      this.#params.onSettled(batch[index] as Attempt, results[index]?.status ?? 'lost')
+    }
+  }
+
+  #dropLost(batch: readonly Attempt[]): readonly Attempt[] {
+    if (!batch.some(({ leaseLost }) => leaseLost)) return batch
+    for (const attempt of batch) if (attempt.leaseLost) this.#params.onSettled(attempt, 'lost')
+    return batch.filter(({ leaseLost }) => !leaseLost)
+  }
+
+  #pollForTasks(): void {
+    const limit = this.#wanted()
+    if (limit === 0) return
+    const { settings, stopping, onChange } = this.#params
+    this.#polling = true
+    void this.#poll(limit)
+      .catch((error: unknown) => {
+        settings.report(error, 'claim')
+        return pause(settings.clock, retryDelayMs(10, settings.random), stopping)
+      })
+      .finally(() => {
+        this.#polling = false
+        if (!stopping.aborted) this.flush()
+        onChange()
+      })
+  }
+
+  /** One claim after the other until one would have no room. Paced when claims fail, or come back empty at once. */
+  async #poll(firstLimit: number): Promise<void> {
+    const { api, settings, stopping, onTasks } = this.#params
+    let fruitless = 0
+    for (let limit = firstLimit; limit > 0; limit = this.#wanted()) {
+      const startedAt = settings.clock.now()
+      let tasks: readonly LeasedTaskDocument[] = []
+      this.#reserved += limit
+      try {
+        tasks = await api.claim({ ...this.#claimRequest(limit), waitSeconds: WAIT_SECONDS }, stopping)
+      } catch (error) {
+        if (!stopping.aborted) settings.report(error, 'claim')
+      } finally {
+        this.#reserved -= limit
+      }
+      const waited = settings.clock.now() - startedAt >= 1000
+      fruitless = tasks.length > 0 || waited ? 0 : fruitless + 1
+      onTasks(tasks)
+      if (fruitless > 0) await pause(settings.clock, retryDelayMs(fruitless, settings.random), stopping)
+    }
+  }
+
+  #claimRequest(limit: number): Omit<ClaimRequest, 'waitSeconds'> {
+    const { workerId, queues, types, leaseSeconds } = this.#params.settings
+    return { workerId, queues, types, limit, leaseSeconds }
+  }
+}
+
+function outcomeOf({ outcome }: Attempt): TaskOutcome {
+  return outcome as TaskOutcome
+}

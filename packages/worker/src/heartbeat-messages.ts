@@ -1,0 +1,22 @@
+/** What the heartbeat thread is given to work with. */
+export interface HeartbeatThreadData {
+  readonly module: string
+  readonly data: unknown
+  readonly board: SharedArrayBuffer
+  readonly slots: number
+  readonly leaseMs: number
+}
+
+/** An answer worth the main thread's attention. */
+export interface LeaseNews {
+  readonly slot: number
+  readonly generation: number
+  readonly status: 'lost' | 'cancel'
+}
+
+export type FromHeartbeatThread =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'news'; readonly news: readonly LeaseNews[] }
+  | { readonly kind: 'trouble'; readonly message: string }
+
+export type ToHeartbeatThread = { readonly kind: 'stop' }

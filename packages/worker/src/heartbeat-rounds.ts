@@ -1,0 +1,93 @@
+import { type Clock, type ExtendStatus, type LeaseExtender, LIMITS, type Random } from '@taskyard/core'
+import type { LeaseNews } from './heartbeat-messages.ts'
+import type { HeldLease, LeaseBoard } from './lease-board.ts'
+
+export interface HeartbeatRoundsParams {
+  readonly board: LeaseBoard
+  readonly extender: LeaseExtender
+  readonly leaseMs: number
+  readonly clock: Clock
+  readonly random: Random
+  onNews(news: readonly LeaseNews[]): void
+  onTrouble(error: unknown): void
+}
+
+/** What the thread remembers of a slot: for which generation, when it was extended, and what was told of it. */
+interface SlotMemory {
+  generation: number
+  extendedAt: number
+  told: ExtendStatus
+}
+
+/**
+ * Extends every lease on the board before a third of its time has passed. The board is looked at twice as often: a
+ * lease met for the first time may be one look old, and one that ends before the second look costs no heartbeat at all.
+ */
+export class HeartbeatRounds {
+  readonly #params: HeartbeatRoundsParams
+  readonly #memory: SlotMemory[]
+
+  constructor(params: HeartbeatRoundsParams) {
+    this.#params = params
+    this.#memory = Array.from({ length: params.board.slots }, () => ({ generation: 0, extendedAt: 0, told: 'ok' }))
+  }
+
+  /** One look at the board. Never rejects. Resolves with the wait until the next, ms: short after trouble. */
+  async run(): Promise<number> {
+    const { leaseMs, clock, random, onTrouble } = this.#params
+    const lookMs = leaseMs / 6
+    const startedAt = clock.now()
+    try {
+      const due = this.#due(startedAt, lookMs)
+      for (let first = 0; first < due.length; first += LIMITS.batch) {
+        await this.#extend(due.slice(first, first + LIMITS.batch))
+      }
+    } catch (error) {
+      onTrouble(error)
+      return random() * Math.min(1000, lookMs)
+    }
+    return Math.max(0, startedAt + lookMs - clock.now())
+  }
+
+  #due(now: number, lookMs: number): readonly HeldLease[] {
+    const due: HeldLease[] = []
+    for (let slot = 0; slot < this.#memory.length; slot++) {
+      const memory = this.#memory[slot] as SlotMemory
+      const generation = this.#params.board.generation(slot)
+      if ((generation & 1) === 0) continue
+      if (memory.generation !== generation) {
+        memory.generation = generation
+        memory.extendedAt = now - lookMs
+        memory.told = 'ok'
+      } else if (memory.told !== 'lost' && now - memory.extendedAt >= lookMs * 1.5) {
+        const lease = this.#params.board.read(slot)
+        if (lease !== null && lease.generation === generation) due.push(lease)
+      }
+    }
+    return due
+  }
+
+  async #extend(leases: readonly HeldLease[]): Promise<void> {
+    const { extender, leaseMs, clock, onNews } = this.#params
+    const askedAt = clock.now()
+    const refs = leases.map(({ taskId, token }) => ({ taskId, token }))
+    const statuses = await extender.extend({ leases: refs, leaseMs })
+    const news: LeaseNews[] = []
+    leases.forEach((lease, index) => {
+      const status = this.#note(lease, statuses[index] ?? 'lost', askedAt)
+      if (status !== null) news.push({ slot: lease.slot, generation: lease.generation, status })
+    })
+    if (news.length > 0) onNews(news)
+  }
+
+  /** The status when it is worth telling: `lost` and `cancel`, once each. */
+  #note(lease: HeldLease, status: ExtendStatus, askedAt: number): 'lost' | 'cancel' | null {
+    const memory = this.#memory[lease.slot] as SlotMemory
+    if (memory.generation !== lease.generation) return null
+    this.#params.board.noteAnswer(lease, this.#params.clock.now())
+    memory.extendedAt = askedAt
+    if (status === 'ok' || memory.told === status) return null
+    memory.told = status
+    return status
+  }
+}

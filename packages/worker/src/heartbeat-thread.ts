@@ -1,0 +1,47 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import type { LeaseExtender } from '@taskyard/core'
+import { systemClock, systemRandom } from '@taskyard/core/runtime'
+import type { FromHeartbeatThread, HeartbeatThreadData, ToHeartbeatThread } from './heartbeat-messages.ts'
+import { HeartbeatRounds } from './heartbeat-rounds.ts'
+import { LeaseBoard } from './lease-board.ts'
+
+// The entry of the heartbeat thread: it keeps leases alive while a handler blocks the main thread's event loop.
+
+const { module, data, board, slots, leaseMs } = workerData as HeartbeatThreadData
+const { openLeaseExtender } = (await import(module)) as {
+  openLeaseExtender(data: unknown): LeaseExtender | Promise<LeaseExtender>
+}
+const extender = await openLeaseExtender(data)
+const rounds = new HeartbeatRounds({
+  board: new LeaseBoard(board, slots),
+  extender,
+  leaseMs,
+  clock: systemClock,
+  random: systemRandom,
+  onNews: (news) => tell({ kind: 'news', news }),
+  onTrouble: (error) => tell({ kind: 'trouble', message: error instanceof Error ? error.message : String(error) }),
+})
+
+let stopped = false
+let callOffNext = () => {}
+parentPort?.on('message', (message: ToHeartbeatThread) => {
+  if (message.kind === 'stop') void stop()
+})
+tell({ kind: 'ready' })
+void beat()
+
+async function beat(): Promise<void> {
+  const waitMs = await rounds.run()
+  if (!stopped) callOffNext = systemClock.after(waitMs, () => void beat())
+}
+
+async function stop(): Promise<void> {
+  stopped = true
+  callOffNext()
+  await extender.close().catch((error: unknown) => tell({ kind: 'trouble', message: String(error) }))
+  parentPort?.close()
+}
+
+function tell(message: FromHeartbeatThread): void {
+  parentPort?.postMessage(message)
+}

@@ -1,0 +1,104 @@
+import { extname } from 'node:path'
+import { Worker as Thread } from 'node:worker_threads'
+import type { Clock, Random, ThreadAccess } from '@taskyard/core'
+import type { FromHeartbeatThread, HeartbeatThreadData, LeaseNews } from './heartbeat-messages.ts'
+import type { LeaseBoard } from './lease-board.ts'
+import { retryDelayMs } from './retry.ts'
+import type { ReportError } from './worker-options.ts'
+
+/** This file is a `.ts` among sources and a `.js` in a built package, and so is the thread's entry beside it. */
+const ENTRY = new URL(`./heartbeat-thread${extname(import.meta.url)}`, import.meta.url)
+const STOP_MS = 1000
+
+export interface HeartbeatParams {
+  readonly board: LeaseBoard
+  readonly leaseSeconds: number
+  readonly clock: Clock
+  readonly random: Random
+  readonly report: ReportError
+  /** Asked again for every thread: a port inside can be given away only once. */
+  access(): ThreadAccess
+  onNews(news: LeaseNews): void
+}
+
+/** The heartbeat thread, kept running: should it die, another takes over what stands on the board. */
+export class Heartbeat {
+  readonly #params: HeartbeatParams
+  #thread: Thread | null = null
+  #failures = 0
+  #stopped = false
+
+  constructor(params: HeartbeatParams) {
+    this.#params = params
+  }
+
+  /** Resolves when the thread beats, or when its first start has failed and the next is planned. */
+  start(): Promise<void> {
+    return new Promise((resolve) => this.#launch(resolve))
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    const thread = this.#thread
+    if (thread === null) return
+    const exited = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
+    thread.postMessage({ kind: 'stop' })
+    const callOff = this.#params.clock.after(STOP_MS, () => void thread.terminate())
+    await exited
+    callOff()
+  }
+
+  #launch(started: () => void): void {
+    try {
+      const thread = this.#openThread()
+      this.#thread = thread
+      thread.on('message', (message: FromHeartbeatThread) => this.#hear(message, started))
+      thread.on('error', (error) => this.#params.report(error, 'heartbeat thread'))
+      thread.on('exit', () => this.#relaunch(started))
+    } catch (error) {
+      this.#params.report(error, 'heartbeat thread')
+      this.#relaunch(started)
+    }
+  }
+
+  #openThread(): Thread {
+    const { board, leaseSeconds } = this.#params
+    const { module, data, transfer } = this.#params.access()
+    const workerData: HeartbeatThreadData = {
+      module,
+      data,
+      board: board.buffer,
+      slots: board.slots,
+      leaseMs: leaseSeconds * 1000,
+    }
+    // The transfer list is the port's business; node:worker_threads types it more narrowly than `object`.
+    const transferList = transfer as unknown as NonNullable<
+      ConstructorParameters<typeof Thread>[1]
+    >['transferList'] & {}
+    return new Thread(ENTRY, { workerData, transferList, name: 'taskyard-heartbeat' })
+  }
+
+  #relaunch(started: () => void): void {
+    this.#thread = null
+    started()
+    if (this.#stopped) return
+    const { clock, random } = this.#params
+    clock.after(retryDelayMs(this.#failures++, random), () => {
+      if (!this.#stopped) this.#launch(() => {})
+    })
+  }
+
+  #hear(message: FromHeartbeatThread, started: () => void): void {
+    switch (message.kind) {
+      case 'ready':
+        this.#failures = 0
+        started()
+        break
+      case 'trouble':
+        this.#params.report(new Error(message.message), 'heartbeat')
+        break
+      case 'news':
+        for (const news of message.news) this.#params.onNews(news)
+    }
+  }
+}

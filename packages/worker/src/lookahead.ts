@@ -1,0 +1,36 @@
+const WINDOW_MS = 20
+const HORIZON_MS = 50
+export const MAX_LOOKAHEAD = 1000
+
+/**
+ * How many tasks to lease beyond those that can run now. By Little's law, `rate × horizon` tasks bridge the next 50 ms,
+ * so fast tasks keep the worker busy over a round trip, and slow ones are left to workers that can start them.
+ */
+export class Lookahead {
+  readonly #fixed: number | null
+  #ratePerMs = 0
+  #finished = 0
+  #windowStart: number
+
+  constructor(fixed: number | null, now: number) {
+    this.#fixed = fixed
+    this.#windowStart = now
+  }
+
+  get size(): number {
+    return this.#fixed ?? Math.min(MAX_LOOKAHEAD, Math.floor(this.#ratePerMs * HORIZON_MS))
+  }
+
+  get max(): number {
+    return this.#fixed ?? MAX_LOOKAHEAD
+  }
+
+  observe(finished: number, now: number): void {
+    this.#finished += finished
+    const elapsed = now - this.#windowStart
+    if (elapsed < WINDOW_MS && elapsed >= 0) return
+    this.#ratePerMs = elapsed > 0 ? (this.#ratePerMs + this.#finished / elapsed) / 2 : this.#ratePerMs
+    this.#finished = 0
+    this.#windowStart = now
+  }
+}

@@ -1,0 +1,166 @@
+import type { Clock, TaskHandlers, WorkerApi, WorkerSession } from '@taskyard/core'
+import { Condition } from './condition.ts'
+import { Dispatcher, type WorkerStats } from './dispatcher.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { pause } from './retry.ts'
+import { keepProcessAlive } from './runtime.ts'
+import { resolveOptions, type WorkerOptions, type WorkerSettings } from './worker-options.ts'
+
+/** How long a worker waits for its session before it claims without one: losing it costs latency only. */
+const SESSION_MS = 5000
+/** How long a handler may take to obey its signal at the end of a drain, and outcomes to be delivered after it. */
+const OBEY_MS = 1000
+const DELIVER_MS = 5000
+
+export interface StopOptions {
+  /** How long handlers may run on before their signals abort with `shutting_down`. Default: the worker's `drainSeconds`. */
+  readonly deadlineSeconds?: number
+}
+
+/** A running worker. It keeps its process alive until it has stopped. */
+export interface Worker {
+  readonly workerId: string
+  /** Resolves when the worker has stopped. */
+  readonly closed: Promise<void>
+  readonly stats: WorkerStats
+  /**
+   * Takes no more tasks, gives back those that have not started, lets handlers finish until the deadline, then aborts
+   * and releases them, delivers every outcome and closes. Never rejects. Called again, it can only bring the deadline
+   * forward. Outcomes that cannot be delivered within 5 s (an outage) are given up: their leases run out.
+   */
+  stop(options?: StopOptions): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Starts to run `handlers` on the tasks of a Taskyard. Outages are waited out: every call is repeated, with full-jitter
+ * backoff of at most 5 s, until the worker is stopped.
+ * @throws TaskyardError `invalid_configuration`
+ */
+export function startWorker(api: WorkerApi, handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
+  return new RunningWorker(api, handlers, resolveOptions(handlers, options))
+}
+
+class RunningWorker implements Worker {
+  readonly workerId: string
+  readonly closed: Promise<void>
+  readonly #settings: WorkerSettings
+  readonly #dispatcher: Dispatcher
+  readonly #heartbeat: Heartbeat
+  readonly #session: WorkerSession
+  readonly #stopping = new AbortController()
+  readonly #drained = new AbortController()
+  readonly #giveUp = new AbortController()
+  readonly #condition = new Condition()
+  readonly #started: Promise<void>
+  readonly #letProcessEnd = keepProcessAlive()
+  #resolveClosed: () => void = () => {}
+
+  constructor(api: WorkerApi, handlers: TaskHandlers, settings: WorkerSettings) {
+    const { workerId, queues, types, concurrency, leaseSeconds, clock, random, report } = settings
+    this.workerId = workerId
+    this.#settings = settings
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve
+    })
+    const dispatcher = new Dispatcher({
+      api,
+      handlers,
+      settings,
+      stopping: this.#stopping.signal,
+      giveUp: this.#giveUp.signal,
+      condition: this.#condition,
+    })
+    this.#dispatcher = dispatcher
+    this.#heartbeat = new Heartbeat({
+      board: dispatcher.slots.board,
+      leaseSeconds,
+      clock,
+      random,
+      report,
+      access: () => api.threadAccess(),
+      onNews: ({ slot, generation, status }) => {
+        const attempt = dispatcher.slots.find(slot, generation)
+        if (attempt === null) return
+        if (status === 'cancel') dispatcher.cancelAttempt(attempt)
+        else dispatcher.loseLease(attempt)
+      },
+    })
+    this.#session = api.openSession({ workerId, queues, types, concurrency }, (taskId) => dispatcher.cancel(taskId))
+    this.#started = this.#start()
+  }
+
+  get stats(): WorkerStats {
+    return this.#dispatcher.stats
+  }
+
+  stop(options: StopOptions = {}): Promise<void> {
+    const deadlineSeconds = options.deadlineSeconds ?? this.#settings.drainSeconds
+    this.#settings.clock.after(deadlineSeconds * 1000, () => this.#drained.abort())
+    if (!this.#stopping.signal.aborted) {
+      this.#stopping.abort()
+      void this.#stop()
+    }
+    return this.closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #start(): Promise<void> {
+    const opened = this.#session.opened.catch((error: unknown) => this.#settings.report(error, 'session'))
+    const patience = pause(this.#settings.clock, SESSION_MS, this.#stopping.signal)
+    await Promise.all([Promise.race([opened, patience]), this.#heartbeat.start()])
+    if (!this.#stopping.signal.aborted) this.#dispatcher.start()
+  }
+
+  async #stop(): Promise<void> {
+    const steps: readonly [string, () => Promise<unknown>][] = [
+      ['start', () => this.#started],
+      ['drain', () => this.#drain()],
+      ['delivery', () => this.#deliver()],
+      ['session', () => within(this.#settings.clock, OBEY_MS, this.#session.close())],
+      ['heartbeat thread', () => this.#heartbeat.stop()],
+    ]
+    for (const [name, step] of steps)
+      await step().catch((error: unknown) => this.#settings.report(error, `stop: ${name}`))
+    this.#dispatcher.close()
+    this.#letProcessEnd()
+    this.#resolveClosed()
+  }
+
+  async #drain(): Promise<void> {
+    const { clock } = this.#settings
+    this.#dispatcher.releaseReady()
+    const quiet = this.#condition.until(() => this.#dispatcher.running === 0)
+    await Promise.race([quiet, aborted(this.#drained.signal)])
+    this.#dispatcher.abortRunning('shutting_down')
+    await within(clock, OBEY_MS, quiet)
+    this.#dispatcher.abandonRunning()
+  }
+
+  async #deliver(): Promise<void> {
+    const { exchange } = this.#dispatcher
+    const done = this.#condition.until(() => exchange.empty && !exchange.polling)
+    if (!(await within(this.#settings.clock, DELIVER_MS, done))) {
+      const { settling } = this.#dispatcher.stats
+      this.#settings.report(new Error(`${settling} outcomes could not be delivered; their leases will run out`), 'stop')
+    }
+    this.#giveUp.abort()
+  }
+}
+
+/** Whether the promise resolved in time. */
+async function within(clock: Clock, limitMs: number, promise: Promise<unknown>): Promise<boolean> {
+  const tooLate = new AbortController()
+  const timer = pause(clock, limitMs, tooLate.signal).then(() => false)
+  const inTime = await Promise.race([promise.then(() => true), timer])
+  tooLate.abort()
+  return inTime
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

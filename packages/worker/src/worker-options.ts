@@ -1,0 +1,110 @@
+import {
+  type Clock,
+  DEFAULTS,
+  LIMITS,
+  NAME_PATTERN,
+  type Random,
+  type TaskHandlers,
+  TaskyardError,
+} from '@taskyard/core'
+import { systemClock, systemRandom } from '@taskyard/core/runtime'
+import { defaultWorkerId, warnOnConsole } from './runtime.ts'
+
+export type ReportError = (error: unknown, during: string) => void
+
+export interface WorkerOptions {
+  /** Queues to take from. Default: `['default']`. */
+  readonly queues?: readonly string[]
+  /** Task types to take, each with a handler. Default: all that have one. Tasks of other types wait for other workers. */
+  readonly types?: readonly string[]
+  /** Handlers that may run at the same time. Default 10. */
+  readonly concurrency?: number
+  /**
+   * Tasks to lease beyond `concurrency`, so that the next one is here when a handler ends. Default: by need, from 0 for
+   * slow tasks up to 1000 for fast ones (what ran in the last 50 ms). The time-out clock of a leased task already
+   * runs; one that could not start within 2 s is given back.
+   */
+  readonly prefetch?: number
+  /** How long a lease lasts without a heartbeat. Heartbeats come at least every third of it. Default 30. */
+  readonly leaseSeconds?: number
+  /** Default: `<hostname>-<pid>-<6 random characters>`. Unique among the workers of a Taskyard. */
+  readonly workerId?: string
+  /** How long `stop()` lets handlers run on. Default 30. */
+  readonly drainSeconds?: number
+  readonly clock?: Clock
+  readonly random?: Random
+  /** Told of every trouble that the worker works around: outages, refused outcomes. Default: a line on the console. */
+  readonly onError?: ReportError
+}
+
+export interface WorkerSettings {
+  readonly queues: readonly string[]
+  readonly types: readonly string[]
+  readonly concurrency: number
+  /** `null`: by need. */
+  readonly prefetch: number | null
+  readonly leaseSeconds: number
+  readonly workerId: string
+  readonly drainSeconds: number
+  readonly clock: Clock
+  readonly random: Random
+  readonly report: ReportError
+}
+
+/** @throws TaskyardError `invalid_configuration` */
+export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): WorkerSettings {
+  return {
+    queues: names('queues', options.queues ?? [DEFAULTS.queue]),
+    types: typesWithHandlers(handlers, options.types),
+    concurrency: integer('concurrency', options.concurrency ?? 10, 1, 100_000),
+    prefetch: options.prefetch === undefined ? null : integer('prefetch', options.prefetch, 0, 100_000),
+    leaseSeconds: seconds('leaseSeconds', options.leaseSeconds ?? DEFAULTS.leaseSeconds, 1, LIMITS.leaseSeconds),
+    workerId: options.workerId ?? defaultWorkerId(),
+    drainSeconds: seconds('drainSeconds', options.drainSeconds ?? 30, 0, LIMITS.timeoutSeconds),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+    report: guarded(options.onError ?? warnOnConsole),
+  }
+}
+
+function typesWithHandlers(handlers: TaskHandlers, wanted: readonly string[] | undefined): readonly string[] {
+  for (const [type, handler] of Object.entries(handlers)) {
+    if (typeof handler !== 'function') throw wrong(`the handler of "${type}" is not a function`)
+  }
+  const types = names('types', wanted ?? Object.keys(handlers))
+  const missing = types.find((type) => !Object.hasOwn(handlers, type))
+  if (missing !== undefined) throw wrong(`there is no handler for type "${missing}"`)
+  return types
+}
+
+function names(option: string, values: readonly string[]): readonly string[] {
+  if (values.length === 0) throw wrong(`${option} is empty`)
+  const bad = values.find((value) => !new RegExp(NAME_PATTERN).test(value))
+  if (bad !== undefined) throw wrong(`"${bad}" in ${option} does not match ${NAME_PATTERN}`)
+  return [...new Set(values)]
+}
+
+function integer(option: string, value: number, min: number, max: number): number {
+  if (!Number.isInteger(value)) throw wrong(`${option} is not a whole number: ${value}`)
+  return seconds(option, value, min, max)
+}
+
+function seconds(option: string, value: number, min: number, max: number): number {
+  if (!(value >= min && value <= max)) throw wrong(`${option} is not between ${min} and ${max}: ${value}`)
+  return value
+}
+
+function wrong(reason: string): TaskyardError {
+  return new TaskyardError('invalid_configuration', { reason: `worker: ${reason}` })
+}
+
+// A report that throws must not take the worker with it.
+function guarded(report: ReportError): ReportError {
+  return (error, during) => {
+    try {
+      report(error, during)
+    } catch (secondError) {
+      warnOnConsole(secondError, `onError, told of trouble during ${during}`)
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { startWorker } from '@taskyard/worker'
+import { MemoryApi } from './memory-api.ts'
+
+const ANSWER_IN_THREAD = 1
+const FAIL_IN_THREAD = 2
+
+test('leases are extended while a handler blocks the event loop for longer than the lease', async (t) => {
+  const api = new MemoryApi()
+  Atomics.store(api.counters, 0, ANSWER_IN_THREAD)
+  let extended = 0
+  const block = () => {
+    const end = Date.now() + 1500
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, end - Date.now())
+    extended = Atomics.load(api.counters, 1)
+  }
+  const worker = startWorker(api, { block }, { leaseSeconds: 1 })
+  t.after(() => worker.stop({ deadlineSeconds: 0 }))
+  api.add('block')
+  await api.settled(1)
+  assert.ok(extended >= 2, `extended ${extended} times in 1.5 leases`)
+})
+
+test('the context knows when the last heartbeat was answered', async (t) => {
+  const api = new MemoryApi()
+  const worker = startWorker(
+    api,
+    {
+      wait: async (_, context) => {
+        while (context.heartbeat.at === null) await new Promise((resolve) => setTimeout(resolve, 20))
+        return context.heartbeat.at.getTime()
+      },
+    },
+    { leaseSeconds: 1 },
+  )
+  t.after(() => worker.stop({ deadlineSeconds: 0 }))
+  const before = Date.now()
+  api.add('wait')
+  const [outcome] = await api.settled(1)
+  assert.ok(Number(outcome?.result) >= before)
+})
+
+test('a failed heartbeat is reported and repeated soon', async (t) => {
+  const api = new MemoryApi()
+  Atomics.store(api.counters, 0, FAIL_IN_THREAD)
+  const troubles: unknown[] = []
+  const twice = Promise.withResolvers<void>()
+  const worker = startWorker(
+    api,
+    { wait: () => twice.promise },
+    {
+      leaseSeconds: 1,
+      onError: (error, during) => {
+        if (during === 'heartbeat' && troubles.push(error) === 2) twice.resolve()
+      },
+    },
+  )
+  t.after(() => worker.stop({ deadlineSeconds: 0 }))
+  api.add('wait')
+  await api.settled(1)
+  assert.match(String(troubles[0]), /the store is away/)
+})
+
+test('a heartbeat module that cannot be loaded is reported, and the worker works on', async (t) => {
+  const api = new MemoryApi()
+  api.threadAccess = () => ({ module: 'file:///nowhere/extender.js', data: null, transfer: [] })
+  const reported: string[] = []
+  const worker = startWorker(api, { noop: () => null }, { onError: (_, during) => reported.push(during) })
+  t.after(() => worker.stop({ deadlineSeconds: 0 }))
+  api.add('noop')
+  await api.settled(1)
+  assert.ok(reported.includes('heartbeat thread'))
+})
+
+test('a worker that stops leaves no thread behind and closes its session', async () => {
+  const api = new MemoryApi()
+  const worker = startWorker(api, { noop: () => null })
+  await once(api.events, 'claim')
+  await worker.stop()
+  assert.equal(api.sessions, 0)
+  assert.equal(process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length, 0)
+})

@@ -1,0 +1,174 @@
+import { EventEmitter, once } from 'node:events'
+import { MessageChannel } from 'node:worker_threads'
+import type {
+  ClaimRequest,
+  ExtendParams,
+  ExtendStatus,
+  LeasedTaskDocument,
+  RecordEntry,
+  SettleRequest,
+  SettleResponse,
+  TaskOutcome,
+  ThreadAccess,
+  WorkerApi,
+  WorkerSession,
+} from '@taskyard/core'
+
+interface MemoryTask {
+  readonly document: LeasedTaskDocument
+  token: number
+  state: 'queued' | 'running' | 'ended'
+  cancelRequested: boolean
+}
+
+/** A Taskyard in memory with the rules a worker can notice: leases, tokens, cancel requests and outages. */
+export class MemoryApi implements WorkerApi {
+  readonly tasks = new Map<string, MemoryTask>()
+  readonly accepted: TaskOutcome[] = []
+  readonly records: RecordEntry[] = []
+  readonly calls: string[] = []
+  readonly claims: ClaimRequest[] = []
+  readonly events = new EventEmitter()
+  /** What every call rejects with while set. */
+  outage: Error | null = null
+  /** What a settle call rejects with, asked for each. */
+  refuse: (request: SettleRequest) => Error | null = () => null
+  sessions = 0
+  onCancel: (taskId: string) => void = () => {}
+  /** Answers heartbeats by itself, in the thread, as long as the flag in here is 0: [flag, leases extended]. */
+  readonly counters = new Int32Array(new SharedArrayBuffer(8))
+  #nextId = 0
+
+  add(type: string, payload: unknown = null, options: { timeoutSeconds?: number | null } = {}): string {
+    const id = `00000000-0000-7000-8000-${String(++this.#nextId).padStart(12, '0')}`
+    const document = taskDocument(id, type, payload, options.timeoutSeconds ?? null)
+    this.tasks.set(id, { document, token: 0, state: 'queued', cancelRequested: false })
+    this.events.emit('ready')
+    return id
+  }
+
+  async claim(request: ClaimRequest, signal: AbortSignal): Promise<readonly LeasedTaskDocument[]> {
+    this.#enter('claim')
+    this.claims.push(request)
+    const tasks = this.#lease(request)
+    if (tasks.length > 0 || signal.aborted) return tasks
+    await once(this.events, 'ready', { signal }).catch(() => null)
+    if (signal.aborted) return []
+    this.#enter('claim')
+    return this.#lease(request)
+  }
+
+  async settle({ outcomes, claim }: SettleRequest): Promise<SettleResponse> {
+    this.#enter('settle')
+    const refusal = this.refuse({ outcomes })
+    if (refusal !== null) throw refusal
+    await new Promise((resolve) => setImmediate(resolve))
+    const results = outcomes.map((outcome) => ({ taskId: outcome.taskId, status: this.#settle(outcome) }))
+    this.events.emit('settled')
+    return claim === undefined ? { results } : { results, tasks: this.#lease(claim) }
+  }
+
+  async record(entries: readonly RecordEntry[]) {
+    this.#enter('record')
+    this.records.push(...entries)
+    this.events.emit('recorded')
+    return entries.map(({ taskId, token }) => ({ taskId, status: this.#holds(taskId, token) ? 'ok' : 'lost' }) as const)
+  }
+
+  openSession(_worker: unknown, onCancel: (taskId: string) => void): WorkerSession {
+    this.sessions++
+    this.onCancel = onCancel
+    return {
+      opened: Promise.resolve(),
+      close: async () => {
+        this.sessions--
+      },
+    }
+  }
+
+  threadAccess(): ThreadAccess {
+    const { port1, port2 } = new MessageChannel()
+    port1.on('message', ({ leases }: ExtendParams) => port1.postMessage(leases.map((lease) => this.extendOne(lease))))
+    port1.unref()
+    const module = new URL('./memory-lease-extender.ts', import.meta.url).href
+    return { module, data: { port: port2, counters: this.counters }, transfer: [port2] }
+  }
+
+  extendOne({ taskId, token }: { taskId: string; token: number }): ExtendStatus {
+    if (!this.#holds(taskId, token)) return 'lost'
+    return this.tasks.get(taskId)?.cancelRequested ? 'cancel' : 'ok'
+  }
+
+  /** Ends a lease as its expiry would: the next claim gets the task under a new token. */
+  takeAway(taskId: string): void {
+    const task = this.tasks.get(taskId) as MemoryTask
+    task.state = 'queued'
+    task.token++
+    this.events.emit('ready')
+  }
+
+  /** Resolves once so many outcomes were accepted. */
+  async settled(count: number): Promise<readonly TaskOutcome[]> {
+    while (this.accepted.length < count) await once(this.events, 'settled')
+    return this.accepted
+  }
+
+  #enter(call: string): void {
+    if (this.outage !== null) throw this.outage
+    this.calls.push(call)
+    this.events.emit(call)
+  }
+
+  #holds(taskId: string, token: number): boolean {
+    const task = this.tasks.get(taskId)
+    return task?.state === 'running' && task.token === token
+  }
+
+  #lease({ types, limit }: Pick<ClaimRequest, 'types' | 'limit'>): readonly LeasedTaskDocument[] {
+    const leased: LeasedTaskDocument[] = []
+    for (const task of this.tasks.values()) {
+      if (leased.length === limit) break
+      if (task.state !== 'queued' || (types !== undefined && !types.includes(task.document.type))) continue
+      task.state = 'running'
+      task.token++
+      leased.push({ ...task.document, lease: { token: task.token, expiresAt: '2030-01-01T00:00:00.000Z' } })
+    }
+    return leased
+  }
+
+  #settle(outcome: TaskOutcome): 'ok' | 'lost' {
+    if (!this.#holds(outcome.taskId, outcome.token)) return 'lost'
+    const task = this.tasks.get(outcome.taskId) as MemoryTask
+    task.state = outcome.outcome === 'released' ? 'queued' : 'ended'
+    this.accepted.push(outcome)
+    return 'ok'
+  }
+}
+
+export function taskDocument(id: string, type: string, payload: unknown, timeoutSeconds: number | null) {
+  const at = '2026-01-01T00:00:00.000Z'
+  return {
+    id,
+    namespace: 'default',
+    queue: 'default',
+    type,
+    status: 'running',
+    priority: 0,
+    payload,
+    result: null,
+    error: null,
+    attempt: 1,
+    maxAttempts: 10,
+    crashes: 0,
+    progress: null,
+    tags: [],
+    runAt: at,
+    createdAt: at,
+    startedAt: at,
+    finishedAt: null,
+    timeoutSeconds,
+    idempotencyKey: null,
+    workerId: null,
+    lease: { token: 0, expiresAt: at },
+  } as const satisfies LeasedTaskDocument
+}
