@@ -1,0 +1,41 @@
+import type { TaskFailure } from '@taskyard/core'
+import type { NodemailerError } from 'nodemailer'
+import { type FailureCatalogue, failureOf } from '../failure.ts'
+
+export const EMAIL_FAILURES = {
+  smtp_not_configured: {
+    retryable: false,
+    when: 'the worker has no SMTP server: set `TASKYARD_SMTP_URL`, restart, and retry the failed tasks',
+  },
+  smtp_unavailable: {
+    retryable: true,
+    when: 'the SMTP server cannot be reached, broke the connection, answered too late, closed with 421, or has no valid TLS where TLS is required',
+  },
+  smtp_deferred: { retryable: true, when: 'the SMTP server answered 4xx: not now' },
+  smtp_rejected: { retryable: false, when: 'the SMTP server answered 5xx: never; its answer is in the message' },
+  smtp_auth_failed: { retryable: false, when: 'the SMTP server refused the user or password, or wants some' },
+} as const satisfies FailureCatalogue
+
+/** What a failed delivery means for the task. The message ends with the server's answer, if it gave one. */
+export function smtpFailure(cause: unknown): TaskFailure {
+  const error = cause as NodemailerError
+  return failureOf(EMAIL_FAILURES, failureCode(error), error.message, { cause })
+}
+
+function failureCode(error: NodemailerError): keyof typeof EMAIL_FAILURES {
+  const { code, responseCode = 0 } = error
+  if (responseCode === 421 || code === 'ETLS') return 'smtp_unavailable'
+  if (isTemporary(error)) return 'smtp_deferred'
+  if (code === 'EAUTH' || code === 'ENOAUTH' || responseCode === 530) return 'smtp_auth_failed'
+  if (responseCode >= 500) return 'smtp_rejected'
+  // Refused before a command was sent: a malformed envelope, or a message over the size the server announced.
+  if (code === 'EENVELOPE' || code === 'EMESSAGE') return 'smtp_rejected'
+  return 'smtp_unavailable'
+}
+
+/** One recipient refused for now makes the whole refusal temporary: nobody has got the message yet. */
+function isTemporary({ responseCode = 0, rejectedErrors = [] }: NodemailerError): boolean {
+  return [responseCode, ...rejectedErrors.map((rejected) => rejected.responseCode ?? 0)].some(
+    (code) => code >= 400 && code < 500,
+  )
+}

@@ -1,0 +1,88 @@
+import { type Clock, type LeasedTaskDocument, type TaskContext, TaskFailure } from '@taskyard/core'
+import { Agent } from 'undici'
+import { failureOf } from '../failure.ts'
+import type { OpenHandler, TaskTypeDeps } from '../task-type.ts'
+import { createAddressPolicy } from './address-policy.ts'
+import { AbandonedError, type Deadline, startDeadline } from './deadline.ts'
+import { type Exchange, exchange } from './exchange.ts'
+import { HTTP_FAILURES } from './failures.ts'
+import { AddressRefusedError, createGuardedConnect, systemLookup } from './guarded-connect.ts'
+import { createHostCircuits } from './host-circuits.ts'
+import { printableUrl } from './http-url.ts'
+import { type HttpRequestPayload, type OutgoingRequest, toOutgoing } from './outgoing.ts'
+import { isRedirect, MAX_REDIRECTS, redirected } from './redirect.ts'
+import { unexpectedStatus } from './unexpected-status.ts'
+
+const DEFAULT_TIMEOUT_SECONDS = 30
+const DEFAULT_MAX_RESPONSE_BYTES = 1_048_576
+/** Status line and headers together; a longer head fails the exchange. */
+const MAX_HEADER_BYTES = 16_384
+
+export interface HttpRequestResult {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[]>>
+  readonly body: string
+  readonly bodyEncoding: 'text' | 'base64'
+  readonly truncated: boolean
+  readonly durationMs: number
+}
+
+export function createHttpRequestHandler(deps: TaskTypeDeps): OpenHandler {
+  const { clock, lookup = systemLookup, allowPrivateAddresses = false } = deps
+  const agent = new Agent({
+    connect: createGuardedConnect(createAddressPolicy(allowPrivateAddresses), lookup),
+    maxHeaderSize: MAX_HEADER_BYTES,
+  })
+  const circuits = createHostCircuits({ ...deps, isOutage })
+
+  async function run(task: LeasedTaskDocument<HttpRequestPayload>, context: TaskContext): Promise<HttpRequestResult> {
+    const startedAt = clock.now()
+    const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = task.payload
+    const deadline = startDeadline(clock, timeoutSeconds * 1000, context.signal)
+    try {
+      const answer = await converse(toOutgoing(task), task.payload, deadline)
+      return toResult(answer, startedAt, clock)
+    } catch (error) {
+      context.signal.throwIfAborted()
+      if (!deadline.passed()) throw toFailure(error)
+      throw failureOf(HTTP_FAILURES, 'http_timeout', `No complete answer within ${timeoutSeconds} s`, { cause: error })
+    } finally {
+      deadline.clear()
+    }
+  }
+
+  /** Follows redirects to the last answer. Every hop is checked, and guarded by its own host's circuit. */
+  async function converse(first: OutgoingRequest, payload: HttpRequestPayload, deadline: Deadline) {
+    const { expectedStatus = '2xx', followRedirects = true, maxResponseBytes = DEFAULT_MAX_RESPONSE_BYTES } = payload
+    let outgoing = first
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      const { url } = outgoing
+      const options = { expected: expectedStatus, maxResponseBytes, signal: deadline.signal }
+      const answer = await circuits.call(url.host, () => deadline.guard(exchange(agent, outgoing, options)))
+      const location = [answer.headers.location].flat()[0]
+      if (answer.isExpected) return answer
+      if (!followRedirects || !isRedirect(answer.status, location)) throw unexpectedStatus(outgoing, answer, clock)
+      outgoing = redirected(outgoing, answer.status, location)
+    }
+    throw failureOf(HTTP_FAILURES, 'too_many_redirects', `${printableUrl(first.url)} redirects too often`)
+  }
+
+  return { run, close: () => agent.destroy() }
+}
+
+function toResult({ status, headers, body, bodyEncoding, truncated }: Exchange, startedAt: number, clock: Clock) {
+  return { status, headers, body, bodyEncoding, truncated, durationMs: clock.now() - startedAt }
+}
+
+/** Our own refusal and a caller that went away say nothing about the host. */
+function isOutage(error: unknown): boolean {
+  return !(error instanceof AddressRefusedError || error instanceof AbandonedError)
+}
+
+function toFailure(error: unknown): unknown {
+  if (error instanceof TaskFailure) return error
+  const { message } = error as Error
+  if (error instanceof AddressRefusedError)
+    return failureOf(HTTP_FAILURES, 'address_refused', message, { cause: error })
+  return failureOf(HTTP_FAILURES, 'http_unreachable', message, { cause: error })
+}

@@ -1,0 +1,16 @@
+import type { TaskType } from '../task-type.ts'
+import { checkHttpRequest } from './check.ts'
+import { HTTP_FAILURES } from './failures.ts'
+import { createHttpRequestHandler } from './handler.ts'
+import { httpRequestSchema } from './schema.ts'
+
+/** `http-request`: one call of an HTTP service. */
+export const httpRequestType: TaskType = {
+  type: 'http-request',
+  title: 'Call an HTTP service',
+  description: 'Sends one HTTP request and keeps the answer. Private addresses are refused unless allowed.',
+  schema: httpRequestSchema,
+  check: checkHttpRequest,
+  failures: HTTP_FAILURES,
+  createHandler: createHttpRequestHandler,
+}

@@ -1,0 +1,339 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { describe, it } from 'node:test'
+import { attemptOf, failureFrom, openTypes } from './support/attempt.ts'
+import { startHttp } from './support/http.ts'
+
+const LOOPBACK = { allowPrivateAddresses: ['127.0.0.0/8'] }
+
+describe('http-request', () => {
+  it('sends JSON and keeps the answer', async (t) => {
+    const http = await startHttp(t, (_request, response) => {
+      response.writeHead(201, { 'content-type': 'application/json', 'x-one': '1' }).end('{"ok":"ä"}')
+    })
+    const { handlers } = openTypes(t, LOOPBACK)
+    const { task, context } = attemptOf('http-request', {
+      url: `${http.origin}/orders?x=1`,
+      headers: { Authorization: 'Bearer abc', 'X-Trace': 'yes' },
+      body: { order: 7, naïve: '✓' },
+    })
+
+    const result = await handlers['http-request']?.(task, context)
+
+    const [received] = http.requests
+    assert.equal(received?.method, 'POST')
+    assert.equal(received?.path, '/orders?x=1')
+    assert.equal(received?.body, '{"order":7,"naïve":"✓"}')
+    assert.equal(received?.headers['content-type'], 'application/json')
+    assert.equal(received?.headers.authorization, 'Bearer abc')
+    assert.equal(received?.headers['x-trace'], 'yes')
+    assert.equal(received?.headers['idempotency-key'], task.id)
+    assert.equal(received?.headers['user-agent'], 'taskyard')
+    assert.equal(result.status, 201)
+    assert.equal(result.body, '{"ok":"ä"}')
+    assert.equal(result.bodyEncoding, 'text')
+    assert.equal(result.truncated, false)
+    assert.equal(result.headers['x-one'], '1')
+    assert.ok(result.durationMs >= 0)
+  })
+
+  it('sends a text as it is, under the headers the payload chose', async (t) => {
+    const http = await startHttp(t, (_request, response) => response.end())
+    const { run } = openTypes(t, LOOPBACK)
+    const headers = { 'Content-Type': 'application/xml', 'Idempotency-Key': 'mine', 'User-Agent': 'me' }
+    await run('http-request', { url: http.origin, method: 'PUT', body: '<a/>', headers })
+    const [received] = http.requests
+    assert.equal(received?.method, 'PUT')
+    assert.equal(received?.body, '<a/>')
+    assert.equal(received?.headers['content-type'], 'application/xml')
+    assert.equal(received?.headers['idempotency-key'], 'mine')
+    assert.equal(received?.headers['user-agent'], 'me')
+  })
+
+  it('is a GET without a body when the payload is only a URL', async (t) => {
+    const http = await startHttp(t, (_request, response) => response.end())
+    await openTypes(t, LOOPBACK).run('http-request', { url: http.origin })
+    assert.equal(http.requests[0]?.method, 'GET')
+    assert.equal(http.requests[0]?.headers['content-type'], undefined)
+  })
+
+  it('stores bytes that are no text as Base64', async (t) => {
+    const bytes = Buffer.from([0, 255, 1, 254])
+    const http = await startHttp(t, (_request, response) => response.end(bytes))
+    const result = await openTypes(t, LOOPBACK).run('http-request', { url: http.origin })
+    assert.equal(result.bodyEncoding, 'base64')
+    assert.deepEqual(Buffer.from(result.body, 'base64'), bytes)
+  })
+
+  it('stores the first 256 KiB, cut between characters, and says so', async (t) => {
+    const http = await startHttp(t, (_request, response) => response.end(`a${'€'.repeat(200_000)}`))
+    const result = await openTypes(t, LOOPBACK).run('http-request', { url: http.origin })
+    assert.equal(result.truncated, true)
+    assert.equal(result.bodyEncoding, 'text')
+    assert.equal(result.body, `a${'€'.repeat(Math.floor((262_144 - 1) / 3))}`)
+  })
+
+  it('hangs up on an endless answer at maxResponseBytes', async (t) => {
+    const hungUp = Promise.withResolvers<void>()
+    const http = await startHttp(t, (_request, response) => {
+      const more = () => response.write('x'.repeat(65_536))
+      response.on('drain', more).on('close', () => hungUp.resolve())
+      more()
+    })
+    const result = await openTypes(t, LOOPBACK).run('http-request', { url: http.origin, maxResponseBytes: 100_000 })
+    assert.equal(result.body.length, 100_000)
+    assert.equal(result.truncated, true)
+    await hungUp.promise
+  })
+
+  it('ends at once when the attempt is cancelled', async (t) => {
+    const arrived = Promise.withResolvers<void>()
+    const http = await startHttp(t, () => arrived.resolve())
+    const { handlers } = openTypes(t, LOOPBACK)
+    const { task, context, cancel } = attemptOf('http-request', { url: http.origin })
+    const failure = failureFrom(Promise.resolve(handlers['http-request']?.(task, context)))
+    await arrived.promise
+    cancel()
+    assert.equal((await failure).message, 'cancelled by the test')
+  })
+
+  it('fails with http_timeout when headers or body come too late', async (t) => {
+    const http = await startHttp(t, ({ path }, response) => {
+      if (path === '/body') response.writeHead(200).write('half')
+    })
+    const { run } = openTypes(t, LOOPBACK)
+    for (const path of ['/head', '/body']) {
+      const failure = await failureFrom(run('http-request', { url: http.origin + path, timeoutSeconds: 0.1 }))
+      assert.equal(failure.code, 'http_timeout', path)
+      assert.equal(failure.retryable, true)
+    }
+  })
+
+  it('fails with http_unreachable when nobody listens, the name is unknown, or the answer is not HTTP', async (t) => {
+    const server = createServer((socket) => socket.end('what?\r\n\r\n')).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => server.close())
+    const { port } = server.address() as { port: number }
+    const { run } = openTypes(t, {
+      ...LOOPBACK,
+      lookup: (host, done) => done(new Error(`getaddrinfo ENOTFOUND ${host}`), []),
+    })
+    for (const url of ['http://127.0.0.1:1', 'http://nowhere.example', `http://127.0.0.1:${port}`]) {
+      const failure = await failureFrom(run('http-request', { url }))
+      assert.equal(failure.code, 'http_unreachable', url)
+      assert.equal(failure.retryable, true)
+    }
+  })
+})
+
+describe('http-request: statuses', () => {
+  const cases = [
+    { status: 200, code: null },
+    { status: 204, code: null },
+    { status: 404, code: 'http_unexpected_status', retryable: false },
+    { status: 400, code: 'http_unexpected_status', retryable: false },
+    { status: 408, code: 'http_deferred', retryable: true },
+    { status: 425, code: 'http_deferred', retryable: true },
+    { status: 429, code: 'http_deferred', retryable: true },
+    { status: 500, code: 'http_deferred', retryable: true },
+    { status: 503, code: 'http_deferred', retryable: true },
+    { status: 304, code: 'http_unexpected_status', retryable: false },
+    { status: 201, expectedStatus: 200, code: 'http_unexpected_status', retryable: false },
+    { status: 404, expectedStatus: [200, 404], code: null },
+    { status: 503, expectedStatus: '5xx', code: null },
+    { status: 204, expectedStatus: '200-204', code: null },
+    { status: 205, expectedStatus: '200-204', code: 'http_unexpected_status', retryable: false },
+    { status: 302, expectedStatus: ['2xx', '302'], code: null },
+  ]
+  for (const { status, expectedStatus, code, retryable } of cases) {
+    const expected = expectedStatus === undefined ? 'nothing said' : JSON.stringify(expectedStatus)
+    it(`${status} where ${expected} is expected → ${code ?? 'success'}`, async (t) => {
+      const http = await startHttp(t, (_request, response) => response.writeHead(status, { location: '/' }).end())
+      const { run } = openTypes(t, LOOPBACK)
+      const work = run('http-request', {
+        url: http.origin,
+        ...(expectedStatus && { expectedStatus }),
+        followRedirects: status !== 304,
+      })
+      if (code === null) return assert.equal((await work).status, status)
+      const failure = await failureFrom(work)
+      assert.equal(failure.code, code)
+      assert.equal(failure.retryable, retryable)
+    })
+  }
+
+  it('tells what the server said, without the query', async (t) => {
+    const http = await startHttp(t, (_request, response) => response.writeHead(422).end(`no ${'x'.repeat(10_000)}`))
+    const { run } = openTypes(t, LOOPBACK)
+    const { message } = await failureFrom(run('http-request', { url: `${http.origin}/a?token=secret` }))
+    assert.match(message, /^GET http:\/\/127\.0\.0\.1:\d+\/a answered 422 Unprocessable Entity: no xxx/)
+    assert.ok(message.length < 700)
+    assert.doesNotMatch(message, /secret/)
+  })
+
+  it('honours Retry-After in seconds and as a date, up to an hour', async (t) => {
+    const inTenMinutes = new Date(Date.now() + 600_000).toUTCString()
+    const http = await startHttp(t, ({ headers }, response) => {
+      response.writeHead(503, { 'retry-after': String(headers['x-after']) }).end()
+    })
+    const { run } = openTypes(t, { ...LOOPBACK, circuit: { failures: 100, openSeconds: 1 } })
+    const delayAfter = async (after: string) =>
+      (await failureFrom(run('http-request', { url: http.origin, headers: { 'X-After': after } }))).retryDelaySeconds
+    assert.equal(await delayAfter('7'), 7)
+    assert.equal(await delayAfter('999999'), 3600)
+    assert.equal(await delayAfter('soon'), null)
+    const untilDate = (await delayAfter(inTenMinutes)) as number
+    assert.ok(untilDate > 590 && untilDate <= 600, `${untilDate}`)
+  })
+})
+
+describe('http-request: redirects', () => {
+  it('follows them, as a GET without body after a 302 of a POST', async (t) => {
+    const http = await startHttp(t, ({ path }, response) => {
+      if (path === '/from') response.writeHead(302, { location: '/to?x=1' }).end()
+      else response.end('arrived')
+    })
+    const { run } = openTypes(t, LOOPBACK)
+    const result = await run('http-request', { url: `${http.origin}/from`, body: { a: 1 } })
+    assert.equal(result.body, 'arrived')
+    const [, second] = http.requests
+    assert.deepEqual([second?.method, second?.path, second?.body], ['GET', '/to?x=1', ''])
+    assert.equal(second?.headers['content-type'], undefined)
+  })
+
+  it('repeats method and body after a 307', async (t) => {
+    const http = await startHttp(t, ({ path }, response) => {
+      response.writeHead(path === '/' ? 307 : 200, { location: '/to' }).end()
+    })
+    await openTypes(t, LOOPBACK).run('http-request', { url: http.origin, method: 'PUT', body: 'again' })
+    assert.deepEqual(
+      http.requests.map(({ method, path, body }) => [method, path, body]),
+      [
+        ['PUT', '/', 'again'],
+        ['PUT', '/to', 'again'],
+      ],
+    )
+  })
+
+  it('keeps credentials within the origin and drops them outside it', async (t) => {
+    const outside = await startHttp(t, (_request, response) => response.end())
+    const http = await startHttp(t, ({ path }, response) => {
+      response.writeHead(307, { location: path === '/' ? '/inside' : outside.origin }).end()
+    })
+    const headers = { Authorization: 'Bearer abc', Cookie: 'a=b', 'X-Api-Key': 'k', Accept: 'text/plain' }
+    await openTypes(t, LOOPBACK).run('http-request', { url: http.origin, headers })
+    assert.equal(http.requests[1]?.headers.authorization, 'Bearer abc')
+    const { authorization, cookie, 'x-api-key': key, accept } = outside.requests[0]?.headers ?? {}
+    assert.deepEqual([authorization, cookie, key, accept], [undefined, undefined, undefined, 'text/plain'])
+  })
+
+  it('gives up after 5', async (t) => {
+    const http = await startHttp(t, (_request, response) => response.writeHead(302, { location: '/' }).end())
+    const failure = await failureFrom(openTypes(t, LOOPBACK).run('http-request', { url: http.origin }))
+    assert.equal(failure.code, 'too_many_redirects')
+    assert.equal(http.requests.length, 6)
+  })
+
+  it('takes a redirect for an answer when told not to follow', async (t) => {
+    const http = await startHttp(t, (_request, response) => response.writeHead(302, { location: '/' }).end())
+    const payload = { url: http.origin, followRedirects: false }
+    assert.equal(
+      (await failureFrom(openTypes(t, LOOPBACK).run('http-request', payload))).code,
+      'http_unexpected_status',
+    )
+  })
+
+  for (const [location, what] of [
+    ['ftp://example.com/', 'the protocol ftp:'],
+    ['http://user:secret@example.com/', 'a user or password'],
+    ['http://[', 'not a URL'],
+  ]) {
+    it(`refuses to follow one to ${what}`, async (t) => {
+      const http = await startHttp(t, (_request, response) => response.writeHead(302, { location }).end())
+      const failure = await failureFrom(openTypes(t, LOOPBACK).run('http-request', { url: http.origin }))
+      assert.equal(failure.code, 'redirect_refused')
+      assert.match(failure.message, new RegExp(what as string))
+    })
+  }
+})
+
+describe('http-request: the circuit of a host', () => {
+  const payloadOf = (url: string) => ({ url })
+
+  it('opens after failures in a row, says when to come back, lets one call try, and closes on success', async (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
+    let isBroken = true
+    const http = await startHttp(t, (_request, response) => response.writeHead(isBroken ? 500 : 200).end())
+    const other = await startHttp(t, (_request, response) => response.end())
+    const { run } = openTypes(t, { ...LOOPBACK, circuit: { failures: 3, openSeconds: 30 }, random: () => 0.5 })
+    const code = async () => (await failureFrom(run('http-request', payloadOf(http.origin)))).code
+
+    assert.deepEqual([await code(), await code(), await code()], Array(3).fill('http_deferred'))
+    t.mock.timers.tick(10_000)
+    const open = await failureFrom(run('http-request', payloadOf(http.origin)))
+    assert.equal(open.code, 'circuit_open')
+    assert.equal(open.retryable, true)
+    assert.equal(open.retryDelaySeconds, 20 + 15)
+    assert.equal(http.requests.length, 3)
+    assert.equal((await run('http-request', payloadOf(other.origin))).status, 200)
+
+    t.mock.timers.tick(20_001)
+    assert.equal(await code(), 'http_deferred')
+    assert.equal(await code(), 'circuit_open')
+    assert.equal(http.requests.length, 4)
+
+    isBroken = false
+    t.mock.timers.tick(30_001)
+    assert.equal((await run('http-request', payloadOf(http.origin))).status, 200)
+    assert.equal((await run('http-request', payloadOf(http.origin))).status, 200)
+  })
+
+  it('does not hold other calls up while one tries', async (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
+    const trial = Promise.withResolvers<() => void>()
+    let calls = 0
+    const http = await startHttp(t, (_request, response) => {
+      if (++calls === 1) response.writeHead(500).end()
+      else trial.resolve(() => response.end())
+    })
+    const { run } = openTypes(t, { ...LOOPBACK, circuit: { failures: 1, openSeconds: 30 } })
+    await failureFrom(run('http-request', payloadOf(http.origin)))
+    t.mock.timers.tick(30_001)
+    const trying = run('http-request', payloadOf(http.origin))
+    const answer = await trial.promise
+    assert.equal((await failureFrom(run('http-request', payloadOf(http.origin)))).code, 'circuit_open')
+    answer()
+    assert.equal((await trying).status, 200)
+  })
+
+  it('does not count refusals of the client, expected errors, or cancelled calls', async (t) => {
+    const arrived = Promise.withResolvers<void>()
+    const http = await startHttp(t, ({ path }, response) => {
+      if (path === '/hang') arrived.resolve()
+      else response.writeHead(Number(path.slice(1))).end()
+    })
+    const { run, handlers } = openTypes(t, { ...LOOPBACK, circuit: { failures: 1, openSeconds: 30 } })
+    await failureFrom(run('http-request', payloadOf(`${http.origin}/404`)))
+    await failureFrom(run('http-request', payloadOf(`${http.origin}/429`)))
+    await run('http-request', { url: `${http.origin}/503`, expectedStatus: 503 })
+    const { task, context, cancel } = attemptOf('http-request', payloadOf(`${http.origin}/hang`))
+    const cancelled = failureFrom(Promise.resolve(handlers['http-request']?.(task, context)))
+    await arrived.promise
+    cancel()
+    await cancelled
+    assert.equal((await run('http-request', payloadOf(`${http.origin}/200`))).status, 200)
+  })
+
+  it('remembers a bounded number of hosts', async (t) => {
+    const { run } = openTypes(t, {
+      circuit: { failures: 1, openSeconds: 30 },
+      lookup: (_host, done) => done(new Error('no such host'), []),
+    })
+    const code = async (host: string) =>
+      (await failureFrom(run('http-request', payloadOf(`http://${host}.example`)))).code
+    assert.deepEqual([await code('first'), await code('first')], ['http_unreachable', 'circuit_open'])
+    for (let host = 0; host < 1000; host++) await code(`h${host}`)
+    assert.equal(await code('first'), 'http_unreachable')
+  })
+})
