@@ -28,6 +28,8 @@ describe('readConfiguration', () => {
     assert.deepEqual(configuration.queues, ['mail', 'reports'])
     assert.equal(configuration.httpAllowPrivate, true)
     assert.equal(configuration.retentionDays, 0.5)
+    const allowed = readConfiguration({ TASKYARD_HTTP_ALLOW_PRIVATE: '10.0.0.0/8, ::1' }).httpAllowPrivate
+    assert.deepEqual(allowed, ['10.0.0.0/8', '::1'])
     assert.equal(configuration.smtpFrom, 'Taskyard <noreply@example.com>')
   })
 
@@ -67,6 +69,10 @@ describe('readConfiguration', () => {
   it('explains the names that Kubernetes sets for a Service called taskyard', () => {
     assert.match(reasonFor({ TASKYARD_SERVICE_HOST: '10.0.0.1' }), /enableServiceLinks/)
     assert.match(reasonFor({ TASKYARD_PORT: 'tcp://10.0.0.1:80' }), /enableServiceLinks/)
+  })
+
+  it('refuses to leave a SQLite store without a scheduler', () => {
+    assert.match(reasonFor({ TASKYARD_ROLES: 'api,worker' }), /Add scheduler/)
   })
 
   for (const [name, value] of [

@@ -27,8 +27,17 @@ export function readConfiguration(environment: Environment): Configuration {
     if (value === undefined) problems.push(unacceptable(variable, text))
     return [key, value]
   })
+  const configuration = Object.fromEntries(entries) as Configuration
+  if (problems.length === 0) problems.push(...contradictions(configuration))
   if (problems.length > 0) throw new TaskyardError('invalid_configuration', { reason: problems.join('\n') })
-  return Object.fromEntries(entries) as Configuration
+  return configuration
+}
+
+function contradictions({ store, roles }: Configuration): string[] {
+  if (store.kind !== 'sqlite' || roles.includes('scheduler')) return []
+  return [
+    'TASKYARD_ROLES leaves out scheduler; with a SQLite store, which belongs to one process, nobody else can start delayed tasks and notice dead workers. Add scheduler',
+  ]
 }
 
 /** How long finished tasks are kept, in the engine's terms. */

@@ -54,6 +54,17 @@ const FLAGS = new Map([
   ['false', false],
 ])
 
+/** None, all, or some addresses. Whether each is one is checked by the code that compares with them. */
+export const privateAddresses: ValueKind<boolean | readonly string[]> = {
+  expected: '1, 0, or comma-separated addresses and CIDRs, such as 10.0.0.0/8,192.168.1.7',
+  parse(text) {
+    const addresses = splitList(text)
+    const plausible =
+      addresses.length > 0 && addresses.every((address) => /^[0-9a-f.:]*[.:][0-9a-f.:]*(\/\d+)?$/i.test(address))
+    return FLAGS.get(text.toLowerCase()) ?? (plausible ? addresses : undefined)
+  },
+}
+
 export function oneOf<const Word extends string>(words: readonly Word[]): ValueKind<Word> {
   return { expected: `one of ${words.join(', ')}`, parse: (text) => words.find((word) => word === text) }
 }

@@ -8,6 +8,7 @@ import {
   mailbox,
   notYet,
   oneOf,
+  privateAddresses,
   queueNames,
   ROLES,
   storeUrl,
@@ -52,7 +53,7 @@ export const VARIABLES = {
     'TASKYARD_ROLES',
     listOf(ROLES),
     'api,worker,scheduler',
-    'What this process does: `api` serves HTTP, `worker` runs the built-in task types, `scheduler` moves due tasks, ends expired leases and removes old tasks.',
+    'What this process does: `api` serves HTTP, `worker` runs the built-in task types, `scheduler` starts delayed tasks, ends expired leases and removes old tasks; a SQLite store needs it.',
   ),
   queues: variable(
     'TASKYARD_QUEUES',
@@ -74,9 +75,9 @@ export const VARIABLES = {
   smtpFrom: optional('TASKYARD_SMTP_FROM', mailbox, 'Sender of `email` tasks that name none.'),
   httpAllowPrivate: variable(
     'TASKYARD_HTTP_ALLOW_PRIVATE',
-    flag,
+    privateAddresses,
     '0',
-    '`1` lets `http-request` tasks reach private, loopback and link-local addresses. Only where every submitter is trusted.',
+    'Private, loopback and link-local addresses that `http-request` tasks may reach: comma-separated addresses and CIDRs, or `1` for all, where every submitter is trusted.',
   ),
   logLevel: variable('TASKYARD_LOG_LEVEL', oneOf(LOG_LEVELS), 'info', `Least level logged: ${LOG_LEVELS.join(', ')}.`),
   drainSeconds: variable(

@@ -1,0 +1,91 @@
+import type { TaskDocument } from '@taskyard/core'
+import type { Command } from 'commander'
+import { usageFailure } from '../failure.ts'
+import { type FilterOptions, filterOf, isEmptyFilter, withFilterOptions } from '../options.ts'
+import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
+import type { Terminal } from '../terminal.ts'
+
+interface Options extends FilterOptions {
+  readonly url?: string
+  readonly json?: boolean
+}
+
+/** Cancel and retry are alike: by id, or by filter. */
+interface Operation {
+  readonly name: 'cancel' | 'retry'
+  readonly summary: string
+  readonly description: string
+  readonly examples: string
+  /** What the tasks that a filter matched are, afterwards. */
+  readonly done: string
+}
+
+const OPERATIONS: readonly Operation[] = [
+  {
+    name: 'cancel',
+    summary: 'cancel tasks by id or filter',
+    description: 'Cancel tasks that have not ended. Waiting ones end at once; running ones are asked to stop.',
+    done: 'cancelled or asked to stop',
+    examples: `
+Examples:
+  taskyard cancel 019aa7c4-0f5e-7cc3-98f5-0c6b9b3c1d2e
+  taskyard cancel --queue reports --status queued`,
+  },
+  {
+    name: 'retry',
+    summary: 'retry failed and cancelled tasks by id or filter',
+    description:
+      'Run failed or cancelled tasks again: attempts start over, history is kept. By filter: failed ones, unless --status says otherwise.',
+    done: 'queued again',
+    examples: `
+Examples:
+  taskyard retry 019aa7c4-0f5e-7cc3-98f5-0c6b9b3c1d2e
+  taskyard retry --type email --created-after 2h`,
+  },
+]
+
+export function addCancelAndRetry(program: Command, terminal: Terminal): void {
+  for (const operation of OPERATIONS) addOperation(program, terminal, operation)
+}
+
+function addOperation(program: Command, terminal: Terminal, operation: Operation): void {
+  const command = program
+    .command(operation.name)
+    .summary(operation.summary)
+    .description(operation.description)
+    .argument('[ids...]', 'the tasks; or choose them by the options')
+  withFilterOptions(command, terminal.now)
+    .addHelpText('after', operation.examples)
+    .action((ids: string[], options: Options) => {
+      const filter = filterOf(options)
+      if (ids.length > 0 !== isEmptyFilter(filter)) {
+        throw usageFailure(
+          `say which tasks to ${operation.name}: either by id, or by at least one option such as --queue`,
+        )
+      }
+      return onServer(terminal, options, (server) =>
+        ids.length > 0 ? byId(server, operation, ids) : byFilter(server, operation, filter),
+      )
+    })
+  withServerOptions(command)
+}
+
+async function byId({ client, printer }: ServerCommand, { name }: Operation, ids: readonly string[]): Promise<void> {
+  const tasks: TaskDocument[] = []
+  for (const id of ids) tasks.push(await client[name](id))
+  const lines = tasks.map(({ id, status }) => `${id}  ${status === 'running' ? 'asked to stop' : status}`)
+  printer.answer(tasks.length === 1 ? tasks[0] : tasks, lines)
+}
+
+async function byFilter(server: ServerCommand, { name, done }: Operation, filter: FilterOptions): Promise<void> {
+  const { client, printer, progress, terminal } = server
+  const since = terminal.now()
+  const ticking = setInterval(() => progress.show(`${name} … ${Math.round((terminal.now() - since) / 1000)} s`), 1000)
+  try {
+    const matched = await (name === 'cancel' ? client.cancelMatching(filter) : client.retryMatching(filter))
+    progress.clear()
+    printer.answer({ matched }, [`${matched.toLocaleString('en')} tasks ${done}`])
+  } finally {
+    clearInterval(ticking)
+  }
+}

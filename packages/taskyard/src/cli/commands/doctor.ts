@@ -1,0 +1,79 @@
+import { TaskyardError } from '@taskyard/core'
+import type { Command } from 'commander'
+import { readConfiguration } from '../../configuration/read-configuration.ts'
+import { checkClock, checkDiskSpace, checkNode } from '../doctor/check-machine.ts'
+import { askServer, checkPort, checkServer, checkSmtp } from '../doctor/check-network.ts'
+import { checkDurability, checkExposure, checkRoles } from '../doctor/check-settings.ts'
+import { checkStore } from '../doctor/check-store.ts'
+import { type Examined, type Finding, ok, problem } from '../doctor/finding.ts'
+import { EXIT } from '../exit-codes.ts'
+import { createPrinter, type Printer } from '../printer.ts'
+import { serverUrl, withServerOptions } from '../server-command.ts'
+import type { Terminal } from '../terminal.ts'
+
+export function addDoctor(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('doctor')
+    .summary('say what is wrong with a set-up')
+    .description(
+      'Check the configuration, this machine, the store, the mail server and the running server, and say what to do about what is wrong. Changes nothing. Exits 1 when there is a problem.',
+    )
+    .action((options: { url?: string; json?: boolean }) => doctor(terminal, options))
+  withServerOptions(command)
+}
+
+const CHECKS: readonly ((examined: Examined) => Promise<Finding>)[] = [
+  checkRoles,
+  checkDurability,
+  checkExposure,
+  checkStore,
+  checkDiskSpace,
+  checkClock,
+  checkPort,
+  checkSmtp,
+  checkServer,
+]
+
+async function doctor(terminal: Terminal, options: { url?: string; json?: boolean }): Promise<void> {
+  const findings = [await checkNode(), ...(await examine(terminal, options))]
+  const isWell = findings.every(({ verdict }) => verdict !== 'problem')
+  const printer = createPrinter(terminal, options.json === true)
+  printer.answer({ ok: isWell, findings }, [
+    ...findings.flatMap((finding) => findingLines(finding, printer)),
+    '',
+    summary(findings),
+  ])
+  terminal.exitWith(isWell ? EXIT.ok : EXIT.failed)
+}
+
+async function examine(terminal: Terminal, options: { url?: string }): Promise<Finding[]> {
+  try {
+    const configuration = readConfiguration(terminal.environment)
+    const url = serverUrl(configuration, options)
+    const examined = { configuration, terminal, url, server: await askServer(url, terminal.now) }
+    return [ok('configuration', 'every TASKYARD_… variable is known and valid'), ...(await runChecks(examined))]
+  } catch (error) {
+    if (!(error instanceof TaskyardError) || error.code !== 'invalid_configuration') throw error
+    const advice = 'Correct it and run doctor again; the other checks need it. See docs/reference/environment.md.'
+    return error.message.split('\n').map((line) => problem('configuration', line, advice))
+  }
+}
+
+function runChecks(examined: Examined): Promise<Finding[]> {
+  return Promise.all(CHECKS.map((check) => check(examined)))
+}
+
+const SIGNS = { ok: ['✔', 'green'], warning: ['!', 'yellow'], problem: ['✘', 'red'] } as const
+
+function findingLines({ check, verdict, detail, advice }: Finding, { paint }: Printer): string[] {
+  const [sign, style] = SIGNS[verdict]
+  const line = `${paint(style, sign)} ${paint('bold', check.padEnd(13))}  ${detail}`
+  return advice === null ? [line] : [line, `                 ${paint(style, '→')} ${advice}`]
+}
+
+function summary(findings: readonly Finding[]): string {
+  const count = (verdict: Finding['verdict']) => findings.filter((finding) => finding.verdict === verdict).length
+  const [problems, warnings] = [count('problem'), count('warning')]
+  if (problems + warnings === 0) return 'all is well'
+  return `${problems} ${problems === 1 ? 'problem' : 'problems'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`
+}

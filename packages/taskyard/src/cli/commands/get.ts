@@ -1,0 +1,35 @@
+import type { Command } from 'commander'
+import { waitSeconds } from '../options.ts'
+import { onServer, withServerOptions } from '../server-command.ts'
+import { taskLines } from '../task-lines.ts'
+import type { Terminal } from '../terminal.ts'
+import { answerTask, waitForEnd } from './task-answer.ts'
+
+interface GetOptions {
+  readonly url?: string
+  readonly json?: boolean
+  readonly wait?: true | number
+}
+
+export function addGet(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('get')
+    .summary('show a task')
+    .description('Show a task: its state, payload, result and error.')
+    .argument('<id>', 'the task')
+    .option('-w, --wait [seconds]', 'wait until it ends; exit 1 unless it succeeded', waitSeconds)
+    .addHelpText('after', EXAMPLES)
+    .action((id: string, options: GetOptions) =>
+      onServer(terminal, options, async (server) => {
+        if (options.wait !== undefined) return answerTask(server, await waitForEnd(server, id, options.wait))
+        const task = await server.client.get(id)
+        server.printer.answer(task, taskLines(task, server.printer, terminal.now()))
+      }),
+    )
+  withServerOptions(command)
+}
+
+const EXAMPLES = `
+Examples:
+  taskyard get 019aa7c4-0f5e-7cc3-98f5-0c6b9b3c1d2e
+  taskyard get 019aa7c4-0f5e-7cc3-98f5-0c6b9b3c1d2e --wait 30 --json`

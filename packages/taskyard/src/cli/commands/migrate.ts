@@ -1,0 +1,47 @@
+import { TaskyardError } from '@taskyard/core'
+import { systemClock } from '@taskyard/core/runtime'
+import type { Command } from 'commander'
+import { readConfiguration } from '../../configuration/read-configuration.ts'
+import { openStore } from '../../open-store.ts'
+import { EXIT } from '../exit-codes.ts'
+import { CommandFailure } from '../failure.ts'
+import { createPrinter } from '../printer.ts'
+import { withJsonOption } from '../server-command.ts'
+import type { Terminal } from '../terminal.ts'
+
+export function addMigrate(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('migrate')
+    .summary("bring the store's schema up to date")
+    .description(
+      'Create the store if there is none and bring its schema up to date. The server does so at start by itself; this command is for doing it before. Not while a server uses the file.',
+    )
+    .option('--store <url>', 'the store (default: TASKYARD_STORE)')
+    .action((options: { store?: string; json?: boolean }) => migrate(terminal, options))
+  withJsonOption(command)
+}
+
+async function migrate(terminal: Terminal, options: { store?: string; json?: boolean }): Promise<void> {
+  const override = options.store === undefined ? {} : { TASKYARD_STORE: options.store }
+  const { store: location } = readConfiguration({ ...terminal.environment, ...override })
+  const { from, to } = await migrated(location)
+  const text =
+    from === to
+      ? `${location.path} is up to date: schema version ${to}`
+      : `${location.path}: schema version ${from} → ${to}`
+  createPrinter(terminal, options.json === true).answer({ path: location.path, from, to }, [text])
+}
+
+async function migrated(location: Parameters<typeof openStore>[0]) {
+  try {
+    const store = await openStore(location, systemClock)
+    try {
+      return await store.migrate()
+    } finally {
+      await store.close()
+    }
+  } catch (error) {
+    if (error instanceof TaskyardError) throw new CommandFailure(error.message, EXIT.failed)
+    throw error
+  }
+}

@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TaskyardError } from '@taskyard/core'
+import type { Command } from 'commander'
+import { createLiveScreen } from '../live-screen.ts'
+import { queueName, seconds } from '../options.ts'
+import { type Queue, queueLine, queueTableLines } from '../queue-lines.ts'
+import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
+import { shortened, type Terminal } from '../terminal.ts'
+
+interface QueuesOptions {
+  readonly url?: string
+  readonly json?: boolean
+  readonly watch?: boolean
+  readonly interval: number
+}
+
+export function addQueues(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('queues')
+    .summary('show queues, live with --watch; pause and resume them')
+    .description(
+      'Show every queue: how many tasks are in each state, how old the oldest ready one is, tasks per second.',
+    )
+    .option('--watch', 'keep showing, until Ctrl-C; with --json one document per line')
+    .option('--interval <seconds>', 'between two looks', seconds(0.2, 3600), 1)
+    .addHelpText('after', EXAMPLES)
+    .action((options: QueuesOptions) =>
+      onServer(terminal, options, (server) => (options.watch ? watch(server, options.interval) : show(server))),
+    )
+  withServerOptions(command)
+  addSwitch(command, terminal, 'pause', 'stop giving out tasks of a queue; running ones go on')
+  addSwitch(command, terminal, 'resume', 'give out tasks of a paused queue again')
+}
+
+const EXAMPLES = `
+Examples:
+  taskyard queues
+  taskyard queues --watch
+  taskyard queues pause mail`
+
+function addSwitch(queues: Command, terminal: Terminal, name: 'pause' | 'resume', description: string): void {
+  const command = queues
+    .command(name)
+    .description(description)
+    .argument('<queue>', 'its name', queueName)
+    .action((queue: string, _: unknown, self: Command) =>
+      onServer(terminal, self.optsWithGlobals(), async ({ client, printer }) => {
+        await client[name](queue)
+        printer.answer({ queue, paused: name === 'pause' }, [`${queue} is ${name === 'pause' ? 'paused' : 'running'}`])
+      }),
+    )
+  withServerOptions(command)
+}
+
+async function show({ client, printer }: ServerCommand): Promise<void> {
+  const queues = await client.queues()
+  const lines =
+    queues.length === 0 ? ['no queues yet: a queue appears with its first task'] : queueTableLines(queues, printer)
+  printer.answer({ queues }, lines)
+}
+
+async function watch(server: ServerCommand, intervalSeconds: number): Promise<void> {
+  const { terminal, printer } = server
+  const signal = terminal.interrupted()
+  const live = !printer.json && terminal.stdout.isTTY === true
+  const screen = live ? createLiveScreen(terminal.stdout) : null
+  try {
+    while (!signal.aborted) {
+      const look = await lookAtQueues(server)
+      if (signal.aborted) break
+      if (screen !== null) screen.draw(livePicture(server, look))
+      else writeLook(server, look)
+      await sleep(intervalSeconds * 1000, undefined, { signal }).catch(() => {})
+    }
+  } finally {
+    screen?.end()
+  }
+}
+
+type Look = { readonly queues: readonly Queue[] } | { readonly unreachable: TaskyardError }
+
+/** A watch outlives an outage of the server: it shows that there is one. */
+async function lookAtQueues({ client }: ServerCommand): Promise<Look> {
+  try {
+    return { queues: await client.queues() }
+  } catch (error) {
+    if (error instanceof TaskyardError && error.retryable) return { unreachable: error }
+    throw error
+  }
+}
+
+function livePicture({ url, terminal, printer }: ServerCommand, look: Look): string[] {
+  const { paint, width = 80 } = terminal.stdout.columns ? { ...printer, width: terminal.stdout.columns } : printer
+  const time = new Date(terminal.now()).toISOString().slice(11, 19)
+  const heading = paint('dim', shortened(`${url}  ${time} UTC  Ctrl-C ends`, width))
+  if ('unreachable' in look) return [heading, '', paint('red', shortened(look.unreachable.message, width))]
+  const table = look.queues.length === 0 ? ['no queues yet'] : queueTableLines(look.queues, { ...printer, width })
+  return [heading, '', ...table]
+}
+
+function writeLook({ terminal, printer }: ServerCommand, look: Look): void {
+  const at = new Date(terminal.now()).toISOString()
+  if ('unreachable' in look) {
+    const { code, message } = look.unreachable
+    printer.answer({ at, error: { code, message } }, [`${at}  ${message}`])
+    return
+  }
+  printer.answer(
+    { at, queues: look.queues },
+    look.queues.map((queue) => `${at}  ${queueLine(queue)}`),
+  )
+}

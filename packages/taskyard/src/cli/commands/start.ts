@@ -1,0 +1,99 @@
+import { TaskyardError } from '@taskyard/core'
+import { type Command, Option } from 'commander'
+import type { Logger } from 'pino'
+import { type Configuration, type Environment, readConfiguration } from '../../configuration/read-configuration.ts'
+import { VARIABLES } from '../../configuration/variables.ts'
+import { EXIT } from '../exit-codes.ts'
+import { CommandFailure } from '../failure.ts'
+import { untilInterrupted } from '../interruption.ts'
+import { withJsonOption } from '../server-command.ts'
+import type { Terminal } from '../terminal.ts'
+
+type StartOptions = Readonly<Record<keyof typeof OVERRIDES, string | undefined>> & { readonly json?: boolean }
+
+/** Options of `start` that stand in for variables of the environment. */
+const OVERRIDES = {
+  store: VARIABLES.store,
+  host: VARIABLES.host,
+  port: VARIABLES.port,
+  roles: VARIABLES.roles,
+  queues: VARIABLES.queues,
+  concurrency: VARIABLES.concurrency,
+  logLevel: VARIABLES.logLevel,
+} as const
+
+const FLAGS: Readonly<Record<keyof typeof OVERRIDES, [flags: string, description: string]>> = {
+  store: ['--store <url>', 'where tasks live'],
+  host: ['--host <address>', 'address to listen on'],
+  port: ['-p, --port <port>', 'port to listen on; 0 takes a free one'],
+  roles: ['--roles <roles>', 'what this process does'],
+  queues: ['-q, --queues <queues>', 'queues of the embedded worker'],
+  concurrency: ['-c, --concurrency <n>', 'tasks the embedded worker runs at a time'],
+  logLevel: ['--log-level <level>', 'least level logged'],
+}
+
+export function addStart(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('start')
+    .summary('start the server')
+    .description(
+      'Start the server: HTTP API, scheduler and a worker for the built-in task types, on one SQLite file. Its environment variables are in docs/reference/environment.md; an option goes before its variable.',
+    )
+    .addHelpText('after', EXAMPLES)
+    .action((options: StartOptions) => start(terminal, options))
+  for (const [key, variable] of Object.entries(OVERRIDES)) {
+    const [flags, description] = FLAGS[key as keyof typeof OVERRIDES]
+    command.addOption(new Option(flags, `${description} (${variable.name}, default: ${variable.default})`))
+  }
+  withJsonOption(command)
+}
+
+const EXAMPLES = `
+Examples:
+  taskyard start
+  taskyard start --port 9000 --store sqlite:/var/lib/taskyard/taskyard.db
+  TASKYARD_SMTP_URL=smtp://user:password@mail.example.com:587 taskyard start`
+
+async function start(terminal: Terminal, options: StartOptions): Promise<void> {
+  const configuration = readConfiguration(withOverrides(terminal.environment, options))
+  const { createServerLog } = await import('../../server/server-log.ts')
+  const log = createServerLog(configuration, terminal.stderr, terminal.environment)
+  exitOnUncaught(log)
+  const { stop, url } = await startOrExplain(configuration, log)
+  terminal.stdout.write(readyLine(configuration, url, options.json === true))
+  await untilInterrupted(terminal)
+  await stop()
+}
+
+function withOverrides(environment: Environment, options: StartOptions): Environment {
+  const overrides = Object.entries(OVERRIDES).flatMap(([key, { name }]) => {
+    const value = options[key as keyof typeof OVERRIDES]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return { ...environment, ...Object.fromEntries(overrides) }
+}
+
+async function startOrExplain(configuration: Configuration, log: Logger) {
+  const { startServer } = await import('../../server.ts')
+  try {
+    return await startServer(configuration, { log })
+  } catch (error) {
+    if (!(error instanceof TaskyardError) || error.code === 'invalid_configuration') throw error
+    throw new CommandFailure(error.message, EXIT.failed)
+  }
+}
+
+function readyLine({ roles }: Configuration, url: string | null, json: boolean): string {
+  if (json) return `${JSON.stringify({ ready: true, url, roles, pid: process.pid })}\n`
+  const where =
+    url === null ? `without an HTTP API (roles: ${roles.join(', ')})` : `at ${url}  (API reference: ${url}/docs)`
+  return `Taskyard is ready ${where}\n`
+}
+
+/** After an error that nobody expected the process is in an unknown state; a restart recovers every task. */
+function exitOnUncaught(log: Logger): void {
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'unexpected error; the server exits')
+    process.exit(EXIT.failed)
+  })
+}

@@ -1,0 +1,23 @@
+import { isTerminal, type TaskDocument } from '@taskyard/core'
+import { EXIT } from '../exit-codes.ts'
+import { CommandFailure } from '../failure.ts'
+import type { ServerCommand } from '../server-command.ts'
+import { taskLines } from '../task-lines.ts'
+
+/** Shows a task that was waited for; the exit code says whether it succeeded. */
+export function answerTask({ printer, terminal }: ServerCommand, task: TaskDocument): void {
+  printer.answer(task, taskLines(task, printer, terminal.now()))
+  if (task.status !== 'succeeded') terminal.exitWith(EXIT.failed)
+}
+
+/** The task once it has ended. `limit`: seconds to wait, `true` for as long as it takes. */
+export async function waitForEnd(server: ServerCommand, id: string, limit: true | number): Promise<TaskDocument> {
+  const { client, progress, terminal } = server
+  progress.show(`waiting for ${id} …`)
+  const signal = terminal.interrupted()
+  const task = await client.wait(id, limit === true ? { signal } : { signal, timeoutSeconds: limit })
+  progress.clear()
+  if (isTerminal(task.status)) return task
+  if (signal.aborted) throw new CommandFailure(`no longer waiting: task ${id} is ${task.status}`, EXIT.interrupted)
+  throw new CommandFailure(`task ${id} is still ${task.status} after ${limit} s`, EXIT.timedOut)
+}

@@ -1,0 +1,59 @@
+import type { TaskHandlers } from '@taskyard/core'
+import type { Command } from 'commander'
+import { untilInterrupted } from '../interruption.ts'
+import { queueNames, seconds, wholeNumber } from '../options.ts'
+import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
+import type { Terminal } from '../terminal.ts'
+import { loadHandlers } from '../work/load-handlers.ts'
+import { createWorkReport } from '../work/work-report.ts'
+
+interface WorkOptions {
+  readonly url?: string
+  readonly json?: boolean
+  readonly queues: readonly string[]
+  readonly concurrency: number
+  readonly drain: number
+}
+
+export function addWork(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('work')
+    .summary('run your own task handlers against a server')
+    .description(
+      'Run the handlers of a module against a server. The module exports an object of handlers by task type: as its default, or as "tasks". TypeScript runs as it is. Ctrl-C drains: running tasks finish, or are handed back.',
+    )
+    .argument('<file>', 'the module, such as ./my-tasks.ts')
+    .option('-q, --queues <queues>', 'queues to take from, comma-separated', queueNames, ['default'])
+    .option('-c, --concurrency <n>', 'tasks at the same time', wholeNumber(1, 1000), 10)
+    .option('--drain <seconds>', 'how long running tasks may take to finish when it stops', seconds(0, 3600), 20)
+    .addHelpText('after', EXAMPLES)
+    .action((file: string, options: WorkOptions) => work(terminal, file, options))
+  withServerOptions(command)
+}
+
+const EXAMPLES = `
+Examples:
+  taskyard work ./my-tasks.ts
+  taskyard work ./my-tasks.ts --queues mail,reports --concurrency 50 --url http://10.0.0.5:8080`
+
+async function work(terminal: Terminal, file: string, options: WorkOptions): Promise<void> {
+  const handlers = await loadHandlers(file)
+  await onServer(terminal, options, (server) => runWorker(server, handlers, options))
+}
+
+async function runWorker(server: ServerCommand, handlers: TaskHandlers, options: WorkOptions): Promise<void> {
+  const { client, url, terminal } = server
+  const report = createWorkReport(terminal, options.json === true)
+  await client.queues().catch((error) => report.trouble(error, 'starting'))
+  const worker = client.work(report.watching(handlers), {
+    queues: options.queues,
+    concurrency: options.concurrency,
+    drainSeconds: options.drain,
+    onError: report.trouble,
+  })
+  report.started(url, Object.keys(handlers), options.queues)
+  await untilInterrupted(terminal)
+  report.draining()
+  await worker.stop()
+  report.stopped()
+}

@@ -1,0 +1,54 @@
+import type { Command } from 'commander'
+import { onServer, withServerOptions } from '../server-command.ts'
+import { spokenDistance } from '../spoken-time.ts'
+import { type Cell, type Column, tableLines } from '../table.ts'
+import type { Terminal } from '../terminal.ts'
+
+/** A worker as the HTTP API shows it. */
+interface Worker {
+  readonly workerId: string
+  readonly queues: readonly string[]
+  readonly types: readonly string[] | null
+  readonly concurrency: number | null
+  readonly connected: boolean
+  readonly embedded: boolean
+  readonly leases: number
+  readonly connectedAt: string | null
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'WORKER' },
+  { title: 'STATE' },
+  { title: 'RUNNING', align: 'right' },
+  { title: 'QUEUES' },
+  { title: 'SINCE' },
+  { title: 'TYPES', flexible: true },
+]
+
+export function addWorkers(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('workers')
+    .summary('show who is connected and what they run')
+    .description('Show the workers that are connected or hold tasks.')
+    .action((options: { url?: string; json?: boolean }) =>
+      onServer(terminal, options, async ({ client, printer }) => {
+        const workers: readonly Worker[] = await client.workers()
+        const rows = workers.map((worker) => workerCells(worker, terminal.now()))
+        printer.answer({ workers }, workers.length === 0 ? ['no workers'] : tableLines(COLUMNS, rows, printer))
+      }),
+    )
+  withServerOptions(command)
+}
+
+function workerCells(worker: Worker, now: number): Cell[] {
+  return [
+    { text: worker.workerId },
+    worker.connected
+      ? { text: worker.embedded ? 'embedded' : 'connected', style: 'green' }
+      : { text: 'gone', style: 'red' },
+    { text: worker.concurrency === null ? `${worker.leases}` : `${worker.leases}/${worker.concurrency}` },
+    { text: worker.queues.join(',') },
+    { text: worker.connectedAt === null ? '' : spokenDistance(worker.connectedAt, now) },
+    { text: worker.types?.join(',') ?? 'all' },
+  ]
+}

@@ -1,0 +1,35 @@
+import { type Examined, type Finding, ok, warning } from './finding.ts'
+
+export async function checkDurability({ configuration }: Examined): Promise<Finding> {
+  if (!configuration.allowUnsafeDurability) return ok('durability', 'every acknowledged task is synced to disk')
+  return warning(
+    'durability',
+    'TASKYARD_ALLOW_UNSAFE_DURABILITY=1: a store that may lose acknowledged tasks would be accepted',
+    'Unset it outside of tests.',
+  )
+}
+
+export async function checkRoles({ configuration: { roles } }: Examined): Promise<Finding> {
+  if (!roles.includes('api')) return warning('roles', 'no api: nothing can submit tasks', 'Add api to TASKYARD_ROLES.')
+  return ok('roles', roles.join(', '))
+}
+
+/** The API of this version has no authentication: who reaches it may do anything. */
+export async function checkExposure({ configuration: { host, httpAllowPrivate } }: Examined): Promise<Finding> {
+  const isLocal = host === 'localhost' || host === '::1' || host.startsWith('127.')
+  if (!isLocal) {
+    return warning(
+      'exposure',
+      `the API listens on ${host} and has no authentication`,
+      'Keep it behind a firewall or an authenticating proxy.',
+    )
+  }
+  if (httpAllowPrivate === true) {
+    return warning(
+      'exposure',
+      'http-request tasks may reach every private address',
+      'Name the addresses in TASKYARD_HTTP_ALLOW_PRIVATE instead.',
+    )
+  }
+  return ok('exposure', `the API listens on ${host} only`)
+}

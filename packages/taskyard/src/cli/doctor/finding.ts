@@ -1,0 +1,40 @@
+import type { Configuration } from '../../configuration/read-configuration.ts'
+import type { Terminal } from '../terminal.ts'
+
+/** What one check of `doctor` found. */
+export interface Finding {
+  readonly check: string
+  readonly verdict: 'ok' | 'warning' | 'problem'
+  readonly detail: string
+  /** What to do about it; `null` when nothing is wrong. */
+  readonly advice: string | null
+}
+
+export interface Examined {
+  readonly configuration: Configuration
+  readonly terminal: Terminal
+  /** The server this configuration would talk to, where one answers. */
+  readonly server: AnsweringServer | null
+  readonly url: string
+}
+
+export interface AnsweringServer {
+  readonly isTaskyard: boolean
+  readonly version: string | null
+  readonly ready: boolean
+  readonly reason: string | null
+  /** Its clock less ours, ms. */
+  readonly clockOffsetMs: number | null
+}
+
+export function ok(check: string, detail: string): Finding {
+  return { check, verdict: 'ok', detail, advice: null }
+}
+
+export function warning(check: string, detail: string, advice: string): Finding {
+  return { check, verdict: 'warning', detail, advice }
+}
+
+export function problem(check: string, detail: string, advice: string): Finding {
+  return { check, verdict: 'problem', detail, advice }
+}

@@ -1,0 +1,50 @@
+import { TaskyardError } from '@taskyard/core'
+import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { paintFor, type Terminal } from './terminal.ts'
+
+/** Ends a command with its own words and exit code. */
+export class CommandFailure extends Error {
+  override readonly name = 'CommandFailure'
+  readonly exitCode: number
+
+  constructor(message: string, exitCode: number) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
+export function usageFailure(message: string): CommandFailure {
+  return new CommandFailure(message, EXIT.usage)
+}
+
+/** Says what went wrong: for people on stderr; with `--json` also as the one document on stdout. */
+export function reportFailure(terminal: Terminal, error: unknown, json: boolean): void {
+  const failure = describe(error)
+  const label = paintFor(terminal.stderr, terminal.environment)('red', 'error:')
+  terminal.stderr.write(`${label} ${failure.lines.join('\n  ')}\n`)
+  if (json) terminal.stdout.write(`${JSON.stringify({ error: failure.document })}\n`)
+  terminal.exitWith(failure.exitCode)
+}
+
+function describe(error: unknown) {
+  if (error instanceof TaskyardError) return describeTaskyardError(error)
+  const message = error instanceof Error ? error.message : String(error)
+  const exitCode = error instanceof CommandFailure ? error.exitCode : EXIT.failed
+  const code = exitCode === EXIT.usage ? 'usage' : exitCode === EXIT.timedOut ? 'timed_out' : 'failed'
+  return { lines: [message], document: { code, message }, exitCode }
+}
+
+function describeTaskyardError(error: TaskyardError) {
+  const { code, message, violations, retryable } = error
+  const details = violations
+    .filter((violation) => !message.includes(violation.message))
+    .map(({ path, message: what }) => `${path || '/'}: ${what}`)
+  const lines = [...message.split('\n'), ...details, ...adviceFor(error)]
+  return { lines, document: { code, message, retryable, violations }, exitCode: exitCodeOf(error) }
+}
+
+function adviceFor({ code }: TaskyardError): string[] {
+  return code === 'connection_failed'
+    ? ['Is the server running? Start one with: taskyard start. Another address: --url or TASKYARD_URL.']
+    : []
+}

@@ -1,0 +1,82 @@
+import { LIMITS, NAME_PATTERN, TASK_STATUSES, type TaskStatus } from '@taskyard/core'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { readPastTime } from './spoken-time.ts'
+
+/** Which tasks a command means, as its options give it. */
+export interface FilterOptions {
+  readonly queue?: string
+  readonly type?: string
+  readonly status?: TaskStatus
+  readonly tag?: string
+  readonly createdAfter?: string
+  readonly createdBefore?: string
+}
+
+/** Gives a command the filter of lists and bulk operations. */
+export function withFilterOptions(command: Command, now: () => number): Command {
+  const pastTime = pastTimeBefore(now)
+  return command
+    .option('-q, --queue <queue>', 'only of this queue', queueName)
+    .option('-t, --type <type>', 'only of this type')
+    .addOption(new Option('-s, --status <status>', 'only in this status').choices(TASK_STATUSES))
+    .option('--tag <tag>', 'only with this tag')
+    .option('--created-after <time>', 'only created since: RFC 3339, or how long ago (90s, 15m, 2h, 7d)', pastTime)
+    .option('--created-before <time>', 'only created before that time', pastTime)
+}
+
+/** The part of a command's options that chooses tasks. */
+export function filterOf(options: FilterOptions): FilterOptions {
+  const { queue, type, status, tag, createdAfter, createdBefore } = options
+  const entries = Object.entries({ queue, type, status, tag, createdAfter, createdBefore })
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
+}
+
+export function isEmptyFilter(filter: FilterOptions): boolean {
+  return Object.keys(filter).length === 0
+}
+
+export function wholeNumber(minimum: number, maximum: number): (text: string) => number {
+  return (text) => {
+    const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN
+    if (value >= minimum && value <= maximum) return value
+    throw new InvalidArgumentError(`Expected a whole number from ${minimum} to ${maximum}.`)
+  }
+}
+
+export function seconds(minimum: number, maximum: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+    if (value >= minimum && value <= maximum) return value
+    throw new InvalidArgumentError(`Expected seconds from ${minimum} to ${maximum}.`)
+  }
+}
+
+export function queueName(text: string): string {
+  if (new RegExp(NAME_PATTERN).test(text)) return text
+  throw new InvalidArgumentError('Expected a queue name of letters, digits and . _ : -')
+}
+
+export function queueNames(text: string): string[] {
+  return text.split(',').map((name) => queueName(name.trim()))
+}
+
+export function collected(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text]
+}
+
+export function futureTime(text: string): string {
+  const time = /^\d{4}-\d{2}-\d{2}T/.test(text) ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(time)) return new Date(time).toISOString()
+  throw new InvalidArgumentError('Expected a time in RFC 3339, such as 2026-03-01T08:00:00Z.')
+}
+
+export const waitSeconds = seconds(0, 86_400 * 31)
+export const priority = wholeNumber(-LIMITS.priority, LIMITS.priority)
+
+function pastTimeBefore(now: () => number): (text: string) => string {
+  return (text) => {
+    const time = readPastTime(text, now())
+    if (time !== null) return new Date(time).toISOString()
+    throw new InvalidArgumentError('Expected a time such as 2026-03-01T08:00:00Z, or how long ago, such as 15m or 7d.')
+  }
+}

@@ -1,0 +1,98 @@
+import { Command, CommanderError } from 'commander'
+import { readVersion } from '../version.ts'
+import { addCancelAndRetry } from './commands/cancel-and-retry.ts'
+import { addDoctor } from './commands/doctor.ts'
+import { addEvents } from './commands/events.ts'
+import { addGet } from './commands/get.ts'
+import { addList } from './commands/list.ts'
+import { addMigrate } from './commands/migrate.ts'
+import { addQueues } from './commands/queues.ts'
+import { addStart } from './commands/start.ts'
+import { addSubmit } from './commands/submit.ts'
+import { addWork } from './commands/work.ts'
+import { addWorkers } from './commands/workers.ts'
+import { EXIT } from './exit-codes.ts'
+import { reportFailure } from './failure.ts'
+import { processTerminal } from './process-terminal.ts'
+import { paintFor, type Terminal, wantsColours } from './terminal.ts'
+
+/** The whole command line, ready to parse. Reading it has no effects, so documentation can be checked against it. */
+export function createProgram(terminal: Terminal = processTerminal()): Command {
+  const program = new Command('taskyard')
+    .description('Background tasks that are not lost: submit them over HTTP, from code or from here; workers run them.')
+    .version(readVersion(), '-V, --version')
+    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpText('after', AFTER_HELP)
+    .exitOverride()
+  speakThrough(program, terminal)
+  program.commandsGroup('Run:')
+  addStart(program, terminal)
+  addWork(program, terminal)
+  program.commandsGroup('Tasks:')
+  addSubmit(program, terminal)
+  addGet(program, terminal)
+  addList(program, terminal)
+  addEvents(program, terminal)
+  addCancelAndRetry(program, terminal)
+  program.commandsGroup('Operate:')
+  addQueues(program, terminal)
+  addWorkers(program, terminal)
+  addMigrate(program, terminal)
+  addDoctor(program, terminal)
+  return program
+}
+
+/** Parses and runs a command line, `process.argv.slice(2)` say. Never rejects: failures end in an exit code. */
+export async function runProgram(
+  commandLine: readonly string[],
+  terminal: Terminal = processTerminal(),
+): Promise<void> {
+  try {
+    await createProgram(terminal).parseAsync([...commandLine], { from: 'user' })
+  } catch (error) {
+    const json = commandLine.includes('--json')
+    if (!(error instanceof CommanderError)) return reportFailure(terminal, error, json)
+    if (error.exitCode === 0 || error.code === 'commander.help')
+      return terminal.exitWith(error.exitCode === 0 ? EXIT.ok : EXIT.usage)
+    if (json) terminal.stdout.write(`${JSON.stringify({ error: { code: 'usage', message: plainMessage(error) } })}\n`)
+    terminal.exitWith(EXIT.usage)
+  }
+}
+
+const AFTER_HELP = `
+Try it:
+  taskyard start                                              in one terminal
+  taskyard submit uppercase '{"text":"hello"}' --wait         in another
+
+Commands that talk to a server use --url, else TASKYARD_URL, else http://127.0.0.1:8080.
+All take --json. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not found,
+4 not possible in that state, 5 server unreachable or busy, 6 waiting is over.`
+
+/** Help and usage errors go where the terminal says, in its colours. Subcommands inherit it. */
+function speakThrough(program: Command, terminal: Terminal): void {
+  const { stdout, stderr, environment } = terminal
+  const paint = paintFor(stdout, environment)
+  const alarm = paintFor(stderr, environment)
+  program
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      getOutHelpWidth: () => Math.min(stdout.columns ?? 100, 100),
+      getErrHelpWidth: () => Math.min(stderr.columns ?? 100, 100),
+      getOutHasColors: () => wantsColours(stdout, environment),
+      getErrHasColors: () => wantsColours(stderr, environment),
+      outputError: (text, write) => write(text.replace(/^error:/, alarm('red', 'error:'))),
+    })
+    .configureHelp({
+      styleTitle: (text) => paint('bold', text),
+      styleCommandText: (text) => paint('cyan', text),
+      styleSubcommandText: (text) => paint('cyan', text),
+      styleOptionText: (text) => paint('cyan', text),
+      styleArgumentText: (text) => paint('cyan', text),
+    })
+    .showHelpAfterError('(see --help)')
+}
+
+function plainMessage(error: CommanderError): string {
+  return error.message.replace(/^error: /, '')
+}

@@ -1,0 +1,64 @@
+import { stripVTControlCharacters, styleText } from 'node:util'
+import type { Environment } from '../configuration/read-configuration.ts'
+
+type Style = Parameters<typeof styleText>[0]
+
+/** The world outside the command line, so that tests can be one. */
+export interface Terminal {
+  readonly environment: Environment
+  readonly stdin: AsyncIterable<string | Uint8Array>
+  readonly stdout: Output
+  readonly stderr: Output
+  /** Aborts at the first Ctrl-C or SIGTERM, once somebody asked for it; before that the signal ends the process. */
+  interrupted(): AbortSignal
+  exitWith(code: number): void
+  /** Milliseconds since the epoch. */
+  now(): number
+}
+
+export interface Output {
+  readonly isTTY?: boolean | undefined
+  readonly columns?: number | undefined
+  readonly rows?: number | undefined
+  write(text: string): unknown
+}
+
+/** Paints text for one output: plain text unless it is a terminal that wants colours. */
+export type Paint = (style: Style, text: string) => string
+
+/** Honours `NO_COLOR` (https://no-color.org) and `FORCE_COLOR`; otherwise colours are for terminals only. */
+export function wantsColours(output: Output, environment: Environment): boolean {
+  if (environment.NO_COLOR) return false
+  if (environment.FORCE_COLOR !== undefined) return environment.FORCE_COLOR !== '0'
+  return output.isTTY === true && environment.TERM !== 'dumb'
+}
+
+export function paintFor(output: Output, environment: Environment): Paint {
+  if (!wantsColours(output, environment)) return (_, text) => text
+  return (style, text) => styleText(style, text, { validateStream: false })
+}
+
+/** Text that came from outside, made harmless: what could steer a terminal is shown as an escape. */
+export function printable(text: string): string {
+  return text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (character) => ESCAPES.get(character) ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+const ESCAPES = new Map([
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+])
+
+export function visibleWidth(text: string): number {
+  return [...stripVTControlCharacters(text)].length
+}
+
+/** At most `width` characters of a text without colours, with an ellipsis where something is missing. */
+export function shortened(text: string, width: number): string {
+  const characters = [...text]
+  return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`
+}

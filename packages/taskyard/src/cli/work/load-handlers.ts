@@ -1,0 +1,50 @@
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { NAME_PATTERN, type TaskHandlers } from '@taskyard/core'
+import { EXIT } from '../exit-codes.ts'
+import { CommandFailure, usageFailure } from '../failure.ts'
+
+/** The handlers that a module exports: its default export, else its `tasks`, else its exported functions by name. */
+export async function loadHandlers(file: string): Promise<TaskHandlers> {
+  const exported = await importModule(resolve(file))
+  const handlers = handlersAmong(exported)
+  if (handlers === null) throw usageFailure(`${file} exports no handlers. ${EXPECTED}`)
+  for (const [type, handler] of Object.entries(handlers)) refuseUnusable(file, type, handler)
+  return handlers as TaskHandlers
+}
+
+const EXPECTED = `Export an object of functions by task type:
+  export default { 'say-hello': async (task) => \`Hello \${task.payload.name}\` }`
+
+type Module = Readonly<Record<string, unknown>>
+
+function handlersAmong(exported: Module): Readonly<Record<string, unknown>> | null {
+  const named = Object.fromEntries(Object.entries(exported).filter(([, value]) => typeof value === 'function'))
+  for (const candidate of [exported.default, exported.tasks, named]) {
+    if (typeof candidate === 'object' && candidate !== null && Object.keys(candidate).length > 0) {
+      return candidate as Readonly<Record<string, unknown>>
+    }
+  }
+  return null
+}
+
+function refuseUnusable(file: string, type: string, handler: unknown): void {
+  if (!new RegExp(NAME_PATTERN).test(type)) {
+    throw usageFailure(`${file}: "${type}" cannot be a task type; use letters, digits and . _ : -`)
+  }
+  if (typeof handler !== 'function') {
+    throw usageFailure(`${file}: the handler of "${type}" is a ${typeof handler}, not a function`)
+  }
+}
+
+async function importModule(path: string): Promise<Module> {
+  try {
+    return await import(pathToFileURL(path).href)
+  } catch (error) {
+    const isMissing =
+      (error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND' && String(error).includes(`'${path}'`)
+    if (isMissing) throw usageFailure(`there is no file ${path}`)
+    const details = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    throw new CommandFailure(`${path} cannot be loaded: ${details}`, EXIT.failed)
+  }
+}

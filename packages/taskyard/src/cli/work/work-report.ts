@@ -1,0 +1,82 @@
+import type { LeasedTaskDocument, TaskHandler, TaskHandlers } from '@taskyard/core'
+import { spokenDuration } from '../spoken-time.ts'
+import { type Paint, paintFor, printable, type Terminal } from '../terminal.ts'
+
+/** Tells what a worker does: a line for each thing that happens; with `--json`, each line is a document. */
+export interface WorkReport {
+  /** The same handlers, reported on. */
+  watching(handlers: TaskHandlers): TaskHandlers
+  started(url: string, types: readonly string[], queues: readonly string[]): void
+  draining(): void
+  stopped(): void
+  readonly trouble: (error: unknown, during: string) => void
+}
+
+type Style = Parameters<Paint>[0]
+type Tell = (event: string, details: Readonly<Record<string, unknown>>, text: string, style?: Style) => void
+
+export function createWorkReport(terminal: Terminal, json: boolean): WorkReport {
+  const tell = createTell(terminal, json)
+  let done = 0
+  const watched = (type: string, handler: TaskHandler): TaskHandler => {
+    return async (task, context) => {
+      const since = terminal.now()
+      const end = (event: string, sign: string, style: Style, details: object, text: string) => {
+        done++
+        const ms = terminal.now() - since
+        tell(
+          event,
+          { ...taskFields(task), ms, ...details },
+          `${sign} ${type}  ${task.id}  ${text}${spokenDuration(ms)}`,
+          style,
+        )
+      }
+      tell('started', taskFields(task), `▸ ${type}  ${task.id}${again(task)}`)
+      try {
+        const result = await handler(task, context)
+        end('finished', '✔', 'green', {}, '')
+        return result
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error)
+        end('failed', '✘', 'red', { error: message }, `${printable(message)}  `)
+        throw error
+      }
+    }
+  }
+  return {
+    watching: (handlers) =>
+      Object.fromEntries(Object.entries(handlers).map(([type, handler]) => [type, watched(type, handler)])),
+    started: (url, types, queues) =>
+      tell(
+        'ready',
+        { url, types, queues },
+        `working on ${types.join(', ')} from ${queues.join(', ')} at ${url}  (Ctrl-C drains)`,
+        'bold',
+      ),
+    draining: () =>
+      tell('draining', {}, 'draining: no new tasks, running ones finish (again to quit at once)', 'yellow'),
+    stopped: () => tell('stopped', { tasks: done }, `stopped after ${done} ${done === 1 ? 'task' : 'tasks'}`, 'bold'),
+    trouble: (error, during) => {
+      const message = error instanceof Error ? error.message : String(error)
+      tell('trouble', { during, message }, `! ${during}: ${printable(message)}`, 'yellow')
+    },
+  }
+}
+
+function createTell(terminal: Terminal, json: boolean): Tell {
+  const { stdout, environment } = terminal
+  const paint = paintFor(stdout, environment)
+  return (event, details, text, style) => {
+    const at = new Date(terminal.now()).toISOString()
+    if (json) return void stdout.write(`${JSON.stringify({ at, event, ...details })}\n`)
+    stdout.write(`${paint('dim', at.slice(11, 23))}  ${style === undefined ? text : paint(style, text)}\n`)
+  }
+}
+
+function taskFields({ id, type, queue, attempt }: LeasedTaskDocument) {
+  return { id, type, queue, attempt }
+}
+
+function again({ attempt, maxAttempts }: LeasedTaskDocument): string {
+  return attempt > 1 ? `  attempt ${attempt} of ${maxAttempts}` : ''
+}
