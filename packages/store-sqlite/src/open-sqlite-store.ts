@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
-import type { Clock, LeasedTask, MigrationReport, ReadyLane, ReadyListener, TaskStore } from '@taskyard/core'
+import type { Clock, MigrationReport, ReadyLane, ReadyListener, TaskStore } from '@taskyard/core'
 import { createSteadyClock } from './steady-clock.ts'
 import { createThreadCalls, errorFromWire, type ThreadCalls } from './thread-calls.ts'
 import type { ReplyMessage } from './thread-protocol.ts'
-import { leasedTaskFromRow, type TaskRow, taskFromRow } from './wire.ts'
+import { enqueueRows, leasedTasks, settlementRow, settleResults, taskFromRow } from './wire.ts'
 import type { Operations } from './operations/index.ts'
 
 export interface SqliteStoreOptions {
@@ -40,12 +40,7 @@ async function started(worker: Worker): Promise<MigrationReport> {
   throw errorFromWire(reply.error)
 }
 
-function createStore(
-  worker: Worker,
-  calls: ThreadCalls,
-  report: MigrationReport,
-  now: () => number,
-): TaskStore {
+function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport, now: () => number): TaskStore {
   const listeners = new Set<ReadyListener>()
   let closing: Promise<void> | null = null
   worker.on('message', (message: ReplyMessage) => {
@@ -58,12 +53,12 @@ function createStore(
   return {
     durability: 'every commit synced to disk (SQLite, WAL, synchronous=FULL)',
     migrate: async () => report,
-    enqueue: (params) => call('enqueue', params),
+    enqueue: (params) => call('enqueue', enqueueRows(params)),
     claim: async (params) => leasedTasks(await call('claim', params)),
     extend: (params) => call('extend', params),
-    async settle(params) {
-      const { results, tasks } = await call('settle', params)
-      return { results, tasks: leasedTasks(tasks) }
+    async settle({ settlements, claim }) {
+      const settled = await call('settle', { settlements: settlements.map(settlementRow), claim })
+      return { results: settleResults(settled), tasks: settled.claimed === null ? [] : leasedTasks(settled.claimed) }
     },
     record: (params) => call('record', params),
     cancel: (params) => call('cancel', params),
@@ -104,10 +99,6 @@ function createStore(
       return closing
     },
   }
-}
-
-function leasedTasks(rows: readonly TaskRow[]): LeasedTask[] {
-  return rows.map(leasedTaskFromRow)
 }
 
 async function closeThread(worker: Worker, calls: ThreadCalls): Promise<void> {

@@ -1,10 +1,22 @@
-import type { Backoff, JsonText, LeasedTask, Task, TaskError, TaskStatus } from '@taskyard/core'
-import { DEFAULT_BACKOFF } from '@taskyard/core'
+import {
+  type Backoff,
+  DEFAULT_BACKOFF,
+  type EnqueueParams,
+  type JsonText,
+  type LeasedTask,
+  type NewTask,
+  type SettleResult,
+  type Settlement,
+  type Task,
+  type TaskError,
+  type TaskStatus,
+} from '@taskyard/core'
+import type { Lane } from './lanes.ts'
 
-/**
- * A task on its way between the threads: a flat array, because structured cloning writes the property names of every
- * object again, which costs more than the values.
- */
+// What travels between the threads in numbers travels as flat arrays: structured cloning writes the property names of
+// every object again, which costs more than the values.
+
+/** A task with its present state. */
 export type TaskRow = [
   id: string,
   namespace: string,
@@ -30,7 +42,6 @@ export type TaskRow = [
   finishedAt: number | null,
   cancelRequestedAt: number | null,
   token: number,
-  expiresAt: number,
 ]
 
 const NO_TAGS: readonly string[] = []
@@ -50,7 +61,7 @@ export function taskFromRow(row: TaskRow): Task {
     maxAttempts: row[10],
     crashes: row[11],
     progress: row[12] as JsonText | null,
-    tags: row[13] === null ? NO_TAGS : (JSON.parse(row[13]) as string[]),
+    tags: tagsFromText(row[13]),
     backoff: backoffFromText(row[14]),
     timeoutSeconds: row[15],
     idempotencyKey: row[16],
@@ -63,12 +74,167 @@ export function taskFromRow(row: TaskRow): Task {
   }
 }
 
-export function leasedTaskFromRow(row: TaskRow): LeasedTask {
-  const task = taskFromRow(row) as { -readonly [Key in keyof LeasedTask]: LeasedTask[Key] }
-  task.lease = { token: row[23], expiresAt: row[24] }
-  return task
+/** A task just claimed; what all tasks of a claim share is sent once. */
+export type ClaimedRow = [
+  lane: number,
+  id: string,
+  priority: number,
+  payload: string,
+  createdAt: number,
+  maxAttempts: number,
+  timeoutSeconds: number | null,
+  backoff: string | null,
+  tags: string | null,
+  idempotencyKey: string | null,
+  runAt: number,
+  attempt: number,
+  crashes: number,
+  token: number,
+]
+
+export interface ClaimedRows {
+  readonly rows: readonly ClaimedRow[]
+  readonly lanes: readonly Lane[]
+  readonly startedAt: number
+  readonly expiresAt: number
+  readonly workerId: string
+}
+
+export function leasedTasks({ rows, lanes, startedAt, expiresAt, workerId }: ClaimedRows): LeasedTask[] {
+  const byNumber = new Map(lanes.map((lane) => [lane.lane, lane]))
+  return rows.map((row) => {
+    const { namespace, queue, type } = byNumber.get(row[0]) as Lane
+    return {
+      id: row[1],
+      namespace,
+      queue,
+      type,
+      status: 'running',
+      priority: row[2],
+      payload: row[3] as JsonText,
+      result: null,
+      error: null,
+      attempt: row[11],
+      maxAttempts: row[5],
+      crashes: row[12],
+      progress: null,
+      tags: tagsFromText(row[8]),
+      backoff: backoffFromText(row[7]),
+      timeoutSeconds: row[6],
+      idempotencyKey: row[9],
+      workerId,
+      runAt: row[10],
+      createdAt: row[4],
+      startedAt,
+      finishedAt: null,
+      cancelRequestedAt: null,
+      lease: { token: row[13], expiresAt },
+    }
+  })
+}
+
+/** One accepted settlement, or `null` for a lost lease. */
+export type SettledRow =
+  | [taskStatus: TaskStatus, lane: number, waitMs: number, runMs: number, runAt: number | null, repeated: boolean]
+  | null
+
+export interface SettledRows {
+  readonly results: readonly SettledRow[]
+  readonly lanes: readonly Lane[]
+  readonly claimed: ClaimedRows | null
+}
+
+const LOST: SettleResult = { status: 'lost' }
+
+export function settleResults({ results, lanes }: SettledRows): SettleResult[] {
+  const byNumber = new Map(lanes.map((lane) => [lane.lane, lane]))
+  return results.map((row) => {
+    if (row === null) return LOST
+    const [taskStatus, lane, waitMs, runMs, runAt, repeated] = row
+    const { queue, type } = byNumber.get(lane) as Lane
+    return { status: 'ok', taskStatus, repeated, queue, type, waitMs, runMs, runAt }
+  })
+}
+
+/** A new task, with defaults as `null`. */
+export type NewTaskRow = [
+  id: string,
+  namespace: string,
+  queue: string,
+  type: string,
+  payload: string,
+  priority: number,
+  runAt: number | null,
+  delayMs: number,
+  maxAttempts: number,
+  backoff: string | null,
+  timeoutSeconds: number | null,
+  tags: readonly string[] | null,
+  idempotencyKey: string | null,
+  fingerprint: string | null,
+]
+
+export interface EnqueueRows {
+  readonly submissions: readonly (readonly NewTaskRow[])[]
+  readonly queueDepth: number
+}
+
+export function enqueueRows({ submissions, queueDepth }: EnqueueParams): EnqueueRows {
+  return { submissions: submissions.map(({ tasks }) => tasks.map(newTaskRow)), queueDepth }
+}
+
+function newTaskRow(task: NewTask): NewTaskRow {
+  return [
+    task.id,
+    task.namespace,
+    task.queue,
+    task.type,
+    task.payload,
+    task.priority,
+    task.runAt,
+    task.delayMs,
+    task.maxAttempts,
+    isDefaultBackoff(task.backoff) ? null : JSON.stringify(task.backoff),
+    task.timeoutSeconds,
+    task.tags.length === 0 ? null : task.tags,
+    task.idempotency?.key ?? null,
+    task.idempotency?.fingerprint ?? null,
+  ]
+}
+
+/** A settlement; the last fields are those of a failure. */
+export type SettlementRow = [
+  taskId: string,
+  token: number,
+  outcome: Settlement['outcome'],
+  result: string | null,
+  failure: Omit<Extract<Settlement, { outcome: 'failed' }>, 'taskId' | 'token' | 'outcome'> | null,
+]
+
+export function settlementRow(settlement: Settlement): SettlementRow {
+  const { taskId, token, outcome } = settlement
+  if (outcome === 'failed') {
+    const { error, retryable, retryDelayMs, jitter } = settlement
+    return [taskId, token, outcome, null, { error, retryable, retryDelayMs, jitter }]
+  }
+  return [taskId, token, outcome, outcome === 'succeeded' ? settlement.result : null, null]
 }
 
 export function backoffFromText(text: string | null): Backoff {
   return text === null ? DEFAULT_BACKOFF : (JSON.parse(text) as Backoff)
+}
+
+function tagsFromText(text: string | null): readonly string[] {
+  return text === null ? NO_TAGS : (JSON.parse(text) as string[])
+}
+
+function isDefaultBackoff(backoff: Backoff): boolean {
+  if (backoff === DEFAULT_BACKOFF) return true
+  const { kind, baseSeconds, factor, maxSeconds } = DEFAULT_BACKOFF
+  return (
+    backoff.kind === kind &&
+    backoff.baseSeconds === baseSeconds &&
+    backoff.factor === factor &&
+    backoff.maxSeconds === maxSeconds
+  )
 }

@@ -1,26 +1,27 @@
 import type { ClaimParams } from '@taskyard/core'
 import type { Lane } from '../lanes.ts'
 import { row1, rows, type State } from '../state.ts'
-import type { TaskRow } from '../wire.ts'
-import { composeTaskRow, TASK_COLUMNS, type TaskColumns } from './find.ts'
+import type { ClaimedRow, ClaimedRows } from '../wire.ts'
 import { take } from './move.ts'
 import { promoteDue } from './promote.ts'
 
 /** A claim stops early once its payloads reach this, so that a thousand large tasks do not fill the memory. */
 const PAYLOAD_BYTES_PER_CLAIM = 8 * 1024 * 1024
 
-export function claim(state: State, params: ClaimParams, now: number): TaskRow[] {
+export function claim(state: State, params: ClaimParams, now: number): ClaimedRows {
   promoteDue(state, now)
-  if (params.worker.nodeId !== null) state.aliveNodes.add(params.worker.nodeId)
-  const claimed: TaskRow[] = []
+  const { worker, leaseMs, limit } = params
+  if (worker.nodeId !== null) state.aliveNodes.add(worker.nodeId)
+  const lanes = claimableLanes(state, params)
+  const claimed: ClaimedRow[] = []
   let bytes = 0
-  for (const head of readyInOrder(state, claimableLanes(state, params), params.limit)) {
+  for (const head of readyInOrder(state, lanes, limit)) {
     if (bytes >= PAYLOAD_BYTES_PER_CLAIM) break
     const row = lease(state, head, params, now)
     claimed.push(row)
-    bytes += row[6].length
+    bytes += row[3].length
   }
-  return claimed
+  return { rows: claimed, lanes, startedAt: now, expiresAt: now + leaseMs, workerId: worker.workerId }
 }
 
 function claimableLanes(state: State, { namespace, queues, types }: ClaimParams): readonly Lane[] {
@@ -93,16 +94,26 @@ function isBefore(a: Ready, b: Ready): boolean {
   return a[2] === b[2] ? a[0] < b[0] : a[2] < b[2]
 }
 
-function lease(
-  state: State,
-  [seq, , readyAt, attempt, token, crashes, lane]: Ready,
-  { worker, leaseMs }: ClaimParams,
-  now: number,
-): TaskRow {
-  const task = row1<TaskColumns>(state.sql(`SELECT ${TASK_COLUMNS} FROM tasks WHERE seq = ?`), seq)
+type TaskColumns = [
+  id: string,
+  payload: string,
+  createdAt: number,
+  maxAttempts: number,
+  timeoutSeconds: number | null,
+  backoff: string | null,
+  tags: string | null,
+  idempotencyKey: string | null,
+]
+
+function lease(state: State, ready: Ready, { worker, leaseMs }: ClaimParams, now: number): ClaimedRow {
+  const [seq, priority, readyAt, attempt, token, crashes, lane] = ready
+  const select = state.sql(
+    `SELECT id, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key
+     FROM tasks WHERE seq = ?`,
+  )
+  const task = row1<TaskColumns>(select, seq)
   if (task === undefined) throw new Error(`task number ${seq} is ready but missing`)
-  const timeoutSeconds = task[7]
-  const expiresAt = now + leaseMs
+  const [id, payload, createdAt, maxAttempts, timeoutSeconds, backoff, tags, idempotencyKey] = task
   take(state, 'ready', seq, lane)
   const insert = state.sql(
     `INSERT INTO leases (seq, lane, token, attempt, crashes, expires_at, deadline_at, worker_id, node_id, session, ready_at,
@@ -114,24 +125,30 @@ function lease(
     token + 1,
     attempt + 1,
     crashes,
-    expiresAt,
+    now + leaseMs,
     timeoutSeconds === null ? null : now + Math.round(timeoutSeconds * 1000),
     worker.workerId,
     worker.nodeId,
     worker.session ? 1 : 0,
     readyAt,
     now,
-    task[3].length,
+    payload.length,
   )
   state.counters.add(lane, 'running', 1)
-  return composeTaskRow(state, task, {
-    status: 'running',
-    attempt: attempt + 1,
+  return [
+    lane,
+    id,
+    priority,
+    payload,
+    createdAt,
+    maxAttempts,
+    timeoutSeconds,
+    backoff,
+    tags,
+    idempotencyKey,
+    readyAt,
+    attempt + 1,
     crashes,
-    token: token + 1,
-    runAt: readyAt,
-    startedAt: now,
-    expiresAt,
-    workerId: worker.workerId,
-  })
+    token + 1,
+  ]
 }

@@ -1,17 +1,17 @@
-import type { AcceptedTask, EnqueueOutcome, EnqueueParams, NewTask } from '@taskyard/core'
-import { DEFAULT_BACKOFF, LIMITS } from '@taskyard/core'
+import { type AcceptedTask, type EnqueueOutcome, LIMITS } from '@taskyard/core'
 import { row1, type State } from '../state.ts'
+import type { EnqueueRows, NewTaskRow } from '../wire.ts'
 import { findTask } from './find.ts'
 import { makeReady, makeScheduled } from './move.ts'
 
 const IDEMPOTENCY_MS = LIMITS.idempotencySeconds * 1000
 
-export function enqueue(state: State, { submissions, queueDepth }: EnqueueParams, now: number): EnqueueOutcome[] {
-  return submissions.map(({ tasks }) => enqueueTogether(state, tasks, queueDepth, now))
+export function enqueue(state: State, { submissions, queueDepth }: EnqueueRows, now: number): EnqueueOutcome[] {
+  return submissions.map((tasks) => enqueueTogether(state, tasks, queueDepth, now))
 }
 
 // Everything that can refuse a submission is looked at before its first row is written: that makes it all or nothing.
-function enqueueTogether(state: State, tasks: readonly NewTask[], queueDepth: number, now: number): EnqueueOutcome {
+function enqueueTogether(state: State, tasks: readonly NewTaskRow[], queueDepth: number, now: number): EnqueueOutcome {
   const refusal = idempotencyRefusal(state, tasks, now) ?? depthRefusal(state, tasks, queueDepth)
   return refusal ?? { kind: 'accepted', tasks: tasks.map((task) => enqueueOne(state, task, now)) }
 }
@@ -25,11 +25,11 @@ function knownKey(state: State, namespace: string, key: string, now: number): Ke
   return row1<KeyRow>(select, namespace, key, now)
 }
 
-function idempotencyRefusal(state: State, tasks: readonly NewTask[], now: number): EnqueueOutcome | null {
+function idempotencyRefusal(state: State, tasks: readonly NewTaskRow[], now: number): EnqueueOutcome | null {
   const inBatch = new Map<string, string>()
-  for (const { namespace, idempotency } of tasks) {
-    if (idempotency === null) continue
-    const { key, fingerprint } = idempotency
+  for (const task of tasks) {
+    const [namespace, key, fingerprint] = [task[1], task[12], task[13]]
+    if (key === null || fingerprint === null) continue
     const known = knownKey(state, namespace, key, now)
     const first = known?.[1] ?? inBatch.get(key) ?? fingerprint
     if (first !== fingerprint) return { kind: 'idempotency-conflict', key }
@@ -41,9 +41,9 @@ function idempotencyRefusal(state: State, tasks: readonly NewTask[], now: number
   return null
 }
 
-function depthRefusal(state: State, tasks: readonly NewTask[], queueDepth: number): EnqueueOutcome | null {
+function depthRefusal(state: State, tasks: readonly NewTaskRow[], queueDepth: number): EnqueueOutcome | null {
   const added = new Map<string, number>()
-  for (const { namespace, queue } of tasks) {
+  for (const [, namespace, queue] of tasks) {
     const count = (added.get(queue) ?? 0) + 1
     added.set(queue, count)
     if (count === 1 || tasks.length > 1) {
@@ -62,44 +62,33 @@ function waitingIn(state: State, namespace: string, queue: string): number {
   return waiting
 }
 
-function enqueueOne(state: State, task: NewTask, now: number): AcceptedTask {
-  const { idempotency } = task
-  const known = idempotency && knownKey(state, task.namespace, idempotency.key, now)
-  if (known) return acceptedBefore(state, known[0], now, known[0] !== task.id)
-  const runAt = task.runAt ?? now + task.delayMs
-  const { lane } = state.lanes.intern(task.namespace, task.queue, task.type)
+function enqueueOne(state: State, task: NewTaskRow, now: number): AcceptedTask {
+  const [id, namespace, queue, type, , priority, runAtWanted, delayMs, , , , tags, key] = task
+  const known = key === null ? undefined : knownKey(state, namespace, key, now)
+  if (known !== undefined) return acceptedBefore(state, known[0], now, known[0] !== id)
+  const { lane } = state.lanes.intern(namespace, queue, type)
   const seq = state.nextSeq
-  const inserted = insertTask(state, seq, lane, task, Math.max(runAt, now), now)
+  const runAt = Math.max(runAtWanted ?? now + delayMs, now)
   // The id is there already: the same call came again after its reply was lost.
-  if (!inserted) return acceptedBefore(state, task.id, now, false)
+  if (!insertTask(state, seq, lane, task, runAt, now)) return acceptedBefore(state, id, now, false)
   state.nextSeq += 1
-  const status = runAt > now ? 'scheduled' : 'queued'
-  const waiting = { seq, lane, priority: task.priority, attempt: 0, token: 0, crashes: 0 }
-  if (status === 'scheduled') makeScheduled(state, waiting, runAt)
+  const waiting = { seq, lane, priority, attempt: 0, token: 0, crashes: 0 }
+  if (runAt > now) makeScheduled(state, waiting, runAt)
   else makeReady(state, waiting, now)
-  for (const tag of task.tags) insertTag(state, task.namespace, tag, seq)
-  if (idempotency !== null) rememberKey(state, task, idempotency, now)
-  return { id: task.id, status, createdAt: now, runAt: Math.max(runAt, now), replayed: false }
+  for (const tag of tags ?? []) insertTag(state, namespace, tag, seq)
+  if (key !== null) rememberKey(state, task, now)
+  return { id, status: runAt > now ? 'scheduled' : 'queued', createdAt: now, runAt, replayed: false }
 }
 
-function insertTask(state: State, seq: number, lane: number, task: NewTask, runAt: number, now: number): boolean {
+function insertTask(state: State, seq: number, lane: number, task: NewTaskRow, runAt: number, now: number): boolean {
+  const [id, , , , payload, priority, , , maxAttempts, backoff, timeoutSeconds, tags, key] = task
   const insert = state.sql(
     `INSERT INTO tasks (seq, id, lane, priority, payload, created_at, run_at, max_attempts, timeout_seconds, backoff,
        tags, idempotency_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   )
+  const tagsText = tags === null ? null : JSON.stringify(tags)
   const { changes } = insert.run(
-    seq,
-    task.id,
-    lane,
-    task.priority,
-    task.payload,
-    now,
-    runAt,
-    task.maxAttempts,
-    task.timeoutSeconds,
-    task.backoff === DEFAULT_BACKOFF ? null : JSON.stringify(task.backoff),
-    task.tags.length === 0 ? null : JSON.stringify(task.tags),
-    task.idempotency?.key ?? null,
+    ...[seq, id, lane, priority, payload, now, runAt, maxAttempts, timeoutSeconds, backoff, tagsText, key],
   )
   return changes === 1
 }
@@ -108,16 +97,11 @@ function insertTag(state: State, namespace: string, tag: string, seq: number): v
   state.sql('INSERT OR IGNORE INTO task_tags (namespace, tag, seq) VALUES (?, ?, ?)').run(namespace, tag, seq)
 }
 
-function rememberKey(
-  state: State,
-  task: NewTask,
-  { key, fingerprint }: NonNullable<NewTask['idempotency']>,
-  now: number,
-) {
+function rememberKey(state: State, task: NewTaskRow, now: number): void {
   const insert = state.sql(
     'INSERT OR REPLACE INTO idempotency (namespace, key, task_id, fingerprint, expires_at) VALUES (?, ?, ?, ?, ?)',
   )
-  insert.run(task.namespace, key, task.id, fingerprint, now + IDEMPOTENCY_MS)
+  insert.run(task[1], task[12], task[0], task[13], now + IDEMPOTENCY_MS)
 }
 
 function acceptedBefore(state: State, taskId: string, now: number, replayed: boolean): AcceptedTask {

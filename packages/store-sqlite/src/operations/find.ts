@@ -16,7 +16,7 @@ export function findTask(state: State, taskId: string, now: number): Task | null
   return row === null ? null : taskFromRow(row)
 }
 
-export function taskRow(state: State, taskId: string): TaskRow | null {
+function taskRow(state: State, taskId: string): TaskRow | null {
   const located = locate(state, taskId)
   return located === null ? null : taskRowBySeq(state, located.seq)
 }
@@ -27,9 +27,9 @@ export function locate(state: State, taskId: string): { seq: number; lane: numbe
   return row === undefined ? null : { seq: row[0], lane: row[1] }
 }
 
-export const TASK_COLUMNS = `id, lane, priority, payload, created_at, run_at, max_attempts, timeout_seconds, backoff, tags,
+const TASK_COLUMNS = `id, lane, priority, payload, created_at, run_at, max_attempts, timeout_seconds, backoff, tags,
   idempotency_key`
-export type TaskColumns = [
+type TaskColumns = [
   id: string,
   lane: number,
   priority: number,
@@ -52,7 +52,6 @@ interface Present {
   readonly runAt?: number
   readonly startedAt?: number | null
   readonly finishedAt?: number
-  readonly expiresAt?: number
   readonly workerId?: string | null
   readonly cancelRequestedAt?: number | null
   readonly progress?: string | null
@@ -67,7 +66,7 @@ export function taskRowBySeq(state: State, seq: number): TaskRow | null {
   return composeTaskRow(state, task, present)
 }
 
-export function composeTaskRow(state: State, task: TaskColumns, present: Present): TaskRow {
+function composeTaskRow(state: State, task: TaskColumns, present: Present): TaskRow {
   const { namespace, queue, type } = state.lanes.get(task[1])
   return [
     task[0],
@@ -94,7 +93,6 @@ export function composeTaskRow(state: State, task: TaskColumns, present: Present
     present.finishedAt ?? null,
     present.cancelRequestedAt ?? null,
     present.token,
-    present.expiresAt ?? 0,
   ]
 }
 
@@ -139,15 +137,15 @@ function lastError(state: State, seq: number, token: number): string | null {
 }
 
 function leaseState(state: State, seq: number): Present | null {
-  const row = row1<[number, number, number, number, number, number, string, number | null, string | null]>(
+  const row = row1<[number, number, number, number, number, string, number | null, string | null]>(
     state.sql(
-      `SELECT attempt, crashes, token, ready_at, started_at, expires_at, worker_id, cancel_requested_at, progress
+      `SELECT attempt, crashes, token, ready_at, started_at, worker_id, cancel_requested_at, progress
        FROM leases WHERE seq = ?`,
     ),
     seq,
   )
   if (row === undefined) return null
-  const [attempt, crashes, token, runAt, startedAt, expiresAt, workerId, cancelRequestedAt, progress] = row
+  const [attempt, crashes, token, runAt, startedAt, workerId, cancelRequestedAt, progress] = row
   return {
     status: 'running',
     attempt,
@@ -155,7 +153,6 @@ function leaseState(state: State, seq: number): Present | null {
     token,
     runAt,
     startedAt,
-    expiresAt,
     workerId,
     cancelRequestedAt,
     progress,

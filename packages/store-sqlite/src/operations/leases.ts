@@ -4,7 +4,6 @@ import type {
   ExtendParams,
   ExtendStatus,
   LeaseHolder,
-  LeaseRef,
   LeaseStatus,
   RecordParams,
 } from '@taskyard/core'
@@ -23,7 +22,7 @@ function leaseFromRow(row: LeaseRow): Lease {
 }
 
 /** The lease, if the token is still its token: the condition of every write of a worker. */
-export function heldLease(state: State, { taskId, token }: LeaseRef): Lease | null {
+export function heldLease(state: State, taskId: string, token: number): Lease | null {
   const select = state.sql(
     `SELECT ${LEASE_COLUMNS} FROM leases l WHERE l.seq = (SELECT seq FROM tasks WHERE id = ?) AND l.token = ?`,
   )
@@ -33,7 +32,7 @@ export function heldLease(state: State, { taskId, token }: LeaseRef): Lease | nu
 
 export function extend(state: State, { leases, leaseMs }: ExtendParams, now: number): ExtendStatus[] {
   return leases.map((ref) => {
-    const lease = heldLease(state, ref)
+    const lease = heldLease(state, ref.taskId, ref.token)
     if (lease === null) return 'lost'
     state.sql('UPDATE leases SET expires_at = ? WHERE seq = ?').run(now + leaseMs, lease.seq)
     return lease.cancelRequestedAt === null ? 'ok' : 'cancel'
@@ -42,7 +41,7 @@ export function extend(state: State, { leases, leaseMs }: ExtendParams, now: num
 
 export function record(state: State, { entries }: RecordParams, now: number): LeaseStatus[] {
   return entries.map((entry) => {
-    const lease = heldLease(state, entry)
+    const lease = heldLease(state, entry.taskId, entry.token)
     if (lease === null) return 'lost'
     const { attempt, token } = lease
     if (entry.progress !== null) {

@@ -1,38 +1,43 @@
-import type { AcceptedSettlement, SettleParams, SettleResult, Settlement, TaskStatus } from '@taskyard/core'
+import type { ClaimParams, JsonText, Settlement, TaskStatus } from '@taskyard/core'
+import type { Lane } from '../lanes.ts'
 import { row1, type State } from '../state.ts'
-import type { TaskRow } from '../wire.ts'
+import type { SettledRow, SettledRows, SettlementRow } from '../wire.ts'
 import { claim } from './claim.ts'
 import { locate } from './find.ts'
-import { failAttempt, heldLease } from './leases.ts'
+import { failAttempt, heldLease, priorityOf } from './leases.ts'
 import { endAttempt, finish, type Lease, makeReady, STATUS_NUMBER, take } from './move.ts'
-import { priorityOf } from './leases.ts'
 
-export function settle(
-  state: State,
-  { settlements, claim: next }: SettleParams,
-  now: number,
-): { results: SettleResult[]; tasks: TaskRow[] } {
-  const results = settlements.map((settlement) => settleOne(state, settlement, now))
-  return { results, tasks: next === null ? [] : claim(state, next, now) }
+export interface SettleRows {
+  readonly settlements: readonly SettlementRow[]
+  readonly claim: ClaimParams | null
 }
 
-function settleOne(state: State, settlement: Settlement, now: number): SettleResult {
-  const lease = heldLease(state, settlement)
-  if (lease === null) return acceptedBefore(state, settlement) ?? { status: 'lost' }
+export function settle(state: State, { settlements, claim: next }: SettleRows, now: number): SettledRows {
+  const results = settlements.map((settlement) => settleOne(state, settlement, now))
+  const lanes = new Map<number, Lane>()
+  for (const result of results) if (result !== null) lanes.set(result[1], state.lanes.get(result[1]))
+  return { results, lanes: [...lanes.values()], claimed: next === null ? null : claim(state, next, now) }
+}
+
+function settleOne(state: State, settlement: SettlementRow, now: number): SettledRow {
+  const [taskId, token] = settlement
+  const lease = heldLease(state, taskId, token)
+  if (lease === null) return acceptedBefore(state, settlement)
   const { taskStatus, runAt } = endLease(state, lease, settlement, now)
-  return accepted(state, lease, taskStatus, runAt, now)
+  const waitMs = Math.max(0, lease.startedAt - lease.readyAt)
+  return [taskStatus, lease.lane, waitMs, now - lease.startedAt, runAt, false]
 }
 
 function endLease(
   state: State,
   lease: Lease,
-  settlement: Settlement,
+  [, , outcome, result, failure]: SettlementRow,
   now: number,
 ): { taskStatus: TaskStatus; runAt: number | null } {
-  switch (settlement.outcome) {
+  switch (outcome) {
     case 'succeeded':
       take(state, 'leases', lease.seq, lease.lane)
-      finish(state, lease, 'succeeded', { result: settlement.result }, now)
+      finish(state, lease, 'succeeded', { result: result as JsonText | null }, now)
       return { taskStatus: 'succeeded', runAt: null }
     case 'cancelled':
       return endCancelled(state, lease, now)
@@ -44,7 +49,7 @@ function endLease(
         lease.seq,
       )
       const [maxAttempts, backoff] = task as [number, string | null]
-      return failAttempt(state, lease, { ...settlement, maxAttempts, backoff }, now)
+      return failAttempt(state, lease, { ...(failure as NonNullable<typeof failure>), maxAttempts, backoff }, now)
     }
   }
 }
@@ -64,26 +69,11 @@ function release(state: State, lease: Lease, now: number) {
   return { taskStatus: 'queued' as const, runAt: lease.readyAt }
 }
 
-function accepted(
-  state: State,
-  lease: Lease,
-  taskStatus: TaskStatus,
-  runAt: number | null,
-  now: number,
-): AcceptedSettlement {
-  const { queue, type } = state.lanes.get(lease.lane)
-  const waitMs = Math.max(0, lease.startedAt - lease.readyAt)
-  return { status: 'ok', taskStatus, repeated: false, queue, type, waitMs, runMs: now - lease.startedAt, runAt }
-}
-
 /** A settlement that comes again because its reply was lost is answered as it was the first time. */
-function acceptedBefore(state: State, { taskId, token, outcome }: Settlement): AcceptedSettlement | null {
+function acceptedBefore(state: State, [taskId, token, outcome]: SettlementRow): SettledRow {
   const task = locate(state, taskId)
-  if (task === null) return null
-  const taskStatus = endedUnder(state, task.seq, task.lane, token, outcome)
-  if (taskStatus === null) return null
-  const { queue, type } = state.lanes.get(task.lane)
-  return { status: 'ok', taskStatus, repeated: true, queue, type, waitMs: 0, runMs: 0, runAt: null }
+  const taskStatus = task && endedUnder(state, task.seq, task.lane, token, outcome)
+  return task && taskStatus ? [taskStatus, task.lane, 0, 0, null, true] : null
 }
 
 function endedUnder(
