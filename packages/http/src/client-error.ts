@@ -1,0 +1,28 @@
+import type { Socket } from 'node:net'
+import { PROBLEM_CONTENT_TYPE, problemWithStatus } from './problem.ts'
+
+/** Answers what is not HTTP, comes too slowly or has too long a head, then closes the connection. */
+export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const { status, phrase, reason } = describe(error.code)
+  const body = JSON.stringify(problemWithStatus(status, reason))
+  socket.end(
+    `HTTP/1.1 ${status} ${phrase}\r\ncontent-type: ${PROBLEM_CONTENT_TYPE}\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
+  )
+}
+
+function describe(code: string | undefined): { status: number; phrase: string; reason: string } {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: 408, phrase: 'Request Timeout', reason: 'The request did not arrive in time' }
+    case 'HPE_HEADER_OVERFLOW':
+      return { status: 431, phrase: 'Request Header Fields Too Large', reason: 'The head of the request is too long' }
+    default:
+      return { status: 400, phrase: 'Bad Request', reason: 'The request is not valid HTTP/1.1' }
+  }
+}

@@ -1,0 +1,6 @@
+export { createMetrics, type Metrics, type MetricsOptions } from './metrics/create-metrics.ts'
+export { openApiDocument } from './openapi-document.ts'
+export { DEFAULT_HTTP_LIMITS, type ErrorLog, type HttpInfo, type HttpLimits, type HttpOptions } from './options.ts'
+export { taskyardHttp } from './plugin.ts'
+export type { Problem } from './problem.ts'
+export { createServer, type ServerOptions } from './server.ts'

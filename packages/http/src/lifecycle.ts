@@ -1,0 +1,43 @@
+import { TaskyardError } from '@taskyard/core'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+
+/** Whether the server is on its way out, and the end of everything that waits or streams. */
+export interface Lifecycle {
+  readonly closing: boolean
+  /** Aborts when the server starts to close. */
+  readonly signal: AbortSignal
+  /** @throws TaskyardError `shutting_down` once the server has started to close */
+  refuseWhenClosing(): void
+  /** Aborts when the client goes away or the server starts to close, whichever comes first. */
+  untilDisconnect(reply: FastifyReply): AbortSignal
+}
+
+export function createLifecycle(server: FastifyInstance): Lifecycle {
+  const controller = new AbortController()
+  // Waiting calls and streams may not hold up the close, which waits for open requests.
+  server.addHook('preClose', async () => controller.abort())
+  return {
+    get closing() {
+      return controller.signal.aborted
+    },
+    signal: controller.signal,
+    refuseWhenClosing() {
+      if (controller.signal.aborted) throw new TaskyardError('shutting_down')
+    },
+    untilDisconnect: (reply) => untilDisconnect(reply, controller.signal),
+  }
+}
+
+function untilDisconnect(reply: FastifyReply, closing: AbortSignal): AbortSignal {
+  const controller = new AbortController()
+  const abort = () => {
+    closing.removeEventListener('abort', abort)
+    controller.abort()
+  }
+  if (closing.aborted || reply.raw.destroyed) abort()
+  else {
+    closing.addEventListener('abort', abort)
+    reply.raw.once('close', abort)
+  }
+  return controller.signal
+}

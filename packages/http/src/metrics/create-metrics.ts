@@ -1,0 +1,51 @@
+import type { ErrorCode, TaskStore } from '@taskyard/core'
+import type { EngineObserver, QueueView } from '@taskyard/engine'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import { addCounter, type Labels } from './computed-metric.ts'
+import { observeStore } from './observe-store.ts'
+import { createQueueGauges } from './queue-gauges.ts'
+import { createTaskObserver } from './task-observer.ts'
+
+/** A server's own metrics: nothing is shared between two servers in one process. */
+export interface Metrics {
+  readonly registry: Registry
+  /** For `EngineOptions.observer`. */
+  readonly observer: Required<EngineObserver>
+  /** The same store, every call of it timed and its failures counted. */
+  observeStore(store: TaskStore): TaskStore
+  /** The queues as they are now, for the gauges of the next scrape. */
+  recordQueues(queues: readonly QueueView[]): void
+  /** A problem document was sent. */
+  problemSent(code: ErrorCode): void
+}
+
+export interface MetricsOptions {
+  /** A clock for durations, in milliseconds, that never runs backwards, such as `performance.now`. */
+  readonly monotonicMs: () => number
+  /** Pairs of queue and type, and queues, with series of their own; the rest is counted as `other`. */
+  readonly labelLimit?: number
+}
+
+export function createMetrics({ monotonicMs, labelLimit = 500 }: MetricsOptions): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const observer = createTaskObserver(registry, labelLimit)
+  const recordQueues = createQueueGauges(registry, labelLimit)
+  const problems = new Map<string, number>()
+  addCounter(registry, { name: 'taskyard_http_problems_total', help: 'Problem documents sent, by code' }, () =>
+    labelled('code', problems),
+  )
+  const timedStore = observeStore(registry, monotonicMs)
+  return {
+    registry,
+    observer,
+    observeStore: timedStore,
+    recordQueues,
+    problemSent: (code) => void problems.set(code, (problems.get(code) ?? 0) + 1),
+  }
+}
+
+/** Counts kept in a map as samples of one label. */
+export function* labelled(label: string, counts: ReadonlyMap<string, number>): Iterable<[Labels, number]> {
+  for (const [value, count] of counts) yield [{ [label]: value }, count]
+}

@@ -1,0 +1,51 @@
+import type { Clock } from '@taskyard/core'
+import type { Engine } from '@taskyard/engine'
+import type { Metrics } from './metrics/create-metrics.ts'
+
+/** What the HTTP API is made of. It owns none of it. */
+export interface HttpOptions {
+  readonly engine: Engine
+  readonly clock: Clock
+  readonly info: HttpInfo
+  readonly metrics: Metrics
+  readonly limits?: Partial<HttpLimits>
+  /** Default: unexpected errors are not logged. */
+  readonly logger?: ErrorLog
+}
+
+export interface HttpInfo {
+  readonly version: string
+  /** The kind behind each role, such as `{store: 'sqlite', broker: null}`. */
+  readonly stack: Readonly<Record<string, string | null>>
+  /** The store's own words on what an acknowledgement is worth. */
+  readonly durability: string
+}
+
+export interface HttpLimits {
+  /** Calls per minute and client of each route that works by filter. */
+  readonly bulkPerMinute: number
+  /** Open connections; further ones are closed at once. */
+  readonly connections: number
+  /** How long the head of a request, and the whole of it, may take to arrive. */
+  readonly headersTimeoutMs: number
+  readonly requestTimeoutMs: number
+  /** How long an idle connection is kept. */
+  readonly keepAliveTimeoutMs: number
+  /** Between two comment lines that keep an event stream alive. */
+  readonly pingMs: number
+}
+
+export const DEFAULT_HTTP_LIMITS: HttpLimits = {
+  bulkPerMinute: 30,
+  connections: 10_000,
+  headersTimeoutMs: 15_000,
+  requestTimeoutMs: 60_000,
+  keepAliveTimeoutMs: 75_000,
+  pingMs: 10_000,
+}
+
+export interface ErrorLog {
+  error(details: object, message: string): void
+}
+
+export const SILENT: ErrorLog = { error: () => undefined }

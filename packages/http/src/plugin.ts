@@ -1,0 +1,49 @@
+import type { FastifyInstance } from 'fastify'
+import { classicRoutes } from './classic-routes.ts'
+import { createErrorHandler } from './error-handler.ts'
+import { acceptJsonBodies } from './json-body.ts'
+import { createLifecycle } from './lifecycle.ts'
+import { DEFAULT_HTTP_LIMITS, type HttpOptions, SILENT } from './options.ts'
+import { publishReference } from './reference.ts'
+import type { RouteContext } from './route-context.ts'
+import { bulkRoutes } from './routes/bulk.ts'
+import { eventRoutes } from './routes/events.ts'
+import { leaseRoutes } from './routes/leases.ts'
+import { monitoringRoutes } from './routes/monitoring.ts'
+import { queueRoutes } from './routes/queues.ts'
+import { submitRoutes } from './routes/submit.ts'
+import { taskRoutes } from './routes/tasks.ts'
+import { workerSessionRoute } from './routes/worker-session.ts'
+import { addComponents } from './schemas/components.ts'
+import { createValidatorCompiler } from './schemas/validator.ts'
+
+/**
+ * The HTTP API of Taskyard as a Fastify plugin: it translates between HTTP and the engine and decides nothing itself.
+ * It keeps its parsers, schemas and error answers to itself. The engine must be started and outlive the server.
+ */
+export async function taskyardHttp(server: FastifyInstance, options: HttpOptions): Promise<void> {
+  const { engine, clock, info, metrics } = options
+  const context: RouteContext = {
+    engine,
+    clock,
+    info,
+    metrics,
+    limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
+    lifecycle: createLifecycle(server),
+  }
+  server.setErrorHandler(createErrorHandler(options.logger ?? SILENT, metrics.problemSent))
+  acceptJsonBodies(server)
+  addComponents(server)
+  server.setValidatorCompiler(createValidatorCompiler())
+  // Responses are written as text; their schemas are for the reference only.
+  server.setSerializerCompiler(() => JSON.stringify)
+  await publishReference(server, info.version)
+  submitRoutes(server, context)
+  taskRoutes(server, context)
+  eventRoutes(server, context)
+  await server.register(bulkRoutes, context)
+  leaseRoutes(server, context, workerSessionRoute(server, context))
+  queueRoutes(server, context)
+  monitoringRoutes(server, context)
+  classicRoutes(server, context)
+}

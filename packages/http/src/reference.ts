@@ -1,0 +1,32 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+
+const TAGS = [
+  { name: 'tasks', description: 'Submit tasks and see what became of them' },
+  { name: 'leases', description: 'What workers do' },
+  { name: 'queues', description: 'Where tasks wait' },
+  { name: 'monitoring', description: 'Health, metrics and who is there' },
+  { name: 'classic', description: 'For clients written against the five reference systems' },
+]
+
+/** Writes down every route added after it: as `/openapi.json` and, for people, under `/docs`. */
+export async function publishReference(server: FastifyInstance, version: string): Promise<void> {
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Taskyard',
+        version,
+        description: 'A self-hosted platform for background tasks. Errors are problem documents (RFC 9457).',
+        license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+      },
+      tags: TAGS,
+    },
+    refResolver: {
+      buildLocalReference: (json, _baseUri, _fragment, index) => String(json['$id'] ?? `definition-${index}`),
+    },
+  })
+  await server.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { docExpansion: 'list' } })
+  server.get('/openapi.json', { schema: { hide: true } }, () => server.swagger())
+}

@@ -1,0 +1,19 @@
+import type { Clock } from '@taskyard/core'
+import type { Engine } from '@taskyard/engine'
+import type { Lifecycle } from './lifecycle.ts'
+import type { Metrics } from './metrics/create-metrics.ts'
+import type { HttpInfo, HttpLimits } from './options.ts'
+
+/** What every route may need. */
+export interface RouteContext {
+  readonly engine: Engine
+  readonly clock: Clock
+  readonly info: HttpInfo
+  readonly metrics: Metrics
+  readonly limits: HttpLimits
+  readonly lifecycle: Lifecycle
+}
+
+export interface IdParams {
+  id: string
+}

@@ -1,0 +1,75 @@
+import type { TaskEvent } from '@taskyard/core'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { openEventStream } from '../event-stream.ts'
+import { sendJsonText } from '../json-reply.ts'
+import { invalidRequest } from '../problem.ts'
+import { formatRfc3339 } from '../rfc3339.ts'
+import type { IdParams, RouteContext } from '../route-context.ts'
+import { problems } from '../schemas/problem.ts'
+
+export function eventRoutes(server: FastifyInstance, context: RouteContext): void {
+  const { engine, lifecycle, clock, limits } = context
+  server.get<{ Params: IdParams }>('/api/v1/tasks/:id/events', { schema: eventsSchema }, async (request, reply) => {
+    const { id } = request.params
+    if (!wantsStream(request)) {
+      const events = await engine.history(id)
+      return sendJsonText(reply, `{"events":[${events.map(eventText).join(',')}]}`)
+    }
+    lifecycle.refuseWhenClosing()
+    const after = lastEventId(request)
+    // A task that does not exist is told in the plain way, while the reply can still say so.
+    await engine.get(id)
+    const stream = openEventStream(reply, lifecycle.untilDisconnect(reply), clock, limits.pingMs)
+    try {
+      for await (const event of engine.watch(id, after, stream.signal)) {
+        await stream.send(event.kind, eventText(event), event.n)
+      }
+      if (!stream.signal.aborted) await stream.send('end', '{}')
+    } finally {
+      stream.end()
+    }
+  })
+}
+
+function wantsStream(request: FastifyRequest): boolean {
+  return request.headers.accept?.includes('text/event-stream') === true
+}
+
+function lastEventId(request: FastifyRequest): number {
+  const text = request.headers['last-event-id']
+  if (text === undefined || text === '') return 0
+  if (typeof text === 'string' && /^\d{1,15}$/.test(text)) return Number(text)
+  throw invalidRequest('', 'Last-Event-ID must be the n of an event')
+}
+
+function eventText({ n, at, kind, attempt, data }: TaskEvent): string {
+  return `{"n":${n},"at":"${formatRfc3339(at)}","kind":"${kind}","attempt":${attempt},"data":${data}}`
+}
+
+const eventsSchema = {
+  operationId: 'getTaskEvents',
+  tags: ['tasks'],
+  summary: 'The history of a task, or its events live',
+  description:
+    'With Accept: text/event-stream the events come as they happen, each with its n as id and its kind as event, from ' +
+    'Last-Event-ID on. After the end of the task an event named end follows and the stream closes.',
+  produces: ['application/json', 'text/event-stream'],
+  params: { type: 'object', required: ['id'], properties: { id: { type: 'string' } } },
+  headers: { type: 'object', properties: { 'Last-Event-ID': { type: 'string' } } },
+  response: {
+    200: {
+      description: 'The events, oldest first',
+      content: {
+        'application/json': {
+          schema: {
+            type: 'object',
+            required: ['events'],
+            properties: { events: { type: 'array', items: { $ref: 'TaskEvent#' } } },
+          },
+        },
+        'text/event-stream': { schema: { type: 'string' } },
+      },
+    },
+    ...problems(400, 404, 503),
+  },
+} as const

@@ -1,0 +1,155 @@
+import { type JsonText, type LeasedTask, type LeaseRef, leasedTaskDocumentText, type TaskError } from '@taskyard/core'
+import type { Claim, Engine, Outcome, Recorded } from '@taskyard/engine'
+import type { FastifyInstance } from 'fastify'
+import { sendJsonText } from '../json-reply.ts'
+import { slices } from '../json-slices.ts'
+import type { RouteContext } from '../route-context.ts'
+import { heartbeatSchema, leasedTasksSchema, recordSchema, resultsSchema, settleSchema } from '../schemas/leases.ts'
+import { BODY_PROBLEMS, problems } from '../schemas/problem.ts'
+import type { OpenSessions } from './worker-session.ts'
+
+interface ClaimBody {
+  workerId: string
+  queues: string[]
+  types?: string[]
+  limit: number
+  leaseSeconds?: number
+  waitSeconds?: number
+}
+
+interface SettleBody {
+  outcomes: (LeaseRef & {
+    outcome: Outcome['outcome']
+    result?: unknown
+    error?: TaskError
+    retryable?: boolean
+    retryDelaySeconds?: number
+  })[]
+  claim?: Omit<ClaimBody, 'waitSeconds'>
+}
+
+interface RecordBody {
+  entries: (LeaseRef & { progress?: unknown; log?: string })[]
+}
+
+const RESULTS = { list: 'outcomes', key: 'result' } as const
+const PROGRESS = { list: 'entries', key: 'progress' } as const
+
+export function leaseRoutes(
+  server: FastifyInstance,
+  { engine, lifecycle }: RouteContext,
+  sessions: OpenSessions,
+): void {
+  server.post<{ Body: ClaimBody }>('/api/v1/leases', { schema: claimRoute }, async (request, reply) => {
+    lifecycle.refuseWhenClosing()
+    const { waitSeconds, ...claim } = request.body
+    const signal = lifecycle.untilDisconnect(reply)
+    const tasks = await engine.claim(claimOf(claim, sessions), waitSeconds ?? 0, signal)
+    if (reply.raw.destroyed) await giveBack(engine, tasks)
+    return sendJsonText(reply, `{"tasks":${leasedTasksText(tasks)}}`)
+  })
+
+  server.post<{ Body: { leases: LeaseRef[]; leaseSeconds?: number } }>(
+    '/api/v1/leases/heartbeat',
+    { schema: heartbeatRoute },
+    async (request, reply) => {
+      const { leases, leaseSeconds } = request.body
+      return sendJsonText(reply, `{"results":${resultsText(leases, await engine.heartbeat(leases, leaseSeconds))}}`)
+    },
+  )
+
+  server.post<{ Body: RecordBody }>('/api/v1/leases/record', { schema: recordRoute }, async (request, reply) => {
+    const progress = slices(request.bodyText, PROGRESS)
+    const entries = request.body.entries.map((entry, index) => withText(entry, 'progress', progress[index]) as Recorded)
+    return sendJsonText(reply, `{"results":${resultsText(entries, await engine.record(entries))}}`)
+  })
+
+  server.post<{ Body: SettleBody }>('/api/v1/leases/settle', { schema: settleRoute }, async (request, reply) => {
+    const { claim } = request.body
+    const results = slices(request.bodyText, RESULTS)
+    const outcomes = request.body.outcomes.map((entry, index) => withText(entry, 'result', results[index]) as Outcome)
+    // While shutting down, what is done may be settled, but nothing new is given out.
+    const next = claim === undefined || lifecycle.closing ? undefined : claimOf(claim, sessions)
+    const settled = await engine.settle(outcomes, next)
+    if (reply.raw.destroyed) await giveBack(engine, settled.tasks)
+    const tasks = claim === undefined ? '' : `,"tasks":${leasedTasksText(settled.tasks)}`
+    return sendJsonText(reply, `{"results":${resultsText(outcomes, settled.results)}${tasks}}`)
+  })
+}
+
+function claimOf({ workerId, ...claim }: Omit<ClaimBody, 'waitSeconds'>, sessions: OpenSessions): Claim {
+  return { ...claim, worker: { workerId, nodeId: null, session: sessions.has(workerId) } }
+}
+
+/** Nobody hears the answer any more: the tasks need not wait for their leases to expire. */
+async function giveBack(engine: Engine, tasks: readonly LeasedTask[]): Promise<void> {
+  if (tasks.length === 0) return
+  await engine.settle(tasks.map(({ id, lease }) => ({ taskId: id, token: lease.token, outcome: 'released' })))
+}
+
+function withText(entry: object, name: string, text: JsonText | undefined): object {
+  return text === undefined ? entry : { ...entry, [name]: text }
+}
+
+function leasedTasksText(tasks: readonly LeasedTask[]): string {
+  return `[${tasks.map(leasedTaskDocumentText).join(',')}]`
+}
+
+function resultsText(leases: readonly LeaseRef[], statuses: readonly string[]): string {
+  const results = leases.map(
+    ({ taskId }, index) => `{"taskId":${JSON.stringify(taskId)},"status":"${statuses[index]}"}`,
+  )
+  return `[${results.join(',')}]`
+}
+
+const claimRoute = {
+  operationId: 'claimTasks',
+  tags: ['leases'],
+  summary: 'Lease ready tasks, waiting for the first',
+  body: { $ref: 'Claim#' },
+  response: {
+    200: {
+      description: 'The tasks, possibly none',
+      type: 'object',
+      required: ['tasks'],
+      properties: { tasks: leasedTasksSchema },
+    },
+    ...problems(...BODY_PROBLEMS),
+  },
+} as const
+
+const heartbeatRoute = leaseRoute('heartbeat', 'Extend leases', heartbeatSchema, ['ok', 'lost', 'cancel'])
+const recordRoute = leaseRoute('record', 'Append progress and log lines', recordSchema, ['ok', 'lost'])
+const settleRoute = leaseRoute(
+  'settle',
+  'Report how leased tasks ended, and lease the next',
+  settleSchema,
+  ['ok', 'lost'],
+  {
+    tasks: { ...leasedTasksSchema, description: 'With claim: the next tasks, possibly none.' },
+  },
+)
+
+function leaseRoute(
+  operationId: string,
+  summary: string,
+  body: object,
+  statuses: readonly string[],
+  more: object = {},
+) {
+  return {
+    operationId,
+    tags: ['leases'],
+    summary,
+    body,
+    response: {
+      200: {
+        description: 'One result per lease, in the order of the request',
+        type: 'object',
+        required: ['results'],
+        properties: { results: resultsSchema(statuses), ...more },
+      },
+      ...problems(...BODY_PROBLEMS),
+    },
+  } as const
+}

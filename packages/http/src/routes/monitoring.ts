@@ -1,0 +1,133 @@
+import { LIMITS, TaskyardError } from '@taskyard/core'
+import type { EngineHealth, WorkerView } from '@taskyard/engine'
+import type { FastifyInstance } from 'fastify'
+import type { HttpInfo } from '../options.ts'
+import { formatRfc3339 } from '../rfc3339.ts'
+import type { RouteContext } from '../route-context.ts'
+import { problems } from '../schemas/problem.ts'
+
+export function monitoringRoutes(server: FastifyInstance, context: RouteContext): void {
+  const { engine, lifecycle, info } = context
+  server.get('/livez', { schema: statusSchema('livez', 'The process is alive') }, async () => ({ status: 'alive' }))
+
+  for (const path of ['/ready', '/readyz']) {
+    server.get(path, { schema: readySchema(path.slice(1)) }, async () => {
+      lifecycle.refuseWhenClosing()
+      requireReady(await engine.health())
+      return { status: 'ready' }
+    })
+  }
+
+  server.get('/health', { schema: healthRoute }, async () => healthReport(await engine.health(), info))
+
+  server.get('/api/v1/info', { schema: infoRoute }, async () => ({
+    name: 'taskyard',
+    version: info.version,
+    nodeId: engine.nodeId,
+    stack: info.stack,
+    durability: info.durability,
+    limits: LIMITS,
+  }))
+
+  server.get('/api/v1/workers', { schema: workersRoute }, async () => ({
+    workers: (await engine.workers()).map(workerDocument),
+  }))
+
+  metricsRoute(server, context)
+}
+
+function metricsRoute(server: FastifyInstance, { engine, metrics }: RouteContext): void {
+  server.get('/metrics', { schema: metricsSchema }, async (_request, reply) => {
+    // Without the store the queues are unknown, which is itself counted; the rest of the metrics matters most then.
+    metrics.recordQueues(await engine.queues().catch(() => []))
+    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
+  })
+}
+
+function requireReady({ ready, store, services }: EngineHealth): void {
+  if (ready) return
+  const broken = services.find(({ healthy }) => !healthy)
+  const reason = store.reason ?? (broken === undefined ? 'not started' : `${broken.name}: ${broken.reason}`)
+  throw new TaskyardError('store_unavailable', { reason })
+}
+
+/** Dependencies appear twice: in detail, and by kind with one word, as monitors of other systems expect. */
+function healthReport({ ready, store, services }: EngineHealth, { version, stack }: HttpInfo): object {
+  const kind = stack['store'] ?? 'store'
+  const state = store.healthy ? 'connected' : 'disconnected'
+  return {
+    status: ready ? 'healthy' : 'unhealthy',
+    version,
+    [kind]: state,
+    dependencies: {
+      store: { kind, status: state, latencyMs: store.latencyMs, reason: store.reason, sizeBytes: store.sizeBytes },
+    },
+    services: services.map(({ lastRunAt, ...service }) => ({ ...service, lastRunAt: timeOrNull(lastRunAt) })),
+  }
+}
+
+function workerDocument({ connectedAt, ...worker }: WorkerView): object {
+  return { ...worker, connectedAt: timeOrNull(connectedAt) }
+}
+
+function timeOrNull(milliseconds: number | null): string | null {
+  return milliseconds === null ? null : formatRfc3339(milliseconds)
+}
+
+function statusSchema(operationId: string, summary: string) {
+  return {
+    operationId,
+    tags: ['monitoring'],
+    summary,
+    response: {
+      200: {
+        description: 'It is',
+        type: 'object',
+        required: ['status'],
+        properties: { status: { type: 'string' } },
+      },
+    },
+  } as const
+}
+
+function readySchema(operationId: string) {
+  const schema = statusSchema(operationId, 'Store and broker can serve')
+  return { ...schema, response: { ...schema.response, ...problems(503) } }
+}
+
+const healthRoute = {
+  operationId: 'health',
+  tags: ['monitoring'],
+  summary: 'A report on the dependencies; always 200 while the process is alive',
+  response: { 200: { description: 'The report', $ref: 'Health#' } },
+} as const
+
+const infoRoute = {
+  operationId: 'info',
+  tags: ['monitoring'],
+  summary: 'Version, stack, durability and limits',
+  response: { 200: { description: 'About this server', $ref: 'Info#' } },
+} as const
+
+const workersRoute = {
+  operationId: 'listWorkers',
+  tags: ['monitoring'],
+  summary: 'Who is connected and what they run',
+  response: {
+    200: {
+      description: 'The workers',
+      type: 'object',
+      required: ['workers'],
+      properties: { workers: { type: 'array', items: { $ref: 'Worker#' } } },
+    },
+    ...problems(503),
+  },
+} as const
+
+const metricsSchema = {
+  operationId: 'metrics',
+  tags: ['monitoring'],
+  summary: 'Metrics for Prometheus',
+  produces: ['text/plain'],
+  response: { 200: { description: 'The metrics', content: { 'text/plain': { schema: { type: 'string' } } } } },
+} as const

@@ -1,0 +1,81 @@
+import { NAME_PATTERN } from '@taskyard/core'
+import type { FastifyInstance } from 'fastify'
+import type { RouteContext } from '../route-context.ts'
+import { problems } from '../schemas/problem.ts'
+
+interface QueueParams {
+  queue: string
+}
+
+export function queueRoutes(server: FastifyInstance, { engine }: RouteContext): void {
+  server.get('/api/v1/queues', { schema: listSchema }, async () => ({ queues: await engine.queues() }))
+
+  server.get<{ Params: QueueParams }>('/api/v1/queues/:queue', { schema: getSchema }, (request) =>
+    engine.queue(request.params.queue),
+  )
+
+  server.post<{ Params: QueueParams }>('/api/v1/queues/:queue/pause', { schema: pauseSchema }, async ({ params }) => {
+    await engine.pause(params.queue)
+    return { queue: params.queue, paused: true }
+  })
+
+  server.post<{ Params: QueueParams }>('/api/v1/queues/:queue/resume', { schema: resumeSchema }, async ({ params }) => {
+    await engine.resume(params.queue)
+    return { queue: params.queue, paused: false }
+  })
+}
+
+const params = {
+  type: 'object',
+  required: ['queue'],
+  properties: { queue: { type: 'string', pattern: NAME_PATTERN } },
+} as const
+
+const listSchema = {
+  operationId: 'listQueues',
+  tags: ['queues'],
+  summary: 'Every queue that ever had a task',
+  response: {
+    200: {
+      description: 'The queues',
+      type: 'object',
+      required: ['queues'],
+      properties: { queues: { type: 'array', items: { $ref: 'Queue#' } } },
+    },
+    ...problems(503),
+  },
+} as const
+
+const getSchema = {
+  operationId: 'getQueue',
+  tags: ['queues'],
+  summary: 'One queue',
+  params,
+  response: { 200: { description: 'The queue', $ref: 'Queue#' }, ...problems(400, 404, 503) },
+} as const
+
+const pauseSchema = {
+  operationId: 'pauseQueue',
+  tags: ['queues'],
+  summary: 'Pause a queue',
+  description: 'A paused queue accepts tasks and gives none out. Tasks that run go on.',
+  params,
+  response: { 200: pausedResponse(), ...problems(400, 503) },
+} as const
+
+const resumeSchema = {
+  operationId: 'resumeQueue',
+  tags: ['queues'],
+  summary: 'Resume a paused queue',
+  params,
+  response: { 200: pausedResponse(), ...problems(400, 503) },
+} as const
+
+function pausedResponse() {
+  return {
+    description: 'How the queue is now',
+    type: 'object',
+    required: ['queue', 'paused'],
+    properties: { queue: { type: 'string' }, paused: { type: 'boolean' } },
+  } as const
+}

@@ -1,0 +1,113 @@
+import { type TaskPage, type TaskStatus, taskDocumentText } from '@taskyard/core'
+import type { BulkFilter } from '@taskyard/engine'
+import type { FastifyInstance } from 'fastify'
+import { sendJsonText, sendTask } from '../json-reply.ts'
+import { parseRfc3339 } from '../rfc3339.ts'
+import type { IdParams, RouteContext } from '../route-context.ts'
+import { listQuerySchema, waitQuerySchema } from '../schemas/filters.ts'
+import { problems } from '../schemas/problem.ts'
+
+export interface FilterFields {
+  status?: TaskStatus
+  type?: string
+  queue?: string
+  tag?: string
+  createdAfter?: string
+  createdBefore?: string
+}
+
+interface ListQuery extends FilterFields {
+  limit?: number
+  cursor?: string
+}
+
+interface WaitQuery {
+  waitSeconds?: number
+}
+
+export function taskRoutes(server: FastifyInstance, { engine, lifecycle }: RouteContext): void {
+  server.get<{ Params: IdParams; Querystring: WaitQuery }>(
+    '/api/v1/tasks/:id',
+    { schema: getSchema },
+    async (request, reply) => {
+      const { waitSeconds } = request.query
+      if (!waitSeconds) return sendTask(reply, await engine.get(request.params.id))
+      return sendTask(reply, await engine.wait(request.params.id, waitSeconds, lifecycle.untilDisconnect(reply)))
+    },
+  )
+
+  server.get<{ Querystring: ListQuery }>('/api/v1/tasks', { schema: listSchema }, async (request, reply) => {
+    const { limit, cursor, ...filter } = request.query
+    const page = await engine.list({
+      ...filterOf(filter),
+      ...(limit === undefined ? undefined : { limit }),
+      ...(cursor === undefined ? undefined : { cursor }),
+    })
+    return sendJsonText(reply, pageText(page))
+  })
+
+  server.post<{ Params: IdParams }>('/api/v1/tasks/:id/cancel', { schema: cancelSchema }, async (request, reply) =>
+    sendTask(reply, await engine.cancel(request.params.id)),
+  )
+
+  server.post<{ Params: IdParams }>('/api/v1/tasks/:id/retry', { schema: retrySchema }, async (request, reply) =>
+    sendTask(reply, await engine.retry(request.params.id)),
+  )
+}
+
+/** Filter fields that have passed the schema, as the engine takes them. */
+export function filterOf({ createdAfter, createdBefore, ...rest }: FilterFields): BulkFilter {
+  return {
+    ...rest,
+    ...(createdAfter === undefined ? undefined : { createdAfter: parseRfc3339(createdAfter) }),
+    ...(createdBefore === undefined ? undefined : { createdBefore: parseRfc3339(createdBefore) }),
+  }
+}
+
+function pageText({ items, nextCursor }: TaskPage): string {
+  return `{"items":[${items.map(taskDocumentText).join(',')}],"nextCursor":${JSON.stringify(nextCursor)}}`
+}
+
+const idParams = {
+  type: 'object',
+  required: ['id'],
+  properties: { id: { type: 'string', description: 'The id of a task.' } },
+} as const
+
+const taskResponse = { 200: { description: 'The task', $ref: 'Task#' } } as const
+
+const getSchema = {
+  operationId: 'getTask',
+  tags: ['tasks'],
+  summary: 'Read a task, or wait for its end',
+  params: idParams,
+  querystring: waitQuerySchema,
+  response: { ...taskResponse, ...problems(400, 404, 503) },
+} as const
+
+const listSchema = {
+  operationId: 'listTasks',
+  tags: ['tasks'],
+  summary: 'List tasks, newest first',
+  description:
+    'A page may hold fewer tasks than the limit, even none, while nextCursor is set: only null ends the list.',
+  querystring: listQuerySchema,
+  response: { 200: { description: 'One page', $ref: 'TaskPage#' }, ...problems(400, 503) },
+} as const
+
+const cancelSchema = {
+  operationId: 'cancelTask',
+  tags: ['tasks'],
+  summary: 'Cancel a task',
+  description: 'A waiting task is cancelled at once; the worker of a running one is asked to stop.',
+  params: idParams,
+  response: { ...taskResponse, ...problems(404, 409, 503) },
+} as const
+
+const retrySchema = {
+  operationId: 'retryTask',
+  tags: ['tasks'],
+  summary: 'Retry a failed or cancelled task',
+  params: idParams,
+  response: { ...taskResponse, ...problems(404, 409, 503) },
+} as const

@@ -1,0 +1,103 @@
+import { DEFAULTS } from '@taskyard/core'
+import type { FastifyInstance } from 'fastify'
+import { openEventStream } from '../event-stream.ts'
+import type { RouteContext } from '../route-context.ts'
+import { workerIdSchema } from '../schemas/leases.ts'
+import { problems } from '../schemas/problem.ts'
+
+interface SessionQuery {
+  queues?: string
+  types?: string
+  concurrency?: number
+}
+
+/** Which workers hold a session open on this server now. */
+export interface OpenSessions {
+  has(workerId: string): boolean
+}
+
+interface SessionCounts extends OpenSessions {
+  add(workerId: string, change: 1 | -1): void
+}
+
+/** The route, and the sessions that are open through it. */
+export function workerSessionRoute(server: FastifyInstance, context: RouteContext): OpenSessions {
+  const { engine, lifecycle, clock, limits } = context
+  const open = countSessions()
+  server.get<{ Params: { workerId: string }; Querystring: SessionQuery }>(
+    '/api/v1/workers/:workerId/session',
+    { schema: sessionSchema },
+    async (request, reply) => {
+      lifecycle.refuseWhenClosing()
+      const { workerId } = request.params
+      const { queues, types, concurrency } = request.query
+      const early: string[] = []
+      let deliver = (taskId: string): void => void early.push(taskId)
+      const session = engine.openSession({
+        workerId,
+        queues: names(queues) ?? [],
+        types: names(types),
+        ...(concurrency === undefined ? undefined : { concurrency }),
+        onCancel: (taskId) => deliver(taskId),
+      })
+      const stream = openEventStream(reply, lifecycle.untilDisconnect(reply), clock, limits.pingMs)
+      open.add(workerId, 1)
+      onceAborted(stream.signal, () => {
+        open.add(workerId, -1)
+        session.close()
+      })
+      void stream.send('ready', JSON.stringify({ graceSeconds: DEFAULTS.sessionGraceSeconds }))
+      deliver = (taskId) => void stream.send('cancel', JSON.stringify({ taskId }))
+      early.forEach(deliver)
+    },
+  )
+  return open
+}
+
+function countSessions(): SessionCounts {
+  const counts = new Map<string, number>()
+  return {
+    has: (workerId) => counts.has(workerId),
+    add(workerId, change) {
+      const count = (counts.get(workerId) ?? 0) + change
+      if (count === 0) counts.delete(workerId)
+      else counts.set(workerId, count)
+    },
+  }
+}
+
+function onceAborted(signal: AbortSignal, callback: () => void): void {
+  if (signal.aborted) callback()
+  else signal.addEventListener('abort', callback, { once: true })
+}
+
+function names(list: string | undefined): string[] | null {
+  return list === undefined || list === '' ? null : list.split(',')
+}
+
+const commaSeparated = { type: 'string', description: 'Names, separated by commas.' } as const
+
+const sessionSchema = {
+  operationId: 'openWorkerSession',
+  tags: ['leases'],
+  summary: 'A live connection that a worker keeps open',
+  description:
+    'The first event is ready, with graceSeconds; then one cancel event per task of this worker that is to stop. ' +
+    'A comment line comes every 10 s. When the connection breaks and is not resumed within the grace, the leases of ' +
+    'the worker end early.',
+  produces: ['text/event-stream'],
+  params: { type: 'object', required: ['workerId'], properties: { workerId: workerIdSchema } },
+  querystring: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      queues: commaSeparated,
+      types: commaSeparated,
+      concurrency: { type: 'integer', minimum: 1 },
+    },
+  },
+  response: {
+    200: { description: 'The events', content: { 'text/event-stream': { schema: { type: 'string' } } } },
+    ...problems(400, 503),
+  },
+} as const

@@ -1,0 +1,43 @@
+import { LIMITS, TASK_STATUSES } from '@taskyard/core'
+
+export const filterProperties = {
+  status: { type: 'string', enum: TASK_STATUSES },
+  type: { type: 'string' },
+  queue: { type: 'string' },
+  tag: { type: 'string' },
+  createdAfter: { type: 'string', format: 'date-time', description: 'Inclusive.' },
+  createdBefore: { type: 'string', format: 'date-time', description: 'Exclusive.' },
+} as const
+
+export const bulkFilterSchema = {
+  $id: 'BulkFilter',
+  type: 'object',
+  additionalProperties: false,
+  minProperties: 1,
+  properties: filterProperties,
+} as const
+
+export const listQuerySchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    ...filterProperties,
+    limit: { type: 'integer', minimum: 1, maximum: LIMITS.listPage, description: 'Default 50.' },
+    cursor: { type: 'string', description: 'nextCursor of the page before.' },
+  },
+} as const
+
+export const waitQuerySchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    waitSeconds: {
+      type: 'number',
+      minimum: 0,
+      maximum: LIMITS.waitSeconds,
+      description: 'Waits until the task has ended, at most this long.',
+    },
+  },
+} as const
+
+export const noQuerySchema = { type: 'object', additionalProperties: false, properties: {} } as const

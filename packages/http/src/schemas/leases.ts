@@ -1,0 +1,100 @@
+import { LIMITS } from '@taskyard/core'
+
+const leaseRef = {
+  taskId: { type: 'string', minLength: 1, maxLength: LIMITS.nameLength },
+  token: { type: 'integer', minimum: 0 },
+} as const
+const leaseSeconds = { type: 'number', minimum: 1, maximum: LIMITS.leaseSeconds, description: 'Default 30.' } as const
+const names = { type: 'array', minItems: 1, maxItems: 1000, items: { type: 'string' } } as const
+export const workerIdSchema = { type: 'string', minLength: 1, maxLength: LIMITS.nameLength } as const
+
+const claimProperties = {
+  workerId: workerIdSchema,
+  queues: names,
+  types: { ...names, description: 'Default: every type.' },
+  limit: { type: 'integer', minimum: 1, maximum: LIMITS.claim },
+  leaseSeconds,
+} as const
+
+export const claimSchema = {
+  $id: 'Claim',
+  type: 'object',
+  additionalProperties: false,
+  required: ['workerId', 'queues', 'limit'],
+  properties: {
+    ...claimProperties,
+    waitSeconds: {
+      type: 'number',
+      minimum: 0,
+      maximum: LIMITS.waitSeconds,
+      description: 'How long to wait for a first task. Default 0.',
+    },
+  },
+} as const
+
+export const heartbeatSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['leases'],
+  properties: { leases: listOf(leaseRef, ['taskId', 'token']), leaseSeconds },
+} as const
+
+export const recordSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['entries'],
+  properties: {
+    entries: listOf(
+      {
+        ...leaseRef,
+        progress: { description: `Any JSON value of at most ${LIMITS.progressBytes} bytes.` },
+        log: { type: 'string', description: `A line of at most ${LIMITS.logBytes} bytes.` },
+      },
+      ['taskId', 'token'],
+    ),
+  },
+} as const
+
+export const settleSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['outcomes'],
+  properties: {
+    outcomes: listOf(
+      {
+        ...leaseRef,
+        outcome: { type: 'string', enum: ['succeeded', 'failed', 'cancelled', 'released'] },
+        result: { description: `Of succeeded: any JSON value of at most ${LIMITS.resultBytes} bytes.` },
+        error: { $ref: 'TaskError#' },
+        retryable: { type: 'boolean', description: 'Of failed. Default true.' },
+        retryDelaySeconds: { type: 'number', minimum: 0, maximum: LIMITS.delaySeconds },
+      },
+      ['taskId', 'token', 'outcome'],
+    ),
+    claim: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['workerId', 'queues', 'limit'],
+      properties: claimProperties,
+    },
+  },
+} as const
+
+/** One result per lease, in the order of the request. */
+export function resultsSchema(statuses: readonly string[]) {
+  return {
+    type: 'array',
+    items: {
+      type: 'object',
+      required: ['taskId', 'status'],
+      properties: { taskId: { type: 'string' }, status: { type: 'string', enum: statuses } },
+    },
+  } as const
+}
+
+export const leasedTasksSchema = { type: 'array', items: { $ref: 'LeasedTask#' } } as const
+
+function listOf(properties: object, required: readonly string[]) {
+  const items = { type: 'object', additionalProperties: false, required, properties }
+  return { type: 'array', description: `At most ${LIMITS.batch}.`, items } as const
+}

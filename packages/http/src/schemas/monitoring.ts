@@ -1,0 +1,61 @@
+import { TASK_STATUSES } from '@taskyard/core'
+
+export const queueSchema = {
+  $id: 'Queue',
+  type: 'object',
+  required: ['queue', 'paused', 'counts', 'oldestReadyAgeSeconds', 'throughput'],
+  properties: {
+    queue: { type: 'string' },
+    paused: { type: 'boolean' },
+    counts: {
+      type: 'object',
+      required: TASK_STATUSES,
+      properties: Object.fromEntries(TASK_STATUSES.map((status) => [status, { type: 'integer' }])),
+    },
+    oldestReadyAgeSeconds: { type: ['number', 'null'] },
+    throughput: { type: 'number', description: 'Tasks finished per second, over the last minute at most.' },
+  },
+} as const
+
+export const workerSchema = {
+  $id: 'Worker',
+  type: 'object',
+  required: ['workerId', 'queues', 'types', 'concurrency', 'connected', 'embedded', 'leases', 'connectedAt'],
+  properties: {
+    workerId: { type: 'string' },
+    queues: { type: 'array', items: { type: 'string' } },
+    types: { type: ['array', 'null'], items: { type: 'string' } },
+    concurrency: { type: ['integer', 'null'] },
+    connected: { type: 'boolean' },
+    embedded: { type: 'boolean', description: 'It lives in the server process.' },
+    leases: { type: 'integer', description: 'Tasks it holds now.' },
+    connectedAt: { type: ['string', 'null'], format: 'date-time' },
+  },
+} as const
+
+export const infoSchema = {
+  $id: 'Info',
+  type: 'object',
+  required: ['name', 'version', 'nodeId', 'stack', 'durability', 'limits'],
+  properties: {
+    name: { type: 'string', const: 'taskyard' },
+    version: { type: 'string' },
+    nodeId: { type: 'string', description: 'This server process.' },
+    stack: { type: 'object', additionalProperties: { type: ['string', 'null'] } },
+    durability: { type: 'string', description: 'What an acknowledgement is worth.' },
+    limits: { type: 'object', additionalProperties: { type: 'number' } },
+  },
+} as const
+
+export const healthSchema = {
+  $id: 'Health',
+  type: 'object',
+  required: ['status', 'dependencies', 'services'],
+  additionalProperties: { type: 'string', description: 'Each dependency by its kind: connected or disconnected.' },
+  properties: {
+    status: { type: 'string', enum: ['healthy', 'unhealthy'] },
+    version: { type: 'string' },
+    dependencies: { type: 'object', additionalProperties: { type: 'object' } },
+    services: { type: 'array', items: { type: 'object' } },
+  },
+} as const

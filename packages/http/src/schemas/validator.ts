@@ -1,0 +1,31 @@
+import { Ajv, type Options, type ValidateFunction } from 'ajv'
+import { parseRfc3339 } from '../rfc3339.ts'
+import { bulkFilterSchema } from './filters.ts'
+import { claimSchema } from './leases.ts'
+import { submissionSchema } from './submission.ts'
+import { taskErrorSchema } from './task.ts'
+
+interface ValidatorRequest {
+  readonly schema: unknown
+  readonly httpPart?: string
+}
+
+// What a body says must be meant: nothing is removed, filled in or converted.
+const OPTIONS: Options = {
+  allErrors: false,
+  removeAdditional: false,
+  useDefaults: false,
+  strict: false,
+  formats: { 'date-time': (text: string) => parseRfc3339(text) !== null },
+}
+
+/** Compiles the routes' schemas. Only query and path parameters, which are text by nature, are converted. */
+export function createValidatorCompiler(): (request: ValidatorRequest) => ValidateFunction {
+  const bodies = withComponents(new Ajv({ ...OPTIONS, coerceTypes: false }))
+  const parameters = new Ajv({ ...OPTIONS, coerceTypes: true })
+  return ({ schema, httpPart }) => (httpPart === 'body' ? bodies : parameters).compile(schema as object)
+}
+
+function withComponents(ajv: Ajv): Ajv {
+  return ajv.addSchema([taskErrorSchema, submissionSchema, claimSchema, bulkFilterSchema])
+}

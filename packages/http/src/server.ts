@@ -1,0 +1,50 @@
+import { LIMITS } from '@taskyard/core'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { answerClientError } from './client-error.ts'
+import { createErrorHandler } from './error-handler.ts'
+import { answerUnknownRoutes } from './not-found.ts'
+import { DEFAULT_HTTP_LIMITS, type HttpLimits, type HttpOptions, SILENT } from './options.ts'
+import { taskyardHttp } from './plugin.ts'
+
+export interface ServerOptions extends HttpOptions {
+  /** Every request is logged through this. Off by default: it costs a good part of the throughput. */
+  readonly requestLogger?: FastifyBaseLogger
+}
+
+/**
+ * A server that speaks the HTTP API, ready to listen. `close()` stops accepting, ends long polls and event streams,
+ * and resolves when the open requests are answered; stop the engine after it.
+ */
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits }
+  const handleError = createErrorHandler(options.logger ?? SILENT, options.metrics.problemSent)
+  const server = Fastify({
+    ...fastifyOptions(limits),
+    frameworkErrors: handleError,
+    ...(options.requestLogger === undefined ? undefined : { loggerInstance: options.requestLogger }),
+  }) as FastifyInstance
+  server.server.maxConnections = limits.connections
+  server.setErrorHandler(handleError)
+  // Nobody reads the body of a request that no route takes.
+  server.removeAllContentTypeParsers()
+  answerUnknownRoutes(server)
+  await server.register(taskyardHttp, options)
+  return server
+}
+
+function fastifyOptions(limits: HttpLimits): FastifyServerOptions {
+  return {
+    bodyLimit: LIMITS.bodyBytes,
+    trustProxy: false,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    // The routes decide for themselves what a closing server still does.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 512 },
+    clientErrorHandler: answerClientError,
+    http: {
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: Math.min(5000, limits.headersTimeoutMs),
+    },
+  } as FastifyServerOptions
+}
