@@ -42,13 +42,22 @@ function install(root) {
 
 function npm(root, command) {
   const quiet = ['--loglevel=error', '--no-audit', '--no-fund', '--include=dev', '--include=optional']
-  const options = { cwd: root, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8', shell: process.platform === 'win32' }
+  const options = {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  }
   return spawnSync('npm', [...command, ...quiet], options)
 }
 
 /** The Node of the lock file where this platform has one, else the running one if it is new enough. */
 function findNode(root) {
-  const folder = join(root, 'node_modules', `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`)
+  const folder = join(
+    root,
+    'node_modules',
+    `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`,
+  )
   const pinned = join(folder, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
   if (existsSync(pinned) && (process.execPath === pinned || runs(pinned))) return pinned
   if (Number.parseInt(process.versions.node, 10) >= OLDEST_NODE) return process.execPath

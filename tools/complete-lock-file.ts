@@ -21,7 +21,12 @@ export function missingEntries(packages: LockPackages): LockPackages {
   for (const [path, entry] of Object.entries(packages)) {
     for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
       if (`${path}/node_modules/${name}` in packages || `node_modules/${name}` in packages) continue
-      missing[`node_modules/${name}`] = { version, ...(entry.dev ? { dev: true } : {}), optional: true, ...platform(name) }
+      missing[`node_modules/${name}`] = {
+        version,
+        ...(entry.dev ? { dev: true } : {}),
+        optional: true,
+        ...platform(name),
+      }
     }
   }
   return missing
