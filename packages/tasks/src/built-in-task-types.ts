@@ -1,10 +1,4 @@
-import {
-  type JsonText,
-  type LeasedTaskDocument,
-  type TaskHandler,
-  type TaskHandlers,
-  type Violation,
-} from '@taskyard/core'
+import type { JsonText, LeasedTaskDocument, TaskHandler, TaskHandlers, Violation } from '@taskyard/core'
 import { emailType } from './email/email-type.ts'
 import { COMMON_FAILURES, failureOf } from './failure.ts'
 import { httpRequestType } from './http-request/http-request-type.ts'

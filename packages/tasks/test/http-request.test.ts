@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, it } from 'node:test'
+import { redirected } from '../src/http-request/redirect.ts'
 import { attemptOf, failureFrom, openTypes } from './support/attempt.ts'
 import { startHttp } from './support/http.ts'
 
@@ -256,6 +257,18 @@ describe('http-request: redirects', () => {
       assert.match(failure.message, new RegExp(what as string))
     })
   }
+})
+
+describe('http-request: a redirect from https', () => {
+  const from = { method: 'GET', url: new URL('https://example.com/a'), headers: {}, body: null } as const
+
+  it('is not followed to http', () => {
+    assert.throws(() => redirected(from, 302, 'http://example.com/b'), { code: 'redirect_refused' })
+  })
+
+  it('is followed to https', () => {
+    assert.equal(redirected(from, 302, '/b').url.href, 'https://example.com/b')
+  })
 })
 
 describe('http-request: the circuit of a host', () => {

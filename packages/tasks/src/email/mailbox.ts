@@ -22,7 +22,9 @@ const CONTROL_CHARACTER = /[\u0000-\u001f\u007f\u2028\u2029]/
 export function parseMailboxes(text: string): readonly Mailbox[] | null {
   if (CONTROL_CHARACTER.test(text)) return null
   const entries = addressparser(text)
-  const mailboxes = entries.flatMap(({ name, address }) => (isAddress(address) ? [{ name, address }] : []))
+  const mailboxes = entries.flatMap(({ name, address }) => {
+    return isAddress(address) && isClear(text, name, address) ? [{ name, address }] : []
+  })
   return mailboxes.length > 0 && mailboxes.length === entries.length ? mailboxes : null
 }
 
@@ -32,6 +34,12 @@ export function isMailbox(text: string): boolean {
 
 export function isMailboxList(text: string): boolean {
   return parseMailboxes(text) !== null
+}
+
+/** Without brackets, or with an unquoted `@`, what the parser took for a name is an address that would get lost. */
+function isClear(text: string, name: string, address: string | undefined): boolean {
+  if (name === '') return true
+  return text.includes(`<${address}>`) && (!name.includes('@') || text.includes('"'))
 }
 
 function isAddress(address: string | undefined): address is string {

@@ -66,12 +66,12 @@ export const emailSchema = {
       'x-message': 'is required: give text, html or both',
     },
     {
-      not: { required: ['to', 'recipient'] },
+      not: { type: 'object', required: ['to', 'recipient'] },
       'x-path': '/recipient',
       'x-message': 'is another name of to: give one of the two',
     },
     {
-      not: { required: ['text', 'content'] },
+      not: { type: 'object', required: ['text', 'content'] },
       'x-path': '/content',
       'x-message': 'is another name of text: give one of the two',
     },

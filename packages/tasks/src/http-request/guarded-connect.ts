@@ -38,7 +38,7 @@ export function createGuardedConnect(permits: AddressPolicy, lookup: LookupAll):
     // Sockets do not look a literal address up.
     const host = options.hostname.replace(/^\[|\]$/g, '')
     if (isIP(host) !== 0 && !permits(host)) {
-      process.nextTick(callback, new AddressRefusedError(host, [host]), null)
+      queueMicrotask(() => callback(new AddressRefusedError(host, [host]), null))
       return
     }
     connect(options, callback)

@@ -1,5 +1,5 @@
-import { type TaskType, statelessHandler } from '../task-type.ts'
-import { TRANSFORM_FAILURES, transform, type TransformPayload } from './operations.ts'
+import { statelessHandler, type TaskType } from '../task-type.ts'
+import { TRANSFORM_FAILURES, type TransformPayload, transform } from './operations.ts'
 import { transformSchema } from './schema.ts'
 
 /** `transform`: one operation on one text. */

@@ -1,4 +1,4 @@
-import { type TaskType, statelessHandler } from '../task-type.ts'
+import { statelessHandler, type TaskType } from '../task-type.ts'
 import { uppercaseSchema } from './schema.ts'
 
 type UppercasePayload = string | { readonly text: string } | { readonly data: string }

@@ -1,5 +1,5 @@
-import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
 import type { LeasedTaskDocument, TaskContext, TaskFailure } from '@taskyard/core'
+import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
 import { builtInTaskTypes } from '../../src/index.ts'
 import type { TaskTypeDeps } from '../../src/task-type.ts'
 
