@@ -90,8 +90,18 @@ function valueOrNull(text: JsonText | null): unknown {
   return text === null ? null : fromJsonText(text)
 }
 
+// Tasks of a batch share most of their times, and formatting one costs more than the rest of a document: the last
+// texts are kept, each in the slot of its time.
+const RECENT_TIMES = 256
+const recentTimes: { milliseconds: number; text: string }[] = []
+
 function rfc3339(milliseconds: number): string {
-  return new Date(milliseconds).toISOString()
+  const slot = milliseconds % RECENT_TIMES
+  const recent = recentTimes[slot]
+  if (recent?.milliseconds === milliseconds) return recent.text
+  const text = new Date(milliseconds).toISOString()
+  recentTimes[slot] = { milliseconds, text }
+  return text
 }
 
 function rfc3339OrNull(milliseconds: number | null): string | null {

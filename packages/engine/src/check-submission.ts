@@ -48,7 +48,7 @@ function withDefaults(submission: Submission, ids: IdGenerator): NewTask {
     type: submission.type,
     payload: submission.payload,
     priority: submission.priority ?? DEFAULTS.priority,
-    runAt: submission.runAt ?? null,
+    runAt: submission.runAt === undefined ? null : Math.round(submission.runAt),
     delayMs: submission.delaySeconds === undefined ? 0 : Math.round(submission.delaySeconds * 1000),
     maxAttempts: submission.maxAttempts ?? DEFAULTS.maxAttempts,
     backoff: submission.backoff === undefined ? DEFAULT_BACKOFF : { ...DEFAULT_BACKOFF, ...submission.backoff },

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import { runOnOwnDisk } from './on-own-disk.ts'
+
+let told: ReadonlyMap<unknown, Record<string, unknown>>
+
+before(async () => {
+  const lines = await runOnOwnDisk('./disk-trouble.ts', 16)
+  told = new Map(lines.map((line) => [line.when, line]))
+})
+
+test('a full disk refuses with store_full, definitely and as 503', () => {
+  const { code, status, definite } = told.get('full') ?? {}
+  assert.deepEqual({ code, status, definite }, { code: 'store_full', status: 503, definite: true })
+})
+
+test('a store on a full disk says that it is not healthy', () => {
+  assert.equal(told.get('health while full')?.healthy, false)
+  assert.match(String(told.get('health while full')?.reason), /no space left/)
+})
+
+test('when space returns the store takes tasks again by itself', () => {
+  assert.equal(told.get('space again')?.accepted, true)
+  assert.equal(told.get('health again')?.healthy, true)
+})
+
+test('exactly the acknowledged tasks are there afterwards', () => {
+  const { acknowledged, missing, queued } = told.get('kept') ?? {}
+  assert.equal(missing, 0)
+  assert.equal(queued, acknowledged)
+})
+
+test('a file that cannot be written is refused at start, by name', () => {
+  assert.match(String(told.get('read-only')?.code), /^store_(read_only|unavailable)$/)
+  assert.match(String(told.get('read-only')?.message), /tasks\.db/)
+})

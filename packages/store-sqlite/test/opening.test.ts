@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { mkdir, open, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { systemClock } from '@taskyard/core/runtime'
+import { openSqliteStore } from '../src/index.ts'
+import { newTask, openStore, submissions, temporaryFolder } from './scene.ts'
+
+const openAt = (path: string) => openSqliteStore({ path, clock: systemClock })
+
+test('a second server on the same file is refused with a clear message, and the first goes on', async (t) => {
+  const path = join(await temporaryFolder(t), 'tasks.db')
+  const store = await openStore(t, path)
+  await assert.rejects(openAt(path), { code: 'store_locked', message: /in use by another Taskyard server/ })
+  const [outcome] = await store.enqueue(submissions(newTask()))
+  assert.equal(outcome?.kind, 'accepted')
+})
+
+test('the file can be opened again once its server has closed it', async (t) => {
+  const path = join(await temporaryFolder(t), 'tasks.db')
+  const task = newTask()
+  const first = await openAt(path)
+  await first.enqueue(submissions(task))
+  await first.close()
+  const [found] = await (await openStore(t, path)).find({ taskIds: [task.id] })
+  assert.equal(found?.id, task.id)
+})
+
+test('missing folders are made', async (t) => {
+  const path = join(await temporaryFolder(t), 'a', 'b', 'tasks.db')
+  assert.equal((await (await openStore(t, path)).health()).healthy, true)
+})
+
+test('a path that is a folder is refused', async (t) => {
+  const path = join(await temporaryFolder(t), 'folder.db')
+  await mkdir(path)
+  await assert.rejects(openAt(path), { code: 'store_unavailable', message: /cannot be opened/ })
+})
+
+test('a file that is no database is refused as damaged', async (t) => {
+  const path = join(await temporaryFolder(t), 'tasks.db')
+  await writeFile(path, 'this is not a database, however long it is '.repeat(100))
+  await assert.rejects(openAt(path), { code: 'store_corrupt', message: /Restore a backup/ })
+})
+
+test('the database of another program is refused and left as it is', async (t) => {
+  const path = join(await temporaryFolder(t), 'tasks.db')
+  const other = new DatabaseSync(path)
+  other.exec('CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)')
+  other.close()
+  await assert.rejects(openAt(path), { code: 'store_corrupt', message: /another program/ })
+  const again = new DatabaseSync(path)
+  assert.equal(again.prepare('SELECT count(*) AS n FROM theirs').get()?.n, 1)
+  again.close()
+})
+
+test('a damaged page is found by the check at start', async (t) => {
+  const path = join(await temporaryFolder(t), 'tasks.db')
+  const store = await openAt(path)
+  await store.enqueue({ submissions: [{ tasks: Array.from({ length: 500 }, () => newTask()) }], queueDepth: 1000 })
+  await store.close()
+  await damage(path)
+  await assert.rejects(openAt(path), { code: 'store_corrupt' })
+})
+
+async function damage(path: string): Promise<void> {
+  const file = await open(path, 'r+')
+  const { size } = await file.stat()
+  const garbage = Buffer.alloc(4096, 0xab)
+  for (let page = 20; page < size / 4096 - 1; page += 4) await file.write(garbage, 0, garbage.length, page * 4096)
+  await file.close()
+}
+
+test('a file from a newer version is refused', async (t) => {
+  const path = join(await temporaryFolder(t), 'tasks.db')
+  await (await openAt(path)).close()
+  const database = new DatabaseSync(path)
+  database.exec('PRAGMA user_version = 999')
+  database.close()
+  await assert.rejects(openAt(path), { code: 'store_too_new', message: /schema version 999/ })
+})
+
+test('migrating twice changes nothing', async (t) => {
+  const path = join(await temporaryFolder(t), 'tasks.db')
+  const first = await openAt(path)
+  const { to } = await first.migrate()
+  await first.close()
+  assert.deepEqual(await (await openStore(t, path)).migrate(), { from: to, to })
+})

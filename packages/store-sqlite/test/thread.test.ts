@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { test } from 'node:test'
+import { Worker } from 'node:worker_threads'
+import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
+import { createSteadyClock } from '../src/steady-clock.ts'
+import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
+
+test('the event loop turns while the store works', async (t) => {
+  const store = await openStore(t, join(await temporaryFolder(t), 'tasks.db'))
+  const batch = { tasks: Array.from({ length: 20_000 }, () => newTask()) }
+  let stored = false
+  const storing = store.enqueue({ submissions: [batch], queueDepth: 1_000_000 }).then(() => {
+    stored = true
+  })
+  let turns = 0
+  for (; !stored; turns++) await setImmediate()
+  await storing
+  assert.ok(turns > 20, `only ${turns} turns`)
+})
+
+test('another thread keeps a lease alive while the main thread is blocked', async (t) => {
+  const store = await openStore(t, join(await temporaryFolder(t), 'tasks.db'))
+  await store.enqueue(submissions(newTask()))
+  const [task] = await store.claim({ ...CLAIM, leaseMs: 1000 })
+  assert.ok(task)
+  const { module, data, transfer } = store.threadAccess()
+  const script = `
+    const { workerData } = require('node:worker_threads')
+    import(workerData.module).then(async ({ openLeaseExtender }) => {
+      const extender = openLeaseExtender(workerData.data)
+      const statuses = await extender.extend({ leases: [workerData.lease], leaseMs: 60_000 })
+      Atomics.store(workerData.done, 0, statuses[0] === 'ok' ? 1 : 2)
+      Atomics.notify(workerData.done, 0)
+      await extender.close()
+    })`
+  const done = new Int32Array(new SharedArrayBuffer(4))
+  const lease = { taskId: task.id, token: task.lease.token }
+  const workerData = { module, data, lease, done }
+  const thread = new Worker(script, { eval: true, workerData, transferList: transfer as never[] })
+  t.after(() => thread.terminate())
+  Atomics.wait(done, 0, 0, 20_000)
+  assert.equal(Atomics.load(done, 0), 1)
+  const retention = { succeededSeconds: 1, failedSeconds: 1, finishedBytes: 1 }
+  const { nextAt } = await store.sweep({ cancelGraceMs: 1000, retention, limit: 10, jitter: 0 })
+  assert.ok((nextAt ?? 0) > systemClock.now() + 50_000)
+})
+
+test('calls after close are refused, and close may be repeated', async (t) => {
+  const store = await openStore(t, join(await temporaryFolder(t), 'tasks.db'))
+  await Promise.all([store.close(), store.close()])
+  await assert.rejects(store.find({ taskIds: [] }), { code: 'store_unavailable', message: /closed/ })
+  assert.equal((await store.health()).healthy, false)
+})
+
+test('what was accepted before close is stored', async (t) => {
+  const path = join(await temporaryFolder(t), 'tasks.db')
+  const task = newTask({ id: createUuidV7Generator(systemClock)() })
+  const first = await openStore(t, path)
+  const accepted = first.enqueue(submissions(task))
+  await first.close()
+  assert.equal((await accepted)[0]?.kind, 'accepted')
+  assert.ok((await (await openStore(t, path)).find({ taskIds: [task.id] }))[0])
+})
+
+test("the store's clock never runs backwards and does not stand still for long", () => {
+  let wall = 1_000_000
+  const now = createSteadyClock({ now: () => wall, after: () => () => {} })
+  assert.equal(now(), 1_000_000)
+  wall -= 500
+  assert.equal(now(), 1_000_000, 'a small step back holds the time')
+  wall += 600
+  assert.equal(now(), 1_000_100)
+  wall -= 3_600_000
+  assert.equal(now(), 1_000_100, 'a large step back is followed')
+  wall += 2000
+  assert.equal(now(), 1_002_100, 'and time goes on from there')
+})
