@@ -1,0 +1,202 @@
+import {
+  type Clock,
+  type JsonText,
+  type PayloadOf,
+  type Random,
+  type TaskDocument,
+  type TaskHandlers,
+  type TaskStatus,
+  TaskyardError,
+} from '@taskyard/core'
+import { systemClock, systemRandom } from '@taskyard/core/runtime'
+import { startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
+import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
+import { createHttpWorkerApi } from './http-worker-api.ts'
+import { newIdempotencyKey } from './runtime.ts'
+import { serverAddress } from './server-address.ts'
+import type {
+  AnyTaskOf,
+  ListOptions,
+  Page,
+  Submission,
+  SubmitOptions,
+  TaskFilterOptions,
+  TaskOf,
+  TaskyardApi,
+  TypeOf,
+  WaitOptions,
+  WatchOptions,
+} from './taskyard-api.ts'
+import { parseJson, Transport, withQuery } from './transport.ts'
+import { waitForEnd } from './wait-for-end.ts'
+import { watchEvents } from './watch-events.ts'
+
+export interface ClientOptions {
+  /** Such as `http://127.0.0.1:8080`. A user name and password in it are sent as basic authentication. */
+  readonly url: string
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** How long a call that failed is repeated, where that is safe and can help. Default 15. */
+  readonly retrySeconds?: number
+  /** How long one try may take, not counting the wait of a long poll. Default 30. */
+  readonly timeoutSeconds?: number
+  /** Reads the JSON of answers (not that of a worker's tasks). Default `JSON.parse`, with the exactness of its numbers. */
+  readonly parse?: (text: JsonText) => unknown
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+/**
+ * Taskyard over HTTP. `new Client<typeof handlers>({ url })` knows the payloads and results of these handlers.
+ *
+ * A call that finds no server, or one that cannot serve now, is repeated for `retrySeconds`. `submit` carries an
+ * idempotency key of its own (`auto-…`) when it is given none, so that a repeated one adds nothing. `submitMany`,
+ * `cancel` and `retry` are not repeated once the request may have arrived.
+ */
+export class Client<Handlers extends TaskHandlers = TaskHandlers> implements TaskyardApi<Handlers> {
+  readonly #transport: Transport
+  readonly #closing = new AbortController()
+  readonly #workers = new Set<Worker>()
+
+  /** @throws TaskyardError `invalid_configuration` */
+  constructor({ url, headers, retrySeconds = 15, timeoutSeconds = 30, ...options }: ClientOptions) {
+    this.#transport = new Transport({
+      address: serverAddress(url, headers),
+      clock: options.clock ?? systemClock,
+      random: options.random ?? systemRandom,
+      retryMs: retrySeconds * 1000,
+      timeoutMs: timeoutSeconds * 1000,
+      parse: options.parse ?? parseJson,
+      closed: this.#closing.signal,
+    })
+  }
+
+  submit<Type extends TypeOf<Handlers>>(
+    type: Type,
+    payload: PayloadOf<Handlers, Type>,
+    { idempotencyKey = newIdempotencyKey(), ...options }: SubmitOptions = {},
+  ): Promise<TaskOf<Handlers, Type>> {
+    const headers = { 'idempotency-key': idempotencyKey }
+    return this.#post('', { ...options, type, payload: payload ?? null }, { headers, repeatable: true })
+  }
+
+  async submitMany(
+    tasks: readonly Submission<Handlers>[],
+  ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]> {
+    const body = { tasks: tasks.map((task) => ({ ...task, payload: task.payload ?? null })) }
+    return (await this.#post<{ tasks: { id: string; status: TaskStatus }[] }>('/batch', body)).tasks
+  }
+
+  get(id: string): Promise<AnyTaskOf<Handlers>> {
+    return this.#transport.get(taskPath(id))
+  }
+
+  wait<Task extends TaskDocument>(task: Task, options?: WaitOptions): Promise<Task>
+  wait(id: string, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
+  wait(task: string | TaskDocument, options: WaitOptions = {}): Promise<TaskDocument> {
+    return waitForEnd(this.#transport, typeof task === 'string' ? task : task.id, options)
+  }
+
+  list(options: ListOptions = {}): Promise<Page<AnyTaskOf<Handlers>>> {
+    const { createdAfter, createdBefore, ...rest } = options
+    const times = { createdAfter: timeText(createdAfter), createdBefore: timeText(createdBefore) }
+    return this.#transport.get(withQuery('/api/v1/tasks', { ...rest, ...times }))
+  }
+
+  async *listAll(options: ListOptions = {}): AsyncGenerator<AnyTaskOf<Handlers>> {
+    let page = await this.list(options)
+    yield* page.items
+    while (page.nextCursor !== null) {
+      page = await this.list({ ...options, cursor: page.nextCursor })
+      yield* page.items
+    }
+  }
+
+  async events(id: string): Promise<readonly TaskEventDocument[]> {
+    return (await this.#transport.get<{ events: TaskEventDocument[] }>(`${taskPath(id)}/events`)).events
+  }
+
+  watch(id: string, options: WatchOptions = {}): AsyncGenerator<TaskEventDocument> {
+    return watchEvents(this.#transport, id, options)
+  }
+
+  cancel(id: string): Promise<AnyTaskOf<Handlers>> {
+    return this.#transport.call({ method: 'POST', path: `${taskPath(id)}/cancel` })
+  }
+
+  retry(id: string): Promise<AnyTaskOf<Handlers>> {
+    return this.#transport.call({ method: 'POST', path: `${taskPath(id)}/retry` })
+  }
+
+  async cancelMatching(filter: TaskFilterOptions): Promise<number> {
+    return (await this.#post<{ matched: number }>('/cancel', filter, { repeatable: true })).matched
+  }
+
+  async retryMatching(filter: TaskFilterOptions): Promise<number> {
+    return (await this.#post<{ matched: number }>('/retry', filter)).matched
+  }
+
+  async queues(): Promise<readonly QueueDocument[]> {
+    return (await this.#transport.get<{ queues: QueueDocument[] }>('/api/v1/queues')).queues
+  }
+
+  queue(name: string): Promise<QueueDocument> {
+    return this.#transport.get(queuePath(name))
+  }
+
+  async pause(queue: string): Promise<void> {
+    await this.#transport.call({ method: 'POST', path: `${queuePath(queue)}/pause`, repeatable: true })
+  }
+
+  async resume(queue: string): Promise<void> {
+    await this.#transport.call({ method: 'POST', path: `${queuePath(queue)}/resume`, repeatable: true })
+  }
+
+  async workers(): Promise<readonly WorkerDocument[]> {
+    return (await this.#transport.get<{ workers: WorkerDocument[] }>('/api/v1/workers')).workers
+  }
+
+  info(): Promise<InfoDocument> {
+    return this.#transport.get('/api/v1/info')
+  }
+
+  work(handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
+    const { address, clock, random } = this.#transport.params
+    const report = options.onError ?? (() => {})
+    const api = createHttpWorkerApi({ address, clock, random, report })
+    const worker = startWorker(api, handlers, { clock, random, ...options })
+    this.#workers.add(worker)
+    void worker.closed.then(() => this.#workers.delete(worker))
+    return worker
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.stop()))
+    const { url } = this.#transport.params.address
+    this.#closing.abort(new TaskyardError('connection_failed', { url, reason: 'the client was closed' }))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #post<Answer>(
+    path: string,
+    body: unknown,
+    options: { headers?: Readonly<Record<string, string>>; repeatable?: boolean } = {},
+  ): Promise<Answer> {
+    return this.#transport.call({ method: 'POST', path: `/api/v1/tasks${path}`, body, ...options })
+  }
+}
+
+function taskPath(id: string): string {
+  return `/api/v1/tasks/${encodeURIComponent(id)}`
+}
+
+function queuePath(queue: string): string {
+  return `/api/v1/queues/${encodeURIComponent(queue)}`
+}
+
+function timeText(time: Date | string | undefined): string | undefined {
+  return time instanceof Date ? time.toISOString() : time
+}

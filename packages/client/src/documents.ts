@@ -1,0 +1,46 @@
+import type { TaskEventKind, TaskStatus } from '@taskyard/core'
+
+/** One entry of a task's history as the HTTP API shows it. */
+export interface TaskEventDocument {
+  readonly n: number
+  /** RFC 3339. */
+  readonly at: string
+  readonly kind: TaskEventKind
+  readonly attempt: number
+  readonly data: unknown
+}
+
+export interface QueueDocument {
+  readonly queue: string
+  readonly paused: boolean
+  readonly counts: Readonly<Record<TaskStatus, number>>
+  readonly oldestReadyAgeSeconds: number | null
+  /** Tasks finished per second, over the last minute at most. */
+  readonly throughput: number
+}
+
+export interface WorkerDocument {
+  readonly workerId: string
+  readonly queues: readonly string[]
+  /** `null`: every type. */
+  readonly types: readonly string[] | null
+  readonly concurrency: number | null
+  readonly connected: boolean
+  /** It lives in a server's process. */
+  readonly embedded: boolean
+  /** Tasks it holds now. */
+  readonly leases: number
+  /** RFC 3339. */
+  readonly connectedAt: string | null
+}
+
+export interface InfoDocument {
+  readonly name: string
+  readonly version: string
+  readonly nodeId: string
+  /** The kind behind each role, such as `{store: 'sqlite', broker: null}`. */
+  readonly stack: Readonly<Record<string, string | null>>
+  /** What an acknowledgement is worth. */
+  readonly durability: string
+  readonly limits: Readonly<Record<string, number>>
+}

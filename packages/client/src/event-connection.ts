@@ -1,0 +1,59 @@
+import { type Clock, TaskyardError } from '@taskyard/core'
+import { FailedCall, openStream } from './http-call.ts'
+import type { ServerAddress } from './server-address.ts'
+import { readEvents, type ServerSentEvent } from './server-sent-events.ts'
+
+/** Servers send at least a comment every 10 s; a connection that is silent for three times that is dead. */
+export const SILENCE_MS = 30_000
+
+export interface EventConnection {
+  readonly address: ServerAddress
+  readonly clock: Clock
+  readonly path: string
+  readonly lastEventId?: string | undefined
+  readonly signal: AbortSignal
+  readonly silenceMs?: number
+}
+
+/**
+ * The events of one connection, until it breaks.
+ * @throws FailedCall when it cannot be opened, breaks, ends or falls silent; the reason of the signal when that aborts
+ */
+export async function* connectEvents(connection: EventConnection): AsyncGenerator<ServerSentEvent> {
+  const { address, path, lastEventId, signal } = connection
+  const watchdog = watchSilence(connection)
+  try {
+    const stream = await openStream(address, {
+      method: 'GET',
+      path,
+      headers: { accept: 'text/event-stream', ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }) },
+      signal: AbortSignal.any([signal, watchdog.silent]),
+      timeoutMs: Number.POSITIVE_INFINITY,
+    })
+    yield* readEvents(stream, watchdog.sign)
+    throw broken(address, 'the event stream ended')
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    throw error instanceof FailedCall ? error : broken(address, error instanceof Error ? error.message : String(error))
+  } finally {
+    watchdog.stop()
+  }
+}
+
+function broken({ url }: ServerAddress, reason: string): FailedCall {
+  return new FailedCall(new TaskyardError('connection_failed', { url, reason }), 0, false)
+}
+
+function watchSilence({ address, clock, silenceMs = SILENCE_MS }: EventConnection) {
+  const controller = new AbortController()
+  const bark = () => controller.abort(broken(address, `no sign of life for ${silenceMs / 1000} s`))
+  let callOff = clock.after(silenceMs, bark)
+  return {
+    silent: controller.signal,
+    sign: () => {
+      callOff()
+      callOff = clock.after(silenceMs, bark)
+    },
+    stop: () => callOff(),
+  }
+}

@@ -1,0 +1,108 @@
+import { type JsonText, TaskyardError } from '@taskyard/core'
+import { errorOfAnswer } from './problem-error.ts'
+import { timeoutSignal } from './runtime.ts'
+import type { ServerAddress } from './server-address.ts'
+
+export interface HttpCall {
+  readonly method: 'GET' | 'POST'
+  /** From `/api/v1/…` on, with its query. */
+  readonly path: string
+  readonly body?: JsonText
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+  readonly timeoutMs: number
+}
+
+/** The failure of one try: what it was, and how long the server asks to wait. */
+export class FailedCall extends Error {
+  override readonly name = 'FailedCall'
+  readonly error: TaskyardError
+  readonly retryAfterMs: number
+  /** The request never left: there was nobody to take it. */
+  readonly unsent: boolean
+
+  constructor(error: TaskyardError, retryAfterMs: number, unsent: boolean) {
+    super(error.message)
+    this.error = error
+    this.retryAfterMs = retryAfterMs
+    this.unsent = unsent
+  }
+}
+
+/**
+ * One request, one try: the text of a successful answer.
+ * @throws FailedCall, or the reason of the caller's own signal
+ */
+export async function callOnce(address: ServerAddress, call: HttpCall): Promise<string> {
+  const response = await send(address, call)
+  const text = await readText(response, address, call)
+  if (response.ok) return text
+  const error = errorOfAnswer(response.status, text, address.url + call.path)
+  throw new FailedCall(error, retryAfterMs(response.headers.get('retry-after')), false)
+}
+
+/** One request whose answer is a stream, such as server-sent events. No time limit but the caller's signal. */
+export async function openStream(address: ServerAddress, call: HttpCall): Promise<ReadableStream<Uint8Array>> {
+  const response = await send(address, call)
+  if (response.ok && response.body !== null) return response.body
+  const error = errorOfAnswer(response.status, await readText(response, address, call), address.url + call.path)
+  throw new FailedCall(error, retryAfterMs(response.headers.get('retry-after')), false)
+}
+
+async function send({ url, headers }: ServerAddress, call: HttpCall): Promise<Response> {
+  const { method, path, body } = call
+  const type = body === undefined ? undefined : { 'content-type': 'application/json' }
+  try {
+    return await fetch(url + path, {
+      method,
+      headers: { ...headers, ...type, ...call.headers },
+      body: body ?? null,
+      signal: signalOf(call),
+    })
+  } catch (error) {
+    throw failureOf(error, url, call)
+  }
+}
+
+async function readText(response: Response, { url }: ServerAddress, call: HttpCall): Promise<string> {
+  try {
+    return await response.text()
+  } catch (error) {
+    throw failureOf(error, url, call)
+  }
+}
+
+function signalOf({ signal, timeoutMs }: HttpCall): AbortSignal | null {
+  const signals = signal === undefined ? [] : [signal]
+  if (Number.isFinite(timeoutMs)) signals.push(timeoutSignal(timeoutMs))
+  return signals.length === 0 ? null : AbortSignal.any(signals)
+}
+
+function failureOf(error: unknown, url: string, { signal, timeoutMs }: HttpCall): unknown {
+  if (signal?.aborted) return signal.reason
+  const timedOut = error instanceof Error && error.name === 'TimeoutError'
+  const reason = timedOut ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error)
+  return new FailedCall(new TaskyardError('connection_failed', { url, reason }, { cause: error }), 0, isUnsent(error))
+}
+
+// fetch says only "fetch failed"; what failed is in its cause, and of several addresses in the causes of that.
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join('; ')
+  return cause instanceof Error ? cause.message || String(codeOf(cause) ?? cause.name) : String(cause)
+}
+
+const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
+
+function isUnsent(error: unknown): boolean {
+  return error instanceof Error && UNSENT.has(String(codeOf(error.cause)))
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}
+
+function retryAfterMs(header: string | null): number {
+  const seconds = Number(header ?? 0)
+  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0
+}

@@ -1,0 +1,101 @@
+import { extname } from 'node:path'
+import {
+  type ClaimRequest,
+  type Clock,
+  type JsonText,
+  LIMITS,
+  type LeasedTaskDocument,
+  type Random,
+  type RecordEntry,
+  type SettleRequest,
+  type SettleResponse,
+  toJsonText,
+  type WorkerApi,
+} from '@taskyard/core'
+import type { ReportError } from '@taskyard/worker'
+import { callOnce, FailedCall } from './http-call.ts'
+import { inBodies } from './in-bodies.ts'
+import type { ServerAddress } from './server-address.ts'
+import { openWorkerSession } from './worker-session.ts'
+
+const ANSWER_MS = 30_000
+/** This file is a `.ts` among sources and a `.js` in a built package, and so is the extender beside it. */
+const EXTENDER = new URL(`./lease-extender${extname(import.meta.url)}`, import.meta.url).href
+
+export interface HttpWorkerApiParams {
+  readonly address: ServerAddress
+  readonly clock: Clock
+  readonly random: Random
+  readonly report: ReportError
+}
+
+/** What a worker needs, over the lease routes. Each call is one try: the worker itself repeats. */
+export function createHttpWorkerApi({ address, clock, random, report }: HttpWorkerApiParams): WorkerApi {
+  const post = <Answer>(path: string, body: JsonText, options?: PostOptions) =>
+    postOnce<Answer>(address, path, body, options)
+  return {
+    async claim(request, signal) {
+      try {
+        const options = { signal, timeoutMs: ANSWER_MS + (request.waitSeconds ?? 0) * 1000 }
+        return (await post<{ tasks: LeasedTaskDocument[] }>('', toJsonText(request), options)).tasks
+      } catch (error) {
+        if (signal.aborted) return []
+        throw error
+      }
+    },
+    settle: (request) => settle(post, request),
+    async record(entries) {
+      const results = []
+      for (const body of inBodies('entries', entries.map(recordText))) {
+        results.push(...(await post<{ results: { taskId: string; status: 'ok' | 'lost' }[] }>('/record', body)).results)
+      }
+      return results
+    },
+    openSession: (worker, onCancel) => openWorkerSession({ address, clock, random, report, worker, onCancel }),
+    threadAccess: () => ({ module: EXTENDER, data: address, transfer: [] }),
+  }
+}
+
+interface PostOptions {
+  readonly signal?: AbortSignal
+  readonly timeoutMs?: number
+}
+
+type Post = <Answer>(path: string, body: JsonText, options?: PostOptions) => Promise<Answer>
+
+/** @throws TaskyardError */
+export async function postOnce<Answer>(
+  address: ServerAddress,
+  path: string,
+  body: JsonText,
+  { signal, timeoutMs = ANSWER_MS }: PostOptions = {},
+): Promise<Answer> {
+  try {
+    const call = { method: 'POST', path: `/api/v1/leases${path}`, body, timeoutMs } as const
+    return JSON.parse(await callOnce(address, signal === undefined ? call : { ...call, signal })) as Answer
+  } catch (error) {
+    throw error instanceof FailedCall ? error.error : error
+  }
+}
+
+// Outcomes that do not fit into one body go in several; the last one claims. Should one fail, the worker repeats them
+// all, and those already accepted are accepted again.
+async function settle(post: Post, { outcomes, claim }: SettleRequest): Promise<SettleResponse> {
+  const bodies = inBodies('outcomes', outcomes.map(toJsonText), claim === undefined ? {} : { claim: claimText(claim) })
+  const results: SettleResponse['results'][number][] = []
+  let tasks: readonly LeasedTaskDocument[] | undefined
+  for (const body of bodies) {
+    const response = await post<SettleResponse>('/settle', body)
+    results.push(...response.results)
+    tasks = response.tasks
+  }
+  return tasks === undefined ? { results } : { results, tasks }
+}
+
+function claimText(claim: Omit<ClaimRequest, 'waitSeconds'>): JsonText {
+  return toJsonText({ ...claim, limit: Math.min(claim.limit, LIMITS.claim) })
+}
+
+function recordText(entry: RecordEntry): JsonText {
+  return toJsonText(entry)
+}

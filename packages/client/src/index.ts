@@ -1,0 +1,16 @@
+export { Client, type ClientOptions } from './client.ts'
+export type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
+export type {
+  AnyTaskOf,
+  ListOptions,
+  Page,
+  Submission,
+  SubmitOptions,
+  TaskFilterOptions,
+  TaskOf,
+  TaskOptions,
+  TaskyardApi,
+  TypeOf,
+  WaitOptions,
+  WatchOptions,
+} from './taskyard-api.ts'

@@ -1,0 +1,27 @@
+import { TaskyardError } from '@taskyard/core'
+
+/** Where a Taskyard answers and what every request to it carries. Can be handed to another thread. */
+export interface ServerAddress {
+  /** Without a slash at the end. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/**
+ * A user name and password in the URL become an `Authorization` header: `fetch` takes none in a URL.
+ * @throws TaskyardError `invalid_configuration`
+ */
+export function serverAddress(url: string, headers: Readonly<Record<string, string>> = {}): ServerAddress {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    const reason = `client: "${url}" is not a URL that starts with http:// or https://`
+    throw new TaskyardError('invalid_configuration', { reason })
+  }
+  const { origin, pathname, username, password } = new URL(url)
+  return { url: origin + pathname.replace(/\/+$/, ''), headers: { ...credentials(username, password), ...headers } }
+}
+
+function credentials(username: string, password: string): Record<string, string> {
+  if (username === '' && password === '') return {}
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
+}

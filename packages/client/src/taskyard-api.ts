@@ -1,0 +1,136 @@
+import type { Backoff, PayloadOf, ResultOf, TaskDocument, TaskHandlers, TaskStatus } from '@taskyard/core'
+import type { Worker, WorkerOptions } from '@taskyard/worker'
+import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
+
+export type TypeOf<Handlers extends TaskHandlers> = keyof Handlers & string
+
+/** A task of one type, with the payload and result types of its handler. */
+export type TaskOf<Handlers extends TaskHandlers, Type extends TypeOf<Handlers>> = TaskDocument<
+  PayloadOf<Handlers, Type>,
+  ResultOf<Handlers, Type>
+> & { readonly type: Type }
+
+/** A task of any of the types: `if (task.type === 'email')` narrows its payload and result. */
+export type AnyTaskOf<Handlers extends TaskHandlers> = {
+  [Type in TypeOf<Handlers>]: TaskOf<Handlers, Type>
+}[TypeOf<Handlers>]
+
+export interface TaskOptions {
+  /** Default `default`. */
+  readonly queue?: string
+  /** −1000 to 1000, higher first. Default 0. */
+  readonly priority?: number
+  /** Not before this time; a text is RFC 3339. Not together with `delaySeconds`. */
+  readonly runAt?: Date | string
+  readonly delaySeconds?: number
+  /** Default 10. */
+  readonly maxAttempts?: number
+  readonly backoff?: Partial<Backoff>
+  /** Seconds one attempt may run; `null`: no bound. Default 3600. */
+  readonly timeoutSeconds?: number | null
+  readonly tags?: readonly string[]
+}
+
+export interface SubmitOptions extends TaskOptions {
+  /** Names the submission for 24 hours: submitted again under the same key, nothing is added. */
+  readonly idempotencyKey?: string
+}
+
+/** One task of a batch. */
+export type Submission<Handlers extends TaskHandlers> = {
+  [Type in TypeOf<Handlers>]: TaskOptions & { readonly type: Type; readonly payload: PayloadOf<Handlers, Type> }
+}[TypeOf<Handlers>]
+
+export interface TaskFilterOptions {
+  readonly status?: TaskStatus
+  readonly type?: string
+  readonly queue?: string
+  readonly tag?: string
+  /** Inclusive; a text is RFC 3339. */
+  readonly createdAfter?: Date | string
+  /** Exclusive; a text is RFC 3339. */
+  readonly createdBefore?: Date | string
+}
+
+export interface ListOptions extends TaskFilterOptions {
+  /** 1–200, default 50. */
+  readonly limit?: number
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string
+}
+
+export interface WaitOptions {
+  /** Default: as long as it takes. */
+  readonly timeoutSeconds?: number
+  readonly signal?: AbortSignal
+}
+
+export interface WatchOptions {
+  /** Only events with a greater `n`. Default 0: all. */
+  readonly after?: number
+  readonly signal?: AbortSignal
+}
+
+export interface Page<Item> {
+  readonly items: readonly Item[]
+  /** Only `null` ends the list: a page may hold fewer items than asked for, even none, while there is a cursor. */
+  readonly nextCursor: string | null
+}
+
+/**
+ * Taskyard, whether it runs in this process or behind a URL: code that takes this takes either. Calls reject with
+ * `TaskyardError`. Payloads and results are JavaScript values here, so numbers are as exact as JavaScript's; the
+ * HTTP API itself keeps every digit.
+ */
+export interface TaskyardApi<Handlers extends TaskHandlers = TaskHandlers> extends AsyncDisposable {
+  /** Resolves when the task is durable. @throws invalid_request, invalid_payload, idempotency_conflict, queue_full, … */
+  submit<Type extends TypeOf<Handlers>>(
+    type: Type,
+    payload: PayloadOf<Handlers, Type>,
+    options?: SubmitOptions,
+  ): Promise<TaskOf<Handlers, Type>>
+  /** All or nothing, at most 1000. Resolves, in the same order, when all are durable. */
+  submitMany(
+    tasks: readonly Submission<Handlers>[],
+  ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]>
+
+  /** @throws task_not_found */
+  get(id: string): Promise<AnyTaskOf<Handlers>>
+  /**
+   * The task once it has ended, or as it is when the time is over or the signal aborts. Given the task that `submit`
+   * answered, the result has its type. @throws task_not_found
+   */
+  wait<Task extends TaskDocument>(task: Task, options?: WaitOptions): Promise<Task>
+  wait(id: string, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
+  /** One page, newest first. */
+  list(options?: ListOptions): Promise<Page<AnyTaskOf<Handlers>>>
+  /** All pages, newest first, each fetched when the loop gets there. */
+  listAll(options?: ListOptions): AsyncIterable<AnyTaskOf<Handlers>>
+  /** A task's history up to now. @throws task_not_found */
+  events(id: string): Promise<readonly TaskEventDocument[]>
+  /** A task's events as they happen, until it has ended or the signal aborts. @throws task_not_found */
+  watch(id: string, options?: WatchOptions): AsyncIterable<TaskEventDocument>
+
+  /** @throws task_not_found, not_cancellable */
+  cancel(id: string): Promise<AnyTaskOf<Handlers>>
+  /** @throws task_not_found, not_retryable */
+  retry(id: string): Promise<AnyTaskOf<Handlers>>
+  /** Cancels what matches and has not ended; at least one field. Resolves with how many it was. */
+  cancelMatching(filter: TaskFilterOptions): Promise<number>
+  /** Makes failed (or, by `status`, cancelled) tasks that match ready again. Resolves with how many it was. */
+  retryMatching(filter: TaskFilterOptions): Promise<number>
+
+  queues(): Promise<readonly QueueDocument[]>
+  /** @throws queue_not_found */
+  queue(name: string): Promise<QueueDocument>
+  /** A paused queue accepts tasks and gives none out. */
+  pause(queue: string): Promise<void>
+  resume(queue: string): Promise<void>
+  workers(): Promise<readonly WorkerDocument[]>
+  info(): Promise<InfoDocument>
+
+  /** Runs handlers here. It needs not be all of `Handlers`. @throws invalid_configuration */
+  work(handlers: TaskHandlers, options?: WorkerOptions): Worker
+  /** Stops the workers started here, then closes. Idempotent. */
+  close(): Promise<void>
+}

@@ -1,0 +1,86 @@
+import { type Clock, fromJsonText, type JsonText, type Random, toJsonText } from '@taskyard/core'
+import { pause, retryDelayMs } from '@taskyard/worker'
+import { callOnce, FailedCall, type HttpCall } from './http-call.ts'
+import type { ServerAddress } from './server-address.ts'
+
+export interface TransportParams {
+  readonly address: ServerAddress
+  readonly clock: Clock
+  readonly random: Random
+  /** How long a call may be repeated, and how long one try may take; ms. */
+  readonly retryMs: number
+  readonly timeoutMs: number
+  readonly parse: (text: JsonText) => unknown
+  /** Aborts when the client is closed. */
+  readonly closed: AbortSignal
+}
+
+export interface TransportCall {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal | undefined
+  /** Added to the time one try may take: a long poll. */
+  readonly extraMs?: number
+  /** Doing it twice is the same as doing it once, so a lost reply is no reason to stop. Default: of GET only. */
+  readonly repeatable?: boolean
+}
+
+/** Calls that mend what can be mended: repeated while that is safe and can help, with jittered backoff. */
+export class Transport {
+  readonly params: TransportParams
+
+  constructor(params: TransportParams) {
+    this.params = params
+  }
+
+  /** The parsed answer. @throws TaskyardError, or the reason of the signal */
+  async call<Answer>(call: TransportCall): Promise<Answer> {
+    const { clock, random, retryMs, parse } = this.params
+    const httpCall = this.#httpCall(call)
+    const giveUpAt = clock.now() + retryMs
+    for (let failures = 0; ; failures++) {
+      try {
+        return parse((await callOnce(this.params.address, httpCall)) as JsonText) as Answer
+      } catch (error) {
+        if (!(error instanceof FailedCall)) throw error
+        const waitMs = Math.max(error.retryAfterMs, retryDelayMs(failures, random))
+        if (!worthRepeating(error, call) || clock.now() + waitMs > giveUpAt) throw error.error
+        await pause(clock, waitMs, httpCall.signal as AbortSignal)
+        httpCall.signal?.throwIfAborted()
+      }
+    }
+  }
+
+  get<Answer>(path: string, options: { signal?: AbortSignal | undefined; extraMs?: number } = {}): Promise<Answer> {
+    return this.call({ method: 'GET', path, ...options })
+  }
+
+  #httpCall({ method, path, body, headers, signal, extraMs }: TransportCall): HttpCall {
+    const { closed, timeoutMs } = this.params
+    return {
+      method,
+      path,
+      timeoutMs: timeoutMs + (extraMs ?? 0),
+      signal: signal === undefined ? closed : AbortSignal.any([signal, closed]),
+      ...(body === undefined ? {} : { body: toJsonText(body) }),
+      ...(headers === undefined ? {} : { headers }),
+    }
+  }
+}
+
+function worthRepeating({ error, unsent }: FailedCall, { method, repeatable }: TransportCall): boolean {
+  return error.retryable && (error.definite || unsent || (repeatable ?? method === 'GET'))
+}
+
+/** The path with a query of the values that are set. */
+export function withQuery(path: string, values: Readonly<Record<string, string | number | undefined>>): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) query.set(name, String(value))
+  return query.size === 0 ? path : `${path}?${query}`
+}
+
+export function parseJson(text: JsonText): unknown {
+  return fromJsonText(text)
+}

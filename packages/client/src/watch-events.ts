@@ -1,0 +1,44 @@
+import { fromJsonText, type JsonText } from '@taskyard/core'
+import { pause, retryDelayMs } from '@taskyard/worker'
+import type { TaskEventDocument } from './documents.ts'
+import { connectEvents } from './event-connection.ts'
+import { FailedCall } from './http-call.ts'
+import type { WatchOptions } from './taskyard-api.ts'
+import type { Transport } from './transport.ts'
+
+/** A task's events, live. A broken connection is opened again where it broke, as long as calls may be repeated. */
+export async function* watchEvents(
+  { params }: Transport,
+  id: string,
+  { after = 0, signal }: WatchOptions,
+): AsyncGenerator<TaskEventDocument> {
+  const { address, clock, random, closed, retryMs } = params
+  const stop = signal === undefined ? closed : AbortSignal.any([signal, closed])
+  const path = `/api/v1/tasks/${encodeURIComponent(id)}/events`
+  let last = after
+  let giveUpAt = Number.POSITIVE_INFINITY
+  for (let failures = 0; !stop.aborted; failures++) {
+    try {
+      for await (const { event, data } of connectEvents({
+        address,
+        clock,
+        path,
+        lastEventId: `${last}`,
+        signal: stop,
+      })) {
+        failures = 0
+        giveUpAt = Number.POSITIVE_INFINITY
+        if (event === 'end') return
+        const entry = fromJsonText(data as JsonText) as TaskEventDocument
+        last = entry.n
+        yield entry
+      }
+    } catch (error) {
+      if (stop.aborted) return
+      if (!(error instanceof FailedCall)) throw error
+      giveUpAt = Math.min(giveUpAt, clock.now() + retryMs)
+      if (!error.error.retryable || clock.now() > giveUpAt) throw error.error
+      await pause(clock, Math.max(error.retryAfterMs, retryDelayMs(failures, random)), stop)
+    }
+  }
+}
