@@ -1,0 +1,35 @@
+import type { TaskStore } from '@taskyard/core'
+
+/** A call of the port that may be disturbed. A settle that also claims is not safe to repeat blindly, so it has a name of its own. */
+export type StoreOperation =
+  | Exclude<keyof TaskStore, 'durability' | 'onReady' | 'health' | 'threadAccess' | 'close'>
+  | 'settle-and-claim'
+
+export type AroundCall = <Reply>(operation: StoreOperation, call: () => Promise<Reply>) => Promise<Reply>
+
+/** The same store with `around` between it and its caller. */
+export function aroundCalls(store: TaskStore, around: AroundCall): TaskStore {
+  return {
+    durability: store.durability,
+    migrate: () => around('migrate', () => store.migrate()),
+    enqueue: (params) => around('enqueue', () => store.enqueue(params)),
+    claim: (params) => around('claim', () => store.claim(params)),
+    extend: (params) => around('extend', () => store.extend(params)),
+    settle: (params) => around(params.claim === null ? 'settle' : 'settle-and-claim', () => store.settle(params)),
+    record: (params) => around('record', () => store.record(params)),
+    cancel: (params) => around('cancel', () => store.cancel(params)),
+    retry: (params) => around('retry', () => store.retry(params)),
+    find: (params) => around('find', () => store.find(params)),
+    list: (params) => around('list', () => store.list(params)),
+    history: (params) => around('history', () => store.history(params)),
+    counts: (params) => around('counts', () => store.counts(params)),
+    pause: (params) => around('pause', () => store.pause(params)),
+    holders: () => around('holders', () => store.holders()),
+    endLeases: (params) => around('endLeases', () => store.endLeases(params)),
+    sweep: (params) => around('sweep', () => store.sweep(params)),
+    onReady: (listener) => store.onReady(listener),
+    health: () => store.health(),
+    threadAccess: () => store.threadAccess(),
+    close: () => store.close(),
+  }
+}

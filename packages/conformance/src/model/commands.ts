@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict'
+import type { Backoff, EnqueueOutcome, JsonText, NewTask } from '@taskyard/core'
+import fc from 'fast-check'
+import { cancelled, failed, type Outcome, released, succeeded } from '../scene.ts'
+import { claimAndFollow } from './claim-command.ts'
+import { extendBoth, recordBoth, settleBoth } from './lease-commands.ts'
+import { assertSame, type Model, type ModelLease, type Real } from './model.ts'
+import { sweepAndFollow } from './sweep-command.ts'
+
+type StoreCommand = fc.AsyncCommand<Model, Real>
+
+/** One random call, made on the store and the model; after it they must be the same. */
+export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<StoreCommand>> {
+  const QUEUE_DEPTH = 8
+
+  const enqueue = fc
+    .array(fc.array(newTask(nextId), { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 2 })
+    .map((batches) =>
+      command('enqueue', batches, async (model, real) => {
+        // Ids are given out here, not by the arbitrary: a shrunk or repeated case must not use them twice.
+        const submissions = batches.map((tasks) => ({ tasks: tasks.map((make) => make()) }))
+        model.submitted.push(...submissions.flatMap(({ tasks }) => tasks))
+        const params = { submissions, queueDepth: QUEUE_DEPTH }
+        const [expected, outcomes] = [await model.store.enqueue(params), await real.store.enqueue(params)]
+        assert.deepEqual(outcomes.map(comparableOutcome), expected.map(comparableOutcome))
+      }),
+    )
+  const enqueueAgain = fc.nat(30).map((index) =>
+    command('enqueue again', index, async (model, real) => {
+      const task = pick(model.submitted, index)
+      if (task === undefined) return
+      const params = { submissions: [{ tasks: [task] }], queueDepth: QUEUE_DEPTH }
+      const [expected, outcomes] = [await model.store.enqueue(params), await real.store.enqueue(params)]
+      assert.deepEqual(outcomes.map(comparableOutcome), expected.map(comparableOutcome))
+    }),
+  )
+  const claim = fc
+    .record({
+      queues: fc.constantFrom(['a'], ['b'], ['a', 'b']),
+      types: fc.constantFrom(null, null, ['x'], ['y']),
+      limit: fc.integer({ min: 1, max: 4 }),
+      leaseMs: fc.constantFrom(3_000, 10_000),
+      worker: fc.constantFrom('w1', 'w2').map((workerId) => ({ workerId, nodeId: null, session: false })),
+    })
+    .map((params) => command('claim', params, (model, real) => claimAndFollow(model, real, params)))
+  const extend = onLease('extend', fc.constantFrom(1_000, 10_000), extendBoth)
+  const record = onLease('record', fc.constantFrom('1' as JsonText, '{"a":[]}' as JsonText), recordBoth)
+  const settle = onLease('settle', fc.constantFrom(...OUTCOMES), settleBoth)
+  const cancel = onTask('cancel', async (taskIds, model, real) => {
+    const [expected, outcomes] = [await model.store.cancel({ taskIds }), await real.store.cancel({ taskIds })]
+    assert.deepEqual(outcomes, expected)
+  })
+  const retry = onTask('retry', async (taskIds, model, real) => {
+    const [expected, outcomes] = [await model.store.retry({ taskIds }), await real.store.retry({ taskIds })]
+    assert.deepEqual(outcomes, expected)
+  })
+  const pause = fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()).map(([queue, paused]) =>
+    command('pause', { queue, paused }, async (model, real) => {
+      for (const { store } of [model, real]) await store.pause({ namespace: 'default', queue, paused })
+    }),
+  )
+  const endLeases = fc.constantFrom('w1', 'w2').map((workerId) =>
+    command('end leases', workerId, async (model, real) => {
+      const expected = await model.store.endLeases({ workerIds: [workerId] })
+      const ended = await real.store.endLeases({ workerIds: [workerId] })
+      assert.deepEqual(ended.map(statusOfEnded).sort(), expected.map(statusOfEnded).sort())
+    }),
+  )
+  const advance = fc
+    .constantFrom(1, 900, 2_000, 5_000, 11_000)
+    .map((ms) => command('advance', ms, (model) => model.clock.advance(ms)))
+  const sweep = fc.constant(command('sweep', null, sweepAndFollow))
+  const reopen = fc.constant(
+    command('reopen', null, async (_model, real) => {
+      real.store = await real.reopen()
+      await real.store.migrate()
+    }),
+  )
+  const frequent = [enqueue, claim, claim, settle, settle, settle, advance]
+  const all = [...frequent, enqueueAgain, extend, record, cancel, retry, pause, endLeases, sweep, reopen]
+  return fc.commands(all, { maxCommands: 40, size: 'max' })
+}
+
+const OUTCOMES: readonly Outcome[] = [
+  succeeded('"done"' as JsonText),
+  failed(),
+  failed({ retryDelayMs: 2_000 }),
+  failed({ retryable: false }),
+  cancelled,
+  released,
+]
+
+const BACKOFF: Backoff = { kind: 'exponential', baseSeconds: 4, factor: 2, maxSeconds: 60 }
+
+function newTask(nextId: () => string): fc.Arbitrary<() => NewTask> {
+  return fc
+    .record({
+      queue: fc.constantFrom('a', 'b'),
+      type: fc.constantFrom('x', 'y'),
+      priority: fc.integer({ min: -1, max: 1 }),
+      delayMs: fc.constantFrom(0, 0, 0, 2_000, 20_000),
+      maxAttempts: fc.integer({ min: 1, max: 3 }),
+      timeoutSeconds: fc.constantFrom(null, null, 4),
+      payload: fc.json({ maxDepth: 1 }).map((text) => text as JsonText),
+      idempotency: fc.constantFrom(
+        null,
+        null,
+        null,
+        { key: 'k1', fingerprint: 'f1' },
+        { key: 'k1', fingerprint: 'f2' },
+        { key: 'k2', fingerprint: 'f1' },
+      ),
+    })
+    .map((fields) => () => ({ id: nextId(), namespace: 'default', runAt: null, backoff: BACKOFF, tags: [], ...fields }))
+}
+
+function onTask(
+  name: string,
+  run: (taskIds: readonly string[], model: Model, real: Real) => Promise<void>,
+): fc.Arbitrary<StoreCommand> {
+  return fc.nat(30).map((index) =>
+    command(name, index, async (model, real) => {
+      const task = pick([...model.state.tasks.keys()], index)
+      if (task !== undefined) await run([task], model, real)
+    }),
+  )
+}
+
+function onLease<Detail>(
+  name: string,
+  details: fc.Arbitrary<Detail>,
+  run: (model: Model, real: Real, lease: ModelLease, detail: Detail) => Promise<void>,
+): fc.Arbitrary<StoreCommand> {
+  return fc.tuple(fc.nat(30), details).map(([index, detail]) =>
+    command(name, [index, detail], async (model, real) => {
+      // Counted from the newest, so that held leases are met as often as stale ones.
+      const lease = pick([...model.leases].reverse(), index % 5)
+      if (lease !== undefined) await run(model, real, lease, detail)
+    }),
+  )
+}
+
+function command(name: string, detail: unknown, act: (model: Model, real: Real) => Promise<void>): StoreCommand {
+  return {
+    check: () => true,
+    async run(model, real) {
+      await act(model, real)
+      await assertSame(model, real)
+    },
+    toString: () => (detail === null ? name : `${name} ${fc.stringify(detail)}`),
+  }
+}
+
+function pick<Item>(items: readonly Item[], index: number): Item | undefined {
+  return items[index % Math.max(1, items.length)]
+}
+
+function comparableOutcome(outcome: EnqueueOutcome): unknown {
+  if (outcome.kind !== 'accepted') return outcome
+  return outcome.tasks.map(({ id, status, createdAt }) => ({ id, status, createdAt }))
+}
+
+function statusOfEnded({ taskId, taskStatus }: { taskId: string; taskStatus: string }): string {
+  return `${taskId} ${taskStatus}`
+}

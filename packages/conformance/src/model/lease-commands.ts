@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import type { JsonText, LeaseStatus } from '@taskyard/core'
+import { overdueReasons } from '../reference/reference-sweep.ts'
+import type { ReferenceTask } from '../reference/reference-task.ts'
+import { only, type Outcome, SWEEP } from '../scene.ts'
+import type { Model, ModelLease, Real } from './model.ts'
+
+/** Until a sweep notices, a store may take an overdue lease for dead or alive; the model follows it. */
+function isOverdue(model: Model, lease: ModelLease): boolean {
+  const entry = heldBy(model, lease)
+  return (
+    entry?.lease != null && overdueReasons(entry.task, entry.lease, SWEEP.cancelGraceMs, model.clock.now()).length > 0
+  )
+}
+
+function heldBy({ state }: Model, { taskId, modelToken }: ModelLease): ReferenceTask | null {
+  const entry = state.tasks.get(taskId)
+  return entry !== undefined && entry.lease !== null && entry.token === modelToken ? entry : null
+}
+
+export async function extendBoth(model: Model, { store }: Real, lease: ModelLease, leaseMs: number): Promise<void> {
+  const { taskId, modelToken, realToken } = lease
+  const wasOverdue = isOverdue(model, lease)
+  const status = only(await store.extend({ leases: [{ taskId, token: realToken }], leaseMs }))
+  if (wasOverdue && status === 'lost') return
+  assert.equal(status, only(await model.store.extend({ leases: [{ taskId, token: modelToken }], leaseMs })))
+}
+
+export async function recordBoth(model: Model, { store }: Real, lease: ModelLease, progress: JsonText): Promise<void> {
+  const { taskId, modelToken, realToken } = lease
+  const wasOverdue = isOverdue(model, lease)
+  const status: LeaseStatus = only(
+    await store.record({ entries: [{ taskId, token: realToken, progress, log: 'line' }] }),
+  )
+  if (wasOverdue && status === 'lost') return
+  const entries = [{ taskId, token: modelToken, progress, log: 'line' }]
+  assert.equal(status, only(await model.store.record({ entries })))
+}
+
+export async function settleBoth(model: Model, { store }: Real, lease: ModelLease, outcome: Outcome): Promise<void> {
+  const { taskId, modelToken, realToken } = lease
+  const wasOverdue = isOverdue(model, lease)
+  const wasHeld = heldBy(model, lease) !== null
+  const settlements = [{ taskId, token: realToken, ...outcome }]
+  const result = only((await store.settle({ settlements, claim: null })).results)
+  if (wasOverdue && result.status === 'lost') return
+  const expected = only(
+    (await model.store.settle({ settlements: [{ taskId, token: modelToken, ...outcome }], claim: null })).results,
+  )
+  if (wasHeld) lease.settledAs = outcome.outcome
+  if (expected.status === 'ok') {
+    assert.ok(result.status === 'ok', 'a settlement, or its repetition, is accepted')
+    assert.equal(result.taskStatus, expected.taskStatus)
+  } else if (lease.settledAs === null) {
+    assert.equal(result.status, 'lost', 'a lease that was never settled is lost')
+  }
+}

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { isTerminal, type NewTask, type QueueCounts, type Task, type TaskStore } from '@taskyard/core'
+import { createReferenceStore } from '../reference/reference-store.ts'
+import { emptyReferenceState, type ReferenceState } from '../reference/reference-state.ts'
+import type { SimulatedClock } from '../simulated-clock.ts'
+
+/** What the store should be like. It moves by the same calls, and follows the store where the port leaves a choice. */
+export interface Model {
+  readonly clock: SimulatedClock
+  readonly state: ReferenceState
+  readonly store: TaskStore
+  readonly submitted: NewTask[]
+  /** Every lease ever given out: most are stale, which is the point. */
+  readonly leases: ModelLease[]
+}
+
+export interface ModelLease {
+  readonly taskId: string
+  readonly modelToken: number
+  readonly realToken: number
+  /** How it was first settled; `null` while it is held, or when it ended without its worker's word. */
+  settledAs: string | null
+}
+
+export interface Real {
+  store: TaskStore
+  reopen(): Promise<TaskStore>
+}
+
+export function createModel(clock: SimulatedClock): Model {
+  const state = emptyReferenceState()
+  return { clock, state, store: createReferenceStore(clock, state), submitted: [], leases: [] }
+}
+
+/** All tasks and all counts are as the model says. */
+export async function assertSame(model: Model, { store }: Real): Promise<void> {
+  const taskIds = [...model.state.tasks.keys()]
+  const [expected, found] = await Promise.all([model.store.find({ taskIds }), store.find({ taskIds })])
+  assert.deepEqual(found.map(comparable), expected.map(comparable))
+  const every = { namespace: 'default', queue: null }
+  const [expectedCounts, counts] = await Promise.all([model.store.counts(every), store.counts(every)])
+  // A queue that was only ever paused may be counted or not.
+  const hasHadTasks = ({ queue }: QueueCounts) => expectedCounts.some((expected) => expected.queue === queue)
+  assert.deepEqual(comparableCounts(counts.filter(hasHadTasks)), comparableCounts(expectedCounts))
+}
+
+/** What the port fixes for each status; the rest is the store's own business. */
+function comparable(task: Task | null): unknown {
+  if (task === null) return null
+  const { id, queue, type, status, priority, payload, attempt, crashes, createdAt, finishedAt, idempotencyKey } = task
+  const fixed = { id, queue, type, status, priority, payload, attempt, crashes, createdAt, finishedAt, idempotencyKey }
+  if (status === 'scheduled') return { ...fixed, runAt: task.runAt }
+  if (status === 'running') {
+    const { workerId, startedAt, progress, cancelRequestedAt } = task
+    return { ...fixed, workerId, startedAt, progress, cancelRequestedAt }
+  }
+  if (isTerminal(status)) return { ...fixed, result: task.result, error: status === 'failed' && task.error?.code }
+  return { ...fixed, result: task.result }
+}
+
+function comparableCounts(queues: readonly QueueCounts[]): unknown {
+  return Object.fromEntries(
+    queues.map(({ queue, paused, counts, oldestReadyAt, finishedTotal }) => [
+      queue,
+      { paused, counts: { ...counts }, waits: oldestReadyAt !== null, finishedTotal },
+    ]),
+  )
+}

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { backoffDelayMs, type TaskStore } from '@taskyard/core'
+import { endWithoutWord, overdueReasons } from '../reference/reference-sweep.ts'
+import { only, SWEEP } from '../scene.ts'
+import type { ReferenceTask } from '../reference/reference-task.ts'
+import type { Model, Real } from './model.ts'
+
+/** Sweeps the store; where a lease is over for several reasons, the model takes the one that the store took. */
+export async function sweepAndFollow(model: Model, { store }: Real): Promise<void> {
+  const now = model.clock.now()
+  const { ended } = await store.sweep(SWEEP)
+  const reasonOf = new Map(ended.map(({ taskId, reason }) => [taskId, reason]))
+  for (const entry of model.state.tasks.values()) {
+    const { lease } = entry
+    if (lease === null) continue
+    const reasons = overdueReasons(entry.task, lease, SWEEP.cancelGraceMs, now)
+    const reason = reasonOf.get(entry.task.id)
+    reasonOf.delete(entry.task.id)
+    assert.equal(reason !== undefined, reasons.length > 0, 'exactly the overdue leases end')
+    if (reason === undefined) continue
+    assert.ok(reasons.includes(reason), `${reason} is none of ${reasons.join(', ')}`)
+    endWithoutWord({ entry, lease, reason, jitter: SWEEP.jitter }, now)
+    if (entry.task.status === 'scheduled') await followRetryTime(entry, store, now)
+  }
+  assert.deepEqual([...reasonOf.keys()], [], 'nothing ends that is not running')
+  await model.store.sweep(SWEEP)
+}
+
+/** A store may spread the jitter of many timed-out tasks as it likes, within the backoff of each. */
+async function followRetryTime(entry: ReferenceTask, store: TaskStore, now: number): Promise<void> {
+  const { id, backoff, attempt } = entry.task
+  const runAt = only(await store.find({ taskIds: [id] }))?.runAt ?? 0
+  const waitMs = runAt - now
+  assert.ok(waitMs >= 0 && waitMs <= backoffDelayMs(backoff, attempt, 1), `waits ${waitMs} ms`)
+  entry.task = { ...entry.task, runAt }
+  entry.readyAt = runAt
+}

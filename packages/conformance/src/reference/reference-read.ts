@@ -1,0 +1,104 @@
+import {
+  type CountsParams,
+  isTerminal,
+  type LeaseHolder,
+  type ListParams,
+  type QueueCounts,
+  TASK_STATUSES,
+  type Task,
+  TaskyardError,
+  type TaskFilter,
+  type TaskPage,
+  type TaskStatus,
+} from '@taskyard/core'
+import type { ReferenceState } from './reference-state.ts'
+import { asRead, laneKey, type ReferenceLane, type ReferenceTask } from './reference-task.ts'
+
+export function listTasks(state: ReferenceState, params: ListParams, now: number): TaskPage {
+  const before = params.cursor === null ? Number.POSITIVE_INFINITY : arrivalOf(params.cursor)
+  const matching = [...state.tasks.values()]
+    .filter((entry) => entry.arrival < before && matches(asRead(entry, now), params))
+    .sort((one, other) => other.arrival - one.arrival)
+  const page = matching.slice(0, params.limit)
+  const last = page.at(-1)
+  return {
+    items: page.map((entry) => asRead(entry, now)),
+    nextCursor: last !== undefined && matching.length > page.length ? `after-${last.arrival}` : null,
+  }
+}
+
+function arrivalOf(cursor: string): number {
+  const digits = /^after-(\d+)$/.exec(cursor)?.[1]
+  if (digits === undefined) throw new TaskyardError('invalid_request', { reason: 'the cursor is not one of this list' })
+  return Number(digits)
+}
+
+function matches(task: Task, filter: TaskFilter): boolean {
+  return (
+    task.namespace === filter.namespace &&
+    (filter.status === null || task.status === filter.status) &&
+    (filter.type === null || task.type === filter.type) &&
+    (filter.queue === null || task.queue === filter.queue) &&
+    (filter.tag === null || task.tags.includes(filter.tag)) &&
+    (filter.createdAfter === null || task.createdAt >= filter.createdAfter) &&
+    (filter.createdBefore === null || task.createdAt < filter.createdBefore)
+  )
+}
+
+export function countQueues(state: ReferenceState, params: CountsParams, now: number): readonly QueueCounts[] {
+  return [...state.lanes.values()]
+    .filter(({ namespace, queue }) => namespace === params.namespace && (params.queue ?? queue) === queue)
+    .map((lane) => countLane(state, lane, now))
+}
+
+function countLane(state: ReferenceState, lane: ReferenceLane, now: number): QueueCounts {
+  const entries = [...state.tasks.values()].filter((entry) => entry.lane === lane)
+  const ready = entries.filter((entry) => asRead(entry, now).status === 'queued')
+  return {
+    queue: lane.queue,
+    paused: state.paused.has(laneKey(lane)),
+    counts: countByStatus(entries.map((entry) => asRead(entry, now).status)),
+    oldestReadyAt: ready.length === 0 ? null : Math.min(...ready.map(({ readyAt }) => readyAt)),
+    finishedTotal: lane.finishedTotal,
+  }
+}
+
+function countByStatus(statuses: readonly TaskStatus[]): Readonly<Record<TaskStatus, number>> {
+  const counts = Object.fromEntries(TASK_STATUSES.map((status) => [status, 0])) as Record<TaskStatus, number>
+  for (const status of statuses) counts[status] += 1
+  return counts
+}
+
+export function leaseHolders(state: ReferenceState): readonly LeaseHolder[] {
+  const holders = new Map<string, LeaseHolder>()
+  for (const { task, lease } of state.tasks.values()) {
+    if (lease === null) continue
+    const key = `${task.namespace}/${lease.worker.workerId}`
+    const leases = (holders.get(key)?.leases ?? 0) + 1
+    holders.set(key, { ...lease.worker, namespace: task.namespace, nodeAlive: true, leases })
+  }
+  return [...holders.values()]
+}
+
+/** Ready tasks in the order in which a claim takes them. */
+export function readyInOrder(
+  state: ReferenceState,
+  wanted: { namespace: string; queues: readonly string[]; types: readonly string[] | null },
+  now: number,
+): readonly ReferenceTask[] {
+  return [...state.tasks.values()]
+    .filter((entry) => asRead(entry, now).status === 'queued' && !state.paused.has(laneKey(entry.task)))
+    .filter(({ task }) => task.namespace === wanted.namespace && wanted.queues.includes(task.queue))
+    .filter(({ task }) => wanted.types === null || wanted.types.includes(task.type))
+    .sort(
+      (one, other) =>
+        other.task.priority - one.task.priority || one.readyAt - other.readyAt || one.arrival - other.arrival,
+    )
+}
+
+/** Finished tasks, the longest finished first. */
+export function finishedInOrder(state: ReferenceState): readonly ReferenceTask[] {
+  return [...state.tasks.values()]
+    .filter(({ task }) => isTerminal(task.status))
+    .sort((one, other) => (one.task.finishedAt ?? 0) - (other.task.finishedAt ?? 0))
+}

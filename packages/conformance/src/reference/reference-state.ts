@@ -1,0 +1,21 @@
+import type { ReferenceLane, ReferenceTask } from './reference-task.ts'
+
+/** Everything a reference store knows. Opening a store on the same state again is a restart without loss. */
+export interface ReferenceState {
+  readonly tasks: Map<string, ReferenceTask>
+  readonly idempotencyKeys: Map<string, UsedKey>
+  readonly paused: Set<string>
+  /** By namespace and queue; a queue is in here from its first task on. */
+  readonly lanes: Map<string, ReferenceLane>
+  arrivals: number
+}
+
+export interface UsedKey {
+  readonly taskId: string
+  readonly fingerprint: string
+  readonly expiresAt: number
+}
+
+export function emptyReferenceState(): ReferenceState {
+  return { tasks: new Map(), idempotencyKeys: new Map(), paused: new Set(), lanes: new Map(), arrivals: 0 }
+}

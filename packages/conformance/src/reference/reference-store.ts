@@ -1,0 +1,191 @@
+import {
+  type AcceptedSettlement,
+  type CancelOutcome,
+  type ClaimParams,
+  type Clock,
+  isTerminal,
+  type LeasedTask,
+  type LeaseRef,
+  type ReadyLane,
+  type ReadyListener,
+  type RetryOutcome,
+  type Settlement,
+  type SettleResult,
+  type TaskStore,
+  TaskyardError,
+} from '@taskyard/core'
+import { enqueueSubmission } from './reference-enqueue.ts'
+import { countQueues, leaseHolders, listTasks, readyInOrder } from './reference-read.ts'
+import { emptyReferenceState, type ReferenceState } from './reference-state.ts'
+import { endWithoutWord, sweepState } from './reference-sweep.ts'
+import {
+  asRead,
+  finish,
+  isWaiting,
+  laneKey,
+  type ReferenceTask,
+  recordEntry,
+  requestCancel,
+  retryTask,
+  settleAttempt,
+  startAttempt,
+} from './reference-task.ts'
+
+/**
+ * The port in its plainest form: a map in memory, no speed, no durability. It is what the model-based test compares
+ * every other store with, and passes the suite itself.
+ */
+export function createReferenceStore(clock: Clock, state: ReferenceState = emptyReferenceState()): TaskStore {
+  const listeners = new Set<ReadyListener>()
+  let closed = false
+
+  async function answer<Reply>(reply: (now: number) => Reply): Promise<Reply> {
+    if (closed) throw new TaskyardError('store_unavailable', { reason: 'it is closed' })
+    const readyBefore = readyTasks(state)
+    const result = reply(clock.now())
+    announceReady(listeners, newlyReady(state, readyBefore))
+    return result
+  }
+
+  return {
+    durability: 'none: the reference store lives in memory',
+    migrate: () => answer(() => ({ from: 1, to: 1 })),
+    enqueue: ({ submissions, queueDepth }) =>
+      answer((now) => submissions.map(({ tasks }) => enqueueSubmission(state, tasks, queueDepth, now))),
+    claim: (params) => answer((now) => claimReady(state, params, now)),
+    extend: ({ leases, leaseMs }) =>
+      answer((now) =>
+        leases.map((ref) => {
+          const entry = heldBy(state, ref)
+          if (entry?.lease == null) return 'lost'
+          entry.lease.expiresAt = now + leaseMs
+          return entry.task.cancelRequestedAt === null ? 'ok' : 'cancel'
+        }),
+      ),
+    settle: ({ settlements, claim }) =>
+      answer((now) => ({
+        results: settlements.map((settlement) => settleOne(state, settlement, now)),
+        tasks: claim === null ? [] : claimReady(state, claim, now),
+      })),
+    record: ({ entries }) =>
+      answer((now) =>
+        entries.map((recorded) => {
+          const entry = heldBy(state, recorded)
+          if (entry === null) return 'lost'
+          recordEntry(entry, recorded, now)
+          return 'ok'
+        }),
+      ),
+    cancel: ({ taskIds }) => answer((now) => taskIds.map((id) => cancelOne(state.tasks.get(id), now))),
+    retry: ({ taskIds }) => answer((now) => taskIds.map((id) => retryOne(state.tasks.get(id), now))),
+    find: ({ taskIds }) => answer((now) => taskIds.map((id) => readOne(state.tasks.get(id), now))),
+    list: (params) => answer((now) => listTasks(state, params, now)),
+    history: ({ taskId, after, limit }) =>
+      answer(() => state.tasks.get(taskId)?.events.slice(after, after + limit) ?? null),
+    counts: (params) => answer((now) => countQueues(state, params, now)),
+    pause: ({ namespace, queue, paused }) =>
+      answer(() => {
+        if (paused) state.paused.add(laneKey({ namespace, queue }))
+        else state.paused.delete(laneKey({ namespace, queue }))
+      }),
+    holders: () => answer(() => leaseHolders(state)),
+    endLeases: ({ workerIds }) =>
+      answer((now) =>
+        [...state.tasks.values()].flatMap((entry) => {
+          const { lease } = entry
+          if (lease === null || !workerIds.includes(lease.worker.workerId)) return []
+          return [endWithoutWord({ entry, lease, reason: 'expired', jitter: 0 }, now)]
+        }),
+      ),
+    sweep: (params) => answer((now) => sweepState(state, params, now)),
+    onReady(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    health: async () => ({ healthy: !closed, latencyMs: 0, reason: closed ? 'it is closed' : null, sizeBytes: null }),
+    threadAccess() {
+      throw new TaskyardError('internal', { reason: 'the reference store cannot be reached from another thread' })
+    },
+    async close() {
+      closed = true
+    },
+  }
+}
+
+function claimReady(state: ReferenceState, params: ClaimParams, now: number): readonly LeasedTask[] {
+  return readyInOrder(state, params, now)
+    .slice(0, params.limit)
+    .map((entry) => {
+      startAttempt(entry, params.worker, params.leaseMs, now)
+      return { ...entry.task, lease: { token: entry.token, expiresAt: now + params.leaseMs } }
+    })
+}
+
+function heldBy(state: ReferenceState, { taskId, token }: LeaseRef): ReferenceTask | null {
+  const entry = state.tasks.get(taskId)
+  return entry !== undefined && entry.lease !== null && entry.token === token ? entry : null
+}
+
+function settleOne(state: ReferenceState, settlement: Settlement, now: number): SettleResult {
+  const held = heldBy(state, settlement)
+  if (held !== null) {
+    settleAttempt(held, settlement, now)
+    return acceptedSettlement(held, false)
+  }
+  const entry = state.tasks.get(settlement.taskId)
+  const last = entry?.lastSettlement?.settlement
+  const isRepeat = last?.token === settlement.token && last.outcome === settlement.outcome
+  return entry !== undefined && isRepeat ? acceptedSettlement(entry, true) : { status: 'lost' }
+}
+
+function acceptedSettlement({ task, lastSettlement }: ReferenceTask, repeated: boolean): AcceptedSettlement {
+  const { queue, type, status, runAt } = task
+  const { waitMs = 0, runMs = 0 } = lastSettlement ?? {}
+  return {
+    status: 'ok',
+    taskStatus: status,
+    repeated,
+    queue,
+    type,
+    waitMs,
+    runMs,
+    runAt: isTerminal(status) ? null : runAt,
+  }
+}
+
+function cancelOne(entry: ReferenceTask | undefined, now: number): CancelOutcome {
+  if (entry === undefined) return { kind: 'not-found' }
+  if (isWaiting(entry.task.status)) {
+    finish(entry, 'cancelled', now)
+    return { kind: 'cancelled' }
+  }
+  if (entry.lease === null) return { kind: 'ended', status: entry.task.status }
+  requestCancel(entry, now)
+  return { kind: 'requested', workerId: entry.lease.worker.workerId }
+}
+
+function retryOne(entry: ReferenceTask | undefined, now: number): RetryOutcome {
+  if (entry === undefined) return { kind: 'not-found' }
+  const { status } = asRead(entry, now)
+  if (status !== 'failed' && status !== 'cancelled') return { kind: 'not-retryable', status }
+  retryTask(entry, now)
+  return { kind: 'retried' }
+}
+
+function readOne(entry: ReferenceTask | undefined, now: number) {
+  return entry === undefined ? null : asRead(entry, now)
+}
+
+function readyTasks(state: ReferenceState): ReadonlySet<ReferenceTask> {
+  const isClaimable = ({ task }: ReferenceTask) => task.status === 'queued' && !state.paused.has(laneKey(task))
+  return new Set([...state.tasks.values()].filter(isClaimable))
+}
+
+function newlyReady(state: ReferenceState, before: ReadonlySet<ReferenceTask>): readonly ReadyLane[] {
+  const fresh = [...readyTasks(state)].filter((entry) => !before.has(entry))
+  return fresh.map(({ task: { namespace, queue, type } }) => ({ namespace, queue, type }))
+}
+
+function announceReady(listeners: ReadonlySet<ReadyListener>, lanes: readonly ReadyLane[]): void {
+  if (lanes.length > 0) for (const listener of listeners) listener(lanes)
+}

@@ -1,0 +1,226 @@
+import {
+  afterFailure,
+  afterLeaseExpiry,
+  isTerminal,
+  type JsonText,
+  LIMITS,
+  type NewTask,
+  type Settlement,
+  type Task,
+  type TaskError,
+  type TaskEvent,
+  type TaskEventKind,
+  type TaskStatus,
+  type TerminalStatus,
+  toJsonText,
+  type WorkerRef,
+} from '@taskyard/core'
+
+/** A task of the reference store: changed in place by the moves below, each one row of the state table. */
+export interface ReferenceTask {
+  task: Task
+  /** Fences off earlier holders; the last one given out. */
+  token: number
+  lease: ReferenceLease | null
+  readyAt: number
+  /** Breaks ties of readiness: first come, first served. */
+  readonly arrival: number
+  events: readonly TaskEvent[]
+  recordsOfAttempt: number
+  lastSettlement: { readonly settlement: Settlement; readonly waitMs: number; readonly runMs: number } | null
+  readonly lane: ReferenceLane
+}
+
+export interface ReferenceLane {
+  readonly namespace: string
+  readonly queue: string
+  finishedTotal: number
+}
+
+export interface ReferenceLease {
+  readonly worker: WorkerRef
+  readonly startedAt: number
+  readonly waitMs: number
+  readonly deadlineAt: number | null
+  expiresAt: number
+}
+
+export function submitTask(submitted: NewTask, lane: ReferenceLane, now: number, arrival: number): ReferenceTask {
+  const { delayMs, idempotency, ...kept } = submitted
+  const runAt = Math.max(now, submitted.runAt ?? now + delayMs)
+  const task: Task = {
+    ...kept,
+    runAt,
+    status: runAt > now ? 'scheduled' : 'queued',
+    idempotencyKey: idempotency?.key ?? null,
+    ...UNTRIED,
+    progress: null,
+    workerId: null,
+    createdAt: now,
+    startedAt: null,
+  }
+  const entry: ReferenceTask = {
+    task,
+    token: 0,
+    lease: null,
+    readyAt: runAt,
+    arrival,
+    events: [],
+    recordsOfAttempt: 0,
+    lastSettlement: null,
+    lane,
+  }
+  append(entry, now, 'submitted', null)
+  return entry
+}
+
+/** What a reader sees: a task whose time has come is queued, whether or not a sweep has noticed. */
+export function asRead({ task }: ReferenceTask, now: number): Task {
+  return task.status === 'scheduled' && task.runAt <= now ? { ...task, status: 'queued' } : task
+}
+
+export function startAttempt(entry: ReferenceTask, worker: WorkerRef, leaseMs: number, now: number): void {
+  const { timeoutSeconds, attempt } = entry.task
+  entry.token += 1
+  entry.recordsOfAttempt = 0
+  entry.lastSettlement = null
+  entry.lease = {
+    worker,
+    startedAt: now,
+    waitMs: now - entry.readyAt,
+    deadlineAt: timeoutSeconds === null ? null : now + timeoutSeconds * 1000,
+    expiresAt: now + leaseMs,
+  }
+  change(entry, { status: 'running', attempt: attempt + 1, startedAt: now, workerId: worker.workerId, progress: null })
+  append(entry, now, 'started', { workerId: worker.workerId })
+}
+
+export function settleAttempt(entry: ReferenceTask, settlement: Settlement, now: number): void {
+  const { lease } = entry
+  switch (settlement.outcome) {
+    case 'succeeded':
+      finish(entry, 'succeeded', now, { result: settlement.result, error: null })
+      break
+    case 'failed':
+      failAttempt(entry, { ...settlement }, now)
+      break
+    case 'cancelled':
+      finish(entry, 'cancelled', now)
+      break
+    case 'released':
+      releaseAttempt(entry, now)
+      break
+  }
+  entry.lastSettlement = { settlement, waitMs: lease?.waitMs ?? 0, runMs: now - (lease?.startedAt ?? now) }
+}
+
+export function failAttempt(
+  entry: ReferenceTask,
+  failure: { error: TaskError; retryable: boolean; retryDelayMs: number | null; jitter: number },
+  now: number,
+): void {
+  const { error } = failure
+  const after = afterFailure({ ...entry.task, ...failure, cancelRequested: entry.task.cancelRequestedAt !== null })
+  if (after.status !== 'scheduled') return finish(entry, after.status, now, { error })
+  const runAt = now + after.delayMs
+  endLease(entry)
+  entry.readyAt = runAt
+  change(entry, { status: 'scheduled', error, runAt })
+  append(entry, now, 'retry-scheduled', { error, retryAt: new Date(runAt).toISOString() })
+}
+
+function releaseAttempt(entry: ReferenceTask, now: number): void {
+  if (entry.task.cancelRequestedAt !== null) return finish(entry, 'cancelled', now)
+  append(entry, now, 'released', null)
+  endLease(entry)
+  change(entry, { status: 'queued', attempt: entry.task.attempt - 1 })
+}
+
+export function expireLease(entry: ReferenceTask, now: number): void {
+  const crashes = entry.task.crashes + 1
+  const cancelRequested = entry.task.cancelRequestedAt !== null
+  append(entry, now, 'lease-expired', null)
+  change(entry, { crashes })
+  const status = afterLeaseExpiry({ crashes, cancelRequested })
+  if (status === 'failed') return finish(entry, status, now, { error: POISONED })
+  if (status === 'cancelled') return finish(entry, status, now)
+  endLease(entry)
+  entry.readyAt = now
+  change(entry, { status, runAt: now })
+}
+
+export function requestCancel(entry: ReferenceTask, now: number): void {
+  if (entry.task.cancelRequestedAt !== null) return
+  change(entry, { cancelRequestedAt: now })
+  append(entry, now, 'cancel-requested', null)
+}
+
+export function finish(
+  entry: ReferenceTask,
+  status: TerminalStatus,
+  now: number,
+  fields: { result?: JsonText | null; error?: TaskError | null } = {},
+): void {
+  endLease(entry)
+  entry.lane.finishedTotal += 1
+  change(entry, { ...fields, status, finishedAt: now })
+  append(entry, now, status, fields.error ? { error: fields.error } : null)
+}
+
+export function retryTask(entry: ReferenceTask, now: number): void {
+  entry.readyAt = now
+  entry.lastSettlement = null
+  change(entry, { status: 'queued', runAt: now, ...UNTRIED })
+  append(entry, now, 'retried', null)
+}
+
+export function recordEntry(
+  entry: ReferenceTask,
+  { progress, log }: { progress: JsonText | null; log: string | null },
+  now: number,
+): void {
+  if (progress !== null && hasRoomForRecord(entry)) {
+    change(entry, { progress })
+    append(entry, now, 'progress', progress)
+  }
+  if (log !== null && hasRoomForRecord(entry)) append(entry, now, 'log', { line: log })
+}
+
+function hasRoomForRecord(entry: ReferenceTask): boolean {
+  entry.recordsOfAttempt += 1
+  return entry.recordsOfAttempt <= LIMITS.recordsPerAttempt
+}
+
+function append(entry: ReferenceTask, at: number, kind: TaskEventKind, data: unknown): void {
+  const text = data === null ? null : kind === 'progress' ? (data as JsonText) : toJsonText(data)
+  const event = { n: entry.events.length + 1, at, kind, attempt: entry.task.attempt, data: text }
+  entry.events = [...entry.events, event]
+}
+
+function endLease(entry: ReferenceTask): void {
+  entry.lease = null
+  change(entry, { cancelRequestedAt: null })
+}
+
+function change(entry: ReferenceTask, fields: Partial<Task>): void {
+  entry.task = { ...entry.task, ...fields }
+}
+
+export function isWaiting(status: TaskStatus): boolean {
+  return !isTerminal(status) && status !== 'running'
+}
+
+export function laneKey({ namespace, queue }: { namespace: string; queue: string }): string {
+  return `${namespace}/${queue}`
+}
+
+const UNTRIED = {
+  result: null,
+  error: null,
+  attempt: 0,
+  crashes: 0,
+  finishedAt: null,
+  cancelRequestedAt: null,
+} as const
+
+const POISONED: TaskError = { code: 'poisoned', message: 'Its worker died three times in a row' }

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import {
+  type CancelOutcome,
+  type ClaimParams,
+  DEFAULT_RETENTION,
+  type EnqueueOutcome,
+  type ExtendStatus,
+  type JsonText,
+  type LeasedTask,
+  type LeaseRef,
+  type LeaseStatus,
+  type ListParams,
+  type NewTask,
+  type QueueCounts,
+  type RetryOutcome,
+  type Settlement,
+  type SettleResult,
+  type SweepParams,
+  type SweepReport,
+  type Task,
+  type TaskEvent,
+  type TaskFilter,
+  type TaskStore,
+} from '@taskyard/core'
+import { createUuidV7Generator } from '@taskyard/core/runtime'
+import { createSimulatedClock, type SimulatedClock } from './simulated-clock.ts'
+import type { OpenStore } from './suite.ts'
+
+/** Every outcome a settlement can have, without the lease it is for. */
+export type Outcome = Settlement extends infer Each
+  ? Each extends Settlement
+    ? Omit<Each, keyof LeaseRef>
+    : never
+  : never
+
+/** One store in simulated time, and the calls of the port with everything filled in that a test does not care about. */
+export interface Scene {
+  readonly clock: SimulatedClock
+  readonly store: TaskStore
+  reopen(): Promise<void>
+  destroy(): Promise<void>
+  newTask(overrides?: Partial<NewTask>): NewTask
+  enqueue(submissions: readonly (readonly NewTask[])[], queueDepth?: number): Promise<readonly EnqueueOutcome[]>
+  /** Submits one task, which must be accepted, and gives its id. */
+  submit(overrides?: Partial<NewTask>): Promise<string>
+  claim(overrides?: Partial<ClaimParams>): Promise<readonly LeasedTask[]>
+  /** Claims one task; there must be one. */
+  claimOne(overrides?: Partial<ClaimParams>): Promise<LeasedTask>
+  /** Submits and claims a task, in a queue of its own so that nothing else is claimed. */
+  start(overrides?: Partial<NewTask>, claim?: Partial<ClaimParams>): Promise<LeasedTask>
+  settle(task: LeasedTask, outcome: Outcome): Promise<SettleResult>
+  extend(task: LeasedTask, leaseMs?: number): Promise<ExtendStatus>
+  record(task: LeasedTask, entry: { progress?: unknown; log?: string }): Promise<LeaseStatus>
+  cancel(taskId: string): Promise<CancelOutcome>
+  retry(taskId: string): Promise<RetryOutcome>
+  sweep(overrides?: Partial<SweepParams>): Promise<SweepReport>
+  /** The task, which must exist. */
+  find(taskId: string): Promise<Task>
+  listAll(filter?: Partial<ListParams>): Promise<readonly Task[]>
+  events(taskId: string): Promise<readonly TaskEvent[]>
+  /** The counts of a queue that has had a task. */
+  counts(queue?: string): Promise<QueueCounts>
+}
+
+export const succeeded = (result: JsonText | null = null): Outcome => ({ outcome: 'succeeded', result })
+export const cancelled: Outcome = { outcome: 'cancelled' }
+export const released: Outcome = { outcome: 'released' }
+
+export function failed(overrides: Partial<Extract<Outcome, { outcome: 'failed' }>> = {}): Outcome {
+  const error = { code: 'broken', message: 'It broke' }
+  return { outcome: 'failed', error, retryable: true, retryDelayMs: null, jitter: 0.5, ...overrides }
+}
+
+export const EVERYTHING: TaskFilter = {
+  namespace: 'default',
+  status: null,
+  type: null,
+  queue: null,
+  tag: null,
+  createdAfter: null,
+  createdBefore: null,
+}
+
+export const CLAIM: ClaimParams = {
+  namespace: 'default',
+  queues: ['default'],
+  types: null,
+  limit: 10,
+  leaseMs: 30_000,
+  worker: { workerId: 'worker-1', nodeId: null, session: false },
+}
+
+export const SWEEP: SweepParams = { cancelGraceMs: 10_000, retention: DEFAULT_RETENTION, limit: 1000, jitter: 0.5 }
+
+export async function openScene(openStore: OpenStore): Promise<Scene> {
+  const clock = createSimulatedClock()
+  const nextId = createUuidV7Generator(clock)
+  const opened = await openStore({ clock })
+  let store = opened.store
+  await store.migrate()
+
+  function newTask(overrides: Partial<NewTask> = {}): NewTask {
+    return {
+      id: nextId(),
+      namespace: 'default',
+      queue: 'default',
+      type: 'test',
+      payload: '{}' as JsonText,
+      priority: 0,
+      runAt: null,
+      delayMs: 0,
+      maxAttempts: 10,
+      backoff: { kind: 'exponential', baseSeconds: 1, factor: 2, maxSeconds: 3600 },
+      timeoutSeconds: null,
+      tags: [],
+      idempotency: null,
+      ...overrides,
+    }
+  }
+
+  const scene: Scene = {
+    clock,
+    get store() {
+      return store
+    },
+    async reopen() {
+      store = await opened.reopen()
+      await store.migrate()
+    },
+    destroy: () => opened.destroy(),
+    newTask,
+    enqueue: (submissions, queueDepth = 1_000_000) =>
+      store.enqueue({ submissions: submissions.map((tasks) => ({ tasks })), queueDepth }),
+    async submit(overrides) {
+      const outcome = only(await scene.enqueue([[newTask(overrides)]]))
+      assert.equal(outcome.kind, 'accepted')
+      return only(outcome.tasks).id
+    },
+    claim: (overrides) => store.claim({ ...CLAIM, ...overrides }),
+    claimOne: async (overrides) => only(await scene.claim({ limit: 1, ...overrides })),
+    async start(overrides = {}, claim = {}) {
+      const { id, queue, namespace } = newTask({ queue: `queue-${nextId()}`, ...overrides })
+      await scene.submit({ ...overrides, id, queue })
+      return scene.claimOne({ namespace, queues: [queue], ...claim })
+    },
+    settle: async (task, outcome) =>
+      only((await store.settle({ settlements: [{ ...leaseRef(task), ...outcome }], claim: null })).results),
+    extend: async (task, leaseMs = 30_000) => only(await store.extend({ leases: [leaseRef(task)], leaseMs })),
+    record: async (task, { progress, log }) =>
+      only(
+        await store.record({
+          entries: [
+            {
+              ...leaseRef(task),
+              progress: progress === undefined ? null : (JSON.stringify(progress) as JsonText),
+              log: log ?? null,
+            },
+          ],
+        }),
+      ),
+    cancel: async (taskId) => only(await store.cancel({ taskIds: [taskId] })),
+    retry: async (taskId) => only(await store.retry({ taskIds: [taskId] })),
+    sweep: (overrides) => store.sweep({ ...SWEEP, ...overrides }),
+    async find(taskId) {
+      const task = only(await store.find({ taskIds: [taskId] }))
+      assert.ok(task !== null, `task ${taskId} is gone`)
+      return task
+    },
+    listAll: (filter = {}) => listAll(store, filter),
+    async events(taskId) {
+      const events = await store.history({ taskId, after: 0, limit: 10_000 })
+      assert.ok(events !== null, `task ${taskId} has no history`)
+      return events
+    },
+    counts: async (queue = 'default') => only(await store.counts({ namespace: 'default', queue })),
+  }
+  return scene
+}
+
+/** Follows the pages to their end. */
+async function listAll(store: TaskStore, filter: Partial<ListParams>): Promise<readonly Task[]> {
+  const tasks: Task[] = []
+  let cursor: string | null = null
+  do {
+    const page = await store.list({ ...EVERYTHING, limit: 200, ...filter, cursor })
+    tasks.push(...page.items)
+    cursor = page.nextCursor
+  } while (cursor !== null)
+  return tasks
+}
+
+export function leaseRef(task: LeasedTask): LeaseRef {
+  return { taskId: task.id, token: task.lease.token }
+}
+
+export function idsOf(tasks: readonly { readonly id: string }[]): readonly string[] {
+  return tasks.map(({ id }) => id)
+}
+
+/** The one item there must be. */
+export function only<Item>(items: readonly Item[]): Item {
+  assert.equal(items.length, 1, `expected one item, found ${items.length}`)
+  return items[0] as Item
+}

@@ -1,0 +1,90 @@
+import { type Clock, type TaskStore } from '@taskyard/core'
+import { type FaultRates, seededFaults, withFaults } from './faults/with-faults.ts'
+import { retrying } from './faults/retrying.ts'
+import { openScene, type Scene } from './scene.ts'
+
+/** The part of a test runner that the suite uses; `node:test` fits as it is. */
+export interface TestRunner {
+  describe(name: string, define: () => void): unknown
+  it(name: string, run: () => Promise<void>): unknown
+}
+
+/** One fresh store, nobody else's: its own file, schema, key prefix or database. */
+export interface StoreUnderTest {
+  readonly store: TaskStore
+  /** Closes the store and opens another one on the same data. */
+  reopen(): Promise<TaskStore>
+  /** Closes the newest store and removes its data. */
+  destroy(): Promise<void>
+}
+
+export type OpenStore = (setting: { readonly clock: Clock }) => Promise<StoreUnderTest>
+
+/** What an adapter may lack. Everything is expected of it that it does not declare as missing. */
+export interface StoreCapabilities {
+  /** `onReady` listeners hear of tasks that become ready in the same process. */
+  readonly wakesUp: boolean
+  /** `threadAccess` leads to a `LeaseExtender` in another thread. */
+  readonly threadAccess: boolean
+}
+
+export interface StoreSuiteOptions {
+  readonly name: string
+  readonly openStore: OpenStore
+  readonly runner: TestRunner
+  readonly capabilities?: Partial<StoreCapabilities>
+  /** Runs the suite through an unreliable connection, behind callers that repeat what failed. */
+  readonly faults?: FaultRates
+  /** Random sequences of the model-based test. Default 60. */
+  readonly runs?: number
+  /** Repeats the model-based test of an earlier report. */
+  readonly seed?: number
+}
+
+export interface Suite {
+  readonly runs: number
+  readonly seed: number | undefined
+  readonly capabilities: StoreCapabilities
+  describe(area: string, define: () => void): void
+  /** One behaviour, shown on a fresh store. */
+  it(behaviour: string, show: (scene: Scene) => Promise<void>): void
+  /** One that depends on the first answer being the one that arrives; not run with faults. */
+  itWithoutFaults(behaviour: string, show: (scene: Scene) => Promise<void>): void
+  /** A fresh store outside of a scene. The caller destroys it. */
+  open(setting: { readonly clock: Clock }): Promise<StoreUnderTest>
+}
+
+export function createSuite(options: StoreSuiteOptions): Suite {
+  const { runner, faults, runs = 60 } = options
+  const open: OpenStore = async (setting) => throughFaults(await options.openStore(setting), faults)
+  const it: Suite['it'] = (behaviour, show) => {
+    runner.it(behaviour, async () => {
+      const scene = await openScene(open)
+      try {
+        await show(scene)
+      } finally {
+        await scene.destroy()
+      }
+    })
+  }
+  return {
+    runs,
+    seed: options.seed,
+    capabilities: { wakesUp: true, threadAccess: true, ...options.capabilities },
+    describe: (area, define) => void runner.describe(area, define),
+    it,
+    itWithoutFaults: faults === undefined ? it : () => {},
+    open,
+  }
+}
+
+function throughFaults(opened: StoreUnderTest, faults: FaultRates | undefined): StoreUnderTest {
+  if (faults === undefined) return opened
+  const plan = seededFaults(faults)
+  const unreliable = (store: TaskStore) => retrying(withFaults(store, plan))
+  return {
+    store: unreliable(opened.store),
+    reopen: async () => unreliable(await opened.reopen()),
+    destroy: () => opened.destroy(),
+  }
+}

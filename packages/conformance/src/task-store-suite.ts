@@ -1,0 +1,69 @@
+import { createSuite, type StoreSuiteOptions } from './suite.ts'
+import { describeCancel } from './task-store/cancel.ts'
+import { describeClaimOrder } from './task-store/claim-order.ts'
+import { describeConcurrency } from './task-store/concurrency.ts'
+import { describeCounts } from './task-store/counts.ts'
+import { describeCrashes } from './task-store/crashes.ts'
+import { describeEnqueue } from './task-store/enqueue.ts'
+import { describeFencing } from './task-store/fencing.ts'
+import { describeHistory } from './task-store/history.ts'
+import { describeHolders } from './task-store/holders.ts'
+import { describeIdempotency } from './task-store/idempotency.ts'
+import { describeIsolation } from './task-store/isolation.ts'
+import { describeLeases } from './task-store/leases.ts'
+import { describeLifecycle } from './task-store/lifecycle.ts'
+import { describeList } from './task-store/list.ts'
+import { describeLostReplies } from './task-store/lost-replies.ts'
+import { describeModel } from './task-store/model.ts'
+import { describePause } from './task-store/pause.ts'
+import { describePayloads } from './task-store/payloads.ts'
+import { describePersistence } from './task-store/persistence.ts'
+import { describeQueueDepth } from './task-store/queue-depth.ts'
+import { describeRecord } from './task-store/record.ts'
+import { describeRetention } from './task-store/retention.ts'
+import { describeRetry } from './task-store/retry.ts'
+import { describeSettle } from './task-store/settle.ts'
+import { describeSweep } from './task-store/sweep.ts'
+import { describeTimeouts } from './task-store/timeouts.ts'
+import { describeWakeUp } from './task-store/wake-up.ts'
+
+const AREAS = [
+  describeEnqueue,
+  describeIdempotency,
+  describeQueueDepth,
+  describeClaimOrder,
+  describePause,
+  describeIsolation,
+  describeLeases,
+  describeFencing,
+  describeSettle,
+  describeRecord,
+  describeCancel,
+  describeRetry,
+  describeCrashes,
+  describeTimeouts,
+  describeHolders,
+  describeList,
+  describeCounts,
+  describeHistory,
+  describeSweep,
+  describeRetention,
+  describePayloads,
+  describePersistence,
+  describeLostReplies,
+  describeConcurrency,
+  describeWakeUp,
+  describeLifecycle,
+  describeModel,
+]
+
+/**
+ * Certifies a task store: registers every behaviour of the `TaskStore` port as a test of the given runner. An adapter's
+ * whole test of the port is one call of this, with what it declares to lack.
+ */
+export function describeTaskStore(options: StoreSuiteOptions): void {
+  const suite = createSuite(options)
+  suite.describe(`task store: ${options.name}`, () => {
+    for (const describeArea of AREAS) describeArea(suite)
+  })
+}

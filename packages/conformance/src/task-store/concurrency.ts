@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { isTerminal } from '@taskyard/core'
+import { cancelled, failed, idsOf, type Outcome, released, type Scene, succeeded } from '../scene.ts'
+import type { Suite } from '../suite.ts'
+
+export function describeConcurrency({ describe, it }: Suite): void {
+  describe('concurrency', () => {
+    it('never hands out a task twice', async (scene) => {
+      const tasks = Array.from({ length: 300 }, (_, n) => scene.newTask({ type: `type-${n % 3}`, priority: n % 5 }))
+      await scene.enqueue(tasks.map((task) => [task]))
+      const claims = Array.from({ length: 40 }, (_, n) =>
+        scene.claim({ limit: 10, worker: { workerId: `worker-${n}`, nodeId: null, session: false } }),
+      )
+      const claimed = (await Promise.all(claims)).flat()
+      assert.equal(claimed.length, 300)
+      assert.deepEqual(new Set(idsOf(claimed)), new Set(idsOf(tasks)))
+    })
+
+    it('loses nothing of many concurrent submissions', async (scene) => {
+      const tasks = Array.from({ length: 200 }, () => scene.newTask())
+      await Promise.all(tasks.map((task) => scene.enqueue([[task]])))
+      assert.deepEqual(new Set(idsOf(await scene.listAll())), new Set(idsOf(tasks)))
+      assert.equal((await scene.counts()).counts.queued, 200)
+    })
+
+    it('hands out tasks while they are being submitted, each once', async (scene) => {
+      const tasks = Array.from({ length: 100 }, () => scene.newTask())
+      const submits = tasks.map((task) => scene.enqueue([[task]]))
+      const claimed = (await Promise.all(Array.from({ length: 30 }, () => scene.claim({ limit: 5 })))).flat()
+      await Promise.all(submits)
+      const rest = await scene.claim({ limit: 200 })
+      assert.deepEqual([...idsOf(claimed), ...idsOf(rest)].sort(), [...idsOf(tasks)].sort())
+    })
+
+    it('accepts one of many concurrent settlements of a lease', async (scene) => {
+      const task = await scene.start()
+      const outcomes: readonly Outcome[] = [succeeded(), failed({ retryable: false }), cancelled, released, succeeded()]
+      await Promise.all(outcomes.map((outcome) => scene.settle(task, outcome)))
+      const settlements = (await scene.events(task.id)).filter(({ kind }) => kind !== 'submitted' && kind !== 'started')
+      assert.equal(settlements.length, 1)
+    })
+
+    for (const first of RACERS.keys()) {
+      it(`lets cancel, completion and timeout end in one terminal state (start ${first})`, async (scene) => {
+        for (let round = 0; round < 5; round++) await race(scene, [...RACERS.slice(first), ...RACERS.slice(0, first)])
+      })
+    }
+  })
+}
+
+type Racer = (scene: Scene, task: Awaited<ReturnType<Scene['start']>>) => Promise<unknown>
+
+const RACERS: readonly Racer[] = [
+  (scene, task) => scene.settle(task, succeeded()),
+  (scene, task) => scene.cancel(task.id),
+  (scene) => scene.sweep(),
+  (scene, task) => scene.settle(task, failed({ retryable: false })),
+]
+
+/** Everything at once on a task whose deadline has passed; then its worker's grace runs out. */
+async function race(scene: Scene, racers: readonly Racer[]): Promise<void> {
+  const task = await scene.start({ timeoutSeconds: 1, maxAttempts: 1 }, { leaseMs: 60_000 })
+  await scene.clock.advance(1_000)
+  await Promise.all(racers.map((racer) => racer(scene, task)))
+  await scene.clock.advance(60_000)
+  await scene.sweep()
+  const ended = await scene.find(task.id)
+  assert.ok(isTerminal(ended.status), ended.status)
+  const endings = (await scene.events(task.id)).filter(({ kind }) => isTerminal(kind as typeof ended.status))
+  assert.deepEqual(
+    endings.map(({ kind }) => kind),
+    [ended.status],
+  )
+  const { counts, finishedTotal } = await scene.counts(task.queue)
+  assert.deepEqual([counts.running, counts[ended.status], finishedTotal], [0, 1, 1])
+}

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { TASK_STATUSES } from '@taskyard/core'
+import { failed, only, released, type Scene, succeeded } from '../scene.ts'
+import type { Suite } from '../suite.ts'
+
+export function describeCounts({ describe, it }: Suite): void {
+  describe('counts', () => {
+    it('equals what the list says, through every move of a task', async (scene) => {
+      await scene.submit({ delayMs: 1_000 })
+      const [first, second] = [await scene.submit(), await scene.submit()]
+      await agreesWithList(scene)
+      const task = await scene.claimOne()
+      assert.equal(task.id, first)
+      await agreesWithList(scene)
+      await scene.settle(task, released)
+      await agreesWithList(scene)
+      await scene.settle(await scene.claimOne(), failed({ retryDelayMs: 5_000 }))
+      await agreesWithList(scene)
+      await scene.settle(await scene.claimOne(), succeeded())
+      await agreesWithList(scene)
+      await scene.clock.advance(1_000)
+      await agreesWithList(scene)
+      await scene.sweep()
+      await agreesWithList(scene)
+      await scene.claimOne({ leaseMs: 1_000 })
+      await scene.clock.advance(1_000)
+      await scene.sweep()
+      await agreesWithList(scene)
+      await scene.cancel(first)
+      await agreesWithList(scene)
+      await scene.retry(first)
+      await agreesWithList(scene)
+      await scene.settle(await scene.claimOne(), failed({ retryable: false }))
+      await agreesWithList(scene)
+      assert.equal((await scene.find(second)).status, 'succeeded')
+    })
+
+    it('counts each queue by itself', async (scene) => {
+      await scene.submit({ queue: 'a' })
+      await scene.submit({ queue: 'a', type: 'other' })
+      await scene.submit({ queue: 'b' })
+      const all = await scene.store.counts({ namespace: 'default', queue: null })
+      const queued = Object.fromEntries(all.map(({ queue, counts }) => [queue, counts.queued]))
+      assert.deepEqual(queued, { a: 2, b: 1 })
+      assert.equal(only(await scene.store.counts({ namespace: 'default', queue: 'b' })).queue, 'b')
+      assert.deepEqual(await scene.store.counts({ namespace: 'default', queue: 'never' }), [])
+    })
+
+    it('tells since when the task that has waited longest is ready', async (scene) => {
+      const readyAt = scene.clock.now() + 1_000
+      await scene.submit({ delayMs: 1_000 })
+      assert.equal((await scene.counts()).oldestReadyAt, null)
+      await scene.clock.advance(2_000)
+      await scene.submit({ priority: 5 })
+      assert.equal((await scene.counts()).oldestReadyAt, readyAt)
+      await scene.sweep()
+      assert.equal((await scene.counts()).oldestReadyAt, readyAt)
+      await scene.claim()
+      assert.equal((await scene.counts()).oldestReadyAt, null)
+    })
+
+    it('counts finished tasks in a total that only rises', async (scene) => {
+      await scene.submit()
+      assert.equal((await scene.counts()).finishedTotal, 0)
+      await scene.settle(await scene.claimOne(), failed({ retryDelayMs: 0 }))
+      assert.equal((await scene.counts()).finishedTotal, 0)
+      const task = await scene.claimOne()
+      await scene.settle(task, failed({ retryable: false }))
+      assert.equal((await scene.counts()).finishedTotal, 1)
+      await scene.retry(task.id)
+      assert.equal((await scene.counts()).finishedTotal, 1)
+      await scene.settle(await scene.claimOne(), succeeded())
+      await scene.cancel(await scene.submit())
+      assert.equal((await scene.counts()).finishedTotal, 3)
+    })
+
+    it('keeps the total and the queue when retention has removed all its tasks', async (scene) => {
+      await scene.submit()
+      await scene.settle(await scene.claimOne(), succeeded())
+      await scene.clock.advance(30 * 86_400_000)
+      await scene.sweep()
+      const { counts, finishedTotal } = await scene.counts()
+      assert.deepEqual([counts.succeeded, finishedTotal], [0, 1])
+    })
+  })
+}
+
+async function agreesWithList(scene: Scene): Promise<void> {
+  const { counts } = await scene.counts()
+  for (const status of TASK_STATUSES) {
+    assert.equal(counts[status], (await scene.listAll({ status })).length, `${status} tasks`)
+  }
+}

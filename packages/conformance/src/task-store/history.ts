@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { fromJsonText, type TaskEvent } from '@taskyard/core'
+import { cancelled, failed, released, succeeded } from '../scene.ts'
+import type { Suite } from '../suite.ts'
+
+export function describeHistory({ describe, it }: Suite): void {
+  describe('history', () => {
+    it('tells the whole life of a task in order', async (scene) => {
+      const id = await scene.submit({ maxAttempts: 3 })
+      await scene.settle(await scene.claimOne(), released)
+      const first = await scene.claimOne()
+      await scene.record(first, { progress: 1 })
+      await scene.record(first, { log: 'hello' })
+      await scene.settle(first, failed({ retryDelayMs: 0 }))
+      await scene.claimOne({ leaseMs: 1_000 })
+      await scene.clock.advance(1_000)
+      await scene.sweep()
+      await scene.settle(await scene.claimOne(), failed())
+      await scene.retry(id)
+      const asked = await scene.claimOne()
+      await scene.cancel(id)
+      await scene.settle(asked, cancelled)
+      await scene.retry(id)
+      await scene.settle(await scene.claimOne(), succeeded())
+      assert.deepEqual(
+        (await scene.events(id)).map(({ kind, attempt }) => (kind === 'retried' ? kind : `${kind} ${attempt}`)),
+        [
+          'submitted 0',
+          'started 1',
+          'released 1',
+          'started 1',
+          'progress 1',
+          'log 1',
+          'retry-scheduled 1',
+          'started 2',
+          'lease-expired 2',
+          'started 3',
+          'failed 3',
+          'retried',
+          'started 1',
+          'cancel-requested 1',
+          'cancelled 1',
+          'retried',
+          'started 1',
+          'succeeded 1',
+        ],
+      )
+    })
+
+    it('numbers events upwards from 1 and never renumbers them', async (scene) => {
+      const id = await scene.submit()
+      const task = await scene.claimOne()
+      const early = await scene.events(id)
+      assert.equal(early[0]?.n, 1)
+      await scene.record(task, { log: 'a' })
+      await scene.settle(task, succeeded())
+      const late = await scene.events(id)
+      assert.deepEqual(late.slice(0, early.length), early)
+      const numbers = late.map(({ n }) => n)
+      assert.deepEqual(
+        numbers,
+        [...new Set(numbers)].sort((one, other) => one - other),
+      )
+    })
+
+    it('dates events by the clock of the store', async (scene) => {
+      const start = scene.clock.now()
+      const id = await scene.submit()
+      await scene.clock.advance(10)
+      const task = await scene.claimOne()
+      await scene.clock.advance(20)
+      await scene.settle(task, succeeded())
+      assert.deepEqual(
+        (await scene.events(id)).map(({ at }) => at - start),
+        [0, 10, 30],
+      )
+    })
+
+    it('says who started, what failed and when it is tried again', async (scene) => {
+      const task = await scene.start({ maxAttempts: 2 })
+      const error = { code: 'broken', message: 'It broke' }
+      await scene.settle(task, failed({ error, retryDelayMs: 7_000 }))
+      const retryAt = new Date(scene.clock.now() + 7_000).toISOString()
+      await scene.clock.advance(7_000)
+      await scene.settle(await scene.claimOne({ queues: [task.queue] }), failed({ error }))
+      const events = await scene.events(task.id)
+      assert.deepEqual(dataOf(events, 'started'), [{ workerId: 'worker-1' }, { workerId: 'worker-1' }])
+      assert.deepEqual(dataOf(events, 'retry-scheduled'), [{ error, retryAt }])
+      assert.deepEqual(dataOf(events, 'failed'), [{ error }])
+    })
+
+    it('continues after a number, up to a limit', async (scene) => {
+      const task = await scene.start()
+      for (let line = 0; line < 5; line++) await scene.record(task, { log: `line ${line}` })
+      const all = await scene.events(task.id)
+      const after = all[2]?.n ?? 0
+      const page = await scene.store.history({ taskId: task.id, after, limit: 2 })
+      assert.deepEqual(page, all.slice(3, 5))
+      assert.deepEqual(await scene.store.history({ taskId: task.id, after: all.at(-1)?.n ?? 0, limit: 2 }), [])
+    })
+
+    it('is null for a task that there is not', async (scene) => {
+      assert.equal(await scene.store.history({ taskId: scene.newTask().id, after: 0, limit: 10 }), null)
+    })
+  })
+}
+
+function dataOf(events: readonly TaskEvent[], wanted: TaskEvent['kind']): readonly unknown[] {
+  return events.filter(({ kind }) => kind === wanted).map(({ data }) => data && fromJsonText(data))
+}

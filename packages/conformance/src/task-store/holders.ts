@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { idsOf, leaseRef, only, succeeded } from '../scene.ts'
+import type { Suite } from '../suite.ts'
+
+const REMOTE = { workerId: 'remote', nodeId: null, session: true }
+const EMBEDDED = { workerId: 'embedded', nodeId: 'node-1', session: false }
+
+export function describeHolders({ describe, it, itWithoutFaults }: Suite): void {
+  describe('lease holders', () => {
+    it('tells who holds how many leases', async (scene) => {
+      await scene.start({}, { worker: REMOTE })
+      await scene.start({}, { worker: REMOTE })
+      await scene.start({}, { worker: EMBEDDED })
+      const holders = [...(await scene.store.holders())].sort((one, other) => other.leases - one.leases)
+      assert.deepEqual(
+        holders.map(({ nodeAlive, ...holder }) => holder),
+        [
+          { ...REMOTE, namespace: 'default', leases: 2 },
+          { ...EMBEDDED, namespace: 'default', leases: 1 },
+        ],
+      )
+      assert.equal(holders[0]?.nodeAlive, true, 'a worker that came over the network lives in no known process')
+    })
+
+    it('forgets a worker whose leases have ended', async (scene) => {
+      const task = await scene.start({}, { worker: REMOTE })
+      assert.equal(only(await scene.store.holders()).workerId, 'remote')
+      await scene.settle(task, succeeded())
+      assert.deepEqual(await scene.store.holders(), [])
+    })
+
+    itWithoutFaults('ends all leases of dead workers at once, as crashes, and of nobody else', async (scene) => {
+      const dead = [await scene.start({}, { worker: REMOTE }), await scene.start({}, { worker: REMOTE })]
+      const alive = await scene.start({}, { worker: EMBEDDED })
+      const ended = await scene.store.endLeases({ workerIds: ['remote', 'unknown'] })
+      assert.deepEqual(new Set(ended.map(({ taskId }) => taskId)), new Set(idsOf(dead)))
+      assert.deepEqual(
+        ended.find(({ taskId }) => taskId === dead[0]?.id),
+        {
+          ...leaseRef(dead[0] ?? alive),
+          reason: 'expired',
+          queue: dead[0]?.queue,
+          type: 'test',
+          workerId: 'remote',
+          taskStatus: 'queued',
+        },
+      )
+      assert.equal(await scene.extend(alive), 'ok')
+    })
+
+    it('makes the tasks of a dead worker ready at once and its tokens dead', async (scene) => {
+      const task = await scene.start({}, { worker: REMOTE })
+      await scene.store.endLeases({ workerIds: ['remote'] })
+      const { status, crashes } = await scene.find(task.id)
+      assert.deepEqual({ status, crashes }, { status: 'queued', crashes: 1 })
+      assert.equal(await scene.extend(task), 'lost')
+      assert.equal((await scene.settle(task, succeeded())).status, 'lost')
+      assert.equal((await scene.claimOne({ queues: [task.queue] })).id, task.id)
+    })
+
+    it('ends a task of a dead worker that was asked to stop', async (scene) => {
+      const task = await scene.start({}, { worker: REMOTE })
+      await scene.cancel(task.id)
+      await scene.store.endLeases({ workerIds: ['remote'] })
+      assert.equal((await scene.find(task.id)).status, 'cancelled')
+    })
+
+    it('ends nothing when there is nothing to end', async (scene) => {
+      await scene.start()
+      assert.deepEqual(await scene.store.endLeases({ workerIds: ['nobody'] }), [])
+      assert.deepEqual(await scene.store.endLeases({ workerIds: [] }), [])
+    })
+  })
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { TaskyardError, type TaskStore } from '@taskyard/core'
+import { CLAIM, EVERYTHING, leaseRef, type Scene, SWEEP, succeeded } from '../scene.ts'
+import type { Suite } from '../suite.ts'
+
+export function describeLifecycle({ describe, it, capabilities }: Suite): void {
+  describe('health and close', () => {
+    it('is healthy while it is open', async (scene) => {
+      const { healthy, latencyMs, reason, sizeBytes } = await scene.store.health()
+      assert.deepEqual({ healthy, reason }, { healthy: true, reason: null })
+      assert.ok(latencyMs >= 0)
+      assert.ok(sizeBytes === null || sizeBytes > 0)
+    })
+
+    it('says what its durability is', async (scene) => {
+      assert.ok(scene.store.durability.length > 10)
+    })
+
+    it('may be migrated again, which changes nothing', async (scene) => {
+      const { to } = await scene.store.migrate()
+      const id = await scene.submit()
+      assert.equal((await scene.store.migrate()).to, to)
+      await scene.find(id)
+    })
+
+    it('may be closed twice, also at once', async (scene) => {
+      await Promise.all([scene.store.close(), scene.store.close()])
+      await scene.store.close()
+    })
+
+    it('finishes what it accepted before it closes', async (scene) => {
+      const tasks = Array.from({ length: 50 }, () => scene.newTask())
+      const store = scene.store
+      const calls = tasks.map((task) => store.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000 }))
+      const [replies] = await Promise.all([Promise.allSettled(calls), store.close()])
+      await scene.reopen()
+      const found = await scene.store.find({ taskIds: tasks.map(({ id }) => id) })
+      for (const [n, reply] of replies.entries()) {
+        if (reply.status === 'fulfilled') assert.ok(found[n], 'a task that was acknowledged is there')
+      }
+    })
+
+    it('says that it is not healthy when it is closed, without rejecting', async (scene) => {
+      await scene.store.close()
+      const { healthy, reason } = await scene.store.health()
+      assert.equal(healthy, false)
+      assert.ok((reason ?? '') !== '')
+    })
+
+    for (const [name, call] of Object.entries(CALLS)) {
+      it(`rejects ${name} after it is closed`, async (scene) => {
+        const { store } = scene
+        await store.close()
+        await assert.rejects(call(store, scene), TaskyardError)
+      })
+    }
+  })
+
+  if (!capabilities.threadAccess) return
+  describe('access from another thread', () => {
+    it('extends leases and tells which are lost or asked to stop', async (scene) => {
+      const [held, settled, asked] = [await scene.start(), await scene.start(), await scene.start()]
+      await scene.settle(settled, succeeded())
+      await scene.cancel(asked.id)
+      const leases = [held, settled, asked].map(leaseRef)
+      assert.deepEqual(await extendFromThread(scene.store, { leases, leaseMs: 90_000 }), ['ok', 'lost', 'cancel'])
+      assert.equal((await scene.find(held.id)).status, 'running')
+    })
+
+    it('works while the thread of the store is blocked', async (scene) => {
+      const task = await scene.start()
+      const statuses = await extendFromThread(scene.store, { leases: [leaseRef(task)], leaseMs: 90_000 }, 'blocked')
+      assert.deepEqual(statuses, ['ok'])
+    })
+  })
+}
+
+const CALLS: Readonly<Record<string, (store: TaskStore, scene: Scene) => Promise<unknown>>> = {
+  enqueue: (store, scene) => store.enqueue({ submissions: [{ tasks: [scene.newTask()] }], queueDepth: 10 }),
+  claim: (store) => store.claim(CLAIM),
+  extend: (store) => store.extend({ leases: [{ taskId: 'x', token: 1 }], leaseMs: 1_000 }),
+  settle: (store) => store.settle({ settlements: [], claim: CLAIM }),
+  record: (store) => store.record({ entries: [{ taskId: 'x', token: 1, progress: null, log: 'line' }] }),
+  cancel: (store) => store.cancel({ taskIds: ['x'] }),
+  retry: (store) => store.retry({ taskIds: ['x'] }),
+  find: (store) => store.find({ taskIds: ['x'] }),
+  list: (store) => store.list({ ...EVERYTHING, limit: 10, cursor: null }),
+  history: (store) => store.history({ taskId: 'x', after: 0, limit: 10 }),
+  counts: (store) => store.counts({ namespace: 'default', queue: null }),
+  pause: (store) => store.pause({ namespace: 'default', queue: 'default', paused: true }),
+  holders: (store) => store.holders(),
+  endLeases: (store) => store.endLeases({ workerIds: ['worker-1'] }),
+  sweep: (store) => store.sweep(SWEEP),
+}
+
+const THREAD = `
+  const { parentPort, workerData } = require('node:worker_threads')
+  import(workerData.module).then(async ({ openLeaseExtender }) => {
+    const extender = await openLeaseExtender(workerData.data)
+    const statuses = await extender.extend(workerData.params)
+    await extender.close()
+    workerData.answered && Atomics.store(workerData.answered, 0, 1) && Atomics.notify(workerData.answered, 0)
+    parentPort.postMessage(statuses)
+  })`
+
+/** With `blocked`, this thread sleeps until the other one has its answer; it gives up after 20 seconds. */
+async function extendFromThread(store: TaskStore, params: unknown, blocked?: 'blocked'): Promise<unknown> {
+  const { module, data, transfer } = store.threadAccess()
+  const answered = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker(THREAD, {
+    eval: true,
+    workerData: { module, data, params, answered },
+    // The port leaves open what is transferred; a Worker takes any transferable.
+    transferList: [...transfer] as never,
+  })
+  const reply = once(worker, 'message')
+  if (blocked !== undefined) Atomics.wait(answered, 0, 0, 20_000)
+  const wasAnswered = Atomics.load(answered, 0) === 1
+  const [statuses] = await reply
+  await worker.terminate()
+  if (blocked !== undefined) assert.ok(wasAnswered, 'the extender answered only after the block')
+  return statuses
+}

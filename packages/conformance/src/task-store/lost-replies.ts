@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { type JsonText, TaskyardError } from '@taskyard/core'
+import { retrying } from '../faults/retrying.ts'
+import { faultOnce, withFaults } from '../faults/with-faults.ts'
+import { CLAIM, leaseRef, only, type Scene, SWEEP } from '../scene.ts'
+import type { Suite } from '../suite.ts'
+
+export function describeLostReplies({ describe, it }: Suite): void {
+  describe('lost replies and refused calls', () => {
+    it('a submission repeated after its reply was lost is stored once', async (scene) => {
+      const store = losing(scene, 'enqueue')
+      const task = scene.newTask()
+      const outcome = only(await store.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 10 }))
+      assert.ok(outcome.kind === 'accepted' && only(outcome.tasks).id === task.id)
+      assert.equal((await scene.listAll()).length, 1)
+    })
+
+    it('a settlement repeated after its reply was lost is accepted once', async (scene) => {
+      const task = await scene.start()
+      const store = losing(scene, 'settle')
+      const settlement = { ...leaseRef(task), outcome: 'succeeded', result: '7' as JsonText } as const
+      const { results } = await store.settle({ settlements: [settlement], claim: null })
+      const result = only(results)
+      assert.ok(result.status === 'ok' && result.taskStatus === 'succeeded')
+      assert.equal((await scene.counts(task.queue)).finishedTotal, 1)
+    })
+
+    it('tasks of a claim whose reply was lost come back when their leases end, and none is lost', async (scene) => {
+      const ids = new Set([await scene.submit(), await scene.submit()])
+      const store = losing(scene, 'claim')
+      assert.deepEqual(await store.claim({ ...CLAIM, leaseMs: 5_000 }), [])
+      await scene.clock.advance(5_000)
+      await scene.sweep()
+      const claimed = await store.claim(CLAIM)
+      assert.deepEqual(new Set(claimed.map(({ id }) => id)), ids)
+    })
+
+    it('a settle-and-claim repeated after its reply was lost settles once and leases no task twice', async (scene) => {
+      const ids = [await scene.submit(), await scene.submit(), await scene.submit()]
+      const first = await scene.claimOne()
+      const store = losing(scene, 'settle-and-claim')
+      const settlement = { ...leaseRef(first), outcome: 'succeeded', result: null } as const
+      const report = await store.settle({ settlements: [settlement], claim: { ...CLAIM, limit: 1 } })
+      assert.equal(only(report.results).status, 'ok')
+      assert.equal(only(report.tasks).id, ids[2])
+      assert.equal((await scene.find(ids[1] as string)).status, 'running')
+    })
+
+    it('a cancel repeated after its reply was lost leaves the task cancelled', async (scene) => {
+      const id = await scene.submit()
+      const outcome = only(await losing(scene, 'cancel').cancel({ taskIds: [id] }))
+      assert.deepEqual(outcome, { kind: 'ended', status: 'cancelled' })
+    })
+
+    it('a retry repeated after its reply was lost makes the task ready once', async (scene) => {
+      const id = await scene.submit()
+      await scene.cancel(id)
+      await losing(scene, 'retry').retry({ taskIds: [id] })
+      assert.equal((await scene.events(id)).filter(({ kind }) => kind === 'retried').length, 1)
+      assert.equal((await scene.claim()).length, 1)
+    })
+
+    it('a sweep repeated after its reply was lost ends no lease twice', async (scene) => {
+      const task = await scene.start({}, { leaseMs: 1_000 })
+      await scene.clock.advance(1_000)
+      await losing(scene, 'sweep').sweep(SWEEP)
+      assert.equal((await scene.find(task.id)).crashes, 1)
+    })
+
+    it('ended leases repeated after a lost reply count as one crash', async (scene) => {
+      const task = await scene.start()
+      await losing(scene, 'endLeases').endLeases({ workerIds: ['worker-1'] })
+      assert.equal((await scene.find(task.id)).crashes, 1)
+    })
+
+    it('a refused call has changed nothing', async (scene) => {
+      const task = scene.newTask()
+      const store = withFaults(scene.store, faultOnce({ enqueue: 'refuse' }))
+      const call = { submissions: [{ tasks: [task] }], queueDepth: 10 }
+      await assert.rejects(store.enqueue(call), (error) => error instanceof TaskyardError && error.definite)
+      assert.deepEqual(await scene.store.find({ taskIds: [task.id] }), [null])
+    })
+  })
+}
+
+type Losable = keyof Parameters<typeof faultOnce>[0]
+
+function losing(scene: Scene, operation: Losable) {
+  return retrying(withFaults(scene.store, faultOnce({ [operation]: 'lose-reply' })))
+}

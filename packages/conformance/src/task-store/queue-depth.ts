@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { only } from '../scene.ts'
+import type { Suite } from '../suite.ts'
+
+export function describeQueueDepth({ describe, it }: Suite): void {
+  describe('queue depth', () => {
+    it('refuses what would make a queue hold more waiting tasks than its limit', async (scene) => {
+      await scene.enqueue([[scene.newTask(), scene.newTask({ delayMs: 60_000 })]])
+      const refused = scene.newTask()
+      assert.deepEqual(await scene.enqueue([[refused]], 2), [{ kind: 'queue-full', queue: 'default' }])
+      assert.deepEqual(await scene.store.find({ taskIds: [refused.id] }), [null])
+    })
+
+    it('fills a queue exactly to its limit', async (scene) => {
+      const outcomes = await scene.enqueue([[scene.newTask()], [scene.newTask()], [scene.newTask()]], 2)
+      assert.deepEqual(
+        outcomes.map(({ kind }) => kind),
+        ['accepted', 'accepted', 'queue-full'],
+      )
+      assert.equal((await scene.counts()).counts.queued, 2)
+    })
+
+    it('refuses the whole of a submission that is too big for what is left', async (scene) => {
+      const outcome = only(await scene.enqueue([[scene.newTask(), scene.newTask(), scene.newTask()]], 2))
+      assert.equal(outcome.kind, 'queue-full')
+      assert.deepEqual(await scene.listAll(), [])
+    })
+
+    it('does not count running and finished tasks', async (scene) => {
+      await scene.submit()
+      await scene.claimOne()
+      assert.equal(only(await scene.enqueue([[scene.newTask()]], 1)).kind, 'accepted')
+    })
+
+    it('limits each queue by itself', async (scene) => {
+      await scene.submit({ queue: 'full' })
+      const outcomes = await scene.enqueue([[scene.newTask({ queue: 'full' })], [scene.newTask({ queue: 'free' })]], 1)
+      assert.deepEqual(
+        outcomes.map(({ kind }) => kind),
+        ['queue-full', 'accepted'],
+      )
+    })
+
+    it('limits the same queue of two namespaces by itself', async (scene) => {
+      await scene.submit({ namespace: 'other' })
+      assert.equal(only(await scene.enqueue([[scene.newTask()]], 1)).kind, 'accepted')
+    })
+
+    it('accepts a repeated call whose task is in the full queue already', async (scene) => {
+      const task = scene.newTask()
+      await scene.enqueue([[task]], 1)
+      assert.equal(only(await scene.enqueue([[task]], 1)).kind, 'accepted')
+    })
+
+    it('answers a known idempotency key even when the queue is full', async (scene) => {
+      const idempotency = { key: 'k', fingerprint: 'a' }
+      await scene.submit({ idempotency })
+      assert.equal(only(await scene.enqueue([[scene.newTask({ idempotency })]], 1)).kind, 'accepted')
+    })
+  })
+}
