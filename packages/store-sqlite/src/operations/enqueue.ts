@@ -1,7 +1,7 @@
 import { type AcceptedTask, type EnqueueOutcome, LIMITS } from '@taskyard/core'
 import { row1, type State } from '../state.ts'
 import type { EnqueueRows, NewTaskRow } from '../wire.ts'
-import { findTask } from './find.ts'
+import { findTask, locate } from './find.ts'
 import { makeReady, makeScheduled } from './move.ts'
 
 const IDEMPOTENCY_MS = LIMITS.idempotencySeconds * 1000
@@ -12,7 +12,7 @@ export function enqueue(state: State, { submissions, queueDepth }: EnqueueRows, 
 
 // Everything that can refuse a submission is looked at before its first row is written: that makes it all or nothing.
 function enqueueTogether(state: State, tasks: readonly NewTaskRow[], queueDepth: number, now: number): EnqueueOutcome {
-  const refusal = idempotencyRefusal(state, tasks, now) ?? depthRefusal(state, tasks, queueDepth)
+  const refusal = idempotencyRefusal(state, tasks, now) ?? depthRefusal(state, tasks, queueDepth, now)
   return refusal ?? { kind: 'accepted', tasks: tasks.map((task) => enqueueOne(state, task, now)) }
 }
 
@@ -41,16 +41,28 @@ function idempotencyRefusal(state: State, tasks: readonly NewTaskRow[], now: num
   return null
 }
 
-function depthRefusal(state: State, tasks: readonly NewTaskRow[], queueDepth: number): EnqueueOutcome | null {
+function depthRefusal(
+  state: State,
+  tasks: readonly NewTaskRow[],
+  queueDepth: number,
+  now: number,
+): EnqueueOutcome | null {
   const added = new Map<string, number>()
-  for (const [, namespace, queue] of tasks) {
-    const count = (added.get(queue) ?? 0) + 1
-    added.set(queue, count)
-    if (count === 1 || tasks.length > 1) {
-      if (waitingIn(state, namespace, queue) + count > queueDepth) return { kind: 'queue-full', queue }
+  for (const task of tasks) {
+    const [, namespace, queue] = task
+    const waiting = added.get(queue) ?? waitingIn(state, namespace, queue)
+    // Whether a task is new is looked up only where it matters.
+    if (waiting >= queueDepth) {
+      if (isNew(state, task, now)) return { kind: 'queue-full', queue }
+    } else {
+      added.set(queue, waiting + 1)
     }
   }
   return null
+}
+
+function isNew(state: State, [id, namespace, , , , , , , , , , , key]: NewTaskRow, now: number): boolean {
+  return (key === null || knownKey(state, namespace, key, now) === undefined) && locate(state, id) === null
 }
 
 function waitingIn(state: State, namespace: string, queue: string): number {

@@ -154,12 +154,12 @@ function firstCreatedAt(state: State, time: number): number {
 }
 
 function encodeCursor(seq: number): string {
-  return seq.toString(36)
+  return `seq-${seq.toString(36)}`
 }
 
 function decodeCursor(cursor: string): number {
-  if (!/^[0-9a-z]{1,10}$/.test(cursor)) {
+  if (!/^seq-[0-9a-z]{1,10}$/.test(cursor)) {
     throw new TaskyardError('invalid_request', { reason: 'cursor: pass the nextCursor of the page before, unchanged' })
   }
-  return Number.parseInt(cursor, 36)
+  return Number.parseInt(cursor.slice(4), 36)
 }
