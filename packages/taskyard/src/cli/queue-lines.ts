@@ -1,16 +1,8 @@
+import type { QueueDocument } from '@taskyard/client'
 import type { TaskStatus } from '@taskyard/core'
 import type { Printer } from './printer.ts'
 import { spokenDuration } from './spoken-time.ts'
 import { type Cell, type Column, tableLines } from './table.ts'
-
-/** A queue as the HTTP API shows it. */
-export interface Queue {
-  readonly queue: string
-  readonly paused: boolean
-  readonly counts: Readonly<Record<TaskStatus, number>>
-  readonly oldestReadyAgeSeconds: number | null
-  readonly throughput: number
-}
 
 const COUNTED: readonly TaskStatus[] = ['queued', 'scheduled', 'blocked', 'running', 'succeeded', 'failed', 'cancelled']
 
@@ -24,7 +16,7 @@ const COLUMNS: readonly Column[] = [
 
 /** Queues as a table. */
 export function queueTableLines(
-  queues: readonly Queue[],
+  queues: readonly QueueDocument[],
   { paint, width }: Pick<Printer, 'paint' | 'width'>,
 ): string[] {
   const rows = queues.map((queue): Cell[] => [
@@ -38,7 +30,7 @@ export function queueTableLines(
 }
 
 /** One queue on one line, for logs. */
-export function queueLine(queue: Queue): string {
+export function queueLine(queue: QueueDocument): string {
   const counts = COUNTED.map((status) => `${status}=${queue.counts[status]}`).join(' ')
   return `${queue.queue}${queue.paused ? ' (paused)' : ''}  ${counts} throughput=${queue.throughput.toFixed(1)}`
 }
@@ -49,6 +41,6 @@ function countCell(status: TaskStatus, count: number): Cell {
   return status === 'failed' ? { text, style: 'red' } : status === 'running' ? { text, style: 'yellow' } : { text }
 }
 
-function oldest({ oldestReadyAgeSeconds: age }: Queue): string {
+function oldest({ oldestReadyAgeSeconds: age }: QueueDocument): string {
   return age === null ? '' : spokenDuration(age * 1000)
 }

@@ -1,6 +1,7 @@
-import { Client } from '@taskyard/client'
+import type { Client } from '@taskyard/client'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Configuration, readConfiguration } from '../configuration/read-configuration.ts'
+import { parseExactJson } from './exact-json.ts'
 import { createPrinter, type Printer } from './printer.ts'
 import { createProgress, type Progress } from './progress.ts'
 import type { Terminal } from './terminal.ts'
@@ -42,7 +43,8 @@ export async function onServer(
   const url = serverUrl(configuration, options)
   const printer = createPrinter(terminal, options.json === true)
   const progress = createProgress(terminal)
-  const client = new Client({ url })
+  const { Client } = await import('@taskyard/client')
+  const client = new Client({ url, retrySeconds: 0, parse: parseExactJson })
   try {
     await run({ client, url, terminal, printer, progress })
   } finally {

@@ -37,7 +37,7 @@ function line(columns: readonly Column[], cells: readonly Cell[], widths: readon
     if (column.align === 'right') return padding + painted
     return index === columns.length - 1 ? painted : painted + padding
   })
-  return parts.join(GAP)
+  return parts.join(GAP).trimEnd()
 }
 
 function fittedWidths(columns: readonly Column[], rows: readonly (readonly Cell[])[], width = Infinity): number[] {

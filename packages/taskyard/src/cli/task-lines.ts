@@ -32,7 +32,7 @@ function taskFields(task: TaskDocument, now: number): [name: string, value: stri
     ['attempt', `${task.attempt} of ${task.maxAttempts}`],
     ['crashes', task.crashes > 0 && String(task.crashes)],
     ['tags', task.tags.length > 0 && task.tags.join(', ')],
-    ['key', task.idempotencyKey],
+    ['key', !isAutomatic(task.idempotencyKey) && task.idempotencyKey],
     ['created', at(task.createdAt)],
     ['due', task.status === 'scheduled' && at(task.runAt)],
     ['started', task.startedAt && at(task.startedAt)],
@@ -44,6 +44,11 @@ function taskFields(task: TaskDocument, now: number): [name: string, value: stri
     ['error', task.error && `${task.error.code}: ${task.error.message}`],
   ]
   return fields.filter((field): field is [string, string] => typeof field[1] === 'string')
+}
+
+/** A key that the client made up to make its own repetitions harmless. */
+function isAutomatic(key: string | null): boolean {
+  return key?.startsWith('auto-') === true
 }
 
 function took({ startedAt, finishedAt }: TaskDocument): string {

@@ -84,7 +84,7 @@ async function byFilter(server: ServerCommand, { name, done }: Operation, filter
   try {
     const matched = await (name === 'cancel' ? client.cancelMatching(filter) : client.retryMatching(filter))
     progress.clear()
-    printer.answer({ matched }, [`${matched.toLocaleString('en')} tasks ${done}`])
+    printer.answer({ matched }, [`${matched.toLocaleString('en')} ${matched === 1 ? 'task' : 'tasks'} ${done}`])
   } finally {
     clearInterval(ticking)
   }

@@ -1,3 +1,4 @@
+import type { TaskEventDocument } from '@taskyard/client'
 import type { Command } from 'commander'
 import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
 import { type Paint, printable, type Terminal } from '../terminal.ts'
@@ -6,15 +7,6 @@ interface EventsOptions {
   readonly url?: string
   readonly json?: boolean
   readonly follow?: boolean
-}
-
-/** One event of a task as the HTTP API shows it. */
-interface Event {
-  readonly n: number
-  readonly at: string
-  readonly kind: string
-  readonly attempt: number
-  readonly data: unknown
 }
 
 export function addEvents(program: Command, terminal: Terminal): void {
@@ -51,7 +43,7 @@ async function follow({ client, printer, terminal }: ServerCommand, id: string):
   }
 }
 
-function eventLine({ at, kind, attempt, data }: Event, paint: Paint): string {
+function eventLine({ at, kind, attempt, data }: TaskEventDocument, paint: Paint): string {
   const time = paint('dim', at)
   const name = kind.padEnd(16)
   return `${time}  ${attempt}  ${paint(STYLES.get(kind) ?? 'bold', name)}  ${printable(dataText(kind, data))}`.trimEnd()

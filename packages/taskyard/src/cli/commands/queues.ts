@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { QueueDocument } from '@taskyard/client'
 import { TaskyardError } from '@taskyard/core'
 import type { Command } from 'commander'
 import { createLiveScreen } from '../live-screen.ts'
 import { queueName, seconds } from '../options.ts'
-import { type Queue, queueLine, queueTableLines } from '../queue-lines.ts'
+import { queueLine, queueTableLines } from '../queue-lines.ts'
 import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
 import { shortened, type Terminal } from '../terminal.ts'
 
@@ -77,7 +78,7 @@ async function watch(server: ServerCommand, intervalSeconds: number): Promise<vo
   }
 }
 
-type Look = { readonly queues: readonly Queue[] } | { readonly unreachable: TaskyardError }
+type Look = { readonly queues: readonly QueueDocument[] } | { readonly unreachable: TaskyardError }
 
 /** A watch outlives an outage of the server: it shows that there is one. */
 async function lookAtQueues({ client }: ServerCommand): Promise<Look> {

@@ -59,6 +59,8 @@ async function start(terminal: Terminal, options: StartOptions): Promise<void> {
   const { createServerLog } = await import('../../server/server-log.ts')
   const log = createServerLog(configuration, terminal.stderr, terminal.environment)
   exitOnUncaught(log)
+  // A signal that comes during the start stops what was started.
+  terminal.interrupted()
   const { stop, url } = await startOrExplain(configuration, log)
   terminal.stdout.write(readyLine(configuration, url, options.json === true))
   await untilInterrupted(terminal)

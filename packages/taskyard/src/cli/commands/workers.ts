@@ -1,20 +1,9 @@
+import type { WorkerDocument } from '@taskyard/client'
 import type { Command } from 'commander'
 import { onServer, withServerOptions } from '../server-command.ts'
 import { spokenDistance } from '../spoken-time.ts'
 import { type Cell, type Column, tableLines } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
-
-/** A worker as the HTTP API shows it. */
-interface Worker {
-  readonly workerId: string
-  readonly queues: readonly string[]
-  readonly types: readonly string[] | null
-  readonly concurrency: number | null
-  readonly connected: boolean
-  readonly embedded: boolean
-  readonly leases: number
-  readonly connectedAt: string | null
-}
 
 const COLUMNS: readonly Column[] = [
   { title: 'WORKER' },
@@ -32,7 +21,7 @@ export function addWorkers(program: Command, terminal: Terminal): void {
     .description('Show the workers that are connected or hold tasks.')
     .action((options: { url?: string; json?: boolean }) =>
       onServer(terminal, options, async ({ client, printer }) => {
-        const workers: readonly Worker[] = await client.workers()
+        const workers = await client.workers()
         const rows = workers.map((worker) => workerCells(worker, terminal.now()))
         printer.answer({ workers }, workers.length === 0 ? ['no workers'] : tableLines(COLUMNS, rows, printer))
       }),
@@ -40,7 +29,7 @@ export function addWorkers(program: Command, terminal: Terminal): void {
   withServerOptions(command)
 }
 
-function workerCells(worker: Worker, now: number): Cell[] {
+function workerCells(worker: WorkerDocument, now: number): Cell[] {
   return [
     { text: worker.workerId },
     worker.connected

@@ -12,20 +12,24 @@ export async function askServer(url: string, now: () => number): Promise<Answeri
     const [info, ready] = await Promise.all(
       ['/api/v1/info', '/ready'].map((path) => fetch(new URL(path, url), { signal: AbortSignal.timeout(PATIENCE_MS) })),
     )
-    const { version = null } = await jsonOf<{ version?: string }>(info)
-    const { store } = await jsonOf<{ store?: { reason?: string | null } }>(health)
+    const { name, version = null } = await jsonOf<{ name: string; version: string }>(info)
+    const { dependencies } = await jsonOf<HealthReport>(health)
     const date = Date.parse(health.headers.get('date') ?? '')
     return {
-      isTaskyard: info?.ok === true && version !== null,
+      isTaskyard: name === 'taskyard',
       version,
       ready: ready?.ok === true,
-      reason: store?.reason ?? null,
+      reason: dependencies?.store?.reason ?? null,
       // The header counts whole seconds.
       clockOffsetMs: Number.isNaN(date) ? null : date + 500 - now(),
     }
   } catch {
     return null
   }
+}
+
+interface HealthReport {
+  readonly dependencies: { readonly store?: { readonly reason: string | null } }
 }
 
 async function jsonOf<Document extends object>(response: Response | undefined): Promise<Partial<Document>> {

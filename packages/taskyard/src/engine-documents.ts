@@ -1,0 +1,78 @@
+import type {
+  ListOptions,
+  SubmitOptions,
+  TaskEventDocument,
+  TaskFilterOptions,
+  WaitOptions,
+  WorkerDocument,
+} from '@taskyard/client'
+import {
+  fromJsonText,
+  type TaskDocument,
+  type TaskEvent,
+  TaskyardError,
+  toJsonText,
+  type Violation,
+} from '@taskyard/core'
+import type { BulkFilter, ListRequest, Submission, WorkerView } from '@taskyard/engine'
+
+// What the library's callers say and see, in the engine's terms and back.
+
+export function toSubmission(type: string, payload: unknown, options: SubmitOptions = {}): Submission {
+  const { runAt, ...rest } = options
+  const submission = { ...rest, type, payload: payloadText(payload) }
+  return runAt === undefined ? submission : { ...submission, runAt: toMs(runAt, '/runAt') }
+}
+
+export function toListRequest({ limit, cursor, ...filter }: ListOptions): ListRequest {
+  return {
+    ...toFilter(filter),
+    ...(limit === undefined ? {} : { limit }),
+    ...(cursor === undefined ? {} : { cursor }),
+  }
+}
+
+export function toFilter({ createdAfter, createdBefore, ...rest }: TaskFilterOptions): BulkFilter {
+  return {
+    ...rest,
+    ...(createdAfter === undefined ? {} : { createdAfter: toMs(createdAfter, '/createdAfter') }),
+    ...(createdBefore === undefined ? {} : { createdBefore: toMs(createdBefore, '/createdBefore') }),
+  }
+}
+
+export function toEventDocument({ at, data, ...event }: TaskEvent): TaskEventDocument {
+  return { ...event, at: new Date(at).toISOString(), data: data === null ? null : fromJsonText(data) }
+}
+
+export function toWorkerDocument({ connectedAt, ...worker }: WorkerView): WorkerDocument {
+  return { ...worker, connectedAt: connectedAt === null ? null : new Date(connectedAt).toISOString() }
+}
+
+/** The id of a task given as itself or by its id. */
+export function idOf(task: string | TaskDocument): string {
+  return typeof task === 'string' ? task : task.id
+}
+
+/** When a wait is over, ms. */
+export function endOf({ timeoutSeconds = Number.POSITIVE_INFINITY }: WaitOptions, now: number): number {
+  return now + timeoutSeconds * 1000
+}
+
+function payloadText(payload: unknown) {
+  try {
+    return toJsonText(payload)
+  } catch (error) {
+    throw malformed({ path: '/payload', message: `has no JSON form: ${(error as Error).message}` })
+  }
+}
+
+function toMs(time: Date | string, path: string): number {
+  const ms = typeof time === 'string' ? Date.parse(time) : time.getTime()
+  if (Number.isNaN(ms)) throw malformed({ path, message: 'is not a time in RFC 3339' })
+  return ms
+}
+
+function malformed(violation: Violation): TaskyardError {
+  const reason = `${violation.path} ${violation.message}`
+  return new TaskyardError('invalid_request', { reason }, { violations: [violation] })
+}

@@ -1,0 +1,47 @@
+export type {
+  AnyTaskOf,
+  ClientOptions,
+  InfoDocument,
+  ListOptions,
+  Page,
+  QueueDocument,
+  Submission,
+  SubmitOptions,
+  TaskEventDocument,
+  TaskFilterOptions,
+  TaskOf,
+  TaskOptions,
+  TaskyardApi,
+  WaitOptions,
+  WatchOptions,
+  WorkerDocument,
+} from '@taskyard/client'
+export { Client } from '@taskyard/client'
+export {
+  type Backoff,
+  type Clock,
+  type ErrorCode,
+  type IdGenerator,
+  type LeasedTaskDocument,
+  type PayloadOf,
+  type Random,
+  type ResultOf,
+  type Retention,
+  type TaskContext,
+  type TaskDocument,
+  type TaskError,
+  TaskFailure,
+  type TaskHandler,
+  type TaskHandlers,
+  type TaskStatus,
+  TaskyardError,
+} from '@taskyard/core'
+export { type AbortCode, TaskAborted, type Worker, type WorkerOptions } from '@taskyard/worker'
+export { createProgram } from './cli/program.ts'
+export {
+  type Configuration,
+  ENVIRONMENT,
+  type Environment,
+  readConfiguration,
+} from './configuration/read-configuration.ts'
+export { type OpenOptions, Taskyard } from './taskyard.ts'

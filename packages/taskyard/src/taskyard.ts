@@ -1,0 +1,265 @@
+import type {
+  AnyTaskOf,
+  InfoDocument,
+  ListOptions,
+  Page,
+  QueueDocument,
+  Submission,
+  SubmitOptions,
+  TaskEventDocument,
+  TaskFilterOptions,
+  TaskOf,
+  TaskyardApi,
+  TypeOf,
+  WaitOptions,
+  WatchOptions,
+  WorkerDocument,
+} from '@taskyard/client'
+import {
+  type Clock,
+  DEFAULT_RETENTION,
+  type IdGenerator,
+  isTerminal,
+  LIMITS,
+  type PayloadOf,
+  type Random,
+  type Retention,
+  type TaskDocument,
+  type TaskHandlers,
+  type TaskStatus,
+  type TaskStore,
+  TaskyardError,
+  toTaskDocument,
+} from '@taskyard/core'
+import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
+import { createEngine, type Engine, type PayloadCheck } from '@taskyard/engine'
+import { startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
+import { type StoreLocation, storeUrl } from './configuration/value-kinds.ts'
+import { createEmbeddedWorkerApi } from './embedded-worker-api.ts'
+import {
+  endOf,
+  idOf,
+  toEventDocument,
+  toFilter,
+  toListRequest,
+  toSubmission,
+  toWorkerDocument,
+} from './engine-documents.ts'
+import { openStore } from './open-store.ts'
+import { readVersion } from './version.ts'
+
+export interface OpenOptions {
+  /** Where tasks live, as in `TASKYARD_STORE`: `sqlite:PATH`. */
+  readonly store: string
+  /** How long finished tasks are kept. Default: 7 days, failed ones 30, and at most 1 GiB. */
+  readonly retention?: Partial<Retention>
+  /** Waiting tasks a queue may hold. Default 10,000,000. */
+  readonly queueDepth?: number
+  /** How long a running task may take to obey a cancel request. Default 10. */
+  readonly cancelGraceSeconds?: number
+  /** Refuses payloads at submission. Default: any JSON is accepted. */
+  readonly checkPayload?: PayloadCheck
+  /** Told of trouble in the background, which is worked around. Default: a warning on the console. */
+  readonly onError?: (error: unknown, during: string) => void
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly ids?: IdGenerator
+}
+
+/**
+ * Taskyard inside your own program: durable tasks in one file, and workers beside the code that submits them. The file
+ * belongs to one process. `Taskyard.open<typeof handlers>(…)` knows the payloads and results of these handlers.
+ * It keeps the process alive until `close()`.
+ */
+export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements TaskyardApi<Handlers> {
+  readonly #engine: Engine
+  readonly #store: TaskStore
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #location: StoreLocation
+  readonly #onError: (error: unknown, during: string) => void
+  readonly #workers = new Set<Worker>()
+  #closing: Promise<void> | null = null
+
+  /** @throws TaskyardError invalid_configuration, store_locked, store_corrupt, store_too_new, store_read_only, … */
+  static async open<Handlers extends TaskHandlers = TaskHandlers>(options: OpenOptions): Promise<Taskyard<Handlers>> {
+    const location = storeUrl.parse(options.store)
+    if (location === undefined) {
+      const reason = `store is ${JSON.stringify(options.store)}; expected ${storeUrl.expected}`
+      throw new TaskyardError('invalid_configuration', { reason })
+    }
+    const store = await openStore(location, options.clock ?? systemClock)
+    await store.migrate()
+    const yard = new Taskyard<Handlers>(store, location, options)
+    await yard.#engine.start()
+    return yard
+  }
+
+  private constructor(store: TaskStore, location: StoreLocation, options: OpenOptions) {
+    this.#store = store
+    this.#location = location
+    this.#clock = options.clock ?? systemClock
+    this.#random = options.random ?? systemRandom
+    this.#onError = options.onError ?? warnOnConsole
+    this.#engine = openEngine(store, this.#clock, this.#random, this.#onError, options)
+  }
+
+  async submit<Type extends TypeOf<Handlers>>(
+    type: Type,
+    payload: PayloadOf<Handlers, Type>,
+    options?: SubmitOptions,
+  ): Promise<TaskOf<Handlers, Type>> {
+    const { task } = await this.#engine.submit(toSubmission(type, payload, options as SubmitOptions))
+    return toTaskDocument(task) as TaskOf<Handlers, Type>
+  }
+
+  async submitMany(
+    tasks: readonly Submission<Handlers>[],
+  ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]> {
+    const submissions = tasks.map(({ type, payload, ...options }) =>
+      toSubmission(type, payload, options as SubmitOptions),
+    )
+    const submitted = await this.#engine.submitMany(submissions)
+    return submitted.map(({ task: { id, status } }) => ({ id, status }))
+  }
+
+  async get(id: string): Promise<AnyTaskOf<Handlers>> {
+    return toTaskDocument(await this.#engine.get(id)) as AnyTaskOf<Handlers>
+  }
+
+  wait<Task extends TaskDocument>(task: Task, options?: WaitOptions): Promise<Task>
+  wait(id: string, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
+  async wait(task: string | TaskDocument, options: WaitOptions = {}): Promise<TaskDocument> {
+    const id = idOf(task)
+    const endAt = endOf(options, this.#clock.now())
+    for (;;) {
+      const waitSeconds = Math.max(0, Math.min(LIMITS.waitSeconds, (endAt - this.#clock.now()) / 1000))
+      const seen = await this.#engine.wait(id, waitSeconds, options.signal)
+      const isOver = isTerminal(seen.status) || options.signal?.aborted || this.#clock.now() >= endAt
+      if (isOver) return toTaskDocument(seen)
+      if (this.#closing !== null) throw new TaskyardError('shutting_down')
+    }
+  }
+
+  async list(options: ListOptions = {}): Promise<Page<AnyTaskOf<Handlers>>> {
+    const { items, nextCursor } = await this.#engine.list(toListRequest(options))
+    return { items: items.map((task) => toTaskDocument(task) as AnyTaskOf<Handlers>), nextCursor }
+  }
+
+  async *listAll(options: ListOptions = {}): AsyncGenerator<AnyTaskOf<Handlers>> {
+    let cursor: string | null = options.cursor ?? null
+    do {
+      const page: Page<AnyTaskOf<Handlers>> = await this.list(cursor === null ? options : { ...options, cursor })
+      yield* page.items
+      cursor = page.nextCursor
+    } while (cursor !== null)
+  }
+
+  async events(id: string): Promise<readonly TaskEventDocument[]> {
+    return (await this.#engine.history(id)).map(toEventDocument)
+  }
+
+  async *watch(id: string, options: WatchOptions = {}): AsyncGenerator<TaskEventDocument> {
+    const signal = options.signal ?? new AbortController().signal
+    for await (const event of this.#engine.watch(id, options.after ?? 0, signal)) yield toEventDocument(event)
+  }
+
+  async cancel(id: string): Promise<AnyTaskOf<Handlers>> {
+    return toTaskDocument(await this.#engine.cancel(id)) as AnyTaskOf<Handlers>
+  }
+
+  async retry(id: string): Promise<AnyTaskOf<Handlers>> {
+    return toTaskDocument(await this.#engine.retry(id)) as AnyTaskOf<Handlers>
+  }
+
+  async cancelMatching(filter: TaskFilterOptions): Promise<number> {
+    return this.#engine.cancelMatching(toFilter(filter))
+  }
+
+  async retryMatching(filter: TaskFilterOptions): Promise<number> {
+    return this.#engine.retryMatching(toFilter(filter))
+  }
+
+  queues(): Promise<readonly QueueDocument[]> {
+    return this.#engine.queues()
+  }
+
+  queue(name: string): Promise<QueueDocument> {
+    return this.#engine.queue(name)
+  }
+
+  pause(queue: string): Promise<void> {
+    return this.#engine.pause(queue)
+  }
+
+  resume(queue: string): Promise<void> {
+    return this.#engine.resume(queue)
+  }
+
+  async workers(): Promise<readonly WorkerDocument[]> {
+    return (await this.#engine.workers()).map(toWorkerDocument)
+  }
+
+  async info(): Promise<InfoDocument> {
+    const stack = { store: this.#location.kind, broker: null, cache: null, blobs: null }
+    const { nodeId } = this.#engine
+    return {
+      name: 'taskyard',
+      version: readVersion(),
+      nodeId,
+      stack,
+      durability: this.#store.durability,
+      limits: LIMITS,
+    }
+  }
+
+  work(handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
+    if (this.#closing !== null) throw new TaskyardError('shutting_down')
+    const api = createEmbeddedWorkerApi(this.#engine, () => this.#store.threadAccess())
+    const defaults = { clock: this.#clock, random: this.#random, onError: this.#onError }
+    const worker = startWorker(api, handlers, { ...defaults, ...options })
+    this.#workers.add(worker)
+    void worker.closed.then(() => this.#workers.delete(worker))
+    return worker
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.stop()))
+    await this.#engine.stop()
+    await this.#store.close()
+  }
+}
+
+function openEngine(
+  store: TaskStore,
+  clock: Clock,
+  random: Random,
+  onError: (error: unknown, during: string) => void,
+  { ids = createUuidV7Generator(clock), retention, queueDepth, cancelGraceSeconds, checkPayload }: OpenOptions,
+): Engine {
+  return createEngine({
+    store,
+    clock,
+    random,
+    ids,
+    nodeId: ids(),
+    retention: { ...DEFAULT_RETENTION, ...retention },
+    observer: { backgroundError: (service, error) => onError(error, service) },
+    ...(queueDepth === undefined ? {} : { queueDepth }),
+    ...(cancelGraceSeconds === undefined ? {} : { cancelGraceSeconds }),
+    ...(checkPayload === undefined ? {} : { checkPayload }),
+  })
+}
+
+function warnOnConsole(error: unknown, during: string): void {
+  console.warn(`taskyard: ${during}: ${error instanceof Error ? error.message : String(error)}`)
+}
