@@ -1,5 +1,5 @@
 import type { Violation } from '@taskyard/core'
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import { isMailbox, isMailboxList } from './email/mailbox.ts'
 import { isHttpUrl } from './http-request/http-url.ts'
 import type { TaskType } from './task-type.ts'
@@ -15,8 +15,8 @@ export type PayloadValidator = (payload: unknown, size: number) => readonly Viol
 
 /** A validator of the type's schema and check. Compiled at its first use. */
 export function createPayloadValidator({ schema, check }: TaskType): PayloadValidator {
-  const findFirst = lazily(() => compile(schema, false))
-  const findAll = lazily(() => compile(schema, true))
+  const findFirst = lazily(() => createAjv({ allErrors: false }).compile(schema))
+  const findAll = lazily(() => createAjv({ allErrors: true }).compile(schema))
   return (payload, size) => {
     const validate = size < COLLECT_ALL_BELOW ? findAll() : findFirst()
     if (!validate(payload)) return violationsOf(validate.errors ?? [])
@@ -24,15 +24,26 @@ export function createPayloadValidator({ schema, check }: TaskType): PayloadVali
   }
 }
 
-function compile(schema: TaskType['schema'], allErrors: boolean): ValidateFunction {
-  // Branches of `anyOf` require properties that the schema around them defines.
-  const options = { strict: true, strictRequired: false, allowUnionTypes: true, verbose: true }
-  const ajv = new Ajv2020({ ...options, allErrors })
+/**
+ * A compiler with the formats and annotations that our schemas use. That the schemas are themselves valid is tested; checking it at
+ * run time would cost more than compiling them.
+ */
+export function createAjv(options: { readonly allErrors: boolean; readonly validateSchema?: boolean }): Ajv2020 {
+  const ajv = new Ajv2020({
+    meta: options.validateSchema ?? false,
+    validateSchema: options.validateSchema ?? false,
+    allErrors: options.allErrors,
+    verbose: true,
+    strict: true,
+    allowUnionTypes: true,
+    // Branches of `anyOf` require properties that the schema around them defines.
+    strictRequired: false,
+  })
   ajv.addVocabulary(['x-message', 'x-path'])
   ajv.addFormat('mailbox', isMailbox)
   ajv.addFormat('mailbox-list', isMailboxList)
   ajv.addFormat('http-url', isHttpUrl)
-  return ajv.compile(schema)
+  return ajv
 }
 
 function violationsOf(errors: readonly ErrorObject[]): readonly Violation[] {

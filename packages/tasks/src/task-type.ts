@@ -52,3 +52,17 @@ export interface OpenHandler {
 export function statelessHandler(run: TaskHandler<any>): OpenHandler {
   return { run, close: async () => {} }
 }
+
+/** A handler that is opened by its first attempt, so that nothing it needs is loaded before. */
+export function lazyHandler(open: () => Promise<OpenHandler>): OpenHandler {
+  let opened: Promise<OpenHandler> | undefined
+  return {
+    async run(task, context) {
+      opened ??= open()
+      return (await opened).run(task, context)
+    },
+    async close() {
+      await (await opened)?.close()
+    },
+  }
+}

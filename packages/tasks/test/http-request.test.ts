@@ -68,11 +68,11 @@ describe('http-request', () => {
   })
 
   it('stores the first 256 KiB, cut between characters, and says so', async (t) => {
-    const http = await startHttp(t, (_request, response) => response.end(`a${'€'.repeat(200_000)}`))
+    const http = await startHttp(t, (_request, response) => response.end(`ab${'€'.repeat(200_000)}`))
     const result = await openTypes(t, LOOPBACK).run('http-request', { url: http.origin })
     assert.equal(result.truncated, true)
     assert.equal(result.bodyEncoding, 'text')
-    assert.equal(result.body, `a${'€'.repeat(Math.floor((262_144 - 1) / 3))}`)
+    assert.equal(result.body, `ab${'€'.repeat(Math.floor((262_144 - 2) / 3))}`)
   })
 
   it('hangs up on an endless answer at maxResponseBytes', async (t) => {
@@ -336,6 +336,25 @@ describe('http-request: the circuit of a host', () => {
     cancel()
     await cancelled
     assert.equal((await run('http-request', payloadOf(`${http.origin}/200`))).status, 200)
+  })
+
+  it('stays open when the call that tries is cancelled', async (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
+    const arrived = Promise.withResolvers<void>()
+    let calls = 0
+    const http = await startHttp(t, (_request, response) => {
+      if (++calls === 1) response.writeHead(500).end()
+      else arrived.resolve()
+    })
+    const { run, handlers } = openTypes(t, { ...LOOPBACK, circuit: { failures: 1, openSeconds: 30 } })
+    await failureFrom(run('http-request', payloadOf(http.origin)))
+    t.mock.timers.tick(30_001)
+    const { task, context, cancel } = attemptOf('http-request', payloadOf(http.origin))
+    const trying = failureFrom(Promise.resolve(handlers['http-request']?.(task, context)))
+    await arrived.promise
+    cancel()
+    await trying
+    assert.equal((await failureFrom(run('http-request', payloadOf(http.origin)))).code, 'circuit_open')
   })
 
   it('remembers a bounded number of hosts', async (t) => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type JsonText, toJsonText, type Violation } from '@taskyard/core'
-import { MAX_VIOLATIONS } from '../src/payload-validator.ts'
+import { BUILT_IN_TYPES } from '../src/index.ts'
+import { createAjv, MAX_VIOLATIONS } from '../src/payload-validator.ts'
 import { attemptOf, failureFrom, openTypes } from './support/attempt.ts'
 
 const MAIL = { to: 'ada@example.com', text: 'Hi' }
@@ -139,6 +140,15 @@ const RIGHT: readonly (readonly [type: string, payload: unknown])[] = [
   ['test', { anything: { goes: true }, delayMs: 0, fail: 2, retryable: false, log: [], progressSteps: 1 }],
 ]
 
+describe('the schemas', () => {
+  for (const { type, schema } of BUILT_IN_TYPES) {
+    it(`${type}: is valid JSON Schema, and says of every property what it means`, () => {
+      createAjv({ allErrors: false, validateSchema: true }).compile(schema)
+      assert.deepEqual(undescribed(schema), [])
+    })
+  }
+})
+
 describe('checkPayload', () => {
   for (const [type, payload, ...expected] of WRONG) {
     it(`${type} refuses ${excerpt(payload)} at ${expected.map(([path]) => path || 'the whole').join(' and ')}`, (t) => {
@@ -206,6 +216,19 @@ describe('a built-in handler', () => {
 
 function attached(fields: Record<string, unknown>) {
   return { ...MAIL, attachments: [{ filename: 'a.txt', content: 'x', ...fields }] }
+}
+
+function undescribed(schema: unknown): readonly string[] {
+  const { properties = {}, items } = schema as {
+    properties?: Record<string, { description?: string }>
+    items?: unknown
+  }
+  const own = Object.entries(properties)
+  return [
+    ...own.filter(([, { description }]) => description === undefined).map(([name]) => name),
+    ...own.flatMap(([, property]) => undescribed(property)),
+    ...(items === undefined ? [] : undescribed(items)),
+  ]
 }
 
 function excerpt(payload: unknown): string {

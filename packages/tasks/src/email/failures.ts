@@ -22,20 +22,13 @@ export function smtpFailure(cause: unknown): TaskFailure {
   return failureOf(EMAIL_FAILURES, failureCode(error), error.message, { cause })
 }
 
-function failureCode(error: NodemailerError): keyof typeof EMAIL_FAILURES {
-  const { code, responseCode = 0 } = error
+function failureCode({ code, responseCode = 0 }: NodemailerError): keyof typeof EMAIL_FAILURES {
   if (responseCode === 421 || code === 'ETLS') return 'smtp_unavailable'
-  if (isTemporary(error)) return 'smtp_deferred'
+  // Of recipients that were all refused, the library reports one that is only deferred, if there is any.
+  if (responseCode >= 400 && responseCode < 500) return 'smtp_deferred'
   if (code === 'EAUTH' || code === 'ENOAUTH' || responseCode === 530) return 'smtp_auth_failed'
   if (responseCode >= 500) return 'smtp_rejected'
   // Refused before a command was sent: a malformed envelope, or a message over the size the server announced.
   if (code === 'EENVELOPE' || code === 'EMESSAGE') return 'smtp_rejected'
   return 'smtp_unavailable'
-}
-
-/** One recipient refused for now makes the whole refusal temporary: nobody has got the message yet. */
-function isTemporary({ responseCode = 0, rejectedErrors = [] }: NodemailerError): boolean {
-  return [responseCode, ...rejectedErrors.map((rejected) => rejected.responseCode ?? 0)].some(
-    (code) => code >= 400 && code < 500,
-  )
 }

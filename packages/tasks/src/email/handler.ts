@@ -1,9 +1,8 @@
 import type { LeasedTaskDocument, TaskContext } from '@taskyard/core'
-import { failureOf } from '../failure.ts'
-import type { OpenHandler, TaskTypeDeps } from '../task-type.ts'
-import { EMAIL_FAILURES, smtpFailure } from './failures.ts'
+import type { OpenHandler } from '../task-type.ts'
+import { smtpFailure } from './failures.ts'
 import { type EmailPayload, toMessage } from './message.ts'
-import { assertSmtpUrl, createSmtpTransport, type SmtpTransport, senderOf } from './transport.ts'
+import { createSmtpTransport, type SmtpTransport } from './transport.ts'
 
 export interface EmailResult {
   readonly messageId: string
@@ -13,26 +12,15 @@ export interface EmailResult {
   readonly response: string
 }
 
-export function createEmailHandler(deps: TaskTypeDeps): OpenHandler {
-  const { smtpUrl } = deps
-  if (smtpUrl === null) return { run: failUnconfigured, close: async () => {} }
-  assertSmtpUrl(smtpUrl)
-  const defaultFrom = deps.defaultFrom ?? senderOf(smtpUrl)
-  let transport: SmtpTransport | null = null
+/** Sends over one pool of connections, opened by the first message. */
+export function createEmailHandler(smtpUrl: string, defaultFrom: string): OpenHandler {
+  const transport = createSmtpTransport(smtpUrl)
   return {
-    run(task: LeasedTaskDocument<EmailPayload>, context) {
-      transport ??= createSmtpTransport(smtpUrl)
-      return send(transport, task, defaultFrom, context)
-    },
+    run: (task: LeasedTaskDocument<EmailPayload>, context) => send(transport, task, defaultFrom, context),
     async close() {
-      transport?.close()
+      transport.close()
     },
   }
-}
-
-async function failUnconfigured(): Promise<never> {
-  const message = 'No SMTP server is configured: set TASKYARD_SMTP_URL, restart, and retry this task'
-  throw failureOf(EMAIL_FAILURES, 'smtp_not_configured', message)
 }
 
 async function send(

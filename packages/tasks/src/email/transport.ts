@@ -1,6 +1,4 @@
-import { TaskyardError } from '@taskyard/core'
 import nodemailer from 'nodemailer'
-import { isMailbox } from './mailbox.ts'
 
 const CONNECT_TIMEOUT_MS = 15_000
 /** Silence of the server in the middle of a message. RFC 5321 §4.5.3.2 asks for minutes; a retry is cheaper here. */
@@ -28,18 +26,4 @@ export function createSmtpTransport(url: string) {
   // An idle connection that breaks is reopened for the next message; a message under way gets the error itself.
   transport.on('error', () => {})
   return transport
-}
-
-/** @throws TaskyardError `invalid_configuration`, without the URL: it may hold a password */
-export function assertSmtpUrl(url: string): void {
-  const protocol = URL.canParse(url) ? new URL(url).protocol : null
-  if (protocol === 'smtp:' || protocol === 'smtps:') return
-  const reason = 'The SMTP URL (TASKYARD_SMTP_URL) must look like smtp://user:password@host:587 or smtps://host'
-  throw new TaskyardError('invalid_configuration', { reason })
-}
-
-/** Who sends when nobody is named: the user of the SMTP account if that is an address. */
-export function senderOf(smtpUrl: string): string {
-  const user = decodeURIComponent(new URL(smtpUrl).username)
-  return isMailbox(user) ? user : 'taskyard@localhost'
 }

@@ -2,7 +2,7 @@ import { type Clock, type LeasedTaskDocument, type TaskContext, TaskFailure } fr
 import { Agent } from 'undici'
 import { failureOf } from '../failure.ts'
 import type { OpenHandler, TaskTypeDeps } from '../task-type.ts'
-import { createAddressPolicy } from './address-policy.ts'
+import type { AddressPolicy } from './address-policy.ts'
 import { AbandonedError, type Deadline, startDeadline } from './deadline.ts'
 import { type Exchange, exchange } from './exchange.ts'
 import { HTTP_FAILURES } from './failures.ts'
@@ -27,10 +27,10 @@ export interface HttpRequestResult {
   readonly durationMs: number
 }
 
-export function createHttpRequestHandler(deps: TaskTypeDeps): OpenHandler {
-  const { clock, lookup = systemLookup, allowPrivateAddresses = false } = deps
+export function createHttpRequestHandler(deps: TaskTypeDeps, permits: AddressPolicy): OpenHandler {
+  const { clock, lookup = systemLookup } = deps
   const agent = new Agent({
-    connect: createGuardedConnect(createAddressPolicy(allowPrivateAddresses), lookup),
+    connect: createGuardedConnect(permits, lookup),
     maxHeaderSize: MAX_HEADER_BYTES,
   })
   const circuits = createHostCircuits({ ...deps, isOutage })

@@ -1,7 +1,7 @@
-import type { TaskType } from '../task-type.ts'
+import { lazyHandler, type OpenHandler, type TaskType, type TaskTypeDeps } from '../task-type.ts'
+import { createAddressPolicy } from './address-policy.ts'
 import { checkHttpRequest } from './check.ts'
 import { HTTP_FAILURES } from './failures.ts'
-import { createHttpRequestHandler } from './handler.ts'
 import { httpRequestSchema } from './schema.ts'
 
 /** `http-request`: one call of an HTTP service. */
@@ -12,5 +12,13 @@ export const httpRequestType: TaskType = {
   schema: httpRequestSchema,
   check: checkHttpRequest,
   failures: HTTP_FAILURES,
-  createHandler: createHttpRequestHandler,
+  createHandler,
+}
+
+function createHandler(deps: TaskTypeDeps): OpenHandler {
+  const permits = createAddressPolicy(deps.allowPrivateAddresses ?? false)
+  return lazyHandler(async () => {
+    const { createHttpRequestHandler } = await import('./handler.ts')
+    return createHttpRequestHandler(deps, permits)
+  })
 }
