@@ -147,6 +147,15 @@ describe('email', () => {
     assert.equal(smtp.mails.length, 0)
   })
 
+  it('hangs up when closed', { timeout: 5000 }, async (t) => {
+    const closed = Promise.withResolvers<void>()
+    const smtp = await startSmtp(t, { onClose: () => closed.resolve() })
+    const { run, close } = openTypes(t, { smtpUrl: smtp.url })
+    await run('email', MAIL)
+    await close()
+    await closed.promise
+  })
+
   it('refuses at start an SMTP URL that is none, without repeating its password', (t) => {
     const open = () => openTypes(t, { smtpUrl: 'http://user:secret@host' })
     assert.throws(open, (error: Error) => /TASKYARD_SMTP_URL/.test(error.message) && !/secret/.test(error.message))

@@ -128,6 +128,23 @@ describe('http-request', () => {
   })
 })
 
+describe('http-request: closing', () => {
+  it('hangs up, and ends attempts under way', { timeout: 5000 }, async (t) => {
+    const arrived = Promise.withResolvers<void>()
+    const hungUp = Promise.withResolvers<void>()
+    const http = await startHttp(t, (_request, response) => {
+      response.on('close', () => hungUp.resolve())
+      arrived.resolve()
+    })
+    const { run, close } = openTypes(t, LOOPBACK)
+    const failure = failureFrom(run('http-request', { url: http.origin }))
+    await arrived.promise
+    await close()
+    await hungUp.promise
+    assert.equal((await failure).retryable, true)
+  })
+})
+
 describe('http-request: statuses', () => {
   const cases = [
     { status: 200, code: null },

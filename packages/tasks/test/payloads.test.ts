@@ -35,6 +35,7 @@ const WRONG: readonly (readonly [type: string, payload: unknown, ...violations: 
   ['email', { ...MAIL, to: '"a@evil.example"@b.c' }, ['/to', 'must be an email address']],
   ['email', { ...MAIL, to: 'friends: a@b.c, d@e.f;' }, ['/to', 'must be an email address']],
   ['email', { ...MAIL, to: 'a@b.c d@e.f' }, ['/to', 'must be an email address']],
+  ['email', { ...MAIL, to: '"A\r\nBcc: x@y.z" <a@b.c>' }, ['/to', 'must be an email address']],
   ['email', { ...MAIL, to: 'A <a@b.c> d@e.f' }, ['/to', 'must be an email address']],
   ['email', { ...MAIL, to: 'A <a@b.c><d@e.f>' }, ['/to', 'must be an email address']],
   ['email', { ...MAIL, to: 'a..b@c.d' }, ['/to', 'must be an email address']],
