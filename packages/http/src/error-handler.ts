@@ -4,9 +4,11 @@ import type { ErrorLog } from './options.ts'
 import { PROBLEM_CONTENT_TYPE, type Problem, problemOf, problemWithStatus, retryAfterSeconds } from './problem.ts'
 import { violationError } from './violations.ts'
 
+export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void
+
 /** Answers every error with a problem document. Unexpected ones are logged whole and told in general terms. */
-export function createErrorHandler(log: ErrorLog, problemSent: (code: ErrorCode) => void) {
-  return (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+export function createErrorHandler(log: ErrorLog, problemSent: (code: ErrorCode) => void): ErrorHandler {
+  return (error, request, reply) => {
     const problem = describe(error, pathOf(request))
     if (problem.status >= 500 && problem.code === 'internal') {
       log.error({ err: error, method: request.method, url: request.url }, 'request failed unexpectedly')
@@ -16,7 +18,7 @@ export function createErrorHandler(log: ErrorLog, problemSent: (code: ErrorCode)
   }
 }
 
-export function sendProblem(reply: FastifyReply, problem: Problem): void {
+function sendProblem(reply: FastifyReply, problem: Problem): void {
   const retryAfter = retryAfterSeconds(problem)
   if (retryAfter !== null && !reply.hasHeader('retry-after')) reply.header('retry-after', retryAfter)
   reply.code(problem.status).header('content-type', PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem))
@@ -47,5 +49,10 @@ function fromFastify(error: FastifyError): TaskyardError | Problem | null {
   }
   const { statusCode } = error
   if (statusCode === undefined || statusCode < 400 || statusCode > 499) return null
-  return problemWithStatus(statusCode, error.message)
+  return problemWithStatus(statusCode, shortened(error.message))
+}
+
+/** A reason may quote what the client sent, which may be long. */
+export function shortened(reason: string): string {
+  return reason.length > 200 ? `${reason.slice(0, 200)}…` : reason
 }

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { TaskyardError } from '@taskyard/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { shortened } from './error-handler.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -34,9 +35,4 @@ function parsed(request: FastifyRequest, body: Buffer): unknown {
   if (!isUtf8(body)) throw new SyntaxError('it is not UTF-8')
   request.bodyText = body.toString('utf8')
   return JSON.parse(request.bodyText)
-}
-
-// The parser quotes the text around the mistake, which may be long.
-function shortened(message: string): string {
-  return message.length > 200 ? `${message.slice(0, 200)}…` : message
 }

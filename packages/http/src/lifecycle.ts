@@ -1,5 +1,6 @@
-import { TaskyardError } from '@taskyard/core'
+import { type Clock, TaskyardError } from '@taskyard/core'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { idleConnectionsCloser } from './idle-connections.ts'
 
 /** Whether the server is on its way out, and the end of everything that waits or streams. */
 export interface Lifecycle {
@@ -12,10 +13,14 @@ export interface Lifecycle {
   untilDisconnect(reply: FastifyReply): AbortSignal
 }
 
-export function createLifecycle(server: FastifyInstance): Lifecycle {
+export function createLifecycle(server: FastifyInstance, clock: Clock): Lifecycle {
   const controller = new AbortController()
-  // Waiting calls and streams may not hold up the close, which waits for open requests.
-  server.addHook('preClose', async () => controller.abort())
+  const closeIdleConnections = idleConnectionsCloser(server.server, clock)
+  server.addHook('preClose', async () => {
+    // Waiting calls and streams may not hold up the close, which waits for open requests.
+    controller.abort()
+    closeIdleConnections()
+  })
   return {
     get closing() {
       return controller.signal.aborted

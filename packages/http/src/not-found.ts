@@ -1,29 +1,25 @@
 import { TaskyardError } from '@taskyard/core'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { pathOf, sendProblem } from './error-handler.ts'
-import { problemOf } from './problem.ts'
+import type { FastifyInstance } from 'fastify'
+import { type ErrorHandler, pathOf } from './error-handler.ts'
 
 /**
  * Tells an unknown path (404) from a known one with another method (405, `Allow`). To be called before the routes are
  * added: it takes note of each.
  */
-export function answerUnknownRoutes(server: FastifyInstance): void {
+export function answerUnknownRoutes(server: FastifyInstance, answer: ErrorHandler): void {
   const methodsByPattern = new Map<string, Set<string>>()
   server.addHook('onRoute', ({ method, url }) => {
     const methods = methodsByPattern.get(url) ?? new Set()
     methodsByPattern.set(url, methods)
     for (const one of [method].flat()) methods.add(one)
   })
-  server.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
+  server.setNotFoundHandler((request, reply) => {
     const path = pathOf(request)
-    const allowed = allowedMethods(methodsByPattern, path)
-    if (allowed.length === 0) {
-      sendProblem(reply, problemOf(new TaskyardError('route_not_found', { method: request.method, path }), path))
-      return
-    }
-    reply.header('allow', allowed.join(', '))
-    const error = new TaskyardError('method_not_allowed', { path, allowed: allowed.join(', ') })
-    sendProblem(reply, problemOf(error, path))
+    const allowed = allowedMethods(methodsByPattern, path).join(', ')
+    if (allowed === '')
+      return answer(new TaskyardError('route_not_found', { method: request.method, path }), request, reply)
+    reply.header('allow', allowed)
+    answer(new TaskyardError('method_not_allowed', { path, allowed }), request, reply)
   })
 }
 

@@ -29,7 +29,7 @@ export async function taskyardHttp(server: FastifyInstance, options: HttpOptions
     info,
     metrics,
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
-    lifecycle: createLifecycle(server),
+    lifecycle: createLifecycle(server, clock),
   }
   server.setErrorHandler(createErrorHandler(options.logger ?? SILENT, metrics.problemSent))
   acceptJsonBodies(server)

@@ -27,7 +27,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   server.setErrorHandler(handleError)
   // Nobody reads the body of a request that no route takes.
   server.removeAllContentTypeParsers()
-  answerUnknownRoutes(server)
+  answerUnknownRoutes(server, handleError)
   await server.register(taskyardHttp, options)
   return server
 }

@@ -9,26 +9,30 @@ import { problems } from '../schemas/problem.ts'
 
 export function eventRoutes(server: FastifyInstance, context: RouteContext): void {
   const { engine, lifecycle, clock, limits } = context
-  server.get<{ Params: IdParams }>('/api/v1/tasks/:id/events', { schema: eventsSchema }, async (request, reply) => {
-    const { id } = request.params
-    if (!wantsStream(request)) {
-      const events = await engine.history(id)
-      return sendJsonText(reply, `{"events":[${events.map(eventText).join(',')}]}`)
-    }
-    lifecycle.refuseWhenClosing()
-    const after = lastEventId(request)
-    // A task that does not exist is told in the plain way, while the reply can still say so.
-    await engine.get(id)
-    const stream = openEventStream(reply, lifecycle.untilDisconnect(reply), clock, limits.pingMs)
-    try {
-      for await (const event of engine.watch(id, after, stream.signal)) {
-        await stream.send(event.kind, eventText(event), event.n)
+  server.get<{ Params: IdParams }>(
+    '/api/v1/tasks/:id/events',
+    { schema: eventsSchema, exposeHeadRoute: false },
+    async (request, reply) => {
+      const { id } = request.params
+      if (!wantsStream(request)) {
+        const events = await engine.history(id)
+        return sendJsonText(reply, `{"events":[${events.map(eventText).join(',')}]}`)
       }
-      if (!stream.signal.aborted) await stream.send('end', '{}')
-    } finally {
-      stream.end()
-    }
-  })
+      lifecycle.refuseWhenClosing()
+      const after = lastEventId(request)
+      // A task that does not exist is told in the plain way, while the reply can still say so.
+      await engine.get(id)
+      const stream = openEventStream(reply, lifecycle.untilDisconnect(reply), clock, limits.pingMs)
+      try {
+        for await (const event of engine.watch(id, after, stream.signal)) {
+          await stream.send(event.kind, eventText(event), event.n)
+        }
+        if (!stream.signal.aborted) await stream.send('end', '{}')
+      } finally {
+        stream.end()
+      }
+    },
+  )
 }
 
 function wantsStream(request: FastifyRequest): boolean {

@@ -26,7 +26,7 @@ export function workerSessionRoute(server: FastifyInstance, context: RouteContex
   const open = countSessions()
   server.get<{ Params: { workerId: string }; Querystring: SessionQuery }>(
     '/api/v1/workers/:workerId/session',
-    { schema: sessionSchema },
+    { schema: sessionSchema, exposeHeadRoute: false },
     async (request, reply) => {
       lifecycle.refuseWhenClosing()
       const { workerId } = request.params

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { connect, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { openEvents } from './event-source.ts'
+import { startApi } from './start-api.ts'
+
+function open(context: TestContext, base: string): Socket {
+  const { hostname, port } = new URL(base)
+  const socket = connect(Number(port), hostname)
+  // A refusal may reset the connection while there is more to write; what was answered before counts.
+  socket.on('error', () => undefined)
+  context.after(() => socket.destroy())
+  return socket
+}
+
+/** Everything the server sends until it closes. */
+async function answer(socket: Socket): Promise<string> {
+  let text = ''
+  socket.on('data', (chunk) => {
+    text += chunk
+  })
+  await new Promise((resolve) => socket.once('close', resolve))
+  return text
+}
+
+const json = (path: string, body: string, length = Buffer.byteLength(body)) =>
+  `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n${body}`
+
+const NOT_HTTP: readonly (readonly [name: string, bytes: string, status: number])[] = [
+  ['noise', '\x00\x01\x02\xff\r\n\r\n', 400],
+  ['another protocol', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
+  ['an unknown method', 'FROB / HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+  ['a bad header line', 'GET / HTTP/1.1\r\nhost: x\r\nno colon\r\n\r\n', 400],
+  ['a bad length', 'POST /tasks HTTP/1.1\r\nhost: x\r\ncontent-length: ten\r\n\r\n', 400],
+  ['two lengths', 'POST /tasks HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab', 400],
+  [
+    'length and chunks',
+    'POST /tasks HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n',
+    400,
+  ],
+  [
+    'a bad chunk size',
+    'POST /tasks HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
+    400,
+  ],
+  ['a head that is too long', `GET / HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(100_000)}\r\n\r\n`, 431],
+]
+
+test('what is not HTTP is refused with a problem document and the connection closed', async (context) => {
+  const { listen, get } = await startApi(context)
+  const base = await listen()
+  for (const [name, bytes, status] of NOT_HTTP) {
+    await context.test(name, async (inner) => {
+      const socket = open(inner, base)
+      socket.write(bytes, 'latin1')
+      const text = await answer(socket)
+      assert.match(text, new RegExp(`^HTTP/1.1 ${status} `))
+      assert.match(text, /content-type: application\/problem\+json/)
+      const problem = JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4))
+      assert.equal(problem.status, status)
+    })
+  }
+  assert.equal((await get('/livez')).statusCode, 200)
+})
+
+test('a body that announces more than 1 MiB is refused before it arrives', async (context) => {
+  const { listen } = await startApi(context)
+  const socket = open(context, await listen())
+  socket.write(json('/api/v1/tasks', '{', 2_000_000))
+  assert.match(await answer(socket), /^HTTP\/1.1 413 .*"code":"too_large"/s)
+})
+
+test('a body without end is cut off at 1 MiB', async (context) => {
+  const { listen } = await startApi(context)
+  const socket = open(context, await listen())
+  const answered = answer(socket)
+  socket.write(
+    'POST /api/v1/tasks HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n',
+  )
+  const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`
+  for (let sent = 0; sent < 64 && socket.writable; sent++) {
+    if (!socket.write(chunk)) await new Promise((resolve) => socket.once('drain', resolve).once('close', resolve))
+  }
+  assert.match(await answered, /^HTTP\/1.1 413 /)
+})
+
+test('a request that does not arrive in time is refused', async (context) => {
+  const { listen } = await startApi(context, { limits: { headersTimeoutMs: 100, requestTimeoutMs: 200 } })
+  const base = await listen()
+  for (const start of ['GET /livez HTTP/1.1\r\nhos', json('/api/v1/tasks', '{"type":', 100)]) {
+    const socket = open(context, base)
+    socket.write(start)
+    assert.match(await answer(socket), /^HTTP\/1.1 408 .*problem\+json/s)
+  }
+})
+
+test('a claim whose client goes away takes nothing', async (context) => {
+  const { listen, submit, claim, get } = await startApi(context)
+  const base = await listen()
+  const controller = new AbortController()
+  const gone = fetch(`${base}/api/v1/leases`, {
+    method: 'POST',
+    signal: controller.signal,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ workerId: 'gone', queues: ['default'], limit: 1, waitSeconds: 60 }),
+  })
+  // A second request on another connection is answered after the first has begun to wait.
+  await fetch(`${base}/livez`)
+  controller.abort()
+  await assert.rejects(gone)
+  const id = await submit({ type: 't' })
+  assert.equal((await claim('w2')).id, id)
+  assert.equal((await get(`/api/v1/tasks/${id}`)).json().workerId, 'w2')
+})
+
+test('closing ends long polls and streams, and takes no new work', async (context) => {
+  const { listen, submit, post, server } = await startApi(context)
+  const base = await listen()
+  const id = await submit({ type: 't', queue: 'elsewhere' })
+  const session = await openEvents(context, `${base}/api/v1/workers/w1/session?queues=default`)
+  await session.next()
+  const events = await openEvents(context, `${base}/api/v1/tasks/${id}/events`)
+  await events.next()
+  const claim = post('/api/v1/leases', { workerId: 'w1', queues: ['default'], limit: 1, waitSeconds: 60 })
+  const wait = fetch(`${base}/api/v1/tasks/${id}?waitSeconds=60`)
+  await fetch(`${base}/livez`)
+
+  // A connection that is busy with a request when the close starts may still ask for more.
+  const busy = open(context, base)
+  const body = '{"type":"t","payload":1}'
+  busy.write(json('/api/v1/tasks', '', body.length))
+  await fetch(`${base}/livez`)
+  const closed = server.close()
+  assert.deepEqual((await claim).json(), { tasks: [] })
+  assert.equal(((await (await wait).json()) as { status: string }).status, 'queued')
+  assert.equal(await session.next(), null)
+  assert.equal(await events.next(), null)
+  busy.write(body)
+  assert.match(await answer(busy), /^HTTP\/1.1 503 .*"code":"shutting_down"/s)
+  await closed
+  await assert.rejects(fetch(`${base}/livez`))
+})
+
+test('a connection that never asked for anything does not hold up the close', async (context) => {
+  const { listen, server } = await startApi(context)
+  const socket = open(context, await listen())
+  await new Promise((resolve) => server.server.once('connection', resolve))
+  const ended = answer(socket)
+  await server.close()
+  assert.equal(await ended, '')
+})

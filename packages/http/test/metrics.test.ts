@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Api, startApi } from './start-api.ts'
+
+/** The value of one sample, such as `taskyard_queue_depth{queue="default",status="queued"}`. */
+async function sample({ get }: Api, name: string): Promise<number | undefined> {
+  const line = (await get('/metrics')).body.split('\n').find((text) => text.startsWith(`${name} `))
+  return line === undefined ? undefined : Number(line.slice(name.length + 1))
+}
+
+test('metrics are served in the Prometheus format with the process metrics', async (context) => {
+  const api = await startApi(context)
+  const response = await api.get('/metrics')
+  assert.equal(response.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
+  assert.match(response.body, /^# TYPE taskyard_task_wait_seconds histogram$/m)
+  assert.match(response.body, /^process_resident_memory_bytes /m)
+})
+
+test('the life of a task is counted', async (context) => {
+  const api = await startApi(context)
+  const id = await api.submit({ type: 'email', queue: 'default' })
+  const labels = '{queue="default",type="email"}'
+  assert.equal(await sample(api, `taskyard_tasks_submitted_total${labels}`), 1)
+  assert.equal(await sample(api, 'taskyard_queue_depth{queue="default",status="queued"}'), 1)
+  assert.ok(((await sample(api, 'taskyard_queue_oldest_ready_age_seconds{queue="default"}')) as number) >= 0)
+  const { lease } = await api.claim()
+  const settle = (token: number) =>
+    api.post('/api/v1/leases/settle', { outcomes: [{ taskId: id, token, outcome: 'succeeded' }] })
+  await settle(lease.token + 1)
+  await settle(lease.token)
+  assert.equal(await sample(api, 'taskyard_task_outcomes_total{queue="default",type="email",outcome="succeeded"}'), 1)
+  assert.equal(await sample(api, `taskyard_task_wait_seconds_count${labels}`), 1)
+  assert.equal(await sample(api, 'taskyard_task_execution_seconds_bucket{queue="default",type="email",le="+Inf"}'), 1)
+  assert.equal(await sample(api, 'taskyard_stale_writes_refused_total{operation="settle"}'), 1)
+  assert.equal(await sample(api, 'taskyard_queue_depth{queue="default",status="succeeded"}'), 1)
+})
+
+test('leases that expire are counted by reason', async (context) => {
+  const api = await startApi(context)
+  await api.submit({ type: 't', timeoutSeconds: 0.05, maxAttempts: 1 })
+  const { id } = await api.claim()
+  await api.get(`/api/v1/tasks/${id}?waitSeconds=20`)
+  assert.equal(await sample(api, 'taskyard_leases_expired_total{reason="timeout"}'), 1)
+})
+
+test('calls of the store are timed', async (context) => {
+  const api = await startApi(context)
+  await api.submit({ type: 't' })
+  assert.ok(((await sample(api, 'taskyard_store_operation_seconds_count{operation="enqueue"}')) as number) >= 1)
+  assert.ok(((await sample(api, 'taskyard_store_operation_seconds_sum{operation="enqueue"}')) as number) > 0)
+})
+
+test('problem documents are counted by code', async (context) => {
+  const api = await startApi(context)
+  await api.get('/api/v1/tasks/none')
+  assert.equal(await sample(api, 'taskyard_http_problems_total{code="task_not_found"}'), 1)
+})
+
+test('the number of series is bounded', async (context) => {
+  const api = await startApi(context, { metricLabels: 2 })
+  for (const type of ['a', 'b', 'c', 'd']) await api.submit({ type, queue: `q-${type}` })
+  assert.equal(await sample(api, 'taskyard_tasks_submitted_total{queue="q-a",type="a"}'), 1)
+  assert.equal(await sample(api, 'taskyard_tasks_submitted_total{queue="q-c",type="c"}'), undefined)
+  assert.equal(await sample(api, 'taskyard_tasks_submitted_total{queue="other",type="other"}'), 2)
+  assert.equal(await sample(api, 'taskyard_queue_depth{queue="other",status="queued"}'), 2)
+})

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { openEvents } from './event-source.ts'
+import { startApi } from './start-api.ts'
+
+test('a session tells its grace first, then cancel requests at once', async (context) => {
+  const { listen, post, submit, claim } = await startApi(context)
+  const base = await listen()
+  const session = await openEvents(context, `${base}/api/v1/workers/w1/session?queues=default&types=a,b&concurrency=10`)
+  assert.deepEqual(await session.next(), { event: 'ready', id: null, data: { graceSeconds: 5 } })
+  const id = await submit({ type: 'a' })
+  await claim('w1')
+  await post(`/api/v1/tasks/${id}/cancel`)
+  assert.deepEqual(await session.next(), { event: 'cancel', id: null, data: { taskId: id } })
+})
+
+test('workers tell who is connected and what they run', async (context) => {
+  const { listen, get } = await startApi(context)
+  const base = await listen()
+  const session = await openEvents(
+    context,
+    `${base}/api/v1/workers/w1/session?queues=default,mail&types=a,b&concurrency=10`,
+  )
+  await session.next()
+  const [worker] = (await get('/api/v1/workers')).json().workers
+  assert.match(worker.connectedAt, /^\d{4}-/)
+  const expected = {
+    workerId: 'w1',
+    queues: ['default', 'mail'],
+    types: ['a', 'b'],
+    concurrency: 10,
+    connected: true,
+    embedded: false,
+    leases: 0,
+    connectedAt: worker.connectedAt,
+  }
+  assert.deepEqual(worker, expected)
+})
+
+test('the leases of a worker whose session broke end after the grace', async (context) => {
+  const { listen, get, submit, claim } = await startApi(context, { engine: { sessionGraceSeconds: 0.05 } })
+  const base = await listen()
+  const session = await openEvents(context, `${base}/api/v1/workers/w1/session?queues=default`)
+  await session.next()
+  const id = await submit({ type: 'a' })
+  await claim('w1')
+  session.close()
+  const again = await claim('w2')
+  assert.equal(again.id, id)
+  assert.equal((await get(`/api/v1/tasks/${id}`)).json().crashes, 1)
+})
