@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 
 /** Aborts after so many milliseconds. */
 export function timeoutSignal(milliseconds: number): AbortSignal {
-  return AbortSignal.timeout(milliseconds)
+  return AbortSignal.timeout(Math.ceil(milliseconds))
 }
 
 /** A key that nobody else uses: it makes one submit call safe to repeat. */

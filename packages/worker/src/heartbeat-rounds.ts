@@ -12,6 +12,9 @@ export interface HeartbeatRoundsParams {
   onTrouble(error: unknown): void
 }
 
+/** Trouble that goes on is told again after so long. */
+const REPORT_MS = 5000
+
 /** What the thread remembers of a slot: for which generation, when it was extended, and what was told of it. */
 interface SlotMemory {
   generation: number
@@ -26,6 +29,7 @@ interface SlotMemory {
 export class HeartbeatRounds {
   readonly #params: HeartbeatRoundsParams
   readonly #memory: SlotMemory[]
+  #reportAt = 0
 
   constructor(params: HeartbeatRoundsParams) {
     this.#params = params
@@ -34,7 +38,7 @@ export class HeartbeatRounds {
 
   /** One look at the board. Never rejects. Resolves with the wait until the next, ms: short after trouble. */
   async run(): Promise<number> {
-    const { leaseMs, clock, random, onTrouble } = this.#params
+    const { leaseMs, clock, random } = this.#params
     const lookMs = leaseMs / 6
     const startedAt = clock.now()
     try {
@@ -43,10 +47,18 @@ export class HeartbeatRounds {
         await this.#extend(due.slice(first, first + LIMITS.batch))
       }
     } catch (error) {
-      onTrouble(error)
+      this.#report(error)
       return random() * Math.min(1000, lookMs)
     }
+    this.#reportAt = 0
     return Math.max(0, startedAt + lookMs - clock.now())
+  }
+
+  #report(error: unknown): void {
+    const now = this.#params.clock.now()
+    if (now < this.#reportAt) return
+    this.#reportAt = now + REPORT_MS
+    this.#params.onTrouble(error)
   }
 
   #due(now: number, lookMs: number): readonly HeldLease[] {

@@ -1,0 +1,47 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
+import { createEngine, type Engine } from '@taskyard/engine'
+import { createMetrics, createServer } from '@taskyard/http'
+import { openSqliteStore } from '@taskyard/store-sqlite'
+
+export interface RealServer {
+  readonly url: string
+  readonly engine: Engine
+  stop(): Promise<void>
+}
+
+/** A whole Taskyard on one SQLite file. `port` 0: any that is free. */
+export async function startRealServer(file: string, port = 0): Promise<RealServer> {
+  const metrics = createMetrics({ monotonicMs: () => performance.now() })
+  const store = await openSqliteStore({ path: file, clock: systemClock })
+  await store.migrate()
+  const ids = createUuidV7Generator(systemClock)
+  const engine = createEngine({ store, clock: systemClock, random: systemRandom, ids, nodeId: ids() })
+  await engine.start()
+  const server = await createServer({
+    engine,
+    clock: systemClock,
+    metrics,
+    info: { version: '9.9.9', stack: { store: 'sqlite', broker: null }, durability: store.durability },
+  })
+  await server.listen({ host: '127.0.0.1', port })
+  return {
+    url: `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`,
+    engine,
+    async stop() {
+      await server.close()
+      await engine.stop()
+      await store.close()
+    },
+  }
+}
+
+/** A file for a database, in a folder that is gone after the test. */
+export async function databaseFile(t: { after(fn: () => Promise<void>): void }): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'taskyard-client-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  return join(folder, 'tasks.db')
+}
