@@ -1,4 +1,4 @@
-import type { Clock } from '@taskyard/core'
+import { type Clock, DEFAULTS } from '@taskyard/core'
 import type { Engine } from '@taskyard/engine'
 import type { Metrics } from './metrics/create-metrics.ts'
 
@@ -33,6 +33,8 @@ export interface HttpLimits {
   readonly keepAliveTimeoutMs: number
   /** Between two comment lines that keep an event stream alive. */
   readonly pingMs: number
+  /** What workers are told of the engine's session grace. */
+  readonly sessionGraceSeconds: number
 }
 
 export const DEFAULT_HTTP_LIMITS: HttpLimits = {
@@ -42,6 +44,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   requestTimeoutMs: 60_000,
   keepAliveTimeoutMs: 75_000,
   pingMs: 10_000,
+  sessionGraceSeconds: DEFAULTS.sessionGraceSeconds,
 }
 
 export interface ErrorLog {

@@ -49,3 +49,17 @@ test('the leases of a worker whose session broke end after the grace', async (co
   assert.equal(again.id, id)
   assert.equal((await get(`/api/v1/tasks/${id}`)).json().crashes, 1)
 })
+
+test('a server that closes does not take its workers for dead', async (context) => {
+  const { listen, server, engine, submit, claim } = await startApi(context)
+  const base = await listen()
+  const session = await openEvents(context, `${base}/api/v1/workers/w1/session?queues=default`)
+  await session.next()
+  await submit({ type: 'a' })
+  await claim('w1')
+  await server.close()
+  assert.equal(await session.next(), null)
+  const [worker] = await engine.workers()
+  assert.equal(worker?.connected, true)
+  assert.equal(worker?.leases, 1)
+})

@@ -1,4 +1,3 @@
-import { DEFAULTS } from '@taskyard/core'
 import type { FastifyInstance } from 'fastify'
 import { openEventStream } from '../event-stream.ts'
 import type { RouteContext } from '../route-context.ts'
@@ -44,9 +43,10 @@ export function workerSessionRoute(server: FastifyInstance, context: RouteContex
       open.add(workerId, 1)
       onceAborted(stream.signal, () => {
         open.add(workerId, -1)
-        session.close()
+        // A server that hangs up itself has no reason to think that the worker is gone.
+        if (!lifecycle.closing) session.close()
       })
-      void stream.send('ready', JSON.stringify({ graceSeconds: DEFAULTS.sessionGraceSeconds }))
+      void stream.send('ready', JSON.stringify({ graceSeconds: limits.sessionGraceSeconds }))
       deliver = (taskId) => void stream.send('cancel', JSON.stringify({ taskId }))
       early.forEach(deliver)
     },
