@@ -1,0 +1,10 @@
+import type { Scenario } from '../scenario.ts'
+import { drain } from './drain.ts'
+import { httpBatch } from './http-batch.ts'
+import { httpCycle } from './http-cycle.ts'
+import { httpSubmit } from './http-submit.ts'
+import { latency } from './latency.ts'
+import { memory } from './memory.ts'
+import { peersEmbedded } from './peers-embedded.ts'
+
+export const scenarios: readonly Scenario[] = [httpSubmit, httpBatch, httpCycle, drain, latency, memory, peersEmbedded]

@@ -1,0 +1,83 @@
+import { acceptedNotKept, acceptedTwice, staleAccepted } from './checks/acceptance.ts'
+import { duplicateKeys, handedOutTwice, lost, tornBatches, unexpected, wrongEnds } from './checks/accounting.ts'
+import { type Recoveries, recoveries } from './checks/recovery.ts'
+import { overlapping, type Restarts, startedMoreThanOnce } from './checks/starts.ts'
+import type { HistoryEvent } from './history.ts'
+import { type Story, tellStory } from './story.ts'
+
+/** One broken promise, about one task (or key), in words. */
+export interface Violation {
+  readonly subject: string
+  readonly what: string
+}
+
+export const VIOLATION_KINDS = {
+  lost: 'acknowledged, but absent or never at an end',
+  unexpected: 'present or run, but never submitted',
+  duplicateKeys: 'one idempotency key, two tasks',
+  tornBatches: 'a batch of which only a part exists',
+  acceptedTwice: 'success accepted under two different tokens',
+  staleAccepted: 'a write accepted under a token older than one already given out',
+  acceptedNotKept: 'a success that was accepted, but is not what the task ended with',
+  handedOutTwice: 'a token given out twice, or not rising',
+  overlapping: 'given out again while the first lease was alive and its worker well',
+  wrongEnds: 'ended otherwise than its handler said',
+  lateRecoveries: 'started again too late, or never, after its worker died or hung',
+} as const
+
+export type ViolationKind = keyof typeof VIOLATION_KINDS
+
+export interface Verdict {
+  readonly passed: boolean
+  /** False: the run was broken off before the read-back, and nothing can be said. */
+  readonly complete: boolean
+  readonly acknowledged: number
+  readonly tasks: number
+  readonly poisoned: number
+  readonly violations: Readonly<Record<ViolationKind, readonly Violation[]>>
+  readonly startedMoreThanOnce: Restarts
+  readonly recovery: Recoveries
+  readonly faults: Readonly<Record<string, number>>
+  readonly points: Readonly<Record<string, number>>
+}
+
+/** Judges a whole history. Pure: the same history always gets the same verdict. */
+export function check(history: readonly HistoryEvent[]): Verdict {
+  const story = tellStory(history)
+  const recovery = recoveries(story)
+  const violations: Record<ViolationKind, readonly Violation[]> = {
+    lost: lost(story),
+    unexpected: unexpected(story),
+    duplicateKeys: duplicateKeys(story),
+    tornBatches: tornBatches(story),
+    acceptedTwice: acceptedTwice(story),
+    staleAccepted: staleAccepted(story),
+    acceptedNotKept: acceptedNotKept(story),
+    handedOutTwice: handedOutTwice(story),
+    overlapping: overlapping(story),
+    wrongEnds: wrongEnds(story),
+    lateRecoveries: recovery.late,
+  }
+  return {
+    passed: story.complete && Object.values(violations).every((found) => found.length === 0),
+    complete: story.complete,
+    acknowledged: story.acknowledged.size,
+    tasks: [...story.tasks.values()].filter(({ final }) => final !== null).length,
+    poisoned: [...story.tasks.values()].filter(({ final }) => final?.code === 'poisoned').length,
+    violations,
+    startedMoreThanOnce: startedMoreThanOnce(story),
+    recovery,
+    ...faultCounts(story),
+  }
+}
+
+function faultCounts({ faults }: Story): Pick<Verdict, 'faults' | 'points'> {
+  const points: Record<string, number> = {}
+  const kinds: Record<string, number> = {}
+  for (const { kind, target, point } of faults) {
+    const who = target === 'server' || target === 'load' ? target : 'worker'
+    kinds[`${kind} ${who}`] = (kinds[`${kind} ${who}`] ?? 0) + 1
+    if (kind === 'kill') points[`${who} ${point}`] = (points[`${who} ${point}`] ?? 0) + 1
+  }
+  return { faults: kinds, points }
+}

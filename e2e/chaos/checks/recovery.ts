@@ -1,0 +1,145 @@
+import type { Violation } from '../checker.ts'
+import type { FaultEvent } from '../history.ts'
+import type { Lease, Story, TaskStory } from '../story.ts'
+
+export interface Recovery {
+  /** Interrupted tasks that could be judged. */
+  readonly judged: number
+  /** Not judged: the server was away in the time that counts, or the fault was over before the lease. */
+  readonly notJudged: number
+  /** From the death of the worker (of an embedded one: from the server's return) to the next start; ms. */
+  readonly p50Ms: number | null
+  readonly maxMs: number | null
+  readonly limitMs: number
+}
+
+export interface Recoveries {
+  readonly killed: Recovery
+  readonly hung: Recovery
+  readonly embedded: Recovery
+  readonly late: readonly Violation[]
+}
+
+interface Judgement {
+  readonly id: string
+  readonly times: number | null | 'not judged'
+  readonly fault: string
+}
+
+/** How soon tasks whose worker died or hung start again, where the server was there to see to it. */
+export function recoveries(story: Story): Recoveries {
+  const { sessionGraceMs, leaseMs, recoveryMs } = story.run
+  const limits = { killed: sessionGraceMs + recoveryMs, hung: leaseMs + recoveryMs, embedded: recoveryMs }
+  const killed = workerFaults(story, 'kill').flatMap((fault) => judgeFault(story, fault, limits.killed))
+  const hung = workerFaults(story, 'stop').flatMap((fault) => judgeFault(story, fault, limits.hung))
+  const embedded = judgeEmbedded(story, limits.embedded)
+  return {
+    killed: summary(killed, limits.killed),
+    hung: summary(hung, limits.hung),
+    embedded: summary(embedded, limits.embedded),
+    late: [...late(killed, limits.killed), ...late(hung, limits.hung), ...late(embedded, limits.embedded)],
+  }
+}
+
+function workerFaults({ faults }: Story, kind: FaultEvent['kind']): readonly FaultEvent[] {
+  return faults.filter((fault) => fault.kind === kind && fault.target !== 'server')
+}
+
+function judgeFault(story: Story, fault: FaultEvent, limitMs: number): readonly Judgement[] {
+  const seen = serverSaw(story, fault.at, fault.at + limitMs) && lastedLongEnough(story, fault, limitMs)
+  const held = (story.leasesOf.get(fault.target) ?? []).filter((lease) => heldAt(story, lease, fault.at))
+  return held.flatMap((lease): Judgement[] => {
+    const task = story.tasks.get(lease.id) as TaskStory
+    if (task.final?.code === 'poisoned' && nextStart(task, lease, 0) === null) return []
+    const words = `${fault.kind} of ${fault.target} (${fault.point})`
+    if (!seen) return [{ id: lease.id, times: 'not judged', fault: words }]
+    if (fault.kind === 'stop' && settledLater(task, lease)) return []
+    return [{ id: lease.id, times: nextStart(task, lease, fault.at), fault: words }]
+  })
+}
+
+/** Answered before the fault, not settled before it, and no newer lease was out. */
+function heldAt({ tasks }: Story, lease: Lease, at: number): boolean {
+  const task = tasks.get(lease.id) as TaskStory
+  if (lease.at >= at) return false
+  if (task.settles.some(({ token, sentAt, answer }) => token >= lease.token && sentAt < at && answer !== 'lost'))
+    return false
+  if (
+    task.settles.some(
+      ({ token, at: answeredAt, answer }) => token === lease.token && answeredAt < at && answer === 'lost',
+    )
+  )
+    return false
+  return !task.leases.some(({ token, at: otherAt }) => token > lease.token && otherAt < at)
+}
+
+/** A stopped worker that was continued may still settle under its own lease, if the lease lived that long. */
+function settledLater(task: TaskStory, lease: Lease): boolean {
+  return task.settles.some(({ token, answer }) => token === lease.token && answer === 'ok')
+}
+
+/** Milliseconds until the task started again (or was at least given out again, to a worker that died as well). */
+function nextStart(task: TaskStory, lease: Lease, since: number): number | null {
+  const start = task.starts.find(({ token }) => token > lease.token)
+  const claim = task.leases.find(({ token }) => token > lease.token)
+  const started = start !== undefined && claim !== undefined && start.token > claim.token ? claim : (start ?? claim)
+  return started === undefined ? null : started.at - since
+}
+
+/** The server was up, and nobody touched it, all that time. */
+function serverSaw({ server, faults }: Story, from: number, to: number): boolean {
+  const before = server.findLast(({ at }) => at <= from)
+  if (before?.state !== 'up') return false
+  if (server.some(({ at }) => at > from && at < to)) return false
+  const stops = faults.filter(({ target, kind }) => target === 'server' && (kind === 'stop' || kind === 'continue'))
+  return stops.findLast(({ at }) => at <= from)?.kind !== 'stop' && !stops.some(({ at }) => at > from && at < to)
+}
+
+/** A hang that is over before the lease is none. */
+function lastedLongEnough({ faults }: Story, { kind, target, at }: FaultEvent, limitMs: number): boolean {
+  if (kind !== 'stop') return true
+  const goesOn = faults.find((fault) => fault.target === target && fault.at > at && fault.kind !== 'cut')
+  return goesOn === undefined || goesOn.at - at >= limitMs
+}
+
+/** Attempts of the embedded worker that its server's death cut short, judged from the server's return. */
+function judgeEmbedded(story: Story, limitMs: number): readonly Judgement[] {
+  const { tasks, server, faults } = story
+  const kills = faults.filter(({ kind, target }) => kind === 'kill' && target === 'server')
+  return [...tasks.values()].flatMap(({ id, embeddedRuns, final }) =>
+    embeddedRuns.flatMap((attempt, index): Judgement[] => {
+      const next = embeddedRuns[index + 1]
+      const kill = kills.find(({ at }) => at > attempt.startedAt && at < (next?.startedAt ?? Number.POSITIVE_INFINITY))
+      if (kill === undefined || (attempt.endedAt !== null && attempt.endedAt <= kill.at)) return []
+      if (next === undefined && final?.status === 'failed') return []
+      const up = server.find(({ state, at }) => state === 'up' && at > kill.at)
+      const words = `kill of the server (${kill.point})`
+      if (up === undefined || !serverSaw(story, up.at, up.at + limitMs))
+        return [{ id, times: 'not judged', fault: words }]
+      return [{ id, times: next === undefined ? null : Math.max(0, next.startedAt - up.at), fault: words }]
+    }),
+  )
+}
+
+function summary(judgements: readonly Judgement[], limitMs: number): Recovery {
+  const times = judgements.map(({ times }) => times).filter((time) => typeof time === 'number')
+  times.sort((a, b) => a - b)
+  const judged = judgements.filter(({ times }) => times !== 'not judged').length
+  return {
+    judged,
+    notJudged: judgements.length - judged,
+    p50Ms: times.length === 0 ? null : Math.round(times[times.length >> 1] as number),
+    maxMs: times.length === 0 ? null : Math.round(times.at(-1) as number),
+    limitMs,
+  }
+}
+
+function late(judgements: readonly Judgement[], limitMs: number): readonly Violation[] {
+  return judgements.flatMap(({ id, times, fault }) => {
+    if (times === null) return [{ subject: id, what: `never started again after the ${fault}` }]
+    if (times === 'not judged' || times <= limitMs) return []
+    return [
+      { subject: id, what: `started again ${Math.round(times)} ms after the ${fault}; the limit is ${limitMs} ms` },
+    ]
+  })
+}

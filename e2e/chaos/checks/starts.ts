@@ -1,0 +1,69 @@
+import type { Violation } from '../checker.ts'
+import type { Lease, Story, TaskStory } from '../story.ts'
+
+export interface Restarts {
+  readonly tasks: number
+  /** How often each reason led to a further start. */
+  readonly reasons: Readonly<Record<string, number>>
+}
+
+/** Tasks whose handler started more than once, and why. At-least-once delivery allows it; it informs. */
+export function startedMoreThanOnce(story: Story): Restarts {
+  const reasons: Record<string, number> = {}
+  let tasks = 0
+  for (const task of story.tasks.values()) {
+    if (task.starts.length < 2) continue
+    tasks += 1
+    for (const [index, start] of task.starts.entries()) {
+      if (index === 0) continue
+      const earlier = task.starts[index - 1] as { at: number; token: number; worker: string }
+      const reason = restartReason(story, task, earlier, start.at)
+      reasons[reason] = (reasons[reason] ?? 0) + 1
+    }
+  }
+  return { tasks, reasons }
+}
+
+function restartReason(
+  { faults, run }: Story,
+  task: TaskStory,
+  earlier: { at: number; token: number; worker: string },
+  until: number,
+): string {
+  const settled = task.settles.find(({ token, answer }) => token === earlier.token && answer !== 'lost')
+  if (settled?.outcome === 'failed') return 'the attempt failed and was retried'
+  if (settled?.outcome === 'released') return 'the attempt was released'
+  const between = faults.filter(({ at }) => at > earlier.at - run.leaseMs && at < until)
+  const ofWorker = between.filter(({ target }) => target === earlier.worker)
+  if (ofWorker.some(({ kind }) => kind === 'kill')) return 'its worker was killed'
+  if (ofWorker.some(({ kind }) => kind === 'stop')) return 'its worker hung'
+  if (ofWorker.some(({ kind }) => kind === 'drain')) return 'its worker was drained'
+  if (between.some(({ target }) => target === 'server')) return 'the server was down'
+  if (ofWorker.some(({ kind }) => kind === 'cut')) return 'its connection was cut'
+  return 'unexplained'
+}
+
+/**
+ * Leases given out while an earlier one certainly lived: inside its time since the last granted heartbeat, not settled,
+ * and with nothing done to its worker or the server that could have ended it early.
+ */
+export function overlapping(story: Story): readonly Violation[] {
+  return [...story.tasks.values()].flatMap((task) =>
+    task.leases.flatMap((lease) => {
+      const earlier = task.leases.find((other) => other.token < lease.token && livedAt(story, task, other, lease.at))
+      if (earlier === undefined) return []
+      const what = `token ${lease.token} to ${lease.worker} while token ${earlier.token} of ${earlier.worker} was alive`
+      return [{ subject: task.id, what }]
+    }),
+  )
+}
+
+function livedAt({ run, faults }: Story, task: TaskStory, lease: Lease, at: number): boolean {
+  if (at <= lease.at || at >= lease.extendedAt + run.leaseMs) return false
+  if (task.settles.some(({ token, sentAt, answer }) => token === lease.token && sentAt < at && answer !== 'lost'))
+    return false
+  const from = lease.sentAt - run.leaseMs - run.sessionGraceMs
+  return !faults.some(
+    (fault) => (fault.target === lease.worker || fault.target === 'server') && fault.at > from && fault.at < at,
+  )
+}

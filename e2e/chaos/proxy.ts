@@ -1,0 +1,161 @@
+import { once } from 'node:events'
+import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** One call on its way through a proxy. */
+export interface ProxiedCall {
+  readonly method: string
+  readonly path: string
+  readonly body: string
+  /** When it was handed to the server. */
+  readonly sentAt: number
+}
+
+/** `whole`: pass. `unsent`: the server never sees it. `unanswered`, `half`: the server does it, the caller is cut off. */
+export type Cut = 'whole' | 'unsent' | 'unanswered' | 'half'
+
+/** Who sits at a proxy and watches. Called in order, synchronously: what they do happens before the bytes go on. */
+export interface Tap {
+  now(): number
+  cut(path: string): Cut
+  onCut(path: string, cut: Cut): void
+  /** The request is with the server. */
+  onSent(call: ProxiedCall): void
+  /** The server's whole answer is here, the caller has none of it yet. */
+  onAnswer(call: ProxiedCall, status: number, body: string): void
+  /** The connection to the server broke before its answer. */
+  onBroken(call: ProxiedCall): void
+}
+
+export interface Proxy {
+  readonly url: string
+  /** Breaks every event stream that passes here; says whether there was one. */
+  cutStreams(): boolean
+  close(): Promise<void>
+}
+
+/**
+ * A loopback HTTP proxy that can break connections at chosen points and lets a tap see every call. A caller that goes
+ * away takes its connection to the server with it, as if there were no proxy.
+ */
+export async function startProxy(serverPort: number, tap: Tap): Promise<Proxy> {
+  const agent = new Agent({ keepAlive: true })
+  const streams = new Set<ServerResponse>()
+  const server = createServer((incoming, reply) => {
+    forward(incoming, reply, { agent, serverPort, tap, streams }).catch(() => reply.destroy())
+  })
+  server.requestTimeout = 0
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cutStreams() {
+      for (const stream of streams) stream.destroy()
+      return streams.size > 0
+    },
+    close: () => closeProxy(server, agent),
+  }
+}
+
+interface Way {
+  readonly agent: Agent
+  readonly serverPort: number
+  readonly tap: Tap
+  readonly streams: Set<ServerResponse>
+}
+
+async function forward(incoming: IncomingMessage, reply: ServerResponse, way: Way): Promise<void> {
+  const body = await readAll(incoming)
+  const path = incoming.url ?? '/'
+  const cut = way.tap.cut(path)
+  if (cut !== 'whole') way.tap.onCut(path, cut)
+  if (cut === 'unsent') return void reply.destroy()
+  const answer = await passOn(incoming, body, reply, way)
+  if (answer === null) return void reply.destroy()
+  const stream = answer.headers['content-type']?.startsWith('text/event-stream') === true
+  if (stream) return passStream(answer, reply, way)
+  await passAnswer(answer, reply, cut)
+}
+
+interface PassedAnswer extends Pick<IncomingMessage, 'headers'> {
+  readonly status: number
+  readonly incoming: IncomingMessage
+  readonly body: string
+}
+
+/** The server's answer; of an event stream its beginning. `null` when the connection broke. */
+function passOn(
+  incoming: IncomingMessage,
+  body: string,
+  reply: ServerResponse,
+  way: Way,
+): Promise<PassedAnswer | null> {
+  const { agent, serverPort, tap } = way
+  const { promise, resolve } = Promise.withResolvers<PassedAnswer | null>()
+  const method = incoming.method ?? 'GET'
+  const path = incoming.url ?? '/'
+  const headers = { ...incoming.headers, host: `127.0.0.1:${serverPort}` }
+  const outgoing = request({ host: '127.0.0.1', port: serverPort, agent, method, path, headers })
+  const call: ProxiedCall = { method, path, body, sentAt: tap.now() }
+  const broken = () => {
+    tap.onBroken(call)
+    resolve(null)
+  }
+  outgoing.once('error', broken)
+  outgoing.once('finish', () => tap.onSent(call))
+  outgoing.once('response', (answer) => {
+    const { headers: answerHeaders, statusCode: status = 0 } = answer
+    if (answerHeaders['content-type']?.startsWith('text/event-stream')) {
+      return resolve({ headers: answerHeaders, status, incoming: answer, body: '' })
+    }
+    const chunks: Buffer[] = []
+    answer.on('data', (chunk: Buffer) => chunks.push(chunk))
+    answer.on('error', () => {})
+    answer.once('close', () => {
+      if (!answer.complete) return broken()
+      const text = Buffer.concat(chunks).toString()
+      tap.onAnswer(call, status, text)
+      resolve({ headers: answerHeaders, status, incoming: answer, body: text })
+    })
+  })
+  reply.once('close', () => {
+    if (!reply.writableFinished) outgoing.destroy()
+  })
+  outgoing.end(body)
+  return promise
+}
+
+function passStream({ headers, status, incoming }: PassedAnswer, reply: ServerResponse, { streams }: Way): void {
+  streams.add(reply)
+  reply.writeHead(status, headers)
+  reply.flushHeaders()
+  incoming.on('error', () => reply.destroy())
+  incoming.once('close', () => reply.destroy())
+  reply.once('close', () => {
+    streams.delete(reply)
+    incoming.destroy()
+  })
+  incoming.pipe(reply)
+}
+
+async function passAnswer({ headers, status, body }: PassedAnswer, reply: ServerResponse, cut: Cut): Promise<void> {
+  if (reply.destroyed) return
+  if (cut === 'unanswered') return void reply.destroy()
+  const { 'transfer-encoding': _, connection: __, 'keep-alive': ___, ...rest } = headers
+  reply.writeHead(status, { ...rest, 'content-length': Buffer.byteLength(body) })
+  if (cut === 'whole') return void reply.end(body)
+  reply.write(body.slice(0, body.length >> 1), () => reply.destroy())
+}
+
+async function readAll(incoming: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of incoming) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString()
+}
+
+async function closeProxy(server: Server, agent: Agent): Promise<void> {
+  server.closeAllConnections()
+  agent.destroy()
+  server.close()
+  await once(server, 'close')
+}

@@ -1,0 +1,46 @@
+import { type Verdict, VIOLATION_KINDS, type ViolationKind } from './checker.ts'
+import type { Recovery } from './checks/recovery.ts'
+
+/** A verdict for people: every count, and the first violations of each kind. */
+export function verdictText(verdict: Verdict): string {
+  const kinds = Object.keys(VIOLATION_KINDS) as ViolationKind[]
+  return [
+    `${verdict.passed ? 'PASSED' : 'FAILED'}${verdict.complete ? '' : ': the history is incomplete'}`,
+    '',
+    row('acknowledged', verdict.acknowledged, ''),
+    row('tasks at the end', verdict.tasks, ''),
+    row('poisoned', verdict.poisoned, 'quarantined after three crashes, as they should be'),
+    ...kinds.map((kind) => row(words(kind), verdict.violations[kind].length, VIOLATION_KINDS[kind])),
+    row('started more than once', verdict.startedMoreThanOnce.tasks, 'allowed; why:'),
+    ...Object.entries(verdict.startedMoreThanOnce.reasons).map(([reason, count]) => row(`  ${reason}`, count, '')),
+    '',
+    recoveryLine('worker killed, start again', verdict.recovery.killed),
+    recoveryLine('worker hung, start again', verdict.recovery.hung),
+    recoveryLine('server killed, embedded start again', verdict.recovery.embedded),
+    '',
+    `faults: ${counts(verdict.faults)}`,
+    `kills by point: ${counts(verdict.points)}`,
+    ...kinds.flatMap((kind) =>
+      verdict.violations[kind].slice(0, 10).map(({ subject, what }) => `${words(kind)}: ${subject}: ${what}`),
+    ),
+  ].join('\n')
+}
+
+function row(name: string, count: number, meaning: string): string {
+  return `${name.padEnd(34)} ${String(count).padStart(8)}  ${meaning}`.trimEnd()
+}
+
+function words(kind: string): string {
+  return kind.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+}
+
+function recoveryLine(name: string, { judged, notJudged, p50Ms, maxMs, limitMs }: Recovery): string {
+  return `${name}: ${judged} tasks judged (${notJudged} not), p50 ${p50Ms ?? '–'} ms, max ${maxMs ?? '–'} ms, limit ${limitMs} ms`
+}
+
+function counts(record: Readonly<Record<string, number>>): string {
+  return Object.entries(record)
+    .toSorted(([a], [b]) => a.localeCompare(b))
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ')
+}

@@ -1,0 +1,71 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { monotonicMs, type WriteHistory } from './history.ts'
+import { observe } from './observer.ts'
+import type { ChaosOptions } from './options.ts'
+import type { Point, Points } from './points.ts'
+import { startProxy } from './proxy.ts'
+
+/** One remote worker process behind a proxy of its own. */
+export interface WorkerControl {
+  readonly id: string
+  /** Says whether there was still something to kill. */
+  kill(point: Point): boolean
+  stop(point: Point): void
+  continue(point: Point): void
+  drain(point: Point): void
+  /** Breaks its session, which it has to open again. */
+  cutSession(): void
+  /** Resolves when the process is gone and its proxy closed. */
+  gone(): Promise<void>
+}
+
+export interface WorkerSettings {
+  readonly id: string
+  readonly options: ChaosOptions
+  readonly serverPort: number
+  readonly write: WriteHistory
+  readonly points: Points
+  readonly random: () => number
+}
+
+const program = fileURLToPath(new URL('./worker-program.ts', import.meta.url))
+const cutShare = 0.002
+
+export async function startWorkerProcess(settings: WorkerSettings): Promise<WorkerControl> {
+  const { id, options, serverPort, write, points, random } = settings
+  const proxy = await startProxy(serverPort, observe({ worker: id, write, points, random, cutShare }))
+  const history = historyOf(options.directory, id)
+  const told = JSON.stringify({ url: proxy.url, workerId: id, history, leaseSeconds: options.leaseSeconds })
+  const child = fork(program, [told], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  child.on('message', () => points.reach('handler-started', id))
+  const killOnExit = () => void child.kill('SIGKILL')
+  process.once('exit', killOnExit)
+  const exited = once(child, 'exit').then(() => process.off('exit', killOnExit))
+
+  const fault = (kind: 'kill' | 'stop' | 'continue' | 'drain', signal: NodeJS.Signals, point: Point): boolean => {
+    if (child.exitCode !== null || child.signalCode !== null) return false
+    write({ e: 'fault', at: monotonicMs(), kind, target: id, point })
+    return child.kill(signal)
+  }
+  return {
+    id,
+    kill: (point) => fault('kill', 'SIGKILL', point),
+    stop: (point) => void fault('stop', 'SIGSTOP', point),
+    continue: (point) => void fault('continue', 'SIGCONT', point),
+    drain: (point) => void fault('drain', 'SIGTERM', point),
+    cutSession() {
+      write({ e: 'fault', at: monotonicMs(), kind: 'cut', target: id, point: 'session' })
+      proxy.cutStreams()
+    },
+    async gone() {
+      await exited
+      await proxy.close()
+    },
+  }
+}
+
+export function historyOf(directory: string, name: string): string {
+  return `${directory}/history-${name}.jsonl`
+}
