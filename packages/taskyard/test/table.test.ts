@@ -21,8 +21,16 @@ describe('tableLines', () => {
       { title: 'QUEUE', flexible: true },
       { title: 'N', align: 'right' as const },
     ]
-    const lines = tableLines(columns, rows, { paint: plain, width: 16 })
-    assert.deepEqual(lines, ['QUEUE          N', 'mail           7', 'a-long-q…  12000'])
+    const lines = tableLines(columns, rows, { paint: plain, width: 20 })
+    assert.deepEqual(lines, ['QUEUE              N', 'mail               7', 'a-long-queue…  12000'])
+  })
+})
+
+describe('tableLines on a narrow terminal', () => {
+  it('leaves out droppable columns, highest rank first', () => {
+    const columns = [{ title: 'QUEUE' }, { title: 'LESS', dropRank: 1 }, { title: 'LEAST', dropRank: 2 }]
+    const cells = [[{ text: 'mail' }, { text: '1' }, { text: '2' }]]
+    assert.deepEqual(tableLines(columns, cells, { paint: plain, width: 12 }), ['QUEUE  LESS', 'mail   1'])
   })
 })
 

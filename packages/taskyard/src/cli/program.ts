@@ -21,7 +21,6 @@ export function createProgram(terminal: Terminal = processTerminal()): Command {
   const program = new Command('taskyard')
     .description('Background tasks that are not lost: submit them over HTTP, from code or from here; workers run them.')
     .version(readVersion(), '-V, --version')
-    .helpCommand('help [command]', 'show the help of a command')
     .addHelpText('after', AFTER_HELP)
     .exitOverride()
   speakThrough(program, terminal)
@@ -39,6 +38,7 @@ export function createProgram(terminal: Terminal = processTerminal()): Command {
   addWorkers(program, terminal)
   addMigrate(program, terminal)
   addDoctor(program, terminal)
+  program.helpCommand('help [command]', 'show the help of a command')
   return program
 }
 

@@ -6,10 +6,15 @@ import { type Cell, type Column, tableLines } from './table.ts'
 
 const COUNTED: readonly TaskStatus[] = ['queued', 'scheduled', 'blocked', 'running', 'succeeded', 'failed', 'cancelled']
 
+/** What a narrow terminal shows least; the last goes first. */
+const DROPPED_FIRST: readonly TaskStatus[] = ['scheduled', 'succeeded', 'blocked', 'cancelled']
+
 const COLUMNS: readonly Column[] = [
   { title: 'QUEUE', flexible: true },
   { title: '' },
-  ...COUNTED.map((status): Column => ({ title: status.toUpperCase(), align: 'right' })),
+  ...COUNTED.map((status): Column => {
+    return { title: status.toUpperCase(), align: 'right', dropRank: DROPPED_FIRST.indexOf(status) + 1 }
+  }),
   { title: 'OLDEST', align: 'right' },
   { title: 'TASKS/S', align: 'right' },
 ]

@@ -5,6 +5,8 @@ export interface Column {
   readonly align?: 'left' | 'right'
   /** Gives way when the table is wider than the terminal. */
   readonly flexible?: boolean
+  /** Left out when the terminal is too narrow; the highest rank goes first. */
+  readonly dropRank?: number
 }
 
 export interface Cell {
@@ -22,9 +24,19 @@ const GAP = '  '
 
 /** Lines of an aligned table with a heading. Cells hold plain, printable text; their style is put on after alignment. */
 export function tableLines(columns: readonly Column[], rows: readonly (readonly Cell[])[], options: TableOptions) {
-  const widths = fittedWidths(columns, rows, options.width)
+  const widths = naturalWidths(columns, rows)
+  const kept = columnsThatFit(columns, widths, options.width)
   const heading = columns.map(({ title }): Cell => ({ text: title, style: 'dim' }))
-  return [heading, ...rows].map((cells) => line(columns, cells, widths, options.paint))
+  const shown = kept.map((index) => columns[index] as Column)
+  const shownWidths = shrunk(
+    shown,
+    kept.map((index) => widths[index] as number),
+    options.width,
+  )
+  return [heading, ...rows].map((cells) => {
+    const shownCells = kept.map((index) => cells[index] as Cell)
+    return line(shown, shownCells, shownWidths, options.paint)
+  })
 }
 
 function line(columns: readonly Column[], cells: readonly Cell[], widths: readonly number[], paint: Paint): string {
@@ -40,14 +52,40 @@ function line(columns: readonly Column[], cells: readonly Cell[], widths: readon
   return parts.join(GAP).trimEnd()
 }
 
-function fittedWidths(columns: readonly Column[], rows: readonly (readonly Cell[])[], width = Infinity): number[] {
-  const natural = columns.map(({ title }, index) =>
+function naturalWidths(columns: readonly Column[], rows: readonly (readonly Cell[])[]): number[] {
+  return columns.map(({ title }, index) =>
     Math.max(visibleWidth(title), ...rows.map((cells) => visibleWidth((cells[index] as Cell).text))),
   )
-  const total = natural.reduce((sum, columnWidth) => sum + columnWidth, 0) + GAP.length * (columns.length - 1)
-  const excess = Math.max(0, total - width)
-  const flexible = columns.findIndex((column) => column.flexible)
-  return natural.map((columnWidth, index) =>
-    index === flexible ? Math.max((columns[index] as Column).title.length, columnWidth - excess) : columnWidth,
-  )
+}
+
+/** Indexes of the columns that remain when enough of the droppable ones are left out. */
+function columnsThatFit(columns: readonly Column[], widths: readonly number[], width = Infinity): number[] {
+  const kept = columns.map((_, index) => index)
+  const least = (index: number) => leastWidth(columns[index] as Column, widths[index] as number)
+  const rank = (index: number) => columns[index]?.dropRank ?? 0
+  while (totalWidth(kept.map(least)) > width) {
+    const next = kept.toSorted((a, b) => rank(b) - rank(a))[0] as number
+    if (rank(next) === 0) break
+    kept.splice(kept.indexOf(next), 1)
+  }
+  return kept
+}
+
+/** The widths, with the flexible column as narrow as the terminal wants it. */
+function shrunk(columns: readonly Column[], widths: readonly number[], width = Infinity): readonly number[] {
+  const excess = Math.max(0, totalWidth(widths) - width)
+  return columns.map((column, index) => {
+    const natural = widths[index] as number
+    return Math.max(leastWidth(column, natural), natural - excess)
+  })
+}
+
+const LEAST_FLEXIBLE_WIDTH = 12
+
+function leastWidth({ flexible, title }: Column, natural: number): number {
+  return flexible ? Math.max(title.length, Math.min(natural, LEAST_FLEXIBLE_WIDTH)) : natural
+}
+
+function totalWidth(widths: readonly number[]): number {
+  return widths.reduce((sum, columnWidth) => sum + columnWidth, 0) + GAP.length * (widths.length - 1)
 }

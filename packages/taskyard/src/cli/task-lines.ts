@@ -60,9 +60,9 @@ const COLUMNS: readonly Column[] = [
   { title: 'ID' },
   { title: 'STATUS' },
   { title: 'TYPE' },
-  { title: 'QUEUE' },
-  { title: 'ATTEMPT', align: 'right' },
-  { title: 'CREATED' },
+  { title: 'QUEUE', dropRank: 2 },
+  { title: 'ATTEMPT', align: 'right', dropRank: 3 },
+  { title: 'CREATED', dropRank: 1 },
   { title: 'ERROR', flexible: true },
 ]
 

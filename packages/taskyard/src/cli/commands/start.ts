@@ -37,7 +37,7 @@ export function addStart(program: Command, terminal: Terminal): void {
     .command('start')
     .summary('start the server')
     .description(
-      'Start the server: HTTP API, scheduler and a worker for the built-in task types, on one SQLite file. Its environment variables are in docs/reference/environment.md; an option goes before its variable.',
+      'Start the server: HTTP API, scheduler and a worker for the built-in task types, on one SQLite file. Its environment variables are in docs/reference/environment.md; an option overrides its variable.',
     )
     .addHelpText('after', EXAMPLES)
     .action((options: StartOptions) => start(terminal, options))

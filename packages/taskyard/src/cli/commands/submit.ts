@@ -5,6 +5,7 @@ import { parseExactJson } from '../exact-json.ts'
 import { usageFailure } from '../failure.ts'
 import { collected, futureTime, priority, queueName, seconds, waitSeconds, wholeNumber } from '../options.ts'
 import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
+import { spokenDistance } from '../spoken-time.ts'
 import type { Terminal } from '../terminal.ts'
 import { submitBatch } from './submit-batch.ts'
 import { answerTask, waitForEnd } from './task-answer.ts'
@@ -68,8 +69,9 @@ async function submit(
   answerTask(server, await waitForEnd(server, task.id, options.wait))
 }
 
-function answerSubmitted({ printer }: ServerCommand, task: TaskDocument): void {
-  printer.answer(task, [`${printer.paint('bold', task.id)}  ${task.status} in ${task.queue}`])
+function answerSubmitted({ printer, terminal }: ServerCommand, task: TaskDocument): void {
+  const due = task.status === 'scheduled' ? `, due ${spokenDistance(task.runAt, terminal.now())}` : ''
+  printer.answer(task, [`${printer.paint('bold', task.id)}  ${task.status} in ${task.queue}${due}`])
   printer.note(`See what becomes of it: taskyard get ${task.id} --wait`)
 }
 

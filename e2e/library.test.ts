@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { TaskFailure, type TaskHandler, Taskyard, type TaskyardApi, TaskyardError } from 'taskyard'
+import { MAIN, REPOSITORY, runCommand, runTaskyard, temporaryFolder } from './support/taskyard-process.ts'
+
+const greet: TaskHandler<{ name: string }, { greeting: string }> = ({ payload }) => ({
+  greeting: `Hello, ${payload.name}!`,
+})
+const handlers = { greet }
+type Yard = Taskyard<typeof handlers>
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let stores = 0
+
+before(async () => {
+  folder = await temporaryFolder()
+})
+after(() => folder.remove())
+
+describe('Taskyard.open', () => {
+  it('submits, works and waits in one process, with types that follow from the handlers', () =>
+    withYard(async (yard) => {
+      await using worker = yard.work(handlers, { concurrency: 5 })
+      const task = await yard.submit('greet', { name: 'Ada' }, { tags: ['first'] })
+      const done = await yard.wait(task)
+      assert.equal(done.status, 'succeeded')
+      assert.equal(done.result?.greeting, 'Hello, Ada!')
+      assert.equal(done.workerId, worker.workerId)
+      // @ts-expect-error: the payload of greet has a name
+      await assert.doesNotReject(yard.submit('greet', { nam: 'Ada' }))
+      // @ts-expect-error: no handler has this name
+      await assert.doesNotReject(yard.submit('great', { name: 'Ada' }))
+    }))
+
+  it('keeps tasks over a restart', async () => {
+    const store = newStore()
+    const first = await Taskyard.open<typeof handlers>({ store })
+    const { id } = await first.submit('greet', { name: 'Grace' })
+    await first.close()
+    const second = await Taskyard.open<typeof handlers>({ store })
+    second.work(handlers)
+    assert.equal((await second.wait(id)).status, 'succeeded')
+    await second.close()
+  })
+
+  it('refuses a file that is open already', async () => {
+    const store = newStore()
+    const yard = await Taskyard.open({ store })
+    await assert.rejects(Taskyard.open({ store }), isError('store_locked'))
+    await yard.close()
+  })
+
+  it('refuses a file that a server uses', async () => {
+    const store = newStore()
+    const server = runTaskyard(['start', '--port', '0', '--store', store])
+    await server.line(/ready at/)
+    await assert.rejects(Taskyard.open({ store }), isError('store_locked'))
+    await server.stop()
+  })
+
+  it('refuses stores that are not in this version, and says which are', async () => {
+    await assert.rejects(Taskyard.open({ store: 'postgres://localhost/tasks' }), (error: TaskyardError) => {
+      assert.equal(error.code, 'invalid_configuration')
+      assert.match(error.message, /expected sqlite:PATH/)
+      return true
+    })
+  })
+
+  it('can be opened again after it was closed', async () => {
+    const store = newStore()
+    for (let n = 0; n < 3; n++) await (await Taskyard.open({ store })).close()
+  })
+})
+
+describe('a Taskyard', () => {
+  it('submits many tasks at once, all or nothing', () =>
+    withYard(async (yard) => {
+      const submitted = await yard.submitMany([1, 2, 3].map((n) => ({ type: 'greet', payload: { name: `${n}` } })))
+      assert.equal(submitted.length, 3)
+      const bad = { type: 'greet' as const, payload: { name: 'x' }, priority: 5000 }
+      await assert.rejects(
+        yard.submitMany([{ type: 'greet', payload: { name: 'y' } }, bad]),
+        isError('invalid_request'),
+      )
+      assert.equal((await yard.list()).items.length, 3)
+    }))
+
+  it('lists page by page and all at once', () =>
+    withYard(async (yard) => {
+      for (const name of ['a', 'b', 'c']) await yard.submit('greet', { name })
+      const page = await yard.list({ limit: 2 })
+      assert.equal(page.items.length, 2)
+      const names: string[] = []
+      for await (const task of yard.listAll({ limit: 2 })) names.push(task.payload.name)
+      assert.deepEqual(names, ['c', 'b', 'a'])
+    }))
+
+  it('tells the history, and follows it until the task has ended', () =>
+    withYard(async (yard) => {
+      const { id } = await yard.submit('greet', { name: 'Ada' })
+      const watched: string[] = []
+      const watching = (async () => {
+        for await (const event of yard.watch(id)) watched.push(event.kind)
+      })()
+      yard.work(handlers)
+      await watching
+      assert.deepEqual(watched, ['submitted', 'started', 'succeeded'])
+      assert.deepEqual(
+        (await yard.events(id)).map(({ kind }) => kind),
+        watched,
+      )
+    }))
+
+  it('cancels a running task: its signal aborts', () =>
+    withYard(async (yard) => {
+      const started = Promise.withResolvers<void>()
+      const greetSlowly: TaskHandler = (_, { signal }) => {
+        started.resolve()
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      }
+      yard.work({ greet: greetSlowly })
+      const { id } = await yard.submit('greet', { name: 'Ada' })
+      await started.promise
+      await yard.cancel(id)
+      assert.equal((await yard.wait(id)).status, 'cancelled')
+    }))
+
+  it('retries failed tasks, by id and by filter', () =>
+    withYard(async (yard) => {
+      let isBroken = true
+      const greetSometimes: TaskHandler = () => {
+        if (isBroken) throw new TaskFailure('broken', { retryable: false })
+        return 'mended'
+      }
+      yard.work({ greet: greetSometimes })
+      const ids = await Promise.all(['a', 'b', 'c'].map(async (name) => (await yard.submit('greet', { name })).id))
+      const failed = await Promise.all(ids.map((id) => yard.wait(id)))
+      assert.deepEqual(
+        failed.map(({ error }) => error?.message),
+        ['broken', 'broken', 'broken'],
+      )
+      isBroken = false
+      await yard.retry(ids[0] as string)
+      assert.equal(await yard.retryMatching({ type: 'greet', status: 'failed' }), 2)
+      const mended = await Promise.all(ids.map((id) => yard.wait(id)))
+      assert.deepEqual(
+        mended.map(({ status }) => status),
+        ['succeeded', 'succeeded', 'succeeded'],
+      )
+    }))
+
+  it('pauses and resumes a queue', () =>
+    withYard(async (yard) => {
+      await yard.pause('default')
+      yard.work(handlers)
+      const { id } = await yard.submit('greet', { name: 'Ada' })
+      assert.equal((await yard.wait(id, { timeoutSeconds: 0.2 })).status, 'queued')
+      assert.equal((await yard.queue('default')).paused, true)
+      await yard.resume('default')
+      assert.equal((await yard.wait(id)).status, 'succeeded')
+    }))
+
+  it('answers a wait that is called off with the task as it is', () =>
+    withYard(async (yard) => {
+      const { id } = await yard.submit('greet', { name: 'Ada' })
+      const controller = new AbortController()
+      const waiting = yard.wait(id, { signal: controller.signal })
+      controller.abort()
+      assert.equal((await waiting).status, 'queued')
+    }))
+
+  it('drains its workers when it is closed', async () => {
+    const store = newStore()
+    const yard = await Taskyard.open<typeof handlers>({ store })
+    const started = Promise.withResolvers<void>()
+    const finish = Promise.withResolvers<void>()
+    yard.work({
+      greet: async () => {
+        started.resolve()
+        await finish.promise
+        return 'finished'
+      },
+    })
+    const { id } = await yard.submit('greet', { name: 'Ada' })
+    await started.promise
+    const closing = yard.close()
+    finish.resolve()
+    await closing
+    const again = await Taskyard.open({ store })
+    assert.equal((await again.get(id)).result, 'finished')
+    await again.close()
+  })
+
+  it('refuses payloads that have no JSON form', () =>
+    withYard(async (yard) => {
+      const untyped: TaskyardApi = yard as unknown as TaskyardApi
+      await assert.rejects(untyped.submit('greet', { n: 1n }), isError('invalid_request'))
+    }))
+
+  it('checks payloads when it is told how', async () => {
+    const yard = await Taskyard.open({
+      store: newStore(),
+      checkPayload: (type) => (type === 'never' ? [{ path: '/to', message: 'is missing' }] : []),
+    })
+    await assert.rejects(yard.submit('never', {}), isError('invalid_payload'))
+    await yard.close()
+  })
+
+  it('says what it is', () =>
+    withYard(async (yard) => {
+      const { name, stack, durability } = await yard.info()
+      assert.equal(name, 'taskyard')
+      assert.equal(stack.store, 'sqlite')
+      assert.match(durability, /synced/)
+    }))
+})
+
+describe('the library reference', () => {
+  it('has code that compiles', async () => {
+    const place = join(folder.path, 'reference')
+    await mkdir(place)
+    await symlink(join(REPOSITORY, 'node_modules'), join(place, 'node_modules'))
+    const markdown = await readFile(join(REPOSITORY, 'docs/reference/library.md'), 'utf8')
+    const blocks = [...markdown.matchAll(/^```ts (\S+)\n([\s\S]*?)^```$/gm)]
+    assert.ok(blocks.length > 0)
+    for (const [, name = '', text = ''] of blocks) await writeFile(join(place, name), text)
+    const config = { extends: join(REPOSITORY, 'tsconfig.json'), include: [`${place}/*.ts`], exclude: [] }
+    await writeFile(join(place, 'tsconfig.json'), JSON.stringify(config))
+    await writeFile(join(place, 'package.json'), '{"type":"module"}')
+    const tsc = join(REPOSITORY, 'node_modules/typescript/bin/tsc')
+    const { code, stdout } = await runCommand(process.execPath, [tsc, '-p', place]).ended
+    assert.equal(code, 0, stdout)
+  })
+
+  it('names every method', async () => {
+    const markdown = await readFile(join(REPOSITORY, 'docs/reference/library.md'), 'utf8')
+    const methods = Object.getOwnPropertyNames(Taskyard.prototype).filter((name) => name !== 'constructor')
+    for (const method of methods) assert.ok(markdown.includes(`\`${method}(`), `${method} is missing`)
+  })
+})
+
+describe('the library example', () => {
+  it('runs as its README says', async () => {
+    const { code, stdout, stderr } = await runCommand(process.execPath, ['examples/library.ts'], { cwd: REPOSITORY })
+      .ended
+    assert.equal(code, 0, stderr)
+    assert.equal(stdout, "succeeded { greeting: 'Hello, Ada!' }\n")
+  })
+})
+
+function newStore(): string {
+  return `sqlite:${join(folder.path, `library-${++stores}.db`)}`
+}
+
+async function withYard(use: (yard: Yard) => Promise<void>): Promise<void> {
+  const yard = await Taskyard.open<typeof handlers>({ store: newStore() })
+  try {
+    await use(yard)
+  } finally {
+    await yard.close()
+  }
+}
+
+function isError(code: string): (error: unknown) => boolean {
+  return (error) => error instanceof TaskyardError && error.code === code
+}
