@@ -14,7 +14,7 @@ export function isInstalled(root) {
   const installed = readPackages(join(root, 'node_modules', '.package-lock.json'))
   if (wanted === null || installed === null) return false
   return Object.entries(wanted).every(([path, { version, link, optional }]) => {
-    if (path === '' || !path.startsWith('node_modules/') || optional) return true
+    if (!path.startsWith('node_modules/') || (optional && installed[path] === undefined)) return true
     return link ? installed[path]?.link === true : installed[path]?.version === version
   })
 }
@@ -46,19 +46,13 @@ function npm(root, command) {
     cwd: root,
     stdio: ['ignore', 'ignore', 'pipe'],
     encoding: 'utf8',
-    shell: process.platform === 'win32',
   }
   return spawnSync('npm', [...command, ...quiet], options)
 }
 
 /** The Node of the lock file where this platform has one, else the running one if it is new enough. */
 function findNode(root) {
-  const folder = join(
-    root,
-    'node_modules',
-    `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`,
-  )
-  const pinned = join(folder, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
+  const pinned = join(root, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node')
   if (existsSync(pinned) && (process.execPath === pinned || runs(pinned))) return pinned
   if (Number.parseInt(process.versions.node, 10) >= OLDEST_NODE) return process.execPath
   console.error(
@@ -74,7 +68,7 @@ function runs(node) {
 
 /** Becomes `node args`; where a process cannot be replaced, stays in front of it and passes signals and exit on. */
 function become(node, args, env) {
-  if (typeof process.execve === 'function' && process.platform !== 'win32') process.execve(node, [node, ...args], env)
+  if (typeof process.execve === 'function') process.execve(node, [node, ...args], env)
   const child = spawn(node, args, { stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {

@@ -23,7 +23,6 @@ function emit(): boolean {
   const { status, error } = spawnSync('tsc', ['--project', 'tools/tsconfig.build.json', '--outDir', dist], {
     cwd: root,
     stdio: 'inherit',
-    shell: process.platform === 'win32',
   })
   if (error !== undefined) console.error(error.message)
   process.exitCode = status ?? 1

@@ -31,7 +31,6 @@ function passes(name: string, command: string, args: readonly string[]): boolean
     cwd: root,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
-    shell: process.platform === 'win32',
   })
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
   console.log(`${status === 0 ? '✔' : '✖'} ${name} (${seconds} s)`)
