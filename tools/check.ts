@@ -14,7 +14,7 @@ const CHECKS = [
   ['format and lint', 'biome', 'ci', ...biomeFlags],
   ['types', 'tsc', '--noEmit'],
   ['dependency rule', 'node', 'tools/check-dependencies.ts'],
-  ['dead code', 'knip'],
+  ['dead code', 'knip', '--no-progress', '--no-config-hints'],
   ['drift of generated files and documents', 'node', 'tools/run-tests.ts', 'tools/test/drift/*.test.ts'],
 ] as const
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { globSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { ROOT } from './support/plant.ts'
 
@@ -13,7 +13,8 @@ before(() => {
   run(ROOT, process.execPath, 'tools/build.ts', join(folder, 'dist'))
   const packages = readdirSync(join(folder, 'dist')).map((name) => join(folder, 'dist', name))
   run(folder, 'npm', 'pack', ...packages, '--pack-destination', folder)
-  run(folder, 'npm', 'init', '--yes', '--init-type=module', project)
+  mkdirSync(project)
+  writeFileSync(join(project, 'package.json'), '{"name":"project","type":"module"}')
   run(project, 'npm', 'install', '--prefer-offline', ...globSync('*.tgz', { cwd: folder }).map((name) => `../${name}`))
 })
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -61,7 +62,9 @@ function compile(file: string) {
 }
 
 function run(cwd: string, command: string, ...args: string[]): string {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8' })
+  const path = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`
+  const env = { ...process.env, PATH: path }
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, env, encoding: 'utf8' })
   assert.equal(status, 0, `${command} ${args[0]}: ${error?.message ?? ''}${stdout}${stderr}`)
   return stdout
 }
