@@ -2,11 +2,12 @@ import { once } from 'node:events'
 import type { Clock } from '@taskyard/core'
 import type { FastifyReply } from 'fastify'
 
-const MAX_BUFFERED_BYTES = 1_048_576
+/** Pings in a row for which a client may have no room. */
+const STALLED_PINGS = 6
 
 /** A server-sent event stream (WHATWG HTML, "Server-sent events"). */
 export interface EventStream {
-  /** Aborts when the client goes away, reads too slowly, or the server closes. */
+  /** Aborts when the client goes away or has stopped reading, or when the server closes. */
   readonly signal: AbortSignal
   /** Sends one event; resolves when the client has room for the next. `data` is one JSON value. */
   send(event: string, data: string, id?: number): Promise<void>
@@ -22,6 +23,8 @@ export function openEventStream(reply: FastifyReply, signal: AbortSignal, clock:
     'x-accel-buffering': 'no',
   })
   raw.flushHeaders()
+  // Whatever goes wrong with a stream closes it, and `signal` says so.
+  raw.on('error', () => undefined)
   const stopPings = ping()
   const end = () => {
     stopPings()
@@ -39,22 +42,19 @@ export function openEventStream(reply: FastifyReply, signal: AbortSignal, clock:
       // A line break inside JSON text can only be white space between tokens.
       const line = data.replaceAll(/[\r\n]+/g, ' ')
       const hasRoom = raw.write(`${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${line}\n\n`)
-      if (raw.writableLength > MAX_BUFFERED_BYTES) raw.destroy()
-      else if (!hasRoom) await once(raw, 'drain', { signal }).catch(ignoreAbort)
+      if (!hasRoom) await once(raw, 'drain', { signal }).catch(() => undefined)
     },
   }
 
   function ping(): () => void {
+    let stalled = 0
     let cancel = clock.after(pingMs, beat)
     function beat() {
-      if (raw.writableLength > MAX_BUFFERED_BYTES) raw.destroy()
+      stalled = raw.writableNeedDrain ? stalled + 1 : 0
+      if (stalled > STALLED_PINGS) raw.destroy()
       else raw.write(': ping\n\n')
       cancel = clock.after(pingMs, beat)
     }
     return () => cancel()
   }
-}
-
-function ignoreAbort(error: unknown): void {
-  if ((error as Error).name !== 'AbortError') throw error
 }

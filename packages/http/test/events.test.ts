@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { test } from 'node:test'
 import { openEvents } from './event-source.ts'
 import { startApi } from './start-api.ts'
@@ -67,4 +68,34 @@ test('a comment line keeps an idle stream alive', async (context) => {
   const events = await openEvents(context, `${base}/api/v1/tasks/${await submit({ type: 't' })}/events`)
   assert.equal(await events.comment(), ': ping')
   assert.equal(await events.comment(), ': ping')
+})
+
+test('a result of nearly 1 MiB fits into an event', async (context) => {
+  const { listen, post, submit, claim } = await startApi(context)
+  const base = await listen()
+  const id = await submit({ type: 't' })
+  const { lease } = await claim()
+  const result = 'x'.repeat(1_040_000)
+  const settled = await post('/api/v1/leases/settle', {
+    outcomes: [{ taskId: id, token: lease.token, outcome: 'succeeded', result }],
+  })
+  assert.equal(settled.statusCode, 200)
+  const events = await openEvents(context, `${base}/api/v1/tasks/${id}/events`, { 'last-event-id': '2' })
+  assert.equal(((await events.next()) as { data: { data: string } }).data.data, result)
+  assert.equal((await events.next())?.event, 'end')
+})
+
+test('a client that has stopped reading is cut off', async (context) => {
+  const { listen, post, submit, claim, server } = await startApi(context, { limits: { pingMs: 20 } })
+  const { hostname, port } = new URL(await listen())
+  const id = await submit({ type: 't' })
+  const { lease } = await claim()
+  const entries = Array.from({ length: 60 }, () => ({ taskId: id, token: lease.token, log: 'x'.repeat(16_000) }))
+  for (let call = 0; call < 14; call++) assert.equal((await post('/api/v1/leases/record', { entries })).statusCode, 200)
+  const socket = connect(Number(port), hostname).pause()
+  context.after(() => socket.destroy())
+  const accepted = new Promise<NodeJS.EventEmitter>((resolve) => server.server.once('connection', resolve))
+  socket.write(`GET /api/v1/tasks/${id}/events HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n`)
+  const connection = await accepted
+  await new Promise((resolve) => connection.once('close', resolve))
 })

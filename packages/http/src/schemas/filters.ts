@@ -39,5 +39,3 @@ export const waitQuerySchema = {
     },
   },
 } as const
-
-export const noQuerySchema = { type: 'object', additionalProperties: false, properties: {} } as const
