@@ -33,7 +33,7 @@ export interface StoreSuiteOptions {
   readonly openStore: OpenStore
   readonly runner: TestRunner
   readonly capabilities?: Partial<StoreCapabilities>
-  /** Runs the suite through an unreliable connection, behind callers that repeat what failed. */
+  /** Runs every test that changes something through an unreliable connection, behind callers that repeat what failed. */
   readonly faults?: FaultRates
   /** Random sequences of the model-based test. Default 60. */
   readonly runs?: number

@@ -4,30 +4,30 @@ import fc from 'fast-check'
 import { cancelled, failed, type Outcome, released, succeeded } from '../scene.ts'
 import { claimAndFollow } from './claim-command.ts'
 import { extendBoth, recordBoth, settleBoth } from './lease-commands.ts'
-import { assertSame, type Model, type ModelLease, type Real } from './model.ts'
+import { assertSame, assertSameHistory, type Model, type ModelLease, type Real } from './model.ts'
 import { sweepAndFollow } from './sweep-command.ts'
 
 type StoreCommand = fc.AsyncCommand<Model, Real>
 
 /** One random call, made on the store and the model; after it they must be the same. */
 export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<StoreCommand>> {
-  const QUEUE_DEPTH = 8
+  const QUEUE_DEPTH = 3
 
   const enqueue = fc
-    .array(fc.array(newTask(nextId), { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 2 })
+    .array(fc.array(NEW_TASK, { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 2 })
     .map((batches) =>
       command('enqueue', batches, async (model, real) => {
         // Ids are given out here, not by the arbitrary: a shrunk or repeated case must not use them twice.
-        const submissions = batches.map((tasks) => ({ tasks: tasks.map((make) => make()) }))
+        const submissions = batches.map((tasks) => ({ tasks: tasks.map((fields) => ({ id: nextId(), ...fields })) }))
         model.submitted.push(...submissions.flatMap(({ tasks }) => tasks))
         const params = { submissions, queueDepth: QUEUE_DEPTH }
         const [expected, outcomes] = [await model.store.enqueue(params), await real.store.enqueue(params)]
         assert.deepEqual(outcomes.map(comparableOutcome), expected.map(comparableOutcome))
       }),
     )
-  const enqueueAgain = fc.nat(30).map((index) =>
+  const enqueueAgain = fc.nat(4).map((index) =>
     command('enqueue again', index, async (model, real) => {
-      const task = pick(model.submitted, index)
+      const task = pickRecent(model.submitted, index)
       if (task === undefined) return
       const params = { submissions: [{ tasks: [task] }], queueDepth: QUEUE_DEPTH }
       const [expected, outcomes] = [await model.store.enqueue(params), await real.store.enqueue(params)]
@@ -39,7 +39,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
       queues: fc.constantFrom(['a'], ['b'], ['a', 'b']),
       types: fc.constantFrom(null, null, ['x'], ['y']),
       limit: fc.integer({ min: 1, max: 4 }),
-      leaseMs: fc.constantFrom(3_000, 10_000),
+      leaseMs: fc.constantFrom(3_000, 10_000, 60_000),
       worker: fc.constantFrom('w1', 'w2').map((workerId) => ({ workerId, nodeId: null, session: false })),
     })
     .map((params) => command('claim', params, (model, real) => claimAndFollow(model, real, params)))
@@ -70,14 +70,24 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
     .constantFrom(1, 900, 2_000, 5_000, 11_000)
     .map((ms) => command('advance', ms, (model) => model.clock.advance(ms)))
   const sweep = fc.constant(command('sweep', null, sweepAndFollow))
+  const advanceAndSweep = fc.constantFrom(2_000, 5_000, 11_000).map((ms) =>
+    command('advance and sweep', ms, async (model, real) => {
+      await model.clock.advance(ms)
+      await sweepAndFollow(model, real)
+    }),
+  )
+  const settleTwice = onLease('settle twice', fc.constantFrom(...OUTCOMES), async (model, real, lease, outcome) => {
+    await settleBoth(model, real, lease, outcome)
+    await settleBoth(model, real, lease, outcome)
+  })
   const reopen = fc.constant(
     command('reopen', null, async (_model, real) => {
       real.store = await real.reopen()
       await real.store.migrate()
     }),
   )
-  const frequent = [enqueue, claim, claim, settle, settle, settle, advance]
-  const all = [...frequent, enqueueAgain, extend, record, cancel, retry, pause, endLeases, sweep, reopen]
+  const frequent = [enqueue, claim, claim, settle, settle, settleTwice, advanceAndSweep, cancel, record]
+  const all = [...frequent, enqueueAgain, extend, retry, advance, pause, endLeases, sweep, reopen]
   return fc.commands(all, { maxCommands: 40, size: 'max' })
 }
 
@@ -90,38 +100,38 @@ const OUTCOMES: readonly Outcome[] = [
   released,
 ]
 
-const BACKOFF: Backoff = { kind: 'exponential', baseSeconds: 4, factor: 2, maxSeconds: 60 }
-
-function newTask(nextId: () => string): fc.Arbitrary<() => NewTask> {
-  return fc
-    .record({
-      queue: fc.constantFrom('a', 'b'),
-      type: fc.constantFrom('x', 'y'),
-      priority: fc.integer({ min: -1, max: 1 }),
-      delayMs: fc.constantFrom(0, 0, 0, 2_000, 20_000),
-      maxAttempts: fc.integer({ min: 1, max: 3 }),
-      timeoutSeconds: fc.constantFrom(null, null, 4),
-      payload: fc.json({ maxDepth: 1 }).map((text) => text as JsonText),
-      idempotency: fc.constantFrom(
-        null,
-        null,
-        null,
-        { key: 'k1', fingerprint: 'f1' },
-        { key: 'k1', fingerprint: 'f2' },
-        { key: 'k2', fingerprint: 'f1' },
-      ),
-    })
-    .map((fields) => () => ({ id: nextId(), namespace: 'default', runAt: null, backoff: BACKOFF, tags: [], ...fields }))
-}
+const NEW_TASK: fc.Arbitrary<Omit<NewTask, 'id'>> = fc.record({
+  namespace: fc.constant('default'),
+  queue: fc.constantFrom('a', 'b'),
+  type: fc.constantFrom('x', 'y'),
+  priority: fc.integer({ min: -1, max: 1 }),
+  runAt: fc.constant(null),
+  delayMs: fc.constantFrom(0, 0, 0, 2_000, 20_000),
+  maxAttempts: fc.integer({ min: 1, max: 3 }),
+  backoff: fc.constant<Backoff>({ kind: 'exponential', baseSeconds: 4, factor: 2, maxSeconds: 60 }),
+  timeoutSeconds: fc.constantFrom(null, null, 4),
+  tags: fc.constant([]),
+  payload: fc.json({ maxDepth: 1 }).map((text) => text as JsonText),
+  idempotency: fc.constantFrom(
+    null,
+    null,
+    null,
+    { key: 'k1', fingerprint: 'f1' },
+    { key: 'k1', fingerprint: 'f2' },
+    { key: 'k2', fingerprint: 'f1' },
+  ),
+})
 
 function onTask(
   name: string,
   run: (taskIds: readonly string[], model: Model, real: Real) => Promise<void>,
 ): fc.Arbitrary<StoreCommand> {
-  return fc.nat(30).map((index) =>
+  return fc.nat(4).map((index) =>
     command(name, index, async (model, real) => {
-      const task = pick([...model.state.tasks.keys()], index)
-      if (task !== undefined) await run([task], model, real)
+      const task = pickRecent([...model.state.tasks.keys()], index)
+      if (task === undefined) return
+      await run([task], model, real)
+      await assertSameHistory(model, real, task)
     }),
   )
 }
@@ -131,11 +141,12 @@ function onLease<Detail>(
   details: fc.Arbitrary<Detail>,
   run: (model: Model, real: Real, lease: ModelLease, detail: Detail) => Promise<void>,
 ): fc.Arbitrary<StoreCommand> {
-  return fc.tuple(fc.nat(30), details).map(([index, detail]) =>
+  return fc.tuple(fc.nat(4), details).map(([index, detail]) =>
     command(name, [index, detail], async (model, real) => {
-      // Counted from the newest, so that held leases are met as often as stale ones.
-      const lease = pick([...model.leases].reverse(), index % 5)
-      if (lease !== undefined) await run(model, real, lease, detail)
+      const lease = pickRecent(model.leases, index)
+      if (lease === undefined) return
+      await run(model, real, lease, detail)
+      await assertSameHistory(model, real, lease.taskId)
     }),
   )
 }
@@ -151,8 +162,10 @@ function command(name: string, detail: unknown, act: (model: Model, real: Real) 
   }
 }
 
-function pick<Item>(items: readonly Item[], index: number): Item | undefined {
-  return items[index % Math.max(1, items.length)]
+/** One of the newest few, so that what is still going on is met as often as what is over. */
+function pickRecent<Item>(items: readonly Item[], index: number): Item | undefined {
+  const recent = items.slice(-5)
+  return recent[index % Math.max(1, recent.length)]
 }
 
 function comparableOutcome(outcome: EnqueueOutcome): unknown {

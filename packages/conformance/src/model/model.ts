@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { isTerminal, type NewTask, type QueueCounts, type Task, type TaskStore } from '@taskyard/core'
+import { isTerminal, type NewTask, type QueueCounts, type Task, type TaskEvent, type TaskStore } from '@taskyard/core'
 import { createReferenceStore } from '../reference/reference-store.ts'
 import { emptyReferenceState, type ReferenceState } from '../reference/reference-state.ts'
 import type { SimulatedClock } from '../simulated-clock.ts'
@@ -12,6 +12,8 @@ export interface Model {
   readonly submitted: NewTask[]
   /** Every lease ever given out: most are stale, which is the point. */
   readonly leases: ModelLease[]
+  /** What histories the store has shown so far, by task. */
+  readonly shown: Map<string, readonly TaskEvent[]>
 }
 
 export interface ModelLease {
@@ -29,7 +31,7 @@ export interface Real {
 
 export function createModel(clock: SimulatedClock): Model {
   const state = emptyReferenceState()
-  return { clock, state, store: createReferenceStore(clock, state), submitted: [], leases: [] }
+  return { clock, state, store: createReferenceStore(clock, state), submitted: [], leases: [], shown: new Map() }
 }
 
 /** All tasks and all counts are as the model says. */
@@ -42,6 +44,27 @@ export async function assertSame(model: Model, { store }: Real): Promise<void> {
   // A queue that was only ever paused may be counted or not.
   const hasHadTasks = ({ queue }: QueueCounts) => expectedCounts.some((expected) => expected.queue === queue)
   assert.deepEqual(comparableCounts(counts.filter(hasHadTasks)), comparableCounts(expectedCounts))
+}
+
+/** The task's history has the model's events, and begins with all that was shown of it before. */
+export async function assertSameHistory({ state, shown }: Model, { store }: Real, taskId: string): Promise<void> {
+  const events = (await store.history({ taskId, after: 0, limit: 10_000 })) ?? []
+  const before = shown.get(taskId) ?? []
+  assert.deepEqual(events.slice(0, before.length), before, 'events never change')
+  shown.set(taskId, events)
+  assert.deepEqual(
+    events.map(comparableEvent).filter(isFixed),
+    state.tasks.get(taskId)?.events.map(comparableEvent).filter(isFixed),
+  )
+}
+
+function comparableEvent({ kind, at }: TaskEvent): string {
+  return `${kind} ${at}`
+}
+
+/** An expired lease that ends the task may be told as two events or as its end alone. */
+function isFixed(event: string): boolean {
+  return !event.startsWith('lease-expired')
 }
 
 /** What the port fixes for each status; the rest is the store's own business. */

@@ -68,6 +68,14 @@ export function describeCancel({ describe, it, itWithoutFaults }: Suite): void {
         assert.deepEqual([found.status, found.finishedAt], [status, scene.clock.now()])
         assert.deepEqual(await scene.claim({ queues: [task.queue] }), [])
       })
+
+      it(`accepts ${name} after the request again when its reply was lost`, async (scene) => {
+        const task = await scene.start()
+        await scene.cancel(task.id)
+        await scene.settle(task, outcome)
+        const again = await scene.settle(task, outcome)
+        assert.deepEqual(again.status === 'ok' && [again.taskStatus, again.repeated], [status, true])
+      })
     }
 
     it('is enforced by the sweep when the worker does not obey within the grace period', async (scene) => {

@@ -63,6 +63,46 @@ export function describeHistory({ describe, it }: Suite): void {
       )
     })
 
+    it('shows at every step what it showed before, and more', async (scene) => {
+      const id = await scene.submit({ maxAttempts: 2 })
+      let seen: readonly TaskEvent[] = []
+      const grows = async () => {
+        const events = await scene.events(id)
+        assert.deepEqual(events.slice(0, seen.length), seen)
+        assert.ok(events.length > seen.length, `after ${seen.at(-1)?.kind}`)
+        seen = events
+      }
+      await grows()
+      const first = await scene.claimOne()
+      await grows()
+      await scene.record(first, { progress: 1, log: 'line' })
+      await grows()
+      await scene.settle(first, failed({ retryDelayMs: 0 }))
+      await grows()
+      const second = await scene.claimOne()
+      await grows()
+      await scene.settle(second, released)
+      await grows()
+      const third = await scene.claimOne()
+      await scene.record(third, { log: 'again' })
+      await grows()
+      await scene.store.endLeases({ workerIds: ['worker-1'] })
+      await grows()
+      await scene.cancel(id)
+      await grows()
+      await scene.retry(id)
+      await grows()
+      await scene.claimOne()
+      await scene.cancel(id)
+      await grows()
+      await scene.clock.advance(60_000)
+      await scene.sweep()
+      await grows()
+      await scene.retry(id)
+      await scene.settle(await scene.claimOne(), succeeded())
+      await grows()
+    })
+
     it('dates events by the clock of the store', async (scene) => {
       const start = scene.clock.now()
       const id = await scene.submit()

@@ -49,13 +49,13 @@ export function describeLifecycle({ describe, it, capabilities }: Suite): void {
       assert.ok((reason ?? '') !== '')
     })
 
-    for (const [name, call] of Object.entries(CALLS)) {
-      it(`rejects ${name} after it is closed`, async (scene) => {
-        const { store } = scene
-        await store.close()
-        await assert.rejects(call(store, scene), TaskyardError)
-      })
-    }
+    it('rejects every call after it is closed', async (scene) => {
+      const { store } = scene
+      await store.close()
+      for (const [name, call] of Object.entries(CALLS)) {
+        await assert.rejects(call(store, scene), TaskyardError, `${name} after close`)
+      }
+    })
   })
 
   if (!capabilities.threadAccess) return

@@ -52,6 +52,19 @@ export function describeQueueDepth({ describe, it }: Suite): void {
       assert.equal(only(await scene.enqueue([[task]], 1)).kind, 'accepted')
     })
 
+    it('counts only what is new of a submission', async (scene) => {
+      const idempotency = { key: 'k', fingerprint: 'a' }
+      await scene.submit({ idempotency })
+      const outcome = only(await scene.enqueue([[scene.newTask({ idempotency }), scene.newTask()]], 2))
+      assert.equal(outcome.kind, 'accepted')
+    })
+
+    it('counts a key that a submission names twice once', async (scene) => {
+      const idempotency = { key: 'k', fingerprint: 'a' }
+      const outcome = only(await scene.enqueue([[scene.newTask({ idempotency }), scene.newTask({ idempotency })]], 1))
+      assert.equal(outcome.kind, 'accepted')
+    })
+
     it('answers a known idempotency key even when the queue is full', async (scene) => {
       const idempotency = { key: 'k', fingerprint: 'a' }
       await scene.submit({ idempotency })

@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import {
+  createReferenceStore,
+  describeTaskStore,
+  emptyReferenceState,
+  type ReferenceState,
+  type TestRunner,
+} from '@taskyard/conformance'
+import type { Clock, LeaseRef, TaskStore } from '@taskyard/core'
+
+// A suite is worth what it catches: each of these stores breaks one promise of the port, and the suite must say so.
+
+type Plant = (store: TaskStore, state: ReferenceState, clock: Clock) => Partial<TaskStore>
+
+const BUGS: Readonly<Record<string, Plant>> = {
+  'accepts settlements under any token': (store, state) => ({
+    settle: (params) =>
+      store.settle({ ...params, settlements: params.settlements.map((each) => underNewestToken(state, each)) }),
+  }),
+  'accepts progress under any token': (store, state) => ({
+    record: ({ entries }) => store.record({ entries: entries.map((each) => underNewestToken(state, each)) }),
+  }),
+  'extends leases under any token': (store, state) => ({
+    extend: ({ leases, leaseMs }) =>
+      store.extend({ leases: leases.map((each) => underNewestToken(state, each)), leaseMs }),
+  }),
+  'gives out the same token again': (store, state) => ({
+    claim: async (params) => {
+      for (const entry of state.tasks.values()) if (entry.lease === null) entry.token = 0
+      return store.claim(params)
+    },
+  }),
+  'stores a repeated submission twice': (store) => {
+    let copies = 0
+    return {
+      enqueue: ({ submissions, queueDepth }) => {
+        const copied = submissions.map(({ tasks }) => ({
+          tasks: tasks.map((task) => ({ ...task, id: task.id.slice(0, -4) + String(1000 + (copies++ % 9000)) })),
+        }))
+        return store.enqueue({ submissions: copied, queueDepth })
+      },
+    }
+  },
+  'loses a task in a hundred': (store, state) => ({
+    enqueue: async (params) => {
+      const outcomes = await store.enqueue(params)
+      const unlucky = [...state.tasks.keys()].filter((_, index) => index % 100 === 99)
+      for (const id of unlucky) state.tasks.delete(id)
+      return outcomes
+    },
+  }),
+  'ignores idempotency keys': (store) => ({
+    enqueue: ({ submissions, queueDepth }) => {
+      const keyless = submissions.map(({ tasks }) => ({ tasks: tasks.map((task) => ({ ...task, idempotency: null })) }))
+      return store.enqueue({ submissions: keyless, queueDepth })
+    },
+  }),
+  'has no limit for queues': (store) => ({
+    enqueue: ({ submissions }) => store.enqueue({ submissions, queueDepth: Number.POSITIVE_INFINITY }),
+  }),
+  'claims from paused queues': (store, state) => ({
+    claim: (params) => {
+      state.paused.clear()
+      return store.claim(params)
+    },
+  }),
+  'hands out tasks before their time': (store, state) => ({
+    claim: (params) => {
+      for (const entry of state.tasks.values()) {
+        if (entry.task.status === 'scheduled') entry.task = { ...entry.task, status: 'queued' }
+      }
+      return store.claim(params)
+    },
+  }),
+  'hands out the newest task first': (store) => ({
+    claim: async (params) => [...(await store.claim(params))].reverse(),
+  }),
+  'claims more than asked for': (store) => ({ claim: (params) => store.claim({ ...params, limit: params.limit + 1 }) }),
+  'keeps the attempt of a released task': (store, state) => ({
+    settle: async (params) => {
+      const report = await store.settle(params)
+      for (const { taskId, outcome } of params.settlements) {
+        const entry = state.tasks.get(taskId)
+        if (entry !== undefined && outcome === 'released') entry.task = { ...entry.task, attempt: 1 }
+      }
+      return report
+    },
+  }),
+  'answers a repeated settlement with lost': (store) => ({
+    settle: async (params) => {
+      const { results, tasks } = await store.settle(params)
+      return {
+        tasks,
+        results: results.map((each) => ('repeated' in each && each.repeated ? { status: 'lost' } : each)),
+      }
+    },
+  }),
+  'never tells a worker of a cancel': (store) => ({
+    extend: async (params) => (await store.extend(params)).map((status) => (status === 'cancel' ? 'ok' : status)),
+  }),
+  'gives a cancelled worker all the time it wants': (store) => ({
+    sweep: (params) => store.sweep({ ...params, cancelGraceMs: Number.POSITIVE_INFINITY }),
+  }),
+  'forgets to end expired leases': (store) => ({ sweep: (params) => store.sweep({ ...params, limit: 0 }) }),
+  'counts no crashes': (store, state) => ({
+    sweep: async (params) => {
+      const report = await store.sweep(params)
+      for (const entry of state.tasks.values()) entry.task = { ...entry.task, crashes: 0 }
+      return report
+    },
+  }),
+  'keeps finished tasks for ever': (store) => ({
+    sweep: (params) => {
+      const never = Number.POSITIVE_INFINITY
+      return store.sweep({
+        ...params,
+        retention: { succeededSeconds: never, failedSeconds: never, finishedBytes: never },
+      })
+    },
+  }),
+  'treats failed tasks as succeeded ones in retention': (store) => ({
+    sweep: (params) => {
+      const { retention } = params
+      return store.sweep({ ...params, retention: { ...retention, failedSeconds: retention.succeededSeconds } })
+    },
+  }),
+  'never asks to be swept again': (store) => ({
+    sweep: async (params) => ({ ...(await store.sweep(params)), nextAt: null }),
+  }),
+  'lists without looking at tags': (store) => ({ list: (params) => store.list({ ...params, tag: null }) }),
+  'takes any cursor': (store) => ({
+    list: (params) => store.list(params).catch(() => ({ items: [], nextCursor: null })),
+  }),
+  'skips a task at each end of a page': (store) => ({
+    list: async (params) => {
+      const page = await store.list(params)
+      return page.nextCursor === null ? page : { ...page, items: page.items.slice(0, -1) }
+    },
+  }),
+  'counts wrongly': (store) => ({
+    counts: async (params) =>
+      (await store.counts(params)).map((queue) => ({ ...queue, counts: { ...queue.counts, running: 0 } })),
+  }),
+  'renumbers the history': (store) => ({
+    history: async (params) =>
+      (await store.history(params))?.map((event, n, all) => ({ ...event, n: all.length - n })) ?? null,
+  }),
+  'parses payloads': (store) => ({
+    find: async (params) =>
+      (await store.find(params)).map((task) => {
+        return task && { ...task, payload: JSON.stringify(JSON.parse(task.payload)) as typeof task.payload }
+      }),
+  }),
+  'shows a due task as scheduled until it is swept': (_store, state) => ({
+    find: async ({ taskIds }) => taskIds.map((id) => state.tasks.get(id)?.task ?? null),
+  }),
+  'retries succeeded tasks': (store, state) => ({
+    retry: (params) => {
+      for (const id of params.taskIds) {
+        const entry = state.tasks.get(id)
+        if (entry?.task.status === 'succeeded') entry.task = { ...entry.task, status: 'failed' }
+      }
+      return store.retry(params)
+    },
+  }),
+  'mixes namespaces': (store) => ({
+    claim: async (params) => [
+      ...(await store.claim(params)),
+      ...(await store.claim({ ...params, namespace: 'other', limit: 1 })),
+    ],
+  }),
+  'never wakes anybody': () => ({ onReady: () => () => {} }),
+  'goes on after close': () => ({ close: async () => {} }),
+  'loses its leases on a restart': (store, state) => ({
+    migrate: () => {
+      for (const entry of state.tasks.values()) entry.lease = null
+      return store.migrate()
+    },
+  }),
+}
+
+describe('the suite finds a store that', () => {
+  for (const [bug, plant] of Object.entries(BUGS)) {
+    it(bug, async () => {
+      assert.notEqual(await firstFailure(plant), null)
+    })
+  }
+
+  it('but nothing in the store without a bug', async () => {
+    assert.equal(await firstFailure(() => ({})), null)
+  })
+})
+
+/** The name of the first test that fails on a store with this bug; `null` when all pass. */
+async function firstFailure(plant: Plant): Promise<string | null> {
+  const tests: { name: string; run: () => Promise<void> }[] = []
+  const runner: TestRunner = {
+    describe: (_name, define) => define(),
+    it: (name, run) => tests.push({ name, run }),
+  }
+  describeTaskStore({
+    name: 'with a planted bug',
+    runner,
+    capabilities: { threadAccess: false },
+    runs: 30,
+    seed: 42,
+    async openStore({ clock }) {
+      const state = emptyReferenceState()
+      const open = () => {
+        const store = createReferenceStore(clock, state)
+        return { ...store, ...plant(store, state, clock) }
+      }
+      let store = open()
+      return {
+        store,
+        async reopen() {
+          await store.close()
+          store = open()
+          return store
+        },
+        destroy: () => store.close(),
+      }
+    },
+  })
+  for (const { name, run } of tests) {
+    try {
+      await run()
+    } catch {
+      return name
+    }
+  }
+  return null
+}
+
+function underNewestToken<Ref extends LeaseRef>(state: ReferenceState, ref: Ref): Ref {
+  return { ...ref, token: state.tasks.get(ref.taskId)?.token ?? ref.token }
+}
