@@ -26,6 +26,6 @@ export async function untilSucceeded(url: string, tasks: number): Promise<void> 
     if (succeeded > tasks) throw new Error(`${succeeded} tasks succeeded, only ${tasks} were submitted`)
     if (succeeded !== last) [last, since] = [succeeded, performance.now()]
     if (performance.now() - since > 30_000) throw new Error(`stuck at ${succeeded} of ${tasks} tasks`)
-    await delay(50)
+    await delay(20)
   }
 }

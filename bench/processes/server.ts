@@ -30,7 +30,6 @@ export async function startTaskyard(directory: string, roles = 'api,scheduler'):
     args: [fileURLToPath(new URL('../../packages/taskyard/src/main.ts', import.meta.url)), 'start'],
     environment: {
       TASKYARD_STORE: `sqlite:${directory}/taskyard.db`,
-
       TASKYARD_HOST: '127.0.0.1',
       TASKYARD_PORT: String(port),
       TASKYARD_ROLES: roles,

@@ -45,7 +45,8 @@ async function cycle(
   const worker = await startWorker(server.url)
   try {
     const start = performance.now()
-    await Promise.all([postInBatches(server.url, bodies, parallel), untilSucceeded(server.url, tasks)])
+    await postInBatches(server.url, bodies, parallel)
+    await untilSucceeded(server.url, tasks)
     const rate = (tasks * 1000) / (performance.now() - start)
     tell(`${submits} submits: ${Math.round(rate)} tasks/s`)
     const name = `cycle, ${submits} submits`

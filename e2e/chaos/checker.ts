@@ -1,4 +1,4 @@
-import { acceptedNotKept, acceptedTwice, staleAccepted } from './checks/acceptance.ts'
+import { acceptedNotKept, acceptedTwice, restartedAfterEnd, staleAccepted } from './checks/acceptance.ts'
 import { duplicateKeys, handedOutTwice, lost, tornBatches, unexpected, wrongEnds } from './checks/accounting.ts'
 import { type Recoveries, recoveries } from './checks/recovery.ts'
 import { overlapping, type Restarts, startedMoreThanOnce } from './checks/starts.ts'
@@ -18,6 +18,7 @@ export const VIOLATION_KINDS = {
   tornBatches: 'a batch of which only a part exists',
   acceptedTwice: 'success accepted under two different tokens',
   staleAccepted: 'a write accepted under a token older than one already given out',
+  restartedAfterEnd: 'given out again after its success was accepted',
   acceptedNotKept: 'a success that was accepted, but is not what the task ended with',
   handedOutTwice: 'a token given out twice, or not rising',
   overlapping: 'given out again while the first lease was alive and its worker well',
@@ -52,6 +53,7 @@ export function check(history: readonly HistoryEvent[]): Verdict {
     tornBatches: tornBatches(story),
     acceptedTwice: acceptedTwice(story),
     staleAccepted: staleAccepted(story),
+    restartedAfterEnd: restartedAfterEnd(story),
     acceptedNotKept: acceptedNotKept(story),
     handedOutTwice: handedOutTwice(story),
     overlapping: overlapping(story),

@@ -28,29 +28,33 @@ export function acceptedNotKept({ tasks }: Story): readonly Violation[] {
 }
 
 /**
- * Writes accepted under a token when a higher one was already out. A success ends a task for good, so any higher token
- * beside an accepted success is wrong, whichever came first. A repeated failure or release answers `ok` again, as the
- * protocol says, so those are judged by the first time they were sent.
+ * Writes accepted under a token when a higher one was already out. A repeated failure or release answers `ok` again, as
+ * the protocol says, so those are judged by the first time they were sent; a success is judged by its answer.
  */
 export function staleAccepted({ tasks }: Story): readonly Violation[] {
   return [...tasks.values()].flatMap((task) => {
-    const found: Violation[] = []
-    for (const settle of task.settles.filter(({ answer }) => answer === 'ok')) {
-      const since = settle.outcome === 'succeeded' ? Number.POSITIVE_INFINITY : firstSentAt(task, settle)
-      const newer = newerLease(task, settle.token, since)
-      if (newer === undefined) continue
-      found.push({
-        subject: task.id,
-        what: `${settle.outcome} of token ${settle.token} accepted beside token ${newer}`,
-      })
-    }
-    for (const { token, sentAt } of task.records.filter(({ answer }) => answer === 'ok')) {
-      const newer = newerLease(task, token, sentAt)
-      if (newer === undefined) continue
-      found.push({ subject: task.id, what: `a record of token ${token} accepted after token ${newer} was out` })
-    }
-    return found
+    const settled = task.settles.map((settle) => ({
+      ...settle,
+      since: settle.outcome === 'succeeded' ? settle.at : firstSentAt(task, settle),
+    }))
+    const recorded = task.records.map((record) => ({ ...record, outcome: 'a record', since: record.sentAt }))
+    return [...settled, ...recorded].flatMap(({ answer, token, outcome, since }) => {
+      const newer = task.leases.find((lease) => lease.token > token && lease.at < since)
+      if (answer !== 'ok' || newer === undefined) return []
+      return [{ subject: task.id, what: `${outcome} of token ${token} accepted when token ${newer.token} was out` }]
+    })
   })
+}
+
+/** Tasks that were given out again after their success had been accepted. */
+export function restartedAfterEnd({ tasks }: Story): readonly Violation[] {
+  return [...tasks.values()].flatMap((task) =>
+    acceptedSuccesses(task).flatMap(({ token, at }) => {
+      const later = task.leases.find((lease) => lease.token > token && lease.at >= at)
+      if (later === undefined) return []
+      return [{ subject: task.id, what: `token ${later.token} given out after the success of token ${token}` }]
+    }),
+  )
 }
 
 function acceptedSuccesses({ settles }: TaskStory): readonly SettleEvent[] {
@@ -61,9 +65,4 @@ function firstSentAt({ settles }: TaskStory, { token, outcome }: SettleEvent): n
   return Math.min(
     ...settles.filter((other) => other.token === token && other.outcome === outcome).map(({ sentAt }) => sentAt),
   )
-}
-
-/** The token of a higher lease that was out before `before`. */
-function newerLease({ leases }: TaskStory, token: number, before: number): number | undefined {
-  return leases.find((lease) => lease.token > token && lease.at < before)?.token
 }

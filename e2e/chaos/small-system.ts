@@ -1,0 +1,210 @@
+import { createSimulatedClock, SIMULATED_START } from '@taskyard/conformance'
+import { type LeasedTask, type TaskStore, toJsonText } from '@taskyard/core'
+import { createUuidV7Generator } from '@taskyard/core/runtime'
+import { createEngine, type Engine } from '@taskyard/engine'
+import { openSqliteStore } from '@taskyard/store-sqlite'
+import type { HistoryEvent } from './history.ts'
+
+/** A bug: what a store does otherwise than it should. Made anew when the system restarts. */
+export type Bug = (store: TaskStore) => Partial<TaskStore>
+
+const leaseSeconds = 5
+const sessionGraceSeconds = 5
+
+/**
+ * A whole Taskyard on a real SQLite file, in simulated time, without processes: submissions with repeats, a batch, a
+ * restart, a worker that dies, one that hangs and comes back late, one that works on, and everything read back. Its
+ * history is what the chaos program would write.
+ */
+export async function runSmallSystem(path: string, bug: Bug): Promise<readonly HistoryEvent[]> {
+  const system = await openSystem(path, bug)
+  await system.submitSingles(40)
+  await system.submitBatch(5)
+  await system.restart()
+  await system.submitSingles(10)
+
+  const dead = system.worker('dead')
+  const hung = system.worker('hung')
+  const slow = system.worker('slow')
+  const busy = system.worker('busy')
+  await dead.claim(8)
+  dead.kill()
+  const late = await hung.claim(8)
+  hung.stop()
+  const held = await slow.claim(3)
+  await system.passSeconds(4)
+  await slow.heartbeat(held)
+  await busy.workUntilIdle()
+  await system.passSeconds(2)
+  await slow.heartbeat(held)
+  await busy.workUntilIdle()
+  await system.passSeconds(2)
+  hung.goOn()
+  await hung.record(late)
+  await hung.settle(late)
+  await slow.settle(held)
+  await slow.settle(held)
+  await system.passSeconds(leaseSeconds + 2)
+  await busy.workUntilIdle()
+  return system.readBack()
+}
+
+async function openSystem(path: string, bug: Bug) {
+  const clock = createSimulatedClock()
+  const ids = createUuidV7Generator(clock)
+  const history: HistoryEvent[] = []
+  let [store, engine] = await open()
+  let keys = 0
+  let stamps = 0
+  // Simulated time stands still between its steps: a trifle is added so that the events have an order.
+  const now = () => clock.now() - SIMULATED_START + ++stamps * 1e-3
+
+  history.push({
+    e: 'run',
+    at: now(),
+    seed: 0,
+    leaseMs: leaseSeconds * 1000,
+    sessionGraceMs: sessionGraceSeconds * 1000,
+    recoveryMs: 2000,
+  })
+  history.push({ e: 'server', at: now(), state: 'up' })
+
+  async function open(): Promise<[TaskStore, Engine]> {
+    const real = await openSqliteStore({ path, clock })
+    await real.migrate()
+    const buggy: TaskStore = { ...real, ...bug(real) }
+    const engine = createEngine({ store: buggy, clock, ids, random: () => 0.5, nodeId: ids(), sessionGraceSeconds })
+    await engine.start()
+    return [real, engine]
+  }
+
+  async function close(): Promise<void> {
+    await engine.stop()
+    await store.close()
+  }
+
+  async function submit(key: string): Promise<void> {
+    history.push({ e: 'submit', at: now(), keys: [key] })
+    const { task } = await engine.submit({ ...submission(key), idempotencyKey: key })
+    history.push({ e: 'ack', at: now(), key, id: task.id })
+  }
+
+  return {
+    async submitSingles(count: number) {
+      for (let n = 0; n < count; n++) {
+        const key = `key-${++keys}`
+        await submit(key)
+        if (n % 5 === 0) await submit(key)
+      }
+    },
+
+    async submitBatch(size: number) {
+      const batch = Array.from({ length: size }, () => `key-${++keys}`)
+      history.push({ e: 'submit', at: now(), keys: batch })
+      const submitted = await engine.submitMany(batch.map(submission))
+      for (const [index, { task }] of submitted.entries()) {
+        history.push({ e: 'ack', at: now(), key: batch[index] as string, id: task.id })
+      }
+    },
+
+    async restart() {
+      await close()
+      ;[store, engine] = await open()
+    },
+
+    /** In steps, so that every timer's work is done before the next. */
+    async passSeconds(seconds: number) {
+      for (let step = 0; step < seconds * 4; step++) {
+        await clock.advance(250)
+        await store.health()
+      }
+    },
+
+    worker: (id: string) => startWorker(id),
+
+    async readBack(): Promise<readonly HistoryEvent[]> {
+      let cursor: string | null = null
+      do {
+        const page: Awaited<ReturnType<Engine['list']>> = await engine.list({ limit: 50, cursor })
+        for (const task of page.items) {
+          const { id, status, error, attempt, crashes } = task
+          const result = task.result === null ? null : (JSON.parse(task.result) as { token: number })
+          const { key } = JSON.parse(task.payload) as { key: string }
+          const resultToken = result?.token ?? null
+          const end = { id, key, status, code: error?.code ?? null, resultToken, attempt, crashes }
+          history.push({ e: 'final', at: now(), wanted: 'succeeded', ...end })
+        }
+        cursor = page.nextCursor
+      } while (cursor !== null)
+      await close()
+      return [...history, { e: 'end', at: now() }]
+    },
+  }
+
+  function startWorker(worker: string) {
+    const session = engine.openSession({ workerId: worker, queues: ['default'], onCancel() {} })
+    const refs = (tasks: readonly LeasedTask[]) => tasks.map(({ id, lease }) => ({ taskId: id, token: lease.token }))
+
+    async function claim(limit: number): Promise<readonly LeasedTask[]> {
+      const sentAt = now()
+      const ref = { workerId: worker, nodeId: null, session: true }
+      const tasks = await engine.claim({ worker: ref, queues: ['default'], limit, leaseSeconds })
+      const leases = tasks.map((task) => ({ id: task.id, token: task.lease.token, key: keyOf(task) }))
+      history.push({ e: 'claim', sentAt, at: now(), worker, tasks: leases })
+      for (const task of tasks) {
+        const { id, attempt, lease } = task
+        history.push({ e: 'start', at: now(), worker, id, token: lease.token, attempt, key: keyOf(task) })
+      }
+      return tasks
+    }
+
+    async function settle(tasks: readonly LeasedTask[]): Promise<void> {
+      const sentAt = now()
+      const outcomes = refs(tasks).map((ref) => {
+        return { ...ref, outcome: 'succeeded' as const, result: toJsonText({ token: ref.token }) }
+      })
+      const { results } = await engine.settle(outcomes)
+      for (const [index, { taskId, token, outcome }] of outcomes.entries()) {
+        const answer = results[index] ?? 'unknown'
+        history.push({ e: 'settle', sentAt, at: now(), worker, id: taskId, token, outcome, answer })
+      }
+    }
+
+    return {
+      claim,
+      settle,
+      async workUntilIdle() {
+        for (let tasks = await claim(10); tasks.length > 0; tasks = await claim(10)) await settle(tasks)
+      },
+      async heartbeat(tasks: readonly LeasedTask[]) {
+        const sentAt = now()
+        const results = await engine.heartbeat(refs(tasks), leaseSeconds)
+        const granted = refs(tasks).filter((_, index) => results[index] === 'ok')
+        const leases = granted.map(({ taskId, token }) => ({ id: taskId, token }))
+        history.push({ e: 'extend', sentAt, at: now(), worker, leases })
+      },
+      async record(tasks: readonly LeasedTask[]) {
+        const sentAt = now()
+        const results = await engine.record(refs(tasks).map((ref) => ({ ...ref, log: `token ${ref.token}` })))
+        for (const [index, { taskId, token }] of refs(tasks).entries()) {
+          const answer = results[index] ?? 'unknown'
+          history.push({ e: 'record', sentAt, at: now(), worker, id: taskId, token, answer })
+        }
+      },
+      kill() {
+        history.push({ e: 'fault', at: now(), kind: 'kill', target: worker, point: 'random' })
+        session.close()
+      },
+      stop: () => history.push({ e: 'fault', at: now(), kind: 'stop', target: worker, point: 'random' }),
+      goOn: () => history.push({ e: 'fault', at: now(), kind: 'continue', target: worker, point: 'random' }),
+    }
+  }
+}
+
+function submission(key: string) {
+  return { type: 'small', payload: toJsonText({ key }) }
+}
+
+function keyOf(task: LeasedTask): string {
+  return (JSON.parse(task.payload) as { key: string }).key
+}
