@@ -32,10 +32,12 @@ export interface Dispatcher {
 export function createDispatcher(store: TaskStore, clock: Clock, onError: (error: unknown) => void): Dispatcher {
   const groups = new Map<string, WaitingGroup>()
   let stopped = false
+  let wakeUps = 0
   let stopListening = () => {}
   let cancelPoll = () => {}
 
   function wake(lanes: readonly ReadyLane[]): void {
+    wakeUps += 1
     for (const group of groups.values()) {
       if (lanes.some((lane) => wants(group.params, lane))) void serve(group)
     }
@@ -69,7 +71,12 @@ export function createDispatcher(store: TaskStore, clock: Clock, onError: (error
     }
   }
 
-  function join(params: ClaimParams, waitMs: number, signal: AbortSignal | undefined): Promise<readonly LeasedTask[]> {
+  function join(
+    params: ClaimParams,
+    waitMs: number,
+    signal: AbortSignal | undefined,
+    wokenSince: boolean,
+  ): Promise<readonly LeasedTask[]> {
     const key = JSON.stringify([params.namespace, params.queues, params.types])
     const group = groups.get(key) ?? { params, waiters: [], isServing: false, wokenAgain: false }
     groups.set(key, group)
@@ -88,6 +95,7 @@ export function createDispatcher(store: TaskStore, clock: Clock, onError: (error
       group.waiters.push(waiter)
       const cancelTimer = clock.after(waitMs, onAbort)
       signal?.addEventListener('abort', onAbort)
+      if (wokenSince) void serve(group)
     })
   }
 
@@ -108,12 +116,15 @@ export function createDispatcher(store: TaskStore, clock: Clock, onError: (error
   return {
     async claim(params, waitMs, signal) {
       if (stopped || signal?.aborted) return []
+      const wakeUpsBefore = wakeUps
       const tasks = await store.claim(params)
       if (signal?.aborted) {
         await release(store, tasks)
         return []
       }
-      return tasks.length > 0 || waitMs <= 0 || stopped ? tasks : join(params, waitMs, signal)
+      if (tasks.length > 0 || waitMs <= 0 || stopped) return tasks
+      // A task that became ready while the store said «none» has woken nobody yet.
+      return join(params, waitMs, signal, wakeUps !== wakeUpsBefore)
     },
     start() {
       stopListening = store.onReady(wake)

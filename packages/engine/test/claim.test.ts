@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+
+const TASK = { type: 'test', payload: PAYLOAD }
+
+test('a waiting claim gets the next task at once', async (t) => {
+  const { engine } = await startEngine(t)
+  const waiting = engine.claim(claimOf('worker-1'), 30)
+  const { task } = await engine.submit(TASK)
+  assert.deepEqual(
+    (await waiting).map(({ id }) => id),
+    [task.id],
+  )
+})
+
+test('waiting claims are served in their order, one task each', async (t) => {
+  const { engine } = await startEngine(t)
+  const served: string[] = []
+  const waiting = ['a', 'b', 'c'].map(async (name) => {
+    const tasks = await engine.claim(claimOf(name), 30)
+    served.push(...tasks.map(({ workerId }) => workerId as string))
+  })
+  await engine.submitMany([TASK, TASK, TASK])
+  await Promise.all(waiting)
+  assert.deepEqual(served, ['a', 'b', 'c'])
+})
+
+test('a claim ends with no tasks when its wait is over', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const waiting = engine.claim(claimOf('worker-1'), 5)
+  await clock.advance(5000)
+  assert.deepEqual(await waiting, [])
+})
+
+test('a claim whose caller went away takes no task with it', async (t) => {
+  const { engine } = await startEngine(t)
+  const gone = new AbortController()
+  const waiting = engine.claim(claimOf('worker-1'), 30, gone.signal)
+  gone.abort()
+  assert.deepEqual(await waiting, [])
+  const { task } = await engine.submit(TASK)
+  const [claimed] = await engine.claim(claimOf('worker-2'))
+  assert.deepEqual([claimed?.id, claimed?.attempt], [task.id, 1])
+})
+
+test('a task claimed for a caller that left meanwhile is given back with its attempt', async (t) => {
+  const { engine } = await startEngine(t)
+  await engine.submit(TASK)
+  const gone = new AbortController()
+  const claiming = engine.claim(claimOf('worker-1'), 0, gone.signal)
+  gone.abort()
+  assert.deepEqual(await claiming, [])
+  const [claimed] = await engine.claim(claimOf('worker-2'))
+  assert.deepEqual([claimed?.attempt, claimed?.crashes], [1, 0])
+})
+
+test('a claim for other types is not served', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const waiting = engine.claim({ ...claimOf('worker-1'), types: ['other'] }, 2)
+  await engine.submit(TASK)
+  await clock.advance(2000)
+  assert.deepEqual(await waiting, [])
+})
+
+test('resuming a queue serves those who wait', async (t) => {
+  const { engine } = await startEngine(t)
+  await engine.pause('default')
+  await engine.submit(TASK)
+  const waiting = engine.claim(claimOf('worker-1'), 30)
+  await engine.resume('default')
+  assert.equal((await waiting).length, 1)
+})
+
+test('a delayed task reaches a waiting claim when it is due', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const waiting = engine.claim(claimOf('worker-1'), 30)
+  await engine.submit({ ...TASK, delaySeconds: 7 })
+  let served = 0
+  void waiting.then((tasks) => {
+    served = tasks.length
+  })
+  await clock.advance(6900)
+  assert.equal(served, 0)
+  await clock.advance(101)
+  assert.equal((await waiting).length, 1)
+})
+
+test('stopping ends waiting claims with no tasks', async (t) => {
+  const { engine } = await startEngine(t)
+  const waiting = engine.claim(claimOf('worker-1'), 30)
+  await engine.stop()
+  assert.deepEqual(await waiting, [])
+})
+
+const WRONG_CLAIMS = [
+  [{ limit: 0 }, '/limit'],
+  [{ limit: 1001 }, '/limit'],
+  [{ queues: [] }, '/queues'],
+  [{ queues: ['a b'] }, '/queues'],
+  [{ types: [''] }, '/types'],
+  [{ leaseSeconds: 0 }, '/leaseSeconds'],
+  [{ leaseSeconds: 3601 }, '/leaseSeconds'],
+  [{ worker: { workerId: '', nodeId: null, session: false } }, '/workerId'],
+] as const
+
+for (const [wrong, path] of WRONG_CLAIMS) {
+  test(`a claim with ${JSON.stringify(wrong)} is refused with ${path}`, async (t) => {
+    const { engine } = await startEngine(t)
+    await assert.rejects(engine.claim({ ...claimOf('worker-1'), ...wrong }), (error: unknown) => {
+      assert.equal((error as { violations: { path: string }[] }).violations[0]?.path, path)
+      return true
+    })
+  })
+}

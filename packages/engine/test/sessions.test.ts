@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type TaskStore, TaskyardError } from '@taskyard/core'
+import { createUuidV7Generator } from '@taskyard/core/runtime'
+import { createEngine } from '../src/index.ts'
+import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+
+const TASK = { type: 'test', payload: PAYLOAD }
+const deaf = () => {}
+
+test('a broken session ends its leases after the grace, long before the lease time', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const session = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1', 1, true), leaseSeconds: 3600 })
+  session.close()
+  await clock.advance(4999)
+  assert.equal((await engine.get(task.id)).status, 'running')
+  await clock.advance(1)
+  const { status, crashes } = await engine.get(task.id)
+  assert.deepEqual({ status, crashes }, { status: 'queued', crashes: 1 })
+})
+
+test('a session resumed within its grace keeps its leases', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const first = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1', 1, true), leaseSeconds: 3600 })
+  first.close()
+  await clock.advance(4000)
+  engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  await clock.advance(60_000)
+  assert.equal((await engine.get(task.id)).status, 'running')
+})
+
+test('a new connection that opens before the old one breaks leaves no gap', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const first = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1', 1, true), leaseSeconds: 3600 })
+  engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  first.close()
+  await clock.advance(60_000)
+  assert.equal((await engine.get(task.id)).status, 'running')
+})
+
+test('leases of a session whose server died get one grace after the restart', async (t) => {
+  const { engine, clock, store } = await startEngine(t)
+  engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1', 1, true), leaseSeconds: 3600 })
+  await engine.stop()
+  const ids = createUuidV7Generator(clock)
+  const successor = createEngine({ store, clock, random: () => 0.5, ids, nodeId: 'node-2' })
+  await successor.start()
+  t.after(() => successor.stop())
+  await clock.advance(4999)
+  assert.equal((await successor.get(task.id)).status, 'running')
+  await clock.advance(1)
+  assert.equal((await successor.get(task.id)).status, 'queued')
+})
+
+test('a store that is away at the end of the grace does not save the leases', async (t) => {
+  let away = true
+  const failing = (store: TaskStore): TaskStore => ({
+    ...store,
+    async endLeases(params) {
+      if (away) throw new TaskyardError('store_unavailable', { reason: 'away' })
+      return store.endLeases(params)
+    },
+  })
+  const { engine, clock } = await startEngine(t, {}, failing)
+  const session = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1', 1, true), leaseSeconds: 3600 })
+  session.close()
+  await clock.advance(10_000)
+  assert.equal((await engine.get(task.id)).status, 'running')
+  away = false
+  await clock.advance(1000)
+  assert.equal((await engine.get(task.id)).status, 'queued')
+})
+
+test('a cancel request reaches the session of the worker that runs the task', async (t) => {
+  const { engine } = await startEngine(t)
+  const heard: string[] = []
+  engine.openSession({ workerId: 'worker-1', onCancel: (id) => heard.push(id) })
+  engine.openSession({ workerId: 'worker-2', onCancel: () => assert.fail('not its task') })
+  const { task } = await engine.submit(TASK)
+  await engine.claim(claimOf('worker-1', 1, true))
+  await engine.cancel(task.id)
+  assert.deepEqual(heard, [task.id])
+})
+
+test('workers are listed with their leases, connected or not', async (t) => {
+  const { engine } = await startEngine(t)
+  engine.openSession({ workerId: 'worker-1', queues: ['default'], concurrency: 4, onCancel: deaf })
+  await engine.submitMany([TASK, TASK])
+  await engine.claim(claimOf('worker-1', 1, true))
+  await engine.claim(claimOf('worker-2'))
+  const seen = (await engine.workers()).map(({ workerId, connected, leases }) => ({ workerId, connected, leases }))
+  assert.deepEqual(seen, [
+    { workerId: 'worker-1', connected: true, leases: 1 },
+    { workerId: 'worker-2', connected: false, leases: 1 },
+  ])
+})

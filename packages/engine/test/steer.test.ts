@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type TaskEvent, toJsonText } from '@taskyard/core'
+import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+
+const TASK = { type: 'test', payload: PAYLOAD }
+
+test('waiting for a task ends as soon as it has ended', async (t) => {
+  const { engine } = await startEngine(t)
+  const { task } = await engine.submit(TASK)
+  const waiting = engine.wait(task.id, 60)
+  const [leased] = await engine.claim(claimOf('worker-1'))
+  await engine.settle([
+    { taskId: task.id, token: leased?.lease.token ?? 0, outcome: 'succeeded', result: toJsonText(42) },
+  ])
+  const { status, result } = await waiting
+  assert.deepEqual({ status, result }, { status: 'succeeded', result: '42' })
+})
+
+test('waiting for a task that takes longer ends with the task as it is', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const { task } = await engine.submit(TASK)
+  const waiting = engine.wait(task.id, 3)
+  await clock.advance(3000)
+  assert.equal((await waiting).status, 'queued')
+})
+
+test('watching tells every event once, in order, until the end', async (t) => {
+  const { engine } = await startEngine(t)
+  const { task } = await engine.submit(TASK)
+  const kinds: TaskEvent['kind'][] = []
+  const watching = (async () => {
+    for await (const event of engine.watch(task.id, 0, new AbortController().signal)) kinds.push(event.kind)
+  })()
+  const [leased] = await engine.claim(claimOf('worker-1'))
+  const lease = { taskId: task.id, token: leased?.lease.token ?? 0 }
+  await engine.record([{ ...lease, progress: toJsonText(0.5) }])
+  await engine.record([{ ...lease, log: 'half way' }])
+  await engine.settle([{ ...lease, outcome: 'succeeded' }])
+  await watching
+  assert.deepEqual(kinds, ['submitted', 'started', 'progress', 'log', 'succeeded'])
+})
+
+test('watching resumes after the last event seen', async (t) => {
+  const { engine } = await startEngine(t)
+  const { task } = await engine.submit(TASK)
+  await engine.cancel(task.id)
+  const numbers: number[] = []
+  for await (const { n } of engine.watch(task.id, 1, new AbortController().signal)) numbers.push(n)
+  assert.deepEqual(numbers, [2])
+})
+
+test('a task that has ended cannot be cancelled, one that has not failed cannot be retried', async (t) => {
+  const { engine } = await startEngine(t)
+  const { task } = await engine.submit(TASK)
+  await assert.rejects(engine.retry(task.id), { code: 'not_retryable', status: 409 })
+  assert.equal((await engine.cancel(task.id)).status, 'cancelled')
+  await assert.rejects(engine.cancel(task.id), { code: 'not_cancellable', status: 409 })
+  assert.equal((await engine.retry(task.id)).status, 'queued')
+})
+
+test('an unknown task is not found, whatever is asked of it', async (t) => {
+  const { engine } = await startEngine(t)
+  const id = '01900000-0000-7000-8000-000000000000'
+  for (const ask of [engine.get(id), engine.cancel(id), engine.retry(id), engine.wait(id, 1), engine.history(id)]) {
+    await assert.rejects(ask, { code: 'task_not_found', status: 404 })
+  }
+})
+
+test('cancelling by filter ends what matches and nothing else, over many pages', async (t) => {
+  const { engine } = await startEngine(t)
+  await engine.submitMany(Array.from({ length: 450 }, () => ({ ...TASK, queue: 'mail' })))
+  const { task: other } = await engine.submit(TASK)
+  assert.equal(await engine.cancelMatching({ queue: 'mail' }), 450)
+  assert.equal((await engine.get(other.id)).status, 'queued')
+})
+
+test('redriving by filter makes dead letters ready again', async (t) => {
+  const { engine } = await startEngine(t)
+  await engine.submitMany([
+    { ...TASK, tags: ['a'] },
+    { ...TASK, tags: ['b'] },
+  ])
+  const leased = await engine.claim(claimOf('worker-1', 2))
+  const outcome = 'failed' as const
+  await engine.settle(leased.map(({ id, lease }) => ({ taskId: id, token: lease.token, outcome, retryable: false })))
+  assert.equal(await engine.retryMatching({ tag: 'a' }), 1)
+  const [again] = await engine.claim(claimOf('worker-1', 2))
+  assert.deepEqual([again?.tags, again?.attempt], [['a'], 1])
+})
+
+test('a bulk operation without a filter is refused', async (t) => {
+  const { engine } = await startEngine(t)
+  await assert.rejects(engine.cancelMatching({}), { code: 'invalid_request' })
+  await assert.rejects(engine.retryMatching({ namespace: 'default' }), { code: 'invalid_request' })
+})
+
+test('throughput is what finished in the last minute', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  await clock.advance(10_000)
+  await engine.submitMany(Array.from({ length: 30 }, () => TASK))
+  const leased = await engine.claim(claimOf('worker-1', 30))
+  await engine.settle(leased.map(({ id, lease }) => ({ taskId: id, token: lease.token, outcome: 'succeeded' })))
+  await clock.advance(20_000)
+  assert.equal((await engine.queue('default')).throughput, 1)
+  await clock.advance(120_000)
+  assert.equal((await engine.queue('default')).throughput, 0)
+})
+
+test('a queue that never had a task is not found', async (t) => {
+  const { engine } = await startEngine(t)
+  await assert.rejects(engine.queue('nobody'), { code: 'queue_not_found', status: 404 })
+})

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type JsonText, LIMITS, type TaskStore } from '@taskyard/core'
+import type { Submission } from '../src/index.ts'
+import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+
+test('submissions that arrive together share one store call', async (t) => {
+  let calls = 0
+  const counting = (store: TaskStore): TaskStore => ({
+    ...store,
+    enqueue(params) {
+      calls += 1
+      return store.enqueue(params)
+    },
+  })
+  const { engine } = await startEngine(t, {}, counting)
+  const submitted = await Promise.all(
+    Array.from({ length: 100 }, () => engine.submit({ type: 'test', payload: PAYLOAD })),
+  )
+  assert.equal(new Set(submitted.map(({ task }) => task.id)).size, 100)
+  assert.ok(calls <= 2, `${calls} calls`)
+})
+
+test('one conflicting submission among many is refused alone', async (t) => {
+  const { engine } = await startEngine(t)
+  await engine.submit({ type: 'test', payload: PAYLOAD, idempotencyKey: 'k' })
+  const others = Array.from({ length: 5 }, () => engine.submit({ type: 'test', payload: PAYLOAD }))
+  const conflict = engine.submit({ type: 'other', payload: PAYLOAD, idempotencyKey: 'k' })
+  await assert.rejects(conflict, { code: 'idempotency_conflict', status: 422 })
+  assert.equal((await Promise.all(others)).length, 5)
+})
+
+test('the same key and task answers with the first task', async (t) => {
+  const { engine } = await startEngine(t)
+  const submission: Submission = { type: 'test', payload: PAYLOAD, idempotencyKey: 'k', tags: ['a'] }
+  const first = await engine.submit(submission)
+  const again = await engine.submit({ ...submission })
+  assert.deepEqual([first.replayed, again.replayed], [false, true])
+  assert.equal(again.task.id, first.task.id)
+})
+
+const WRONG: readonly (readonly [what: string, submission: Partial<Submission>, path: string])[] = [
+  ['a type with a space', { type: 'my type' }, '/type'],
+  ['an empty type', { type: '' }, '/type'],
+  ['a type that begins with a dot', { type: '.x' }, '/type'],
+  ['a queue of 129 letters', { queue: 'q'.repeat(129) }, '/queue'],
+  ['a fractional priority', { priority: 1.5 }, '/priority'],
+  ['a priority beyond 1000', { priority: 1001 }, '/priority'],
+  ['no attempt at all', { maxAttempts: 0 }, '/maxAttempts'],
+  ['a negative delay', { delaySeconds: -1 }, '/delaySeconds'],
+  ['an infinite delay', { delaySeconds: Number.POSITIVE_INFINITY }, '/delaySeconds'],
+  ['a delay of a century', { delaySeconds: 100 * 366 * 86_400 }, '/delaySeconds'],
+  ['both delay and time', { delaySeconds: 1, runAt: 1 }, '/runAt'],
+  ['a time that is no number', { runAt: Number.NaN }, '/runAt'],
+  ['a timeout of nothing', { timeoutSeconds: 0 }, '/timeoutSeconds'],
+  ['an empty tag', { tags: [''] }, '/tags'],
+  ['too many tags', { tags: Array.from({ length: LIMITS.tags + 1 }, (_, i) => `t${i}`) }, '/tags'],
+  ['half a character in a tag', { tags: ['\ud800'] }, '/tags'],
+  ['a key with a space', { idempotencyKey: 'a b' }, '/idempotencyKey'],
+  ['an unknown backoff', { backoff: { kind: 'random' as 'fixed' } }, '/backoff/kind'],
+  ['a negative backoff', { backoff: { baseSeconds: -1 } }, '/backoff/baseSeconds'],
+  ['a payload over the limit', { payload: `"${'x'.repeat(LIMITS.bodyBytes)}"` as JsonText }, '/payload'],
+]
+
+for (const [what, wrong, path] of WRONG) {
+  test(`${what} is refused with its path`, async (t) => {
+    const { engine } = await startEngine(t)
+    await assert.rejects(engine.submit({ type: 'test', payload: PAYLOAD, ...wrong }), (error: unknown) => {
+      const { code, violations } = error as { code: string; violations: { path: string }[] }
+      assert.equal(code, 'invalid_request')
+      assert.deepEqual(
+        violations.map((violation) => violation.path),
+        [path],
+      )
+      return true
+    })
+  })
+}
+
+test("a payload that does not fit its type's schema is refused with the path inside it", async (t) => {
+  const { engine } = await startEngine(t, { checkPayload: () => [{ path: '/to/0', message: 'no address' }] })
+  const batch = [{ type: 'email', payload: PAYLOAD }]
+  await assert.rejects(engine.submitMany(batch), {
+    code: 'invalid_payload',
+    status: 422,
+    violations: [{ path: '/tasks/0/payload/to/0', message: 'no address' }],
+  })
+})
+
+test('a batch with one bad task stores nothing', async (t) => {
+  const { engine } = await startEngine(t)
+  await assert.rejects(
+    engine.submitMany([
+      { type: 'test', payload: PAYLOAD },
+      { type: '!', payload: PAYLOAD },
+    ]),
+  )
+  assert.deepEqual(await engine.queues(), [])
+})
+
+test('a batch over the limit is refused as too large', async (t) => {
+  const { engine } = await startEngine(t)
+  const batch = Array.from({ length: 1001 }, () => ({ type: 'test', payload: PAYLOAD }))
+  await assert.rejects(engine.submitMany(batch), { code: 'batch_too_large', status: 413 })
+})
+
+test('a full queue refuses with queue_full until workers catch up', async (t) => {
+  const { engine } = await startEngine(t, { queueDepth: 1 })
+  await engine.submit({ type: 'test', payload: PAYLOAD })
+  await assert.rejects(engine.submit({ type: 'test', payload: PAYLOAD }), { code: 'queue_full', status: 429 })
+  await engine.claim(claimOf('worker-1'))
+  await engine.submit({ type: 'test', payload: PAYLOAD })
+})
+
+test('a stopping engine takes no new work', async (t) => {
+  const { engine } = await startEngine(t)
+  await engine.stop()
+  await assert.rejects(engine.submit({ type: 'test', payload: PAYLOAD }), { code: 'shutting_down' })
+})

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type TaskStore, TaskyardError } from '@taskyard/core'
+import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+
+const TASK = { type: 'test', payload: PAYLOAD }
+
+test('an expired lease makes its task ready within a second of its end', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 10 })
+  await clock.advance(9999)
+  assert.equal((await engine.get(task.id)).status, 'running')
+  await clock.advance(1001)
+  assert.equal((await engine.get(task.id)).status, 'queued')
+})
+
+test('a failed attempt comes back after its backoff, to a worker that waits', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const { task } = await engine.submit({ ...TASK, backoff: { kind: 'fixed', baseSeconds: 20 } })
+  const [leased] = await engine.claim(claimOf('worker-1'))
+  await engine.settle([{ taskId: task.id, token: leased?.lease.token ?? 0, outcome: 'failed' }])
+  const waiting = engine.claim(claimOf('worker-1'), 60)
+  await clock.advance(20_001)
+  const [again] = await waiting
+  assert.deepEqual([again?.attempt, again?.lease.token], [2, 2])
+})
+
+test('a worker that ignores a cancel loses the task after the grace', async (t) => {
+  const ended: string[] = []
+  const observer = { leaseEnded: (_queue: string, _type: string, reason: string) => ended.push(reason) }
+  const { engine, clock } = await startEngine(t, { observer, cancelGraceSeconds: 2 })
+  const { task } = await engine.submit(TASK)
+  const [leased] = await engine.claim(claimOf('worker-1'))
+  await engine.cancel(task.id)
+  await clock.advance(3001)
+  assert.equal((await engine.get(task.id)).status, 'cancelled')
+  const late = await engine.settle([{ taskId: task.id, token: leased?.lease.token ?? 0, outcome: 'succeeded' }])
+  assert.deepEqual([late.results, ended], [['lost'], ['cancelled']])
+})
+
+test('a store that fails for a while is swept again when it is back, and health says so', async (t) => {
+  let away = false
+  const failing = (store: TaskStore): TaskStore => ({
+    ...store,
+    async sweep(params) {
+      if (away) throw new TaskyardError('store_unavailable', { reason: 'away' })
+      return store.sweep(params)
+    },
+  })
+  const { engine, clock } = await startEngine(t, {}, failing)
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 1 })
+  away = true
+  await clock.advance(5000)
+  assert.equal((await engine.health()).ready, false)
+  away = false
+  await clock.advance(1000)
+  assert.equal((await engine.health()).ready, true)
+  assert.equal((await engine.get(task.id)).status, 'queued')
+})
+
+test('stale writes are refused and counted', async (t) => {
+  const refused: string[] = []
+  const observer = { staleWriteRefused: (operation: string) => refused.push(operation) }
+  const { engine, clock } = await startEngine(t, { observer })
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 1 })
+  await clock.advance(3000)
+  const stale = { taskId: task.id, token: 1 }
+  assert.deepEqual(await engine.heartbeat([stale]), ['lost'])
+  assert.deepEqual(await engine.record([{ ...stale, log: 'still here' }]), ['lost'])
+  assert.deepEqual((await engine.settle([{ ...stale, outcome: 'succeeded' }])).results, ['lost'])
+  assert.deepEqual(refused, ['extend', 'record', 'settle'])
+})
