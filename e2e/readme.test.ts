@@ -52,21 +52,21 @@ test('the email of the curl example is delivered', async () => {
 })
 
 test('the task type runs', async () => {
-  await writeFile(join(folder.path, tasks?.file ?? ''), tasks?.text ?? '')
+  await writeFile(join(folder.path, tasks?.note ?? ''), tasks?.text ?? '')
   run(work?.text ?? '')
   assert.match(await outputOf(submit?.text ?? ''), /Hello, Ada!/)
 })
 
 test('the library example prints its result', async () => {
-  await writeFile(join(folder.path, library?.file ?? ''), library?.text ?? '')
-  const { code, stdout, stderr } = await runCommand(process.execPath, [library?.file ?? ''], { cwd: folder.path }).ended
+  await writeFile(join(folder.path, library?.note ?? ''), library?.text ?? '')
+  const { code, stdout, stderr } = await runCommand(process.execPath, [library?.note ?? ''], { cwd: folder.path }).ended
   assert.equal(stdout, '42\n', stderr)
   assert.equal(code, 0)
 })
 
 test('the Python worker runs its tasks (needs python3)', async () => {
-  await writeFile(join(folder.path, python?.file ?? ''), local(python?.text ?? ''))
-  const worker = run(`exec python3 ${python?.file}`)
+  await writeFile(join(folder.path, python?.note ?? ''), local(python?.text ?? ''))
+  const worker = run(`exec python3 ${python?.note}`)
   const task = { type: 'count-words', payload: { text: 'one two three' } }
   const { id } = (await postTask(task)) as { id: string }
   const ended = await Promise.race([taskOf(id), worker.ended])
