@@ -9,7 +9,7 @@ import {
   TaskyardError,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
-import { startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
+import { startWorker, warnOnConsole, type Worker, type WorkerOptions } from '@taskyard/worker'
 import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
 import { createHttpWorkerApi } from './http-worker-api.ts'
 import { newIdempotencyKey } from './runtime.ts'
@@ -162,7 +162,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
 
   work(handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
     const { address, clock, random } = this.#transport.params
-    const report = options.onError ?? (() => {})
+    const report = options.onError ?? warnOnConsole
     const api = createHttpWorkerApi({ address, clock, random, report })
     const worker = startWorker(api, handlers, { clock, random, ...options })
     this.#workers.add(worker)

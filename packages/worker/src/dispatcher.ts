@@ -15,7 +15,7 @@ import type { WorkerSettings } from './worker-options.ts'
 /** Handlers started in one go, and how long that may take, before waiting I/O gets its turn. */
 const SLICE_TASKS = 250
 const SLICE_MS = 5
-/** A leased task that could not start for this long is given back for other workers. */
+/** A task leased by an estimate that proved wrong is given back for other workers after so long. */
 const READY_MS = 2000
 
 export interface WorkerStats {
@@ -174,7 +174,7 @@ export class Dispatcher {
     const attempt = new Attempt(task, this.#handlers.get(task.type) ?? noHandler, now)
     this.slots.hold(attempt)
     this.#ready.push(attempt)
-    this.#deadlines.add(Math.min(attempt.deadlineAt, now + READY_MS))
+    this.#deadlines.add(Math.min(attempt.deadlineAt, this.#giveBackAt(attempt)))
   }
 
   #pumpSoon(): void {
@@ -283,14 +283,18 @@ export class Dispatcher {
     else this.#counts[(attempt.outcome as TaskOutcome).outcome]++
   }
 
+  #giveBackAt({ receivedAt }: Attempt): number {
+    return this.#lookahead.adaptive ? receivedAt + READY_MS : Number.POSITIVE_INFINITY
+  }
+
   #endOverdue(now: number): number {
     let next = Number.POSITIVE_INFINITY
     for (const attempt of this.slots.held()) {
       if (attempt.state !== 'ready' && attempt.state !== 'running') continue
       if (attempt.deadlineAt <= now) this.#abort(attempt, 'timeout')
       else if (attempt.state === 'running') next = attempt.abortCode ? next : Math.min(next, attempt.deadlineAt)
-      else if (attempt.receivedAt + READY_MS <= now) this.#settleUnstarted(attempt, releasedOutcome(attempt))
-      else next = Math.min(next, attempt.deadlineAt, attempt.receivedAt + READY_MS)
+      else if (this.#giveBackAt(attempt) <= now) this.#settleUnstarted(attempt, releasedOutcome(attempt))
+      else next = Math.min(next, attempt.deadlineAt, this.#giveBackAt(attempt))
     }
     return next
   }

@@ -8,7 +8,6 @@ import type { WorkerSettings } from './worker-options.ts'
 /** Settle calls under way at once: while one is on the wire, the next can be filled and the last be answered. */
 const MAX_FLIGHTS = 3
 const WAIT_SECONDS = 30
-const MAX_THRESHOLD = 250
 
 export interface ExchangeParams {
   readonly api: WorkerApi
@@ -75,7 +74,7 @@ export class Exchange {
   }
 
   #threshold(): number {
-    return Math.min(MAX_THRESHOLD, Math.ceil(this.#params.capacity() / 4))
+    return Math.min(LIMITS.batch, Math.ceil(this.#params.capacity() / 4))
   }
 
   #wanted(): number {

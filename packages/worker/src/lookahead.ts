@@ -1,6 +1,6 @@
 const WINDOW_MS = 20
 const HORIZON_MS = 50
-export const MAX_LOOKAHEAD = 1000
+const MAX_LOOKAHEAD = 2000
 
 /**
  * How many tasks to lease beyond those that can run now. By Little's law, `rate × horizon` tasks bridge the next 50 ms,
@@ -21,15 +21,22 @@ export class Lookahead {
     return this.#fixed ?? Math.min(MAX_LOOKAHEAD, Math.floor(this.#ratePerMs * HORIZON_MS))
   }
 
+  /** Chosen by need, so that what was leased in vain may be given back. */
+  get adaptive(): boolean {
+    return this.#fixed === null
+  }
+
   get max(): number {
     return this.#fixed ?? MAX_LOOKAHEAD
   }
 
+  /** A window weighs the more the longer it was: after a stall only the stall counts. */
   observe(finished: number, now: number): void {
     this.#finished += finished
     const elapsed = now - this.#windowStart
     if (elapsed < WINDOW_MS && elapsed >= 0) return
-    this.#ratePerMs = elapsed > 0 ? (this.#ratePerMs + this.#finished / elapsed) / 2 : this.#ratePerMs
+    if (elapsed > 0)
+      this.#ratePerMs += (this.#finished / elapsed - this.#ratePerMs) * (1 - Math.exp(-elapsed / WINDOW_MS))
     this.#finished = 0
     this.#windowStart = now
   }

@@ -96,7 +96,8 @@ class RunningWorker implements Worker {
 
   stop(options: StopOptions = {}): Promise<void> {
     const deadlineSeconds = options.deadlineSeconds ?? this.#settings.drainSeconds
-    this.#settings.clock.after(deadlineSeconds * 1000, () => this.#drained.abort())
+    if (deadlineSeconds <= 0) this.#drained.abort()
+    else this.#settings.clock.after(deadlineSeconds * 1000, () => this.#drained.abort())
     if (!this.#stopping.signal.aborted) {
       this.#stopping.abort()
       void this.#stop()

@@ -20,9 +20,9 @@ export interface WorkerOptions {
   /** Handlers that may run at the same time. Default 10. */
   readonly concurrency?: number
   /**
-   * Tasks to lease beyond `concurrency`, so that the next one is here when a handler ends. Default: by need, from 0 for
-   * slow tasks up to 1000 for fast ones (what ran in the last 50 ms). The time-out clock of a leased task already
-   * runs; one that could not start within 2 s is given back.
+   * Tasks to lease beyond `concurrency`, so that the next one is here when a handler ends. The time-out clock of a
+   * leased task already runs. Default: by need, as many as ran in the last 50 ms: none when tasks are slow, at most
+   * 2000; one that could not start within 2 s is given back. A number of your own is kept to, come what may.
    */
   readonly prefetch?: number
   /** How long a lease lasts without a heartbeat. Heartbeats come at least every third of it. Default 30. */

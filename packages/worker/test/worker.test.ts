@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import { createSimulatedClock } from '@taskyard/conformance'
 import { LIMITS, type TaskContext, TaskFailure, type TaskHandlers, TaskyardError } from '@taskyard/core'
 import { startWorker, TaskAborted, type WorkerOptions } from '@taskyard/worker'
 import { MemoryApi } from './memory-api.ts'
@@ -145,6 +146,36 @@ test('slow tasks are not hoarded: nothing is leased beyond concurrency', async (
   while (worker.stats.running < 5) await once(api.events, 'claim')
   assert.equal(worker.stats.ready, 0)
   assert.equal([...api.tasks.values()].filter(({ state }) => state === 'running').length, 5)
+})
+
+test('tasks leased ahead that cannot start for two seconds are given back', async (t) => {
+  const clock = createSimulatedClock()
+  const started = Promise.withResolvers<void>()
+  let quick = 0
+  const { api, worker } = yard(
+    t,
+    {
+      quick: () => {
+        if (++quick % 20 === 0) void clock.advance(1)
+      },
+      wait: (_, { signal }) => {
+        started.resolve()
+        return whenAborted(signal)
+      },
+    },
+    { concurrency: 1, clock },
+  )
+  for (let n = 0; n < 4000; n++) api.add('quick')
+  api.add('wait')
+  for (let n = 0; n < 50; n++) api.add('quick')
+  await started.promise
+  await api.settled(4000)
+  assert.ok(worker.stats.ready > 0)
+  await clock.advance(2100)
+  await api.settled(4001)
+  assert.equal(worker.stats.ready, 0)
+  assert.equal(worker.stats.running, 1)
+  assert.equal(api.accepted.at(-1)?.outcome, 'released')
 })
 
 test('a pushed cancel aborts the signal and settles as cancelled, even when the handler returns', async (t) => {

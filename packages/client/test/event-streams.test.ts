@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
+import { test } from 'node:test'
+import { Client } from '@taskyard/client'
+import { systemClock } from '@taskyard/core/runtime'
+import fc from 'fast-check'
+import { readEvents, type ServerSentEvent } from '../src/server-sent-events.ts'
+import { openWorkerSession } from '../src/worker-session.ts'
+import { cut, fakeServer, json } from './fake-server.ts'
+
+const worker = { workerId: 'w 1', queues: ['a', 'b'], types: ['t'], concurrency: 3 }
+
+function startStream(response: ServerResponse, text: string): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  response.write(text)
+}
+
+function session(url: string, more: { silenceMs?: number } = {}) {
+  const cancelled: string[] = []
+  const heard = Promise.withResolvers<void>()
+  const reports: string[] = []
+  const opened = openWorkerSession({
+    address: { url, headers: {} },
+    clock: systemClock,
+    random: () => 0.1,
+    worker,
+    onCancel: (taskId) => {
+      cancelled.push(taskId)
+      heard.resolve()
+    },
+    report: (error) => reports.push(String(error)),
+    ...more,
+  })
+  return { ...opened, cancelled, heard: heard.promise, reports }
+}
+
+test('a session says who the worker is, and hears cancels', async (t) => {
+  const { url, seen } = await fakeServer(t, (_n, _seen, response) =>
+    startStream(
+      response,
+      'event: ready\ndata: {"graceSeconds":5}\n\n: ping\n\nevent: cancel\ndata: {"taskId":"x"}\n\n',
+    ),
+  )
+  const { opened, heard, cancelled, close } = session(url)
+  await Promise.all([opened, heard])
+  await close()
+  assert.equal(seen[0]?.url, '/api/v1/workers/w%201/session?queues=a%2Cb&types=t&concurrency=3')
+  assert.deepEqual(cancelled, ['x'])
+})
+
+test('a session that is refused, cut or ended is opened again', async (t) => {
+  const { url } = await fakeServer(t, (n, _, response) => {
+    if (n === 0) cut(response)
+    else if (n === 1) json(response, { code: 'shutting_down', detail: 'bye' }, 503)
+    else if (n === 2) response.writeHead(200, { 'content-type': 'text/event-stream' }).end('event: ready\ndata: {}\n\n')
+    else startStream(response, 'event: ready\ndata: {}\n\nevent: cancel\ndata: {"taskId":"x"}\n\n')
+  })
+  const { heard, cancelled, reports, close } = session(url)
+  await heard
+  await close()
+  assert.deepEqual(cancelled, ['x'])
+  assert.equal(reports.length, 3)
+})
+
+test('a session without a sign of life is taken for dead and opened again', async (t) => {
+  const { url } = await fakeServer(t, (n, _, response) =>
+    startStream(response, n === 0 ? 'event: ready\ndata: {}\n\n' : 'event: cancel\ndata: {"taskId":"x"}\n\n'),
+  )
+  const { heard, reports, close } = session(url, { silenceMs: 100 })
+  await heard
+  await close()
+  assert.match(reports[0] ?? '', /no sign of life/)
+})
+
+test('pings are signs of life', async (t) => {
+  const { url, seen } = await fakeServer(t, (_n, _seen, response) => {
+    startStream(response, 'event: ready\ndata: {}\n\n')
+    let pings = 0
+    const timer = setInterval(() => {
+      if (++pings < 10) response.write(': ping\n\n')
+      else {
+        clearInterval(timer)
+        response.write('event: cancel\ndata: {"taskId":"x"}\n\n')
+      }
+    }, 50)
+  })
+  const { heard, close } = session(url, { silenceMs: 300 })
+  await heard
+  await close()
+  assert.equal(seen.length, 1)
+})
+
+test('watch goes on after the last event when its connection breaks', async (t) => {
+  const event = (n: number) => `id: ${n}\nevent: log\ndata: {"n":${n}}\n\n`
+  const { url, seen } = await fakeServer(t, (n, _, response) => {
+    if (n === 0) startStream(response, event(1))
+    if (n === 0) setTimeout(() => cut(response), 50)
+    if (n === 1) startStream(response, `${event(2)}event: end\ndata: {}\n\n`)
+  })
+  const events = await Array.fromAsync(new Client({ url, random: () => 0 }).watch('x'))
+  assert.deepEqual(
+    events.map(({ n }) => n),
+    [1, 2],
+  )
+  assert.equal(seen[1]?.headers['last-event-id'], '1')
+})
+
+async function read(bytes: Uint8Array, cuts: readonly number[]): Promise<ServerSentEvent[]> {
+  const ends = [...cuts.map((at) => at % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length]
+  const chunks = ends.map((end, index) => bytes.slice(ends[index - 1] ?? 0, end))
+  return await Array.fromAsync(readEvents(ReadableStream.from(chunks)))
+}
+
+test('events read the same however the stream is cut into chunks, with any line ends', async () => {
+  const text =
+    ': hello\n\nevent: a\ndata: {"ü":1}\ndata: two\nid: 7\n\nretry: 5\n\ndata:no space\n\ndata\n\nevent: lost\n\ndata: unfinished'
+  const expected = [
+    { event: 'a', data: '{"ü":1}\ntwo', id: '7' },
+    { event: 'message', data: 'no space', id: null },
+    { event: 'message', data: '', id: null },
+  ]
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom('\n', '\r\n', '\r'), fc.array(fc.nat(200)), async (lineEnd, cuts) => {
+      const bytes = new TextEncoder().encode(text.replaceAll('\n', lineEnd))
+      assert.deepEqual(await read(bytes, cuts), expected)
+    }),
+  )
+})

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createSimulatedClock } from '@taskyard/conformance'
+import type { ExtendStatus, LeaseRef } from '@taskyard/core'
+import type { LeaseNews } from '../src/heartbeat-messages.ts'
+import { HeartbeatRounds } from '../src/heartbeat-rounds.ts'
+import { LeaseBoard } from '../src/lease-board.ts'
+
+const LEASE_MS = 30_000
+const id = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`
+
+function scene(slots: number, answer: (lease: LeaseRef) => ExtendStatus | Promise<ExtendStatus> = () => 'ok') {
+  const board = LeaseBoard.create(slots)
+  const clock = createSimulatedClock()
+  const calls: { at: number; leases: readonly LeaseRef[] }[] = []
+  const news: LeaseNews[] = []
+  const troubles: unknown[] = []
+  const startedAt = clock.now()
+  const rounds = new HeartbeatRounds({
+    board,
+    clock,
+    leaseMs: LEASE_MS,
+    random: () => 0.5,
+    extender: {
+      extend: async ({ leases }) => {
+        calls.push({ at: clock.now() - startedAt, leases })
+        return Promise.all(leases.map(answer))
+      },
+      close: async () => {},
+    },
+    onNews: (more) => news.push(...more),
+    onTrouble: (error) => troubles.push(error),
+  })
+  const runFor = async (ms: number) => {
+    const end = clock.now() + ms
+    while (clock.now() < end) await clock.advance(await rounds.run())
+  }
+  return { board, clock, calls, news, troubles, rounds, runFor }
+}
+
+test('every lease is extended at least once in each third of its time', async () => {
+  const { board, calls, runFor } = scene(2)
+  board.hold(0, id(1), 1)
+  await runFor(LEASE_MS * 3)
+  const times = [0, ...calls.map(({ at }) => at)]
+  const gaps = times.slice(1).map((at, index) => at - (times[index] as number))
+  assert.ok(gaps.length >= 8)
+  assert.ok(Math.max(...gaps) <= LEASE_MS / 3, `gaps: ${gaps}`)
+})
+
+test('a lease that ends before the second look costs no heartbeat', async () => {
+  const { board, calls, rounds, runFor } = scene(2)
+  board.hold(0, id(1), 1)
+  await rounds.run()
+  board.release(0)
+  await runFor(LEASE_MS)
+  assert.deepEqual(calls, [])
+})
+
+test('id and token come through as they were, shorter ids too', async () => {
+  const { board, calls, runFor } = scene(4)
+  board.hold(0, id(1), 7)
+  board.hold(3, 'short', 2 ** 40)
+  await runFor(LEASE_MS / 2)
+  assert.deepEqual(calls[0]?.leases, [
+    { taskId: id(1), token: 7 },
+    { taskId: 'short', token: 2 ** 40 },
+  ])
+})
+
+test('more than a thousand leases go in batches', async () => {
+  const { board, calls, runFor } = scene(2500)
+  for (let slot = 0; slot < 2500; slot++) board.hold(slot, id(slot), 1)
+  await runFor(LEASE_MS / 3)
+  assert.deepEqual(
+    calls.slice(0, 3).map(({ leases }) => leases.length),
+    [1000, 1000, 500],
+  )
+})
+
+test('lost is told once and the lease no longer extended; cancel is told once and extended on', async () => {
+  const { board, calls, news, runFor } = scene(2, ({ taskId }) => (taskId === id(1) ? 'lost' : 'cancel'))
+  board.hold(0, id(1), 1)
+  board.hold(1, id(2), 1)
+  await runFor(LEASE_MS)
+  assert.deepEqual(
+    news.map(({ slot, status }) => [slot, status]),
+    [
+      [0, 'lost'],
+      [1, 'cancel'],
+    ],
+  )
+  assert.ok(calls.length >= 3)
+  assert.ok(calls.slice(1).every(({ leases }) => leases.length === 1 && leases[0]?.taskId === id(2)))
+})
+
+test('an answer about a lease that has left its slot names the old generation and marks nothing', async () => {
+  const gate = Promise.withResolvers<ExtendStatus>()
+  const { board, clock, news, rounds } = scene(1, () => gate.promise)
+  board.hold(0, id(1), 1)
+  const old = board.generation(0)
+  await clock.advance(await rounds.run())
+  const asking = rounds.run()
+  board.release(0)
+  board.hold(0, id(2), 1)
+  gate.resolve('lost')
+  await asking
+  assert.deepEqual(news, [{ slot: 0, generation: old, status: 'lost' }])
+  assert.notEqual(board.generation(0), old)
+  assert.equal(board.answeredAt(0), null)
+})
+
+test('a new lease in the slot of a lost one is extended again', async () => {
+  const { board, calls, runFor } = scene(1, ({ taskId }) => (taskId === id(1) ? 'lost' : 'ok'))
+  board.hold(0, id(1), 1)
+  await runFor(LEASE_MS)
+  board.release(0)
+  board.hold(0, id(2), 1)
+  await runFor(LEASE_MS)
+  assert.equal(calls.at(-1)?.leases[0]?.taskId, id(2))
+})
+
+test('after trouble the next try comes within a second, and the trouble is told once in five', async () => {
+  let away = true
+  const { board, clock, calls, troubles, rounds } = scene(1, () => {
+    if (away) throw new Error('away')
+    return 'ok'
+  })
+  board.hold(0, id(1), 1)
+  await clock.advance(await rounds.run())
+  for (let n = 0; n < 6; n++) {
+    const waitMs = await rounds.run()
+    assert.ok(waitMs <= 1000)
+    await clock.advance(waitMs)
+  }
+  assert.equal(troubles.length, 1)
+  away = false
+  await rounds.run()
+  assert.equal(calls.length, 7)
+})
+
+test('a released slot is not read', () => {
+  const board = LeaseBoard.create(2)
+  board.hold(1, id(1), 3)
+  assert.deepEqual(board.read(1), { slot: 1, generation: 1, taskId: id(1), token: 3 })
+  board.release(1)
+  assert.equal(board.read(1), null)
+})
