@@ -113,7 +113,13 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   }
 
   async events(id: string): Promise<readonly TaskEventDocument[]> {
-    return (await this.#transport.get<{ events: TaskEventDocument[] }>(`${taskPath(id)}/events`)).events
+    const all: TaskEventDocument[] = []
+    for (;;) {
+      const path = `${taskPath(id)}/events?after=${all.at(-1)?.n ?? 0}`
+      const { events } = await this.#transport.get<{ events: TaskEventDocument[] }>(path)
+      if (events.length === 0) return all
+      all.push(...events)
+    }
   }
 
   watch(id: string, options: WatchOptions = {}): AsyncGenerator<TaskEventDocument> {

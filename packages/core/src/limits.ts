@@ -21,6 +21,10 @@ export const LIMITS = {
   errorBytes: 16_384,
   /** Progress and log entries kept per attempt; later ones are dropped. */
   recordsPerAttempt: 1000,
+  /** The same over all attempts of a task. */
+  recordsPerTask: 2000,
+  /** Events in one answer. */
+  eventPage: 1000,
   /** Waiting (queued, scheduled or blocked) tasks per queue; over it submissions are refused with `queue_full`. */
   queueDepth: 10_000_000,
   idempotencySeconds: 86_400,

@@ -201,7 +201,7 @@ export interface Engine {
   /** The task once it is terminal, or as it is when `waitSeconds` are over or `signal` aborts. */
   wait(taskId: string, waitSeconds: number, signal?: AbortSignal): Promise<Task>
   list(request: ListRequest): Promise<TaskPage>
-  /** Events after `n`, up to now. @throws task_not_found */
+  /** The next events after `n`; none when there are no more. @throws task_not_found */
   history(taskId: string, after?: number): Promise<readonly TaskEvent[]>
   /** Events after `n` as they happen, until the task is terminal or `signal` aborts. @throws task_not_found */
   watch(taskId: string, after: number, signal: AbortSignal): AsyncIterable<TaskEvent>

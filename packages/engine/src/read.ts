@@ -5,7 +5,6 @@ import type { Engine, ListRequest } from './engine.ts'
 
 /** A task that is waited for is looked at this often even without news. Milliseconds. */
 const LOOK_AGAIN_MS = 1000
-const EVENTS_PER_LOOK = 1000
 
 export interface Reading extends Pick<Engine, 'get' | 'wait' | 'list' | 'history' | 'watch'> {
   stop(): void
@@ -26,7 +25,7 @@ export function createReading(parts: Parts): Reading {
   }
 
   async function history(taskId: string, after = 0): Promise<readonly TaskEvent[]> {
-    const events = await store.history({ taskId, after, limit: Number.MAX_SAFE_INTEGER })
+    const events = await store.history({ taskId, after, limit: LIMITS.eventPage })
     if (events === null) throw new TaskyardError('task_not_found', { id: taskId })
     return events
   }
@@ -84,19 +83,14 @@ export function createReading(parts: Parts): Reading {
     let last = after
     try {
       for (;;) {
-        const events = await store.history({ taskId, after: last, limit: EVENTS_PER_LOOK })
-        if (events === null) throw new TaskyardError('task_not_found', { id: taskId })
+        const wasTerminal = isTerminal((await get(taskId)).status)
+        const events = await history(taskId, last)
         for (const event of events) {
           yield event
           last = event.n
         }
-        if (signal.aborted || stopped) return
-        if (events.length < EVENTS_PER_LOOK && isTerminal((await get(taskId)).status)) {
-          const rest = await history(taskId, last)
-          if (rest.length === 0) return
-        } else if (events.length === 0) {
-          await listener.next(LOOK_AGAIN_MS)
-        }
+        if (signal.aborted || stopped || (wasTerminal && events.length === 0)) return
+        if (events.length === 0) await listener.next(LOOK_AGAIN_MS)
       }
     } finally {
       listener.end()

@@ -156,7 +156,12 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   }
 
   async events(id: string): Promise<readonly TaskEventDocument[]> {
-    return (await this.#engine.history(id)).map(toEventDocument)
+    const all: TaskEventDocument[] = []
+    for (;;) {
+      const events = await this.#engine.history(id, all.at(-1)?.n)
+      if (events.length === 0) return all
+      all.push(...events.map(toEventDocument))
+    }
   }
 
   async *watch(id: string, options: WatchOptions = {}): AsyncGenerator<TaskEventDocument> {

@@ -56,7 +56,10 @@ export interface TaskStore {
    */
   list(params: ListParams): Promise<TaskPage>
 
-  /** A task's events with `n` greater than `after`, oldest first; `null` when there is no such task. */
+  /**
+   * A task's events with `n` greater than `after`, oldest first; `null` when there is no such task. Bounded like `list`:
+   * only an answer without events ends the history.
+   */
   history(params: HistoryParams): Promise<readonly TaskEvent[] | null>
 
   /** Every queue that ever had a task, in O(queues), whatever the number of tasks. */

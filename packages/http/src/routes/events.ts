@@ -9,13 +9,13 @@ import { problems } from '../schemas/problem.ts'
 
 export function eventRoutes(server: FastifyInstance, context: RouteContext): void {
   const { engine, lifecycle, clock, limits } = context
-  server.get<{ Params: IdParams }>(
+  server.get<{ Params: IdParams; Querystring: { after?: number } }>(
     '/api/v1/tasks/:id/events',
     { schema: eventsSchema, exposeHeadRoute: false },
     async (request, reply) => {
       const { id } = request.params
       if (!wantsStream(request)) {
-        const events = await engine.history(id)
+        const events = await engine.history(id, request.query.after ?? 0)
         return sendJsonText(reply, `{"events":[${events.map(eventText).join(',')}]}`)
       }
       lifecycle.refuseWhenClosing()
@@ -56,9 +56,15 @@ const eventsSchema = {
   summary: 'The history of a task, or its events live',
   description:
     'With Accept: text/event-stream the events come as they happen, each with its n as id and its kind as event, from ' +
-    'Last-Event-ID on. After the end of the task an event named end follows and the stream closes.',
+    'Last-Event-ID on. After the end of the task an event named end follows and the stream closes. Without it an ' +
+    'answer holds up to 1000 events: ask again with the last n as after until none come.',
   produces: ['application/json', 'text/event-stream'],
   params: { type: 'object', required: ['id'], properties: { id: { type: 'string' } } },
+  querystring: {
+    type: 'object',
+    additionalProperties: false,
+    properties: { after: { type: 'integer', minimum: 0, description: 'Only events with a greater n' } },
+  },
   headers: { type: 'object', properties: { 'Last-Event-ID': { type: 'string' } } },
   response: {
     200: {

@@ -5,6 +5,9 @@ import { taskFromRow } from '../wire.ts'
 import { locate, taskRowBySeq } from './find.ts'
 import { promoteDue } from './promote.ts'
 
+/** An answer ends once its events reach this. */
+const PAGE_BYTES = 4 * 1024 * 1024
+
 type RecordRow = [number, HistoryRecord['kind'], number, number, number | null, string | null, string | null]
 
 export function history(
@@ -21,7 +24,16 @@ export function history(
     located.seq,
   )
   const events = taskHistory(taskFromRow(row), row[23], records.map(recordFromRow))
-  return events.filter(({ n }) => n > after).slice(0, limit)
+  return firstBytes(events.filter(({ n }) => n > after).slice(0, limit))
+}
+
+function firstBytes(events: readonly TaskEvent[]): readonly TaskEvent[] {
+  let bytes = 0
+  const end = events.findIndex(({ data }) => {
+    bytes += data?.length ?? 0
+    return bytes > PAGE_BYTES
+  })
+  return end === -1 ? events : events.slice(0, Math.max(1, end))
 }
 
 function recordFromRow([at, kind, attempt, token, startedAt, workerId, data]: RecordRow): HistoryRecord {

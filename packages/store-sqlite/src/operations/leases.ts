@@ -59,8 +59,11 @@ export function record(state: State, { entries }: RecordParams, now: number): Le
 }
 
 function addRecord(state: State, { seq }: Lease, add: () => void): void {
-  const counted = state.sql('UPDATE leases SET records = records + 1 WHERE seq = ? AND records < ?')
-  if (counted.run(seq, LIMITS.recordsPerAttempt).changes === 1) add()
+  const counted = state.sql(
+    `UPDATE leases SET records = records + 1
+     WHERE seq = ? AND records < ? AND (SELECT count(*) FROM history WHERE history.seq = leases.seq) < ?`,
+  )
+  if (counted.run(seq, LIMITS.recordsPerAttempt, LIMITS.recordsPerTask).changes === 1) add()
 }
 
 export function holders(state: State): LeaseHolder[] {
