@@ -51,9 +51,9 @@ function judgeFault(story: Story, fault: FaultEvent, limitMs: number): readonly 
   return held.flatMap((lease): Judgement[] => {
     const task = story.tasks.get(lease.id) as TaskStory
     if (task.final?.code === 'poisoned' && nextStart(task, lease, 0) === null) return []
+    if (settledLater(task, lease)) return []
     const words = `${fault.kind} of ${fault.target} (${fault.point})`
     if (!seen) return [{ id: lease.id, times: 'not judged', fault: words }]
-    if (fault.kind === 'stop' && settledLater(task, lease)) return []
     return [{ id: lease.id, times: nextStart(task, lease, fault.at), fault: words }]
   })
 }
@@ -73,9 +73,11 @@ function heldAt({ tasks }: Story, lease: Lease, at: number): boolean {
   return !task.leases.some(({ token, at: otherAt }) => token > lease.token && otherAt < at)
 }
 
-/** A stopped worker that was continued may still settle under its own lease, if the lease lived that long. */
-function settledLater(task: TaskStory, lease: Lease): boolean {
-  return task.settles.some(({ token, answer }) => token === lease.token && answer === 'ok')
+/** What a worker sent before it died may arrive after it; one that is continued may still be in time. */
+function settledLater(task: TaskStory, { token }: Lease): boolean {
+  const answers = task.settles.filter((settle) => settle.token === token).map(({ answer }) => answer)
+  const goesOn = task.leases.some((lease) => lease.token > token)
+  return answers.includes('ok') || (answers.includes('unknown') && !goesOn)
 }
 
 /** Milliseconds until the task started again (or was at least given out again, to a worker that died as well). */

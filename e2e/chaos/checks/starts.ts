@@ -1,4 +1,5 @@
 import type { Violation } from '../checker.ts'
+import type { StartEvent } from '../history.ts'
 import type { Lease, Story, TaskStory } from '../story.ts'
 
 export interface Restarts {
@@ -14,9 +15,11 @@ export function startedMoreThanOnce(story: Story): Restarts {
   for (const task of story.tasks.values()) {
     if (task.starts.length < 2) continue
     tasks += 1
-    for (const [index, start] of task.starts.entries()) {
+    // By token, not by time: a worker that was frozen starts what it holds when it wakes up, long after its successor.
+    const starts = task.starts.toSorted((a, b) => a.token - b.token)
+    for (const [index, start] of starts.entries()) {
       if (index === 0) continue
-      const earlier = task.starts[index - 1] as { at: number; token: number; worker: string }
+      const earlier = starts[index - 1] as StartEvent
       const reason = restartReason(story, task, earlier, start.at)
       reasons[reason] = (reasons[reason] ?? 0) + 1
     }
@@ -24,16 +27,12 @@ export function startedMoreThanOnce(story: Story): Restarts {
   return { tasks, reasons }
 }
 
-function restartReason(
-  { faults, run }: Story,
-  task: TaskStory,
-  earlier: { at: number; token: number; worker: string },
-  until: number,
-): string {
+function restartReason({ faults, run }: Story, task: TaskStory, earlier: StartEvent, until: number): string {
   const settled = task.settles.find(({ token, answer }) => token === earlier.token && answer !== 'lost')
   if (settled?.outcome === 'failed') return 'the attempt failed and was retried'
   if (settled?.outcome === 'released') return 'the attempt was released'
-  const between = faults.filter(({ at }) => at > earlier.at - run.leaseMs && at < until)
+  const givenOut = task.leases.find(({ token }) => token === earlier.token)?.at ?? earlier.at
+  const between = faults.filter(({ at }) => at > givenOut - run.leaseMs && at < until)
   const ofWorker = between.filter(({ target }) => target === earlier.worker)
   if (ofWorker.some(({ kind }) => kind === 'kill')) return 'its worker was killed'
   if (ofWorker.some(({ kind }) => kind === 'stop')) return 'its worker hung'
