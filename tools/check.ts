@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
-const biomeFlags = ['--error-on-warnings', '--max-diagnostics=50', '--colors=off']
+const biomeFlags = ['--error-on-warnings', '--diagnostic-level=warn', '--max-diagnostics=50', '--colors=off']
 
 const FIXES = [
   ['format and lint', 'biome', 'check', '--write', ...biomeFlags],
