@@ -14,9 +14,13 @@ export interface LoadOptions {
   readonly connections: number
   readonly warmupSeconds: number
   readonly seconds: number
+  /** Stop after so many requests, whatever the time; then everything is measured. */
+  readonly requests?: number
 }
 
 export interface LoadResult {
+  /** When the first request left, ms since the epoch. */
+  readonly startedAt: number
   /** Answers with the wanted status inside the measured time, and how long that time was. */
   readonly answered: number
   readonly seconds: number
@@ -34,12 +38,15 @@ export interface LoadResult {
 printResult(await generate(programOptions<LoadOptions>()))
 
 async function generate(options: LoadOptions): Promise<LoadResult> {
+  const { connections, warmupSeconds, seconds, requests = Number.POSITIVE_INFINITY } = options
+  const counted = Number.isFinite(requests)
   const request = requestBytes(options)
   const latencies = new Histogram()
-  let phase: 'warm-up' | 'measure' | 'end' = 'warm-up'
-  let [answered, answeredInAll, refused] = [0, 0, 0]
+  let phase: 'warm-up' | 'measure' | 'end' = counted ? 'measure' : 'warm-up'
+  let [sent, answered, answeredInAll, refused] = [connections, 0, 0, 0]
   let firstRefusal: string | null = null
 
+  /** Takes one answer; says whether to send another request. */
   const onAnswer = (status: number, microseconds: number, head: string): boolean => {
     if (status !== options.status) {
       refused += 1
@@ -51,20 +58,23 @@ async function generate(options: LoadOptions): Promise<LoadResult> {
         latencies.add(microseconds)
       }
     }
-    return phase !== 'end'
+    sent += 1
+    return phase !== 'end' && sent <= requests
   }
 
-  const connections = Array.from({ length: options.connections }, () => drive(options.port, request, onAnswer))
-  await seconds(options.warmupSeconds)
+  const startedAt = performance.timeOrigin + performance.now()
+  const closed = Promise.all(Array.from({ length: connections }, () => drive(options.port, request, onAnswer)))
+  if (!counted) await pause(warmupSeconds)
   phase = 'measure'
   const [start, cpuStart] = [performance.now(), process.cpuUsage()]
-  await seconds(options.seconds)
+  await (counted ? closed : pause(seconds))
   phase = 'end'
   const elapsed = (performance.now() - start) / 1000
   const cpu = process.cpuUsage(cpuStart)
-  await Promise.all(connections)
+  await closed
 
   return {
+    startedAt,
     answered,
     seconds: elapsed,
     answeredInAll,
@@ -119,6 +129,6 @@ function drive(
   })
 }
 
-function seconds(count: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, count * 1000))
+function pause(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000))
 }

@@ -5,7 +5,7 @@ import type { Lease, Story, TaskStory } from '../story.ts'
 export interface Recovery {
   /** Interrupted tasks that could be judged. */
   readonly judged: number
-  /** Not judged: the server was away in the time that counts, or the fault was over before the lease. */
+  /** Not judged: the server was away in the time that counts, or the hang was over before the lease. */
   readonly notJudged: number
   /** From the death of the worker (of an embedded one: from the server's return) to the next start; ms. */
   readonly p50Ms: number | null
@@ -53,8 +53,7 @@ function judgeFault(story: Story, fault: FaultEvent, limitMs: number): readonly 
     if (task.final?.code === 'poisoned' && nextStart(task, lease, 0) === null) return []
     if (settledLater(task, lease)) return []
     const words = `${fault.kind} of ${fault.target} (${fault.point})`
-    if (!seen) return [{ id: lease.id, times: 'not judged', fault: words }]
-    return [{ id: lease.id, times: nextStart(task, lease, fault.at), fault: words }]
+    return [{ id: lease.id, times: ifJudged(nextStart(task, lease, fault.at), limitMs, seen), fault: words }]
   })
 }
 
@@ -116,11 +115,16 @@ function judgeEmbedded(story: Story, limitMs: number): readonly Judgement[] {
       if (next === undefined && final?.status === 'failed') return []
       const up = server.find(({ state, at }) => state === 'up' && at > kill.at)
       const words = `kill of the server (${kill.point})`
-      if (up === undefined || !serverSaw(story, up.at, up.at + limitMs))
-        return [{ id, times: 'not judged', fault: words }]
-      return [{ id, times: next === undefined ? null : Math.max(0, next.startedAt - up.at), fault: words }]
+      const time = next === undefined || up === undefined ? null : Math.max(0, next.startedAt - up.at)
+      const seen = up !== undefined && serverSaw(story, up.at, up.at + limitMs)
+      return [{ id, times: ifJudged(time, limitMs, seen), fault: words }]
     }),
   )
+}
+
+/** Where the server was disturbed in the time that counts, a start in time still counts, a later one says nothing. */
+function ifJudged(time: number | null, limitMs: number, seen: boolean): Judgement['times'] {
+  return seen || (time !== null && time <= limitMs) ? time : 'not judged'
 }
 
 function summary(judgements: readonly Judgement[], limitMs: number): Recovery {
