@@ -9,7 +9,7 @@ import {
   TaskyardError,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
-import { startWorker, warnOnConsole, type Worker, type WorkerOptions } from '@taskyard/worker'
+import { startWorker, type Worker, type WorkerOptions, warnOnConsole } from '@taskyard/worker'
 import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
 import { createHttpWorkerApi } from './http-worker-api.ts'
 import { newIdempotencyKey } from './runtime.ts'

@@ -11,26 +11,13 @@ import { RecordBuffer } from './record-buffer.ts'
 import { soon } from './runtime.ts'
 import type { AbortCode } from './task-aborted.ts'
 import type { WorkerSettings } from './worker-options.ts'
+import type { WorkerStats } from './worker-stats.ts'
 
 /** Handlers started in one go, and how long that may take, before waiting I/O gets its turn. */
 const SLICE_TASKS = 250
 const SLICE_MS = 5
 /** A task leased by an estimate that proved wrong is given back for other workers after so long. */
 const READY_MS = 2000
-
-export interface WorkerStats {
-  /** Handlers running now, leased tasks waiting for one to end, and outcomes not yet accepted. */
-  readonly running: number
-  readonly ready: number
-  readonly settling: number
-  /** Since the start: attempts begun, and accepted outcomes by kind. `lost`: refused, the lease was over. */
-  readonly started: number
-  readonly succeeded: number
-  readonly failed: number
-  readonly cancelled: number
-  readonly released: number
-  readonly lost: number
-}
 
 export interface DispatcherParams {
   readonly api: WorkerApi

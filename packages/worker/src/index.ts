@@ -1,6 +1,6 @@
-export type { WorkerStats } from './dispatcher.ts'
 export { pause, retryDelayMs } from './retry.ts'
 export { warnOnConsole } from './runtime.ts'
-export { startWorker, type StopOptions, type Worker } from './start-worker.ts'
+export { type StopOptions, startWorker, type Worker } from './start-worker.ts'
 export { type AbortCode, TaskAborted } from './task-aborted.ts'
 export type { ReportError, WorkerOptions } from './worker-options.ts'
+export type { WorkerStats } from './worker-stats.ts'

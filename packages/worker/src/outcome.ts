@@ -23,8 +23,10 @@ export function outcomeOfError(attempt: Attempt, thrown: unknown): TaskOutcome {
   try {
     const error = describeError(thrown)
     if (!isTaskFailure(thrown)) return { ...lease, outcome: 'failed', error }
-    const failed = { ...lease, outcome: 'failed', error, retryable: thrown.retryable } as const
-    return thrown.retryDelaySeconds === null ? failed : { ...failed, retryDelaySeconds: thrown.retryDelaySeconds }
+    const { retryable, retryDelaySeconds } = thrown
+    const failed = { ...lease, outcome: 'failed', error, retryable } as const
+    if (retryDelaySeconds === null || !(retryDelaySeconds >= 0)) return failed
+    return { ...failed, retryDelaySeconds: Math.min(retryDelaySeconds, LIMITS.delaySeconds) }
   } catch {
     const message = `the handler threw a ${typeof thrown} that cannot be described`
     return { ...lease, outcome: 'failed', error: { code: 'error', message } }

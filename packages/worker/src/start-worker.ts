@@ -1,10 +1,11 @@
 import type { Clock, TaskHandlers, WorkerApi, WorkerSession } from '@taskyard/core'
 import { Condition } from './condition.ts'
-import { Dispatcher, type WorkerStats } from './dispatcher.ts'
+import { Dispatcher } from './dispatcher.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { pause } from './retry.ts'
 import { keepProcessAlive } from './runtime.ts'
 import { resolveOptions, type WorkerOptions, type WorkerSettings } from './worker-options.ts'
+import type { WorkerStats } from './worker-stats.ts'
 
 /** How long a worker waits for its session before it claims without one: losing it costs latency only. */
 const SESSION_MS = 5000

@@ -4,52 +4,35 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { type TaskHandlers, toJsonText } from '@taskyard/core'
-import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
-import { createEngine } from '@taskyard/engine'
-import { openSqliteStore } from '@taskyard/store-sqlite'
-import { startWorker, type WorkerOptions } from '@taskyard/worker'
-import { createEmbeddedWorkerApi } from '../../taskyard/src/embedded-worker-api.ts'
+import type { TaskHandlers } from '@taskyard/core'
+import type { WorkerOptions } from '@taskyard/worker'
+import { Taskyard } from 'taskyard'
 
 /** A worker in the process of the real engine, on a real file. */
 async function open(t: TestContext, handlers: TaskHandlers, options: WorkerOptions = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'taskyard-worker-'))
-  const store = await openSqliteStore({ path: join(folder, 'tasks.db'), clock: systemClock })
-  await store.migrate()
-  const ids = createUuidV7Generator(systemClock)
-  const engine = createEngine({ store, clock: systemClock, random: systemRandom, ids, nodeId: ids() })
-  await engine.start()
-  const worker = startWorker(
-    createEmbeddedWorkerApi(engine, () => store.threadAccess()),
-    handlers,
-    options,
-  )
+  const yard = await Taskyard.open({ store: `sqlite:${join(folder, 'tasks.db')}` })
+  const worker = yard.work(handlers, options)
   t.after(async () => {
     await worker.stop({ deadlineSeconds: 0 })
-    await engine.stop()
-    await store.close()
+    await yard.close()
     await rm(folder, { recursive: true, force: true })
   })
-  const submit = async (type: string, more: { timeoutSeconds?: number; maxAttempts?: number } = {}) =>
-    (await engine.submit({ type, payload: toJsonText(null), ...more })).task.id
-  return { engine, worker, submit }
+  return { yard, worker }
 }
 
 test('thousands of tasks are each started once and succeed', async (t) => {
-  const { engine, worker } = await open(t, { noop: () => null }, { concurrency: 50 })
-  for (let n = 0; n < 5; n++) {
-    await engine.submitMany(Array.from({ length: 1000 }, () => ({ type: 'noop', payload: toJsonText(n) })))
-  }
-  while ((await engine.queue('default')).counts.succeeded < 5000)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  const { yard, worker } = await open(t, { noop: () => null }, { concurrency: 50 })
+  for (let n = 0; n < 5; n++) await yard.submitMany(Array.from({ length: 1000 }, () => ({ type: 'noop', payload: n })))
+  while ((await yard.queue('default')).counts.succeeded < 5000) await new Promise((resolve) => setTimeout(resolve, 20))
   assert.equal(worker.stats.started, 5000)
   assert.equal(worker.stats.lost, 0)
 })
 
 test('a handler that blocks the event loop for longer than its lease keeps the lease', async (t) => {
   const block = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500)
-  const { engine, submit } = await open(t, { block }, { leaseSeconds: 1 })
-  const task = await engine.wait(await submit('block'), 20)
+  const { yard } = await open(t, { block }, { leaseSeconds: 1 })
+  const task = await yard.wait(await yard.submit('block', null))
   assert.deepEqual([task.status, task.attempt, task.crashes], ['succeeded', 1, 0])
 })
 
@@ -59,16 +42,17 @@ test('a running task that is cancelled ends cancelled', async (t) => {
     started.resolve()
     await once(signal, 'abort')
   }
-  const { engine, submit } = await open(t, { wait })
-  const id = await submit('wait')
+  const { yard } = await open(t, { wait })
+  const { id } = await yard.submit('wait', null)
   await started.promise
-  await engine.cancel(id)
-  assert.equal((await engine.wait(id, 5)).status, 'cancelled')
+  await yard.cancel(id)
+  assert.equal((await yard.wait(id, { timeoutSeconds: 5 })).status, 'cancelled')
 })
 
 test('an attempt over its time ends as timeout', async (t) => {
   const wait = (_: unknown, { signal }: { signal: AbortSignal }) => once(signal, 'abort')
-  const { engine, submit } = await open(t, { wait })
-  const task = await engine.wait(await submit('wait', { timeoutSeconds: 0.3, maxAttempts: 1 }), 10)
+  const { yard } = await open(t, { wait })
+  const submitted = await yard.submit('wait', null, { timeoutSeconds: 0.3, maxAttempts: 1 })
+  const task = await yard.wait(submitted, { timeoutSeconds: 10 })
   assert.deepEqual([task.status, task.error?.code], ['failed', 'timeout'])
 })

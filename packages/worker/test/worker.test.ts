@@ -59,6 +59,21 @@ test('a TaskFailure says code, retryable and the wait', async (t) => {
   assert.equal(outcome?.retryDelaySeconds, 7)
 })
 
+for (const [wish, sent] of [
+  [Number.NaN, undefined],
+  [-1, undefined],
+  [0, 0],
+  [Number.POSITIVE_INFINITY, LIMITS.delaySeconds],
+] as const) {
+  test(`a wished wait of ${wish} s is sent as ${sent}`, async (t) => {
+    const { api } = yard(t, { fail: () => Promise.reject(new TaskFailure('later', { retryDelaySeconds: wish })) })
+    api.add('fail')
+    const [outcome] = await api.settled(1)
+    assert.equal(outcome?.error?.message, 'later')
+    assert.equal(outcome?.retryDelaySeconds, sent)
+  })
+}
+
 for (const [what, thrown, code] of [
   ['an error', new Error('boom'), 'error'],
   ['an error with a word as its code', Object.assign(new Error('boom'), { code: 'ECONNRESET' }), 'ECONNRESET'],
@@ -354,6 +369,28 @@ test('outcomes survive an outage and the worker claims again after it', async (t
   api.outage = null
   const outcomes = await api.settled(2)
   assert.deepEqual(new Set(outcomes.map(({ taskId }) => taskId)), new Set([first, second]))
+})
+
+test('answers that make no sense and reports that throw do not end the worker', async (t) => {
+  let claims = 0
+  let settles = 0
+  class Confused extends MemoryApi {
+    override async claim(...call: Parameters<MemoryApi['claim']>) {
+      return ++claims < 3 ? (undefined as never) : super.claim(...call)
+    }
+    override async settle(...call: Parameters<MemoryApi['settle']>) {
+      return ++settles < 3 ? (null as never) : super.settle(...call)
+    }
+  }
+  const api = new Confused()
+  const onError = () => {
+    throw new Error('no ear for it')
+  }
+  t.mock.method(console, 'warn', () => {})
+  const worker = startWorker(api, { noop: () => null }, { onError, random: () => 0.01 })
+  t.after(() => worker.stop({ deadlineSeconds: 0 }))
+  api.add('noop')
+  assert.equal((await api.settled(1))[0]?.outcome, 'succeeded')
 })
 
 test('one outcome that is refused for good fails with the reason and holds back no other', async (t) => {
