@@ -249,9 +249,24 @@ describe('taskyard work', () => {
     assert.equal((await run(['submit', 'bad', '--max-attempts', '1', '--wait'])).code, 1)
     const { code, stdout } = await worker.stop('SIGTERM')
     assert.equal(code, 0)
-    assert.match(stdout, new RegExp(`▸ greet  ${task.id}\\n[sS]*✔ greet  ${task.id}`))
+    assert.match(stdout, new RegExp(`▸ greet  ${task.id}\\n(.*\\n)*.*✔ greet  ${task.id}`))
     assert.match(stdout, /✘ bad .* no /)
     assert.match(stdout, /stopped after 2 tasks/)
+  })
+
+  it('says that a task was cancelled under its hands', async () => {
+    const file = join(folder.path, 'slow.ts')
+    await writeFile(
+      file,
+      'export const tasks = { slow: (_: any, { signal }: any) => new Promise((_, no) => signal.addEventListener("abort", () => no(signal.reason))) }',
+    )
+    const worker = runTaskyard(['work', file], { env: { TASKYARD_URL: server.url } })
+    const { id } = await runJson(['submit', 'slow'])
+    await worker.line(/▸ slow/)
+    await runJson(['cancel', id])
+    await worker.line(/■ slow .* cancelled/)
+    assert.equal((await runJson(['list', '--type', 'slow'])).items[0].status, 'cancelled')
+    await worker.stop()
   })
 
   it('takes handlers from an export called tasks', async () => {
@@ -271,6 +286,33 @@ describe('taskyard work', () => {
     assert.match(missing.stderr, /there is no file .*nowhere\.ts/)
     assert.equal(useless.code, 2)
     assert.match(useless.stderr, /exports no handlers\. Export an object of functions/)
+  })
+})
+
+describe('a restart of the server', () => {
+  it('is waited out by those who wait, follow and work', async () => {
+    const store = join(folder.path, 'restarted.db')
+    const first = await startServerProcess({ store })
+    const again = { store, env: { TASKYARD_PORT: new URL(first.url).port } }
+    const env = { TASKYARD_URL: first.url }
+    const file = join(folder.path, 'patient.ts')
+    await writeFile(file, 'export const tasks = { patient: () => "done" }')
+    const worker = runTaskyard(['work', file, '--queues', 'patient'], { env })
+    await worker.line(/working on/)
+    const command = ['submit', 'patient', '1', '--queue', 'patient', '--delay', '2', '--wait', '--json']
+    const waiting = runTaskyard(command, { env })
+    let id: string | undefined
+    while (id === undefined) id = (await runJson(['list', '--queue', 'patient'], { env })).items[0]?.id
+    const following = runTaskyard(['events', id, '--follow'], { env })
+    await following.line(/submitted/)
+    assert.equal((await first.stop('SIGTERM')).code, 0)
+    const second = await startServerProcess(again)
+    const [waited, followed] = await Promise.all([waiting.ended, following.ended])
+    assert.equal(waited.code, 0, waited.stderr)
+    assert.equal(JSON.parse(waited.stdout).result, 'done')
+    assert.match(followed.stdout, /succeeded/)
+    assert.equal((await worker.stop()).code, 0)
+    await second.stop()
   })
 })
 

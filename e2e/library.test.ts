@@ -3,7 +3,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { TaskFailure, type TaskHandler, Taskyard, type TaskyardApi, TaskyardError } from 'taskyard'
-import { MAIN, REPOSITORY, runCommand, runTaskyard, temporaryFolder } from './support/taskyard-process.ts'
+import { REPOSITORY, runCommand, runTaskyard, temporaryFolder } from './support/taskyard-process.ts'
 
 const greet: TaskHandler<{ name: string }, { greeting: string }> = ({ payload }) => ({
   greeting: `Hello, ${payload.name}!`,

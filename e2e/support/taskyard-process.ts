@@ -3,7 +3,15 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
+
+const children = new Set<ChildProcess>()
+
+// A test that failed half-way may not leave processes behind, or keep its file waiting for them.
+after(() => {
+  for (const child of children) child.kill('SIGKILL')
+})
 
 export const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url))
 export const MAIN = join(REPOSITORY, 'packages/taskyard/src/main.ts')
@@ -50,6 +58,8 @@ export function runCommand(command: string, commandLine: readonly string[], opti
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     text.stderr += chunk
   })
+  children.add(child)
+  child.once('exit', () => children.delete(child))
   child.stdin.on('error', () => {})
   child.stdin.end(options.stdin ?? '')
   const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, ...text }) as Ended)

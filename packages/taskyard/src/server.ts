@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { TaskStore } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
 import { createEngine, type Engine } from '@taskyard/engine'
@@ -5,6 +6,7 @@ import { createMetrics, createServer, type Metrics } from '@taskyard/http'
 import { type BuiltInTaskTypes, builtInTaskTypes } from '@taskyard/tasks'
 import { startWorker } from '@taskyard/worker'
 import type { Logger } from 'pino'
+import { isLoopback } from './configuration/loopback.ts'
 import { type Configuration, retentionOf } from './configuration/read-configuration.ts'
 import type { Role } from './configuration/value-kinds.ts'
 import { createEmbeddedWorkerApi } from './embedded-worker-api.ts'
@@ -58,7 +60,10 @@ async function startParts(configuration: Configuration, log: Logger, stops: Stop
   stops.push(() => Promise.all(fronts.map((stop) => stop())))
   const url = has('api') ? await listen(configuration, { engine, store, metrics, log }, fronts) : null
   if (has('worker')) startEmbeddedWorker(configuration, { engine, store, types, log }, fronts)
-  log.info({ url, store: configuration.store.path, roles: configuration.roles }, 'started')
+  log.info({ url, store: resolve(configuration.store.path), roles: configuration.roles }, 'started')
+  if (url !== null && !isLoopback(configuration.host)) {
+    log.warn({ host: configuration.host }, 'the API has no authentication and listens beyond this machine')
+  }
   return url
 }
 

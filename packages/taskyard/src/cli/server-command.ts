@@ -8,12 +8,18 @@ import type { Terminal } from './terminal.ts'
 
 /** What a command that talks to a server works with. */
 export interface ServerCommand {
+  /** Says at once when the server is not there. */
   readonly client: Client
+  /** Waits out restarts of the server: for waiting and following. */
+  readonly patientClient: Client
   readonly url: string
   readonly terminal: Terminal
   readonly printer: Printer
   readonly progress: Progress
 }
+
+/** How long a command that waits lets a server be away. */
+const OUTAGE_SECONDS = 60
 
 /** Gives a command `--url` and `--json`. */
 export function withServerOptions(command: Command): Command {
@@ -45,11 +51,15 @@ export async function onServer(
   const progress = createProgress(terminal)
   const { Client } = await import('@taskyard/client')
   const client = new Client({ url, retrySeconds: 0, parse: parseExactJson })
+  const patientClient = new Client({ url, retrySeconds: OUTAGE_SECONDS, parse: parseExactJson })
+  // Pauses between tries keep no process alive, and an answer is owed.
+  const staysAlive = setInterval(() => {}, 2 ** 31 - 1)
   try {
-    await run({ client, url, terminal, printer, progress })
+    await run({ client, patientClient, url, terminal, printer, progress })
   } finally {
+    clearInterval(staysAlive)
     progress.clear()
-    await client.close()
+    await Promise.all([client.close(), patientClient.close()])
   }
 }
 

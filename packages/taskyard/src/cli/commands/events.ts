@@ -37,8 +37,9 @@ async function show({ client, printer }: ServerCommand, id: string): Promise<voi
   )
 }
 
-async function follow({ client, printer, terminal }: ServerCommand, id: string): Promise<void> {
-  for await (const event of client.watch(id, { signal: terminal.interrupted() })) {
+async function follow({ client, patientClient, printer, terminal }: ServerCommand, id: string): Promise<void> {
+  await client.get(id)
+  for await (const event of patientClient.watch(id, { signal: terminal.interrupted() })) {
     printer.answer(event, [eventLine(event, printer.paint)])
   }
 }

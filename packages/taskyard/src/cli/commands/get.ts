@@ -21,8 +21,8 @@ export function addGet(program: Command, terminal: Terminal): void {
     .addHelpText('after', EXAMPLES)
     .action((id: string, options: GetOptions) =>
       onServer(terminal, options, async (server) => {
-        if (options.wait !== undefined) return answerTask(server, await waitForEnd(server, id, options.wait))
         const task = await server.client.get(id)
+        if (options.wait !== undefined) return answerTask(server, await waitForEnd(server, id, options.wait))
         server.printer.answer(task, taskLines(task, server.printer, terminal.now()))
       }),
     )

@@ -10,12 +10,12 @@ export function answerTask({ printer, terminal }: ServerCommand, task: TaskDocum
   if (task.status !== 'succeeded') terminal.exitWith(EXIT.failed)
 }
 
-/** The task once it has ended. `limit`: seconds to wait, `true` for as long as it takes. */
+/** The task once it has ended; restarts of the server are waited out. `limit`: seconds to wait, `true` for as long as it takes. */
 export async function waitForEnd(server: ServerCommand, id: string, limit: true | number): Promise<TaskDocument> {
-  const { client, progress, terminal } = server
+  const { patientClient, progress, terminal } = server
   progress.show(`waiting for ${id} …`)
   const signal = terminal.interrupted()
-  const task = await client.wait(id, limit === true ? { signal } : { signal, timeoutSeconds: limit })
+  const task = await patientClient.wait(id, limit === true ? { signal } : { signal, timeoutSeconds: limit })
   progress.clear()
   if (isTerminal(task.status)) return task
   if (signal.aborted) throw new CommandFailure(`no longer waiting: task ${id} is ${task.status}`, EXIT.interrupted)

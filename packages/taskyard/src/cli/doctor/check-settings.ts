@@ -1,3 +1,4 @@
+import { isLoopback } from '../../configuration/loopback.ts'
 import { type Examined, type Finding, ok, warning } from './finding.ts'
 
 export async function checkDurability({ configuration }: Examined): Promise<Finding> {
@@ -16,8 +17,7 @@ export async function checkRoles({ configuration: { roles } }: Examined): Promis
 
 /** The API of this version has no authentication: who reaches it may do anything. */
 export async function checkExposure({ configuration: { host, httpAllowPrivate } }: Examined): Promise<Finding> {
-  const isLocal = host === 'localhost' || host === '::1' || host.startsWith('127.')
-  if (!isLocal) {
+  if (!isLoopback(host)) {
     return warning(
       'exposure',
       `the API listens on ${host} and has no authentication`,

@@ -1,4 +1,5 @@
 import type { LeasedTaskDocument, TaskHandler, TaskHandlers } from '@taskyard/core'
+import { TaskAborted } from '@taskyard/worker'
 import { spokenDuration } from '../spoken-time.ts'
 import { type Paint, paintFor, printable, type Terminal } from '../terminal.ts'
 
@@ -37,6 +38,11 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
         end('finished', '✔', 'green', {}, '')
         return result
       } catch (error) {
+        if (context.signal.aborted) {
+          const reason = abortWord(context.signal)
+          end('stopped-early', '■', 'yellow', { reason }, `${reason}  `)
+          throw error
+        }
         const message = error instanceof Error ? error.message : String(error)
         end('failed', '✘', 'red', { error: message }, `${printable(message)}  `)
         throw error
@@ -71,6 +77,11 @@ function createTell(terminal: Terminal, json: boolean): Tell {
     if (json) return void stdout.write(`${JSON.stringify({ at, event, ...details })}\n`)
     stdout.write(`${paint('dim', at.slice(11, 23))}  ${style === undefined ? text : paint(style, text)}\n`)
   }
+}
+
+/** `cancelled`, `timeout`, `lease lost` or `shutting down`. */
+function abortWord({ reason }: AbortSignal): string {
+  return reason instanceof TaskAborted ? reason.code.replace('_', ' ') : 'aborted'
 }
 
 function taskFields({ id, type, queue, attempt }: LeasedTaskDocument) {
