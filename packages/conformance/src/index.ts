@@ -1,14 +1,14 @@
+export { retrying } from './faults/retrying.ts'
 export {
-  faultOnce,
   type Fault,
   type FaultPlan,
   type FaultRates,
+  faultOnce,
   seededFaults,
   withFaults,
 } from './faults/with-faults.ts'
-export { retrying } from './faults/retrying.ts'
-export { createReferenceStore } from './reference/reference-store.ts'
 export { emptyReferenceState, type ReferenceState } from './reference/reference-state.ts'
+export { createReferenceStore } from './reference/reference-store.ts'
 export { createSimulatedClock, SIMULATED_START, type SimulatedClock } from './simulated-clock.ts'
 export type { OpenStore, StoreCapabilities, StoreSuiteOptions, StoreUnderTest, TestRunner } from './suite.ts'
 export { describeTaskStore } from './task-store-suite.ts'

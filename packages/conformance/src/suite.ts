@@ -1,6 +1,6 @@
-import { type Clock, type TaskStore } from '@taskyard/core'
-import { type FaultRates, seededFaults, withFaults } from './faults/with-faults.ts'
+import type { Clock, TaskStore } from '@taskyard/core'
 import { retrying } from './faults/retrying.ts'
+import { type FaultRates, seededFaults, withFaults } from './faults/with-faults.ts'
 import { openScene, type Scene } from './scene.ts'
 
 /** The part of a test runner that the suite uses; `node:test` fits as it is. */

@@ -9,7 +9,7 @@ import {
   seededFaults,
   withFaults,
 } from '@taskyard/conformance'
-import { TaskyardError, type TaskStore } from '@taskyard/core'
+import { type TaskStore, TaskyardError } from '@taskyard/core'
 
 const PAUSE = { namespace: 'default', queue: 'default', paused: true }
 const RATES = { seed: 7, slow: 0.1, refuse: 0.2, loseReply: 0.3 }

@@ -1,4 +1,4 @@
-import { TaskyardError, type TaskStore } from '@taskyard/core'
+import { type TaskStore, TaskyardError } from '@taskyard/core'
 import { aroundCalls } from './around-calls.ts'
 
 const MOST_TRIES = 20

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { TaskyardError, type TaskStore } from '@taskyard/core'
+import { type TaskStore, TaskyardError } from '@taskyard/core'
 import { aroundCalls, type StoreOperation } from './around-calls.ts'
 import { seededRandom } from './seeded-random.ts'
 

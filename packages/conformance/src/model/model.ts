@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { isTerminal, type NewTask, type QueueCounts, type Task, type TaskEvent, type TaskStore } from '@taskyard/core'
-import { createReferenceStore } from '../reference/reference-store.ts'
 import { emptyReferenceState, type ReferenceState } from '../reference/reference-state.ts'
+import { createReferenceStore } from '../reference/reference-store.ts'
 import type { SimulatedClock } from '../simulated-clock.ts'
 
 /** What the store should be like. It moves by the same calls, and follows the store where the port leaves a choice. */

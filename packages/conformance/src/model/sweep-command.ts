@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { backoffDelayMs, type TaskStore } from '@taskyard/core'
 import { endWithoutWord, overdueReasons } from '../reference/reference-sweep.ts'
-import { only, SWEEP } from '../scene.ts'
 import type { ReferenceTask } from '../reference/reference-task.ts'
+import { only, SWEEP } from '../scene.ts'
 import type { Model, Real } from './model.ts'
 
 /** Sweeps the store; where a lease is over for several reasons, the model takes the one that the store took. */

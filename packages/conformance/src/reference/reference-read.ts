@@ -6,10 +6,10 @@ import {
   type QueueCounts,
   TASK_STATUSES,
   type Task,
-  TaskyardError,
   type TaskFilter,
   type TaskPage,
   type TaskStatus,
+  TaskyardError,
 } from '@taskyard/core'
 import type { ReferenceState } from './reference-state.ts'
 import { asRead, laneKey, type ReferenceLane, type ReferenceTask } from './reference-task.ts'

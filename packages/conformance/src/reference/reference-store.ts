@@ -140,16 +140,16 @@ function settleOne(state: ReferenceState, settlement: Settlement, now: number): 
 
 function acceptedSettlement({ task, lastSettlement }: ReferenceTask, repeated: boolean): AcceptedSettlement {
   const { queue, type, status, runAt } = task
-  const { waitMs = 0, runMs = 0 } = lastSettlement ?? {}
+  const { waitMs = 0, runMs = 0, wentTo = status } = lastSettlement ?? {}
   return {
     status: 'ok',
-    taskStatus: status,
+    taskStatus: wentTo,
     repeated,
     queue,
     type,
     waitMs,
     runMs,
-    runAt: isTerminal(status) ? null : runAt,
+    runAt: isTerminal(wentTo) ? null : runAt,
   }
 }
 

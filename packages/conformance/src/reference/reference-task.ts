@@ -27,7 +27,12 @@ export interface ReferenceTask {
   readonly arrival: number
   events: readonly TaskEvent[]
   recordsOfAttempt: number
-  lastSettlement: { readonly settlement: Settlement; readonly waitMs: number; readonly runMs: number } | null
+  lastSettlement: {
+    readonly settlement: Settlement
+    readonly wentTo: TaskStatus
+    readonly waitMs: number
+    readonly runMs: number
+  } | null
   readonly lane: ReferenceLane
 }
 
@@ -111,7 +116,8 @@ export function settleAttempt(entry: ReferenceTask, settlement: Settlement, now:
       releaseAttempt(entry, now)
       break
   }
-  entry.lastSettlement = { settlement, waitMs: lease?.waitMs ?? 0, runMs: now - (lease?.startedAt ?? now) }
+  const wentTo = entry.task.status
+  entry.lastSettlement = { settlement, wentTo, waitMs: lease?.waitMs ?? 0, runMs: now - (lease?.startedAt ?? now) }
 }
 
 export function failAttempt(

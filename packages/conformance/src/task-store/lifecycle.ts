@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { TaskyardError, type TaskStore } from '@taskyard/core'
+import { type TaskStore, TaskyardError } from '@taskyard/core'
 import { CLAIM, EVERYTHING, leaseRef, type Scene, SWEEP, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { TASK_STATUSES, type Task, TaskyardError, type TaskFilter } from '@taskyard/core'
+import { TASK_STATUSES, type Task, type TaskFilter, TaskyardError } from '@taskyard/core'
 import { EVERYTHING, failed, idsOf, only, type Scene, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { JsonText, Retention } from '@taskyard/core'
-import { cancelled, failed, idsOf, type Outcome, SWEEP, type Scene, succeeded } from '../scene.ts'
+import { cancelled, failed, idsOf, type Outcome, type Scene, SWEEP, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 const DAY = 86_400_000
