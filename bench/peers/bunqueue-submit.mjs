@@ -29,7 +29,7 @@ async function rate(parallel, size, submit) {
     for (let start = performance.now(); start < endAt; ) {
       await submit()
       const end = performance.now()
-      if (start >= measureAt && end < endAt) {
+      if (end >= measureAt && end < endAt) {
         count += size
         latencies.push(end - start)
       }

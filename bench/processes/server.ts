@@ -85,11 +85,12 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** Memory of a process by the kernel's account, MiB. */
-export function residentMemory(pid: number): { now: number; peak: number } {
+/** Memory of a process by the kernel's account, MiB: all of it, its own pages (heaps, stacks, buffers), its highest. */
+export function residentMemory(pid: number): { now: number; anonymous: number; peak: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  const kibibytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? Number.NaN)
-  return { now: kibibytes('VmRSS') / 1024, peak: kibibytes('VmHWM') / 1024 }
+  const mebibytes = (field: string) =>
+    Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? Number.NaN) / 1024
+  return { now: mebibytes('VmRSS'), anonymous: mebibytes('RssAnon'), peak: mebibytes('VmHWM') }
 }
 
 /** CPU seconds a process has used so far, user and system, all threads. */

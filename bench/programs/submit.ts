@@ -29,7 +29,7 @@ async function rate(parallel: number, size: number, submit: () => Promise<unknow
     for (let start = performance.now(); start < endAt; ) {
       await submit()
       const end = performance.now()
-      if (start >= measureAt && end < endAt) latencies.push(end - start)
+      if (end >= measureAt && end < endAt) latencies.push(end - start)
       start = end
     }
   }

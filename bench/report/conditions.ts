@@ -26,7 +26,7 @@ export async function measureConditions(directory: string): Promise<Conditions> 
     memoryGiB: Math.round(os.totalmem() / 2 ** 30),
     kernel: `${os.type()} ${os.release()}`,
     node: process.version,
-    sqlite: process.versions['sqlite'] ?? 'unknown',
+    sqlite: process.versions.sqlite ?? 'unknown',
     filesystem: filesystemOf(directory),
     fsyncMicroseconds: measureFsync(join(directory, 'fsync-probe')),
     loadBefore: Number(os.loadavg()[0]?.toFixed(2)),

@@ -109,7 +109,7 @@ function figures(measured: ReadonlyMap<string, number>): readonly Figure[] {
     const [operation, peer] = name.split(': ') as [string, string]
     if (peer === 'taskyard') return [rate]
     const own = measured.get(`${operation.replace('tcp', 'http')}: taskyard`)
-    if (own === undefined) return [rate]
+    if (own === undefined || value === 0) return [rate]
     return [rate, { name: `${operation}: taskyard over ${peer}`, unit: '×', value: own / value }]
   })
 }

@@ -52,7 +52,7 @@ export function createServerControl({ directory, port, sessionGraceSeconds, writ
       child = spawn(process.execPath, [main, 'start'], {
         stdio: ['ignore', log, log],
         env: {
-          PATH: process.env['PATH'],
+          PATH: process.env.PATH,
           TASKYARD_STORE: `sqlite:${directory}/taskyard.db`,
           TASKYARD_HOST: '127.0.0.1',
           TASKYARD_PORT: String(port),
