@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { measureConditions } from './report/conditions.ts'
-import { jsonReport, textReport } from './report/report.ts'
 import { repeat } from './report/repeat.ts'
+import { jsonReport, textReport } from './report/report.ts'
 import type { ScenarioOptions } from './scenario.ts'
 import { scenarios } from './scenarios/index.ts'
 

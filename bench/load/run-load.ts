@@ -1,5 +1,5 @@
-import { runProgram } from '../processes/program.ts'
 import { fileURLToPath } from 'node:url'
+import { runProgram } from '../processes/program.ts'
 import type { LoadOptions, LoadResult } from './http-load.ts'
 
 /** Runs the load generator in its own process. Rejects when any answer had another status than wanted. */
