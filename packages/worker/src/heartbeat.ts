@@ -4,6 +4,7 @@ import type { Clock, Random, ThreadAccess } from '@taskyard/core'
 import type { FromHeartbeatThread, HeartbeatThreadData, LeaseNews } from './heartbeat-messages.ts'
 import type { LeaseBoard } from './lease-board.ts'
 import { retryDelayMs } from './retry.ts'
+import { threadFlags } from './runtime.ts'
 import type { ReportError } from './worker-options.ts'
 
 /** This file is a `.ts` among sources and a `.js` in a built package, and so is the thread's entry beside it. */
@@ -75,7 +76,7 @@ export class Heartbeat {
     const transferList = transfer as unknown as NonNullable<
       ConstructorParameters<typeof Thread>[1]
     >['transferList'] & {}
-    return new Thread(ENTRY, { workerData, transferList, name: 'taskyard-heartbeat' })
+    return new Thread(ENTRY, { workerData, transferList, name: 'taskyard-heartbeat', ...threadFlags() })
   }
 
   #relaunch(started: () => void): void {

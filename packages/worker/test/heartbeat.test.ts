@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import { startWorker } from '@taskyard/worker'
 import { MemoryApi } from './memory-api.ts'
 
@@ -79,4 +81,19 @@ test('a worker that stops leaves no thread behind and closes its session', async
   await worker.stop()
   assert.equal(api.sessions, 0)
   assert.equal(process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length, 0)
+})
+
+test('the thread starts in a program given on the command line too', async () => {
+  const program = `
+    import { startWorker } from '@taskyard/worker'
+    import { MemoryApi } from ${JSON.stringify(new URL('./memory-api.ts', import.meta.url).href)}
+    const api = new MemoryApi()
+    const worker = startWorker(api, { noop: () => null }, { onError: (error) => console.log(String(error)) })
+    api.add('noop')
+    await api.settled(1)
+    await worker.stop()
+    console.log('done')`
+  const flags = ['--input-type=module', '--eval', program]
+  const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: import.meta.dirname })
+  assert.equal(stdout, 'done\n')
 })
