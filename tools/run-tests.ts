@@ -5,29 +5,50 @@ import { pipeline } from 'node:stream/promises'
 import { run, type TestsStream } from 'node:test'
 import { spec } from 'node:test/reporters'
 
-const SUITES = ['packages/*/test/**/*.test.ts', '{tools,bench}/test/**/*.test.ts', 'e2e/**/*.test.ts']
+interface Suite {
+  readonly patterns: readonly string[]
+  /** Files that run at the same time. Tests that measure time, or start many processes, have the machine to themselves. */
+  readonly concurrency: number
+}
+
+interface Figures {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+const SUITES: readonly Suite[] = [
+  { patterns: ['packages/*/test/**/*.test.ts', 'tools/test/**/*.test.ts'], concurrency: 2 },
+  { patterns: ['bench/**/*.test.ts', 'e2e/**/*.test.ts'], concurrency: 1 },
+]
+
 /** For a test, and for a file of tests. */
 const LONGEST_MS = 5 * 60_000
 
 const root = join(import.meta.dirname, '..')
-const patterns = process.argv.length > 2 ? process.argv.slice(2) : SUITES
-const files = globSync(patterns, { cwd: root, exclude: ['**/node_modules/**'] }).sort()
+const chosen = process.argv.slice(2)
+const suites = chosen.length === 0 ? SUITES : [{ patterns: chosen, concurrency: 2 }]
 
-if (files.length === 0) {
-  console.error(`no test file matches ${patterns.join(' ')}`)
-  process.exitCode = 1
-} else {
-  const paths = files.map((file) => join(root, file))
-  const events = run({ files: paths, cwd: root, concurrency: 2, timeout: LONGEST_MS })
-  const figures = figuresOf(events)
+const figures: Figures[] = []
+for (const suite of suites) figures.push(await runSuite(suite))
+const { passed, failed, skipped } = figures.reduce(sum)
+console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1
+
+async function runSuite({ patterns, concurrency }: Suite): Promise<Figures> {
+  const files = globSync(patterns, { cwd: root, exclude: ['**/node_modules/**'] }).sort()
+  if (files.length === 0) {
+    console.error(`no test file matches ${patterns.join(' ')}`)
+    return { passed: 0, failed: 1, skipped: 0 }
+  }
+  const events = run({ files: files.map((file) => join(root, file)), cwd: root, concurrency, timeout: LONGEST_MS })
+  const result = figuresOf(events)
   await pipeline(events, spec(), process.stdout, { end: false })
-  const { passed, failed, skipped } = await figures
-  console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
-  process.exitCode = failed === 0 && passed > 0 ? 0 : 1
+  return result
 }
 
-/** The figures of the whole run; a run that ends without them has failed. */
-function figuresOf(events: TestsStream): Promise<{ passed: number; failed: number; skipped: number }> {
+/** The figures of a whole run; a run that ends without them has failed. */
+function figuresOf(events: TestsStream): Promise<Figures> {
   return new Promise((resolve) => {
     events.on('test:summary', ({ file, counts }) => {
       const { passed, skipped, todo, tests } = counts
@@ -35,4 +56,12 @@ function figuresOf(events: TestsStream): Promise<{ passed: number; failed: numbe
     })
     events.once('end', () => resolve({ passed: 0, failed: 1, skipped: 0 }))
   })
+}
+
+function sum(left: Figures, right: Figures): Figures {
+  return {
+    passed: left.passed + right.passed,
+    failed: left.failed + right.failed,
+    skipped: left.skipped + right.skipped,
+  }
 }
