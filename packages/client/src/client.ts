@@ -50,8 +50,8 @@ export interface ClientOptions {
  * Taskyard over HTTP. `new Client<typeof handlers>({ url })` knows the payloads and results of these handlers.
  *
  * A call that finds no server, or one that cannot serve now, is repeated for `retrySeconds`. `submit` carries an
- * idempotency key of its own (`auto-…`) when it is given none, so that a repeated one adds nothing. `submitMany`,
- * `cancel` and `retry` are not repeated once the request may have arrived.
+ * idempotency key of its own (`auto-…`) when it is given none, so that a repeated one adds nothing. `submitMany` is
+ * repeated when every task has a key. `cancel` and `retry` are not repeated once the request may have arrived.
  */
 export class Client<Handlers extends TaskHandlers = TaskHandlers> implements TaskyardApi<Handlers> {
   readonly #transport: Transport
@@ -84,7 +84,8 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     tasks: readonly Submission<Handlers>[],
   ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]> {
     const body = { tasks: tasks.map((task) => ({ ...task, payload: task.payload ?? null })) }
-    return (await this.#post<{ tasks: { id: string; status: TaskStatus }[] }>('/batch', body)).tasks
+    const repeatable = tasks.every(({ idempotencyKey }) => idempotencyKey !== undefined)
+    return (await this.#post<{ tasks: { id: string; status: TaskStatus }[] }>('/batch', body, { repeatable })).tasks
   }
 
   get(id: string): Promise<AnyTaskOf<Handlers>> {

@@ -38,7 +38,7 @@ export interface SubmitOptions extends TaskOptions {
 
 /** One task of a batch. */
 export type Submission<Handlers extends TaskHandlers> = {
-  [Type in TypeOf<Handlers>]: TaskOptions & { readonly type: Type; readonly payload: PayloadOf<Handlers, Type> }
+  [Type in TypeOf<Handlers>]: SubmitOptions & { readonly type: Type; readonly payload: PayloadOf<Handlers, Type> }
 }[TypeOf<Handlers>]
 
 export interface TaskFilterOptions {

@@ -208,3 +208,21 @@ test('bulk operations are rate-limited with Retry-After, and only they', async (
   assert.equal((await post('/api/v1/tasks', { type: 't', payload: 1 })).statusCode, 202)
   assert.equal((await get('/api/v1/tasks')).statusCode, 200)
 })
+
+test('a batch with keys may be sent again: no task is added twice', async (context) => {
+  const { post, get } = await startApi(context)
+  const tasks = ['a', 'b'].map((idempotencyKey) => ({ type: 't', payload: 1, idempotencyKey }))
+  const first = (await post('/api/v1/tasks/batch', { tasks })).json()
+  const again = (await post('/api/v1/tasks/batch', { tasks })).json()
+  assert.deepEqual(again, first)
+  assert.equal((await get('/api/v1/tasks')).json().items.length, 2)
+})
+
+test('a batch that uses a key for another task is refused whole', async (context) => {
+  const { post, get } = await startApi(context)
+  const task = { type: 't', payload: 1 }
+  await post('/api/v1/tasks/batch', { tasks: [{ ...task, idempotencyKey: 'a' }] })
+  const response = await post('/api/v1/tasks/batch', { tasks: [task, { ...task, payload: 2, idempotencyKey: 'a' }] })
+  assert.equal(response.statusCode, 422)
+  assert.equal((await get('/api/v1/tasks')).json().items.length, 1)
+})

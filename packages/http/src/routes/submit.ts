@@ -20,6 +20,8 @@ export interface SubmissionBody {
   backoff?: Partial<Backoff>
   timeoutSeconds?: number | null
   tags?: string[]
+  /** Of a task in a batch only. */
+  idempotencyKey?: string
 }
 
 const PAYLOAD = { list: null, key: 'payload' } as const

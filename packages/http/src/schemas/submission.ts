@@ -56,11 +56,27 @@ export const submissionSchema = {
   },
 } as const
 
+const { $id: _, ...submission } = submissionSchema
+
+/** One task of a batch: what the Idempotency-Key header is to a single submission, it says for itself. */
+const batchItem = {
+  ...submission,
+  properties: {
+    ...submission.properties,
+    idempotencyKey: {
+      type: 'string',
+      minLength: 1,
+      maxLength: LIMITS.idempotencyKeyLength,
+      description: 'Names this task for 24 hours: submitted again under the same key, it is not added again.',
+    },
+  },
+} as const
+
 export const batchSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['tasks'],
   properties: {
-    tasks: { type: 'array', minItems: 1, description: `At most ${LIMITS.batch}.`, items: { $ref: 'Submission#' } },
+    tasks: { type: 'array', minItems: 1, description: `At most ${LIMITS.batch}.`, items: batchItem },
   },
 } as const
