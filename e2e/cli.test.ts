@@ -122,6 +122,15 @@ describe('taskyard submit --batch', () => {
     assert.match(stderr, /lines 1001 to 1002 were refused; 1000 tasks before them were submitted\n {2}.*line 1002/)
   })
 
+  it('adds nothing twice when it is run again under the same key', async () => {
+    const stdin = '{"type":"nobody","payload":1}\n{"type":"nobody","payload":2}\n'
+    const first = await runJson(['submit', '--batch', '-', '--key', 'import-7'], { stdin })
+    const more = `${stdin}{"type":"nobody","payload":3}\n`
+    const second = await runJson(['submit', '--batch', '-', '--key', 'import-7'], { stdin: more })
+    assert.deepEqual(second.ids.slice(0, 2), first.ids)
+    assert.equal(second.ids.length, 3)
+  })
+
   it('refuses a line that is no task', async () => {
     const { code, stderr } = await run(['submit', '--batch', '-'], { stdin: '{"type":"nobody"}\n[1]\n' })
     assert.equal(code, 2)

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
@@ -10,20 +11,38 @@ import type { Terminal } from '../terminal.ts'
 
 interface Line {
   readonly number: number
+  /** With room for a key. */
   readonly bytes: number
   readonly task: { readonly type: string; readonly payload: unknown }
 }
 
+/** `"idempotencyKey":"",` and the longest key. */
+const KEY_BYTES = 21 + LIMITS.idempotencyKeyLength
+
 /** Room for the brackets and commas around a batch. */
 const BATCH_BYTES = LIMITS.bodyBytes - 4 * LIMITS.batch
 
-/** Submits every line of an NDJSON file in batches. Stops at the first line that is refused, and says which. */
-export async function submitBatch(server: ServerCommand, file: string, type: string | undefined): Promise<void> {
-  const { client, printer, progress } = server
+export interface Batch {
+  /** `-`: standard input. */
+  readonly file: string
+  /** Of lines that name none. */
+  readonly type: string | undefined
+  /** Lines that have no idempotency key of their own get this one with their number. */
+  readonly key: string | undefined
+}
+
+/**
+ * Submits every line of an NDJSON file, in parts. Each task has an idempotency key, so a part whose answer was lost is
+ * sent again without harm. Stops at the first part that is refused, and says which line was wrong.
+ */
+export async function submitBatch(server: ServerCommand, source: Batch): Promise<void> {
+  const { client, patientClient, printer, progress } = server
+  await client.info()
   const ids: string[] = []
-  for await (const batch of batches(readTasks(server.terminal, file, type))) {
+  for await (const batch of batches(readTasks(server.terminal, source))) {
     try {
-      ids.push(...(await client.submitMany(batch.map(({ task }) => task))).map(({ id }) => id))
+      const tasks = batch.map(({ task, number }) => ({ idempotencyKey: keyOf(source, number), ...task }))
+      ids.push(...(await patientClient.submitMany(tasks)).map(({ id }) => id))
     } catch (error) {
       throw stoppedAt(batch, ids.length, error)
     }
@@ -33,13 +52,18 @@ export async function submitBatch(server: ServerCommand, file: string, type: str
   printer.answer({ submitted: ids.length, ids }, [`submitted ${ids.length.toLocaleString('en')} tasks`])
 }
 
-async function* readTasks(terminal: Terminal, file: string, type: string | undefined): AsyncIterable<Line> {
+function keyOf({ key }: Batch, line: number): string {
+  return key === undefined ? `auto-${randomUUID()}` : `${key}:${line}`
+}
+
+async function* readTasks(terminal: Terminal, { file, type }: Batch): AsyncIterable<Line> {
   const input = file === '-' ? Readable.from(terminal.stdin) : createReadStream(file)
   let number = 0
   try {
     for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
       number++
-      if (text.trim() !== '') yield { number, bytes: Buffer.byteLength(text), task: readTask(text, number, type) }
+      if (text.trim() !== '')
+        yield { number, bytes: Buffer.byteLength(text) + KEY_BYTES, task: readTask(text, number, type) }
     }
   } catch (error) {
     if (error instanceof CommandFailure) throw error

@@ -39,7 +39,7 @@ export function addSubmit(program: Command, terminal: Terminal): void {
     .option('--max-attempts <n>', 'tries before it fails for good', wholeNumber(1, LIMITS.maxAttempts))
     .option('--timeout <seconds>', 'how long one attempt may run', seconds(0.001, LIMITS.timeoutSeconds))
     .option('--tag <tag>', 'a label to find it by; repeatable', collected)
-    .option('--key <key>', 'idempotency key: repeating the command adds no second task')
+    .option('--key <key>', 'idempotency key: repeating the command adds nothing a second time')
     .option('-w, --wait [seconds]', 'wait until it ends; exit 1 unless it succeeded', waitSeconds)
     .option('--batch <file>', 'one task per line, {"type":…,"payload":…,"queue":…}; - for standard input')
     .addHelpText('after', EXAMPLES)
@@ -54,7 +54,7 @@ Examples:
   taskyard submit email '{"to":"ada@example.com","subject":"Hello","text":"Hi"}'
   taskyard submit transform @order.json --queue reports --delay 60
   echo '{"text":"hello"}' | taskyard submit uppercase - --wait
-  taskyard submit --batch tasks.ndjson`
+  taskyard submit --batch tasks.ndjson --key import-7`
 
 async function submit(
   server: ServerCommand,
@@ -62,7 +62,7 @@ async function submit(
   payload: string | undefined,
   options: SubmitOptions,
 ) {
-  if (options.batch !== undefined) return submitBatch(server, options.batch, type)
+  if (options.batch !== undefined) return submitBatch(server, { file: options.batch, type, key: options.key })
   if (type === undefined) throw usageFailure('name the type of the task: taskyard submit TYPE [PAYLOAD]')
   const task = await server.client.submit(type, await readPayload(payload, server.terminal), submitOptions(options))
   if (options.wait === undefined) return answerSubmitted(server, task)
