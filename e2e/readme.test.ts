@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { examplesOf } from './support/examples.ts'
 import { openMailbox } from './support/mailbox.ts'
 import { REPOSITORY, type Running, runCommand, temporaryFolder } from './support/taskyard-process.ts'
@@ -17,64 +17,67 @@ let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let mailbox: Awaited<ReturnType<typeof openMailbox>>
 let port: number
 
-before(async () => {
-  folder = await temporaryFolder()
-  await symlink(join(REPOSITORY, 'node_modules'), join(folder.path, 'node_modules'))
-  await writeFile(join(folder.path, 'package.json'), '{"type":"module"}')
-  mailbox = await openMailbox()
-  port = await freePort()
-  const server = run(start?.text ?? '', REPOSITORY)
-  await server.line(/ready at http/)
-})
+describe('the README', () => {
+  before(async () => {
+    folder = await temporaryFolder()
+    await symlink(join(REPOSITORY, 'node_modules'), join(folder.path, 'node_modules'))
+    await writeFile(join(folder.path, 'package.json'), '{"type":"module"}')
+    mailbox = await openMailbox()
+    port = await freePort()
+    const server = run(start?.text ?? '', REPOSITORY)
+    await server.line(/ready at http/)
+  })
 
-after(async () => {
-  for (const { child, ended } of processes.toReversed()) {
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
-    await ended
-  }
-  await mailbox.close()
-  await folder.remove()
-})
+  after(async () => {
+    for (const { child, ended } of processes.toReversed()) {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+      await ended
+    }
+    await mailbox.close()
+    await folder.remove()
+  })
 
-test('npm start serves', async () => {
-  assert.equal(install?.text, 'npm start\n')
-  assert.match(start?.text ?? '', / npm start\n$/)
-  assert.equal((await fetch(`http://127.0.0.1:${port}/ready`)).status, 200)
-  assert.equal((await fetch(`http://127.0.0.1:${port}/docs`)).status, 200)
-})
+  it('npm start serves', async () => {
+    assert.equal(install?.text, 'npm start\n')
+    assert.match(start?.text ?? '', / npm start\n$/)
+    assert.equal((await fetch(`http://127.0.0.1:${port}/ready`)).status, 200)
+    assert.equal((await fetch(`http://127.0.0.1:${port}/docs`)).status, 200)
+  })
 
-test('the email of the curl example is delivered', async () => {
-  const task = JSON.parse(await outputOf(email?.text ?? ''))
-  assert.equal(task.status, 'succeeded', JSON.stringify(task.error))
-  assert.equal(mailbox.messages.length, 1)
-  assert.match(mailbox.messages[0] ?? '', /^Subject: Hello from Taskyard/m)
-  assert.ok(mailbox.messages[0]?.includes(task.result.messageId))
-})
+  it('the email of the curl example is delivered', async () => {
+    const task = JSON.parse(await outputOf(email?.text ?? ''))
+    assert.equal(task.status, 'succeeded', JSON.stringify(task.error))
+    assert.equal(mailbox.messages.length, 1)
+    assert.match(mailbox.messages[0] ?? '', /^Subject: Hello from Taskyard/m)
+    assert.ok(mailbox.messages[0]?.includes(task.result.messageId))
+  })
 
-test('the task type runs', async () => {
-  await writeFile(join(folder.path, tasks?.note ?? ''), tasks?.text ?? '')
-  run(work?.text ?? '')
-  assert.match(await outputOf(submit?.text ?? ''), /Hello, Ada!/)
-})
+  it('the task type runs', async () => {
+    await writeFile(join(folder.path, tasks?.note ?? ''), tasks?.text ?? '')
+    run(work?.text ?? '')
+    assert.match(await outputOf(submit?.text ?? ''), /Hello, Ada!/)
+  })
 
-test('the library example prints its result', async () => {
-  await writeFile(join(folder.path, library?.note ?? ''), library?.text ?? '')
-  const { code, stdout, stderr } = await runCommand(process.execPath, [library?.note ?? ''], { cwd: folder.path }).ended
-  assert.equal(stdout, '42\n', stderr)
-  assert.equal(code, 0)
-})
+  it('the library example prints its result', async () => {
+    await writeFile(join(folder.path, library?.note ?? ''), library?.text ?? '')
+    const { code, stdout, stderr } = await runCommand(process.execPath, [library?.note ?? ''], { cwd: folder.path })
+      .ended
+    assert.equal(stdout, '42\n', stderr)
+    assert.equal(code, 0)
+  })
 
-test('the Python worker runs its tasks (needs python3)', async () => {
-  await writeFile(join(folder.path, python?.note ?? ''), local(python?.text ?? ''))
-  const worker = run(`exec python3 ${python?.note}`)
-  const task = { type: 'count-words', payload: { text: 'one two three' } }
-  const { id } = (await postTask(task)) as { id: string }
-  const ended = await Promise.race([taskOf(id), worker.ended])
-  assert.deepEqual((ended as { result?: unknown }).result, { words: 3 }, JSON.stringify(ended))
-})
+  it('the Python worker runs its tasks (needs python3)', async () => {
+    await writeFile(join(folder.path, python?.note ?? ''), local(python?.text ?? ''))
+    const worker = run(`exec python3 ${python?.note}`)
+    const task = { type: 'count-words', payload: { text: 'one two three' } }
+    const { id } = (await postTask(task)) as { id: string }
+    const ended = await Promise.race([taskOf(id), worker.ended])
+    assert.deepEqual((ended as { result?: unknown }).result, { words: 3 }, JSON.stringify(ended))
+  })
 
-test('every example of the README is run here', () => {
-  assert.deepEqual(others, [])
+  it('every example of the README is run here', () => {
+    assert.deepEqual(others, [])
+  })
 })
 
 function run(text: string, cwd = folder.path): Running {
