@@ -3,8 +3,11 @@ import type { WorkerControl } from './worker-control.ts'
 
 /** The remote workers that are running. */
 export interface Crew {
-  /** Those that nothing is being done to. There is always one. */
-  well(): readonly WorkerControl[]
+  /**
+   * Those that ask for tasks and that nothing is being done to; resolves when there are at least two. So one is left
+   * for the tasks of the other, however slowly the machine brings up replacements.
+   */
+  well(): Promise<readonly WorkerControl[]>
   startOne(): Promise<WorkerControl>
   /** Sees the dead one off and starts another after a while. */
   replace(dead: WorkerControl, afterMs: number): Promise<void>
@@ -36,7 +39,13 @@ export async function createCrew(size: number, start: (id: string) => Promise<Wo
 
   await Promise.all(Array.from({ length: size }, startOne))
   return {
-    well: () => [...workers].filter((worker) => !resting.has(worker)),
+    async well() {
+      for (;;) {
+        const well = [...workers].filter((worker) => worker.ready() && !resting.has(worker))
+        if (well.length >= Math.min(2, size)) return well
+        await delay(20)
+      }
+    },
     startOne,
     replace(dead, afterMs) {
       workers.delete(dead)

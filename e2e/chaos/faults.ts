@@ -32,13 +32,13 @@ export async function runFaults(plan: readonly Step[], run: FaultRun): Promise<v
         await killWorker(step.point, run)
         break
       case 'hang-worker':
-        hangWorker(run)
+        await hangWorker(run)
         break
       case 'hang-server':
         await hangServer(run)
         break
       case 'cut-session':
-        pick(run.random, run.crew.well()).cutSession()
+        pick(run.random, await run.crew.well()).cutSession()
         break
       case 'quiet':
         await run.crew.untilWell()
@@ -85,7 +85,7 @@ async function killStartingServer(point: 'first-start' | 'start-up', { server, r
 /** A worker dies at the point; another takes its place a moment later. */
 async function killWorker(point: Point, run: FaultRun): Promise<void> {
   const { crew, points, random } = run
-  const worker = point === 'start-up' ? await crew.startOne() : pick(random, crew.well())
+  const worker = point === 'start-up' ? await crew.startOne() : pick(random, await crew.well())
   if (point === 'start-up') {
     await delay(between(random, 20, 700))
     worker.kill(point)
@@ -103,8 +103,8 @@ async function killWorker(point: Point, run: FaultRun): Promise<void> {
 }
 
 /** Stopped until its leases have certainly ended and their tasks run elsewhere; then it goes on, none the wiser. */
-function hangWorker({ crew, points, random, options }: FaultRun): void {
-  const worker: WorkerControl = pick(random, crew.well())
+async function hangWorker({ crew, points, random, options }: FaultRun): Promise<void> {
+  const worker: WorkerControl = pick(random, await crew.well())
   crew.rest(worker, async () => {
     const stop = () => worker.stop('handler-started')
     if (!(await points.await('handler-started', worker.id, patienceMs, stop))) worker.stop('random')

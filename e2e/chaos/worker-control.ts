@@ -5,11 +5,13 @@ import { monotonicMs, type WriteHistory } from './history.ts'
 import { observe } from './observer.ts'
 import type { ChaosOptions } from './options.ts'
 import type { Point, Points } from './points.ts'
-import { startProxy } from './proxy.ts'
+import { type ProxiedCall, startProxy } from './proxy.ts'
 
 /** One remote worker process behind a proxy of its own. */
 export interface WorkerControl {
   readonly id: string
+  /** Whether it has begun to ask for tasks. */
+  ready(): boolean
   /** Says whether there was still something to kill. */
   kill(point: Point): boolean
   stop(point: Point): void
@@ -35,7 +37,13 @@ const cutShare = 0.002
 
 export async function startWorkerProcess(settings: WorkerSettings): Promise<WorkerControl> {
   const { id, options, serverPort, write, points, random } = settings
-  const proxy = await startProxy(serverPort, observe({ worker: id, write, points, random, cutShare }))
+  const tap = observe({ worker: id, write, points, random, cutShare })
+  let ready = false
+  const onSent = (call: ProxiedCall) => {
+    ready ||= call.path === '/api/v1/leases'
+    tap.onSent(call)
+  }
+  const proxy = await startProxy(serverPort, { ...tap, onSent })
   const history = historyOf(options.directory, id)
   const told = JSON.stringify({ url: proxy.url, workerId: id, history, leaseSeconds: options.leaseSeconds })
   const child = fork(program, [told], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
@@ -51,6 +59,7 @@ export async function startWorkerProcess(settings: WorkerSettings): Promise<Work
   }
   return {
     id,
+    ready: () => ready,
     kill: (point) => fault('kill', 'SIGKILL', point),
     stop: (point) => void fault('stop', 'SIGSTOP', point),
     continue: (point) => void fault('continue', 'SIGCONT', point),

@@ -1,3 +1,4 @@
+import { POISON_CRASHES } from '@taskyard/core'
 import type { Violation } from '../checker.ts'
 import type { Story, TaskStory } from '../story.ts'
 
@@ -75,6 +76,7 @@ export function wrongEnds({ tasks }: Story): readonly Violation[] {
 }
 
 function endedWrong({ final }: TaskStory): boolean {
-  if (final === null || !terminal.has(final.status) || final.code === 'poisoned') return false
+  if (final === null || !terminal.has(final.status)) return false
+  if (final.code === 'poisoned') return final.crashes < POISON_CRASHES
   return final.status !== final.wanted
 }
