@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -381,7 +381,16 @@ describe('taskyard doctor', () => {
     for (const { verdict, advice } of findings) assert.equal(advice === null, verdict === 'ok')
   })
 
-  it('changes nothing', async () => {
+  it('leaves nothing beside the store', async () => {
+    const place = join(folder.path, 'inspected')
+    const store = `sqlite:${join(place, 'tasks.db')}`
+    await run(['migrate', '--store', store])
+    const { stdout } = await run(['doctor'], { env: { TASKYARD_STORE: store, TASKYARD_PORT: '0' } })
+    assert.match(stdout, /✔ store .* is whole/)
+    assert.deepEqual(await readdir(place), ['tasks.db'])
+  })
+
+  it('creates nothing', async () => {
     const store = join(folder.path, 'not-yet.db')
     assert.equal((await run(['doctor'], { env: { TASKYARD_STORE: `sqlite:${store}`, TASKYARD_PORT: '0' } })).code, 0)
     assert.equal((await runJson(['migrate', '--store', `sqlite:${store}`])).from, 0)

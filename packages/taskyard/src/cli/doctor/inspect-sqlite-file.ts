@@ -1,4 +1,6 @@
+import { existsSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
 
 export type Inspection =
   | { readonly kind: 'whole' | 'locked' | 'foreign' }
@@ -10,17 +12,27 @@ const SQLITE_BUSY = 5
 
 /** Reads a store's file without changing it. A running server keeps it locked. */
 export function inspectSqliteFile(path: string): Inspection {
+  const hadIndex = existsSync(`${path}-shm`)
   try {
-    const database = new DatabaseSync(path, { readOnly: true, timeout: 0 })
+    const database = new DatabaseSync(locationOf(path), { readOnly: true, timeout: 0 })
     try {
       return inspect(database)
     } finally {
       database.close()
+      // Left behind by another user, it would keep the server from its own file.
+      if (!hadIndex) rmSync(`${path}-shm`, { force: true })
     }
   } catch (error) {
     const { errcode, message } = error as { errcode?: number; message: string }
     return ((errcode ?? 0) & 0xff) === SQLITE_BUSY ? { kind: 'locked' } : { kind: 'damaged', reason: message }
   }
+}
+
+/** Without a log beside it nobody uses the file, and SQLite can be kept from making one (`immutable`). */
+function locationOf(path: string): URL {
+  const url = pathToFileURL(path)
+  if (!existsSync(`${path}-wal`)) url.searchParams.set('immutable', '1')
+  return url
 }
 
 function inspect(database: DatabaseSync): Inspection {
