@@ -168,13 +168,25 @@ export async function openScene(openStore: OpenStore): Promise<Scene> {
     },
     listAll: (filter = {}) => listAll(store, filter),
     async events(taskId) {
-      const events = await store.history({ taskId, after: 0, limit: 10_000 })
+      const events = await wholeHistory(store, taskId)
       assert.ok(events !== null, `task ${taskId} has no history`)
       return events
     },
     counts: async (queue = 'default') => only(await store.counts({ namespace: 'default', queue })),
   }
   return scene
+}
+
+/** Follows the pages to the end, which only an empty one is; `null` when there is no such task. */
+export async function wholeHistory(store: TaskStore, taskId: string): Promise<readonly TaskEvent[] | null> {
+  const events: TaskEvent[] = []
+  for (;;) {
+    const page = await store.history({ taskId, after: events.at(-1)?.n ?? 0, limit: 1_000 })
+    if (page === null) return null
+    if (page.length === 0) return events
+    assert.ok((page.at(-1)?.n ?? 0) > (events.at(-1)?.n ?? 0), 'a page goes beyond the one before')
+    events.push(...page)
+  }
 }
 
 /** Follows the pages to their end. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { isTerminal, type NewTask, type QueueCounts, type Task, type TaskEvent, type TaskStore } from '@taskyard/core'
 import { emptyReferenceState, type ReferenceState } from '../reference/reference-state.ts'
 import { createReferenceStore } from '../reference/reference-store.ts'
+import { wholeHistory } from '../scene.ts'
 import type { SimulatedClock } from '../simulated-clock.ts'
 
 /** What the store should be like. It moves by the same calls, and follows the store where the port leaves a choice. */
@@ -48,7 +49,7 @@ export async function assertSame(model: Model, { store }: Real): Promise<void> {
 
 /** The task's history has the model's events, and begins with all that was shown of it before. */
 export async function assertSameHistory({ state, shown }: Model, { store }: Real, taskId: string): Promise<void> {
-  const events = (await store.history({ taskId, after: 0, limit: 10_000 })) ?? []
+  const events = (await wholeHistory(store, taskId)) ?? []
   const before = shown.get(taskId) ?? []
   assert.deepEqual(events.slice(0, before.length), before, 'events never change')
   shown.set(taskId, events)
