@@ -58,7 +58,9 @@ export function toTaskDocument(task: Task): TaskDocument {
 }
 
 export function toLeasedTaskDocument(task: LeasedTask): LeasedTaskDocument {
-  return { ...toTaskDocument(task), lease: { token: task.lease.token, expiresAt: rfc3339(task.lease.expiresAt) } }
+  const document = toTaskDocument(task) as { -readonly [Key in keyof LeasedTaskDocument]: LeasedTaskDocument[Key] }
+  document.lease = { token: task.lease.token, expiresAt: rfc3339(task.lease.expiresAt) }
+  return document
 }
 
 /** The document as JSON text, with payload, result and progress spliced in unparsed: exactly as they were sent. */

@@ -9,8 +9,8 @@ import {
   TaskyardError,
   type Violation,
 } from '@taskyard/core'
-import { fingerprintOf } from './fingerprint.ts'
 import type { PayloadCheck, Submission } from './engine.ts'
+import { fingerprintOf } from './fingerprint.ts'
 
 const NAME = new RegExp(NAME_PATTERN)
 const NOTHING: readonly never[] = []

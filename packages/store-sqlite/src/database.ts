@@ -20,6 +20,8 @@ export function openDatabase(path: string): DatabaseSync {
     if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
     const database = new DatabaseSync(path, { timeout: 0 })
     try {
+      lock(database)
+      assertOurs(database, path)
       configure(database)
       checkIntegrity(database, path)
     } catch (error) {
@@ -32,9 +34,25 @@ export function openDatabase(path: string): DatabaseSync {
   }
 }
 
+// The exclusive lock is taken by the first write, so that two servers starting together cannot both pass.
+function lock(database: DatabaseSync): void {
+  database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT')
+}
+
+// Before anything is changed, the journal mode included: the file may be somebody else's.
+function assertOurs(database: DatabaseSync, path: string): void {
+  const { application_id } = database.prepare('PRAGMA application_id').get() as { application_id: number }
+  if (!isEmpty(database) && application_id !== APPLICATION_ID) {
+    throw new TaskyardError('store_corrupt', { path, reason: 'it is a database of another program' })
+  }
+}
+
+function isEmpty(database: DatabaseSync): boolean {
+  return database.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get() === undefined
+}
+
 function configure(database: DatabaseSync): void {
   database.exec(`
-    PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA cache_size = -16384;
@@ -42,17 +60,10 @@ function configure(database: DatabaseSync): void {
     PRAGMA journal_size_limit = 67108864;
     PRAGMA temp_store = MEMORY;
   `)
-  // The exclusive lock is taken by the first write, so that two servers starting together cannot both pass.
-  database.exec('BEGIN IMMEDIATE; COMMIT')
 }
 
 function checkIntegrity(database: DatabaseSync, path: string): void {
-  const { application_id } = database.prepare('PRAGMA application_id').get() as { application_id: number }
-  const isEmpty = database.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get() === undefined
-  if (!isEmpty && application_id !== APPLICATION_ID) {
-    throw new TaskyardError('store_corrupt', { path, reason: 'it is a database of another program' })
-  }
-  for (const target of checkTargets(isEmpty, path)) {
+  for (const target of isEmpty(database) ? [] : checkTargets(path)) {
     const problem = database.prepare(`PRAGMA quick_check(${target})`).get() as { quick_check: string } | undefined
     if (problem !== undefined && problem.quick_check !== 'ok') {
       throw new TaskyardError('store_corrupt', { path, reason: problem.quick_check })
@@ -60,8 +71,7 @@ function checkIntegrity(database: DatabaseSync, path: string): void {
   }
 }
 
-function checkTargets(isEmpty: boolean, path: string): readonly (string | number)[] {
-  if (isEmpty) return []
+function checkTargets(path: string): readonly (string | number)[] {
   const isSmall = path === ':memory:' || statSync(path).size <= FULL_CHECK_BYTES
   return isSmall ? [1] : ['lanes', 'counters', 'leases', 'scheduled']
 }

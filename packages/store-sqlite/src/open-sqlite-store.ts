@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { Clock, MigrationReport, ReadyLane, ReadyListener, TaskStore } from '@taskyard/core'
+import type { Operations } from './operations/index.ts'
 import { createSteadyClock } from './steady-clock.ts'
 import { createThreadCalls, errorFromWire, type ThreadCalls } from './thread-calls.ts'
 import type { ReplyMessage } from './thread-protocol.ts'
 import { enqueueRows, leasedTasks, settlementRow, settleResults, taskFromRow } from './wire.ts'
-import type { Operations } from './operations/index.ts'
 
 export interface SqliteStoreOptions {
   /** Where the database file is; made when missing, with its folder. */

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TaskStore, TaskyardError, toJsonText } from '@taskyard/core'
+import { type TaskStore, type TaskyardError, toJsonText } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openSqliteStore } from '../src/index.ts'
 import { newTask, submissions } from './scene.ts'

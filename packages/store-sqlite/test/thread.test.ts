@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
 import { createSteadyClock } from '../src/steady-clock.ts'

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '@taskyard/core'
+import { keepProcessAlive } from './runtime.ts'
 
 const BASE_MS = 100
 const CEILING_MS = 5000
@@ -8,11 +9,13 @@ export function retryDelayMs(failures: number, random: Random): number {
   return random() * Math.min(CEILING_MS, BASE_MS * 2 ** Math.min(failures, 10))
 }
 
-/** Resolves after `delayMs`, or at once when `signal` aborts. */
+/** Resolves after `delayMs`, or at once when `signal` aborts. Whoever awaits it is still there to see it: the process lives on. */
 export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
   return new Promise((resolve) => {
+    const letProcessEnd = keepProcessAlive()
     const done = () => {
+      letProcessEnd()
       callOff()
       signal.removeEventListener('abort', done)
       resolve()

@@ -1,4 +1,4 @@
-import { TaskyardError, type TaskStore } from '@taskyard/core'
+import { type TaskStore, TaskyardError } from '@taskyard/core'
 import type { Registry } from 'prom-client'
 import { addCounter, addHistogram } from './computed-metric.ts'
 import { type Distribution, newDistribution, observe } from './distribution.ts'

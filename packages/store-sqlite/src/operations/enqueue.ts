@@ -47,22 +47,24 @@ function depthRefusal(
   queueDepth: number,
   now: number,
 ): EnqueueOutcome | null {
-  const added = new Map<string, number>()
-  for (const task of tasks) {
-    const [, namespace, queue] = task
-    const waiting = added.get(queue) ?? waitingIn(state, namespace, queue)
-    // Whether a task is new is looked up only where it matters.
-    if (waiting >= queueDepth) {
-      if (isNew(state, task, now)) return { kind: 'queue-full', queue }
-    } else {
-      added.set(queue, waiting + 1)
-    }
+  for (const [queue, inQueue] of Map.groupBy(tasks, (task) => task[2])) {
+    const namespace = (inQueue[0] as NewTaskRow)[1]
+    const room = queueDepth - waitingIn(state, namespace, queue)
+    // Which tasks are new is looked up only where it matters.
+    if (inQueue.length > room && countNew(state, inQueue, now) > room) return { kind: 'queue-full', queue }
   }
   return null
 }
 
-function isNew(state: State, [id, namespace, , , , , , , , , , , key]: NewTaskRow, now: number): boolean {
-  return (key === null || knownKey(state, namespace, key, now) === undefined) && locate(state, id) === null
+function countNew(state: State, tasks: readonly NewTaskRow[], now: number): number {
+  const keys = new Set<string>()
+  return tasks.filter(([id, namespace, , , , , , , , , , , key]) => {
+    if (locate(state, id) !== null) return false
+    if (key === null) return true
+    const isKnown = keys.has(key) || knownKey(state, namespace, key, now) !== undefined
+    keys.add(key)
+    return !isKnown
+  }).length
 }
 
 function waitingIn(state: State, namespace: string, queue: string): number {

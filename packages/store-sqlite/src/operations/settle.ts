@@ -1,4 +1,4 @@
-import type { ClaimParams, JsonText, Settlement, TaskStatus } from '@taskyard/core'
+import type { ClaimParams, JsonText, Settlement, TaskStatus, TerminalStatus } from '@taskyard/core'
 import type { Lane } from '../lanes.ts'
 import { row1, type State } from '../state.ts'
 import type { SettledRow, SettledRows, SettlementRow } from '../wire.ts'
@@ -83,15 +83,25 @@ function endedUnder(
   token: number,
   outcome: Settlement['outcome'],
 ): TaskStatus | null {
-  if (outcome !== 'released') {
-    const finished = state.sql(
-      'SELECT 1 FROM finished WHERE lane = ? AND status = ? AND seq = ? AND token = ? AND worker_id IS NOT NULL',
-    )
-    if (row1(finished, lane, STATUS_NUMBER[outcome], seq, token) !== undefined) return outcome
+  const isEndedAs = (status: TerminalStatus) =>
+    row1(
+      state.sql(
+        `SELECT 1 FROM finished WHERE lane = ? AND status = ? AND seq = ? AND token = ? AND worker_id IS NOT NULL`,
+      ),
+      ...[lane, STATUS_NUMBER[status], seq, token],
+    ) !== undefined
+  const wentOn = (kind: string) =>
+    row1(state.sql('SELECT 1 FROM history WHERE seq = ? AND token = ? AND kind = ?'), seq, token, kind) !== undefined
+  switch (outcome) {
+    case 'succeeded':
+      return isEndedAs('succeeded') ? 'succeeded' : null
+    case 'cancelled':
+      return isEndedAs('cancelled') ? 'cancelled' : null
+    case 'failed':
+      if (wentOn('retry-scheduled')) return 'scheduled'
+      return isEndedAs('failed') ? 'failed' : isEndedAs('cancelled') ? 'cancelled' : null
+    case 'released':
+      if (wentOn('released')) return 'queued'
+      return isEndedAs('cancelled') ? 'cancelled' : null
   }
-  if (outcome !== 'failed' && outcome !== 'released') return null
-  const kind = outcome === 'failed' ? 'retry-scheduled' : 'released'
-  const ended = state.sql('SELECT 1 FROM history WHERE seq = ? AND token = ? AND kind = ?')
-  if (row1(ended, seq, token, kind) === undefined) return null
-  return outcome === 'failed' ? 'scheduled' : 'queued'
 }
