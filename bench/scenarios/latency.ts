@@ -4,7 +4,7 @@ import { startTaskyard } from '../processes/server.ts'
 import type { LatencyOptions, LatencyResult } from '../programs/latency.ts'
 import type { Figure, Scenario } from '../scenario.ts'
 
-const defaults = { seconds: 10, warmupSeconds: 2 }
+const defaults = { seconds: 10, warmupSeconds: 5 }
 const perSecond = 200
 
 export const latency: Scenario = {
