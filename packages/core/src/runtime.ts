@@ -21,40 +21,44 @@ export const systemRandom: Random = () => Math.random()
  * random value below 2048 each millisecond and keeps ids of one process strictly rising, then 62 random bits.
  */
 export function createUuidV7Generator(clock: Clock): IdGenerator {
-  const random = new RandomBytes()
+  const random = randomBytes()
   let lastMs = 0
   let counter = 0
+  let prefix = ''
   return () => {
     const now = clock.now()
     if (now > lastMs) {
       lastMs = now
-      counter = random.uint32() & 0x7ff
+      counter = ((random() << 8) | random()) & 0x7ff
+      prefix = timePrefix(lastMs)
     } else if (++counter > 0xfff) {
       lastMs += 1
       counter = 0
+      prefix = timePrefix(lastMs)
     }
-    const time = lastMs.toString(16).padStart(12, '0')
-    const tail = hex8(random.uint32()) + hex8(random.uint32())
-    const variant = ((Number.parseInt(tail[0] as string, 16) & 0x3) | 0x8).toString(16)
-    const sequence = counter.toString(16).padStart(3, '0')
-    return `${time.slice(0, 8)}-${time.slice(8)}-7${sequence}-${variant}${tail.slice(1, 4)}-${tail.slice(4)}`
+    const version = HEX[0x70 | (counter >> 8)]
+    const variant = HEX[0x80 | (random() & 0x3f)]
+    const hex = () => HEX[random()]
+    return `${prefix}${version}${HEX[counter & 0xff]}-${variant}${hex()}-${hex()}${hex()}${hex()}${hex()}${hex()}${hex()}`
   }
 }
 
-/** Cryptographic randomness, fetched in blocks: one fetch per id would cost more than the id. */
-class RandomBytes {
-  readonly #block = new Uint32Array(1024)
-  #used = 1024
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
-  uint32(): number {
-    if (this.#used === this.#block.length) {
-      crypto.getRandomValues(this.#block)
-      this.#used = 0
-    }
-    return this.#block[this.#used++] as number
-  }
+function timePrefix(milliseconds: number): string {
+  const time = milliseconds.toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-`
 }
 
-function hex8(value: number): string {
-  return value.toString(16).padStart(8, '0')
+/** Cryptographic randomness by the byte, fetched in blocks: one fetch per id would cost more than the id. */
+function randomBytes(): () => number {
+  const block = new Uint8Array(8192)
+  let used = block.length
+  return () => {
+    if (used === block.length) {
+      crypto.getRandomValues(block)
+      used = 0
+    }
+    return block[used++] as number
+  }
 }

@@ -13,7 +13,6 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
   const enqueueSoon = coalesce<NewTask, EnqueueOutcome>({
     run: (tasks) => store.enqueue({ submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth }),
     maxItems: SUBMISSIONS_PER_CALL,
-    maxRunning: 2,
   })
 
   async function submitted(task: NewTask, accepted: AcceptedTask): Promise<Submitted> {

@@ -24,7 +24,8 @@ export async function openSqliteStore({ path, clock }: SqliteStoreOptions): Prom
   const worker = new Worker(new URL(`./thread${import.meta.url.slice(-3)}`, import.meta.url), {
     workerData: { path: file },
     name: 'store-sqlite',
-    resourceLimits: { maxOldGenerationSizeMb: 512 },
+    // Calls come and go, so a small young generation serves; the old one holds what one transaction needs.
+    resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 },
   })
   const calls = createThreadCalls(worker)
   worker.on('error', (error) => calls.fail(`its thread failed: ${error.message}`))

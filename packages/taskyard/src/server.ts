@@ -10,6 +10,7 @@ import { isLoopback } from './configuration/loopback.ts'
 import { type Configuration, retentionOf } from './configuration/read-configuration.ts'
 import type { Role } from './configuration/value-kinds.ts'
 import { createEmbeddedWorkerApi } from './embedded-worker-api.ts'
+import { keepHeapSmall } from './keep-heap-small.ts'
 import { openStore } from './open-store.ts'
 import { readVersion } from './version.ts'
 
@@ -60,6 +61,7 @@ async function startParts(configuration: Configuration, log: Logger, stops: Stop
   stops.push(() => Promise.all(fronts.map((stop) => stop())))
   const url = has('api') ? await listen(configuration, { engine, store, metrics, log }, fronts) : null
   if (has('worker')) startEmbeddedWorker(configuration, { engine, store, types, log }, fronts)
+  keepHeapSmall()
   log.info({ url, store: resolve(configuration.store.path), roles: configuration.roles }, 'started')
   if (url !== null && !isLoopback(configuration.host)) {
     log.warn({ host: configuration.host }, 'the API has no authentication and listens beyond this machine')
@@ -117,7 +119,8 @@ async function listen(configuration: Configuration, parts: HttpParts, stops: Sto
   const { engine, store, metrics, log } = parts
   const { host, port } = configuration
   const info = { version: readVersion(), stack: stackOf(configuration), durability: store.durability }
-  const server = await createServer({ engine, metrics, info, clock: systemClock, logger: log })
+  const limits = { sessionGraceSeconds: configuration.sessionGraceSeconds }
+  const server = await createServer({ engine, metrics, info, limits, clock: systemClock, logger: log })
   stops.push(() => closeWithin(configuration.drainSeconds, server))
   try {
     return await server.listen({ host, port })
