@@ -1,46 +1,15 @@
-import {
-  type Clock,
-  DEFAULT_RETENTION,
-  DEFAULTS,
-  type EndedLease,
-  type EventBus,
-  type IdGenerator,
-  isTerminal,
-  LIMITS,
-  type Random,
-  type Retention,
-  type TaskStore,
-  TaskyardError,
-} from '@taskyard/core'
+import { DEFAULT_RETENTION, DEFAULTS, type EndedLease, isTerminal, LIMITS, TaskyardError } from '@taskyard/core'
 import { createDispatcher } from './dispatcher.ts'
-import type { Engine, EngineObserver, EngineOptions, PayloadCheck } from './engine.ts'
+import type { Engine, EngineOptions } from './engine.ts'
 import { createLeasing } from './lease.ts'
 import { createLocalEventBus } from './local-event-bus.ts'
+import type { Parts } from './parts.ts'
 import { createQueues } from './queues.ts'
 import { createReading } from './read.ts'
 import { createSessions } from './sessions.ts'
 import { createSteering } from './steer.ts'
 import { createSubmit } from './submit.ts'
 import { createSweeper } from './sweeper.ts'
-
-/** What the use cases and services share. */
-export interface Parts {
-  readonly store: TaskStore
-  readonly clock: Clock
-  readonly random: Random
-  readonly ids: IdGenerator
-  readonly bus: EventBus
-  readonly observer: EngineObserver
-  readonly checkPayload: PayloadCheck
-  readonly retention: Retention
-  readonly queueDepth: number
-  readonly cancelGraceMs: number
-  readonly sessionGraceMs: number
-  wakeSweeperAt(time: number): void
-  isStopping(): boolean
-  /** @throws TaskyardError shutting_down */
-  assertRunning(): void
-}
 
 /** The use cases over a store; see {@link Engine}. */
 export function createEngine(options: EngineOptions): Engine {

@@ -9,9 +9,9 @@ import {
   type TaskError,
 } from '@taskyard/core'
 import { invalid, isIntegerIn, isName, isNumberIn, nameRule } from './check-submission.ts'
-import type { Parts } from './create-engine.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Claim, Engine, Outcome, Recorded, SettledOutcome } from './engine.ts'
+import type { Parts } from './parts.ts'
 import { assertBatch } from './submit.ts'
 
 /** What a worker does: claim, heartbeat, settle, record. */

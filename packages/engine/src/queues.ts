@@ -1,7 +1,7 @@
 import { DEFAULTS, type QueueCounts, TaskyardError } from '@taskyard/core'
 import { invalid, isName, nameRule } from './check-submission.ts'
-import type { Parts } from './create-engine.ts'
 import type { Engine, QueueView } from './engine.ts'
+import type { Parts } from './parts.ts'
 
 const SAMPLE_EVERY_MS = 5000
 const WINDOW_MS = 60_000

@@ -1,7 +1,7 @@
 import { DEFAULTS, isTerminal, LIMITS, type ListParams, type Task, type TaskEvent, TaskyardError } from '@taskyard/core'
 import { invalid, isIntegerIn } from './check-submission.ts'
-import type { Parts } from './create-engine.ts'
 import type { Engine, ListRequest } from './engine.ts'
+import type { Parts } from './parts.ts'
 
 /** A task that is waited for is looked at this often even without news. Milliseconds. */
 const LOOK_AGAIN_MS = 1000

@@ -1,6 +1,6 @@
 import type { EndedLease } from '@taskyard/core'
-import type { Parts } from './create-engine.ts'
 import type { Engine, OpenSession, WorkerView } from './engine.ts'
+import type { Parts } from './parts.ts'
 
 interface Worker {
   readonly connections: Set<OpenSession>

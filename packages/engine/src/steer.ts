@@ -1,7 +1,7 @@
 import { LIMITS, type RetryOutcome, type TaskStatus, TaskyardError } from '@taskyard/core'
 import { invalid } from './check-submission.ts'
-import type { Parts } from './create-engine.ts'
 import type { BulkFilter, Engine } from './engine.ts'
+import type { Parts } from './parts.ts'
 import { type Reading, toListParams } from './read.ts'
 
 type Steering = Pick<Engine, 'cancel' | 'retry' | 'cancelMatching' | 'retryMatching'>

@@ -1,8 +1,8 @@
 import { type AcceptedTask, type EnqueueOutcome, LIMITS, type NewTask, type Task, TaskyardError } from '@taskyard/core'
 import { type CheckContext, toNewTask } from './check-submission.ts'
 import { coalesce } from './coalesce.ts'
-import type { Parts } from './create-engine.ts'
 import type { Engine, Submission, Submitted } from './engine.ts'
+import type { Parts } from './parts.ts'
 
 /** Single submissions that share a transaction. */
 const SUBMISSIONS_PER_CALL = 512

@@ -1,6 +1,6 @@
 import type { EndedLease } from '@taskyard/core'
-import type { Parts } from './create-engine.ts'
 import type { EngineHealth } from './engine.ts'
+import type { Parts } from './parts.ts'
 
 /** A sweep runs at least this often: it bounds how late an expired lease is noticed. Milliseconds. */
 const LONGEST_PAUSE_MS = 1000

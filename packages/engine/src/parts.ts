@@ -1,0 +1,21 @@
+import type { Clock, EventBus, IdGenerator, Random, Retention, TaskStore } from '@taskyard/core'
+import type { EngineObserver, PayloadCheck } from './engine.ts'
+
+/** What the use cases and services share. */
+export interface Parts {
+  readonly store: TaskStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly ids: IdGenerator
+  readonly bus: EventBus
+  readonly observer: EngineObserver
+  readonly checkPayload: PayloadCheck
+  readonly retention: Retention
+  readonly queueDepth: number
+  readonly cancelGraceMs: number
+  readonly sessionGraceMs: number
+  wakeSweeperAt(time: number): void
+  isStopping(): boolean
+  /** @throws TaskyardError shutting_down */
+  assertRunning(): void
+}
