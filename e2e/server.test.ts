@@ -104,6 +104,16 @@ describe('a server', () => {
     await next.stop()
   })
 
+  it('takes a Ctrl-C that npm sends once more for one', async () => {
+    const server = await startServerProcess({ store: newStore() })
+    const { id } = await submit(server.url, { type: 'test', payload: { delayMs: 1000 } })
+    await statusReached(server.url, id, 'running')
+    server.child.kill('SIGINT')
+    await refusesConnections(server.url)
+    const { code } = await server.stop('SIGINT')
+    assert.equal(code, 0)
+  })
+
   it('exits at once at a second signal', async () => {
     const server = await startServerProcess({ store: newStore() })
     const { id } = await submit(server.url, { type: 'test', payload: { delayMs: 60_000 } })

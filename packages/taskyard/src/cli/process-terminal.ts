@@ -20,19 +20,22 @@ export function processTerminal(): Terminal {
   }
 }
 
-/** npm passes a Ctrl-C on that the terminal has sent to us too: what comes this soon is the same one. Milliseconds. */
-const SAME_INTERRUPT_MS = 1000
+/** npm passes a Ctrl-C on that the terminal has sent to us too: one that comes this soon is the same one. Milliseconds. */
+const SAME_CTRL_C_MS = 1000
 
 /** The first SIGINT or SIGTERM asks; the second one ends the process at once. */
 function listenForInterrupts(): AbortController {
   const controller = new AbortController()
-  let askedAt = 0
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (!controller.signal.aborted) askedAt = performance.now()
-      else if (performance.now() - askedAt > SAME_INTERRUPT_MS) process.exit(EXIT.interrupted)
-      controller.abort()
-    })
+  let lastCtrlC = Number.NEGATIVE_INFINITY
+  const interrupt = () => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted)
+    controller.abort()
   }
+  process.on('SIGTERM', interrupt)
+  process.on('SIGINT', () => {
+    const isSame = performance.now() - lastCtrlC < SAME_CTRL_C_MS
+    lastCtrlC = performance.now()
+    if (!isSame) interrupt()
+  })
   return controller
 }
