@@ -62,3 +62,11 @@ function randomBytes(): () => number {
     return block[used++] as number
   }
 }
+
+/**
+ * A thread inherits Node's flags, and `--input-type` makes a thread that has a file refuse to start: with it (a program
+ * given on the command line) threads start without flags. To name the others would not do, as not all of them are allowed.
+ */
+export function threadFlags(): { readonly execArgv?: string[] } {
+  return process.execArgv.some((flag) => flag.startsWith('--input-type')) ? { execArgv: [] } : {}
+}

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { Clock, MigrationReport, ReadyLane, ReadyListener, TaskStore } from '@taskyard/core'
+import { threadFlags } from '@taskyard/core/runtime'
 import type { Operations } from './operations/index.ts'
 import { createSteadyClock } from './steady-clock.ts'
 import { createThreadCalls, errorFromWire, type ThreadCalls } from './thread-calls.ts'
@@ -24,6 +25,7 @@ export async function openSqliteStore({ path, clock }: SqliteStoreOptions): Prom
   const worker = new Worker(new URL(`./thread${import.meta.url.slice(-3)}`, import.meta.url), {
     workerData: { path: file },
     name: 'store-sqlite',
+    ...threadFlags(),
     // Calls come and go, so a small young generation serves; the old one holds what one transaction needs.
     resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 },
   })

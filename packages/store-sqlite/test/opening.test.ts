@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdir, open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import { systemClock } from '@taskyard/core/runtime'
 import { openSqliteStore } from '../src/index.ts'
 import { newTask, openStore, submissions, temporaryFolder } from './scene.ts'
@@ -87,4 +89,17 @@ test('migrating twice changes nothing', async (t) => {
   const { to } = await first.migrate()
   await first.close()
   assert.deepEqual(await (await openStore(t, path)).migrate(), { from: to, to })
+})
+
+test('a program given on the command line can open a store', async (t) => {
+  const path = join(await temporaryFolder(t), 'tasks.db')
+  const program = `
+    import { openSqliteStore } from '@taskyard/store-sqlite'
+    import { systemClock } from '@taskyard/core/runtime'
+    const store = await openSqliteStore({ path: ${JSON.stringify(path)}, clock: systemClock })
+    console.log((await store.health()).healthy)
+    await store.close()`
+  const args = ['--input-type=module', '--eval', program]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname, timeout: 30_000 })
+  assert.equal(stdout, 'true\n')
 })

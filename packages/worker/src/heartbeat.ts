@@ -1,10 +1,10 @@
 import { extname } from 'node:path'
 import { Worker as Thread } from 'node:worker_threads'
 import type { Clock, Random, ThreadAccess } from '@taskyard/core'
+import { threadFlags } from '@taskyard/core/runtime'
 import type { FromHeartbeatThread, HeartbeatThreadData, LeaseNews } from './heartbeat-messages.ts'
 import type { LeaseBoard } from './lease-board.ts'
 import { retryDelayMs } from './retry.ts'
-import { threadFlags } from './runtime.ts'
 import type { ReportError } from './worker-options.ts'
 
 /** This file is a `.ts` among sources and a `.js` in a built package, and so is the thread's entry beside it. */

@@ -20,14 +20,6 @@ export function keepProcessAlive(): () => void {
   return () => clearInterval(timer)
 }
 
-/**
- * A thread inherits Node's flags, and `--input-type` makes a thread that has a file refuse to start: with it (a program
- * given on the command line) threads start without flags. To name the others would not do, as not all of them are allowed.
- */
-export function threadFlags(): { readonly execArgv?: string[] } {
-  return process.execArgv.some((flag) => flag.startsWith('--input-type')) ? { execArgv: [] } : {}
-}
-
 /** Where a worker's troubles go unless its owner takes them. */
 export function warnOnConsole(error: unknown, during: string): void {
   console.warn(`taskyard worker: ${during}: ${error instanceof Error ? error.message : String(error)}`)
