@@ -3,6 +3,8 @@ export const LIMITS = {
   bodyBytes: 1_048_576,
   jsonDepth: 64,
   batch: 1000,
+  /** Payloads of one batch together. */
+  batchBytes: 16_777_216,
   claim: 1000,
   listPage: 200,
   nameLength: 128,

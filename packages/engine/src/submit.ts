@@ -38,6 +38,7 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
     async submitMany(submissions) {
       parts.assertRunning()
       assertBatch(submissions.length)
+      assertBatchBytes(submissions)
       const tasks = submissions.map((submission, i) => toNewTask(submission, `/tasks/${i}`, context))
       const [outcome] = await store.enqueue({ submissions: [{ tasks }], queueDepth })
       const accepted = acceptedTasks(outcome as EnqueueOutcome, queueDepth)
@@ -50,6 +51,12 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
 export function assertBatch(count: number): void {
   if (count > LIMITS.batch) throw new TaskyardError('batch_too_large', { limit: LIMITS.batch, count })
   if (count === 0) throw new TaskyardError('invalid_request', { reason: 'the batch is empty' })
+}
+
+/** @throws TaskyardError too_large */
+function assertBatchBytes(submissions: readonly Submission[]): void {
+  const bytes = submissions.reduce((sum, { payload }) => sum + payload.length, 0)
+  if (bytes > LIMITS.batchBytes) throw new TaskyardError('too_large', { limit: LIMITS.batchBytes })
 }
 
 function acceptedTasks(outcome: EnqueueOutcome, queueDepth: number): readonly AcceptedTask[] {

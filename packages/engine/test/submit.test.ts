@@ -104,6 +104,14 @@ test('a batch over the limit is refused as too large', async (t) => {
   await assert.rejects(engine.submitMany(batch), { code: 'batch_too_large', status: 413 })
 })
 
+test('a batch whose payloads together are over the limit is refused', async (t) => {
+  const { engine } = await startEngine(t)
+  const payload = `"${'x'.repeat(LIMITS.bodyBytes - 2)}"` as JsonText
+  const batch = Array.from({ length: 17 }, () => ({ type: 'test', payload }))
+  await assert.rejects(engine.submitMany(batch), { code: 'too_large', status: 413 })
+  assert.equal((await engine.submitMany(batch.slice(0, 16))).length, 16)
+})
+
 test('a full queue refuses with queue_full until workers catch up', async (t) => {
   const { engine } = await startEngine(t, { queueDepth: 1 })
   await engine.submit({ type: 'test', payload: PAYLOAD })

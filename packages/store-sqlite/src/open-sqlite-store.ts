@@ -27,10 +27,16 @@ export async function openSqliteStore({ path, clock }: SqliteStoreOptions): Prom
     name: 'store-sqlite',
     ...threadFlags(),
     // Calls come and go, so a small young generation serves; the old one holds what one transaction needs.
-    resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 },
+    resourceLimits: { maxOldGenerationSizeMb: 2048, maxYoungGenerationSizeMb: 8 },
   })
   const calls = createThreadCalls(worker)
-  worker.on('error', (error) => calls.fail(`its thread failed: ${error.message}`))
+  worker.on('error', (error) => {
+    calls.fail(`its thread failed: ${error.message}`)
+    // Nothing can be stored from here on. A process that ends is started again; one that lives on without a store is not.
+    process.nextTick(() => {
+      throw error
+    })
+  })
   worker.on('exit', () => calls.fail('its thread has ended'))
   const report = await started(worker)
   return createStore(worker, calls, report, createSteadyClock(clock))
