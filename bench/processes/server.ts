@@ -40,6 +40,18 @@ export async function startTaskyard(directory: string, roles = 'api,scheduler'):
   })
 }
 
+/** Fastify alone, on the same route: the most that this machine can do. */
+export async function startBareFastify(): Promise<RunningServer> {
+  const port = await freePort()
+  return startServer({
+    command: process.execPath,
+    args: [fileURLToPath(new URL('../programs/bare-fastify.ts', import.meta.url))],
+    environment: { PORT: String(port) },
+    port,
+    readyPath: '/ready',
+  })
+}
+
 /** Starts a server and resolves when it answers 200 on its ready path. */
 export async function startServer(server: ServerCommand): Promise<RunningServer> {
   const child = spawn(server.command, [...server.args], {

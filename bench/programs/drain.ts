@@ -7,7 +7,7 @@ export interface DrainOptions {
   readonly tasks: number
   readonly batch: number
   readonly parallel: number
-  readonly worker: { readonly concurrency: number }
+  readonly worker: { readonly concurrency: number; readonly prefetch: number }
 }
 
 export interface DrainResult {

@@ -4,7 +4,7 @@ import type { DrainOptions, DrainResult } from '../programs/drain.ts'
 import type { RunContext, Scenario } from '../scenario.ts'
 
 const defaults = { tasks: 200_000 }
-export const drainWorker = { concurrency: 1000 } as const
+export const drainWorker = { concurrency: 100, prefetch: 4000 } as const
 
 export const drain: Scenario = {
   name: 'drain',
@@ -13,7 +13,7 @@ export const drain: Scenario = {
     const { tasks } = { ...defaults, ...options }
     return [
       `${tasks.toLocaleString('en-US')} tasks with a 200-byte payload, submitted in batches of 1,000, 4 at a time`,
-      `drained by one in-process worker, concurrency ${drainWorker.concurrency}, handler returns {"ok":true}, results kept`,
+      `drained by one in-process worker, concurrency ${drainWorker.concurrency}, prefetch ${drainWorker.prefetch}, handler returns {"ok":true}, results kept`,
       'the clock of the drain runs from work() until every settlement is committed and synced',
     ]
   },

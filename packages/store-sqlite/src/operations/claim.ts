@@ -1,27 +1,20 @@
 import type { ClaimParams } from '@taskyard/core'
 import type { Lane } from '../lanes.ts'
-import { row1, rows, type State } from '../state.ts'
+import { rows, type State } from '../state.ts'
 import type { ClaimedRow, ClaimedRows } from '../wire.ts'
-import { take } from './move.ts'
 import { promoteDue } from './promote.ts'
 
 /** A claim stops early once its payloads reach this, so that a thousand large tasks do not fill the memory. */
 const PAYLOAD_BYTES_PER_CLAIM = 8 * 1024 * 1024
+const TASKS_PER_STATEMENT = 100
 
 export function claim(state: State, params: ClaimParams, now: number): ClaimedRows {
   promoteDue(state, now)
   const { worker, leaseMs, limit } = params
   if (worker.nodeId !== null) state.aliveNodes.add(worker.nodeId)
   const lanes = claimableLanes(state, params)
-  const claimed: ClaimedRow[] = []
-  let bytes = 0
-  for (const head of readyInOrder(state, lanes, limit)) {
-    if (bytes >= PAYLOAD_BYTES_PER_CLAIM) break
-    const row = lease(state, head, params, now)
-    claimed.push(row)
-    bytes += row[3].length
-  }
-  return { rows: claimed, lanes, startedAt: now, expiresAt: now + leaseMs, workerId: worker.workerId }
+  const rows = leaseAll(state, readyInOrder(state, lanes, limit), params, now)
+  return { rows, lanes, startedAt: now, expiresAt: now + leaseMs, workerId: worker.workerId }
 }
 
 function claimableLanes(state: State, { namespace, queues, types }: ClaimParams): readonly Lane[] {
@@ -95,6 +88,7 @@ function isBefore(a: Ready, b: Ready): boolean {
 }
 
 type TaskColumns = [
+  seq: number,
   id: string,
   payload: string,
   createdAt: number,
@@ -105,47 +99,60 @@ type TaskColumns = [
   idempotencyKey: string | null,
 ]
 
-function lease(state: State, ready: Ready, { worker, leaseMs }: ClaimParams, now: number): ClaimedRow {
-  const [seq, priority, readyAt, attempt, token, crashes, lane] = ready
+function leaseAll(state: State, heads: readonly Ready[], params: ClaimParams, now: number): ClaimedRow[] {
+  const claimed: ClaimedRow[] = []
+  let bytes = 0
+  for (let at = 0; at < heads.length && bytes < PAYLOAD_BYTES_PER_CLAIM; at += TASKS_PER_STATEMENT) {
+    const some = leaseSome(state, heads.slice(at, at + TASKS_PER_STATEMENT), params, now)
+    for (const row of some) bytes += row[3].length
+    claimed.push(...some)
+  }
+  return claimed
+}
+
+// One statement for many tasks, not one for each: crossing into SQLite costs more than what it does there.
+function leaseSome(state: State, heads: readonly Ready[], params: ClaimParams, now: number): ClaimedRow[] {
+  const seqs = JSON.stringify(heads.map(([seq]) => seq))
+  const tasks = readTasks(state, seqs)
+  insertLeases(state, seqs, params, now)
+  state.sql('DELETE FROM ready WHERE seq IN (SELECT value FROM json_each(?))').run(seqs)
+  return heads.map((head) => {
+    state.counters.move(head[6], 'queued', 'running')
+    return claimedRow(head, tasks.get(head[0]) as TaskColumns)
+  })
+}
+
+function readTasks(state: State, seqs: string): ReadonlyMap<number, TaskColumns> {
   const select = state.sql(
-    `SELECT id, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key
-     FROM tasks WHERE seq = ?`,
+    `SELECT seq, id, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key
+     FROM tasks WHERE seq IN (SELECT value FROM json_each(?))`,
   )
-  const task = row1<TaskColumns>(select, seq)
-  if (task === undefined) throw new Error(`task number ${seq} is ready but missing`)
-  const [id, payload, createdAt, maxAttempts, timeoutSeconds, backoff, tags, idempotencyKey] = task
-  take(state, 'ready', seq, lane)
+  return new Map(rows<TaskColumns>(select, seqs).map((task) => [task[0], task]))
+}
+
+function insertLeases(state: State, seqs: string, { worker, leaseMs }: ClaimParams, now: number): void {
   const insert = state.sql(
     `INSERT INTO leases (seq, lane, token, attempt, crashes, expires_at, deadline_at, worker_id, node_id, session, ready_at,
-       started_at, records, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
+       started_at, records, bytes)
+     SELECT seq, r.lane, r.token + 1, r.attempt + 1, r.crashes, ?1 + ?2, ?1 + CAST(round(t.timeout_seconds * 1000) AS INTEGER),
+       ?3, ?4, ?5, r.ready_at, ?1, 0, length(t.payload)
+     FROM ready r JOIN tasks t USING (seq) WHERE seq IN (SELECT value FROM json_each(?6))`,
   )
-  insert.run(
-    seq,
-    lane,
-    token + 1,
-    attempt + 1,
-    crashes,
-    now + leaseMs,
-    timeoutSeconds === null ? null : now + Math.round(timeoutSeconds * 1000),
-    worker.workerId,
-    worker.nodeId,
-    worker.session ? 1 : 0,
-    readyAt,
-    now,
-    payload.length,
-  )
-  state.counters.add(lane, 'running', 1)
+  insert.run(now, leaseMs, worker.workerId, worker.nodeId, worker.session ? 1 : 0, seqs)
+}
+
+function claimedRow([, priority, readyAt, attempt, token, crashes, lane]: Ready, task: TaskColumns): ClaimedRow {
   return [
     lane,
-    id,
+    task[1],
     priority,
-    payload,
-    createdAt,
-    maxAttempts,
-    timeoutSeconds,
-    backoff,
-    tags,
-    idempotencyKey,
+    task[2],
+    task[3],
+    task[4],
+    task[5],
+    task[6],
+    task[7],
+    task[8],
     readyAt,
     attempt + 1,
     crashes,

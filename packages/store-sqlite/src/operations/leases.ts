@@ -12,11 +12,23 @@ import { row1, rows, type State } from '../state.ts'
 import { backoffFromText } from '../wire.ts'
 import { addHistory, endAttempt, finish, type Lease, makeReady, makeScheduled, take } from './move.ts'
 
-const LEASE_COLUMNS = `l.seq, l.lane, l.token, l.attempt, l.crashes, l.worker_id, l.ready_at, l.started_at,
+export const LEASE_COLUMNS = `l.seq, l.lane, l.token, l.attempt, l.crashes, l.worker_id, l.ready_at, l.started_at,
   l.cancel_requested_at, l.progress, l.bytes`
-type LeaseRow = [number, number, number, number, number, string, number, number, number | null, string | null, number]
+export type LeaseRow = [
+  number,
+  number,
+  number,
+  number,
+  number,
+  string,
+  number,
+  number,
+  number | null,
+  string | null,
+  number,
+]
 
-function leaseFromRow(row: LeaseRow): Lease {
+export function leaseFromRow(row: LeaseRow): Lease {
   const [seq, lane, token, attempt, crashes, workerId, readyAt, startedAt, cancelRequestedAt, progress, bytes] = row
   return { seq, lane, token, attempt, crashes, workerId, readyAt, startedAt, cancelRequestedAt, progress, bytes }
 }

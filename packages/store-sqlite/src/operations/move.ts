@@ -67,7 +67,7 @@ export function finish(
   now: number,
 ): void {
   const errorText = error === null ? null : JSON.stringify(error)
-  const bytes = ROW_OVERHEAD_BYTES + task.bytes + (result?.length ?? 0) + (errorText?.length ?? 0)
+  const bytes = finishedBytes(task.bytes, result, errorText)
   const insert = state.sql(
     `INSERT INTO finished (seq, lane, status, attempt, token, crashes, worker_id, started_at, finished_at, result, error,
        progress, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -87,9 +87,18 @@ export function finish(
     task.progress,
     bytes,
   )
-  state.counters.add(task.lane, status, 1)
-  state.counters.add(task.lane, 'finished_total', 1)
-  state.counters.add(task.lane, 'finished_bytes', bytes)
+  countFinished(state, task.lane, status, bytes)
+}
+
+/** What a finished task counts for retention by size. */
+export function finishedBytes(payloadBytes: number, result: string | null, error: string | null = null): number {
+  return ROW_OVERHEAD_BYTES + payloadBytes + (result?.length ?? 0) + (error?.length ?? 0)
+}
+
+export function countFinished(state: State, lane: number, status: TerminalStatus, bytes: number): void {
+  state.counters.add(lane, status, 1)
+  state.counters.add(lane, 'finished_total', 1)
+  state.counters.add(lane, 'finished_bytes', bytes)
 }
 
 /** Takes a task out of one of the narrow tables. */

@@ -1,11 +1,11 @@
 import type { ClaimParams, JsonText, Settlement, TaskStatus, TerminalStatus } from '@taskyard/core'
 import type { Lane } from '../lanes.ts'
-import { row1, type State } from '../state.ts'
+import { row1, rows, type State } from '../state.ts'
 import type { SettledRow, SettledRows, SettlementRow } from '../wire.ts'
 import { claim } from './claim.ts'
 import { locate } from './find.ts'
-import { failAttempt, heldLease, priorityOf } from './leases.ts'
-import { endAttempt, finish, type Lease, makeReady, STATUS_NUMBER, take } from './move.ts'
+import { failAttempt, heldLease, LEASE_COLUMNS, type LeaseRow, leaseFromRow, priorityOf } from './leases.ts'
+import { countFinished, endAttempt, finish, finishedBytes, type Lease, makeReady, STATUS_NUMBER, take } from './move.ts'
 
 export interface SettleRows {
   readonly settlements: readonly SettlementRow[]
@@ -13,10 +13,57 @@ export interface SettleRows {
 }
 
 export function settle(state: State, { settlements, claim: next }: SettleRows, now: number): SettledRows {
-  const results = settlements.map((settlement) => settleOne(state, settlement, now))
+  const results = areOfDifferentTasks(settlements)
+    ? settleTogether(state, settlements, now)
+    : settlements.map((settlement) => settleOne(state, settlement, now))
   const lanes = new Map<number, Lane>()
   for (const result of results) if (result !== null) lanes.set(result[1], state.lanes.get(result[1]))
   return { results, lanes: [...lanes.values()], claimed: next === null ? null : claim(state, next, now) }
+}
+
+function areOfDifferentTasks(settlements: readonly SettlementRow[]): boolean {
+  return new Set(settlements.map(([taskId]) => taskId)).size === settlements.length
+}
+
+// Successes are most of all settlements: theirs go through in a few statements for all, the others one by one.
+function settleTogether(state: State, settlements: readonly SettlementRow[], now: number): SettledRow[] {
+  const leases = leasesOf(state, settlements)
+  const ended: EndedSuccess[] = []
+  const results = settlements.map((settlement, index): SettledRow => {
+    const [, token, outcome, result] = settlement
+    const lease = leases.get(index)
+    if (outcome !== 'succeeded' || lease?.token !== token) return settleOne(state, settlement, now)
+    ended.push([lease.seq, result, finishedBytes(lease.bytes, result)])
+    countFinished(state, lease.lane, 'succeeded', finishedBytes(lease.bytes, result))
+    state.counters.add(lease.lane, 'running', -1)
+    return ['succeeded', lease.lane, Math.max(0, lease.startedAt - lease.readyAt), now - lease.startedAt, null, false]
+  })
+  if (ended.length > 0) finishSucceeded(state, ended, now)
+  return results
+}
+
+function leasesOf(state: State, settlements: readonly SettlementRow[]): ReadonlyMap<number, Lease> {
+  const select = state.sql(
+    `SELECT wanted.key, ${LEASE_COLUMNS} FROM json_each(?) wanted
+     CROSS JOIN tasks t ON t.id = wanted.value CROSS JOIN leases l ON l.seq = t.seq`,
+  )
+  const found = rows<[number, ...LeaseRow]>(select, JSON.stringify(settlements.map(([taskId]) => taskId)))
+  return new Map(found.map(([index, ...row]) => [index, leaseFromRow(row)]))
+}
+
+type EndedSuccess = readonly [seq: number, result: string | null, bytes: number]
+
+function finishSucceeded(state: State, ended: readonly EndedSuccess[], now: number): void {
+  const insert = state.sql(
+    `INSERT INTO finished (seq, lane, status, attempt, token, crashes, worker_id, started_at, finished_at, result, progress,
+       bytes)
+     SELECT l.seq, l.lane, ${STATUS_NUMBER.succeeded}, l.attempt, l.token, l.crashes, l.worker_id, l.started_at, ?1,
+       json_extract(ended.value, '$[1]'), l.progress, json_extract(ended.value, '$[2]')
+     FROM json_each(?2) ended CROSS JOIN leases l ON l.seq = json_extract(ended.value, '$[0]')`,
+  )
+  insert.run(now, JSON.stringify(ended))
+  const seqs = JSON.stringify(ended.map(([seq]) => seq))
+  state.sql('DELETE FROM leases WHERE seq IN (SELECT value FROM json_each(?))').run(seqs)
 }
 
 function settleOne(state: State, settlement: SettlementRow, now: number): SettledRow {
