@@ -4,7 +4,7 @@ import type { DrainOptions, DrainResult } from '../programs/drain.ts'
 import type { RunContext, Scenario } from '../scenario.ts'
 
 const defaults = { tasks: 200_000 }
-export const drainWorker = { concurrency: 100, prefetch: 4000 } as const
+export const drainWorker = { concurrency: 100, prefetch: 2000 } as const
 
 export const drain: Scenario = {
   name: 'drain',
