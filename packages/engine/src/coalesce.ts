@@ -10,40 +10,49 @@ interface Waiting<Item, Result> {
   reject(error: unknown): void
 }
 
+/** With this many waiting, a second batch goes out beside the first. */
+const CROWD = 32
+
 /**
  * Group commit: calls that arrive while a batch is being stored are the next batch. A lone call goes out at the end of
  * the current turn of the event loop, without waiting for company.
+ *
+ * A crowd goes out in the middle of a turn, and beside a batch under way: were it to wait for either, all callers would
+ * end up in step, with the store idle while they are answered and everybody idle while it commits.
  */
 export function coalesce<Item, Result>({ run, maxItems }: CoalesceOptions<Item, Result>) {
   let waiting: Waiting<Item, Result>[] = []
-  let isRunning = false
+  let running = 0
   let isPlanned = false
 
-  // One batch at a time: with two, batches are half the size, and each costs a commit and two messages.
-  async function runWaiting(): Promise<void> {
+  const isCrowded = () => waiting.length >= CROWD && running < 2
+
+  function runWaiting(): void {
     isPlanned = false
-    isRunning = true
-    while (waiting.length > 0) {
+    while (isCrowded() || (waiting.length > 0 && running === 0)) {
       const batch = waiting.length > maxItems ? waiting.splice(0, maxItems) : waiting
       if (batch === waiting) waiting = []
-      await runBatch(batch)
+      void runBatch(batch)
     }
-    isRunning = false
   }
 
+  // The next batch is on its way before this one's callers hear of theirs, so that it is stored while they are answered.
   async function runBatch(batch: readonly Waiting<Item, Result>[]): Promise<void> {
-    try {
-      const results = await run(batch.map(({ item }) => item))
-      for (let i = 0; i < batch.length; i++) batch[i]?.resolve(results[i] as Result)
-    } catch (error) {
-      for (const { reject } of batch) reject(error)
-    }
+    running += 1
+    const answer = await run(batch.map(({ item }) => item)).then(
+      (results) => () => batch.forEach(({ resolve }, i) => resolve(results[i] as Result)),
+      (error: unknown) => () => batch.forEach(({ reject }) => reject(error)),
+    )
+    running -= 1
+    runWaiting()
+    answer()
   }
 
   return (item: Item): Promise<Result> =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject })
-      if (isPlanned || isRunning) return
+      if (isCrowded()) return runWaiting()
+      if (isPlanned || running > 0) return
       isPlanned = true
       setImmediate(runWaiting)
     })
