@@ -39,13 +39,13 @@ export function coalesce<Item, Result>({ run, maxItems }: CoalesceOptions<Item, 
   // The next batch is on its way before this one's callers hear of theirs, so that it is stored while they are answered.
   async function runBatch(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     running += 1
-    const answer = await run(batch.map(({ item }) => item)).then(
-      (results) => () => batch.forEach(({ resolve }, i) => resolve(results[i] as Result)),
-      (error: unknown) => () => batch.forEach(({ reject }) => reject(error)),
-    )
+    const [outcome] = await Promise.allSettled([run(batch.map(({ item }) => item))])
     running -= 1
     runWaiting()
-    answer()
+    for (const [i, { resolve, reject }] of batch.entries()) {
+      if (outcome.status === 'fulfilled') resolve(outcome.value[i] as Result)
+      else reject(outcome.reason)
+    }
   }
 
   return (item: Item): Promise<Result> =>
