@@ -29,6 +29,7 @@ function nominalDelaySeconds({ kind, baseSeconds, factor }: Backoff, attempt: nu
     case 'linear':
       return baseSeconds * (1 + factor * (attempt - 1))
     case 'exponential':
-      return baseSeconds * factor ** (attempt - 1)
+      // Zero times a growth beyond all numbers is still no wait.
+      return baseSeconds === 0 ? 0 : baseSeconds * factor ** (attempt - 1)
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { backoffDelayMs, DEFAULT_BACKOFF } from '@taskyard/core'
+import { type Backoff, backoffDelayMs, DEFAULT_BACKOFF } from '@taskyard/core'
 import fc from 'fast-check'
 import { backoffs, jitters } from './arbitraries.ts'
 
@@ -46,6 +46,11 @@ describe('backoff', () => {
         assert.equal(backoffDelayMs(backoff, attempt, jitter), backoffDelayMs(backoff, 1, 0))
       }),
     )
+  })
+
+  it('does not wait when its base is zero, however large its growth', () => {
+    const backoff: Backoff = { kind: 'exponential', baseSeconds: 0, factor: 1000, maxSeconds: 3600 }
+    assert.equal(backoffDelayMs(backoff, 1000, 0.5), 0)
   })
 
   it('doubles from one second to an hour by default', () => {
