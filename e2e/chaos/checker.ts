@@ -4,12 +4,7 @@ import { type Recoveries, recoveries } from './checks/recovery.ts'
 import { overlapping, type Restarts, startedMoreThanOnce } from './checks/starts.ts'
 import type { HistoryEvent } from './history.ts'
 import { type Story, tellStory } from './story.ts'
-
-/** One broken promise, about one task (or key), in words. */
-export interface Violation {
-  readonly subject: string
-  readonly what: string
-}
+import type { Violation } from './violation.ts'
 
 export const VIOLATION_KINDS = {
   lost: 'acknowledged, but absent or never at an end',

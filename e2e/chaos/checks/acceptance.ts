@@ -1,6 +1,6 @@
-import type { Violation } from '../checker.ts'
 import type { SettleEvent } from '../history.ts'
 import type { Story, TaskStory } from '../story.ts'
+import type { Violation } from '../violation.ts'
 
 /** Tasks with a success accepted under more than one token, by the answers or by what the task ended with. */
 export function acceptedTwice({ tasks }: Story): readonly Violation[] {

@@ -1,6 +1,6 @@
 import { POISON_CRASHES } from '@taskyard/core'
-import type { Violation } from '../checker.ts'
 import type { Story, TaskStory } from '../story.ts'
+import type { Violation } from '../violation.ts'
 
 const terminal = new Set(['succeeded', 'failed', 'cancelled'])
 

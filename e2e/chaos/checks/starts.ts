@@ -1,6 +1,6 @@
-import type { Violation } from '../checker.ts'
 import type { StartEvent } from '../history.ts'
 import type { Lease, Story, TaskStory } from '../story.ts'
+import type { Violation } from '../violation.ts'
 
 export interface Restarts {
   readonly tasks: number

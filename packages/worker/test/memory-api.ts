@@ -114,7 +114,10 @@ export class MemoryApi implements WorkerApi {
   }
 
   #enter(call: string): void {
-    if (this.outage !== null) throw this.outage
+    if (this.outage !== null) {
+      this.events.emit(`refused ${call}`)
+      throw this.outage
+    }
     this.calls.push(call)
     this.events.emit(call)
   }

@@ -364,7 +364,7 @@ test('outcomes survive an outage and the worker claims again after it', async (t
   api.outage = new TaskyardError('store_unavailable', { reason: 'test' })
   release.resolve()
   const second = api.add('after')
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  for (let tries = 0; tries < 3; tries++) await once(api.events, 'refused settle')
   assert.equal(api.accepted.length, 0)
   api.outage = null
   const outcomes = await api.settled(2)

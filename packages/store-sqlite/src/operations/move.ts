@@ -31,7 +31,7 @@ export const STATUS_NUMBER: Readonly<Record<TerminalStatus, number>> = { succeed
 /** Rough cost of a finished task's rows and index entries beside its texts, measured on files of a million tasks. Bytes. */
 const ROW_OVERHEAD_BYTES = 320
 
-/** Puts a task where claims find it. The caller takes it from where it was, `from` included. */
+/** Puts a task where claims find it. The caller takes it from where it was. */
 export function makeReady(state: State, task: Waiting, readyAt: number): void {
   const insert = state.sql(
     'INSERT INTO ready (seq, lane, priority, ready_at, attempt, token, crashes) VALUES (?, ?, ?, ?, ?, ?, ?)',
