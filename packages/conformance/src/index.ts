@@ -10,5 +10,12 @@ export {
 export { emptyReferenceState, type ReferenceState } from './reference/reference-state.ts'
 export { createReferenceStore } from './reference/reference-store.ts'
 export { createSimulatedClock, SIMULATED_START, type SimulatedClock } from './simulated-clock.ts'
-export type { OpenStore, StoreCapabilities, StoreSuiteOptions, StoreUnderTest, TestRunner } from './suite.ts'
+export type {
+  OpenStore,
+  StoreCapabilities,
+  StoreSetting,
+  StoreSuiteOptions,
+  StoreUnderTest,
+  TestRunner,
+} from './suite.ts'
 export { describeTaskStore } from './task-store-suite.ts'

@@ -1,4 +1,4 @@
-import type { Clock, TaskStore } from '@taskyard/core'
+import type { Clock, EventBus, OpenedStore, TaskStore } from '@taskyard/core'
 import { retrying } from './faults/retrying.ts'
 import { type FaultRates, seededFaults, withFaults } from './faults/with-faults.ts'
 import { openScene, type Scene } from './scene.ts'
@@ -12,13 +12,27 @@ export interface TestRunner {
 /** One fresh store, nobody else's: its own file, schema, key prefix or database. */
 export interface StoreUnderTest {
   readonly store: TaskStore
+  /** News between processes; `null` where only one process can use the store. */
+  readonly bus?: EventBus | null
   /** Closes the store and opens another one on the same data. */
   reopen(): Promise<TaskStore>
-  /** Closes the newest store and removes its data. */
+  /** Closes every store and removes the data. */
   destroy(): Promise<void>
+  /** Opens one more store on the same data, as another server process would. */
+  another?(setting?: { readonly clock?: Clock }): Promise<OpenedStore>
+  /** The server behind the store, when the setting asked for one of its own. `stop` is abrupt: connections break. */
+  readonly server?: { stop(): Promise<void>; start(): Promise<void> }
 }
 
-export type OpenStore = (setting: { readonly clock: Clock }) => Promise<StoreUnderTest>
+export interface StoreSetting {
+  readonly clock: Clock
+  /** Who tells the store's time. Default: `clock`. `server`: the real server, as in production; `clock` is the client's. */
+  readonly time?: 'clock' | 'server'
+  /** Puts the store on a server of its own, which the test stops and starts. */
+  readonly ownServer?: boolean
+}
+
+export type OpenStore = (setting: StoreSetting) => Promise<StoreUnderTest>
 
 /** What an adapter may lack. Everything is expected of it that it does not declare as missing. */
 export interface StoreCapabilities {
@@ -26,6 +40,8 @@ export interface StoreCapabilities {
   readonly wakesUp: boolean
   /** `threadAccess` leads to a `LeaseExtender` in another thread. */
   readonly threadAccess: boolean
+  /** Several processes can use the store at the same time, through a server that may go away and come back. */
+  readonly shared: boolean
 }
 
 export interface StoreSuiteOptions {
@@ -51,7 +67,7 @@ export interface Suite {
   /** One that depends on the first answer being the one that arrives; not run with faults. */
   itWithoutFaults(behaviour: string, show: (scene: Scene) => Promise<void>): void
   /** A fresh store outside of a scene. The caller destroys it. */
-  open(setting: { readonly clock: Clock }): Promise<StoreUnderTest>
+  open(setting: StoreSetting): Promise<StoreUnderTest>
 }
 
 export function createSuite(options: StoreSuiteOptions): Suite {
@@ -70,7 +86,7 @@ export function createSuite(options: StoreSuiteOptions): Suite {
   return {
     runs,
     seed: options.seed,
-    capabilities: { wakesUp: true, threadAccess: true, ...options.capabilities },
+    capabilities: { wakesUp: true, threadAccess: true, shared: true, ...options.capabilities },
     describe: (area, define) => void runner.describe(area, define),
     it,
     itWithoutFaults: faults === undefined ? it : () => {},

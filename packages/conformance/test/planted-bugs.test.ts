@@ -202,7 +202,7 @@ async function firstFailure(plant: Plant): Promise<string | null> {
   describeTaskStore({
     name: 'with a planted bug',
     runner,
-    capabilities: { threadAccess: false },
+    capabilities: { threadAccess: false, shared: false },
     runs: 30,
     seed: 42,
     async openStore({ clock }) {

@@ -18,7 +18,7 @@ const openReference: OpenStore = async ({ clock }) => {
 }
 
 const runner = { describe, it }
-const capabilities = { threadAccess: false }
+const capabilities = { threadAccess: false, shared: false }
 
 describeTaskStore({ name: 'reference', openStore: openReference, runner, capabilities })
 

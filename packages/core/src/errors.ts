@@ -88,6 +88,16 @@ export const ERRORS = {
     'The store is from a newer version',
     '{path} has schema version {found}, this version knows up to {known}; upgrade Taskyard',
   ),
+  unsafe_durability: entry(
+    500,
+    'The store may lose acknowledged tasks',
+    '{reason}. Mend the setting, or set TASKYARD_ALLOW_UNSAFE_DURABILITY=1 where losing tasks is acceptable',
+  ),
+  transaction_unsupported: entry(
+    400,
+    'The store cannot join the transaction',
+    'The task cannot be submitted in this transaction: {reason}',
+  ),
   invalid_configuration: entry(500, 'The configuration is wrong', '{reason}'),
   connection_failed: entry(503, 'The server cannot be reached', '{url} cannot be reached: {reason}', {
     retryable: true,

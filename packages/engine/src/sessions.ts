@@ -56,9 +56,9 @@ export function createSessions(parts: Parts, onEnded: (ended: readonly EndedLeas
         if (message.kind !== 'cancel-requested' || message.workerId === null) return
         for (const connection of workers.get(message.workerId)?.connections ?? []) connection.onCancel(message.taskId)
       })
-      for (const { workerId, nodeId, nodeAlive, session } of await store.holders()) {
+      for (const { workerId, nodeId, alive, session } of await store.holders()) {
         if (workers.get(workerId)?.connections.size) continue
-        if (nodeId !== null && !nodeAlive) await endLeases(workerId)
+        if (nodeId !== null && !alive) await endLeases(workerId)
         else if (session) startGrace(workerId, sessionGraceMs)
       }
     },

@@ -1,7 +1,14 @@
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
-import type { Clock, MigrationReport, ReadyLane, ReadyListener, TaskStore } from '@taskyard/core'
+import {
+  type Clock,
+  type MigrationReport,
+  type ReadyLane,
+  type ReadyListener,
+  TaskyardError,
+  type TaskStore,
+} from '@taskyard/core'
 import { threadFlags } from '@taskyard/core/runtime'
 import type { Operations } from './operations/index.ts'
 import { createSteadyClock } from './steady-clock.ts'
@@ -49,6 +56,9 @@ async function started(worker: Worker): Promise<MigrationReport> {
   throw errorFromWire(reply.error)
 }
 
+const TRANSACTION =
+  'SQLite belongs to Taskyard alone, no transaction of yours reaches it; a PostgreSQL store can join one'
+
 function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport, now: () => number): TaskStore {
   const listeners = new Set<ReadyListener>()
   let closing: Promise<void> | null = null
@@ -62,7 +72,10 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
   return {
     durability: 'every commit synced to disk (SQLite, WAL, synchronous=FULL)',
     migrate: async () => report,
-    enqueue: (params) => call('enqueue', enqueueRows(params)),
+    async enqueue(params) {
+      if (params.tx !== undefined) throw new TaskyardError('transaction_unsupported', { reason: TRANSACTION })
+      return call('enqueue', enqueueRows(params))
+    },
     claim: async (params) => leasedTasks(await call('claim', params)),
     extend: (params) => call('extend', params),
     async settle({ settlements, claim }) {
@@ -80,6 +93,7 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
     history: (params) => call('history', params),
     counts: (params) => call('counts', params),
     pause: (params) => call('pause', params),
+    beat: (params) => call('beat', params),
     holders: () => call('holders', undefined),
     endLeases: (params) => call('endLeases', params),
     sweep: (params) => call('sweep', params),

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { BeatParams } from '@taskyard/core'
 import { Counters } from './counters.ts'
 import { Lanes } from './lanes.ts'
 
@@ -20,8 +21,8 @@ export interface State {
   readonly readied: Set<number>
   /** Finished tasks up to this `n` that are not failed have been removed by retention. */
   retentionFloor: number
-  /** Server processes that claimed since the file was opened: any other is gone, since the file is locked. */
-  readonly aliveNodes: Set<string>
+  /** The newest beats since the file was opened: any other process is gone, since the file is locked. */
+  nodes: BeatParams[]
 }
 
 export function createState(database: DatabaseSync, path: string): State {
@@ -45,7 +46,7 @@ export function createState(database: DatabaseSync, path: string): State {
     nextDue: Number.POSITIVE_INFINITY,
     readied: new Set(),
     retentionFloor: 0,
-    aliveNodes: new Set(),
+    nodes: [],
   }
   reloadState(state)
   return state

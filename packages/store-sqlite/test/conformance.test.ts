@@ -24,13 +24,15 @@ const openStore: OpenStore = async ({ clock }) => {
 }
 
 const runner = { describe, it }
+const capabilities = { shared: false }
 
-describeTaskStore({ name: 'sqlite', openStore, runner })
+describeTaskStore({ name: 'sqlite', openStore, runner, capabilities })
 
 describeTaskStore({
   name: 'sqlite behind an unreliable connection',
   openStore,
   runner,
+  capabilities,
   faults: { seed: 1, slow: 0.05, refuse: 0.15, loseReply: 0.2 },
   runs: 20,
 })

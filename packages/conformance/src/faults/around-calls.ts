@@ -24,6 +24,7 @@ export function aroundCalls(store: TaskStore, around: AroundCall): TaskStore {
     history: (params) => around('history', () => store.history(params)),
     counts: (params) => around('counts', () => store.counts(params)),
     pause: (params) => around('pause', () => store.pause(params)),
+    beat: (params) => around('beat', () => store.beat(params)),
     holders: () => around('holders', () => store.holders()),
     endLeases: (params) => around('endLeases', () => store.endLeases(params)),
     sweep: (params) => around('sweep', () => store.sweep(params)),

@@ -73,6 +73,7 @@ const SAME_ANSWER_AGAIN: ReadonlySet<StoreOperation> = new Set([
   'history',
   'counts',
   'pause',
+  'beat',
   'holders',
 ] as const)
 

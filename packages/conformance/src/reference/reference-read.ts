@@ -69,13 +69,16 @@ function countByStatus(statuses: readonly TaskStatus[]): Readonly<Record<TaskSta
   return counts
 }
 
-export function leaseHolders(state: ReferenceState): readonly LeaseHolder[] {
+export function leaseHolders(state: ReferenceState, now: number): readonly LeaseHolder[] {
   const holders = new Map<string, LeaseHolder>()
+  const living = [...state.nodes].filter(([, { until }]) => until > now)
   for (const { task, lease } of state.tasks.values()) {
     if (lease === null) continue
     const key = `${task.namespace}/${lease.worker.workerId}`
     const leases = (holders.get(key)?.leases ?? 0) + 1
-    holders.set(key, { ...lease.worker, namespace: task.namespace, nodeAlive: true, leases })
+    const { workerId, nodeId } = lease.worker
+    const alive = living.some(([node, { workerIds }]) => node === nodeId || workerIds.includes(workerId))
+    holders.set(key, { ...lease.worker, namespace: task.namespace, alive, leases })
   }
   return [...holders.values()]
 }

@@ -7,6 +7,8 @@ export interface ReferenceState {
   readonly paused: Set<string>
   /** By namespace and queue; a queue is in here from its first task on. */
   readonly lanes: Map<string, ReferenceLane>
+  /** The newest beat of each server process, and until when it holds. */
+  readonly nodes: Map<string, { readonly workerIds: readonly string[]; readonly until: number }>
   arrivals: number
 }
 
@@ -17,5 +19,12 @@ export interface UsedKey {
 }
 
 export function emptyReferenceState(): ReferenceState {
-  return { tasks: new Map(), idempotencyKeys: new Map(), paused: new Set(), lanes: new Map(), arrivals: 0 }
+  return {
+    tasks: new Map(),
+    idempotencyKeys: new Map(),
+    paused: new Set(),
+    lanes: new Map(),
+    nodes: new Map(),
+    arrivals: 0,
+  }
 }

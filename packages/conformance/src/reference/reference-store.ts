@@ -88,7 +88,9 @@ export function createReferenceStore(clock: Clock, state: ReferenceState = empty
         if (paused) state.paused.add(laneKey({ namespace, queue }))
         else state.paused.delete(laneKey({ namespace, queue }))
       }),
-    holders: () => answer(() => leaseHolders(state)),
+    beat: ({ nodeId, workerIds, ttlMs }) =>
+      answer((now) => void state.nodes.set(nodeId, { workerIds, until: now + ttlMs })),
+    holders: () => answer((now) => leaseHolders(state, now)),
     endLeases: ({ workerIds }) =>
       answer((now) =>
         [...state.tasks.values()].flatMap((entry) => {

@@ -13,13 +13,34 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       await scene.start({}, { worker: EMBEDDED })
       const holders = [...(await scene.store.holders())].sort((one, other) => other.leases - one.leases)
       assert.deepEqual(
-        holders.map(({ nodeAlive, ...holder }) => holder),
+        holders.map(({ alive, ...holder }) => holder),
         [
           { ...REMOTE, namespace: 'default', leases: 2 },
           { ...EMBEDDED, namespace: 'default', leases: 1 },
         ],
       )
-      assert.equal(holders[0]?.nodeAlive, true, 'a worker that came over the network lives in no known process')
+    })
+
+    it('knows a worker as alive while a beat of its server process holds', async (scene) => {
+      await scene.start({}, { worker: EMBEDDED })
+      const isAlive = async () => only(await scene.store.holders()).alive
+      assert.equal(await isAlive(), false)
+      await scene.store.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 5_000 })
+      assert.equal(await isAlive(), true)
+      await scene.store.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 0 })
+      assert.equal(await isAlive(), false)
+    })
+
+    it('knows a worker as alive while some server process answers for it', async (scene) => {
+      await scene.start({}, { worker: REMOTE })
+      const isAlive = async () => only(await scene.store.holders()).alive
+      assert.equal(await isAlive(), false)
+      await scene.store.beat({ nodeId: 'node-1', workerIds: ['other', 'remote'], ttlMs: 5_000 })
+      assert.equal(await isAlive(), true)
+      await scene.store.beat({ nodeId: 'node-2', workerIds: ['other'], ttlMs: 5_000 })
+      assert.equal(await isAlive(), true)
+      await scene.store.beat({ nodeId: 'node-1', workerIds: ['other'], ttlMs: 5_000 })
+      assert.equal(await isAlive(), false)
     })
 
     it('forgets a worker whose leases have ended', async (scene) => {

@@ -68,6 +68,9 @@ export interface TaskStore {
   /** A paused queue accepts tasks and lets none be claimed. Idempotent; survives restarts. */
   pause(params: PauseParams): Promise<void>
 
+  /** A server process says that it lives, and which workers it answers for, until its next beat or the end of this one. */
+  beat(params: BeatParams): Promise<void>
+
   /** Who holds leases now. */
   holders(): Promise<readonly LeaseHolder[]>
 
@@ -120,6 +123,11 @@ export interface EnqueueParams {
   readonly submissions: readonly { readonly tasks: readonly NewTask[] }[]
   /** Waiting tasks that a queue may hold. */
   readonly queueDepth: number
+  /**
+   * The caller's own transaction: the tasks exist when it commits. A store that cannot join it refuses with
+   * `transaction_unsupported`.
+   */
+  readonly tx?: unknown
 }
 
 export type EnqueueOutcome =
@@ -274,10 +282,19 @@ export interface PauseParams {
   readonly paused: boolean
 }
 
+export interface BeatParams {
+  /** Unique per start of a process. */
+  readonly nodeId: string
+  /** Workers that live in the process, or keep a session open with it. Replaces those of the beat before. */
+  readonly workerIds: readonly string[]
+  /** How long the beat holds; 0 takes the process off at once. */
+  readonly ttlMs: number
+}
+
 export interface LeaseHolder extends WorkerRef {
   readonly namespace: string
-  /** False when the server process the worker lived in is known to be gone. */
-  readonly nodeAlive: boolean
+  /** A server process whose beat holds is the worker's own node, or names the worker. */
+  readonly alive: boolean
   readonly leases: number
 }
 

@@ -67,6 +67,7 @@ function timedStore(store: TaskStore, timed: Timed): TaskStore {
     history: timed('history', (params) => store.history(params)),
     counts: timed('counts', (params) => store.counts(params)),
     pause: timed('pause', (params) => store.pause(params)),
+    beat: timed('beat', (params) => store.beat(params)),
     holders: timed('holders', () => store.holders()),
     endLeases: timed('endLeases', (params) => store.endLeases(params)),
     sweep: timed('sweep', (params) => store.sweep(params)),

@@ -11,7 +11,6 @@ const TASKS_PER_STATEMENT = 100
 export function claim(state: State, params: ClaimParams, now: number): ClaimedRows {
   promoteDue(state, now)
   const { worker, leaseMs, limit } = params
-  if (worker.nodeId !== null) state.aliveNodes.add(worker.nodeId)
   const lanes = claimableLanes(state, params)
   const rows = leaseAll(state, readyInOrder(state, lanes, limit), params, now)
   return { rows, lanes, startedAt: now, expiresAt: now + leaseMs, workerId: worker.workerId }

@@ -4,7 +4,7 @@ import { enqueue } from './enqueue.ts'
 import { find } from './find.ts'
 import { probe } from './health.ts'
 import { history } from './history.ts'
-import { endLeases, extend, holders, record } from './leases.ts'
+import { beat, endLeases, extend, holders, record } from './leases.ts'
 import { list } from './list.ts'
 import { counts, pause } from './queues.ts'
 import { settle } from './settle.ts'
@@ -24,6 +24,7 @@ export const OPERATIONS = {
   history,
   counts,
   pause,
+  beat,
   holders,
   endLeases,
   sweep,

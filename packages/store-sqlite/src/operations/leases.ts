@@ -1,4 +1,5 @@
 import type {
+  BeatParams,
   EndedLease,
   EndLeasesParams,
   ExtendParams,
@@ -86,9 +87,15 @@ export function holders(state: State): LeaseHolder[] {
     ),
   )
   return found.map(([namespace, workerId, nodeId, session, leases]) => {
-    const nodeAlive = nodeId === null || state.aliveNodes.has(nodeId)
-    return { namespace, workerId, nodeId, session: session === 1, nodeAlive, leases }
+    const alive = state.nodes.some((node) => node.nodeId === nodeId || node.workerIds.includes(workerId))
+    return { namespace, workerId, nodeId, session: session === 1, alive, leases }
   })
+}
+
+// The file is locked for one process, so that a beat holds until the next one or the end of the process.
+export function beat(state: State, node: BeatParams): void {
+  state.nodes = state.nodes.filter(({ nodeId }) => nodeId !== node.nodeId)
+  if (node.ttlMs > 0) state.nodes.push(node)
 }
 
 export function endLeases(state: State, { workerIds }: EndLeasesParams, now: number): EndedLease[] {
