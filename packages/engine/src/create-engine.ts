@@ -10,23 +10,29 @@ import { createSessions } from './sessions.ts'
 import { createSteering } from './steer.ts'
 import { createSubmit } from './submit.ts'
 import { createSweeper } from './sweeper.ts'
+import { createTroubles } from './troubles.ts'
 
 /** The use cases over a store; see {@link Engine}. */
 export function createEngine(options: EngineOptions): Engine {
   let stopping = false
+  const bus = options.bus ?? null
+  const observer = options.observer ?? {}
   const parts: Parts = {
     store: options.store,
     clock: options.clock,
     random: options.random,
     ids: options.ids,
-    bus: options.bus ?? createLocalEventBus(),
-    observer: options.observer ?? {},
+    bus: bus ?? createLocalEventBus(),
+    shared: bus !== null,
+    sweeps: options.sweeps ?? true,
+    observer,
+    troubles: createTroubles(observer),
     checkPayload: options.checkPayload ?? (() => []),
     retention: options.retention ?? DEFAULT_RETENTION,
     queueDepth: options.queueDepth ?? LIMITS.queueDepth,
     cancelGraceMs: (options.cancelGraceSeconds ?? DEFAULTS.cancelGraceSeconds) * 1000,
     sessionGraceMs: (options.sessionGraceSeconds ?? DEFAULTS.sessionGraceSeconds) * 1000,
-    wakeSweeperAt: (time) => sweeper.wakeAt(time),
+    wakeSweeperAt: (time) => sweeper?.wakeAt(time),
     isStopping: () => stopping,
     assertRunning() {
       if (stopping) throw new TaskyardError('shutting_down')
@@ -38,18 +44,16 @@ export function createEngine(options: EngineOptions): Engine {
       parts.bus.publish({ kind: 'changed', taskId, terminal: isTerminal(taskStatus) })
     }
   }
-  const dispatcher = createDispatcher(parts.store, parts.clock, (error) =>
-    parts.observer.backgroundError?.('dispatcher', error),
-  )
-  const sweeper = createSweeper(parts, onEnded)
-  const sessions = createSessions(parts, onEnded)
+  const dispatcher = createDispatcher(parts.store, parts.clock, parts.troubles)
+  const sweeper = parts.sweeps ? createSweeper(parts, onEnded) : null
+  const sessions = createSessions(parts, options.nodeId, onEnded)
   const reading = createReading(parts)
   const queues = createQueues(parts)
   return {
     nodeId: options.nodeId,
     async start() {
       dispatcher.start()
-      sweeper.start()
+      sweeper?.start()
       queues.start()
       await sessions.start()
     },
@@ -58,8 +62,7 @@ export function createEngine(options: EngineOptions): Engine {
       dispatcher.stop()
       reading.stop()
       queues.stop()
-      sessions.stop()
-      await sweeper.stop()
+      await Promise.all([sessions.stop(), sweeper?.stop()])
     },
     ...createSubmit(parts),
     ...createLeasing(parts, dispatcher),
@@ -77,7 +80,7 @@ export function createEngine(options: EngineOptions): Engine {
     resume: queues.resume,
     async health() {
       const store = await parts.store.health()
-      const services = [sweeper.health()]
+      const services = sweeper === null ? [] : [sweeper.health()]
       return { ready: store.healthy && !stopping && services.every(({ healthy }) => healthy), store, services }
     },
   }

@@ -1,4 +1,5 @@
 import type { ClaimParams, Clock, LeasedTask, ReadyLane, TaskStore } from '@taskyard/core'
+import type { Troubles } from './troubles.ts'
 
 /** How often waiting claims look for themselves, should the store's wake-up have been lost. Milliseconds. */
 const FALLBACK_POLL_MS = 1000
@@ -27,9 +28,10 @@ export interface Dispatcher {
 
 /**
  * Long polls. A claim that finds nothing waits in a line with its like; when tasks become ready the first in line is
- * served, then the next, until the store has no more: nobody is woken for nothing.
+ * served, then the next, until the store has no more: nobody is woken for nothing. A store that is away while claims
+ * wait is asked again by the next look, so that they outlive its outage.
  */
-export function createDispatcher(store: TaskStore, clock: Clock, onError: (error: unknown) => void): Dispatcher {
+export function createDispatcher(store: TaskStore, clock: Clock, troubles: Troubles): Dispatcher {
   const groups = new Map<string, WaitingGroup>()
   let stopped = false
   let wakeUps = 0
@@ -51,9 +53,10 @@ export function createDispatcher(store: TaskStore, clock: Clock, onError: (error
       while (group.wokenAgain) {
         group.wokenAgain = false
         await serveUntilEmpty(group)
+        troubles.worked('dispatcher')
       }
     } catch (error) {
-      onError(error)
+      troubles.failed('dispatcher', error)
     } finally {
       group.isServing = false
       dropWhenIdle(group)

@@ -28,10 +28,15 @@ export interface EngineOptions {
   readonly clock: Clock
   readonly random: Random
   readonly ids: IdGenerator
-  /** Default: news within this process only. */
-  readonly bus?: EventBus
+  /** As the store was opened with it. `null` or none: this process is the store's only user. */
+  readonly bus?: EventBus | null
   /** This server process, unique per start. */
   readonly nodeId: string
+  /**
+   * Whether this process does the store's housekeeping: due tasks, expired leases, retention, workers of dead
+   * processes. Some process on a store must. Default: true.
+   */
+  readonly sweeps?: boolean
   /** What is wrong with a payload of this type; an empty list when nothing is. Unknown types pass. */
   readonly checkPayload?: PayloadCheck
   readonly retention?: Retention
@@ -52,8 +57,10 @@ export interface EngineObserver {
   leaseEnded?(queue: string, type: string, reason: 'expired' | 'timeout' | 'cancelled'): void
   /** A worker wrote under a dead token and was refused. */
   staleWriteRefused?(operation: 'extend' | 'settle' | 'record'): void
-  /** Something failed in the background; the engine goes on. */
+  /** Something failed in the background; the engine goes on, and tells again each time it fails. */
   backgroundError?(service: string, error: unknown): void
+  /** What failed before works again. */
+  backgroundRecovered?(service: string): void
 }
 
 export interface SettledOutcome {
@@ -80,6 +87,14 @@ export interface Submission {
   readonly timeoutSeconds?: number | null
   readonly tags?: readonly string[]
   readonly idempotencyKey?: string
+}
+
+export interface SubmitContext {
+  /**
+   * A transaction of the caller, of a kind that the store knows: the tasks exist once it commits. Refused with
+   * `transaction_unsupported` where the store cannot join it.
+   */
+  readonly tx?: unknown
 }
 
 export interface Submitted {
@@ -175,14 +190,17 @@ export interface EngineHealth {
  */
 export interface Engine {
   readonly nodeId: string
-  /** Starts the services: sweeper, sessions, throughput. Resolves when leases of dead processes are being seen to. */
+  /**
+   * Starts the services: sweeper, sessions, throughput. Resolves when this process counts as alive, and leases of dead
+   * ones are being seen to.
+   */
   start(): Promise<void>
   /** Ends waiting calls with what they have, stops the services. Idempotent; resolves when all is still. */
   stop(): Promise<void>
 
-  submit(submission: Submission): Promise<Submitted>
+  submit(submission: Submission, context?: SubmitContext): Promise<Submitted>
   /** All or nothing: one bad task refuses the batch, with its index in the violations' paths (`/tasks/3/payload/to`). */
-  submitMany(submissions: readonly Submission[]): Promise<readonly Submitted[]>
+  submitMany(submissions: readonly Submission[], context?: SubmitContext): Promise<readonly Submitted[]>
 
   /** Leases ready tasks, waiting up to `waitSeconds` for the first; `signal` ends the wait early, with none. */
   claim(claim: Claim, waitSeconds?: number, signal?: AbortSignal): Promise<readonly LeasedTask[]>

@@ -1,5 +1,6 @@
 import type { Clock, EventBus, IdGenerator, Random, Retention, TaskStore } from '@taskyard/core'
 import type { EngineObserver, PayloadCheck } from './engine.ts'
+import type { Troubles } from './troubles.ts'
 
 /** What the use cases and services share. */
 export interface Parts {
@@ -8,7 +9,12 @@ export interface Parts {
   readonly random: Random
   readonly ids: IdGenerator
   readonly bus: EventBus
+  /** Other processes may use the store too. */
+  readonly shared: boolean
+  /** This process does the store's housekeeping. */
+  readonly sweeps: boolean
   readonly observer: EngineObserver
+  readonly troubles: Troubles
   readonly checkPayload: PayloadCheck
   readonly retention: Retention
   readonly queueDepth: number

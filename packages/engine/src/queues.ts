@@ -18,7 +18,7 @@ export interface Queues extends Pick<Engine, 'queues' | 'queue' | 'pause' | 'res
 
 /** Queues, with their throughput from samples of the store's totals: right for any number of server processes. */
 export function createQueues(parts: Parts): Queues {
-  const { store, clock, observer } = parts
+  const { store, clock, troubles } = parts
   const samples = new Map<string, Sample[]>([[DEFAULTS.namespace, []]])
   let cancelTimer = () => {}
   let stopped = false
@@ -26,8 +26,9 @@ export function createQueues(parts: Parts): Queues {
   async function sampleAll(): Promise<void> {
     try {
       for (const namespace of samples.keys()) await countsOf(namespace, null)
+      troubles.worked('throughput')
     } catch (error) {
-      observer.backgroundError?.('throughput', error)
+      troubles.failed('throughput', error)
     }
     if (!stopped) cancelTimer = clock.after(SAMPLE_EVERY_MS, () => void sampleAll())
   }

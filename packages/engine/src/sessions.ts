@@ -1,52 +1,155 @@
-import type { EndedLease } from '@taskyard/core'
+import type { EndedLease, LeaseHolder } from '@taskyard/core'
 import type { Engine, OpenSession, WorkerView } from './engine.ts'
 import type { Parts } from './parts.ts'
+import { createPresence } from './presence.ts'
+
+/** Where others share the store, how often holders of leases are looked at for dead ones. */
+const LOOK_MS = 2000
+/** The end of leases that could not be decided or stored is tried again after so long. */
+const AGAIN_MS = 1000
 
 interface Worker {
   readonly connections: Set<OpenSession>
   connectedAt: number | null
-  cancelGrace: () => void
+  /** Called off when the worker is back; `null`: no grace runs. */
+  callOffGrace: (() => void) | null
 }
 
 export interface Sessions extends Pick<Engine, 'openSession' | 'workers'> {
   start(): Promise<void>
-  stop(): void
+  stop(): Promise<void>
 }
 
 /**
  * Who is alive. A worker that loses its last connection has a grace to come back in; then its leases end, so that its
- * tasks start elsewhere without waiting for the lease time.
+ * tasks start elsewhere without waiting for the lease time. On a store that other processes share, it may come back to
+ * any of them, and the processes watch each other: what lived inside a dead one ends as soon as its beats are stale.
  */
-export function createSessions(parts: Parts, onEnded: (ended: readonly EndedLease[]) => void): Sessions {
-  const { store, clock, bus, sessionGraceMs, observer } = parts
+export function createSessions(
+  parts: Parts,
+  nodeId: string,
+  onEnded: (ended: readonly EndedLease[]) => void,
+): Sessions {
+  const { store, clock, bus, sessionGraceMs, troubles } = parts
   const workers = new Map<string, Worker>()
+  const presence = parts.shared ? createPresence(parts, nodeId, { connected, onBeat }) : null
+  const overdue = new Set<string>()
   let stopped = false
   let unsubscribe = () => {}
+  let isEnding = false
+  let isLooking = false
+  let lookedAt = Number.NEGATIVE_INFINITY
 
   function workerOf(workerId: string): Worker {
     let worker = workers.get(workerId)
     if (worker === undefined) {
-      worker = { connections: new Set(), connectedAt: null, cancelGrace: () => {} }
+      worker = { connections: new Set(), connectedAt: null, callOffGrace: null }
       workers.set(workerId, worker)
     }
     return worker
   }
 
+  function isConnected(workerId: string): boolean {
+    return (workers.get(workerId)?.connections.size ?? 0) > 0
+  }
+
+  function connected(): readonly string[] {
+    return [...workers.keys()].filter(isConnected)
+  }
+
   function startGrace(workerId: string, delayMs: number): void {
     const worker = workerOf(workerId)
-    worker.cancelGrace()
-    worker.cancelGrace = clock.after(delayMs, () => void endLeases(workerId))
+    worker.callOffGrace?.()
+    worker.callOffGrace = clock.after(delayMs, () => {
+      worker.callOffGrace = null
+      overdue.add(workerId)
+      void endOverdue()
+    })
+  }
+
+  async function endOverdue(): Promise<void> {
+    if (isEnding) return
+    isEnding = true
+    while (overdue.size > 0 && !stopped) {
+      const workerIds = [...overdue].filter((workerId) => !isConnected(workerId))
+      overdue.clear()
+      await endUnlessAlive(workerIds)
+    }
+    isEnding = false
   }
 
   // A store that is away must not save a dead worker's leases: try again until it answers.
-  async function endLeases(workerId: string): Promise<void> {
-    if (stopped || workerOf(workerId).connections.size > 0) return
+  async function endUnlessAlive(workerIds: readonly string[]): Promise<void> {
     try {
-      onEnded(await store.endLeases({ workerIds: [workerId] }))
-      if (workerOf(workerId).connections.size === 0) workers.delete(workerId)
+      const gone = await goneForGood(workerIds)
+      if (gone === null) return again(workerIds)
+      await end(gone)
+      for (const workerId of workerIds) forget(workerId)
+      troubles.worked('sessions')
     } catch (error) {
-      observer.backgroundError?.('sessions', error)
-      startGrace(workerId, 1000)
+      troubles.failed('sessions', error)
+      again(workerIds)
+    }
+  }
+
+  /** Those who have not come back, here or to another process; `null` when that cannot be told yet. */
+  async function goneForGood(workerIds: readonly string[]): Promise<readonly string[] | null> {
+    if (presence === null) return workerIds
+    // Our own beat must not be the one that still names them.
+    await presence.beat()
+    if (!presence.isTrusted()) return null
+    const living = livingOf(await store.holders())
+    if (!presence.isTrusted()) return null
+    return workerIds.filter((workerId) => !living.has(workerId) && !isConnected(workerId))
+  }
+
+  async function end(workerIds: readonly string[]): Promise<void> {
+    if (workerIds.length > 0) onEnded(await store.endLeases({ workerIds }))
+  }
+
+  function again(workerIds: readonly string[]): void {
+    if (stopped) return
+    for (const workerId of workerIds) if (!isConnected(workerId)) startGrace(workerId, AGAIN_MS)
+  }
+
+  function forget(workerId: string): void {
+    if (!isConnected(workerId) && workers.get(workerId)?.callOffGrace === null) workers.delete(workerId)
+  }
+
+  async function lookForTheDead(): Promise<void> {
+    const holders = await store.holders()
+    // An answer that took long may be out of date.
+    if (!presence?.isTrusted()) return
+    const living = livingOf(holders)
+    const dead = new Set<string>()
+    for (const { workerId, nodeId: node, session } of holders) {
+      if (living.has(workerId) || isConnected(workerId)) continue
+      if (node !== null) dead.add(workerId)
+      else if (session && !workers.get(workerId)?.callOffGrace) startGrace(workerId, sessionGraceMs)
+    }
+    await end([...dead])
+  }
+
+  function onBeat(): void {
+    if (!parts.sweeps || isLooking || !presence?.isTrusted() || clock.now() - lookedAt < LOOK_MS) return
+    lookedAt = clock.now()
+    isLooking = true
+    void lookForTheDead()
+      .then(
+        () => troubles.worked('sessions'),
+        (error) => troubles.failed('sessions', error),
+      )
+      .finally(() => {
+        isLooking = false
+      })
+  }
+
+  /** The only user of a store knows at once that all who hold leases are gone. */
+  async function succeedTheDead(): Promise<void> {
+    const holders = (await store.holders()).filter(({ workerId }) => !isConnected(workerId))
+    await endUnlessAlive([...new Set(holders.filter(({ nodeId: node }) => node !== null).map(idOf))])
+    for (const { workerId, nodeId: node, session } of holders) {
+      if (node === null && session) startGrace(workerId, sessionGraceMs)
     }
   }
 
@@ -56,22 +159,23 @@ export function createSessions(parts: Parts, onEnded: (ended: readonly EndedLeas
         if (message.kind !== 'cancel-requested' || message.workerId === null) return
         for (const connection of workers.get(message.workerId)?.connections ?? []) connection.onCancel(message.taskId)
       })
-      for (const { workerId, nodeId, alive, session } of await store.holders()) {
-        if (workers.get(workerId)?.connections.size) continue
-        if (nodeId !== null && !alive) await endLeases(workerId)
-        else if (session) startGrace(workerId, sessionGraceMs)
-      }
+      await (presence === null ? succeedTheDead() : presence.start())
     },
-    stop() {
+    async stop() {
       stopped = true
       unsubscribe()
-      for (const worker of workers.values()) worker.cancelGrace()
+      for (const worker of workers.values()) worker.callOffGrace?.()
+      await presence?.stop()
     },
     openSession(session) {
       const worker = workerOf(session.workerId)
-      worker.cancelGrace()
+      const isNew = worker.connections.size === 0
+      worker.callOffGrace?.()
+      worker.callOffGrace = null
       worker.connections.add(session)
       worker.connectedAt ??= clock.now()
+      // The process that it was connected to before may be about to end its leases. Trouble is the next beat's to tell.
+      if (isNew) presence?.beat().catch(() => {})
       return {
         close() {
           if (!worker.connections.delete(session) || worker.connections.size > 0 || stopped) return
@@ -81,28 +185,32 @@ export function createSessions(parts: Parts, onEnded: (ended: readonly EndedLeas
       }
     },
     async workers() {
-      const leases = new Map<string, number>()
-      const embedded = new Set<string>()
-      for (const holder of await store.holders()) {
-        leases.set(holder.workerId, (leases.get(holder.workerId) ?? 0) + holder.leases)
-        if (holder.nodeId !== null) embedded.add(holder.workerId)
-      }
-      const ids = [...new Set([...workers.keys(), ...leases.keys()])].sort()
-      return ids.map((id) => view(id, workers.get(id), leases.get(id) ?? 0, embedded.has(id)))
+      const holders = Map.groupBy(await store.holders(), idOf)
+      const ids = [...new Set([...workers.keys(), ...holders.keys()])].sort()
+      return ids.map((id) => view(id, workers.get(id), holders.get(id) ?? []))
     },
   }
 }
 
-function view(workerId: string, worker: Worker | undefined, leases: number, holdsEmbedded: boolean): WorkerView {
+function livingOf(holders: readonly LeaseHolder[]): ReadonlySet<string> {
+  return new Set(holders.filter(({ alive }) => alive).map(idOf))
+}
+
+function idOf({ workerId }: LeaseHolder): string {
+  return workerId
+}
+
+/** What a worker does is known to the process that it is connected to; of the others' workers, the leases are. */
+function view(workerId: string, worker: Worker | undefined, holders: readonly LeaseHolder[]): WorkerView {
   const [newest] = [...(worker?.connections ?? [])].reverse()
   return {
     workerId,
     queues: newest?.queues ?? [],
     types: newest?.types ?? null,
     concurrency: newest?.concurrency ?? null,
-    connected: newest !== undefined,
-    embedded: newest?.embedded ?? holdsEmbedded,
-    leases,
+    connected: newest !== undefined || holders.some(({ alive, session }) => alive && session),
+    embedded: newest?.embedded ?? holders.some(({ nodeId }) => nodeId !== null),
+    leases: holders.reduce((sum, { leases }) => sum + leases, 0),
     connectedAt: worker?.connectedAt ?? null,
   }
 }

@@ -1,7 +1,7 @@
 import { type AcceptedTask, type EnqueueOutcome, LIMITS, type NewTask, type Task, TaskyardError } from '@taskyard/core'
 import { type CheckContext, toNewTask } from './check-submission.ts'
 import { coalesce } from './coalesce.ts'
-import type { Engine, Submission, Submitted } from './engine.ts'
+import type { Engine, Submission, SubmitContext, Submitted } from './engine.ts'
 import type { Parts } from './parts.ts'
 
 /** Single submissions that share a transaction. */
@@ -15,34 +15,44 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
     maxItems: SUBMISSIONS_PER_CALL,
   })
 
-  async function submitted(task: NewTask, accepted: AcceptedTask): Promise<Submitted> {
-    if (accepted.replayed) return { task: await firstTask(accepted.id), replayed: true }
+  async function submitted(task: NewTask, accepted: AcceptedTask, { tx }: SubmitContext): Promise<Submitted> {
+    if (accepted.replayed) return { task: await firstTask(task, accepted, tx !== undefined), replayed: true }
     observer.submitted?.(task.queue, task.type)
     if (accepted.status === 'scheduled') parts.wakeSweeperAt(accepted.runAt)
     return { task: newlyStored(task, accepted), replayed: false }
   }
 
-  async function firstTask(id: string): Promise<Task> {
-    const [task] = await store.find({ taskIds: [id] })
-    if (!task) throw new TaskyardError('task_not_found', { id })
-    return task
+  async function firstTask(task: NewTask, accepted: AcceptedTask, isInTransaction: boolean): Promise<Task> {
+    const { id } = accepted
+    const [found] = await store.find({ taskIds: [id] })
+    if (found) return found
+    // Submitted before in the same transaction, which nobody else can see into yet.
+    if (isInTransaction) return newlyStored(task, accepted)
+    throw new TaskyardError('task_not_found', { id })
+  }
+
+  /** One submission, all or nothing, in a call of its own. */
+  async function enqueue(tasks: readonly NewTask[], tx: unknown): Promise<EnqueueOutcome> {
+    const params = { submissions: [{ tasks }], queueDepth }
+    const [outcome] = await store.enqueue(tx === undefined ? params : { ...params, tx })
+    return outcome as EnqueueOutcome
   }
 
   return {
-    async submit(submission: Submission) {
+    async submit(submission, inside = {}) {
       parts.assertRunning()
       const task = toNewTask(submission, '', context)
-      const [accepted] = acceptedTasks(await enqueueSoon(task), queueDepth)
-      return submitted(task, accepted as AcceptedTask)
+      const outcome = inside.tx === undefined ? await enqueueSoon(task) : await enqueue([task], inside.tx)
+      const [accepted] = acceptedTasks(outcome, queueDepth)
+      return submitted(task, accepted as AcceptedTask, inside)
     },
-    async submitMany(submissions) {
+    async submitMany(submissions, inside = {}) {
       parts.assertRunning()
       assertBatch(submissions.length)
       assertBatchBytes(submissions)
       const tasks = submissions.map((submission, i) => toNewTask(submission, `/tasks/${i}`, context))
-      const [outcome] = await store.enqueue({ submissions: [{ tasks }], queueDepth })
-      const accepted = acceptedTasks(outcome as EnqueueOutcome, queueDepth)
-      return Promise.all(tasks.map((task, i) => submitted(task, accepted[i] as AcceptedTask)))
+      const accepted = acceptedTasks(await enqueue(tasks, inside.tx), queueDepth)
+      return Promise.all(tasks.map((task, i) => submitted(task, accepted[i] as AcceptedTask, inside)))
     },
   }
 }

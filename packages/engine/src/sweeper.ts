@@ -1,10 +1,14 @@
-import type { EndedLease } from '@taskyard/core'
+import { type EndedLease, TaskyardError } from '@taskyard/core'
 import type { EngineHealth } from './engine.ts'
 import type { Parts } from './parts.ts'
 
 /** A sweep runs at least this often: it bounds how late an expired lease is noticed. Milliseconds. */
 const LONGEST_PAUSE_MS = 1000
 const TASKS_PER_CHORE = 1000
+/** A store that is away is asked this often whether it is back. */
+const PROBE_MS = 500
+/** How long workers have, after the store's return, to extend the leases that ran out meanwhile. */
+const OUTAGE_GRACE_MS = 3000
 
 export interface Sweeper {
   start(): void
@@ -15,17 +19,26 @@ export interface Sweeper {
   health(): EngineHealth['services'][number]
 }
 
-/** Runs the store's housekeeping whenever something is due. */
+/**
+ * Runs the store's housekeeping whenever something is due.
+ *
+ * After an outage of the store it lets some seconds pass. Nobody could extend a lease meanwhile, and a sweep at once
+ * would end those of tasks that are running well, which would then run twice. Idle workers lose nothing by it: claims
+ * make due tasks ready by themselves.
+ */
 export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease[]) => void): Sweeper {
-  const { store, clock, random, observer, retention, cancelGraceMs } = parts
+  const { store, clock, random, troubles, retention, cancelGraceMs } = parts
   let stopped = false
   let cancelTimer = () => {}
   let nextAt = Number.POSITIVE_INFINITY
   let underWay: Promise<void> | null = null
   let lastRunAt: number | null = null
   let failure: string | null = null
+  let isStoreAway = false
+  let graceUntil = 0
 
-  function plan(time: number): void {
+  function plan(wantedAt: number): void {
+    const time = Math.max(wantedAt, graceUntil)
     if (stopped || underWay !== null) {
       nextAt = Math.min(nextAt, time)
       return
@@ -37,25 +50,40 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
 
   function run(): void {
     nextAt = Number.POSITIVE_INFINITY
-    underWay = sweepOnce().then((wanted) => {
+    underWay = step().then((wanted) => {
       underWay = null
       plan(Math.min(nextAt, wanted, clock.now() + LONGEST_PAUSE_MS))
     })
   }
 
-  async function sweepOnce(): Promise<number> {
+  /** Resolves with when to come back, ms. */
+  async function step(): Promise<number> {
     try {
-      const params = { cancelGraceMs, retention, limit: TASKS_PER_CHORE, jitter: random() }
-      const report = await store.sweep(params)
-      onEnded(report.ended)
-      lastRunAt = clock.now()
+      const wanted = isStoreAway ? await probe() : await sweep()
       failure = null
-      return report.nextAt ?? Number.POSITIVE_INFINITY
+      troubles.worked('sweeper')
+      return wanted
     } catch (error) {
       failure = error instanceof Error ? error.message : String(error)
-      observer.backgroundError?.('sweeper', error)
-      return Number.POSITIVE_INFINITY
+      isStoreAway ||= error instanceof TaskyardError && error.code === 'store_unavailable'
+      troubles.failed('sweeper', error)
+      return clock.now() + (isStoreAway ? PROBE_MS : LONGEST_PAUSE_MS)
     }
+  }
+
+  async function probe(): Promise<number> {
+    await store.holders()
+    isStoreAway = false
+    graceUntil = clock.now() + OUTAGE_GRACE_MS
+    return graceUntil
+  }
+
+  async function sweep(): Promise<number> {
+    const params = { cancelGraceMs, retention, limit: TASKS_PER_CHORE, jitter: random() }
+    const report = await store.sweep(params)
+    onEnded(report.ended)
+    lastRunAt = clock.now()
+    return report.nextAt ?? Number.POSITIVE_INFINITY
   }
 
   return {

@@ -1,8 +1,9 @@
 import type { TestContext } from 'node:test'
 import { createReferenceStore, createSimulatedClock, type SimulatedClock } from '@taskyard/conformance'
-import { type JsonText, type TaskStore, toJsonText } from '@taskyard/core'
+import { type JsonText, type TaskStore, TaskyardError, toJsonText } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine, type Engine, type EngineOptions } from '../src/index.ts'
+import { createLocalEventBus } from '../src/local-event-bus.ts'
 
 export interface Scene {
   readonly engine: Engine
@@ -29,6 +30,61 @@ export async function startEngine(
   await engine.start()
   t.after(() => engine.stop())
   return { engine, clock, store }
+}
+
+/** The store as a caller sees it while its server may be away. */
+export function awayWhile(isAway: () => boolean): (store: TaskStore) => TaskStore {
+  return (store) =>
+    new Proxy(store, {
+      get(target, name: keyof TaskStore) {
+        const member = target[name]
+        const isCall = typeof member === 'function' && name !== 'onReady' && name !== 'health' && name !== 'close'
+        if (!isCall) return member
+        return async (params: never) => {
+          if (isAway()) throw new TaskyardError('store_unavailable', { reason: 'away' })
+          return (member as (params: never) => Promise<unknown>)(params)
+        }
+      },
+    })
+}
+
+/** Server processes on one store in simulated time, with news between them. */
+export interface Cluster {
+  readonly clock: SimulatedClock
+  readonly store: TaskStore
+  node(nodeId: string, options?: Partial<EngineOptions>): Promise<Engine>
+  /** A process that dies without a word: its calls no longer reach the store. */
+  kill(nodeId: string): void
+}
+
+export function startCluster(t: TestContext, wrap: (store: TaskStore) => TaskStore = (store) => store): Cluster {
+  const clock = createSimulatedClock()
+  const store = wrap(createReferenceStore(clock))
+  const bus = createLocalEventBus()
+  const dead = new Set<string>()
+  return {
+    clock,
+    store,
+    async node(nodeId, options = {}) {
+      const engine = createEngine({
+        store: awayWhile(() => dead.has(nodeId))(store),
+        bus,
+        clock,
+        random: () => 0.5,
+        ids: createUuidV7Generator(clock),
+        nodeId,
+        ...options,
+      })
+      await engine.start()
+      t.after(() => {
+        dead.add(nodeId)
+        const stopped = engine.stop()
+        return Promise.all([stopped, clock.advance(1000)])
+      })
+      return engine
+    },
+    kill: (nodeId) => void dead.add(nodeId),
+  }
 }
 
 export const PAYLOAD: JsonText = toJsonText({ n: 1 })

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type TaskStore, TaskyardError } from '@taskyard/core'
-import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+import { awayWhile, claimOf, PAYLOAD, startEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 
@@ -39,25 +38,96 @@ test('a worker that ignores a cancel loses the task after the grace', async (t) 
   assert.deepEqual([late.results, ended], [['lost'], ['cancelled']])
 })
 
-test('a store that fails for a while is swept again when it is back, and health says so', async (t) => {
+test('a store that was away is swept again when it is back, and health says so', async (t) => {
   let away = false
-  const failing = (store: TaskStore): TaskStore => ({
-    ...store,
-    async sweep(params) {
-      if (away) throw new TaskyardError('store_unavailable', { reason: 'away' })
-      return store.sweep(params)
-    },
-  })
-  const { engine, clock } = await startEngine(t, {}, failing)
+  const { engine, clock } = await startEngine(
+    t,
+    {},
+    awayWhile(() => away),
+  )
   const { task } = await engine.submit(TASK)
   await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 1 })
   away = true
   await clock.advance(5000)
   assert.equal((await engine.health()).ready, false)
   away = false
-  await clock.advance(1000)
+  await clock.advance(500)
   assert.equal((await engine.health()).ready, true)
+  await clock.advance(3500)
   assert.equal((await engine.get(task.id)).status, 'queued')
+})
+
+test('leases that ran out while the store was away can be extended for a moment after its return', async (t) => {
+  let away = false
+  const { engine, clock } = await startEngine(
+    t,
+    {},
+    awayWhile(() => away),
+  )
+  const { task } = await engine.submit(TASK)
+  const [leased] = await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 30 })
+  away = true
+  await clock.advance(60_000)
+  away = false
+  await clock.advance(2900)
+  assert.deepEqual(await engine.heartbeat([{ taskId: task.id, token: leased?.lease.token ?? 0 }]), ['ok'])
+  await clock.advance(10_000)
+  assert.equal((await engine.get(task.id)).status, 'running')
+})
+
+test('a submission on the way to its sweep does not shorten that moment', async (t) => {
+  let away = false
+  const { engine, clock } = await startEngine(
+    t,
+    {},
+    awayWhile(() => away),
+  )
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 1 })
+  away = true
+  await clock.advance(10_000)
+  away = false
+  await clock.advance(1000)
+  await engine.submit({ ...TASK, delaySeconds: 0.1 })
+  await clock.advance(1500)
+  assert.equal((await engine.get(task.id)).status, 'running')
+})
+
+test('claims that wait outlive an outage of the store, and due tasks reach them soon after it', async (t) => {
+  let away = false
+  const { engine, clock } = await startEngine(
+    t,
+    {},
+    awayWhile(() => away),
+  )
+  await engine.submit({ ...TASK, delaySeconds: 10 })
+  const waiting = engine.claim(claimOf('worker-1'), 60)
+  away = true
+  await clock.advance(30_000)
+  away = false
+  await clock.advance(1000)
+  assert.equal((await waiting).length, 1)
+})
+
+test('trouble in the background is told as it comes, and once when it is over', async (t) => {
+  let away = false
+  const told: string[] = []
+  const observer = {
+    backgroundError: (service: string) => told.push(`${service} failed`),
+    backgroundRecovered: (service: string) => told.push(`${service} works`),
+  }
+  const { clock } = await startEngine(
+    t,
+    { observer },
+    awayWhile(() => away),
+  )
+  await clock.advance(500)
+  away = true
+  await clock.advance(1000)
+  away = false
+  await clock.advance(10_000)
+  const ofSweeper = told.filter((line) => line.startsWith('sweeper'))
+  assert.deepEqual(ofSweeper, ['sweeper failed', 'sweeper failed', 'sweeper works'])
 })
 
 test('stale writes are refused and counted', async (t) => {

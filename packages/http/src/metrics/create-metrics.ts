@@ -10,7 +10,7 @@ import { createTaskObserver } from './task-observer.ts'
 export interface Metrics {
   readonly registry: Registry
   /** For `EngineOptions.observer`. */
-  readonly observer: Required<EngineObserver>
+  readonly observer: Required<Omit<EngineObserver, 'backgroundRecovered'>>
   /** The same store, every call of it timed and its failures counted. */
   observeStore(store: TaskStore): TaskStore
   /** The queues as they are now, for the gauges of the next scrape. */

@@ -5,7 +5,10 @@ import { observe } from './distribution.ts'
 import { createTaskSeriesTable, type TaskSeriesTable } from './task-series.ts'
 
 /** Counts what the engine tells of. */
-export function createTaskObserver(registry: Registry, labelLimit: number): Required<EngineObserver> {
+export function createTaskObserver(
+  registry: Registry,
+  labelLimit: number,
+): Required<Omit<EngineObserver, 'backgroundRecovered'>> {
   const table = createTaskSeriesTable(labelLimit)
   const leasesEnded = { expired: 0, timeout: 0, cancelled: 0 }
   const staleWrites = { extend: 0, settle: 0, record: 0 }

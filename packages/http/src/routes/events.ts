@@ -1,4 +1,4 @@
-import type { TaskEvent } from '@taskyard/core'
+import { type TaskEvent, TaskyardError } from '@taskyard/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { openEventStream } from '../event-stream.ts'
 import { sendJsonText } from '../json-reply.ts'
@@ -28,6 +28,9 @@ export function eventRoutes(server: FastifyInstance, context: RouteContext): voi
           await stream.send(event.kind, eventText(event), event.n)
         }
         if (!stream.signal.aborted) await stream.send('end', '{}')
+      } catch (error) {
+        // The store is away, say: without the event named end the client knows to come back.
+        if (!(error instanceof TaskyardError)) throw error
       } finally {
         stream.end()
       }

@@ -1,0 +1,114 @@
+import type { Parts } from './parts.ts'
+
+/** A server process beats this often, and counts as gone when the store has heard nothing for `TTL_MS`. */
+const BEAT_MS = 1000
+const TTL_MS = 5000
+/** Beats further apart than this are not unbroken: the store was away, or this process stood still. */
+const GAP_MS = 2500
+/** The last beat may take so long; after that the time to live says the same. */
+const FAREWELL_MS = 1000
+
+export interface Presence {
+  /** Resolves with the first beat: from then on this process counts as alive. */
+  start(): Promise<void>
+  /** Takes this process off at once. */
+  stop(): Promise<void>
+  /** Resolves when the store knows who is connected now. Calls that come together share a beat. */
+  beat(): Promise<void>
+  /**
+   * Whether others may be judged by their beats. Only after a whole time to live of beats of one's own without a gap:
+   * after an outage of the store every beat is stale, and nobody is dead for that.
+   */
+  isTrusted(): boolean
+}
+
+/** Says in the store, every second, that this server process lives and which workers it answers for. */
+export function createPresence(
+  parts: Parts,
+  nodeId: string,
+  { connected, onBeat }: { connected(): readonly string[]; onBeat(): void },
+): Presence {
+  const { store, clock, troubles } = parts
+  let stopped = false
+  let cancelTimer = () => {}
+  let underWay: Promise<void> | null = null
+  let next: Promise<void> | null = null
+  let lastAt = Number.NEGATIVE_INFINITY
+  let unbrokenSince = Number.POSITIVE_INFINITY
+
+  function beat(): Promise<void> {
+    if (underWay === null) {
+      underWay = send().finally(() => {
+        underWay = null
+      })
+      return underWay
+    }
+    next ??= underWay
+      .catch(() => {})
+      .then(() => {
+        next = null
+        return beat()
+      })
+    return next
+  }
+
+  async function send(): Promise<void> {
+    if (stopped) return
+    const sentAt = clock.now()
+    try {
+      await store.beat({ nodeId, workerIds: connected(), ttlMs: TTL_MS })
+    } catch (error) {
+      unbrokenSince = Number.POSITIVE_INFINITY
+      throw error
+    }
+    if (clock.now() - lastAt > GAP_MS) unbrokenSince = sentAt
+    else unbrokenSince = Math.min(unbrokenSince, sentAt)
+    lastAt = sentAt
+  }
+
+  async function beatAndPlan(): Promise<void> {
+    try {
+      await beat()
+      troubles.worked('presence')
+      if (!stopped) onBeat()
+    } catch (error) {
+      troubles.failed('presence', error)
+    }
+    plan()
+  }
+
+  function plan(): void {
+    if (!stopped) cancelTimer = clock.after(BEAT_MS, () => void beatAndPlan())
+  }
+
+  function farewell(): Promise<void> {
+    return store.beat({ nodeId, workerIds: [], ttlMs: 0 }).catch((error) => troubles.failed('presence', error))
+  }
+
+  return {
+    async start() {
+      await beat()
+      plan()
+    },
+    async stop() {
+      if (stopped) return
+      stopped = true
+      cancelTimer()
+      let cancelPatience = () => {}
+      const patience = new Promise<void>((resolve) => {
+        cancelPatience = clock.after(FAREWELL_MS, resolve)
+      })
+      // After one under way, which would bring this process back to life.
+      const sent = Promise.resolve(underWay)
+        .catch(() => {})
+        .then(farewell)
+      await Promise.race([sent, patience])
+      cancelPatience()
+    },
+    beat,
+    isTrusted() {
+      const now = clock.now()
+      return now - lastAt <= GAP_MS && now - unbrokenSince >= TTL_MS
+    },
+  }
+}
