@@ -64,34 +64,38 @@ test('after an outage of the store, in which nobody could beat, nobody is taken 
     t,
     awayWhile(() => away),
   )
-  const [first, second] = [await node('node-1'), await node('node-2')]
-  first.openSession({ workerId: 'worker-2', onCancel: deaf })
-  await first.submitMany([TASK, TASK])
+  const first = await node('node-1')
+  await clock.advance(500)
+  const second = await node('node-2')
+  second.openSession({ workerId: 'worker-3', onCancel: deaf })
+  await first.submitMany([TASK, TASK, TASK])
   await first.claim(embedded('node-1', 'worker-1'))
-  await first.claim(remote('worker-2'))
+  await second.claim(embedded('node-2', 'worker-2'))
+  await second.claim(remote('worker-3'))
   await clock.advance(10_000)
   away = true
   await clock.advance(60_000)
   away = false
   await clock.advance(30_000)
-  assert.equal((await second.queue('default')).counts.running, 2)
+  assert.equal((await second.queue('default')).counts.running, 3)
 })
 
 test('a process that stood still does not judge the others by what it missed', async (t) => {
   let away = false
   const { clock, node, store } = startCluster(t)
   const first = await node('node-1')
-  const observer = await node('node-2', { store: awayWhile(() => away)(store) })
-  await clock.advance(10_000)
+  await clock.advance(500)
+  const second = await node('node-2', { store: awayWhile(() => away)(store) })
   await first.submit(TASK)
   await first.claim(embedded('node-1', 'worker-1'))
+  await clock.advance(9600)
   away = true
   await clock.advance(20_000)
-  // The other one's beats are stale at the very moment this one looks again.
+  // The other one's beat happens to be stale just when this one looks again.
   await store.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 0 })
   away = false
-  await clock.advance(900)
-  assert.equal((await observer.queue('default')).counts.running, 1)
+  await clock.advance(700)
+  assert.equal((await second.queue('default')).counts.running, 1)
 })
 
 test('a worker that lost its process has a grace to come to another one', async (t) => {
