@@ -1,3 +1,4 @@
+import { startMongodb } from './mongodb.ts'
 import { postgresRecipe } from './postgres.ts'
 import { redisRecipe } from './redis.ts'
 import { runRecipe } from './run-recipe.ts'
@@ -14,6 +15,6 @@ export async function startServer(kind: ServerKind, options: StartOptions = {}):
     case 'redis':
       return runRecipe(kind, await redisRecipe(), options)
     case 'mongodb':
-      throw new Error('to come')
+      return startMongodb()
   }
 }
