@@ -6,6 +6,8 @@ import { dirname, join, resolve } from 'node:path'
 
 interface Manifest {
   readonly name: string
+  /** Not for publication. */
+  readonly private?: boolean
   readonly exports: Readonly<Record<string, string>>
   readonly bin?: Readonly<Record<string, string>>
   readonly devDependencies?: unknown
@@ -31,6 +33,7 @@ function emit(): boolean {
 
 function completePackage(folder: string): void {
   const manifest = JSON.parse(readFileSync(join(packages, folder, 'package.json'), 'utf8')) as Manifest
+  if (manifest.private) return
   const target = join(dist, folder)
   for (const asset of globSync('src/**/*.*', { cwd: join(packages, folder), exclude: ['**/*.ts'] })) {
     mkdirSync(dirname(join(target, asset)), { recursive: true })

@@ -1,5 +1,6 @@
 // The dependency rule: taskyard → http, adapters, tasks → engine → core; adapters → core only; nothing in production
-// imports conformance or the test servers; no package reaches into another one's files; package.json says what is imported, and no more.
+// imports conformance or test-servers; no package reaches into another one's files; package.json says what is imported,
+// and no more.
 import { globSync, readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { run, type TestsStream } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { startSharedServers } from '@taskyard/test-servers'
 
 interface Suite {
   readonly patterns: readonly string[]
@@ -25,20 +26,30 @@ const SUITES: readonly Suite[] = [
 /** For a test, and for a file of tests. */
 const LONGEST_MS = 5 * 60_000
 
+/** Test files that may want a database server. */
+const NEEDS_SERVERS = /^(bench|e2e|packages\/(store-(?!sqlite)|taskyard|test-servers))\b/
+
 const root = join(import.meta.dirname, '..')
 const chosen = process.argv.slice(2)
 const suites = chosen.length === 0 ? SUITES : [{ patterns: chosen, concurrency: 2 }]
 
+if (suites.flatMap(filesOf).some((file) => NEEDS_SERVERS.test(file)))
+  Object.assign(process.env, await startSharedServers())
 const figures: Figures[] = []
 for (const suite of suites) figures.push(await runSuite(suite))
 const { passed, failed, skipped } = figures.reduce(sum)
 console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`)
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1
 
-async function runSuite({ patterns, concurrency }: Suite): Promise<Figures> {
-  const files = globSync(patterns, { cwd: root, exclude: ['**/node_modules/**'] }).sort()
+function filesOf({ patterns }: Suite): readonly string[] {
+  return globSync(patterns, { cwd: root, exclude: ['**/node_modules/**'] }).sort()
+}
+
+async function runSuite(suite: Suite): Promise<Figures> {
+  const { concurrency } = suite
+  const files = filesOf(suite)
   if (files.length === 0) {
-    console.error(`no test file matches ${patterns.join(' ')}`)
+    console.error(`no test file matches ${suite.patterns.join(' ')}`)
     return { passed: 0, failed: 1, skipped: 0 }
   }
   const events = run({ files: files.map((file) => join(root, file)), cwd: root, concurrency, timeout: LONGEST_MS })

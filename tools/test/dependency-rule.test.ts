@@ -29,6 +29,15 @@ const VIOLATIONS: readonly [string, Readonly<Record<string, string>>, RegExp][] 
     /taskyard must not import conformance/,
   ],
   [
+    'production imports the test servers',
+    {
+      'packages/test-servers/package.json': manifest('@taskyard/test-servers'),
+      'packages/conformance/package.json': manifest('@taskyard/conformance', '@taskyard/test-servers'),
+      'packages/conformance/src/index.ts': "export * from '@taskyard/test-servers'\n",
+    },
+    /conformance must not import test-servers/,
+  ],
+  [
     'core does input or output',
     { 'packages/core/src/index.ts': "import 'node:fs'\n" },
     /core does no I\/O, so it imports no node:fs/,

@@ -24,7 +24,7 @@ export interface Extracted {
 export async function debianPackages(name: string): Promise<Extracted> {
   const folder = await inCache(`debian-${name}`, null, (target) => download(name, target)).catch((cause: Error) => {
     throw new Error(
-      `The tests need ${name}, and it could not be fetched. Install it (Debian, Ubuntu: apt-get install ${name}) and try again.`,
+      `The tests need ${name}, and it could not be fetched. Install it (Debian, Ubuntu: apt-get install ${name}) and try again: ${cause.message}`,
       { cause },
     )
   })
@@ -43,7 +43,7 @@ async function download(name: string, target: string): Promise<void> {
 
 async function missingPackages(name: string): Promise<readonly string[]> {
   const plan = await simulatedInstall(name).catch(async () => {
-    await run('apt-get', ['update', '-qq'])
+    await run('apt-get', ['update', '-qq', '-o', 'Acquire::http::Timeout=20', '-o', 'Acquire::Retries=1'])
     return simulatedInstall(name)
   })
   return plan.filter((found) => !NOT_NEEDED.test(found))

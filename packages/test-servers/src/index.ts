@@ -1,3 +1,3 @@
-export { serverVariable, sharedServer } from './shared-server.ts'
+export { sharedServer, startSharedServers } from './shared-server.ts'
 export { startServer } from './start-server.ts'
 export type { ServerKind, StartOptions, TestServer } from './test-server.ts'

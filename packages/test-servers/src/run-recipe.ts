@@ -13,7 +13,7 @@ const LONGEST_STOP_MS = 30_000
 
 /** Starts a server after its recipe; resolves when it serves. */
 export async function runRecipe(kind: ServerKind, recipe: Recipe, options: StartOptions): Promise<TestServer> {
-  const folder = mkdtempSync(join(tmpdir(), `taskyard-${kind}-`))
+  const folder = mkdtempSync(join(tmpdir(), `taskyard-${kind}-${process.pid}-`))
   if (recipe.user !== null) chownSync(folder, recipe.user.uid, recipe.user.gid)
   const place = { folder, port: await freePort(), settings: options.settings ?? {} }
   let running: Supervised | null = null

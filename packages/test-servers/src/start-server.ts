@@ -1,3 +1,4 @@
+import { problemVariable } from './environment.ts'
 import { startMongodb } from './mongodb.ts'
 import { postgresRecipe } from './postgres.ts'
 import { redisRecipe } from './redis.ts'
@@ -9,6 +10,8 @@ import type { ServerKind, StartOptions, TestServer } from './test-server.ts'
  * @throws with instructions when the server is not on this machine and cannot be fetched
  */
 export async function startServer(kind: ServerKind, options: StartOptions = {}): Promise<TestServer> {
+  const problem = process.env[problemVariable(kind)]
+  if (problem !== undefined) throw new Error(problem)
   switch (kind) {
     case 'postgres':
       return runRecipe(kind, await postgresRecipe(), options)

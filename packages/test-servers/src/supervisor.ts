@@ -19,13 +19,15 @@ server.once('error', (error) => {
   writeSync(output, `${error.message}\n`)
   process.exit(1)
 })
-server.once('exit', () => process.exit(0))
 if (server.pid !== undefined) process.stdout.write(`${server.pid}\n`)
 
+let endsWithTest = false
+server.once('exit', () => {
+  if (endsWithTest) rmSync(removeAtEnd, { recursive: true, force: true })
+  process.exit(0)
+})
 process.stdin.resume()
 process.stdin.once('close', async () => {
-  server.removeAllListeners('exit')
+  endsWithTest = true
   if (server.pid !== undefined) await killTree(server.pid)
-  rmSync(removeAtEnd, { recursive: true, force: true })
-  process.exit(0)
 })

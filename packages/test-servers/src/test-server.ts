@@ -1,4 +1,5 @@
-export type ServerKind = 'postgres' | 'redis' | 'mongodb'
+export const SERVER_KINDS = ['postgres', 'redis', 'mongodb'] as const
+export type ServerKind = (typeof SERVER_KINDS)[number]
 
 /** A real server on a loopback port of its own, data in a temporary folder. It ends with this process at the latest. */
 export interface TestServer {
