@@ -1,1 +1,1 @@
-export {}
+export { openPostgresStore, type PostgresStoreOptions } from './open-postgres-store.ts'

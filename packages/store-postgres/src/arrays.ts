@@ -1,0 +1,35 @@
+// Array literals, written here because they are the bulk of what is sent: these values need no quoting.
+
+export function numbers(values: readonly number[]): string {
+  return `{${values.join(',')}}`
+}
+
+export function ids(values: readonly string[]): string {
+  return `{${values.join(',')}}`
+}
+
+/** An empty array when every value is the default. */
+export function unlessAll<Value>(
+  values: readonly Value[],
+  isDefault: (value: Value) => boolean,
+  write: (value: Value) => string,
+) {
+  return values.every(isDefault) ? '{}' : `{${values.map(write).join(',')}}`
+}
+
+/** A text for an array literal. */
+export function quoted(text: string): string {
+  return `"${text.replace(/[\\"]/g, '\\$&')}"`
+}
+
+/** Valid JSON holds no control characters besides white space, so this one divides texts of JSON. */
+export function joinJson(texts: readonly string[]): string {
+  return texts.join('\x1e')
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** Whether there can be a task of this id at all. */
+export function isId(text: string): boolean {
+  return UUID.test(text)
+}

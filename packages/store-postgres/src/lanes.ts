@@ -1,0 +1,77 @@
+import type { ReadyLane } from '@taskyard/core'
+import type { Database } from './database.ts'
+
+export interface Lane extends ReadyLane {
+  readonly lane: number
+}
+
+/** Interned (namespace, queue, type). Lanes are never changed or removed, so what was read once stays true. */
+export interface Lanes {
+  /** The numbers of these names; new ones are made. */
+  intern(names: readonly ReadyLane[]): Promise<readonly number[]>
+  /** Makes sure that these numbers are known to `get`. */
+  load(lanes: Iterable<number>): Promise<void>
+  get(lane: number): Lane
+  /** Reads all lanes there are now. */
+  all(): Promise<readonly Lane[]>
+  known(): readonly Lane[]
+}
+
+type LaneRow = [lane: string, namespace: string, queue: string, type: string]
+
+export function createLanes({ run }: Database): Lanes {
+  const byNumber = new Map<number, Lane>()
+  const byName = new Map<string, number>()
+
+  function remember([number, namespace, queue, type]: LaneRow): Lane {
+    const lane = { lane: Number(number), namespace, queue, type }
+    byNumber.set(lane.lane, lane)
+    byName.set(nameOf(lane), lane.lane)
+    return lane
+  }
+
+  async function all(): Promise<readonly Lane[]> {
+    return (await run<LaneRow>('SELECT lane, namespace, queue, type FROM @lanes ORDER BY lane')).map(remember)
+  }
+
+  async function make(names: readonly ReadyLane[]): Promise<void> {
+    const columns = [
+      names.map(({ namespace }) => namespace),
+      names.map(({ queue }) => queue),
+      names.map(({ type }) => type),
+    ]
+    await run(
+      `INSERT INTO @lanes (namespace, queue, type)
+       SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[]) ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING`,
+      columns,
+    )
+    const rows = await run<LaneRow>(
+      `SELECT lane, namespace, queue, type FROM @lanes
+       WHERE (namespace, queue, type) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))`,
+      columns,
+    )
+    rows.forEach(remember)
+  }
+
+  return {
+    async intern(names) {
+      const unknown = names.filter((name) => !byName.has(nameOf(name)))
+      if (unknown.length > 0) await make(unknown)
+      return names.map((name) => byName.get(nameOf(name)) as number)
+    },
+    async load(lanes) {
+      for (const lane of lanes) if (!byNumber.has(lane)) return void (await all())
+    },
+    get(lane) {
+      const found = byNumber.get(lane)
+      if (found === undefined) throw new Error(`lane ${lane} is unknown`)
+      return found
+    },
+    all,
+    known: () => [...byNumber.values()],
+  }
+}
+
+function nameOf({ namespace, queue, type }: ReadyLane): string {
+  return `${namespace}\n${queue}\n${type}`
+}

@@ -1,0 +1,114 @@
+import type { Clock, OpenedStore, TaskStore } from '@taskyard/core'
+import { createUuidV7Generator } from '@taskyard/core/runtime'
+import { openDatabase } from './database.ts'
+import { checkDurability } from './durability.ts'
+import { createLanes } from './lanes.ts'
+import { readPostgresUrl } from './location.ts'
+import { migrate } from './migrate.ts'
+import { createClaims } from './operations/claim.ts'
+import { enqueue } from './operations/enqueue.ts'
+import { find } from './operations/find.ts'
+import { health } from './operations/health.ts'
+import { history } from './operations/history.ts'
+import { beat, endLeases, extend, holders, record } from './operations/leases.ts'
+import { list } from './operations/list.ts'
+import { createQueueDepths } from './operations/queue-depths.ts'
+import { counts, pause } from './operations/queues.ts'
+import { settle } from './operations/settle.ts'
+import { createSlots } from './operations/slots.ts'
+import { cancel, retry } from './operations/steer.ts'
+import { sweep } from './operations/sweep.ts'
+import type { Parts } from './parts.ts'
+import { createServerTime } from './server-time.ts'
+import { createWakeUps } from './wake-ups.ts'
+
+export interface PostgresStoreOptions {
+  /** `postgres://user:password@host:port/database`, with `schema`, `connections` and `listen` as parameters of ours. */
+  readonly url: string
+  /** Of this process: for timers. The times of tasks are the server's. */
+  readonly clock: Clock
+  /** Opens also on a server whose settings may lose acknowledged tasks. */
+  readonly allowUnsafeDurability?: boolean
+  /** Replaces the server's clock (ms), for tests. */
+  readonly storeTime?: () => number
+}
+
+/**
+ * The task store in a schema of a PostgreSQL database, 15 or later. Any number of processes may use it together.
+ * @throws TaskyardError invalid_configuration, store_unavailable, unsafe_durability
+ */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<OpenedStore> {
+  const location = readPostgresUrl(options.url)
+  const database = openDatabase(location)
+  try {
+    const durability = await checkDurability(database, options.allowUnsafeDurability === true)
+    return createStore(options, location, database, durability)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+function createStore(
+  { url, clock, storeTime }: PostgresStoreOptions,
+  location: ReturnType<typeof readPostgresUrl>,
+  database: ReturnType<typeof openDatabase>,
+  durability: string,
+): OpenedStore {
+  const nowMs = () => performance.now()
+  const lanes = createLanes(database)
+  const wakeUps = createWakeUps(database, lanes, location, clock, createUuidV7Generator(clock)())
+  const time = createServerTime(storeTime)
+  const parts: Parts = {
+    database,
+    lanes,
+    time,
+    readied(numbers) {
+      for (const lane of numbers) claims.putBack(lane)
+      wakeUps.readied(numbers)
+    },
+  }
+  const claims = createClaims(parts, nowMs, (tasks) => {
+    const settlements = tasks.map(({ id, lease }) => ({ taskId: id, token: lease.token, outcome: 'released' as const }))
+    return settle(parts, claims, { settlements, claim: null })
+  })
+  const depths = createQueueDepths(database, nowMs)
+  const slots = createSlots(parts, nowMs)
+  let closing: Promise<void> | null = null
+  const store: TaskStore = {
+    durability,
+    async migrate() {
+      const report = await migrate(database, location.shown)
+      wakeUps.start()
+      return report
+    },
+    enqueue: (params) => enqueue(parts, depths, params),
+    claim: (params) => claims.claim(params),
+    extend: (params) => extend(parts, params),
+    settle: (params) => settle(parts, claims, params),
+    record: (params) => record(parts, params),
+    cancel: (params) => cancel(parts, params),
+    retry: (params) => retry(parts, params),
+    find: (params) => find(parts, params),
+    list: (params) => list(parts, params),
+    history: (params) => history(parts, params),
+    counts: (params) => counts(parts, params),
+    pause: (params) => pause(parts, params),
+    beat: (params) => beat(parts, params),
+    holders: () => holders(parts),
+    endLeases: (params) => endLeases(parts, params),
+    sweep: (params) => sweep(parts, slots, params),
+    onReady: (listener) => wakeUps.onReady(listener),
+    health: () => health(database, nowMs),
+    threadAccess: () => ({
+      module: new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href,
+      data: { url, now: storeTime?.() ?? null },
+      transfer: [],
+    }),
+    close() {
+      closing ??= wakeUps.close().then(() => database.close())
+      return closing
+    },
+  }
+  return { store, bus: wakeUps.bus }
+}

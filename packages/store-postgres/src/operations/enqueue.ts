@@ -1,0 +1,172 @@
+import { type EnqueueOutcome, type EnqueueParams, type NewTask, TaskyardError } from '@taskyard/core'
+import { ids, joinJson, numbers, quoted, unlessAll } from '../arrays.ts'
+import type { Run } from '../database.ts'
+import { executorOf } from '../join-transaction.ts'
+import type { Parts } from '../parts.ts'
+import { enqueueCarefully } from './enqueue-carefully.ts'
+import type { QueueDepths } from './queue-depths.ts'
+import { isDefaultBackoff } from './task-columns.ts'
+
+/**
+ * New tasks without idempotency keys, far from the depth of their queues, are one statement. Where something may refuse
+ * a submission it is judged by itself, in a transaction.
+ */
+export async function enqueue(
+  parts: Parts,
+  depths: QueueDepths,
+  params: EnqueueParams,
+): Promise<readonly EnqueueOutcome[]> {
+  const tasks = params.submissions.flatMap((submission) => submission.tasks)
+  const laneNumbers = await parts.lanes.intern(tasks)
+  const laneOf = new Map(tasks.map((task, i) => [task, laneNumbers[i] as number]))
+  const isPlain =
+    tasks.every(({ idempotency }) => idempotency === null) && (await depths.haveRoom(tasks, params.queueDepth))
+  if (params.tx !== undefined) return enqueueInTransaction(parts, params, laneOf, isPlain)
+  if (isPlain) {
+    const outcomes = await enqueuePlainly(parts, parts.database.run, params, laneOf)
+    if (outcomes !== null) {
+      parts.readied(readyLanes(outcomes, laneNumbers))
+      return outcomes
+    }
+  }
+  const outcomes = await parts.database.transaction((run) => enqueueCarefully(parts, run, params, laneOf))
+  parts.readied(readyLanes(outcomes, laneNumbers))
+  return outcomes
+}
+
+/** Joins the caller's transaction: other processes, and this one, hear of the tasks when it commits. */
+async function enqueueInTransaction(
+  parts: Parts,
+  params: EnqueueParams,
+  laneOf: ReadonlyMap<NewTask, number>,
+  isPlain: boolean,
+): Promise<readonly EnqueueOutcome[]> {
+  const execute = executorOf(params.tx)
+  const run: Run = async (text, values = []) => (await execute(parts.database.inSchema(text), values)) as never
+  const outcomes =
+    (isPlain ? await enqueuePlainly(parts, run, params, laneOf) : null) ??
+    (await enqueueCarefully(parts, run, params, laneOf))
+  const lanes = [...new Set(readyLanes(outcomes, [...laneOf.values()]))]
+  if (lanes.length > 0) {
+    await run('SELECT pg_notify($1::text, $2::text)::text', [
+      `${parts.database.schema}:ready`,
+      JSON.stringify({ from: '', lanes }),
+    ])
+  }
+  return outcomes
+}
+
+function readyLanes(outcomes: readonly EnqueueOutcome[], laneNumbers: readonly number[]): number[] {
+  return outcomes.some(({ kind }) => kind === 'accepted') ? [...new Set(laneNumbers)] : []
+}
+
+/** `null` when some ids are there already: the same call came again after its reply was lost. */
+async function enqueuePlainly(
+  { time }: Parts,
+  run: Run,
+  { submissions }: EnqueueParams,
+  laneOf: ReadonlyMap<NewTask, number>,
+): Promise<EnqueueOutcome[] | null> {
+  const tasks = submissions.flatMap((submission) => submission.tasks)
+  const [stored, now] = await insertTasks(run, time.params(), tasks, laneOf)
+  if (stored !== tasks.length) return null
+  time.saw(now)
+  return submissions.map((submission) => ({
+    kind: 'accepted',
+    tasks: submission.tasks.map((task) => {
+      const runAt = runAtOf(task, now)
+      return { id: task.id, status: runAt > now ? 'scheduled' : 'queued', createdAt: now, runAt, replayed: false }
+    }),
+  }))
+}
+
+export function runAtOf({ runAt, delayMs }: NewTask, now: number): number {
+  return Math.max(now, runAt ?? now + delayMs)
+}
+
+/** Stores the tasks whose ids are new; says how many, and the time. */
+export async function insertTasks(
+  run: Run,
+  [now, atLeast]: readonly [number | null, number],
+  tasks: readonly NewTask[],
+  laneOf: ReadonlyMap<NewTask, number>,
+): Promise<readonly [stored: number, now: number]> {
+  const rows = await run<[string, string]>(
+    `SELECT stored, now FROM @submit_tasks($1::bigint, $2::bigint, $3::uuid[], $4::integer[], $5::text, $6::smallint[], $7::bigint[],
+       $8::bigint[], $9::smallint[], $10::double precision[], $11::text[], $12::text[], $13::text[])`,
+    [now, atLeast, ...taskColumns(tasks, laneOf)],
+  )
+  await insertTags(run, tasks)
+  const [stored, at] = rows[0] as [string, string]
+  return [Number(stored), Number(at)]
+}
+
+function taskColumns(tasks: readonly NewTask[], laneOf: ReadonlyMap<NewTask, number>): string[] {
+  const isNull = (value: unknown) => value === null
+  return [
+    ids(tasks.map(({ id }) => id)),
+    numbers(tasks.map((task) => laneOf.get(task) as number)),
+    joinJson(tasks.map(({ payload }) => payload)),
+    unlessAll(
+      tasks.map(({ priority }) => priority),
+      (priority) => priority === 0,
+      String,
+    ),
+    unlessAll(
+      tasks.map(({ runAt }) => runAt),
+      isNull,
+      (runAt) => String(runAt ?? 'NULL'),
+    ),
+    unlessAll(
+      tasks.map(({ delayMs }) => delayMs),
+      (delayMs) => delayMs === 0,
+      String,
+    ),
+    unlessAll(
+      tasks.map(({ maxAttempts }) => maxAttempts),
+      (maxAttempts) => maxAttempts === 10,
+      String,
+    ),
+    unlessAll(
+      tasks.map(({ timeoutSeconds }) => timeoutSeconds),
+      (seconds) => seconds === 3600,
+      (seconds) => String(seconds ?? -1),
+    ),
+    unlessAll(
+      tasks.map(({ backoff }) => backoff),
+      isDefaultBackoff,
+      (backoff) => (isDefaultBackoff(backoff) ? '""' : quoted(JSON.stringify(backoff))),
+    ),
+    unlessAll(
+      tasks.map(({ tags }) => tags),
+      isEmpty,
+      (tags) => (isEmpty(tags) ? '""' : quoted(JSON.stringify(tags))),
+    ),
+    unlessAll(
+      tasks.map(({ idempotency }) => idempotency),
+      isNull,
+      (idempotency) => quoted(idempotency?.key ?? ''),
+    ),
+  ]
+}
+
+function isEmpty(list: readonly unknown[]): boolean {
+  return list.length === 0
+}
+
+async function insertTags(run: Run, tasks: readonly NewTask[]): Promise<void> {
+  const tagged = tasks.flatMap(({ id, namespace, tags }) => tags.map((tag) => ({ id, namespace, tag })))
+  if (tagged.length === 0) return
+  await run(
+    `INSERT INTO @task_tags (namespace, tag, id) SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[]) ON CONFLICT DO NOTHING`,
+    [tagged.map(({ namespace }) => namespace), tagged.map(({ tag }) => tag), ids(tagged.map(({ id }) => id))],
+  )
+}
+
+/** @throws TaskyardError invalid_request */
+export function refuseForeignIds(tasks: readonly NewTask[], isId: (text: string) => boolean): void {
+  const foreign = tasks.find(({ id }) => !isId(id))
+  if (foreign !== undefined) {
+    throw new TaskyardError('invalid_request', { reason: `the id ${JSON.stringify(foreign.id)} is no UUID` })
+  }
+}

@@ -1,0 +1,34 @@
+import type { Task, TaskIdsParams } from '@taskyard/core'
+import { ids, isId } from '../arrays.ts'
+import type { Text } from '../database.ts'
+import type { Parts } from '../parts.ts'
+import { TASK_COLUMNS, taskFromRow } from './task-columns.ts'
+
+/** A task, and the token of its present or last lease. */
+export interface Found {
+  readonly task: Task
+  readonly token: number
+}
+
+export async function find(parts: Parts, { taskIds }: TaskIdsParams): Promise<(Task | null)[]> {
+  const found = await findTasks(parts, taskIds)
+  const byId = new Map(found.map(({ task }) => [task.id, task]))
+  return taskIds.map((id) => byId.get(id.toLowerCase()) ?? null)
+}
+
+/** The tasks there are, in the order of their ids' first mention; ends early once their texts reach `maxBytes`. */
+export async function findTasks(
+  { database, lanes, time }: Parts,
+  taskIds: readonly string[],
+  maxBytes = Number.MAX_SAFE_INTEGER,
+): Promise<readonly Found[]> {
+  const wanted = [...new Set(taskIds.filter(isId).map((id) => id.toLowerCase()))]
+  if (wanted.length === 0) return []
+  const rows: Text[][] = await database.run(`SELECT ${TASK_COLUMNS} FROM @find_tasks($1, $2, $3, $4)`, [
+    ...time.params(),
+    ids(wanted),
+    maxBytes,
+  ])
+  await lanes.load(new Set(rows.map((row) => Number(row[1]))))
+  return rows.map((row) => ({ task: taskFromRow(row, lanes.get(Number(row[1]))), token: Number(row[14]) }))
+}

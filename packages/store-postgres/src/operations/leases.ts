@@ -1,0 +1,216 @@
+import {
+  type BeatParams,
+  type EndedLease,
+  type EndLeasesParams,
+  type ExtendParams,
+  type ExtendStatus,
+  type LeaseHolder,
+  type LeaseStatus,
+  LIMITS,
+  type RecordParams,
+} from '@taskyard/core'
+import { ids, isId, numbers } from '../arrays.ts'
+import type { Database, Run } from '../database.ts'
+import type { Parts } from '../parts.ts'
+import type { ServerTime } from '../server-time.ts'
+import { createEndings } from './end-attempts.ts'
+import {
+  type HistoryLine,
+  LEASE_COLUMNS,
+  type Lease,
+  leaseFromRow,
+  type Moves,
+  writeHistory,
+  writeMoves,
+} from './moves.ts'
+
+/** Heartbeats. */
+export async function extend(
+  { database, time }: { database: Pick<Database, 'run'>; time: ServerTime },
+  { leases, leaseMs }: ExtendParams,
+): Promise<ExtendStatus[]> {
+  const statuses: ExtendStatus[] = leases.map(() => 'lost')
+  const valid = [...leases.entries()].filter(([, { taskId }]) => isId(taskId))
+  const rows = await database.run<[n: string, isCancelled: string]>(
+    'SELECT n, is_cancelled FROM @extend_leases($1, $2, $3, $4, $5)',
+    [
+      ...time.params(),
+      leaseMs,
+      ids(valid.map(([, { taskId }]) => taskId)),
+      numbers(valid.map(([, { token }]) => token)),
+    ],
+  )
+  for (const [n, isCancelled] of rows) {
+    const [index, ref] = valid[Number(n) - 1] as (typeof valid)[number]
+    statuses[index] = isCancelled === 't' ? 'cancel' : 'ok'
+    // A lease that the call names twice is held for both.
+    for (const [other, { taskId, token }] of valid) {
+      if (taskId === ref.taskId && token === ref.token) statuses[other] = statuses[index]
+    }
+  }
+  return statuses
+}
+
+type HeldRow = [id: string, token: string, attempt: string, records: string, total: string, now: string]
+
+export function record({ database, time }: Parts, { entries }: RecordParams): Promise<LeaseStatus[]> {
+  const valid = entries.filter(({ taskId }) => isId(taskId))
+  return database.transaction(async (run) => {
+    const rows = await run<HeldRow>(
+      `SELECT l.id, l.token, l.attempt, l.records, (SELECT count(*) FROM @history h WHERE h.id = l.id), @server_now($1, $2)
+       FROM @leases l
+       WHERE (l.id, l.token) IN (SELECT * FROM unnest($3::uuid[], $4::integer[])) ORDER BY l.id FOR UPDATE OF l`,
+      [...time.params(), ids(valid.map(({ taskId }) => taskId)), numbers(valid.map(({ token }) => token))],
+    )
+    const held = new Map(rows.map((row) => [`${row[0]} ${row[1]}`, createRecording(row)]))
+    const statuses = entries.map(({ taskId, token, progress, log }): LeaseStatus => {
+      const recording = held.get(`${taskId.toLowerCase()} ${token}`)
+      if (recording === undefined) return 'lost'
+      if (progress !== null) recording.add('progress', progress)
+      if (log !== null) recording.add('log', JSON.stringify({ line: log }))
+      return 'ok'
+    })
+    await writeRecordings(run, [...held.values()])
+    return statuses
+  })
+}
+
+function createRecording([id, token, attempt, records, total, now]: HeldRow) {
+  const lines: HistoryLine[] = []
+  let progress: string | null = null
+  const room = Math.min(LIMITS.recordsPerAttempt - Number(records), LIMITS.recordsPerTask - Number(total))
+  return {
+    id,
+    lines,
+    progress: () => progress,
+    add(kind: 'progress' | 'log', data: string) {
+      if (kind === 'progress') progress = data
+      if (lines.length >= room) return
+      lines.push({ id, at: Number(now), kind, attempt: Number(attempt), token: Number(token), data })
+    },
+  }
+}
+
+async function writeRecordings(run: Run, recordings: readonly ReturnType<typeof createRecording>[]): Promise<void> {
+  if (recordings.length === 0) return
+  const counted = run(
+    `UPDATE @leases l SET records = l.records + r.added, progress = coalesce(r.progress, l.progress)
+     FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS r (id, added, progress) WHERE l.id = r.id`,
+    [
+      ids(recordings.map(({ id }) => id)),
+      numbers(recordings.map(({ lines }) => lines.length)),
+      recordings.map((recording) => recording.progress()) as string[],
+    ],
+  )
+  await Promise.all([
+    counted,
+    writeHistory(
+      run,
+      recordings.flatMap(({ lines }) => lines),
+    ),
+  ])
+}
+
+export async function beat({ database, time }: Parts, { nodeId, workerIds, ttlMs }: BeatParams): Promise<void> {
+  if (ttlMs <= 0) {
+    await database.run('DELETE FROM @nodes WHERE node_id = $1', [nodeId])
+    return
+  }
+  await database.run(
+    `INSERT INTO @nodes (node_id, worker_ids, until) VALUES ($3, $4, @server_now($1, $2) + $5)
+     ON CONFLICT (node_id) DO UPDATE SET worker_ids = excluded.worker_ids, until = excluded.until`,
+    [...time.params(), nodeId, workerIds, ttlMs],
+  )
+}
+
+type HolderRow = [
+  namespace: string,
+  worker: string,
+  node: string | null,
+  session: string,
+  leases: string,
+  alive: string,
+]
+
+export async function holders({ database, time }: Parts): Promise<LeaseHolder[]> {
+  const rows = await database.run<HolderRow>(
+    `SELECT h.*, EXISTS (
+       SELECT FROM @nodes n WHERE n.until > @server_now($1, $2) AND (n.node_id = h.node_id OR h.worker_id = ANY (n.worker_ids))
+     )
+     FROM (
+       SELECT lanes.namespace, worker_id, node_id, bool_or(session), count(*) FROM @leases JOIN @lanes USING (lane) GROUP BY 1, 2, 3
+     ) AS h`,
+    time.params(),
+  )
+  return rows.map(([namespace, workerId, nodeId, session, leases, alive]) => ({
+    namespace,
+    workerId,
+    nodeId,
+    session: session === 't',
+    alive: alive === 't',
+    leases: Number(leases),
+  }))
+}
+
+export function endLeases(parts: Parts, { workerIds }: EndLeasesParams): Promise<readonly EndedLease[]> {
+  const where = 'l.worker_id = ANY ($3)'
+  return endWhere(parts, where, [workerIds], () => ({ reason: 'expired', jitter: 0 }))
+}
+
+export interface OverdueParams {
+  readonly cancelGraceMs: number
+  readonly limit: number
+  readonly jitter: number
+}
+
+/** Ends leases that are past their end, their task's deadline, or the grace of a cancel request. */
+export function endOverdueLeases(
+  parts: Parts,
+  { cancelGraceMs, limit, jitter }: OverdueParams,
+): Promise<readonly EndedLease[]> {
+  const where = `(l.expires_at <= @server_now($1, $2) OR l.deadline_at <= @server_now($1, $2)
+    OR l.cancel_requested_at <= @server_now($1, $2) - $3) LIMIT $4`
+  return endWhere(parts, where, [cancelGraceMs, limit], (lease, now, index) => {
+    const { cancelRequestedAt, deadlineAt } = lease
+    if (cancelRequestedAt !== null && cancelRequestedAt <= now - cancelGraceMs)
+      return { reason: 'cancelled', jitter: 0 }
+    // One random number spread over many tasks by the golden ratio, so that they do not all come back at once.
+    if (deadlineAt !== null && deadlineAt <= now) return { reason: 'timeout', jitter: (jitter + index * 0.618034) % 1 }
+    return { reason: 'expired', jitter: 0 }
+  })
+}
+
+/** Ends the leases of a condition, of which `$1` and `$2` are the time. One that somebody writes to now is passed over. */
+async function endWhere(
+  { database, lanes, time, readied }: Parts,
+  where: string,
+  values: readonly (number | readonly string[])[],
+  why: (lease: Lease, now: number, index: number) => { reason: EndedLease['reason']; jitter: number },
+): Promise<readonly EndedLease[]> {
+  const { moves, ended } = await database.transaction(async (run) => {
+    const rows = await run(
+      `SELECT @server_now($1, $2), ${LEASE_COLUMNS} FROM @leases l JOIN @tasks t ON t.id = l.id
+       WHERE ${where} FOR UPDATE OF l SKIP LOCKED`,
+      [...time.params(), ...values],
+    )
+    const now = time.saw(rows[0]?.[0] ?? 0)
+    const leases = rows.map(([, ...row]) => leaseFromRow(row))
+    const endings = createEndings(now)
+    const ended = leases.map((lease, index) => {
+      const { reason, jitter } = why(lease, now, index)
+      return { lease, reason, taskStatus: endings.end(lease, reason, jitter) }
+    })
+    await Promise.all([deleteLeases(run, leases), writeMoves(run, endings.moves, now)])
+    return { moves: endings.moves as Moves, ended }
+  })
+  await lanes.load(new Set(ended.map(({ lease }) => lease.lane)))
+  readied(moves.ready.map(({ lane }) => lane))
+  return ended.map(({ lease, reason, taskStatus }) => {
+    const { queue, type } = lanes.get(lease.lane)
+    return { taskId: lease.id, token: lease.token, reason, queue, type, workerId: lease.workerId, taskStatus }
+  })
+}
+
+async function deleteLeases(run: Run, leases: readonly Lease[]): Promise<void> {
+  if (leases.length > 0) await run('DELETE FROM @leases WHERE id = ANY ($1::uuid[])', [ids(leases.map(({ id }) => id))])
+}

@@ -1,0 +1,198 @@
+import { type ListParams, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
+import { isId, numbers } from '../arrays.ts'
+import type { Value } from '../database.ts'
+import type { Lane } from '../lanes.ts'
+import type { Parts } from '../parts.ts'
+import { findTasks } from './find.ts'
+import { promoteDue } from './promote.ts'
+
+/** Rows looked at per page where no index fits the filter. The page ends there and its cursor goes on. */
+const SCAN_BUDGET = 2_000
+/** A page ends once its tasks reach this. */
+const PAGE_BYTES = 4 * 1024 * 1024
+/** Up to this many lanes are merged by index; beyond, the tasks are scanned within the budget. */
+const MERGED_LANES = 64
+
+/** Ids, newest first. Ids are UUIDv7, so their order is that of submission, by the clocks of the submitting machines. */
+interface Candidates {
+  readonly found: readonly string[]
+  /** There may be more behind the last. */
+  readonly more: boolean
+}
+
+/** Ids between these, both exclusive. */
+interface Window {
+  readonly above: string
+  readonly below: string
+}
+
+export async function list(parts: Parts, params: ListParams): Promise<TaskPage> {
+  const window = await windowOf(parts, params)
+  await promoteDue(parts)
+  const { namespace, queue, type } = params
+  const lanes = (await parts.lanes.all()).filter(
+    (lane) =>
+      lane.namespace === namespace && (queue === null || lane.queue === queue) && (type === null || lane.type === type),
+  )
+  if (lanes.length === 0 || params.status === 'blocked') return { items: [], nextCursor: null }
+  const { found, more } = await candidates(parts, params, lanes, window)
+  return page(parts, params, lanes, found, more)
+}
+
+async function page(
+  parts: Parts,
+  params: ListParams,
+  lanes: readonly Lane[],
+  candidateIds: readonly string[],
+  more: boolean,
+): Promise<TaskPage> {
+  const wanted = new Set(lanes.map(({ namespace, queue, type }) => `${namespace}\n${queue}\n${type}`))
+  const items = []
+  // Most candidates fit, so they are read by the page; where few do, the rest of the budget follows.
+  for (let at = 0; at < candidateIds.length; at += params.limit) {
+    const some = candidateIds.slice(at, at + params.limit)
+    const tasks = await findTasks(parts, some, PAGE_BYTES)
+    for (const { task } of tasks) {
+      const { namespace, queue, type } = task
+      if (!wanted.has(`${namespace}\n${queue}\n${type}`) || !fits(task, params)) continue
+      items.push(task)
+      if (items.length === params.limit) {
+        const isLast = task.id === candidateIds.at(-1) && !more
+        return { items, nextCursor: isLast ? null : encodeCursor(task.id) }
+      }
+    }
+    // Too many bytes for one page: those that came are all of it.
+    const last = tasks.at(-1)?.task.id
+    if (tasks.length < some.length && last !== undefined && items.length > 0) {
+      return { items, nextCursor: encodeCursor(last) }
+    }
+  }
+  const end = candidateIds.at(-1)
+  return { items, nextCursor: more && end !== undefined ? encodeCursor(end) : null }
+}
+
+function fits(
+  task: { readonly status: TaskStatus; readonly createdAt: number; readonly tags: readonly string[] },
+  { status, createdAfter, createdBefore }: ListParams,
+): boolean {
+  if (status !== null && task.status !== status) return false
+  return (
+    (createdAfter === null || task.createdAt >= createdAfter) &&
+    (createdBefore === null || task.createdAt < createdBefore)
+  )
+}
+
+async function candidates(
+  parts: Parts,
+  params: ListParams,
+  lanes: readonly Lane[],
+  window: Window,
+): Promise<Candidates> {
+  const { status, tag, namespace } = params
+  if (tag !== null) {
+    return query(parts, `SELECT id FROM @task_tags WHERE namespace = $3 AND tag = $4`, window, SCAN_BUDGET, [
+      namespace,
+      tag,
+    ])
+  }
+  const laneNumbers = numbers(lanes.map(({ lane }) => lane))
+  const limit = params.createdAfter === null && params.createdBefore === null ? params.limit + 1 : SCAN_BUDGET
+  if (status === 'queued' || status === 'scheduled' || status === 'running') {
+    return query(parts, `SELECT id FROM @${WAITING_TABLE[status]} WHERE lane = ANY ($3::integer[])`, window, limit, [
+      laneNumbers,
+    ])
+  }
+  const everything = params.queue === null && params.type === null
+  if (status === null && (everything || lanes.length > MERGED_LANES)) {
+    return query(parts, 'SELECT id FROM @tasks WHERE lane = ANY ($3::integer[])', window, limit, [laneNumbers])
+  }
+  if (lanes.length > MERGED_LANES) {
+    const finished = 'SELECT id FROM @finished WHERE status = $3 AND lane = ANY ($4::integer[])'
+    return query(parts, finished, window, limit, [STATUS_NUMBER[status as keyof typeof STATUS_NUMBER], laneNumbers])
+  }
+  return mergeLanes(parts, laneNumbers, status as keyof typeof STATUS_NUMBER | null, window, limit)
+}
+
+const WAITING_TABLE = { queued: 'ready', scheduled: 'scheduled', running: 'leases' } as const
+const STATUS_NUMBER = { succeeded: 1, failed: 2, cancelled: 3 } as const
+
+async function query(
+  { database }: Parts,
+  select: string,
+  { above, below }: Window,
+  limit: number,
+  values: readonly Value[],
+): Promise<Candidates> {
+  const rows = await database.run<[string]>(
+    `${select} AND id > $1 AND id < $2 ORDER BY id DESC LIMIT ${Number(limit)}`,
+    [above, below, ...values],
+  )
+  return { found: rows.map(([id]) => id), more: rows.length === limit }
+}
+
+/** Newest of each lane by index, merged. */
+async function mergeLanes(
+  { database }: Parts,
+  laneNumbers: string,
+  status: keyof typeof STATUS_NUMBER | null,
+  { above, below }: Window,
+  limit: number,
+): Promise<Candidates> {
+  const statuses = status === null ? [1, 2, 3] : [STATUS_NUMBER[status]]
+  const finished = `SELECT f.id FROM unnest($3::integer[]) AS l (lane) CROSS JOIN unnest($5::smallint[]) AS s (status)
+    CROSS JOIN LATERAL (
+      SELECT id FROM @finished WHERE lane = l.lane AND status = s.status AND id > $1 AND id < $2 ORDER BY id DESC LIMIT $4
+    ) f`
+  const waiting = Object.values(WAITING_TABLE).map(
+    (table) =>
+      `(SELECT id FROM @${table} WHERE lane = ANY ($3::integer[]) AND id > $1 AND id < $2 ORDER BY id DESC LIMIT $4)`,
+  )
+  const all = [finished, ...(status === null ? waiting : [])].join(' UNION ')
+  const rows = await database.run<[string]>(`SELECT id FROM (${all}) AS found ORDER BY id DESC LIMIT $4`, [
+    above,
+    below,
+    laneNumbers,
+    limit,
+    numbers(statuses),
+  ])
+  return { found: rows.map(([id]) => id), more: rows.length === limit }
+}
+
+/** Time filters as a range of ids, as far as the clocks of submitting machines have ever been off. */
+async function windowOf({ database }: Parts, { cursor, createdAfter, createdBefore }: ListParams): Promise<Window> {
+  const before = cursor === null ? null : decodeCursor(cursor)
+  if (createdAfter === null && createdBefore === null) return { above: LOWEST, below: before ?? HIGHEST }
+  const [row] = await database.run<[string]>('SELECT max_ms FROM @id_skew')
+  const skew = Number(row?.[0] ?? 0)
+  const above = createdAfter === null ? LOWEST : firstIdAt(createdAfter - skew)
+  const end = createdBefore === null ? HIGHEST : firstIdAt(createdBefore + skew)
+  return { above, below: before !== null && before < end ? before : end }
+}
+
+const LOWEST = '00000000-0000-0000-0000-000000000000'
+const HIGHEST = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+
+/** Below every UUIDv7 of this time (ms) or later, and above all before. */
+export function firstIdAt(time: number): string {
+  const hex = Math.min(Math.max(0, Math.floor(time)), 2 ** 48 - 1)
+    .toString(16)
+    .padStart(12, '0')
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`
+}
+
+/** The time in a UUIDv7, ms. */
+export function timeOfId(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+}
+
+function encodeCursor(id: string): string {
+  return `before-${id}`
+}
+
+function decodeCursor(cursor: string): string {
+  const id = cursor.slice('before-'.length)
+  if (!cursor.startsWith('before-') || !isId(id)) {
+    throw new TaskyardError('invalid_request', { reason: 'cursor: pass the nextCursor of the page before, unchanged' })
+  }
+  return id
+}

@@ -1,0 +1,45 @@
+import { TaskyardError } from '@taskyard/core'
+
+/** SQLSTATE codes (PostgreSQL, appendix A) of transactions that lost a race and may simply run again. */
+const RACES = new Set(['40001', '40P01'])
+
+export function isRace(error: unknown): boolean {
+  return RACES.has(codeOf(error) ?? '')
+}
+
+/** Somebody else has the lock, and `lock_timeout` was over. */
+export function isLocked(error: unknown): boolean {
+  return codeOf(error instanceof TaskyardError ? error.cause : error) === '55P03'
+}
+
+/** What the driver throws, in the words of the port. */
+export function toStoreError(error: unknown): TaskyardError {
+  if (error instanceof TaskyardError) return error
+  const reason =
+    error instanceof Error ? error.message || (error as { code?: string }).code || error.name : String(error)
+  const because = (code: ConstructorParameters<typeof TaskyardError>[0]) =>
+    new TaskyardError(code, { reason }, { cause: error })
+  const sqlState = codeOf(error)
+  switch (sqlState) {
+    case '53100': // disk full: the transaction was undone
+      return because('store_full')
+    case '25006': // read-only transaction: a standby, or default_transaction_read_only
+      return because('store_read_only')
+    case '3F000':
+    case '42P01':
+    case '42883': // no schema, no table, no function
+      return new TaskyardError(
+        'store_unavailable',
+        { reason: `its schema is missing or incomplete (${reason}); run taskyard migrate` },
+        { cause: error },
+      )
+    default:
+      return because(sqlState !== null && /^(22|23|42)/.test(sqlState) ? 'internal' : 'store_unavailable')
+  }
+}
+
+/** The SQLSTATE; `null` for what did not come from the server. */
+function codeOf(error: unknown): string | null {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : null
+}

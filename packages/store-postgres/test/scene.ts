@@ -1,0 +1,67 @@
+import type { OpenStore } from '@taskyard/conformance'
+import type { OpenedStore } from '@taskyard/core'
+import { openPostgresStore } from '@taskyard/store-postgres'
+import { sharedServer, startServer } from '@taskyard/test-servers'
+import pg from 'pg'
+
+let schemas = 0
+
+/** A store in a schema of its own, on the server of the test run or on one of its own. */
+export const openStore: OpenStore = async ({ clock, time = 'clock', ownServer = false }) => {
+  const own = ownServer ? await startServer('postgres') : null
+  const { url: server } = own ?? (await sharedServer('postgres'))
+  const schema = `test_${process.pid}_${++schemas}`
+  const url = withParameter(server, 'schema', schema)
+  const opened: OpenedStore[] = []
+  const open = async (of = clock) => {
+    const store = await openPostgresStore({
+      url,
+      clock: of,
+      ...(time === 'clock' ? { storeTime: () => clock.now() } : {}),
+    })
+    opened.push(store)
+    return store
+  }
+  const first = await open()
+  return {
+    store: first.store,
+    bus: first.bus,
+    async reopen() {
+      await opened.at(-1)?.store.close()
+      return (await open()).store
+    },
+    async another(setting) {
+      const other = await open(setting?.clock)
+      await other.store.migrate()
+      return other
+    },
+    ...(own === null
+      ? {}
+      : {
+          server: {
+            stop: () => own.kill(),
+            start: () => own.start(),
+            pause: () => own.pause(),
+            resume: () => own.resume(),
+          },
+        }),
+    async destroy() {
+      for (const { store } of opened) await store.close()
+      if (own !== null) return own.destroy()
+      await dropSchema(server, schema)
+    },
+  }
+}
+
+export function withParameter(url: string, name: string, value: string): string {
+  const changed = new URL(url)
+  changed.searchParams.set(name, value)
+  return changed.href
+}
+
+async function dropSchema(server: string, schema: string): Promise<void> {
+  const client = new pg.Client(server)
+  await client.connect()
+  await client.query(`SET client_min_messages = error; DROP SCHEMA IF EXISTS "${schema}" CASCADE`)
+  await client.end()
+}
