@@ -1,1 +1,2 @@
-export {}
+export { inspectRedisStore } from './inspect-redis-store.ts'
+export { openRedisStore, type RedisStoreOptions } from './open-redis-store.ts'

@@ -1,0 +1,20 @@
+import type { RunScript } from './connection.ts'
+
+/** What every operation of the store works with. */
+export interface CallContext {
+  readonly run: RunScript
+  /** The store's time for the call, '' for the server's own. */
+  now(): string
+  /** Tells who waits that tasks of these lanes have become ready; '' for none. */
+  announce(lanes: string): void
+  /** The process's own clock. */
+  localNow(): number
+}
+
+/** Parts of a list, each of at most `size`: a script holds up all other calls while it runs. */
+export function inParts<Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] {
+  if (items.length <= size) return items.length === 0 ? [] : [items]
+  const parts: Item[][] = []
+  for (let at = 0; at < items.length; at += size) parts.push(items.slice(at, at + size))
+  return parts
+}

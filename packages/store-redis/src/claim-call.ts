@@ -1,0 +1,61 @@
+import type { ClaimParams, LeasedTask } from '@taskyard/core'
+import type { CallContext } from './call-context.ts'
+import type { Reply } from './connection.ts'
+import { SCRIPTS } from './scripts.ts'
+import { F, type LaneTable, laneTable, untriedTask } from './task-records.ts'
+
+/** The port's `claim`. */
+export async function claim(context: CallContext, params: ClaimParams): Promise<readonly LeasedTask[]> {
+  const reply = (await context.run(SCRIPTS.claim, [context.now(), ...claimArgs(params)])) as readonly string[]
+  const [now, readied, lanes] = reply as [string, string, string]
+  context.announce(readied)
+  return leasedTasks(params, Number(now), laneTable(lanes), reply.slice(3))
+}
+
+/** Arguments of a claim as the scripts take them. */
+export function claimArgs({ namespace, queues, types, limit, leaseMs, worker }: ClaimParams): readonly string[] {
+  return [
+    namespace,
+    queues.join(F),
+    types === null ? '*' : types.join(F),
+    String(limit),
+    String(leaseMs),
+    JSON.stringify(worker.workerId),
+    `${worker.session ? '1' : '0'}${worker.nodeId ?? ''}`,
+  ]
+}
+
+/** The tasks of a claim's answer: their ids, how they differ from a first attempt, their records. */
+export function leasedTasks(
+  { leaseMs, worker }: ClaimParams,
+  now: number,
+  lanes: LaneTable,
+  answer: readonly Reply[],
+): LeasedTask[] {
+  const [idsText, triedText, ...records] = answer as [string, string, ...string[]]
+  if (records.length === 0) return []
+  const ids = idsText.split(',')
+  const tried = triedText.split(';')
+  const expiresAt = now + leaseMs
+  return records.map((record, i) => {
+    const task = untriedTask(ids[i] as string, record, lanes)
+    const attempts = tried[i] === '' ? { ...FIRST, runAt: task.createdAt } : attemptsOf(tried[i] as string)
+    return {
+      ...task,
+      status: 'running',
+      attempt: attempts.attempt,
+      crashes: attempts.crashes,
+      runAt: attempts.runAt,
+      startedAt: now,
+      workerId: worker.workerId,
+      lease: { token: attempts.token, expiresAt },
+    }
+  })
+}
+
+const FIRST = { token: 1, attempt: 1, crashes: 0 }
+
+function attemptsOf(text: string) {
+  const [token, attempt, crashes, runAt] = text.split(',').map(Number) as [number, number, number, number]
+  return { token, attempt, crashes, runAt }
+}

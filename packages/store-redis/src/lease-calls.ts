@@ -1,0 +1,101 @@
+import {
+  type EndedLease,
+  type EndLeasesParams,
+  type ExtendParams,
+  type ExtendStatus,
+  type JsonText,
+  type LeaseHolder,
+  type LeaseStatus,
+  LIMITS,
+  type RecordParams,
+  toJsonText,
+} from '@taskyard/core'
+import { type CallContext, inParts } from './call-context.ts'
+import { SCRIPTS } from './scripts.ts'
+import { F, type LaneTable, laneTable, statusOf } from './task-records.ts'
+
+const LEASES_PER_CALL = 1000
+
+/** The port's `extend`. */
+export async function extend(
+  { run, now }: Pick<CallContext, 'run' | 'now'>,
+  { leases, leaseMs }: ExtendParams,
+): Promise<readonly ExtendStatus[]> {
+  const statuses: ExtendStatus[] = []
+  for (const part of inParts(leases, LEASES_PER_CALL)) {
+    const args = part.flatMap(({ taskId, token }) => [taskId, String(token)])
+    const answer = (await run(SCRIPTS.extend, [now(), leaseMs, ...args])) as string
+    for (const letter of answer) statuses.push(letter === 'o' ? 'ok' : letter === 'c' ? 'cancel' : 'lost')
+  }
+  return statuses
+}
+
+/** The port's `record`. */
+export async function record({ run, now }: CallContext, { entries }: RecordParams): Promise<readonly LeaseStatus[]> {
+  const statuses: LeaseStatus[] = []
+  for (const part of inParts(entries, LEASES_PER_CALL)) {
+    const args = part.flatMap(({ taskId, token, progress, log }) => [
+      taskId,
+      String(token),
+      progress ?? '',
+      logText(log),
+    ])
+    const limits = [LIMITS.recordsPerAttempt, LIMITS.recordsPerTask]
+    const answer = (await run(SCRIPTS.record, [now(), ...limits, ...args])) as string
+    for (const letter of answer) statuses.push(letter === 'o' ? 'ok' : 'lost')
+  }
+  return statuses
+}
+
+function logText(line: string | null): JsonText | '' {
+  return line === null ? '' : toJsonText({ line })
+}
+
+/** The port's `holders`. */
+export async function holders({ run, now }: CallContext): Promise<readonly LeaseHolder[]> {
+  const [nodeCount, ...rest] = (await run(SCRIPTS.holders, [now()])) as [number, ...(string | number)[]]
+  const nodes = new Map<string, readonly string[]>()
+  for (let at = 0; at < nodeCount * 2; at += 2) nodes.set(String(rest[at]), JSON.parse(String(rest[at + 1])))
+  const answered = new Set([...nodes.values()].flat())
+  const found: LeaseHolder[] = []
+  for (let at = nodeCount * 2; at < rest.length; at += 3) {
+    const [namespace, worker] = String(rest[at]).split('\n') as [string, string]
+    const workerId = JSON.parse(worker) as string
+    const node = String(rest[at + 1])
+    const nodeId = node.length > 1 ? node.slice(1) : null
+    const alive = answered.has(workerId) || (nodeId !== null && nodes.has(nodeId))
+    found.push({ workerId, nodeId, session: node[0] === '1', namespace, alive, leases: Number(rest[at + 2]) })
+  }
+  return found
+}
+
+/** The port's `endLeases`. */
+export async function endLeases(context: CallContext, { workerIds }: EndLeasesParams): Promise<readonly EndedLease[]> {
+  if (workerIds.length === 0) return []
+  const ended: EndedLease[] = []
+  for (let more = true; more; ) {
+    const args = [context.now(), LEASES_PER_CALL, ...workerIds.map((id) => JSON.stringify(id))]
+    const [readied, lanes, ...texts] = (await context.run(SCRIPTS.endLeases, args)) as string[]
+    context.announce(readied as string)
+    ended.push(...endedLeases(texts, laneTable(lanes as string)))
+    more = texts.length >= LEASES_PER_CALL
+  }
+  return ended
+}
+
+/** Leases that ended, as scripts name them. */
+export function endedLeases(texts: readonly string[], lanes: LaneTable): EndedLease[] {
+  return texts.map((text) => {
+    const [taskId, token, reason, lane, worker, letter] = text.split(F) as string[]
+    const { queue, type } = lanes.get(lane as string) as { queue: string; type: string }
+    return {
+      taskId: taskId as string,
+      token: Number(token),
+      reason: reason as EndedLease['reason'],
+      queue,
+      type,
+      workerId: JSON.parse(worker as string) as string,
+      taskStatus: statusOf(letter as string),
+    }
+  })
+}

@@ -1,0 +1,174 @@
+import { type ListParams, type TaskFilter, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
+import type { CallContext } from './call-context.ts'
+import { findStored } from './read-calls.ts'
+import { SCRIPTS } from './scripts.ts'
+import type { StoredTask } from './task-records.ts'
+
+/** Tasks looked at per page. The page ends there and its cursor goes on. */
+const SCAN_BUDGET = 5_000
+/** A page ends once its tasks reach this. */
+const PAGE_BYTES = 4 * 1024 * 1024
+/** Up to this many waiting or running tasks are looked at all at once. */
+const FEW = 2_000
+const FOUND_AT_ONCE = 100
+
+interface Candidate {
+  readonly id: string
+  /** In order of submission. */
+  readonly number: number
+}
+
+interface Candidates {
+  /** Newest first. */
+  readonly tasks: readonly Candidate[]
+  /** The number above which nothing is missing; `null` when there is nothing more below. */
+  readonly horizon: number | null
+}
+
+/** The port's `list`. */
+export async function list(context: CallContext, params: ListParams): Promise<TaskPage> {
+  let below = params.cursor === null ? null : decodeCursor(params.cursor)
+  const page = emptyPage()
+  while (page.scanned < SCAN_BUDGET) {
+    const { tasks, horizon } = await candidates(context, params, below)
+    const isEnd = await fillPage(context, params, page, tasks)
+    if (isEnd) return closed(page, page.lastNumber)
+    if (horizon === null) return closed(page, null)
+    below = horizon
+  }
+  return closed(page, below)
+}
+
+interface Page {
+  readonly items: StoredTask['task'][]
+  scanned: number
+  bytes: number
+  lastNumber: number
+}
+
+function emptyPage(): Page {
+  return { items: [], scanned: 0, bytes: 0, lastNumber: 0 }
+}
+
+function closed({ items }: Page, below: number | null): TaskPage {
+  return { items, nextCursor: below === null ? null : encodeCursor(below) }
+}
+
+/** Adds what fits the filter; true when the page ends with `lastNumber` though more is to come. */
+async function fillPage(
+  context: CallContext,
+  params: ListParams,
+  page: Page,
+  tasks: readonly Candidate[],
+): Promise<boolean> {
+  for (let at = 0; at < tasks.length; at += FOUND_AT_ONCE) {
+    const some = tasks.slice(at, at + FOUND_AT_ONCE)
+    const found = await findStored(context, { taskIds: some.map(({ id }) => id) })
+    for (const [i, stored] of found.entries()) {
+      if (stored !== null && fits(stored.task, params)) {
+        if (page.items.length === params.limit || page.bytes >= PAGE_BYTES) return true
+        page.items.push(stored.task)
+        page.bytes += stored.task.payload.length + (stored.task.result?.length ?? 0)
+      }
+      page.lastNumber = (some[i] as Candidate).number
+      page.scanned += 1
+    }
+  }
+  return false
+}
+
+function fits(task: StoredTask['task'], filter: TaskFilter): boolean {
+  return (
+    task.namespace === filter.namespace &&
+    (filter.status === null || task.status === filter.status) &&
+    (filter.type === null || task.type === filter.type) &&
+    (filter.queue === null || task.queue === filter.queue) &&
+    (filter.tag === null || task.tags.includes(filter.tag)) &&
+    (filter.createdAfter === null || task.createdAt >= filter.createdAfter) &&
+    (filter.createdBefore === null || task.createdAt < filter.createdBefore)
+  )
+}
+
+async function candidates(context: CallContext, params: ListParams, below: number | null): Promise<Candidates> {
+  const { status, tag } = params
+  if (status === 'blocked') return { tasks: [], horizon: null }
+  if (tag === null && LIVE[status ?? ''] !== undefined) {
+    const few = await liveCandidates(context, params, LIVE[status ?? ''] as string, below)
+    if (few !== null) return { tasks: few, horizon: null }
+  }
+  return indexed(context, params, below)
+}
+
+const LIVE: Readonly<Record<string, 'waiting' | 'running'>> = {
+  queued: 'waiting',
+  scheduled: 'waiting',
+  running: 'running',
+}
+
+/** `null` when they are too many. */
+async function liveCandidates(
+  { run, now }: CallContext,
+  { namespace, queue, type }: ListParams,
+  kind: string,
+  below: number | null,
+): Promise<readonly Candidate[] | null> {
+  const args = [now(), namespace, queue ?? '', type ?? '', kind, FEW]
+  const [how, ...rest] = (await run(SCRIPTS.live, args)) as string[]
+  if (how === 'many') return null
+  const tasks: Candidate[] = []
+  for (let at = 0; at < rest.length; at += 2) tasks.push({ number: Number(rest[at]), id: rest[at + 1] as string })
+  return newestFirst(tasks, below)
+}
+
+const ENDED: Readonly<Partial<Record<TaskStatus, string>>> = { failed: 'f', cancelled: 'c' }
+
+async function indexed({ run, now }: CallContext, params: ListParams, below: number | null): Promise<Candidates> {
+  const { namespace, queue, type, status, tag, createdBefore, createdAfter, limit } = params
+  const filter = [
+    namespace,
+    queue ?? '',
+    type ?? '',
+    ENDED[status ?? 'blocked'] ?? '',
+    tag ?? '',
+    tag === null ? '0' : '1',
+  ]
+  const window = [below ?? '', createdBefore ?? '', createdAfter ?? '']
+  // With a filter that the index does not know, more is looked at to fill a page.
+  const wanted = status === null || ENDED[status] !== undefined ? limit + 1 : 10 * limit
+  const [horizon, ...entries] = (await run(SCRIPTS.index, [now(), ...filter, ...window, wanted])) as string[]
+  const tasks: Candidate[] = []
+  for (let at = 0; at < entries.length; at += 2) {
+    tasks.push(...tasksOf(Number(entries[at]), entries[at + 1] as string))
+  }
+  const lowest = horizon === '' ? null : Number(horizon)
+  return {
+    tasks: newestFirst(tasks, below).filter(({ number }) => lowest === null || number >= lowest),
+    horizon: lowest,
+  }
+}
+
+/** The tasks of one entry of an index: `id,id,…` in a row, or `distance=id,…`. */
+function tasksOf(first: number, member: string): Candidate[] {
+  return member.split(',').map((text, i) => {
+    const at = text.indexOf('=')
+    return at === -1
+      ? { id: text, number: first + i }
+      : { id: text.slice(at + 1), number: first + Number(text.slice(0, at)) }
+  })
+}
+
+function newestFirst(tasks: readonly Candidate[], below: number | null): readonly Candidate[] {
+  const wanted = below === null ? tasks : tasks.filter(({ number }) => number < below)
+  return [...wanted].sort((one, other) => other.number - one.number)
+}
+
+function encodeCursor(below: number): string {
+  return `before-${below.toString(36)}`
+}
+
+function decodeCursor(cursor: string): number {
+  if (!/^before-[0-9a-z]{1,11}$/.test(cursor)) {
+    throw new TaskyardError('invalid_request', { reason: 'cursor: pass the nextCursor of the page before, unchanged' })
+  }
+  return Number.parseInt(cursor.slice('before-'.length), 36)
+}

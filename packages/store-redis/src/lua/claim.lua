@@ -1,0 +1,16 @@
+#!lua flags=allow-oom
+-- include parts/claiming.lua
+
+-- ARGV: time, namespace, queues, types or '*', limit, leaseMs, worker, node.
+-- Reply: time, readied lanes, lanes, ids, how the tasks differ from a first attempt, the tasks (see claimReady).
+
+local now = storeTime(ARGV[1])
+promoteDue(now)
+local reply = { whole(now), '', '' }
+claimReady(reply, {
+  namespace = ARGV[2], queues = ARGV[3], types = ARGV[4], limit = tonumber(ARGV[5]), leaseMs = tonumber(ARGV[6]),
+  worker = ARGV[7], node = ARGV[8],
+}, now)
+saveCounts()
+reply[2], reply[3] = readiedLanes(), laneTable()
+return reply

@@ -1,0 +1,20 @@
+#!lua flags=no-writes
+-- include parts/lanes.lua
+
+-- ARGV: time, ids. Reply: time, lanes, then both records of each task, nil where there is none.
+
+local reply = { whole((readTime(ARGV[1]))), '' }
+if #ARGV > 1 then
+  local ids = {}
+  for i = 2, #ARGV do ids[#ids + 1] = ARGV[i] end
+  local tasks, states = call('HMGET', TASKS, unpack(ids)), call('HMGET', STATES, unpack(ids))
+  for i = 1, #ids do
+    reply[2 * i + 1], reply[2 * i + 2] = tasks[i], states[i]
+    if tasks[i] then
+      local _, headText = splitTask(tasks[i])
+      laneOf(headOf(headText).lane)
+    end
+  end
+  reply[2] = laneTable()
+end
+return reply

@@ -1,0 +1,134 @@
+-- include parts/history.lua
+
+-- Leases of a worker are a sorted set by when they end (or their deadline passes); `workers` holds, for each worker with
+-- leases, a time not later than the first of them.
+
+local WORKERS, CANCELS = P .. 'workers', P .. 'cancels'
+
+local function holderOf(s)
+  return laneOf(s.head.lane).namespace .. '\n' .. s.worker
+end
+
+local function leasesKey(holder)
+  return P .. 'leases:' .. holder
+end
+
+-- Takes a running task from its worker. The caller says what becomes of it.
+local function takeLease(id, s)
+  call('ZREM', leasesKey(holderOf(s)), id)
+  if s.cancelAt then call('ZREM', CANCELS, id) end
+  count(laneOf(s.head.lane), 'r', -1)
+  s.cancelAt, s.records = nil, 0
+end
+
+-- Rough cost of a finished task beside its texts, measured: index entries and Redis' own headers. Bytes.
+local OVERHEAD = 300
+
+local function finishedSize(stateLength, s)
+  return OVERHEAD + stateLength + s.head.bytes + s.historyBytes
+end
+
+local function finishedList(status)
+  return P .. (status == 'f' and 'failed' or 'done')
+end
+
+-- Failed and cancelled tasks are few and looked for: they have an index of their own.
+local function endedIndex(lane, status)
+  return P .. 'ended:' .. lane.number .. ':' .. status
+end
+
+-- Writes the end of a task. The caller has taken it from where it was.
+local function finish(id, s, status, text, now)
+  local lane = laneOf(s.head.lane)
+  s.status, s.endAt, s.text = status, now, text
+  local length = #saveState(id, s)
+  call('RPUSH', finishedList(status), whole(now) .. id)
+  if status ~= 'o' then call('ZADD', endedIndex(lane, status), numberOf(call('HGET', TASKS, id)), id) end
+  count(lane, status, 1)
+  count(lane, 'total', 1)
+  finishedBytes = finishedBytes + finishedSize(length, s)
+end
+
+-- Backoff of packages/core/src/backoff.ts; milliseconds.
+local function backoffMs(backoff, attempt, jitter)
+  local seconds = backoff.baseSeconds
+  if backoff.kind == 'linear' then
+    seconds = seconds * (1 + backoff.factor * (attempt - 1))
+  elseif backoff.kind == 'exponential' and seconds ~= 0 then
+    seconds = seconds * backoff.factor ^ (attempt - 1)
+  end
+  local share = backoff.kind == 'fixed' and 1 or jitter
+  return floor(math.min(backoff.maxSeconds, seconds) * share * 1000 + 0.5)
+end
+
+local DEFAULT_BACKOFF = { kind = 'exponential', baseSeconds = 1, factor = 2, maxSeconds = 3600 }
+
+-- maxAttempts and backoff of a task.
+local function patienceOf(id)
+  local maxAttempts, backoff = match(call('HGET', TASKS, id), '^%d+\31[^\31]*\31%d+\31(%d+)\31([^\31]*)\31')
+  return tonumber(maxAttempts), backoff == '' and DEFAULT_BACKOFF or cjson.decode(backoff)
+end
+
+-- Ends a failed attempt: the task is scheduled again, failed, or cancelled when that was asked for. `by` is 'f' when the
+-- worker said so, '' when not.
+local function failAttempt(id, s, failure, by, now)
+  local cancelled = s.cancelAt ~= nil
+  local maxAttempts, backoff = patienceOf(id)
+  takeLease(id, s)
+  if cancelled or not failure.retryable or s.attempt >= maxAttempts then
+    local status = cancelled and 'c' or 'f'
+    s.settled = by == '' and '' or by .. status
+    finish(id, s, status, failure.error, now)
+    return status
+  end
+  local delay = failure.delay or backoffMs(backoff, s.attempt, failure.jitter)
+  local runAt, status = now + delay, delay > 0 and 's' or 'q'
+  endAttempt(id, s, 'retry-scheduled', now, runAt, failure.error)
+  s.settled = by == '' and '' or by .. status
+  s.startedAt, s.endAt, s.worker, s.progress, s.text = nil, nil, '', '', failure.error
+  if status == 's' then makeScheduled(id, s, runAt) else makeReady(id, s, now) end
+  saveState(id, s)
+  return status, runAt
+end
+
+local function cancelRunning(id, s, by, now)
+  takeLease(id, s)
+  s.settled = by == '' and '' or by .. 'c'
+  finish(id, s, 'c', '', now)
+  return 'c'
+end
+
+local CRASHES = 3
+
+-- Ends a lease whose worker is silent or dead.
+local function expire(id, s, now)
+  s.crashes = s.crashes + 1
+  if s.cancelAt then return cancelRunning(id, s, '', now) end
+  takeLease(id, s)
+  s.settled = ''
+  if s.crashes >= CRASHES then
+    local message = 'Its lease expired ' .. s.crashes .. ' times: it seems to bring its workers down'
+    finish(id, s, 'f', '{"code":"poisoned","message":"' .. message .. '"}', now)
+    return 'f'
+  end
+  endAttempt(id, s, 'lease-expired', now, nil, nil)
+  s.startedAt, s.endAt, s.worker, s.progress, s.text = nil, nil, '', '', ''
+  makeReady(id, s, now)
+  saveState(id, s)
+  return 'q'
+end
+
+local TIMEOUT = '{"code":"timeout","message":"The attempt ran longer than the task\'s timeoutSeconds"}'
+
+-- Ends an overdue lease; answers for the reply: id, token, reason, lane, worker, status.
+local function endOverdue(ended, id, s, reason, jitter, now)
+  local worker, token, status = s.worker, s.token, nil
+  if reason == 'cancelled' then
+    status = cancelRunning(id, s, '', now)
+  elseif reason == 'timeout' then
+    status = failAttempt(id, s, { error = TIMEOUT, retryable = true, jitter = jitter }, '', now)
+  else
+    status = expire(id, s, now)
+  end
+  ended[#ended + 1] = table.concat({ id, token, reason, s.head.lane, worker, status }, F)
+end

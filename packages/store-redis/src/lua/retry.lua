@@ -1,0 +1,37 @@
+#!lua
+-- include parts/ending.lua
+
+-- Makes failed and cancelled tasks ready again. ARGV: time, ids.
+-- Reply: time, readied lanes, then for each task: 'y' retried, 'e' and its status, 'n' there is none.
+
+local now = storeTime(ARGV[1])
+promoteDue(now)
+
+local function retryEnded(id, s, text)
+  local lane = laneOf(s.head.lane)
+  local KINDS = { f = 'failed', c = 'cancelled' }
+  count(lane, s.status, -1)
+  finishedBytes = finishedBytes - finishedSize(#text, s)
+  call('ZREM', endedIndex(lane, s.status), id)
+  addLine(id, s, KINDS[s.status], s.endAt, { startedAt = s.startedAt, worker = s.worker, data = s.text })
+  addLine(id, s, 'retried', now, {})
+  s.attempt, s.crashes, s.settled, s.records = 0, 0, '', 0
+  s.startedAt, s.endAt, s.worker, s.progress, s.text = nil, nil, '', '', ''
+  makeReady(id, s, now)
+  saveState(id, s)
+  return 'y'
+end
+
+local function retryOne(id)
+  local text = call('HGET', STATES, id)
+  if not text then return call('HEXISTS', TASKS, id) == 1 and 'eq' or 'n' end
+  local s = parseState(text)
+  if s.status == 'f' or s.status == 'c' then return retryEnded(id, s, text) end
+  return 'e' .. s.status
+end
+
+local reply = { whole(now), '' }
+for i = 2, #ARGV do reply[i + 1] = retryOne(ARGV[i]) end
+saveCounts()
+reply[2] = readiedLanes()
+return reply

@@ -1,0 +1,138 @@
+#!lua flags=allow-oom
+-- include parts/claiming.lua
+
+-- Ends leases, and claims the next tasks when the call asks for it.
+-- ARGV: time; number of settlements; namespace ('' for no claim), queues, types, limit, leaseMs, worker, node; then for
+-- each settlement: id, token, outcome (o f c r), text (result or error), and failure as "retryable,delay,jitter".
+-- Reply: time; readied lanes; lanes; results, joined by ';', each '' (lost) or status,lane,waitMs,runMs,runAt,repeated;
+-- then, with a claim: ids, how the tasks differ from a first attempt, the tasks (see claimReady).
+
+local now = storeTime(ARGV[1])
+promoteDue(now)
+local n = tonumber(ARGV[2])
+local FIRST, WIDTH = 10, 5
+
+local saved, ended, gone = {}, {}, {}
+local changed, results = {}, {}
+local nowText = whole(now)
+
+local function resultText(status, s, runAt, repeated)
+  local waitMs, runMs = 0, 0
+  if not repeated then waitMs, runMs = math.max(0, s.startedAt - s.claimedReadyAt), now - s.startedAt end
+  return table.concat({ status, s.head.lane, waitMs, runMs, optional(runAt), repeated and '1' or '0' }, ',')
+end
+
+-- A settlement that comes again because its reply was lost is answered as it was the first time.
+local function repeatedText(s, token, outcome)
+  if s.token ~= token or s.status == 'r' or sub(s.settled, 1, 1) ~= outcome then return '' end
+  laneOf(s.head.lane)
+  return resultText(sub(s.settled, 2), s, nil, true)
+end
+
+local function release(id, s)
+  if s.cancelAt then return cancelRunning(id, s, 'r', now) end
+  takeLease(id, s)
+  endAttempt(id, s, 'released', now, nil, nil)
+  s.settled, s.attempt = 'rq', s.attempt - 1
+  s.startedAt, s.endAt, s.worker, s.progress, s.text = nil, nil, '', '', ''
+  -- The attempt is given back, and so is the task's place in the line.
+  makeReady(id, s, s.readyAt)
+  saveState(id, s)
+  return 'q', s.readyAt
+end
+
+local function settleOther(id, s, outcome, text, failure)
+  s.claimedReadyAt = s.readyAt
+  local started = { startedAt = s.startedAt, claimedReadyAt = s.readyAt, head = s.head }
+  local status, runAt
+  if outcome == 'f' then
+    local retryable, delay, jitter = match(failure, '^(%d),([^,]*),(.*)$')
+    local how = { error = text, retryable = retryable == '1', delay = tonumber(delay), jitter = tonumber(jitter) }
+    status, runAt = failAttempt(id, s, how, 'f', now)
+  elseif outcome == 'c' then
+    status = cancelRunning(id, s, 'c', now)
+  else
+    status, runAt = release(id, s)
+  end
+  return resultText(status, started, runAt, false)
+end
+
+-- Successes are most of all settlements. Theirs are written together, and what those of one claim and chunk share is
+-- worked out once.
+local successes = {}
+
+local function successOf(text)
+  local known = successes[text]
+  if known then return known end
+  local s = parseState(text)
+  s.claimedReadyAt = s.readyAt
+  local one = { s = s, token = s.token, running = s.status == 'r', n = 0 }
+  if one.running then
+    one.result = resultText('o', s, nil, false)
+    one.lane, one.holder, one.hasCancel = laneOf(s.head.lane), holderOf(s), s.cancelAt ~= nil
+    s.status, s.settled, s.endAt, s.cancelAt, s.records, s.text = 'o', 'oo', now, nil, 0, ''
+    one.prefix = stateText(s)
+    one.size = finishedSize(#one.prefix, s)
+    gone[one.holder] = gone[one.holder] or {}
+    one.gone = gone[one.holder]
+  end
+  successes[text] = one
+  return one
+end
+
+local function succeed(id, one, result)
+  local text = one.prefix .. result
+  saved[#saved + 1] = id
+  saved[#saved + 1] = text
+  changed[id] = text
+  one.gone[#one.gone + 1] = id
+  ended[#ended + 1] = nowText .. id
+  one.n = one.n + 1
+  finishedBytes = finishedBytes + one.size + #result
+  if one.hasCancel then call('ZREM', CANCELS, id) end
+  return one.result
+end
+
+local function settleOne(at, text)
+  local id, token, outcome = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  text = changed[id] or text
+  if not text then return '' end
+  local one = successOf(text)
+  if not one.running or one.token ~= token then return repeatedText(parseState(text), token, outcome) end
+  if outcome == 'o' then return succeed(id, one, ARGV[at + 3]) end
+  local answer = settleOther(id, parseState(text), outcome, ARGV[at + 3], ARGV[at + 4])
+  changed[id] = call('HGET', STATES, id)
+  return answer
+end
+
+for from = 1, n, 1000 do
+  local ids = {}
+  for i = from, math.min(from + 999, n) do ids[#ids + 1] = ARGV[FIRST + (i - 1) * WIDTH] end
+  local states = call('HMGET', STATES, unpack(ids))
+  for k = 1, #ids do
+    local i = from + k - 1
+    results[i] = settleOne(FIRST + (i - 1) * WIDTH, states[k])
+  end
+end
+
+callWithAll('HSET', STATES, saved, 4000)
+callWithAll('RPUSH', finishedList('o'), ended, 4000)
+for holder, ids in pairs(gone) do callWithAll('ZREM', leasesKey(holder), ids, 4000) end
+for _, one in pairs(successes) do
+  if one.n > 0 then
+    count(one.lane, 'r', -one.n)
+    count(one.lane, 'o', one.n)
+    count(one.lane, 'total', one.n)
+  end
+end
+
+local reply = { nowText, '', '', table.concat(results, ';') }
+if ARGV[3] ~= '' then
+  claimReady(reply, {
+    namespace = ARGV[3], queues = ARGV[4], types = ARGV[5], limit = tonumber(ARGV[6]), leaseMs = tonumber(ARGV[7]),
+    worker = ARGV[8], node = ARGV[9],
+  }, now)
+end
+saveCounts()
+reply[2], reply[3] = readiedLanes(), laneTable()
+return reply

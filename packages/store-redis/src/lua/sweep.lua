@@ -1,0 +1,145 @@
+#!lua flags=allow-oom
+-- include parts/workers.lua
+
+-- Housekeeping in one bounded step.
+-- ARGV: time, cancelGraceMs, limit, jitter, succeededMs, failedMs, finishedBytes.
+-- Reply: time, readied lanes, lanes, promoted, removed, when to come back or '', then what ended (see endOverdue).
+
+local now = storeTime(ARGV[1])
+local graceMs, limit, jitter = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local promoted = promoteDue(now, limit)
+local ended = {}
+
+-- One random number spread over many tasks by the golden ratio, so that they do not all come back at once.
+local function nextJitter()
+  return (jitter + #ended * 0.618034) % 1
+end
+
+local function endAll(ids, reasonOf)
+  if #ids == 0 then return end
+  local states = call('HMGET', STATES, unpack(ids))
+  for i, id in ipairs(ids) do
+    local s = parseState(states[i])
+    endOverdue(ended, id, s, reasonOf(s), nextJitter(), now)
+  end
+end
+
+local function overdue(s)
+  return s.endAt and s.endAt <= now and 'timeout' or 'expired'
+end
+
+endAll(call('ZRANGEBYSCORE', CANCELS, '-inf', whole(now - graceMs), 'LIMIT', 0, limit), function() return 'cancelled' end)
+for _, holder in ipairs(call('ZRANGEBYSCORE', WORKERS, '-inf', whole(now), 'LIMIT', 0, limit)) do
+  if #ended < limit then
+    endAll(call('ZRANGEBYSCORE', leasesKey(holder), '-inf', whole(now), 'LIMIT', 0, limit - #ended), overdue)
+    firstLeaseOf(holder)
+  end
+end
+
+-- Retention: `done` and `failed` list finished tasks, the longest finished first, each as its time and id. An entry whose
+-- task was retried since then no longer fits its task's state and is dropped.
+
+local TIME_DIGITS = #whole(now)
+local REMOVED_BYTES = 16 * 1024 * 1024
+local removed, removedBytes = 0, 0
+local keptBytes = tonumber(ARGV[7])
+local storedBytes = tonumber(call('HGET', META, 'bytes') or 0)
+
+local function reader(status, keptMs)
+  local list = { key = finishedList(status), overAt = now - keptMs, at = 0 }
+  list.entries = call('LRANGE', list.key, 0, limit - 1)
+  local ids = {}
+  for i, entry in ipairs(list.entries) do ids[i] = sub(entry, TIME_DIGITS + 1) end
+  list.ids = ids
+  list.states = #ids > 0 and call('HMGET', STATES, unpack(ids)) or {}
+  return list
+end
+
+local function headTime(list)
+  local entry = list.entries[list.at + 1]
+  return entry and tonumber(sub(entry, 1, TIME_DIGITS)) or math.huge
+end
+
+local gone, isGone, removedOf = {}, {}, {}
+
+local function removeTags(id, head, task)
+  local tags = match(task, '^%d+\31[^\31]*\31%d+\31%d+\31[^\31]*\31([^\31]*)\31')
+  local namespace = laneOf(head.lane).namespace
+  for _, tag in ipairs(cjson.decode(tags)) do call('ZREM', P .. 'tag:' .. namespace .. '\n' .. tag, id) end
+end
+
+local function removeTask(id, text)
+  local s = parseState(text)
+  local head, lane = s.head, laneOf(s.head.lane)
+  if head.tagged then removeTags(id, head, call('HGET', TASKS, id)) end
+  if s.historyBytes > 0 then call('DEL', historyKey(id)) end
+  if s.status ~= 'o' then call('ZREM', endedIndex(lane, s.status), id) end
+  count(lane, s.status, -1)
+  local size = finishedSize(#text, s)
+  finishedBytes = finishedBytes - size
+  removed, removedBytes = removed + 1, removedBytes + size
+  gone[#gone + 1], isGone[id] = id, true
+  local chunk = head.lane .. ',' .. head.base
+  removedOf[chunk] = removedOf[chunk] or { head = head, n = 0 }
+  removedOf[chunk].n = removedOf[chunk].n + 1
+end
+
+-- Takes the longest finished task of a list; a task that was retried meanwhile only leaves the list.
+local function takeFirst(list)
+  local finishedAt = headTime(list)
+  list.at = list.at + 1
+  local id, text = list.ids[list.at], list.states[list.at]
+  if text and not isGone[id] and find('ofc', sub(text, 1, 1), 1, true) and parseState(text).endAt == finishedAt then
+    removeTask(id, text)
+  end
+end
+
+local done, failed = reader('o', tonumber(ARGV[5])), reader('f', tonumber(ARGV[6]))
+while removed < limit and removedBytes < REMOVED_BYTES do
+  if headTime(done) <= done.overAt then
+    takeFirst(done)
+  elseif headTime(failed) <= failed.overAt then
+    takeFirst(failed)
+  elseif storedBytes + finishedBytes > keptBytes and math.min(headTime(done), headTime(failed)) < math.huge then
+    takeFirst(headTime(done) <= headTime(failed) and done or failed)
+  else
+    break
+  end
+end
+local isBehind = promoted == limit or #ended == limit or removed == limit or removedBytes >= REMOVED_BYTES
+for _, list in ipairs({ done, failed }) do
+  if list.at > 0 then call('LTRIM', list.key, list.at, -1) end
+  if list.at == limit then isBehind = true end
+end
+
+-- A chunk of the index goes with the last of its tasks.
+for chunk, of in pairs(removedOf) do
+  local head, n, key = of.head, of.n, P .. 'removed'
+  if head.size == n or call('HINCRBY', key, chunk, n) == head.size then
+    call('ZREMRANGEBYSCORE', laneOf(head.lane).index, head.base, head.base)
+    if head.size > n then call('HDEL', key, chunk) end
+  end
+end
+callWithAll('HDEL', TASKS, gone, 4000)
+callWithAll('HDEL', STATES, gone, 4000)
+saveCounts()
+
+-- `workers` may hold a time before that of a worker's first lease; those in front are put right.
+local function firstLease()
+  for _ = 1, limit do
+    local head = call('ZRANGE', WORKERS, 0, 0, 'WITHSCORES')
+    if #head == 0 then return math.huge end
+    if firstLeaseOf(head[1]) == tonumber(head[2]) then return tonumber(head[2]) end
+  end
+  return now
+end
+
+local function firstScore(key)
+  return tonumber(call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]) or math.huge
+end
+
+local nextAt = math.min(firstLease(), firstScore(SCHEDULED), firstScore(CANCELS) + graceMs)
+if isBehind then nextAt = now end
+local reply = { whole(now), readiedLanes(), laneTable(), promoted, removed, nextAt == math.huge and '' or whole(nextAt) }
+for i = 1, #ended do reply[6 + i] = ended[i] end
+return reply

@@ -1,0 +1,186 @@
+import type { Clock, MigrationReport, OpenedStore, Random, TaskStore } from '@taskyard/core'
+import { TaskyardError } from '@taskyard/core'
+import { systemRandom } from '@taskyard/core/runtime'
+import type { CallContext } from './call-context.ts'
+import { claim } from './claim-call.ts'
+import { type Client, connect, type Reply, type RunScript, scriptRunner } from './connection.ts'
+import { enqueue } from './enqueue-call.ts'
+import { endLeases, extend, holders, record } from './lease-calls.ts'
+import type { ExtenderData } from './lease-extender.ts'
+import { list } from './list-call.ts'
+import { findStored, history } from './read-calls.ts'
+import { createReadyNews } from './ready-news.ts'
+import { toStoreError } from './redis-errors.ts'
+import { createRedisEventBus } from './redis-event-bus.ts'
+import { parseRedisUrl, type RedisAddress } from './redis-url.ts'
+import { SCRIPTS } from './scripts.ts'
+import { assertSafe, durabilityOf, readServerFacts, type ServerFacts } from './server-facts.ts'
+import { settle } from './settle-call.ts'
+import { beat, cancel, counts, pause, retry, sweep } from './steer-calls.ts'
+import { keepSubscribed } from './subscription.ts'
+
+export interface RedisStoreOptions {
+  /** `redis://user:password@host:port/db?prefix=…`; `rediss:` for TLS. See docs/guides/redis.md. */
+  readonly url: string
+  /** This process's own clock: timers only. The times of tasks are the server's. */
+  readonly clock: Clock
+  readonly random?: Random
+  /** Takes a server whose settings may lose acknowledged tasks. */
+  readonly allowUnsafeDurability?: boolean
+  /** Replaces the server's clock, for tests. Milliseconds. */
+  readonly storeTime?: () => number
+  /** What every key begins with; stores of different prefixes know nothing of each other. Default: the URL's, or `taskyard`. */
+  readonly prefix?: string
+}
+
+/** The version of what is stored. */
+const SCHEMA_VERSION = 1
+
+/**
+ * The task store in Redis 7 or Valkey, its own queue included. Reconnects by itself, for ever.
+ * @throws TaskyardError invalid_configuration, store_unavailable, store_read_only, unsafe_durability
+ */
+export async function openRedisStore(options: RedisStoreOptions): Promise<OpenedStore> {
+  const { clock, random = systemRandom } = options
+  const address = parseRedisUrl(options.url, options.prefix)
+  const { client, facts } = await connectSafely(address, options)
+  const listener = await connect({ ...address, cluster: facts.isCluster }, clock).catch((error) => {
+    client.disconnect()
+    throw error
+  })
+  const origin = random().toString(36).slice(2) + random().toString(36).slice(2)
+  return createStore({ ...options, random }, { ...address, cluster: facts.isCluster }, client, listener, facts, origin)
+}
+
+async function connectSafely(address: RedisAddress, { clock, allowUnsafeDurability }: RedisStoreOptions) {
+  let client = await connect(address, clock)
+  try {
+    const facts = await readServerFacts(client)
+    if (facts.isReplica) throw new TaskyardError('store_read_only', { reason: `${address.shown} is a replica` })
+    if (allowUnsafeDurability !== true) assertSafe(facts)
+    if (facts.isCluster && !address.cluster) {
+      client.disconnect()
+      client = await connect({ ...address, cluster: true }, clock)
+    }
+    return { client, facts }
+  } catch (error) {
+    client.disconnect()
+    throw toStoreError(error)
+  }
+}
+
+async function createStore(
+  { clock, storeTime, random = systemRandom }: RedisStoreOptions,
+  address: RedisAddress,
+  client: Client,
+  listener: Client,
+  facts: ServerFacts,
+  origin: string,
+): Promise<OpenedStore> {
+  const key = (name: string) => `{${address.prefix}}:${name}`
+  const calls = countedCalls(scriptRunner(client, address.prefix))
+  const send = (channel: string) => (text: string) => void client.publish(key(channel), text).catch(() => {})
+  const news = createReadyNews(origin, clock, send('ready'))
+  const bus = createRedisEventBus(origin, clock, send('events'))
+  const context: CallContext = {
+    run: calls.run,
+    now: () => (storeTime === undefined ? '' : String(storeTime())),
+    announce: news.announce,
+    localNow: () => clock.now(),
+  }
+  const everyLaneMayBeReady = async () => news.announce(((await client.hvals(key('names'))) as string[]).join('\u001f'))
+  const subscription = await keepSubscribed(
+    listener,
+    clock,
+    { [key('ready')]: news.hear, [key('events')]: bus.hear },
+    () => void everyLaneMayBeReady().catch(() => {}),
+  ).catch((error) => {
+    client.disconnect()
+    listener.disconnect()
+    throw toStoreError(error)
+  })
+  let closing: Promise<void> | null = null
+
+  const store: TaskStore = {
+    durability: durabilityOf(facts),
+    migrate: () => migrate(context.run),
+    enqueue: (params) => enqueue(context, params),
+    claim: (params) => claim(context, params),
+    extend: (params) => extend(context, params),
+    settle: (params) => settle(context, params),
+    record: (params) => record(context, params),
+    cancel: (params) => cancel(context, params),
+    retry: (params) => retry(context, params),
+    find: async (params) => (await findStored(context, params)).map((stored) => stored?.task ?? null),
+    list: (params) => list(context, params),
+    history: (params) => history(context, (id, from, to) => client.lrange(key(`history:${id}`), from, to), params),
+    counts: (params) => counts(context, params),
+    pause: (params) => pause(context, params),
+    beat: (params) => beat(context, params),
+    holders: () => holders(context),
+    endLeases: (params) => endLeases(context, params),
+    sweep: (params) => sweep(context, params),
+    onReady: (listener) => news.listen(listener),
+    async health() {
+      const from = performance.now()
+      const latencyMs = () => performance.now() - from
+      try {
+        await context.run(SCRIPTS.probe, [])
+        const memory = /^used_memory:(\d+)/m.exec(await client.info('memory'))?.[1]
+        return {
+          healthy: true,
+          latencyMs: latencyMs(),
+          reason: null,
+          sizeBytes: memory === undefined ? null : Number(memory),
+        }
+      } catch (error) {
+        return { healthy: false, latencyMs: latencyMs(), reason: toStoreError(error).message, sizeBytes: null }
+      }
+    },
+    threadAccess() {
+      const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
+      return { module, data: { address } satisfies ExtenderData, transfer: [] }
+    },
+    close() {
+      closing ??= calls.finish().then(() => {
+        news.close()
+        bus.close()
+        subscription.close()
+        client.disconnect()
+      })
+      return closing
+    },
+  }
+  void random
+  return { store, bus }
+}
+
+async function migrate(run: RunScript): Promise<MigrationReport> {
+  const [from, to] = (await run(SCRIPTS.migrate, [SCHEMA_VERSION])) as [number, number]
+  if (to > SCHEMA_VERSION) {
+    throw new TaskyardError('store_too_new', { path: 'the Redis store', found: to, known: SCHEMA_VERSION })
+  }
+  return { from, to }
+}
+
+/** Refuses calls once closed, and knows when those under way have ended. */
+function countedCalls(run: RunScript) {
+  const underWay = new Set<Promise<Reply>>()
+  let closed = false
+  return {
+    async run(...call: Parameters<RunScript>) {
+      if (closed) throw new TaskyardError('store_unavailable', { reason: 'it is closed' })
+      const reply = run(...call)
+      underWay.add(reply)
+      try {
+        return await reply
+      } finally {
+        underWay.delete(reply)
+      }
+    },
+    async finish() {
+      closed = true
+      await Promise.allSettled(underWay)
+    },
+  }
+}

@@ -1,0 +1,97 @@
+import {
+  type HistoryParams,
+  type HistoryRecord,
+  type JsonText,
+  type TaskEvent,
+  type TaskIdsParams,
+  taskHistory,
+  toJsonText,
+} from '@taskyard/core'
+import { type CallContext, inParts } from './call-context.ts'
+import { SCRIPTS } from './scripts.ts'
+import { F, laneTable, type StoredTask, storedTask } from './task-records.ts'
+
+/** Tasks of up to a mebibyte each in one answer. */
+const TASKS_PER_CALL = 200
+const LINES_PER_CALL = 200
+/** An answer ends once its events reach this. */
+const PAGE_BYTES = 4 * 1024 * 1024
+
+/** The tasks by id, `null` where there is none. */
+export async function findStored(
+  { run, now }: CallContext,
+  { taskIds }: TaskIdsParams,
+): Promise<readonly (StoredTask | null)[]> {
+  const found: (StoredTask | null)[] = []
+  for (const part of inParts(taskIds, TASKS_PER_CALL)) {
+    const [at, names, ...records] = (await run(SCRIPTS.find, [now(), ...part])) as [
+      string,
+      string,
+      ...(string | null)[],
+    ]
+    const lanes = laneTable(names)
+    part.forEach((id, i) => {
+      const task = records[2 * i] ?? null
+      found.push(task === null ? null : storedTask(id, task, records[2 * i + 1] ?? null, lanes, Number(at)))
+    })
+  }
+  return found
+}
+
+/** The port's `history`. */
+export async function history(
+  { run, now }: CallContext,
+  readLines: (taskId: string, from: number, to: number) => Promise<readonly string[]>,
+  { taskId, after, limit }: HistoryParams,
+): Promise<readonly TaskEvent[] | null> {
+  const reply = (await run(SCRIPTS.history, [now(), taskId, LINES_PER_CALL])) as readonly (string | null)[]
+  const [at, names, record, state, ...lines] = reply as [string, string, string?, (string | null)?, ...string[]]
+  if (record === undefined) return null
+  const { task, token } = storedTask(taskId, record, state ?? null, laneTable(names), Number(at))
+  const all = [...lines]
+  // The task was read before the lines that are still to come: what happens meanwhile is for the next call.
+  for (let read = lines.length; read === LINES_PER_CALL; ) {
+    const more = await readLines(taskId, all.length, all.length + LINES_PER_CALL - 1)
+    all.push(...more)
+    read = more.length
+  }
+  const events = taskHistory(task, token, all.map(recordOf))
+  return firstBytes(events.filter(({ n }) => n > after).slice(0, limit))
+}
+
+function firstBytes(events: readonly TaskEvent[]): readonly TaskEvent[] {
+  let bytes = 0
+  const end = events.findIndex(({ data }) => {
+    bytes += data?.length ?? 0
+    return bytes > PAGE_BYTES
+  })
+  return end === -1 ? events : events.slice(0, Math.max(1, end))
+}
+
+function recordOf(line: string): HistoryRecord {
+  const [at, kind, attempt, token, startedAt, worker, retryAt, ...rest] = line.split(F) as string[]
+  const data = rest.join(F)
+  return {
+    at: Number(at),
+    kind: kind as HistoryRecord['kind'],
+    attempt: Number(attempt),
+    token: Number(token),
+    startedAt: startedAt === '' ? null : Number(startedAt),
+    workerId: worker === '' ? null : (JSON.parse(worker as string) as string),
+    data: dataOf(kind as HistoryRecord['kind'], worker as string, retryAt as string, data),
+  }
+}
+
+function dataOf(kind: HistoryRecord['kind'], worker: string, retryAt: string, data: string): JsonText | null {
+  switch (kind) {
+    case 'retry-scheduled':
+      return `{"error":${data},"retryAt":${toJsonText(new Date(Number(retryAt)).toISOString())}}` as JsonText
+    case 'lease-expired':
+      return `{"workerId":${worker}}` as JsonText
+    case 'failed':
+    case 'cancelled':
+      return data === '' ? null : (`{"error":${data}}` as JsonText)
+    default:
+      return data === '' ? null : (data as JsonText)
+  }
+}

@@ -1,0 +1,58 @@
+import type { BusMessage, Clock, EventBus } from '@taskyard/core'
+
+/** Messages go out at once, then those of this long together. */
+const TOGETHER_MS = 20
+/** Messages that wait to go out; more are dropped, which costs latency only. */
+const MOST_WAITING = 10_000
+
+export interface RedisEventBus extends EventBus {
+  /** A message of another process, or an echo of one's own. */
+  hear(text: string): void
+  close(): void
+}
+
+/**
+ * @param origin tells this process's messages from those of others
+ * @param publish sends to the other processes; must not throw
+ */
+export function createRedisEventBus(origin: string, clock: Clock, publish: (text: string) => void): RedisEventBus {
+  const subscribers = new Set<(message: BusMessage) => void>()
+  let waiting: BusMessage[] = []
+  let cancelTimer: (() => void) | null = null
+  let closed = false
+
+  function deliver(message: BusMessage): void {
+    for (const subscriber of [...subscribers]) subscriber(message)
+  }
+
+  function send(): void {
+    cancelTimer = null
+    if (waiting.length === 0) return
+    publish(JSON.stringify([origin, ...waiting]))
+    waiting = []
+    cancelTimer = clock.after(TOGETHER_MS, send)
+  }
+
+  return {
+    publish(message) {
+      if (closed) return
+      deliver(message)
+      if (waiting.length < MOST_WAITING) waiting.push(message)
+      if (cancelTimer === null) send()
+    },
+    subscribe(listener) {
+      const mine = (message: BusMessage) => listener(message)
+      subscribers.add(mine)
+      return () => subscribers.delete(mine)
+    },
+    hear(text) {
+      const [from, ...messages] = JSON.parse(text) as [string, ...BusMessage[]]
+      if (from !== origin) for (const message of messages) deliver(message)
+    },
+    close() {
+      closed = true
+      cancelTimer?.()
+      subscribers.clear()
+    },
+  }
+}

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+
+/** One atomic operation of the store; its Lua text says what it takes and answers. */
+export interface Script {
+  readonly name: string
+  readonly text: string
+  readonly sha: string
+}
+
+const FOLDER = new URL('./lua/', import.meta.url)
+const INCLUDE = /^-- include (\S+)$/gm
+
+function script(name: string): Script {
+  const text = withParts(readLua(`${name}.lua`), new Set())
+  return { name, text, sha: createHash('sha1').update(text).digest('hex') }
+}
+
+/** Replaces each `-- include parts/x.lua` by that file, once in all. */
+function withParts(text: string, included: Set<string>): string {
+  return text.replace(INCLUDE, (_, file: string) => {
+    if (included.has(file)) return ''
+    included.add(file)
+    return withParts(readLua(file), included)
+  })
+}
+
+function readLua(file: string): string {
+  return readFileSync(new URL(file, FOLDER), 'utf8')
+}
+
+export const SCRIPTS = {
+  migrate: script('migrate'),
+  enqueue: script('enqueue'),
+  claim: script('claim'),
+  extend: script('extend'),
+  settle: script('settle'),
+  record: script('record'),
+  cancel: script('cancel'),
+  retry: script('retry'),
+  find: script('find'),
+  index: script('index'),
+  live: script('live'),
+  history: script('history'),
+  counts: script('counts'),
+  pause: script('pause'),
+  beat: script('beat'),
+  holders: script('holders'),
+  endLeases: script('end-leases'),
+  sweep: script('sweep'),
+  probe: script('probe'),
+} as const

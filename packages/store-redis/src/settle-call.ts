@@ -1,0 +1,83 @@
+import type { ClaimParams, Settlement, SettleParams, SettleReport, SettleResult } from '@taskyard/core'
+import { type CallContext, inParts } from './call-context.ts'
+import { claimArgs, leasedTasks } from './claim-call.ts'
+import { SCRIPTS } from './scripts.ts'
+import { type LaneTable, laneTable, statusOf } from './task-records.ts'
+
+const SETTLEMENTS_PER_CALL = 1000
+const NO_CLAIM: readonly string[] = ['', '', '', '0', '0', '', '']
+
+/** The port's `settle`. */
+export async function settle(context: CallContext, { settlements, claim }: SettleParams): Promise<SettleReport> {
+  const parts = inParts(settlements, SETTLEMENTS_PER_CALL)
+  const results: SettleResult[] = []
+  for (const part of parts.slice(0, -1)) results.push(...(await settlePart(context, part, null)).results)
+  const last = await settlePart(context, parts.at(-1) ?? [], claim)
+  return { results: [...results, ...last.results], tasks: last.tasks }
+}
+
+async function settlePart(
+  context: CallContext,
+  settlements: readonly Settlement[],
+  claim: ClaimParams | null,
+): Promise<SettleReport> {
+  if (settlements.length === 0 && claim === null) return { results: [], tasks: [] }
+  const args = [context.now(), String(settlements.length), ...(claim === null ? NO_CLAIM : claimArgs(claim))]
+  for (const settlement of settlements) args.push(...settlementArgs(settlement))
+  const reply = (await context.run(SCRIPTS.settle, args)) as readonly string[]
+  const [now, readied, names, results] = reply as [string, string, string, string]
+  context.announce(readied)
+  const lanes = laneTable(names)
+  return {
+    results: settlements.length === 0 ? [] : settleResults(results, lanes),
+    tasks: claim === null ? [] : leasedTasks(claim, Number(now), lanes, reply.slice(4)),
+  }
+}
+
+const LETTERS = { succeeded: 'o', failed: 'f', cancelled: 'c', released: 'r' } as const
+
+function settlementArgs(settlement: Settlement): readonly string[] {
+  const { taskId, token, outcome } = settlement
+  switch (outcome) {
+    case 'succeeded':
+      return [taskId, String(token), LETTERS[outcome], settlement.result ?? '', '']
+    case 'failed': {
+      const { error, retryable, retryDelayMs, jitter } = settlement
+      const failure = `${retryable ? 1 : 0},${retryDelayMs ?? ''},${jitter}`
+      return [taskId, String(token), LETTERS[outcome], JSON.stringify(error), failure]
+    }
+    case 'cancelled':
+    case 'released':
+      return [taskId, String(token), LETTERS[outcome], '', '']
+  }
+}
+
+const LOST: SettleResult = { status: 'lost' }
+
+// Most tasks of a call end alike: equal texts share one result.
+function settleResults(text: string, lanes: LaneTable): SettleResult[] {
+  const known = new Map<string, SettleResult>([['', LOST]])
+  return text.split(';').map((result) => {
+    let found = known.get(result)
+    if (found === undefined) {
+      found = settleResult(result, lanes)
+      known.set(result, found)
+    }
+    return found
+  })
+}
+
+function settleResult(text: string, lanes: LaneTable): SettleResult {
+  const [letter, lane, waitMs, runMs, runAt, repeated] = text.split(',') as [string, string, ...string[]]
+  const { queue, type } = lanes.get(lane) as { queue: string; type: string }
+  return {
+    status: 'ok',
+    taskStatus: statusOf(letter),
+    repeated: repeated === '1',
+    queue,
+    type,
+    waitMs: Number(waitMs),
+    runMs: Number(runMs),
+    runAt: runAt === '' ? null : Number(runAt),
+  }
+}

@@ -1,0 +1,121 @@
+import type {
+  BeatParams,
+  CancelOutcome,
+  CountsParams,
+  PauseParams,
+  QueueCounts,
+  RetryOutcome,
+  SweepParams,
+  SweepReport,
+  TaskIdsParams,
+} from '@taskyard/core'
+import { type CallContext, inParts } from './call-context.ts'
+import { endedLeases } from './lease-calls.ts'
+import { SCRIPTS } from './scripts.ts'
+import { laneTable, statusOf } from './task-records.ts'
+
+const TASKS_PER_CALL = 500
+/** Times that counts are asked again while a burst of due tasks is made ready. */
+const MOST_ROUNDS = 20
+
+/** The port's `cancel`. */
+export async function cancel(context: CallContext, { taskIds }: TaskIdsParams): Promise<readonly CancelOutcome[]> {
+  const outcomes: CancelOutcome[] = []
+  for (const part of inParts(taskIds, TASKS_PER_CALL)) {
+    const [, readied, ...answers] = (await context.run(SCRIPTS.cancel, [context.now(), ...part])) as string[]
+    context.announce(readied as string)
+    outcomes.push(...answers.map(cancelOutcome))
+  }
+  return outcomes
+}
+
+function cancelOutcome(answer: string): CancelOutcome {
+  const rest = answer.slice(1)
+  switch (answer[0]) {
+    case 'c':
+      return { kind: 'cancelled' }
+    case 'r':
+      return { kind: 'requested', workerId: JSON.parse(rest) as string }
+    case 'e':
+      return { kind: 'ended', status: statusOf(rest) }
+    default:
+      return { kind: 'not-found' }
+  }
+}
+
+/** The port's `retry`. */
+export async function retry(context: CallContext, { taskIds }: TaskIdsParams): Promise<readonly RetryOutcome[]> {
+  const outcomes: RetryOutcome[] = []
+  for (const part of inParts(taskIds, TASKS_PER_CALL)) {
+    const [, readied, ...answers] = (await context.run(SCRIPTS.retry, [context.now(), ...part])) as string[]
+    context.announce(readied as string)
+    outcomes.push(...answers.map(retryOutcome))
+  }
+  return outcomes
+}
+
+function retryOutcome(answer: string): RetryOutcome {
+  if (answer === 'y') return { kind: 'retried' }
+  return answer === 'n' ? { kind: 'not-found' } : { kind: 'not-retryable', status: statusOf(answer.slice(1)) }
+}
+
+const FIELDS = 10
+
+/** The port's `counts`. */
+export async function counts(
+  context: CallContext,
+  { namespace, queue }: CountsParams,
+): Promise<readonly QueueCounts[]> {
+  for (let round = 1; ; round++) {
+    const args = [context.now(), namespace, queue ?? '']
+    const [more, readied, ...rest] = (await context.run(SCRIPTS.counts, args)) as string[]
+    context.announce(readied as string)
+    if (more === 'more' && round < MOST_ROUNDS) continue
+    const queues = inParts(rest, FIELDS).map(queueCounts)
+    return [...queues].sort((one, other) => (one.queue < other.queue ? -1 : 1))
+  }
+}
+
+function queueCounts(fields: readonly string[]): QueueCounts {
+  const [queue, paused, ...rest] = fields as [string, string, ...string[]]
+  const [scheduled, queued, running, succeeded, failed, cancelled, finishedTotal] = rest
+    .slice(0, 7)
+    .map(Number) as number[] as [number, number, number, number, number, number, number]
+  const oldest = rest[7]
+  return {
+    queue,
+    paused: paused === '1',
+    counts: { blocked: 0, scheduled, queued, running, succeeded, failed, cancelled },
+    oldestReadyAt: oldest === '' || oldest === undefined ? null : Number(oldest),
+    finishedTotal,
+  }
+}
+
+/** The port's `pause`. */
+export async function pause(context: CallContext, { namespace, queue, paused }: PauseParams): Promise<void> {
+  const readied = await context.run(SCRIPTS.pause, [context.now(), namespace, queue, paused ? '1' : '0'])
+  context.announce(readied as string)
+}
+
+/** The port's `beat`. */
+export async function beat({ run, now }: CallContext, { nodeId, workerIds, ttlMs }: BeatParams): Promise<void> {
+  await run(SCRIPTS.beat, [now(), nodeId, ttlMs, JSON.stringify(workerIds)])
+}
+
+/** The port's `sweep`. */
+export async function sweep(context: CallContext, params: SweepParams): Promise<SweepReport> {
+  const { cancelGraceMs, limit, jitter, retention } = params
+  const { succeededSeconds, failedSeconds, finishedBytes } = retention
+  const bounds = [succeededSeconds * 1000, failedSeconds * 1000, finishedBytes]
+  const asked = context.localNow()
+  const reply = await context.run(SCRIPTS.sweep, [context.now(), cancelGraceMs, limit, jitter, ...bounds])
+  const [now, readied, lanes, promoted, removed, nextAt, ...ended] = reply as readonly string[]
+  context.announce(readied as string)
+  return {
+    ended: endedLeases(ended, laneTable(lanes as string)),
+    promoted: Number(promoted),
+    removed: Number(removed),
+    // On the caller's clock: the server's may tell another time.
+    nextAt: nextAt === '' ? null : Number(nextAt) - Number(now) + asked,
+  }
+}

@@ -1,0 +1,100 @@
+import type { TestContext } from 'node:test'
+import type { OpenStore, StoreSetting, StoreUnderTest } from '@taskyard/conformance'
+import { type ClaimParams, DEFAULT_BACKOFF, type NewTask, type OpenedStore, toJsonText } from '@taskyard/core'
+import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
+import { openRedisStore, type RedisStoreOptions } from '@taskyard/store-redis'
+import { sharedServer, startServer } from '@taskyard/test-servers'
+import { Redis } from 'ioredis'
+
+export const newId = createUuidV7Generator(systemClock)
+
+/** A prefix that nobody else uses. */
+export function freshPrefix(): string {
+  return `test-${newId()}`
+}
+
+/** A store of its own prefix for the conformance suite. */
+export const openStore: OpenStore = async (setting) => {
+  const own = setting.ownServer === true ? await startServer('redis') : null
+  const { url } = own ?? (await sharedServer('redis'))
+  const prefix = freshPrefix()
+  const opened: OpenedStore[] = []
+  const open = async ({ clock, time }: StoreSetting) => {
+    const storeTime = time === 'server' ? {} : { storeTime: () => clock.now() }
+    // Its timers are those of a process that lives in real time, whatever the tests' clock says.
+    const local = { now: () => clock.now(), after: systemClock.after }
+    const one = await openRedisStore({ url, prefix, clock: local, random: systemRandom, ...storeTime })
+    opened.push(one)
+    return one
+  }
+  let { store, bus } = await open(setting)
+  const under: StoreUnderTest = {
+    store,
+    bus,
+    async reopen() {
+      await store.close()
+      ;({ store, bus } = await open(setting))
+      return store
+    },
+    another: ({ clock } = {}) => open({ ...setting, clock: clock ?? setting.clock }),
+    ...(own === null ? {} : { server: { stop: () => own.kill(), start: () => own.start() } }),
+    async destroy() {
+      for (const one of opened) await one.store.close()
+      if (own === null) await removeKeys(url, prefix)
+      else await own.destroy()
+    },
+  }
+  return under
+}
+
+async function removeKeys(url: string, prefix: string): Promise<void> {
+  const redis = new Redis(url)
+  try {
+    for await (const keys of redis.scanStream({ match: `{${prefix}}:*`, count: 1000 })) {
+      if (keys.length > 0) await redis.unlink(...(keys as string[]))
+    }
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** A store that closes with its test, on the shared server unless the options say otherwise. */
+export async function openTestStore(t: TestContext, options: Partial<RedisStoreOptions> = {}): Promise<OpenedStore> {
+  const url = options.url ?? (await sharedServer('redis')).url
+  const opened = await openRedisStore({ url, clock: systemClock, prefix: freshPrefix(), ...options })
+  t.after(() => opened.store.close())
+  await opened.store.migrate()
+  return opened
+}
+
+export function newTask(overrides: Partial<NewTask> = {}): NewTask {
+  return {
+    id: newId(),
+    namespace: 'default',
+    queue: 'default',
+    type: 'test',
+    payload: toJsonText({ n: 1 }),
+    priority: 0,
+    runAt: null,
+    delayMs: 0,
+    maxAttempts: 3,
+    backoff: DEFAULT_BACKOFF,
+    timeoutSeconds: 60,
+    tags: [],
+    idempotency: null,
+    ...overrides,
+  }
+}
+
+export function submissions(...tasks: NewTask[]) {
+  return { submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 }
+}
+
+export const CLAIM: ClaimParams = {
+  namespace: 'default',
+  queues: ['default'],
+  types: null,
+  limit: 10,
+  leaseMs: 30_000,
+  worker: { workerId: 'worker-1', nodeId: null, session: false },
+}
