@@ -15,6 +15,8 @@ export interface RunContext {
   readonly options: ScenarioOptions
   /** A line for the person who waits. */
   tell(line: string): void
+  /** A condition that only the run can know, such as a server's version and settings. Reported once. */
+  record(condition: string): void
 }
 
 /** Sizes a caller may change; each scenario has its own defaults. */
@@ -23,11 +25,18 @@ export interface ScenarioOptions {
   readonly seconds?: number
   readonly warmupSeconds?: number
   readonly connections?: number
+  /** Finished tasks that lie beside the work. */
+  readonly finished?: number
+  /** Only these of the systems or kinds of work that are compared. */
+  readonly only?: readonly string[]
+  readonly works?: readonly string[]
 }
 
 export interface Scenario {
   readonly name: string
   readonly summary: string
+  /** Runs when the caller does not say. Default 3. */
+  readonly defaultRuns?: number
   /** The settings the figures hold for, worded for RESULTS.md. */
   settings(options: ScenarioOptions): readonly string[]
   run(context: RunContext): Promise<readonly Figure[]>

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { payload200 } from '../load/payload.ts'
@@ -6,12 +5,6 @@ import { runProgram } from '../processes/program.ts'
 import { freePort, type RunningServer, startServer } from '../processes/server.ts'
 
 const peerFile = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-
-/** Where bun and bunqueue are, installing them beside this file when they are not there yet. */
-export function installBunqueue(): { bun: string } {
-  const answer = execFileSync(process.execPath, [peerFile('./install.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] })
-  return JSON.parse(answer.toString()) as { bun: string }
-}
 
 /** bunqueue's own server on a SQLite file: HTTP on `port`, its TCP protocol on `tcpPort`. */
 export async function startBunqueue(bun: string, directory: string): Promise<RunningServer & { tcpPort: number }> {

@@ -21,19 +21,30 @@ export interface ServerCommand {
   readonly readyPath: string
 }
 
-/** A Taskyard server on a data file of its own; without an embedded worker unless `roles` says so. */
-export async function startTaskyard(directory: string, roles = 'api,scheduler'): Promise<RunningServer> {
+export interface ServerSettings {
+  /** Default: a data file of its own. */
+  readonly store?: string
+  /** Over those below. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/** A Taskyard server without an embedded worker. */
+export async function startTaskyard(
+  directory: string,
+  { store = `sqlite:${directory}/taskyard.db`, settings = {} }: ServerSettings = {},
+): Promise<RunningServer> {
   mkdirSync(directory, { recursive: true })
   const port = await freePort()
   return startServer({
     command: process.execPath,
     args: [fileURLToPath(new URL('../../packages/taskyard/src/main.ts', import.meta.url)), 'start'],
     environment: {
-      TASKYARD_STORE: `sqlite:${directory}/taskyard.db`,
+      TASKYARD_STORE: store,
       TASKYARD_HOST: '127.0.0.1',
       TASKYARD_PORT: String(port),
-      TASKYARD_ROLES: roles,
+      TASKYARD_ROLES: 'api,scheduler',
       TASKYARD_LOG_LEVEL: 'error',
+      ...settings,
     },
     port,
     readyPath: '/ready',

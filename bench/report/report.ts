@@ -5,6 +5,8 @@ export interface Measured {
   readonly scenario: string
   readonly settings: readonly string[]
   readonly conditions: Conditions
+  /** Conditions that only the runs knew. */
+  readonly recorded: readonly string[]
   readonly runs: readonly (readonly Figure[])[]
 }
 
@@ -20,7 +22,7 @@ export function jsonReport(measured: Measured): string {
   return JSON.stringify({ ...rest, runs: runs.length, figures: summarize(runs) }, null, 2)
 }
 
-export function textReport({ scenario, settings, conditions, runs }: Measured): string {
+export function textReport({ scenario, settings, conditions, recorded, runs }: Measured): string {
   const rows = summarize(runs).map((summary) => [
     summary.name,
     shown(summary.median),
@@ -36,6 +38,7 @@ export function textReport({ scenario, settings, conditions, runs }: Measured): 
     '',
     ...table(['figure', 'median', 'min', 'max', 'unit', 'target'], rows),
     '',
+    ...recorded,
     conditionsLine(conditions),
   ].join('\n')
 }

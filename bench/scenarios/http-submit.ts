@@ -43,7 +43,11 @@ async function bareLoad({ options }: RunContext, body: string): Promise<number> 
 }
 
 async function submitLoad({ directory, options, tell }: RunContext, body: string): Promise<readonly Figure[]> {
-  const { connections, seconds, warmupSeconds }: Required<Omit<ScenarioOptions, 'tasks'>> = { ...defaults, ...options }
+  const {
+    connections,
+    seconds,
+    warmupSeconds,
+  }: Required<Pick<ScenarioOptions, 'connections' | 'seconds' | 'warmupSeconds'>> = { ...defaults, ...options }
   const server = await startTaskyard(directory)
   try {
     const cpuBefore = cpuSeconds(server.pid)

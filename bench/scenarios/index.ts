@@ -6,5 +6,19 @@ import { httpSubmit } from './http-submit.ts'
 import { latency } from './latency.ts'
 import { memory } from './memory.ts'
 import { peersEmbedded } from './peers-embedded.ts'
+import { peersPostgres } from './peers-postgres.ts'
+import { peersRedis } from './peers-redis.ts'
+import { postgresHistory } from './postgres-history.ts'
 
-export const scenarios: readonly Scenario[] = [httpSubmit, httpBatch, httpCycle, drain, latency, memory, peersEmbedded]
+export const scenarios: readonly Scenario[] = [
+  httpSubmit,
+  httpBatch,
+  httpCycle,
+  drain,
+  latency,
+  memory,
+  peersEmbedded,
+  peersPostgres,
+  peersRedis,
+  postgresHistory,
+]

@@ -8,9 +8,9 @@ import {
   bunqueueJob,
   bunqueueWorker,
   type CallerRates,
-  installBunqueue,
   startBunqueue,
 } from '../peers/bunqueue.ts'
+import { installPeers } from '../peers/install.ts'
 import { runProgram } from '../processes/program.ts'
 import { startTaskyard } from '../processes/server.ts'
 import type { Figure, RunContext, Scenario, ScenarioOptions } from '../scenario.ts'
@@ -40,7 +40,7 @@ export const peersEmbedded: Scenario = {
     ]
   },
   async run(context) {
-    const { bun } = installBunqueue()
+    const { bun } = installPeers()
     const measured = new Map<string, number>()
     const turns = [() => taskyardTurn(context, measured), () => bunqueueTurn(context, bun, measured)]
     for (const turn of context.run % 2 === 0 ? turns : turns.toReversed()) await turn()

@@ -5,6 +5,7 @@ import { jsonReport, type Measured, textReport } from '../report/report.ts'
 const measured: Measured = {
   scenario: 'http-submit',
   settings: ['100 connections'],
+  recorded: ['PostgreSQL: server_version 15'],
   conditions: {
     date: '2026-11-21T00:00:00.000Z',
     cpu: 'Some CPU',
