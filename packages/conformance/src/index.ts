@@ -12,6 +12,7 @@ export { createReferenceStore } from './reference/reference-store.ts'
 export { createSimulatedClock, SIMULATED_START, type SimulatedClock } from './simulated-clock.ts'
 export type {
   OpenStore,
+  ServerUnderTest,
   StoreCapabilities,
   StoreSetting,
   StoreSuiteOptions,

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import {
   type CancelOutcome,
   type ClaimParams,
+  type Clock,
   DEFAULT_RETENTION,
   type EnqueueOutcome,
+  type EventBus,
   type ExtendStatus,
   type JsonText,
   type LeasedTask,
@@ -24,7 +26,7 @@ import {
 } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createSimulatedClock, type SimulatedClock } from './simulated-clock.ts'
-import type { OpenStore } from './suite.ts'
+import type { OpenStore, ServerUnderTest, StoreSetting } from './suite.ts'
 
 /** Every outcome a settlement can have, without the lease it is for. */
 export type Outcome = Settlement extends infer Each
@@ -33,12 +35,9 @@ export type Outcome = Settlement extends infer Each
     : never
   : never
 
-/** One store in simulated time, and the calls of the port with everything filled in that a test does not care about. */
-export interface Scene {
-  readonly clock: SimulatedClock
+/** The calls of the port on one store, with everything filled in that a test does not care about. */
+export interface Calls {
   readonly store: TaskStore
-  reopen(): Promise<void>
-  destroy(): Promise<void>
   newTask(overrides?: Partial<NewTask>): NewTask
   enqueue(submissions: readonly (readonly NewTask[])[], queueDepth?: number): Promise<readonly EnqueueOutcome[]>
   /** Submits one task, which must be accepted, and gives its id. */
@@ -60,6 +59,23 @@ export interface Scene {
   events(taskId: string): Promise<readonly TaskEvent[]>
   /** The counts of a queue that has had a task. */
   counts(queue?: string): Promise<QueueCounts>
+}
+
+/** A fresh store and the time it lives in: simulated, unless the scene was set in real time. */
+export interface Scene extends Calls {
+  readonly clock: SimulatedClock
+  /** News between processes; only of a store that is shared. */
+  readonly bus: EventBus
+  /** The server behind the store; only where the scene was set with one of its own. */
+  readonly server: ServerUnderTest
+  reopen(): Promise<void>
+  /** What another server process sees and does; only of a store that is shared. */
+  another(clock?: Clock): Promise<OtherProcess>
+  destroy(): Promise<void>
+}
+
+export interface OtherProcess extends Calls {
+  readonly bus: EventBus
 }
 
 export const succeeded = (result: JsonText | null = null): Outcome => ({ outcome: 'succeeded', result })
@@ -92,63 +108,95 @@ export const CLAIM: ClaimParams = {
 
 export const SWEEP: SweepParams = { cancelGraceMs: 10_000, retention: DEFAULT_RETENTION, limit: 1000, jitter: 0.5 }
 
-export async function openScene(openStore: OpenStore): Promise<Scene> {
-  const clock = createSimulatedClock()
-  const nextId = createUuidV7Generator(clock)
-  const opened = await openStore({ clock })
+/** Where a scene is set. `clock` is left out for simulated time. */
+export type Setting = Partial<Omit<StoreSetting, 'clock'>> & { readonly clock?: SimulatedClock }
+
+export async function openScene(openStore: OpenStore, setting: Setting = {}): Promise<Scene> {
+  const clock = setting.clock ?? createSimulatedClock()
+  const opened = await openStore({ ...setting, clock })
   let store = opened.store
-  await store.migrate()
-
-  function newTask(overrides: Partial<NewTask> = {}): NewTask {
-    return {
-      id: nextId(),
-      namespace: 'default',
-      queue: 'default',
-      type: 'test',
-      payload: '{}' as JsonText,
-      priority: 0,
-      runAt: null,
-      delayMs: 0,
-      maxAttempts: 10,
-      backoff: { kind: 'exponential', baseSeconds: 1, factor: 2, maxSeconds: 3600 },
-      timeoutSeconds: null,
-      tags: [],
-      idempotency: null,
-      ...overrides,
-    }
+  try {
+    await store.migrate()
+  } catch (error) {
+    await opened.destroy()
+    throw error
   }
-
-  const scene: Scene = {
+  const newTask = taskMaker(clock)
+  return {
+    ...callsOn(() => store, newTask),
     clock,
     get store() {
       return store
+    },
+    get bus() {
+      return present(opened.bus, 'a bus')
+    },
+    get server() {
+      return present(opened.server, 'a server of its own')
     },
     async reopen() {
       store = await opened.reopen()
       await store.migrate()
     },
+    async another(clockOfOther = clock) {
+      const other = await present(opened.another, 'another()')({ clock: clockOfOther })
+      return { ...callsOn(() => other.store, newTask), store: other.store, bus: present(other.bus, 'a bus') }
+    },
     destroy: () => opened.destroy(),
+  }
+}
+
+function present<Value>(value: Value | null | undefined, what: string): Value {
+  assert.ok(value != null, `the store under test has not ${what}; if it cannot be shared, declare that`)
+  return value
+}
+
+function taskMaker(clock: Clock): Calls['newTask'] {
+  const nextId = createUuidV7Generator(clock)
+  return (overrides = {}) => ({
+    id: nextId(),
+    namespace: 'default',
+    queue: 'default',
+    type: 'test',
+    payload: '{}' as JsonText,
+    priority: 0,
+    runAt: null,
+    delayMs: 0,
+    maxAttempts: 10,
+    backoff: { kind: 'exponential', baseSeconds: 1, factor: 2, maxSeconds: 3600 },
+    timeoutSeconds: null,
+    tags: [],
+    idempotency: null,
+    ...overrides,
+  })
+}
+
+function callsOn(storeNow: () => TaskStore, newTask: Calls['newTask']): Calls {
+  const calls: Calls = {
+    get store() {
+      return storeNow()
+    },
     newTask,
     enqueue: (submissions, queueDepth = 1_000_000) =>
-      store.enqueue({ submissions: submissions.map((tasks) => ({ tasks })), queueDepth }),
+      storeNow().enqueue({ submissions: submissions.map((tasks) => ({ tasks })), queueDepth }),
     async submit(overrides) {
-      const outcome = only(await scene.enqueue([[newTask(overrides)]]))
+      const outcome = only(await calls.enqueue([[newTask(overrides)]]))
       assert.equal(outcome.kind, 'accepted')
       return only(outcome.tasks).id
     },
-    claim: (overrides) => store.claim({ ...CLAIM, ...overrides }),
-    claimOne: async (overrides) => only(await scene.claim({ limit: 1, ...overrides })),
+    claim: (overrides) => storeNow().claim({ ...CLAIM, ...overrides }),
+    claimOne: async (overrides) => only(await calls.claim({ limit: 1, ...overrides })),
     async start(overrides = {}, claim = {}) {
-      const { id, queue, namespace } = newTask({ queue: `queue-${nextId()}`, ...overrides })
-      await scene.submit({ ...overrides, id, queue })
-      return scene.claimOne({ namespace, queues: [queue], ...claim })
+      const { id, queue, namespace } = newTask({ queue: `queue-${newTask().id}`, ...overrides })
+      await calls.submit({ ...overrides, id, queue })
+      return calls.claimOne({ namespace, queues: [queue], ...claim })
     },
     settle: async (task, outcome) =>
-      only((await store.settle({ settlements: [{ ...leaseRef(task), ...outcome }], claim: null })).results),
-    extend: async (task, leaseMs = 30_000) => only(await store.extend({ leases: [leaseRef(task)], leaseMs })),
+      only((await storeNow().settle({ settlements: [{ ...leaseRef(task), ...outcome }], claim: null })).results),
+    extend: async (task, leaseMs = 30_000) => only(await storeNow().extend({ leases: [leaseRef(task)], leaseMs })),
     record: async (task, { progress, log }) =>
       only(
-        await store.record({
+        await storeNow().record({
           entries: [
             {
               ...leaseRef(task),
@@ -158,23 +206,23 @@ export async function openScene(openStore: OpenStore): Promise<Scene> {
           ],
         }),
       ),
-    cancel: async (taskId) => only(await store.cancel({ taskIds: [taskId] })),
-    retry: async (taskId) => only(await store.retry({ taskIds: [taskId] })),
-    sweep: (overrides) => store.sweep({ ...SWEEP, ...overrides }),
+    cancel: async (taskId) => only(await storeNow().cancel({ taskIds: [taskId] })),
+    retry: async (taskId) => only(await storeNow().retry({ taskIds: [taskId] })),
+    sweep: (overrides) => storeNow().sweep({ ...SWEEP, ...overrides }),
     async find(taskId) {
-      const task = only(await store.find({ taskIds: [taskId] }))
+      const task = only(await storeNow().find({ taskIds: [taskId] }))
       assert.ok(task !== null, `task ${taskId} is gone`)
       return task
     },
-    listAll: (filter = {}) => listAll(store, filter),
+    listAll: (filter = {}) => listAll(storeNow(), filter),
     async events(taskId) {
-      const events = await wholeHistory(store, taskId)
+      const events = await wholeHistory(storeNow(), taskId)
       assert.ok(events !== null, `task ${taskId} has no history`)
       return events
     },
-    counts: async (queue = 'default') => only(await store.counts({ namespace: 'default', queue })),
+    counts: async (queue = 'default') => only(await storeNow().counts({ namespace: 'default', queue })),
   }
-  return scene
+  return calls
 }
 
 /** Follows the pages to the end, which only an empty one is; `null` when there is no such task. */

@@ -1,7 +1,7 @@
 import type { Clock, EventBus, OpenedStore, TaskStore } from '@taskyard/core'
 import { retrying } from './faults/retrying.ts'
 import { type FaultRates, seededFaults, withFaults } from './faults/with-faults.ts'
-import { openScene, type Scene } from './scene.ts'
+import { openScene, type Scene, type Setting } from './scene.ts'
 
 /** The part of a test runner that the suite uses; `node:test` fits as it is. */
 export interface TestRunner {
@@ -20,8 +20,18 @@ export interface StoreUnderTest {
   destroy(): Promise<void>
   /** Opens one more store on the same data, as another server process would. */
   another?(setting?: { readonly clock?: Clock }): Promise<OpenedStore>
-  /** The server behind the store, when the setting asked for one of its own. `stop` is abrupt: connections break. */
-  readonly server?: { stop(): Promise<void>; start(): Promise<void> }
+  /** The server behind the store, when the setting asked for one of its own. */
+  readonly server?: ServerUnderTest
+}
+
+export interface ServerUnderTest {
+  /** Abrupt, as a crash: connections break. */
+  stop(): Promise<void>
+  /** Starts it again with its data; resolves when it accepts connections. */
+  start(): Promise<void>
+  /** Freezes it: connections stay open and nobody answers, until `resume`. */
+  pause?(): void | Promise<void>
+  resume?(): void | Promise<void>
 }
 
 export interface StoreSetting {
@@ -53,6 +63,8 @@ export interface StoreSuiteOptions {
   readonly faults?: FaultRates
   /** Random sequences of the model-based test. Default 60. */
   readonly runs?: number
+  /** Tasks that wait while a server restarts. Default 20,000. */
+  readonly fullQueue?: number
   /** Repeats the model-based test of an earlier report. */
   readonly seed?: number
 }
@@ -60,10 +72,13 @@ export interface StoreSuiteOptions {
 export interface Suite {
   readonly runs: number
   readonly seed: number | undefined
+  readonly fullQueue: number
   readonly capabilities: StoreCapabilities
   describe(area: string, define: () => void): void
   /** One behaviour, shown on a fresh store. */
   it(behaviour: string, show: (scene: Scene) => Promise<void>): void
+  /** The same on a store that the setting asks for. */
+  itIn(setting: () => Setting, behaviour: string, show: (scene: Scene) => Promise<void>): void
   /** One that depends on the first answer being the one that arrives; not run with faults. */
   itWithoutFaults(behaviour: string, show: (scene: Scene) => Promise<void>): void
   /** A fresh store outside of a scene. The caller destroys it. */
@@ -71,11 +86,11 @@ export interface Suite {
 }
 
 export function createSuite(options: StoreSuiteOptions): Suite {
-  const { runner, faults, runs = 60 } = options
+  const { runner, faults, runs = 60, fullQueue = 20_000 } = options
   const open: OpenStore = async (setting) => throughFaults(await options.openStore(setting), faults)
-  const it: Suite['it'] = (behaviour, show) => {
+  const itIn: Suite['itIn'] = (setting, behaviour, show) => {
     runner.it(behaviour, async () => {
-      const scene = await openScene(open)
+      const scene = await openScene(open, setting())
       try {
         await show(scene)
       } finally {
@@ -83,12 +98,15 @@ export function createSuite(options: StoreSuiteOptions): Suite {
       }
     })
   }
+  const it: Suite['it'] = (behaviour, show) => itIn(() => ({}), behaviour, show)
   return {
     runs,
     seed: options.seed,
+    fullQueue,
     capabilities: { wakesUp: true, threadAccess: true, shared: true, ...options.capabilities },
     describe: (area, define) => void runner.describe(area, define),
     it,
+    itIn,
     itWithoutFaults: faults === undefined ? it : () => {},
     open,
   }

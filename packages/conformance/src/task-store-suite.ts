@@ -6,6 +6,7 @@ import { describeCounts } from './task-store/counts.ts'
 import { describeCrashes } from './task-store/crashes.ts'
 import { describeEnqueue } from './task-store/enqueue.ts'
 import { describeFencing } from './task-store/fencing.ts'
+import { describeFullQueue } from './task-store/full-queue.ts'
 import { describeHistory } from './task-store/history.ts'
 import { describeHolders } from './task-store/holders.ts'
 import { describeIdempotency } from './task-store/idempotency.ts'
@@ -15,6 +16,7 @@ import { describeLifecycle } from './task-store/lifecycle.ts'
 import { describeList } from './task-store/list.ts'
 import { describeLostReplies } from './task-store/lost-replies.ts'
 import { describeModel } from './task-store/model.ts'
+import { describeOutage } from './task-store/outage.ts'
 import { describePause } from './task-store/pause.ts'
 import { describePayloads } from './task-store/payloads.ts'
 import { describePersistence } from './task-store/persistence.ts'
@@ -23,9 +25,12 @@ import { describeRecord } from './task-store/record.ts'
 import { describeRetention } from './task-store/retention.ts'
 import { describeRetry } from './task-store/retry.ts'
 import { describeSettle } from './task-store/settle.ts'
+import { describeSlowServer } from './task-store/slow-server.ts'
 import { describeSweep } from './task-store/sweep.ts'
 import { describeTimeouts } from './task-store/timeouts.ts'
+import { describeTwoProcesses } from './task-store/two-processes.ts'
 import { describeWakeUp } from './task-store/wake-up.ts'
+import { describeWrongClock } from './task-store/wrong-clock.ts'
 
 /** Areas whose calls change something: what repeating after refusals and lost replies could spoil. */
 const WRITING_AREAS = [
@@ -60,6 +65,11 @@ const OTHER_AREAS = [
   describeLostReplies,
   describeWakeUp,
   describeLifecycle,
+  describeTwoProcesses,
+  describeWrongClock,
+  describeOutage,
+  describeSlowServer,
+  describeFullQueue,
 ]
 
 /**

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { type TaskStore, TaskyardError } from '@taskyard/core'
-import { CLAIM, EVERYTHING, leaseRef, type Scene, SWEEP, succeeded } from '../scene.ts'
+import { EVERY_CALL } from '../every-call.ts'
+import { leaseRef, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeLifecycle({ describe, it, capabilities }: Suite): void {
@@ -52,7 +53,7 @@ export function describeLifecycle({ describe, it, capabilities }: Suite): void {
     it('rejects every call after it is closed', async (scene) => {
       const { store } = scene
       await store.close()
-      for (const [name, call] of Object.entries(CALLS)) {
+      for (const [name, call] of Object.entries(EVERY_CALL)) {
         await assert.rejects(call(store, scene), TaskyardError, `${name} after close`)
       }
     })
@@ -75,24 +76,6 @@ export function describeLifecycle({ describe, it, capabilities }: Suite): void {
       assert.deepEqual(statuses, ['ok'])
     })
   })
-}
-
-const CALLS: Readonly<Record<string, (store: TaskStore, scene: Scene) => Promise<unknown>>> = {
-  enqueue: (store, scene) => store.enqueue({ submissions: [{ tasks: [scene.newTask()] }], queueDepth: 10 }),
-  claim: (store) => store.claim(CLAIM),
-  extend: (store) => store.extend({ leases: [{ taskId: 'x', token: 1 }], leaseMs: 1_000 }),
-  settle: (store) => store.settle({ settlements: [], claim: CLAIM }),
-  record: (store) => store.record({ entries: [{ taskId: 'x', token: 1, progress: null, log: 'line' }] }),
-  cancel: (store) => store.cancel({ taskIds: ['x'] }),
-  retry: (store) => store.retry({ taskIds: ['x'] }),
-  find: (store) => store.find({ taskIds: ['x'] }),
-  list: (store) => store.list({ ...EVERYTHING, limit: 10, cursor: null }),
-  history: (store) => store.history({ taskId: 'x', after: 0, limit: 10 }),
-  counts: (store) => store.counts({ namespace: 'default', queue: null }),
-  pause: (store) => store.pause({ namespace: 'default', queue: 'default', paused: true }),
-  holders: (store) => store.holders(),
-  endLeases: (store) => store.endLeases({ workerIds: ['worker-1'] }),
-  sweep: (store) => store.sweep(SWEEP),
 }
 
 const THREAD = `

@@ -73,6 +73,43 @@ export function describeLostReplies({ describe, it }: Suite): void {
       assert.equal((await scene.find(task.id)).crashes, 1)
     })
 
+    it('an extension repeated after its reply was lost goes on from the repetition', async (scene) => {
+      const task = await scene.start({}, { leaseMs: 1_000 })
+      const store = losing(scene, 'extend')
+      assert.deepEqual(await store.extend({ leases: [leaseRef(task)], leaseMs: 5_000 }), ['ok'])
+      await scene.clock.advance(4_999)
+      assert.deepEqual((await scene.sweep()).ended, [])
+      await scene.clock.advance(1)
+      assert.equal(only((await scene.sweep()).ended).taskId, task.id)
+    })
+
+    it('progress repeated after its reply was lost is there, and the task runs on', async (scene) => {
+      const task = await scene.start()
+      const entry = { ...leaseRef(task), progress: '5' as JsonText, log: 'line' }
+      assert.deepEqual(await losing(scene, 'record').record({ entries: [entry] }), ['ok'])
+      const { progress, status } = await scene.find(task.id)
+      assert.deepEqual({ progress, status }, { progress: '5', status: 'running' })
+      assert.ok((await scene.events(task.id)).some(({ kind }) => kind === 'log'))
+    })
+
+    it('a pause repeated after its reply was lost holds, and so does its end', async (scene) => {
+      const id = await scene.submit()
+      const pause = { namespace: 'default', queue: 'default', paused: true }
+      await losing(scene, 'pause').pause(pause)
+      assert.deepEqual(await scene.claim(), [])
+      await losing(scene, 'pause').pause({ ...pause, paused: false })
+      assert.equal((await scene.claimOne()).id, id)
+    })
+
+    it('a beat repeated after its reply was lost holds as long as one', async (scene) => {
+      const worker = { workerId: 'embedded', nodeId: 'node-1', session: false }
+      await scene.start({}, { worker })
+      await losing(scene, 'beat').beat({ nodeId: 'node-1', workerIds: [], ttlMs: 5_000 })
+      assert.equal(only(await scene.store.holders()).alive, true)
+      await scene.clock.advance(5_000)
+      assert.equal(only(await scene.store.holders()).alive, false)
+    })
+
     it('a refused call has changed nothing', async (scene) => {
       const task = scene.newTask()
       const store = withFaults(scene.store, faultOnce({ enqueue: 'refuse' }))

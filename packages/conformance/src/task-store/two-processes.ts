@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict'
+import { eventually, inRealTime } from '../real-time.ts'
+import { type Calls, idsOf, leaseRef, only, released, type Scene, succeeded } from '../scene.ts'
+import type { Suite } from '../suite.ts'
+import { BACK_WITHIN_MS } from '../through-outages.ts'
+
+const PAUSE = { namespace: 'default', queue: 'default', paused: true }
+const REMOTE = { workerId: 'remote', nodeId: null, session: true }
+
+export function describeTwoProcesses(suite: Suite): void {
+  const { describe, it, itIn, open, capabilities } = suite
+  if (!capabilities.shared) return
+
+  describe('two processes on one store', () => {
+    it('claim from one full queue: no task twice, and none is left', async (scene) => {
+      const tasks = Array.from({ length: 1_000 }, (_, n) => scene.newTask({ type: `type-${n % 3}`, priority: n % 5 }))
+      await scene.enqueue([tasks])
+      const processes = [scene, await scene.another()]
+      const claimers = processes.flatMap((process) => [1, 2, 3].map((n) => claimUntilEmpty(process, `worker-${n}`)))
+      const claimed = (await Promise.all(claimers)).flat()
+      assert.equal(claimed.length, tasks.length)
+      assert.deepEqual(new Set(claimed), new Set(idsOf(tasks)))
+    })
+
+    it('settle and claim the next from one full queue: each task ends once', async (scene) => {
+      await scene.enqueue([Array.from({ length: 500 }, () => scene.newTask())])
+      const processes = [scene, await scene.another()]
+      const ended = await Promise.all(
+        processes.flatMap((process) => [workUntilEmpty(process), workUntilEmpty(process)]),
+      )
+      assert.equal(
+        ended.reduce((one, other) => one + other),
+        500,
+      )
+      const { counts, finishedTotal } = await scene.counts()
+      assert.deepEqual([counts.queued, counts.running, counts.succeeded, finishedTotal], [0, 0, 500, 500])
+    })
+
+    it('store one task of many concurrent calls with one key', async (scene) => {
+      const other = await scene.another()
+      const idempotency = { key: 'k', fingerprint: 'a' }
+      const calls = Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? scene : other).submit({ idempotency }))
+      assert.equal(new Set(await Promise.all(calls)).size, 1)
+      assert.equal((await scene.listAll()).length, 1)
+    })
+
+    it('fill a queue to its limit together, and not beyond', async (scene) => {
+      const other = await scene.another()
+      for (const process of [scene, other])
+        assert.equal(only(await process.enqueue([[scene.newTask()]], 2)).kind, 'accepted')
+      for (const process of [scene, other]) {
+        assert.deepEqual(await process.enqueue([[scene.newTask()]], 2), [{ kind: 'queue-full', queue: 'default' }])
+      }
+      await other.claimOne()
+      assert.equal(only(await scene.enqueue([[scene.newTask()]], 2)).kind, 'accepted')
+    })
+
+    it('accept one of the settlements that both send for a lease', async (scene) => {
+      const other = await scene.another()
+      for (let round = 0; round < 10; round++) {
+        const task = await scene.start()
+        const [one, another] = await Promise.all([
+          scene.settle(task, succeeded()),
+          other.settle(task, released),
+          other.cancel(task.id),
+        ])
+        assert.deepEqual([one.status, another.status].sort(), ['lost', 'ok'])
+      }
+    })
+
+    it('bring the schema up to date at the same time', async () => {
+      const opened = await open({ clock: inRealTime().clock as never })
+      try {
+        await Promise.all([
+          opened.store.migrate(),
+          opened.another?.().then(({ store }) => store.migrate()),
+          opened.another?.().then(({ store }) => store.migrate()),
+        ])
+        assert.deepEqual(await opened.store.find({ taskIds: [] }), [])
+      } finally {
+        await opened.destroy()
+      }
+    })
+  })
+
+  describe('what one process did, another sees at once', () => {
+    it('a task, its state and its history', async (scene) => {
+      const other = await scene.another()
+      const task = await scene.start()
+      assert.equal((await other.find(task.id)).status, 'running')
+      await other.record(task, { progress: 5, log: 'line' })
+      assert.equal(await other.extend(task), 'ok')
+      assert.equal((await other.settle(task, succeeded())).status, 'ok')
+      assert.equal((await scene.find(task.id)).status, 'succeeded')
+      assert.deepEqual(await scene.events(task.id), await other.events(task.id))
+      const again = await scene.settle(task, succeeded())
+      assert.ok(again.status === 'ok' && again.repeated)
+    })
+
+    it('a paused queue, and its end', async (scene) => {
+      const other = await scene.another()
+      await scene.submit()
+      await scene.store.pause(PAUSE)
+      assert.deepEqual(await other.claim(), [])
+      assert.equal((await other.counts()).paused, true)
+      await other.store.pause({ ...PAUSE, paused: false })
+      assert.equal((await scene.counts()).paused, false)
+      assert.equal((await scene.claim()).length, 1)
+    })
+
+    it('a cancel, and a retry', async (scene) => {
+      const other = await scene.another()
+      const task = await scene.start()
+      assert.deepEqual(await other.cancel(task.id), { kind: 'requested', workerId: 'worker-1' })
+      assert.equal(await scene.extend(task), 'cancel')
+      await scene.settle(task, { outcome: 'cancelled' })
+      assert.deepEqual(await other.retry(task.id), { kind: 'retried' })
+      assert.equal((await scene.claimOne({ queues: [task.queue] })).id, task.id)
+    })
+
+    it('the counts of every queue', async (scene) => {
+      const other = await scene.another()
+      await scene.submit()
+      await other.submit({ delayMs: 60_000 })
+      await scene.settle(await other.start({ queue: 'b' }), succeeded())
+      const read = (calls: Calls) => calls.store.counts({ namespace: 'default', queue: null })
+      const byName = async (calls: Calls) => new Map((await read(calls)).map((queue) => [queue.queue, queue]))
+      const [mine, theirs] = [await byName(scene), await byName(other)]
+      assert.deepEqual(mine, theirs)
+      assert.equal(mine.get('default')?.counts.queued, 1)
+      assert.equal(mine.get('default')?.counts.scheduled, 1)
+      assert.equal(mine.get('b')?.counts.succeeded, 1)
+    })
+
+    it('who holds leases, and who lives', async (scene) => {
+      const other = await scene.another()
+      const task = await scene.start({}, { worker: REMOTE })
+      assert.equal(only(await other.store.holders()).alive, false)
+      await scene.store.beat({ nodeId: 'node-1', workerIds: ['remote'], ttlMs: 5_000 })
+      assert.equal(only(await other.store.holders()).alive, true)
+      await scene.clock.advance(5_000)
+      assert.equal(only(await other.store.holders()).alive, false)
+      assert.equal(only(await other.store.endLeases({ workerIds: ['remote'] })).taskId, task.id)
+      assert.equal(await scene.extend(task), 'lost')
+    })
+
+    it('the end of a lease that another process sweeps', async (scene) => {
+      const other = await scene.another()
+      const task = await scene.start({}, { leaseMs: 1_000 })
+      await scene.clock.advance(1_000)
+      assert.deepEqual(only((await other.sweep()).ended).taskId, task.id)
+      assert.deepEqual((await scene.sweep()).ended, [])
+      assert.deepEqual(await scene.store.extend({ leases: [leaseRef(task)], leaseMs: 1_000 }), ['lost'])
+    })
+  })
+
+  describe('news between processes', () => {
+    itIn(inRealTime, 'a task that one submits wakes the other', async (scene) => {
+      const other = await scene.another()
+      const heard = listen(other)
+      await eventually('the other process hears of a submission', BACK_WITHIN_MS, async () => {
+        await scene.submit({ queue: 'news' })
+        return heard.has('news')
+      })
+    })
+
+    itIn(inRealTime, 'a queue that one resumes wakes the other', async (scene) => {
+      const other = await scene.another()
+      await scene.submit()
+      const heard = listen(other)
+      await eventually('the other process hears of the end of a pause', BACK_WITHIN_MS, async () => {
+        await scene.store.pause(PAUSE)
+        heard.clear()
+        await scene.store.pause({ ...PAUSE, paused: false })
+        return heard.has('default')
+      })
+    })
+
+    itIn(inRealTime, 'a message on the bus reaches both processes', async (scene) => {
+      const { bus } = await scene.another()
+      const heard = { here: new Set<string>(), there: new Set<string>() }
+      scene.bus.subscribe((message) => heard.here.add(message.taskId))
+      bus.subscribe((message) => heard.there.add(message.taskId))
+      const ids: string[] = []
+      await eventually('both processes hear a message', BACK_WITHIN_MS, () => {
+        const taskId = scene.newTask().id
+        ids.push(taskId)
+        scene.bus.publish({ kind: 'changed', taskId, terminal: true })
+        return ids.some((id) => heard.here.has(id) && heard.there.has(id))
+      })
+    })
+
+    itIn(inRealTime, 'a subscriber hears its own process once, and every message as it was sent', async (scene) => {
+      const { bus } = await scene.another()
+      const mine: unknown[] = []
+      const theirs: unknown[] = []
+      scene.bus.subscribe((message) => mine.push(message))
+      bus.subscribe((message) => theirs.push(message))
+      const [taskId, last] = [scene.newTask().id, scene.newTask().id]
+      const sent = [
+        { kind: 'cancel-requested', taskId, workerId: 'worker-1' },
+        { kind: 'cancel-requested', taskId, workerId: null },
+        { kind: 'changed', taskId, terminal: false },
+      ] as const
+      for (const message of sent) scene.bus.publish(message)
+      // What the other process hears after these came later.
+      await eventually('the other process hears', BACK_WITHIN_MS, () => {
+        bus.publish({ kind: 'changed', taskId: last, terminal: true })
+        scene.bus.publish({ kind: 'changed', taskId: last, terminal: true })
+        const hasLast = (messages: readonly unknown[]) => messages.some((each) => about(each) === last)
+        return hasLast(mine) && hasLast(theirs)
+      })
+      assert.deepEqual(
+        mine.filter((each) => about(each) === taskId),
+        sent,
+      )
+      for (const message of theirs.filter((each) => about(each) === taskId)) {
+        assert.ok(sent.some((each) => JSON.stringify(each) === JSON.stringify(message)))
+      }
+    })
+
+    itIn(inRealTime, 'whoever has stopped listening hears no more, and the others still do', async (scene) => {
+      let heard = 0
+      const stop = scene.bus.subscribe(() => {
+        heard += 1
+      })
+      stop()
+      stop()
+      let others = 0
+      scene.bus.subscribe(() => {
+        others += 1
+      })
+      await eventually('the other subscriber hears', BACK_WITHIN_MS, () => {
+        scene.bus.publish({ kind: 'changed', taskId: scene.newTask().id, terminal: true })
+        return others > 0
+      })
+      assert.equal(heard, 0)
+    })
+  })
+}
+
+async function claimUntilEmpty(calls: Calls, workerId: string): Promise<readonly string[]> {
+  const ids: string[] = []
+  for (;;) {
+    const tasks = await calls.claim({ limit: 7, worker: { workerId, nodeId: null, session: false } })
+    if (tasks.length === 0) return ids
+    ids.push(...idsOf(tasks))
+  }
+}
+
+async function workUntilEmpty(calls: Calls): Promise<number> {
+  let ended = 0
+  let tasks = await calls.claim({ limit: 7 })
+  while (tasks.length > 0) {
+    const settlements = tasks.map((task) => ({ ...leaseRef(task), outcome: 'succeeded', result: null }) as const)
+    const claim = { namespace: 'default', queues: ['default'], types: null, limit: 7, leaseMs: 30_000, worker: REMOTE }
+    const report = await calls.store.settle({ settlements, claim })
+    ended += report.results.filter(({ status }) => status === 'ok').length
+    tasks = report.tasks
+  }
+  return ended
+}
+
+/** The queues that a process has been told of. */
+export function listen(calls: Pick<Scene, 'store'>): Set<string> {
+  const queues = new Set<string>()
+  calls.store.onReady((lanes) => {
+    for (const { queue } of lanes) queues.add(queue)
+  })
+  return queues
+}
+
+function about(message: unknown): string {
+  return (message as { readonly taskId: string }).taskId
+}

@@ -1,0 +1,151 @@
+import { setImmediate } from 'node:timers/promises'
+import {
+  createReferenceStore,
+  emptyReferenceState,
+  type ReferenceState,
+  type StoreSetting,
+  type StoreUnderTest,
+} from '@taskyard/conformance'
+import {
+  type BusMessage,
+  type Clock,
+  type EventBus,
+  type OpenedStore,
+  type ReadyLane,
+  type ReadyListener,
+  type TaskStore,
+  TaskyardError,
+} from '@taskyard/core'
+import { systemClock } from '@taskyard/core/runtime'
+import { aroundCalls } from '../../src/faults/around-calls.ts'
+
+/** What a shared store may do wrong. */
+export interface SharedBug {
+  /** Whose time counts. Default: the server's. */
+  readonly clock?: 'client'
+  /** What a stop of the server does to the data. */
+  readonly onStop?: (state: ReferenceState) => void
+  /** What a call during an outage does instead of rejecting. */
+  readonly duringOutage?: () => Promise<never>
+  /** Whether a process hears of what another one did. Default: yes. */
+  readonly newsBetweenProcesses?: boolean
+  readonly busBetweenProcesses?: boolean
+  /** What a stop of the server does to the listeners. */
+  readonly deafAfterOutage?: boolean
+  readonly silentAfterOutage?: boolean
+  /** Replaces calls of one process, the first of which has the index 0. */
+  readonly process?: (store: TaskStore, index: number) => Partial<TaskStore>
+}
+
+/** As long as a call waits for a server that stands still. */
+const PATIENCE_MS = 1_500
+
+/** The reference store behind a server that only pretends: it can be stopped, started, paused and resumed. */
+export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}): StoreUnderTest {
+  const state = emptyReferenceState()
+  const serverClock = setting.time === 'server' ? systemClock : setting.clock
+  const listeners = new Set<{ readonly process: number; readonly listener: ReadyListener }>()
+  const subscribers = new Set<{ readonly process: number; readonly listener: (message: BusMessage) => void }>()
+  const processes: TaskStore[] = []
+  let stops = 0
+  let up = true
+  let standsStill: { readonly over: Promise<void>; readonly end: () => void } | null = null
+
+  async function reach(): Promise<void> {
+    await setImmediate()
+    if (!up) await (bug.duringOutage ?? unavailable)()
+    if (standsStill === null) return
+    const patience = AbortSignal.timeout(PATIENCE_MS)
+    await Promise.race([
+      standsStill.over,
+      new Promise((_resolve, reject) => {
+        patience.onabort = () => reject(new TaskyardError('store_unavailable', { reason: 'no answer' }))
+      }),
+    ])
+  }
+
+  function announce(from: number, lanes: readonly ReadyLane[]): void {
+    for (const { process, listener } of listeners) {
+      if (process === from || bug.newsBetweenProcesses !== false) listener(lanes)
+    }
+  }
+
+  function open(clock: Clock): OpenedStore {
+    const index = processes.length
+    const inner = createReferenceStore(bug.clock === 'client' ? clock : serverClock, state)
+    inner.onReady((lanes) => announce(index, lanes))
+    const reached = aroundCalls(inner, async (_operation, call) => {
+      await reach()
+      const before = stops
+      const reply = await call()
+      await setImmediate()
+      if (stops > before) throw new TaskyardError('store_unavailable', { reason: 'the connection broke' })
+      return reply
+    })
+    const store: TaskStore = {
+      ...reached,
+      onReady: (listener) => added(listeners, { process: index, listener }),
+      health: () =>
+        reach().then(
+          () => inner.health(),
+          (error: Error) => ({ healthy: false, latencyMs: 0, reason: error.message, sizeBytes: null }),
+        ),
+    }
+    const bus: EventBus = {
+      publish(message) {
+        for (const { process, listener } of subscribers) {
+          if (process === index || (up && bug.busBetweenProcesses !== false)) listener(message)
+        }
+      },
+      subscribe: (listener) => added(subscribers, { process: index, listener }),
+    }
+    processes.push(store)
+    return { store: { ...store, ...bug.process?.(store, index) }, bus }
+  }
+
+  const first = open(setting.clock)
+  return {
+    ...first,
+    async reopen() {
+      await first.store.close()
+      return open(setting.clock).store
+    },
+    async another({ clock = setting.clock } = {}) {
+      await reach()
+      return open(clock)
+    },
+    async destroy() {
+      for (const store of processes) await store.close()
+    },
+    server: {
+      async stop() {
+        up = false
+        stops += 1
+        bug.onStop?.(state)
+        if (bug.deafAfterOutage) listeners.clear()
+      },
+      async start() {
+        up = true
+        const lanes = [...state.tasks.values()].map(({ task }) => task)
+        if (!bug.silentAfterOutage) for (const { listener } of listeners) listener(lanes)
+      },
+      pause() {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        standsStill = { over: promise, end: resolve }
+      },
+      resume() {
+        standsStill?.end()
+        standsStill = null
+      },
+    },
+  }
+}
+
+async function unavailable(): Promise<never> {
+  throw new TaskyardError('store_unavailable', { reason: 'it was stopped' })
+}
+
+function added<Item>(items: Set<Item>, item: Item): () => void {
+  items.add(item)
+  return () => items.delete(item)
+}
