@@ -7,8 +7,6 @@ export interface CallContext {
   now(): string
   /** Tells who waits that tasks of these lanes have become ready; '' for none. */
   announce(lanes: string): void
-  /** The process's own clock. */
-  localNow(): number
 }
 
 /** Parts of a list, each of at most `size`: a script holds up all other calls while it runs. */

@@ -86,7 +86,6 @@ async function createStore(
     run: calls.run,
     now: () => (storeTime === undefined ? '' : String(storeTime())),
     announce: news.announce,
-    localNow: () => clock.now(),
   }
   const everyLaneMayBeReady = async () => news.announce(((await client.hvals(key('names'))) as string[]).join('\u001f'))
   const subscription = await keepSubscribed(

@@ -107,15 +107,13 @@ export async function sweep(context: CallContext, params: SweepParams): Promise<
   const { cancelGraceMs, limit, jitter, retention } = params
   const { succeededSeconds, failedSeconds, finishedBytes } = retention
   const bounds = [succeededSeconds * 1000, failedSeconds * 1000, finishedBytes]
-  const asked = context.localNow()
   const reply = await context.run(SCRIPTS.sweep, [context.now(), cancelGraceMs, limit, jitter, ...bounds])
-  const [now, readied, lanes, promoted, removed, nextAt, ...ended] = reply as readonly string[]
+  const [, readied, lanes, promoted, removed, nextAt, ...ended] = reply as readonly string[]
   context.announce(readied as string)
   return {
     ended: endedLeases(ended, laneTable(lanes as string)),
     promoted: Number(promoted),
     removed: Number(removed),
-    // On the caller's clock: the server's may tell another time.
-    nextAt: nextAt === '' ? null : Number(nextAt) - Number(now) + asked,
+    nextAt: nextAt === '' ? null : Number(nextAt),
   }
 }

@@ -3,7 +3,7 @@ import type { OpenStore, StoreSetting, StoreUnderTest } from '@taskyard/conforma
 import { type ClaimParams, DEFAULT_BACKOFF, type NewTask, type OpenedStore, toJsonText } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
 import { openRedisStore, type RedisStoreOptions } from '@taskyard/store-redis'
-import { sharedServer, startServer } from '@taskyard/test-servers'
+import { sharedServer, startServer, type TestServer } from '@taskyard/test-servers'
 import { Redis } from 'ioredis'
 
 export const newId = createUuidV7Generator(systemClock)
@@ -37,7 +37,7 @@ export const openStore: OpenStore = async (setting) => {
       return store
     },
     another: ({ clock } = {}) => open({ ...setting, clock: clock ?? setting.clock }),
-    ...(own === null ? {} : { server: { stop: () => own.kill(), start: () => own.start() } }),
+    ...(own === null ? {} : { server: abrupt(own) }),
     async destroy() {
       for (const one of opened) await one.store.close()
       if (own === null) await removeKeys(url, prefix)
@@ -45,6 +45,16 @@ export const openStore: OpenStore = async (setting) => {
     },
   }
   return under
+}
+
+/** Stopped as by a power failure. */
+function abrupt(server: TestServer): NonNullable<StoreUnderTest['server']> {
+  return {
+    stop: () => server.kill(),
+    start: () => server.start(),
+    pause: async () => server.pause(),
+    resume: async () => server.resume(),
+  }
 }
 
 async function removeKeys(url: string, prefix: string): Promise<void> {

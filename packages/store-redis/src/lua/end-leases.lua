@@ -13,7 +13,7 @@ for _, holder in ipairs(call('ZRANGE', WORKERS, 0, -1)) do
   if #ended < most and dead[match(holder, '\n(.*)$')] then
     local ids = call('ZRANGE', leasesKey(holder), 0, most - #ended - 1)
     if #ids > 0 then
-      local states = call('HMGET', STATES, unpack(ids))
+      local states = call('HMGET', RUNNING, unpack(ids))
       for i, id in ipairs(ids) do endOverdue(ended, id, parseState(states[i]), 'expired', 0, now) end
     end
     firstLeaseOf(holder)

@@ -139,7 +139,7 @@ end
 -- What a caller that comes again hears of its task.
 local function report(id, replayed)
   local createdAt = splitTask(call('HGET', TASKS, id))
-  local text = call('HGET', STATES, id)
+  local text = readState(id)
   local status, runAt = 'q', createdAt
   if text then
     local s = parseState(text)
@@ -241,10 +241,25 @@ local function chunkMember(positions, from, to)
   return table.concat(ids, ',')
 end
 
+local function storeReady(lane, score, positions, base)
+  local from = 1
+  while from <= #positions do
+    local ids, to = { idAt(positions[from]) }, from
+    while #ids < CHUNK and positions[to + 1] == positions[to] + 1 do
+      to = to + 1
+      ids[#ids + 1] = idAt(positions[to])
+    end
+    call('ZADD', lane.ready, score, readyChunk(base + positions[from], ids))
+    from = to + 1
+  end
+  call('SADD', lane.waiting, lane.number)
+  count(lane, 'q', #positions)
+  nameReadied(lane)
+end
+
 local function storeLane(lane, positions, base, records)
-  local index, ready, delayed = {}, {}, {}
+  local index, ready = {}, {}
   local nowText = whole(now)
-  local scores = {}
   for from = 1, #positions, CHUNK do
     local to = math.min(from + CHUNK - 1, #positions)
     local first = positions[from]
@@ -259,29 +274,22 @@ local function storeLane(lane, positions, base, records)
       records[#records + 1] = id
       records[#records + 1] = prefix .. record
       if one and one.runAt > now then
-        delayed[#delayed + 1] = i
         local s = freshState(prefix .. record)
         makeScheduled(id, s, one.runAt)
         saveState(id, s)
       else
         local priority = priorityAt[i]
-        local score = scores[priority]
-        if not score then
-          score = readyScore(priority, now)
-          scores[priority] = score
+        local list = ready[priority]
+        if not list then
+          list = {}
+          ready[priority] = list
         end
-        ready[#ready + 1] = score
-        ready[#ready + 1] = id
+        list[#list + 1] = i
       end
     end
   end
   callWithAll('ZADD', lane.index, index, 4000)
-  if #ready > 0 then
-    callWithAll('ZADD', lane.ready, ready, 4000)
-    call('SADD', lane.waiting, lane.number)
-    count(lane, 'q', #ready / 2)
-    nameReadied(lane)
-  end
+  for priority, list in pairs(ready) do storeReady(lane, readyScore(priority, now), list, base) end
 end
 
 local function storeSpecial(i, base)

@@ -14,15 +14,14 @@ local function leaseOf(text)
   local lease = seen[text]
   if lease then return lease end
   local s = parseState(text)
-  local running = s.status == 'r'
   local ends = s.endAt and math.min(s.endAt, expiresAt) or expiresAt
-  lease = { token = running and s.token, holder = running and holderOf(s), ends = ends, score = whole(ends), cancelled = s.cancelAt }
+  lease = { token = s.token, holder = holderOf(s), ends = ends, score = whole(ends), cancelled = s.cancelAt }
   seen[text] = lease
   return lease
 end
 
 local answers, moved, firstEnds = {}, {}, {}
-local states = #ids > 0 and call('HMGET', STATES, unpack(ids)) or {}
+local states = #ids > 0 and call('HMGET', RUNNING, unpack(ids)) or {}
 for i, id in ipairs(ids) do
   local lease = states[i] and leaseOf(states[i])
   if not lease or lease.token ~= ARGV[2 * i + 2] then

@@ -7,9 +7,10 @@ local reply = { whole((readTime(ARGV[1]))), '' }
 if #ARGV > 1 then
   local ids = {}
   for i = 2, #ARGV do ids[#ids + 1] = ARGV[i] end
-  local tasks, states = call('HMGET', TASKS, unpack(ids)), call('HMGET', STATES, unpack(ids))
+  local tasks = call('HMGET', TASKS, unpack(ids))
+  local states, running = call('HMGET', STATES, unpack(ids)), call('HMGET', RUNNING, unpack(ids))
   for i = 1, #ids do
-    reply[2 * i + 1], reply[2 * i + 2] = tasks[i], states[i]
+    reply[2 * i + 1], reply[2 * i + 2] = tasks[i], states[i] or running[i]
     if tasks[i] then
       local _, headText = splitTask(tasks[i])
       laneOf(headOf(headText).lane)

@@ -14,12 +14,21 @@ local function add(key)
   return true
 end
 
+local function addReady(lane)
+  for _, member in ipairs(call('ZRANGE', lane.ready, 0, -1)) do
+    local _, some = splitReady(member)
+    for _, id in ipairs(some) do ids[#ids + 1] = id end
+  end
+end
+
 local function addWaiting()
   if not add(SCHEDULED) then return false end
   for _, name in ipairs(queue ~= '' and { queue } or call('SMEMBERS', P .. 'queues:' .. namespace)) do
-    for _, number in ipairs(call('SMEMBERS', P .. 'waiting:' .. namespace .. '\n' .. name)) do
+    local inQueue = namespace .. '\n' .. name
+    if #ids + tonumber(call('HGET', P .. 'counts:' .. inQueue, 'q') or 0) > most then return false end
+    for _, number in ipairs(call('SMEMBERS', P .. 'waiting:' .. inQueue)) do
       local lane = laneOf(number)
-      if (type == '' or type == lane.type) and not add(lane.ready) then return false end
+      if type == '' or type == lane.type then addReady(lane) end
     end
   end
   return true

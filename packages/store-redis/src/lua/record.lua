@@ -19,12 +19,12 @@ for i = 4, #ARGV, 4 do
   local id = ARGV[i]
   local s = met[id]
   if s == nil then
-    local text = call('HGET', STATES, id)
+    local text = call('HGET', RUNNING, id)
     s = text and parseState(text)
     met[id] = s
     order[#order + 1] = id
   end
-  if not s or s.status ~= 'r' or s.token ~= ARGV[i + 1] then
+  if not s or s.token ~= ARGV[i + 1] then
     answers[#answers + 1] = 'l'
   else
     if ARGV[i + 2] ~= '' then append(id, s, 'progress', ARGV[i + 2]) end

@@ -23,7 +23,7 @@ local function retryEnded(id, s, text)
 end
 
 local function retryOne(id)
-  local text = call('HGET', STATES, id)
+  local text = readState(id)
   if not text then return call('HEXISTS', TASKS, id) == 1 and 'eq' or 'n' end
   local s = parseState(text)
   if s.status == 'f' or s.status == 'c' then return retryEnded(id, s, text) end

@@ -12,7 +12,7 @@ promoteDue(now)
 local n = tonumber(ARGV[2])
 local FIRST, WIDTH = 10, 5
 
-local saved, ended, gone = {}, {}, {}
+local saved, ended, notRunning, gone = {}, {}, {}, {}
 local changed, results = {}, {}
 local nowText = whole(now)
 
@@ -24,7 +24,7 @@ end
 
 -- A settlement that comes again because its reply was lost is answered as it was the first time.
 local function repeatedText(s, token, outcome)
-  if s.token ~= token or s.status == 'r' or sub(s.settled, 1, 1) ~= outcome then return '' end
+  if s.token ~= token or sub(s.settled, 1, 1) ~= outcome then return '' end
   laneOf(s.head.lane)
   return resultText(sub(s.settled, 2), s, nil, true)
 end
@@ -66,16 +66,14 @@ local function successOf(text)
   if known then return known end
   local s = parseState(text)
   s.claimedReadyAt = s.readyAt
-  local one = { s = s, token = s.token, running = s.status == 'r', n = 0 }
-  if one.running then
-    one.result = resultText('o', s, nil, false)
-    one.lane, one.holder, one.hasCancel = laneOf(s.head.lane), holderOf(s), s.cancelAt ~= nil
-    s.status, s.settled, s.endAt, s.cancelAt, s.records, s.text = 'o', 'oo', now, nil, 0, ''
-    one.prefix = stateText(s)
-    one.size = finishedSize(#one.prefix, s)
-    gone[one.holder] = gone[one.holder] or {}
-    one.gone = gone[one.holder]
-  end
+  local one = { token = s.token, result = resultText('o', s, nil, false), n = 0 }
+  one.lane, one.hasCancel = laneOf(s.head.lane), s.cancelAt ~= nil
+  local holder = holderOf(s)
+  gone[holder] = gone[holder] or {}
+  one.gone = gone[holder]
+  s.status, s.settled, s.endAt, s.cancelAt, s.records, s.text = 'o', 'oo', now, nil, 0, ''
+  one.prefix = stateText(s)
+  one.size = finishedSize(#one.prefix, s)
   successes[text] = one
   return one
 end
@@ -85,6 +83,7 @@ local function succeed(id, one, result)
   saved[#saved + 1] = id
   saved[#saved + 1] = text
   changed[id] = text
+  notRunning[#notRunning + 1] = id
   one.gone[#one.gone + 1] = id
   ended[#ended + 1] = nowText .. id
   one.n = one.n + 1
@@ -93,12 +92,15 @@ local function succeed(id, one, result)
   return one.result
 end
 
+-- `changed` has what this call made of a task: a lease that it names twice is settled once.
 local function settleOne(at, text)
   local id, token, outcome = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  text = changed[id] or text
-  if not text then return '' end
+  if not text or changed[id] then
+    local state = changed[id] or call('HGET', STATES, id)
+    return state and repeatedText(parseState(state), token, outcome) or ''
+  end
   local one = successOf(text)
-  if not one.running or one.token ~= token then return repeatedText(parseState(text), token, outcome) end
+  if one.token ~= token then return '' end
   if outcome == 'o' then return succeed(id, one, ARGV[at + 3]) end
   local answer = settleOther(id, parseState(text), outcome, ARGV[at + 3], ARGV[at + 4])
   changed[id] = call('HGET', STATES, id)
@@ -108,13 +110,14 @@ end
 for from = 1, n, 1000 do
   local ids = {}
   for i = from, math.min(from + 999, n) do ids[#ids + 1] = ARGV[FIRST + (i - 1) * WIDTH] end
-  local states = call('HMGET', STATES, unpack(ids))
+  local states = call('HMGET', RUNNING, unpack(ids))
   for k = 1, #ids do
     local i = from + k - 1
     results[i] = settleOne(FIRST + (i - 1) * WIDTH, states[k])
   end
 end
 
+callWithAll('HDEL', RUNNING, notRunning, 4000)
 callWithAll('HSET', STATES, saved, 4000)
 callWithAll('RPUSH', finishedList('o'), ended, 4000)
 for holder, ids in pairs(gone) do callWithAll('ZREM', leasesKey(holder), ids, 4000) end

@@ -17,7 +17,7 @@ end
 
 local function endAll(ids, reasonOf)
   if #ids == 0 then return end
-  local states = call('HMGET', STATES, unpack(ids))
+  local states = call('HMGET', RUNNING, unpack(ids))
   for i, id in ipairs(ids) do
     local s = parseState(states[i])
     endOverdue(ended, id, s, reasonOf(s), nextJitter(), now)

@@ -2,7 +2,7 @@
 -- Cluster all of them lie in the slot of the one that is declared.
 local META = KEYS[1]
 local P = string.sub(META, 1, -5)
-local TASKS, STATES, SCHEDULED = P .. 'tasks', P .. 'states', P .. 'scheduled'
+local TASKS, STATES, RUNNING, SCHEDULED = P .. 'tasks', P .. 'states', P .. 'running', P .. 'scheduled'
 local F = '\31'
 
 -- Milliseconds before 2020, taken off times that go into scores, where every bit counts.

@@ -34,47 +34,66 @@ local function wantedLanes(namespace, queues, types)
   return numbers
 end
 
--- Ready tasks of several lanes in order: the best head of all is taken, each lane read in chunks.
-local function mergeLanes(numbers, limit)
-  local chunk = math.max(8, math.ceil(2 * limit / #numbers))
-  local readers = {}
-  local function fill(reader)
-    reader.buffer = call('ZRANGE', reader.lane.ready, reader.offset, reader.offset + chunk - 1, 'WITHSCORES')
-    reader.offset, reader.at = reader.offset + chunk, 1
-    reader.score = tonumber(reader.buffer[2])
-  end
-  for _, number in ipairs(numbers) do
-    local reader = { lane = laneOf(number), offset = 0 }
-    fill(reader)
-    if reader.score then readers[#readers + 1] = reader end
-  end
-  local ids, from = {}, {}
-  while #ids < limit do
-    local best, bestId
-    for _, reader in ipairs(readers) do
-      if reader.score then
-        local id = reader.buffer[reader.at]
-        if not best or reader.score < best.score or (reader.score == best.score and id < bestId) then
-          best, bestId = reader, id
-        end
+-- Reads the ready tasks of a lane in order, a few members of its set at a time, more with each turn.
+local function laneReader(lane)
+  local reader = { lane = lane, members = {}, scores = {}, read = 0, member = 0, ids = {}, at = 1, step = 2 }
+
+  local function nextMember()
+    if reader.member == reader.read then
+      local entries = call('ZRANGE', lane.ready, reader.read, reader.read + reader.step - 1, 'WITHSCORES')
+      for i = 1, #entries, 2 do
+        reader.read = reader.read + 1
+        reader.members[reader.read], reader.scores[reader.read] = entries[i], entries[i + 1]
       end
+      reader.step = math.min(reader.step * 2, 256)
     end
-    if not best then break end
-    ids[#ids + 1], from[#from + 1] = bestId, best.lane
-    best.at = best.at + 2
-    if best.at > #best.buffer and #best.buffer == 2 * chunk then fill(best) end
-    best.score = tonumber(best.buffer[best.at + 1])
+    reader.member = reader.member + 1
+    local member = reader.members[reader.member]
+    if not member then
+      reader.id = nil
+      return
+    end
+    reader.score = tonumber(reader.scores[reader.member])
+    reader.number, reader.ids = splitReady(member)
+    reader.tried = reader.number == -1
+    reader.at, reader.id = 1, reader.ids[1]
   end
-  return ids, from
+
+  function reader.advance()
+    reader.at, reader.number = reader.at + 1, reader.number + 1
+    reader.id = reader.ids[reader.at]
+    if not reader.id then nextMember() end
+  end
+
+  nextMember()
+  return reader
 end
 
+local function isBefore(one, other)
+  return one.score < other.score or (one.score == other.score and one.number < other.number)
+end
+
+local function bestOf(readers)
+  local best
+  for _, reader in ipairs(readers) do
+    if reader.id and (not best or isBefore(reader, best)) then best = reader end
+  end
+  return best
+end
+
+-- Ready tasks of all lanes in order, for each the reader it is from, and which of them were tried.
 local function readyInOrder(numbers, limit)
-  if #numbers == 0 then return {}, {} end
-  if #numbers > 1 then return mergeLanes(numbers, limit) end
-  local lane = laneOf(numbers[1])
-  local ids, from = call('ZRANGE', lane.ready, 0, limit - 1), {}
-  for i = 1, #ids do from[i] = lane end
-  return ids, from
+  local readers, ids, from, tried = {}, {}, {}, {}
+  for i, number in ipairs(numbers) do readers[i] = laneReader(laneOf(number)) end
+  while #ids < limit do
+    local best = #readers == 1 and readers[1] or bestOf(readers)
+    if not best or not best.id then break end
+    local n = #ids + 1
+    ids[n], from[n] = best.id, best
+    if best.tried then tried[n] = true end
+    best.advance()
+  end
+  return ids, from, tried
 end
 
 local function leaseText(s, worker, now)
@@ -84,12 +103,29 @@ local function leaseText(s, worker, now)
   return stateText(s)
 end
 
--- The lanes' sets are in the order of the claim, so what was taken of each is its beginning.
+-- A lane's set is in the order of the claim, so what was taken of it is its beginning. A chunk that was taken in part is
+-- put back without that part.
+local function takeFromLane(reader, taken)
+  local lane, members = reader.lane, 0
+  local left = taken
+  while left > 0 do
+    members = members + 1
+    local number, ids = splitReady(reader.members[members])
+    if #ids > left then
+      call('ZADD', lane.ready, reader.scores[members], readyChunk(number + left, { unpack(ids, left + 1) }))
+    end
+    left = left - #ids
+  end
+  return members
+end
+
 local function takeFromLanes(from, n)
   local taken = {}
   for i = 1, n do taken[from[i]] = (taken[from[i]] or 0) + 1 end
-  for lane, k in pairs(taken) do
-    call('ZREMRANGEBYRANK', lane.ready, 0, k - 1)
+  for reader, k in pairs(taken) do
+    local lane = reader.lane
+    local members = takeFromLane(reader, k)
+    call('ZREM', lane.ready, unpack(reader.members, 1, members))
     if call('EXISTS', lane.ready) == 0 then call('SREM', lane.waiting, lane.number) end
     count(lane, 'q', -k)
     count(lane, 'r', k)
@@ -104,12 +140,12 @@ end
 -- Leases ready tasks. Adds to `reply` their ids, joined, what differs from a first attempt, joined, and each task's record.
 local function claimReady(reply, wanted, now)
   local numbers = wantedLanes(wanted.namespace, split(wanted.queues), wanted.types ~= '*' and split(wanted.types) or nil)
-  local ids, from = readyInOrder(numbers, wanted.limit)
+  local ids, from, tried = readyInOrder(numbers, wanted.limit)
   local slot = #reply + 2
   reply[slot - 1], reply[slot] = '', ''
   local expiresAt = now + wanted.leaseMs
   local firstEnd = expiresAt
-  local states, leases, claimedIds, tried, shared = {}, {}, {}, {}, {}
+  local states, leases, claimedIds, differences, shared = {}, {}, {}, {}, {}
   local n, claimed, bytes = 0, 0, 0
 
   local function leaseFor(s)
@@ -131,9 +167,12 @@ local function claimReady(reply, wanted, now)
     return lease
   end
 
-  local function nextLease(text)
+  -- The state of a task that was tried moves to the running ones.
+  local function nextLease(id)
+    local text = call('HGET', STATES, id)
+    if not text then return nil end
+    call('HDEL', STATES, id)
     local s = parseState(text)
-    if s.status ~= 'q' then return nil end
     local lease = leaseFor(s)
     lease.tried = s.token .. ',' .. s.attempt .. ',' .. s.crashes .. ',' .. whole(s.readyAt)
     return lease
@@ -142,16 +181,15 @@ local function claimReady(reply, wanted, now)
   while n < #ids and bytes < CLAIM_BYTES do
     local to = math.min(n + READ_AT_ONCE, #ids)
     local tasks = call('HMGET', TASKS, unpack(ids, n + 1, to))
-    local present = call('HMGET', STATES, unpack(ids, n + 1, to))
-    for k = 1, to - n do
-      local task, text = tasks[k], present[k]
-      local lease = task and (text and nextLease(text) or not text and firstLease(task))
+    for k = n + 1, to do
+      local task, id = tasks[k - n], ids[k]
+      local lease = task and (tried[k] and nextLease(id) or not tried[k] and firstLease(task))
       if lease then
         bytes, claimed = bytes + #task, claimed + 1
-        local id, at = ids[n + k], 2 * claimed
+        local at = 2 * claimed
         states[at - 1], states[at] = id, lease.text
         leases[at - 1], leases[at] = lease.score, id
-        claimedIds[claimed], tried[claimed] = id, lease.tried
+        claimedIds[claimed], differences[claimed] = id, lease.tried
         reply[slot + claimed] = task
       end
     end
@@ -161,8 +199,8 @@ local function claimReady(reply, wanted, now)
   takeFromLanes(from, n)
   if claimed == 0 then return end
   local holder = wanted.namespace .. '\n' .. wanted.worker
-  callWithAll('HSET', STATES, states, 4000)
+  callWithAll('HSET', RUNNING, states, 4000)
   callWithAll('ZADD', leasesKey(holder), leases, 4000)
   rememberHolder(holder, wanted.node, firstEnd)
-  reply[slot - 1], reply[slot] = table.concat(claimedIds, ','), table.concat(tried, ';')
+  reply[slot - 1], reply[slot] = table.concat(claimedIds, ','), table.concat(differences, ';')
 end

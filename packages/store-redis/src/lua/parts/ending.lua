@@ -15,6 +15,7 @@ end
 
 -- Takes a running task from its worker. The caller says what becomes of it.
 local function takeLease(id, s)
+  call('HDEL', RUNNING, id)
   call('ZREM', leasesKey(holderOf(s)), id)
   if s.cancelAt then call('ZREM', CANCELS, id) end
   count(laneOf(s.head.lane), 'r', -1)

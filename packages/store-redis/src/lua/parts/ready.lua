@@ -1,6 +1,8 @@
 -- include parts/lanes.lua
 
--- Ready tasks of a lane are a sorted set: higher priority first, then by readiness, then by id (UUIDv7, which rises).
+-- Ready tasks of a lane are a sorted set: higher priority first, then by readiness, then in order of submission. A member
+-- is one task with a state, "!id", or a chunk of tasks that were never tried, "number:id,id,…": they were submitted one
+-- after another, the first of them with that number.
 
 local readied = {}
 
@@ -18,11 +20,24 @@ local function readiedLanes()
   return table.concat(list, F)
 end
 
+local function readyChunk(number, ids)
+  return whole(number) .. ':' .. table.concat(ids, ',')
+end
+
+-- The number of a member's first task, -1 for one with a state, and its ids.
+local function splitReady(member)
+  local ids, number = {}, -1
+  local at = find(member, ':', 1, true)
+  if at then number = tonumber(sub(member, 1, at - 1)) end
+  for id in string.gmatch(sub(member, at and at + 1 or 2), '[^,]+') do ids[#ids + 1] = id end
+  return number, ids
+end
+
 -- Puts a task where claims find it. The caller has taken it from where it was, and saves its state.
 local function makeReady(id, s, readyAt)
   local lane = laneOf(s.head.lane)
   s.status, s.readyAt = 'q', readyAt
-  call('ZADD', lane.ready, readyScore(s.head.priority, readyAt), id)
+  call('ZADD', lane.ready, readyScore(s.head.priority, readyAt), '!' .. id)
   call('SADD', lane.waiting, lane.number)
   count(lane, 'q', 1)
   nameReadied(lane)

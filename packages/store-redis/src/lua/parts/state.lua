@@ -3,7 +3,8 @@
 -- A task is two records. In `tasks`, written once:
 --   createdAt, head, position in its call, maxAttempts, backoff, tags, idempotency key, payload
 -- with head = lane,base,size,first,priority,timeout seconds,payload bytes,tagged: all that scripts need to know; base, size and
--- first are those of its chunk (see index.lua). And in `states`, absent until the task is first claimed or scheduled:
+-- first are those of its chunk (see index.lua). And, once the task was scheduled or claimed, in `running` while it runs, a
+-- small table that stays in the processor's cache, else in `states`:
 --   status, token, attempt, crashes, readyAt, settled, startedAt, endAt, cancelAt, records of the attempt, records of
 --   all attempts, bytes of history, worker, head, progress, text
 -- status: s(cheduled) q(ueued) r(unning) o(k, succeeded) f(ailed) c(ancelled). settled: how the last lease was settled
@@ -91,8 +92,14 @@ local function numberOf(task)
   return whole(head.base - head.first + position)
 end
 
+-- The state of a task that is not fresh, nil for others.
+local function readState(id)
+  return call('HGET', RUNNING, id) or call('HGET', STATES, id) or nil
+end
+
+-- The caller removes the state from the other table when the task comes from there.
 local function saveState(id, s)
   local text = stateText(s)
-  call('HSET', STATES, id, text)
+  call('HSET', s.status == 'r' and RUNNING or STATES, id, text)
   return text
 end
