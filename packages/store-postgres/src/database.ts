@@ -96,25 +96,31 @@ export function openDatabase(location: PostgresLocation, connections = location.
   return {
     schema,
     inSchema,
-    run: (async (text, values) => {
-      try {
-        return await withClient((client) => query(client, text, values))
-      } catch (error) {
-        throw toStoreError(error)
-      }
-    }) as Run,
-    pipeline: (statements) =>
-      withClient((client) => Promise.allSettled(statements.map(({ text, values }) => query(client, text, values)))),
-    async transaction(work) {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await transactionOnce(work)
-        } catch (error) {
-          if (attempt === RACES_RUN_AGAIN || !isRace(error)) throw toStoreError(error)
-        }
-      }
+    run: (async (text, values) => unlessRaced(() => withClient((client) => query(client, text, values)))) as Run,
+    async pipeline(statements) {
+      const answers: PromiseSettledResult<Text[][]>[] = []
+      const all = withClient(async (client) => {
+        answers.push(...(await Promise.allSettled(statements.map(({ text, values }) => query(client, text, values)))))
+        const failed = answers.find((answer) => answer.status === 'rejected')
+        if (failed !== undefined) throw failed.reason
+      })
+      await all.catch((error) => {
+        if (answers.length === 0) throw error
+      })
+      return answers
     },
+    transaction: (work) => unlessRaced(() => transactionOnce(work)),
     close: () => pool.end(),
+  }
+}
+
+async function unlessRaced<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (attempt === RACES_RUN_AGAIN || !isRace(error)) throw toStoreError(error)
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock, OpenedStore, TaskStore } from '@taskyard/core'
+import { type Clock, type OpenedStore, type TaskStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { openDatabase } from './database.ts'
 import { checkDurability } from './durability.ts'
@@ -57,7 +57,7 @@ function createStore(
 ): OpenedStore {
   const nowMs = () => performance.now()
   const lanes = createLanes(database)
-  const wakeUps = createWakeUps(database, lanes, location, clock, createUuidV7Generator(clock)())
+  const wakeUps = createWakeUps(database, lanes, location, createUuidV7Generator(clock)())
   const time = createServerTime(storeTime)
   const parts: Parts = {
     database,
@@ -75,6 +75,12 @@ function createStore(
   const depths = createQueueDepths(database, nowMs)
   const slots = createSlots(parts, nowMs)
   let closing: Promise<void> | null = null
+  const whenOpen =
+    <Params, Result>(operation: (params: Params) => Promise<Result>) =>
+    async (params: Params): Promise<Result> => {
+      if (closing !== null) throw new TaskyardError('store_unavailable', { reason: 'it is closed' })
+      return operation(params)
+    }
   const store: TaskStore = {
     durability,
     async migrate() {
@@ -82,22 +88,22 @@ function createStore(
       wakeUps.start()
       return report
     },
-    enqueue: (params) => enqueue(parts, depths, params),
-    claim: (params) => claims.claim(params),
-    extend: (params) => extend(parts, params),
-    settle: (params) => settle(parts, claims, params),
-    record: (params) => record(parts, params),
-    cancel: (params) => cancel(parts, params),
-    retry: (params) => retry(parts, params),
-    find: (params) => find(parts, params),
-    list: (params) => list(parts, params),
-    history: (params) => history(parts, params),
-    counts: (params) => counts(parts, params),
-    pause: (params) => pause(parts, params),
-    beat: (params) => beat(parts, params),
-    holders: () => holders(parts),
-    endLeases: (params) => endLeases(parts, params),
-    sweep: (params) => sweep(parts, slots, params),
+    enqueue: whenOpen((params) => enqueue(parts, depths, params)),
+    claim: whenOpen((params) => claims.claim(params)),
+    extend: whenOpen((params) => extend(parts, params)),
+    settle: whenOpen((params) => settle(parts, claims, params)),
+    record: whenOpen((params) => record(parts, params)),
+    cancel: whenOpen((params) => cancel(parts, params)),
+    retry: whenOpen((params) => retry(parts, params)),
+    find: whenOpen((params) => find(parts, params)),
+    list: whenOpen((params) => list(parts, params)),
+    history: whenOpen((params) => history(parts, params)),
+    counts: whenOpen((params) => counts(parts, params)),
+    pause: whenOpen((params) => pause(parts, params)),
+    beat: whenOpen((params) => beat(parts, params)),
+    holders: () => whenOpen(() => holders(parts))(undefined),
+    endLeases: whenOpen((params) => endLeases(parts, params)),
+    sweep: whenOpen((params) => sweep(parts, slots, params)),
     onReady: (listener) => wakeUps.onReady(listener),
     health: () => health(database, nowMs),
     threadAccess: () => ({

@@ -1,7 +1,10 @@
 import { TaskyardError } from '@taskyard/core'
 
-/** SQLSTATE codes (PostgreSQL, appendix A) of transactions that lost a race and may simply run again. */
-const RACES = new Set(['40001', '40P01'])
+/**
+ * SQLSTATE codes (PostgreSQL, appendix A) of transactions that lost a race and may simply run again: serialization
+ * failure, deadlock, and a check violation, which here means that a partition was attached meanwhile.
+ */
+const RACES = new Set(['40001', '40P01', '23514'])
 
 export function isRace(error: unknown): boolean {
   return RACES.has(codeOf(error) ?? '')

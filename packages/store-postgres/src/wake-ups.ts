@@ -1,4 +1,5 @@
-import type { BusMessage, Clock, EventBus, ReadyListener } from '@taskyard/core'
+import type { BusMessage, EventBus, ReadyListener } from '@taskyard/core'
+import { systemClock } from '@taskyard/core/runtime'
 import pg from 'pg'
 import { connectionOptions, type Database } from './database.ts'
 import type { Lanes } from './lanes.ts'
@@ -36,7 +37,6 @@ export function createWakeUps(
   database: Database,
   lanes: Lanes,
   location: PostgresLocation,
-  clock: Clock,
   processId: string,
 ): WakeUps {
   const listeners = new Set<ReadyListener>()
@@ -72,7 +72,8 @@ export function createWakeUps(
   }
 
   function after(delayMs: number, callback: () => void): void {
-    const cancel = clock.after(delayMs, () => {
+    // A network is waited for in real time, whatever clock the tasks go by.
+    const cancel = systemClock.after(delayMs, () => {
       cancelTimers = cancelTimers.filter((other) => other !== cancel)
       callback()
     })

@@ -5,11 +5,3 @@ import { openStore } from './scene.ts'
 const runner = { describe, it }
 
 describeTaskStore({ name: 'postgres', openStore, runner })
-
-describeTaskStore({
-  name: 'postgres behind an unreliable connection',
-  openStore,
-  runner,
-  faults: { seed: 1, slow: 0.05, refuse: 0.15, loseReply: 0.2 },
-  runs: 10,
-})

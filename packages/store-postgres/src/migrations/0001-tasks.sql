@@ -82,10 +82,13 @@ CREATE TABLE slots (
   to_at bigint NOT NULL
 );
 
+-- Order of submission: it decides between tasks that became ready in the same millisecond.
+CREATE SEQUENCE submissions;
+
 CREATE TABLE ready (
   id uuid PRIMARY KEY,
   ready_at bigint NOT NULL,
-  seq bigint GENERATED ALWAYS AS IDENTITY (CACHE 1000),
+  seq bigint NOT NULL,
   lane integer NOT NULL,
   token integer NOT NULL,
   rank smallint NOT NULL, -- the priority, negated: claims go up in rank
@@ -97,6 +100,7 @@ CREATE UNIQUE INDEX ready_in_order ON ready (lane, rank, ready_at, seq);
 CREATE TABLE scheduled (
   id uuid PRIMARY KEY,
   run_at bigint NOT NULL,
+  seq bigint NOT NULL,
   lane integer NOT NULL,
   token integer NOT NULL,
   attempt smallint NOT NULL,
@@ -112,6 +116,7 @@ CREATE TABLE leases (
   ready_at bigint NOT NULL,
   started_at bigint NOT NULL,
   cancel_requested_at bigint,
+  seq bigint NOT NULL,
   lane integer NOT NULL,
   token integer NOT NULL,
   bytes integer NOT NULL, -- of the payload, for retention
@@ -213,11 +218,11 @@ BEGIN
     ON CONFLICT (id) DO NOTHING
     RETURNING id, lane, priority, run_at
   ), made_ready AS (
-    INSERT INTO ready (id, ready_at, lane, token, rank, attempt, crashes)
-    SELECT id, v_now, lane, 0, -priority, 0, 0 FROM stored WHERE run_at IS NULL
+    INSERT INTO ready (id, ready_at, seq, lane, token, rank, attempt, crashes)
+    SELECT id, v_now, nextval('submissions'), lane, 0, -priority, 0, 0 FROM stored WHERE run_at IS NULL
   ), made_scheduled AS (
-    INSERT INTO scheduled (id, run_at, lane, token, attempt, crashes)
-    SELECT id, run_at, lane, 0, 0, 0 FROM stored WHERE run_at IS NOT NULL
+    INSERT INTO scheduled (id, run_at, seq, lane, token, attempt, crashes)
+    SELECT id, run_at, nextval('submissions'), lane, 0, 0, 0 FROM stored WHERE run_at IS NOT NULL
   ), counted AS (
     INSERT INTO counter_changes (lane, queued, scheduled)
     SELECT lane, count(*) FILTER (WHERE run_at IS NULL), count(*) FILTER (WHERE run_at IS NOT NULL) FROM stored GROUP BY lane
@@ -245,29 +250,41 @@ AS $$
 #variable_conflict use_column
 DECLARE
   v_now bigint := server_now(p_now, p_at_least);
-BEGIN
-  RETURN QUERY
-  WITH open_lanes AS (
+  v_lanes integer[] := ARRAY(
     SELECT l.lane FROM lanes l
     WHERE l.namespace = p_namespace AND l.queue = ANY (p_queues) AND (p_types IS NULL OR l.type = ANY (p_types))
       AND NOT EXISTS (SELECT FROM paused_queues p WHERE p.namespace = l.namespace AND p.queue = l.queue)
-  ), ranges AS (
-    SELECT lane, rank, ready_at, seq, lead(rank, 1, 32767::smallint) OVER (PARTITION BY lane ORDER BY rank) AS next_rank
-    FROM (
-      SELECT lane, (-32768)::smallint AS rank, 0::bigint AS ready_at, 0::bigint AS seq FROM open_lanes
-      UNION ALL
-      SELECT f.lane, f.rank, f.ready_at, f.seq
-      FROM ROWS FROM (unnest(p_floor_lanes), unnest(p_floor_ranks), unnest(p_floor_ready_ats), unnest(p_floor_seqs))
-        AS f (lane, rank, ready_at, seq)
-      WHERE f.lane IN (SELECT lane FROM open_lanes)
-    ) AS starts
-  ), heads AS MATERIALIZED (
-    SELECT r.* FROM ranges s CROSS JOIN LATERAL (
-      SELECT r.ctid AS at, r.* FROM ready r
+  );
+  v_left integer := p_limit;
+  v_window integer;
+  v_heads tid[];
+  v_rows integer;
+BEGIN
+  -- Heads are looked up first and locked then, so that no more rows are locked than are taken. Twice as many as wanted
+  -- leave room for another claim at the same moment; a second look goes on where several have taken those.
+  FOREACH v_window IN ARRAY ARRAY[p_limit * 2, p_limit * 32] LOOP
+  v_heads := ARRAY(
+    SELECT h.at FROM (
+      SELECT lane, rank, ready_at, seq, lead(rank, 1, 32767::smallint) OVER (PARTITION BY lane ORDER BY rank) AS next_rank
+      FROM (
+        SELECT lane, (-32768)::smallint AS rank, 0::bigint AS ready_at, 0::bigint AS seq FROM unnest(v_lanes) AS l (lane)
+        UNION ALL
+        SELECT f.lane, f.rank, f.ready_at, f.seq
+        FROM ROWS FROM (unnest(p_floor_lanes), unnest(p_floor_ranks), unnest(p_floor_ready_ats), unnest(p_floor_seqs))
+          AS f (lane, rank, ready_at, seq)
+        WHERE f.lane = ANY (v_lanes)
+      ) AS starts
+    ) AS s CROSS JOIN LATERAL (
+      SELECT r.ctid AS at, r.rank, r.ready_at, r.seq FROM ready r
       WHERE r.lane = s.lane AND (r.rank, r.ready_at, r.seq) > (s.rank, s.ready_at, s.seq) AND r.rank < s.next_rank
-      ORDER BY r.rank, r.ready_at, r.seq LIMIT p_limit FOR UPDATE SKIP LOCKED
-    ) r
-    ORDER BY r.rank, r.ready_at, r.seq LIMIT p_limit
+      ORDER BY r.rank, r.ready_at, r.seq LIMIT v_window
+    ) h
+    ORDER BY h.rank, h.ready_at, h.seq LIMIT v_window
+  );
+  RETURN QUERY
+  WITH heads AS MATERIALIZED (
+    SELECT r.ctid AS at, r.* FROM unnest(v_heads) WITH ORDINALITY AS h (at, n) JOIN ready r ON r.ctid = h.at
+    WHERE r.lane = ANY (v_lanes) ORDER BY h.n LIMIT v_left FOR UPDATE OF r SKIP LOCKED
   ), loaded AS MATERIALIZED (
     SELECT h.*, t.payload, t.created_at, t.max_attempts, t.timeout_seconds, t.backoff, t.tags, t.idempotency_key,
       octet_length(t.payload) AS bytes, sum(octet_length(t.payload)) OVER (ORDER BY h.rank, h.ready_at, h.seq) AS bytes_so_far
@@ -277,9 +294,9 @@ BEGIN
   ), taken AS (
     DELETE FROM ready WHERE ctid = ANY (ARRAY(SELECT at FROM chosen))
   ), leased AS (
-    INSERT INTO leases (id, expires_at, deadline_at, ready_at, started_at, lane, token, bytes, records, priority, attempt, crashes,
-      session, worker_id, node_id)
-    SELECT id, v_now + p_lease_ms, v_now + round(timeout_seconds * 1000)::bigint, ready_at, v_now, lane, token + 1, bytes, 0,
+    INSERT INTO leases (id, expires_at, deadline_at, ready_at, started_at, seq, lane, token, bytes, records, priority, attempt,
+      crashes, session, worker_id, node_id)
+    SELECT id, v_now + p_lease_ms, v_now + round(timeout_seconds * 1000)::bigint, ready_at, v_now, seq, lane, token + 1, bytes, 0,
       -rank, attempt + 1, crashes, p_session, p_worker_id, p_node_id
     FROM chosen
   ), counted AS (
@@ -288,6 +305,10 @@ BEGIN
   SELECT id, lane, rank, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key, ready_at,
     attempt, crashes, token, seq, v_now
   FROM chosen ORDER BY rank, ready_at, seq;
+  GET DIAGNOSTICS v_rows = ROW_COUNT;
+  EXIT WHEN v_rows * 2 >= v_left OR cardinality(v_heads) < v_window;
+  v_left := v_left - v_rows;
+  END LOOP;
 END
 $$;
 
@@ -357,11 +378,11 @@ BEGIN
   WITH due AS (
     DELETE FROM scheduled WHERE id = ANY (ARRAY(
       SELECT id FROM scheduled WHERE run_at <= v_now ORDER BY run_at LIMIT p_limit FOR UPDATE SKIP LOCKED
-    )) RETURNING id, run_at, lane, token, attempt, crashes
+    )) RETURNING id, run_at, seq, lane, token, attempt, crashes
   ), made_ready AS (
-    INSERT INTO ready (id, ready_at, lane, token, rank, attempt, crashes)
-    SELECT d.id, d.run_at, d.lane, d.token, -t.priority, d.attempt, d.crashes
-    FROM due d JOIN tasks t ON t.id = d.id ORDER BY d.run_at, d.id
+    INSERT INTO ready (id, ready_at, seq, lane, token, rank, attempt, crashes)
+    SELECT d.id, d.run_at, d.seq, d.lane, d.token, -t.priority, d.attempt, d.crashes
+    FROM due d JOIN tasks t ON t.id = d.id
   ), counted AS (
     INSERT INTO counter_changes (lane, scheduled, queued) SELECT lane, -count(*), count(*) FROM due GROUP BY lane
   )

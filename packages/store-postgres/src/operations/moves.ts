@@ -16,6 +16,7 @@ export interface Lease {
   readonly token: number
   readonly attempt: number
   readonly crashes: number
+  readonly seq: number
   readonly priority: number
   readonly workerId: string
   readonly readyAt: number
@@ -29,7 +30,7 @@ export interface Lease {
 }
 
 export const LEASE_COLUMNS = `l.id, l.lane, l.token, l.attempt, l.crashes, l.priority, l.worker_id, l.ready_at, l.started_at,
-  l.cancel_requested_at, l.deadline_at, l.progress, l.bytes, t.max_attempts, t.backoff`
+  l.cancel_requested_at, l.deadline_at, l.progress, l.bytes, l.seq, t.max_attempts, t.backoff`
 
 export function leaseFromRow(row: readonly Text[]): Lease {
   return {
@@ -46,8 +47,9 @@ export function leaseFromRow(row: readonly Text[]): Lease {
     deadlineAt: numberOrNull(row[10]),
     progress: row[11] ?? null,
     bytes: Number(row[12]),
-    maxAttempts: Number(row[13]),
-    backoff: backoffFromText(row[14]),
+    seq: Number(row[13]),
+    maxAttempts: Number(row[14]),
+    backoff: backoffFromText(row[15]),
   }
 }
 
@@ -69,11 +71,14 @@ interface Carried {
 }
 
 export interface ToReady extends Carried {
+  /** Order of submission; `null`: it counts as submitted now. */
+  readonly seq: number | null
   readonly readyAt: number
   readonly priority: number
 }
 
 export interface ToScheduled extends Carried {
+  readonly seq: number
   readonly runAt: number
 }
 
@@ -149,12 +154,15 @@ async function writeReady(run: Run, moves: Moves): Promise<void> {
   if (ready.length === 0) return
   for (const { lane } of ready) count(moves, lane, 'queued', 1)
   await run(
-    `INSERT INTO @ready (id, lane, token, attempt, crashes, ready_at, rank)
-     SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::smallint[], $6::bigint[], $7::smallint[])`,
+    `INSERT INTO @ready (id, lane, token, attempt, crashes, ready_at, rank, seq)
+     SELECT id, lane, token, attempt, crashes, ready_at, rank, coalesce(nullif(seq, 0), nextval('@submissions'))
+     FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::smallint[], $6::bigint[], $7::smallint[], $8::bigint[])
+       AS r (id, lane, token, attempt, crashes, ready_at, rank, seq)`,
     [
       ...carriedColumns(ready),
       numbers(ready.map(({ readyAt }) => readyAt)),
       numbers(ready.map(({ priority }) => -priority)),
+      numbers(ready.map(({ seq }) => seq ?? 0)),
     ],
   )
 }
@@ -164,9 +172,13 @@ async function writeScheduled(run: Run, moves: Moves): Promise<void> {
   if (scheduled.length === 0) return
   for (const { lane } of scheduled) count(moves, lane, 'scheduled', 1)
   await run(
-    `INSERT INTO @scheduled (id, lane, token, attempt, crashes, run_at)
-     SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::smallint[], $6::bigint[])`,
-    [...carriedColumns(scheduled), numbers(scheduled.map(({ runAt }) => runAt))],
+    `INSERT INTO @scheduled (id, lane, token, attempt, crashes, run_at, seq)
+     SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::smallint[], $6::bigint[], $7::bigint[])`,
+    [
+      ...carriedColumns(scheduled),
+      numbers(scheduled.map(({ runAt }) => runAt)),
+      numbers(scheduled.map(({ seq }) => seq)),
+    ],
   )
 }
 

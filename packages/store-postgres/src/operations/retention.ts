@@ -158,7 +158,7 @@ function removeOldest(parts: Parts, { suffix }: Partition, bytes: number, limit:
     `SELECT f.ctid FROM @finished_${suffix} f JOIN (
        SELECT at, sum(bytes) OVER (ORDER BY finished_at, at) - bytes AS before FROM (
          SELECT ctid AS at, bytes, finished_at FROM @finished_${suffix} LIMIT 50000
-       ) AS some
+       ) AS first_rows
      ) AS oldest ON f.ctid = oldest.at
      WHERE oldest.before < $1 ORDER BY oldest.before LIMIT $2 FOR UPDATE OF f SKIP LOCKED`,
     [bytes, limit],
@@ -205,7 +205,7 @@ export async function dropSlot(
   const isOver = `((status <> 2 AND finished_at <= ${Number(succeededUntil)}) OR (status = 2 AND finished_at <= ${Number(failedUntil)}))`
   const dropping = database.transaction(async (run) => {
     // Detaching waits for whoever reads the tables; it is better to try again than to hold up everybody.
-    await run(`SET LOCAL lock_timeout = '1s'`)
+    await run(`SET LOCAL lock_timeout = '100ms'`)
     const [locked] = await run<[string]>(
       `SELECT pg_try_advisory_xact_lock(hashtextextended('taskyard slots @slots', 0))`,
     )

@@ -29,6 +29,8 @@ const LONGEST_MS = 24 * 60 * MINUTE
 /** A busier queue gets shorter slots. */
 const TASKS_PER_SLOT = 2_000_000
 const CHECK_EVERY_MS = 30_000
+/** A slot begins in the future, where nothing is being stored. */
+const AHEAD_MS = 10_000
 
 /** @param nowMs a monotonic clock, ms */
 export function createSlots(parts: Parts, nowMs: () => number): Slots {
@@ -44,10 +46,9 @@ export function createSlots(parts: Parts, nowMs: () => number): Slots {
     all: () => all(),
     async prepare(retention) {
       if (nowMs() - checkedAt < CHECK_EVERY_MS) return
-      checkedAt = nowMs()
       const making = database.transaction(async (run) => {
-        // Attaching a partition waits for whoever reads the table; it is better to try again than to hold up everybody.
-        await run(`SET LOCAL lock_timeout = '1s'`)
+        // Attaching a partition waits for whoever uses the tables, and everybody else for it: rather try again later.
+        await run(`SET LOCAL lock_timeout = '100ms'`)
         const [locked] = await run<[string, string]>(
           `SELECT pg_try_advisory_xact_lock(hashtextextended('taskyard slots @slots', 0)), @server_now($1, $2)`,
           time.params(),
@@ -57,7 +58,8 @@ export function createSlots(parts: Parts, nowMs: () => number): Slots {
         const slots = await all(run)
         const width = await slotWidth(run, retention, slots.at(-1), now)
         const end = slots.at(-1)?.toAt ?? 0
-        if (end < now + width / 2) await makeSlot(run, Math.max(end, now), width)
+        if (end < now + width / 2) await makeSlot(run, Math.max(end, now + AHEAD_MS), width)
+        checkedAt = nowMs()
       })
       await making.catch((error) => {
         if (!isLocked(error)) throw error

@@ -138,5 +138,5 @@ function retryOne(moves: Moves, row: readonly Text[], now: number): void {
   const end = { id, attempt, token }
   moves.history.push({ ...end, at: Number(row[6]), kind: status, startedAt: numberOrNull(row[5]), workerId, data })
   moves.history.push({ ...end, at: now, kind: 'retried' })
-  moves.ready.push({ id, lane, token, attempt: 0, crashes: 0, readyAt: now, priority: Number(row[10]) })
+  moves.ready.push({ id, lane, token, attempt: 0, crashes: 0, seq: null, readyAt: now, priority: Number(row[10]) })
 }
