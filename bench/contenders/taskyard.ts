@@ -2,9 +2,9 @@ import { Taskyard, type WorkerOptions } from 'taskyard'
 import { benchQueue, benchType } from '../load/payload.ts'
 import type { Contender, ContenderOptions } from './contender.ts'
 
-/** Taskyard as a library on a store. */
+/** Taskyard as a library on a store. Finished tasks may take any room: a history laid beside the work is to stay. */
 export async function open({ url, settings }: ContenderOptions): Promise<Contender> {
-  const yard = await Taskyard.open({ store: url })
+  const yard = await Taskyard.open({ store: url, retention: { finishedBytes: Number.MAX_SAFE_INTEGER } })
   return {
     submit: (payload) => yard.submit(benchType, payload, { queue: benchQueue }),
     submitMany: (payloads) =>

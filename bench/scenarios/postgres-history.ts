@@ -10,10 +10,13 @@ import { median } from '../report/report.ts'
 import type { Figure, RunContext, Scenario } from '../scenario.ts'
 import { inTurns } from './turns.ts'
 
-const defaults = { finished: 10_000_000 }
+const defaults = { finished: 10_000_000, tasks: 2000 }
 const rounds = 5
-const claims = 3000
-const limits = [1, 100]
+/** Tasks a claim, and how many such claims for one of a single task. */
+const sizes = [
+  { limit: 1, share: 1 },
+  { limit: 100, share: 1 / 4 },
+] as const
 const requests = 100
 
 /** The first answer of each: queues with their counts, and lists by filters that match many, some, few and no tasks. */
@@ -34,12 +37,12 @@ export const postgresHistory: Scenario = {
   summary: 'claims, queues and lists beside ten million finished tasks on PostgreSQL',
   defaultRuns: 1,
   settings(options) {
-    const { finished } = { ...defaults, ...options }
+    const { finished, tasks: claims } = { ...defaults, ...options }
     return [
       `${finished.toLocaleString('en-US')} finished tasks, written through the store over its last ${history.days} days: ` +
         `${history.queues.length} queues, ${history.types.length} types, 1 % failed; then VACUUM ANALYZEd`,
-      `claims: ${claims.toLocaleString('en-US')} a round through the store's port, one after the other; ${rounds} rounds, ` +
-        'in turns with an empty database on the same server; the figure is the median of the rounds',
+      `claims: ${claims.toLocaleString('en-US')} of one task, and a quarter as many of 100 tasks, one after the other through ` +
+        `the store's port; ${rounds} rounds, in turns with an empty database on the same server; the median of their p99`,
       `over HTTP: ${requests} times the first answer of each request, from a server process of its own, after 3 to warm up`,
     ]
   },
@@ -61,28 +64,33 @@ export const postgresHistory: Scenario = {
   },
 }
 
-async function measureClaims(server: DatabaseServer, full: string, { tell }: RunContext): Promise<readonly Figure[]> {
-  return server.withDatabase(async (empty) => {
-    const figures: Figure[] = []
-    for (const limit of limits) {
-      const p99: Record<'none' | 'full', number[]> = { none: [], full: [] }
-      const sides = [['none', empty] as const, ['full', full] as const]
-      for (let round = 0; round < rounds; round++) {
-        for (const [side, url] of inTurns(sides, round)) {
-          p99[side].push((await claimLatency({ url, claims: Math.ceil(claims / Math.sqrt(limit)), limit })).p99Ms)
-        }
-      }
-      const [none, beside] = [median(p99.none), median(p99.full)]
-      const name = `claim of ${limit} p99`
-      tell(`${name}: ${none.toFixed(2)} ms, beside the history ${beside.toFixed(2)} ms`)
-      figures.push(
-        { name: `${name}, no history`, unit: 'ms', value: none },
-        { name: `${name}, beside the history`, unit: 'ms', value: beside },
-        { name: `${name}, beside ÷ without`, unit: '×', value: beside / none, target: { atMost: 1.5 } },
-      )
+/** Beside the history, and in a database that is empty at the start of each round. */
+async function measureClaims(
+  server: DatabaseServer,
+  full: string,
+  { tell, options }: RunContext,
+): Promise<readonly Figure[]> {
+  const { tasks } = { ...defaults, ...options }
+  const figures: Figure[] = []
+  for (const { limit, share } of sizes) {
+    const claims = Math.ceil(tasks * share)
+    const p99: Record<'none' | 'full', number[]> = { none: [], full: [] }
+    for (let round = 0; round < rounds; round++) {
+      await server.withDatabase(async (empty) => {
+        for (const [side, url] of inTurns([['none', empty] as const, ['full', full] as const], round))
+          p99[side].push((await claimLatency({ url, claims, limit })).p99Ms)
+      })
     }
-    return figures
-  })
+    const [none, beside] = [median(p99.none), median(p99.full)]
+    const name = `claim of ${limit} p99`
+    tell(`${name}: ${none.toFixed(2)} ms, beside the history ${beside.toFixed(2)} ms`)
+    figures.push(
+      { name: `${name}, no history`, unit: 'ms', value: none },
+      { name: `${name}, beside the history`, unit: 'ms', value: beside },
+      { name: `${name}, beside ÷ without`, unit: '×', value: beside / none, target: { atMost: 1.5 } },
+    )
+  }
+  return figures
 }
 
 function claimLatency(options: ClaimLatencyOptions): Promise<ClaimLatencyResult> {
