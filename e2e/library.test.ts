@@ -60,12 +60,20 @@ describe('Taskyard.open', () => {
     await server.stop()
   })
 
-  it('refuses stores that are not in this version, and says which are', async () => {
-    await assert.rejects(Taskyard.open({ store: 'postgres://localhost/tasks' }), (error: TaskyardError) => {
+  it('refuses stores that it does not know, says which it does, and keeps passwords to itself', async () => {
+    await assert.rejects(Taskyard.open({ store: 'mysql://me:hunter2@localhost/tasks' }), (error: TaskyardError) => {
       assert.equal(error.code, 'invalid_configuration')
       assert.match(error.message, /expected sqlite:PATH/)
+      assert.doesNotMatch(error.message, /hunter2/)
       return true
     })
+  })
+
+  it('refuses a transaction that its store cannot join', async () => {
+    await using yard = await Taskyard.open({ store: newStore() })
+    await assert.rejects(yard.submit('x', {}, { tx: {} }), { code: 'transaction_unsupported' })
+    await assert.rejects(yard.submitMany([{ type: 'x', payload: {} }], { tx: {} }), { code: 'transaction_unsupported' })
+    assert.deepEqual((await yard.list()).items, [])
   })
 
   it('can be opened again after it was closed', async () => {

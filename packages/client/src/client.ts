@@ -23,6 +23,7 @@ import type {
   TaskFilterOptions,
   TaskOf,
   TaskyardApi,
+  TransactionOptions,
   TypeOf,
   WaitOptions,
   WatchOptions,
@@ -71,18 +72,21 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     })
   }
 
-  submit<Type extends TypeOf<Handlers>>(
+  async submit<Type extends TypeOf<Handlers>>(
     type: Type,
     payload: PayloadOf<Handlers, Type>,
-    { idempotencyKey = newIdempotencyKey(), ...options }: SubmitOptions = {},
+    { tx, idempotencyKey = newIdempotencyKey(), ...options }: SubmitOptions & TransactionOptions = {},
   ): Promise<TaskOf<Handlers, Type>> {
+    refuseTransaction(tx)
     const headers = { 'idempotency-key': idempotencyKey }
     return this.#post('', { ...options, type, payload: payload ?? null }, { headers, repeatable: true })
   }
 
   async submitMany(
     tasks: readonly Submission<Handlers>[],
+    { tx }: TransactionOptions = {},
   ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]> {
+    refuseTransaction(tx)
     const body = { tasks: tasks.map((task) => ({ ...task, payload: task.payload ?? null })) }
     const repeatable = tasks.every(({ idempotencyKey }) => idempotencyKey !== undefined)
     return (await this.#post<{ tasks: { id: string; status: TaskStatus }[] }>('/batch', body, { repeatable })).tasks
@@ -194,6 +198,12 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   ): Promise<Answer> {
     return this.#transport.call({ method: 'POST', path: `/api/v1/tasks${path}`, body, ...options })
   }
+}
+
+function refuseTransaction(tx: unknown): void {
+  if (tx === undefined) return
+  const reason = 'a transaction cannot travel over HTTP; open the same PostgreSQL store with Taskyard.open instead'
+  throw new TaskyardError('transaction_unsupported', { reason })
 }
 
 function taskPath(id: string): string {

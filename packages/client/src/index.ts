@@ -10,6 +10,7 @@ export type {
   TaskOf,
   TaskOptions,
   TaskyardApi,
+  TransactionOptions,
   TypeOf,
   WaitOptions,
   WatchOptions,

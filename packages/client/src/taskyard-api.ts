@@ -36,6 +36,15 @@ export interface SubmitOptions extends TaskOptions {
   readonly idempotencyKey?: string
 }
 
+export interface TransactionOptions {
+  /**
+   * A transaction of yours on the store's own PostgreSQL database: the tasks exist when it commits, and only then. A `pg`
+   * client in a transaction, the `sql` of a `postgres` transaction, or a transaction of Kysely, Drizzle, Knex or Prisma.
+   * In process only. @throws transaction_unsupported where the store, or the way to it, cannot join it
+   */
+  readonly tx?: unknown
+}
+
 /** One task of a batch. */
 export type Submission<Handlers extends TaskHandlers> = {
   [Type in TypeOf<Handlers>]: SubmitOptions & { readonly type: Type; readonly payload: PayloadOf<Handlers, Type> }
@@ -87,11 +96,12 @@ export interface TaskyardApi<Handlers extends TaskHandlers = TaskHandlers> exten
   submit<Type extends TypeOf<Handlers>>(
     type: Type,
     payload: PayloadOf<Handlers, Type>,
-    options?: SubmitOptions,
+    options?: SubmitOptions & TransactionOptions,
   ): Promise<TaskOf<Handlers, Type>>
   /** All or nothing, at most 1000. Resolves, in the same order, when all are durable. */
   submitMany(
     tasks: readonly Submission<Handlers>[],
+    options?: TransactionOptions,
   ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]>
 
   /** @throws task_not_found */

@@ -193,3 +193,12 @@ test('a result nested deeper than the server takes fails its task alone, and say
 function nested(depth: number): unknown {
   return depth === 0 ? 1 : [nested(depth - 1)]
 }
+
+test('a transaction does not travel over HTTP', async () => {
+  const client = new Client({ url: 'http://127.0.0.1:1', retrySeconds: 0 })
+  await assert.rejects(client.submit('test', {}, { tx: {} }), { code: 'transaction_unsupported' })
+  await assert.rejects(client.submitMany([{ type: 'test', payload: {} }], { tx: {} }), {
+    code: 'transaction_unsupported',
+  })
+  await client.close()
+})

@@ -12,6 +12,7 @@ export type {
   TaskOf,
   TaskOptions,
   TaskyardApi,
+  TransactionOptions,
   WaitOptions,
   WatchOptions,
   WorkerDocument,

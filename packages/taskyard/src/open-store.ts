@@ -1,11 +1,60 @@
-import type { Clock, TaskStore } from '@taskyard/core'
-import type { StoreLocation } from './configuration/value-kinds.ts'
+import type { Clock, Finding, OpenedStore, Random } from '@taskyard/core'
+import type { ServerStoreLocation, StoreLocation } from './configuration/store-location.ts'
+
+export interface StoreOptions {
+  readonly clock: Clock
+  readonly random: Random
+  /** Opens a store whose settings may lose acknowledged tasks, too. */
+  readonly allowUnsafeDurability: boolean
+}
+
+type ServerStoreOptions = StoreOptions & { readonly url: string }
+
+/** What the package of a store on a server offers. */
+interface ServerStorePackage {
+  open(options: ServerStoreOptions): Promise<OpenedStore>
+  inspect(options: ServerStoreOptions): Promise<readonly Finding[]>
+}
 
 /**
  * Opens the store of a location. Its driver is loaded only now.
- * @throws TaskyardError store_locked, store_corrupt, store_read_only, store_unavailable
+ * @throws TaskyardError store_locked, store_corrupt, store_read_only, store_unavailable, unsafe_durability,
+ * invalid_configuration
  */
-export async function openStore(location: StoreLocation, clock: Clock): Promise<TaskStore> {
+export async function openStore(location: StoreLocation, options: StoreOptions): Promise<OpenedStore> {
+  if (location.kind !== 'sqlite') return (await load(location.kind)).open({ ...options, url: location.url })
   const { openSqliteStore } = await import('@taskyard/store-sqlite')
-  return openSqliteStore({ path: location.path, clock })
+  return { store: await openSqliteStore({ path: location.path, clock: options.clock }), bus: null }
+}
+
+/**
+ * What an operator should know about a store's server. Changes nothing.
+ * @throws TaskyardError store_unavailable, invalid_configuration
+ */
+export async function inspectStore(location: ServerStoreLocation, options: StoreOptions): Promise<readonly Finding[]> {
+  return (await load(location.kind)).inspect({ ...options, url: location.url })
+}
+
+const PACKAGES: Readonly<Record<ServerStoreLocation['kind'], () => Promise<ServerStorePackage>>> = {
+  async postgres() {
+    const { openPostgresStore, ...others } = await import('@taskyard/store-postgres')
+    return { open: openPostgresStore, inspect: inspectOf(others, 'Postgres') }
+  },
+  async redis() {
+    const { openRedisStore, inspectRedisStore } = await import('@taskyard/store-redis')
+    return { open: openRedisStore, inspect: inspectRedisStore }
+  },
+  async mongodb() {
+    const { openMongoDbStore, ...others } = await import('@taskyard/store-mongodb')
+    return { open: openMongoDbStore, inspect: inspectOf(others, 'MongoDb') }
+  },
+}
+
+// Until these packages export theirs.
+function inspectOf(others: object, name: string): ServerStorePackage['inspect'] {
+  return (others as Readonly<Record<string, ServerStorePackage['inspect']>>)[`inspect${name}Store`] ?? (async () => [])
+}
+
+function load(kind: ServerStoreLocation['kind']): Promise<ServerStorePackage> {
+  return PACKAGES[kind]()
 }

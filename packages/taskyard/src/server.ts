@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { TaskStore } from '@taskyard/core'
+import type { EventBus, OpenedStore, TaskStore } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
 import { createEngine, type Engine } from '@taskyard/engine'
 import { createMetrics, createServer, type Metrics } from '@taskyard/http'
@@ -8,10 +8,13 @@ import { startWorker } from '@taskyard/worker'
 import type { Logger } from 'pino'
 import { isLoopback } from './configuration/loopback.ts'
 import { type Configuration, retentionOf } from './configuration/read-configuration.ts'
+import { storeName } from './configuration/store-location.ts'
 import type { Role } from './configuration/value-kinds.ts'
 import { createEmbeddedWorkerApi } from './embedded-worker-api.ts'
 import { keepHeapSmall } from './keep-heap-small.ts'
 import { openStore } from './open-store.ts'
+import { createTroubleLog, type TroubleLog } from './server/trouble-log.ts'
+import { STORE_PATIENCE_SECONDS, waitForStore } from './server/wait-for-store.ts'
 import { readVersion } from './version.ts'
 
 export interface RunningServer {
@@ -27,15 +30,21 @@ export interface RunningServer {
 /** Something that was started, and how it stops. */
 type Stop = () => Promise<unknown>
 
+interface StartOptions {
+  readonly log: Logger
+  /** Ends the wait for a store that is not there yet. */
+  readonly signal: AbortSignal
+}
+
 /**
- * Starts a whole Taskyard in this process.
+ * Starts a whole Taskyard in this process. A store on a server that cannot be reached is waited for, 30 s at most.
  * @throws TaskyardError when the store cannot be used or the configuration cannot work; Error when the address cannot be listened on
  */
-export async function startServer(configuration: Configuration, { log }: { log: Logger }): Promise<RunningServer> {
+export async function startServer(configuration: Configuration, options: StartOptions): Promise<RunningServer> {
   const stops: Stop[] = []
-  const stop = stopOnce(stops, log)
+  const stop = stopOnce(stops, options.log)
   try {
-    const url = await startParts(configuration, log, stops)
+    const url = await startParts(configuration, options, stops)
     return { url, stop }
   } catch (error) {
     await stop()
@@ -44,29 +53,76 @@ export async function startServer(configuration: Configuration, { log }: { log: 
 }
 
 /** Starts each part after those it stands on; `stops` is in the order of starting. */
-async function startParts(configuration: Configuration, log: Logger, stops: Stop[]): Promise<string | null> {
+async function startParts(configuration: Configuration, options: StartOptions, stops: Stop[]): Promise<string | null> {
+  const { log } = options
   const has = (role: Role) => configuration.roles.includes(role)
   const metrics = createMetrics({ monotonicMs: () => performance.now() })
   const types = openTaskTypes(configuration)
   stops.push(() => types.close())
-  const store = metrics.observeStore(await openStore(configuration.store, systemClock))
+  const opened = await openMigratedStore(configuration, options)
+  const store = metrics.observeStore(opened.store)
   stops.push(() => store.close())
-  const { from, to } = await store.migrate()
-  if (from !== to) log.info({ from, to }, 'the schema of the store was brought up to date')
-  const engine = openEngine(configuration, store, types, metrics, log)
+  const troubles = openTroubleLog(log)
+  const engine = openEngine(configuration, { store, bus: opened.bus, types, metrics, troubles })
   stops.push(() => engine.stop())
   await engine.start()
   // The API stops accepting while the worker drains, not after it.
   const fronts: Stop[] = []
   stops.push(() => Promise.all(fronts.map((stop) => stop())))
   const url = has('api') ? await listen(configuration, { engine, store, metrics, log }, fronts) : null
-  if (has('worker')) startEmbeddedWorker(configuration, { engine, store, types, log }, fronts)
+  if (has('worker')) startEmbeddedWorker(configuration, { engine, store, types, troubles }, fronts)
   keepHeapSmall()
-  log.info({ url, store: resolve(configuration.store.path), roles: configuration.roles }, 'started')
+  log.info({ url, store: placeOf(configuration), roles: configuration.roles }, 'started')
   if (url !== null && !isLoopback(configuration.host)) {
     log.warn({ host: configuration.host }, 'the API has no authentication and listens beyond this machine')
   }
   return url
+}
+
+function placeOf({ store }: Configuration): string {
+  return store.kind === 'sqlite' ? resolve(store.path) : storeName(store)
+}
+
+function openMigratedStore(configuration: Configuration, { log, signal }: StartOptions): Promise<OpenedStore> {
+  const { store: location, allowUnsafeDurability } = configuration
+  const storeOptions = { clock: systemClock, random: systemRandom, allowUnsafeDurability }
+  const patienceSeconds = location.kind === 'sqlite' ? 0 : STORE_PATIENCE_SECONDS
+  return waitForStore({
+    clock: systemClock,
+    patienceSeconds,
+    signal,
+    onWait: (reason) =>
+      log.warn({ store: placeOf(configuration), reason, seconds: patienceSeconds }, 'waiting for the store'),
+    async open() {
+      const opened = await openStore(location, storeOptions)
+      try {
+        const { from, to } = await opened.store.migrate()
+        if (from !== to) log.info({ from, to }, 'the schema of the store was brought up to date')
+        return opened
+      } catch (error) {
+        await opened.store.close()
+        throw error
+      }
+    },
+  })
+}
+
+function openTroubleLog(log: Logger): TroubleLog {
+  return createTroubleLog(
+    {
+      began: (what, error) =>
+        what === 'store'
+          ? log.error({ reason: messageOf(error) }, 'the store is away; everything waits for it')
+          : log.error({ err: error, service: what }, 'a background service failed; it goes on'),
+      ended: (what, seconds) =>
+        log.info({ service: what, seconds }, what === 'store' ? 'the store is back' : 'works again'),
+    },
+    systemClock,
+  )
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function openTaskTypes({ smtpUrl, smtpFrom, httpAllowPrivate }: Configuration): BuiltInTaskTypes {
@@ -79,18 +135,23 @@ function openTaskTypes({ smtpUrl, smtpFrom, httpAllowPrivate }: Configuration): 
   })
 }
 
-function openEngine(
-  configuration: Configuration,
-  store: TaskStore,
-  { checkPayload }: BuiltInTaskTypes,
-  { observer }: Metrics,
-  log: Logger,
-): Engine {
+interface EngineParts {
+  readonly store: TaskStore
+  readonly bus: EventBus | null
+  readonly types: BuiltInTaskTypes
+  readonly metrics: Metrics
+  readonly troubles: TroubleLog
+}
+
+function openEngine(configuration: Configuration, { store, bus, types, metrics, troubles }: EngineParts): Engine {
   const ids = createUuidV7Generator(systemClock)
+  const { observer } = metrics
   return createEngine({
     store,
+    bus,
     ids,
-    checkPayload,
+    sweeps: configuration.roles.includes('scheduler'),
+    checkPayload: types.checkPayload,
     clock: systemClock,
     random: systemRandom,
     nodeId: ids(),
@@ -102,8 +163,9 @@ function openEngine(
       ...observer,
       backgroundError(service, error) {
         observer.backgroundError(service, error)
-        log.error({ err: error, service }, 'a background service failed; it goes on')
+        troubles.failed(service, error)
       },
+      backgroundRecovered: troubles.recovered,
     },
   })
 }
@@ -159,15 +221,14 @@ interface WorkerParts {
   readonly engine: Engine
   readonly store: TaskStore
   readonly types: BuiltInTaskTypes
-  readonly log: Logger
+  readonly troubles: TroubleLog
 }
 
 function startEmbeddedWorker(configuration: Configuration, parts: WorkerParts, stops: Stop[]): void {
   const { queues, concurrency, drainSeconds } = configuration
-  const { engine, store, types, log } = parts
+  const { engine, store, types, troubles } = parts
   const api = createEmbeddedWorkerApi(engine, () => store.threadAccess())
-  const onError = (error: unknown, during: string) =>
-    log.warn({ err: error, during }, 'the embedded worker met trouble')
+  const onError = (error: unknown, during: string) => troubles.metByWorker(during, error)
   const worker = startWorker(api, types.handlers, { queues, concurrency, drainSeconds, onError })
   stops.push(() => worker.stop())
 }

@@ -10,6 +10,7 @@ import type {
   TaskFilterOptions,
   TaskOf,
   TaskyardApi,
+  TransactionOptions,
   TypeOf,
   WaitOptions,
   WatchOptions,
@@ -18,9 +19,11 @@ import type {
 import {
   type Clock,
   DEFAULT_RETENTION,
+  type EventBus,
   type IdGenerator,
   isTerminal,
   LIMITS,
+  type OpenedStore,
   type PayloadOf,
   type Random,
   type Retention,
@@ -33,8 +36,8 @@ import {
 } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
 import { createEngine, type Engine, type PayloadCheck } from '@taskyard/engine'
-import { startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
-import { type StoreLocation, storeUrl } from './configuration/value-kinds.ts'
+import { pause, startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
+import { type StoreLocation, storeUrl, withoutSecrets } from './configuration/store-location.ts'
 import { createEmbeddedWorkerApi } from './embedded-worker-api.ts'
 import {
   endOf,
@@ -46,11 +49,17 @@ import {
   toWorkerDocument,
 } from './engine-documents.ts'
 import { openStore } from './open-store.ts'
+import { createTroubleLog, type TroubleLog } from './server/trouble-log.ts'
 import { readVersion } from './version.ts'
 
+/** A wait or a watch looks again after so long when the store was away. */
+const STORE_AWAY_MS = 500
+
 export interface OpenOptions {
-  /** Where tasks live, as in `TASKYARD_STORE`: `sqlite:PATH`. */
+  /** Where tasks live, as in `TASKYARD_STORE`: `sqlite:PATH`, `postgres://…`, `redis://…` or `mongodb://…`. */
   readonly store: string
+  /** Opens a store whose settings may lose acknowledged tasks, too. Default: it is refused. */
+  readonly allowUnsafeDurability?: boolean
   /** How long finished tasks are kept. Default: 7 days, failed ones 30, and at most 1 GiB. */
   readonly retention?: Partial<Retention>
   /** Waiting tasks a queue may hold. Default 10,000,000. */
@@ -59,7 +68,10 @@ export interface OpenOptions {
   readonly cancelGraceSeconds?: number
   /** Refuses payloads at submission. Default: any JSON is accepted. */
   readonly checkPayload?: PayloadCheck
-  /** Told of trouble in the background, which is worked around. Default: a warning on the console. */
+  /**
+   * Told of trouble in the background, which is worked around, each time that something fails. Default: warnings on the
+   * console, where an outage is one line at its begin and one at its end.
+   */
   readonly onError?: (error: unknown, during: string) => void
   readonly clock?: Clock
   readonly random?: Random
@@ -67,9 +79,10 @@ export interface OpenOptions {
 }
 
 /**
- * Taskyard inside your own program: durable tasks in one file, and workers beside the code that submits them. The file
- * belongs to one process. `Taskyard.open<typeof handlers>(…)` knows the payloads and results of these handlers.
- * It keeps the process alive until `close()`.
+ * Taskyard inside your own program: durable tasks, and workers beside the code that submits them. A SQLite file belongs
+ * to one process; any number of processes, servers among them, may open the same PostgreSQL, Redis or MongoDB store.
+ * `Taskyard.open<typeof handlers>(…)` knows the payloads and results of these handlers. It keeps the process alive until
+ * `close()`.
  */
 export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements TaskyardApi<Handlers> {
   readonly #engine: Engine
@@ -79,47 +92,67 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   readonly #location: StoreLocation
   readonly #onError: (error: unknown, during: string) => void
   readonly #workers = new Set<Worker>()
+  readonly #closed = new AbortController()
+  #letProcessEnd = () => {}
   #closing: Promise<void> | null = null
 
-  /** @throws TaskyardError invalid_configuration, store_locked, store_corrupt, store_too_new, store_read_only, … */
+  /**
+   * @throws TaskyardError invalid_configuration, store_locked, store_corrupt, store_too_new, store_read_only,
+   * store_unavailable, unsafe_durability, …
+   */
   static async open<Handlers extends TaskHandlers = TaskHandlers>(options: OpenOptions): Promise<Taskyard<Handlers>> {
     const location = storeUrl.parse(options.store)
     if (location === undefined) {
-      const reason = `store is ${JSON.stringify(options.store)}; expected ${storeUrl.expected}`
+      const reason = `store is ${JSON.stringify(withoutSecrets(options.store))}; expected ${storeUrl.expected}`
       throw new TaskyardError('invalid_configuration', { reason })
     }
-    const store = await openStore(location, options.clock ?? systemClock)
-    await store.migrate()
-    const yard = new Taskyard<Handlers>(store, location, options)
-    await yard.#engine.start()
+    const { clock = systemClock, random = systemRandom, allowUnsafeDurability = false } = options
+    const opened = await openStore(location, { clock, random, allowUnsafeDurability })
+    const yard = new Taskyard<Handlers>(opened, location, options)
+    await yard.#start()
     return yard
   }
 
-  private constructor(store: TaskStore, location: StoreLocation, options: OpenOptions) {
+  private constructor({ store, bus }: OpenedStore, location: StoreLocation, options: OpenOptions) {
     this.#store = store
     this.#location = location
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? systemRandom
-    this.#onError = options.onError ?? warnOnConsole
-    this.#engine = openEngine(store, this.#clock, this.#random, this.#onError, options)
+    const troubles = options.onError === undefined ? consoleTroubles(this.#clock) : troublesFor(options.onError)
+    this.#onError = (error, during) => troubles.metByWorker(during, error)
+    this.#engine = openEngine({ store, bus, clock: this.#clock, random: this.#random, troubles }, options)
+  }
+
+  async #start(): Promise<void> {
+    try {
+      await this.#store.migrate()
+      await this.#engine.start()
+      const staysAlive = setInterval(() => {}, 2 ** 31 - 1)
+      this.#letProcessEnd = () => clearInterval(staysAlive)
+    } catch (error) {
+      await this.#engine.stop()
+      await this.#store.close()
+      throw error
+    }
   }
 
   async submit<Type extends TypeOf<Handlers>>(
     type: Type,
     payload: PayloadOf<Handlers, Type>,
-    options?: SubmitOptions,
+    { tx, ...options }: SubmitOptions & TransactionOptions = {},
   ): Promise<TaskOf<Handlers, Type>> {
-    const { task } = await this.#engine.submit(toSubmission(type, payload, options as SubmitOptions))
+    const { task } = await this.#engine.submit(toSubmission(type, payload, options), { tx })
     return toTaskDocument(task) as TaskOf<Handlers, Type>
   }
 
   async submitMany(
     tasks: readonly Submission<Handlers>[],
+    { tx }: TransactionOptions = {},
   ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]> {
     const submissions = tasks.map(({ type, payload, ...options }) =>
       toSubmission(type, payload, options as SubmitOptions),
     )
-    const submitted = await this.#engine.submitMany(submissions)
+    const submitted = await this.#engine.submitMany(submissions, { tx })
     return submitted.map(({ task: { id, status } }) => ({ id, status }))
   }
 
@@ -132,11 +165,16 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   async wait(task: string | TaskDocument, options: WaitOptions = {}): Promise<TaskDocument> {
     const id = idOf(task)
     const endAt = endOf(options, this.#clock.now())
+    const isOver = () => options.signal?.aborted || this.#clock.now() >= endAt
     for (;;) {
       const waitSeconds = Math.max(0, Math.min(LIMITS.waitSeconds, (endAt - this.#clock.now()) / 1000))
-      const seen = await this.#engine.wait(id, waitSeconds, options.signal)
-      const isOver = isTerminal(seen.status) || options.signal?.aborted || this.#clock.now() >= endAt
-      if (isOver) return toTaskDocument(seen)
+      try {
+        const seen = await this.#engine.wait(id, waitSeconds, options.signal)
+        if (isTerminal(seen.status) || isOver()) return toTaskDocument(seen)
+      } catch (error) {
+        if (isOver()) throw error
+        await this.#outlast(error, options.signal)
+      }
       if (this.#closing !== null) throw new TaskyardError('shutting_down')
     }
   }
@@ -166,7 +204,20 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
 
   async *watch(id: string, options: WatchOptions = {}): AsyncGenerator<TaskEventDocument> {
     const signal = options.signal ?? new AbortController().signal
-    for await (const event of this.#engine.watch(id, options.after ?? 0, signal)) yield toEventDocument(event)
+    let last = options.after ?? 0
+    for (;;) {
+      try {
+        for await (const event of this.#engine.watch(id, last, signal)) {
+          last = event.n
+          yield toEventDocument(event)
+        }
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        await this.#outlast(error, signal)
+      }
+      if (this.#closing !== null) throw new TaskyardError('shutting_down')
+    }
   }
 
   async cancel(id: string): Promise<AnyTaskOf<Handlers>> {
@@ -228,6 +279,14 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     return worker
   }
 
+  /** Lets a moment pass when the store is away; any other error is the caller's. */
+  async #outlast(error: unknown, signal: AbortSignal | undefined): Promise<void> {
+    const isStoreAway = error instanceof TaskyardError && error.code === 'store_unavailable'
+    if (!isStoreAway || this.#closing !== null) throw error
+    const closed = this.#closed.signal
+    await pause(this.#clock, STORE_AWAY_MS, signal === undefined ? closed : AbortSignal.any([signal, closed]))
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -238,33 +297,52 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   }
 
   async #close(): Promise<void> {
+    this.#closed.abort()
     await Promise.all([...this.#workers].map((worker) => worker.stop()))
     await this.#engine.stop()
     await this.#store.close()
+    this.#letProcessEnd()
   }
 }
 
+interface EngineParts {
+  readonly store: TaskStore
+  readonly bus: EventBus | null
+  readonly clock: Clock
+  readonly random: Random
+  readonly troubles: TroubleLog
+}
+
 function openEngine(
-  store: TaskStore,
-  clock: Clock,
-  random: Random,
-  onError: (error: unknown, during: string) => void,
+  { store, bus, clock, random, troubles }: EngineParts,
   { ids = createUuidV7Generator(clock), retention, queueDepth, cancelGraceSeconds, checkPayload }: OpenOptions,
 ): Engine {
   return createEngine({
     store,
+    bus,
     clock,
     random,
     ids,
     nodeId: ids(),
     retention: { ...DEFAULT_RETENTION, ...retention },
-    observer: { backgroundError: (service, error) => onError(error, service) },
+    observer: { backgroundError: troubles.failed, backgroundRecovered: troubles.recovered },
     ...(queueDepth === undefined ? {} : { queueDepth }),
     ...(cancelGraceSeconds === undefined ? {} : { cancelGraceSeconds }),
     ...(checkPayload === undefined ? {} : { checkPayload }),
   })
 }
 
-function warnOnConsole(error: unknown, during: string): void {
-  console.warn(`taskyard: ${during}: ${error instanceof Error ? error.message : String(error)}`)
+function troublesFor(onError: (error: unknown, during: string) => void): TroubleLog {
+  return {
+    failed: (service, error) => onError(error, service),
+    recovered: () => {},
+    metByWorker: (during, error) => onError(error, during),
+  }
+}
+
+function consoleTroubles(clock: Clock): TroubleLog {
+  const began = (during: string, error: unknown) =>
+    console.warn(`taskyard: ${during}: ${error instanceof Error ? error.message : String(error)}`)
+  const ended = (what: string, seconds: number) => console.warn(`taskyard: ${what}: works again after ${seconds} s`)
+  return createTroubleLog({ began, ended }, clock)
 }

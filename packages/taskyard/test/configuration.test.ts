@@ -71,12 +71,24 @@ describe('readConfiguration', () => {
     assert.match(reasonFor({ TASKYARD_PORT: 'tcp://10.0.0.1:80' }), /enableServiceLinks/)
   })
 
+  it('does not show the password of a store that it refuses', () => {
+    const reason = reasonFor({ TASKYARD_STORE: 'postgre://user:hunter2@host/db' })
+    assert.match(reason, /postgre:\/\/user:\*\*\*@host/)
+    assert.doesNotMatch(reason, /hunter2/)
+  })
+
+  it('lets the processes on a shared store have any roles', () => {
+    const store = { TASKYARD_STORE: 'postgres://localhost/tasks' }
+    assert.deepEqual(readConfiguration({ ...store, TASKYARD_ROLES: 'api' }).roles, ['api'])
+    assert.deepEqual(readConfiguration({ ...store, TASKYARD_ROLES: 'worker' }).roles, ['worker'])
+  })
+
   it('refuses to leave a SQLite store without a scheduler', () => {
     assert.match(reasonFor({ TASKYARD_ROLES: 'api,worker' }), /Add scheduler/)
   })
 
   for (const [name, value] of [
-    ['TASKYARD_STORE', 'postgres://localhost/x'],
+    ['TASKYARD_STORE', 'mysql://localhost/x'],
     ['TASKYARD_STORE', 'sqlite:'],
     ['TASKYARD_STORE', 'sqlite::memory:'],
     ['TASKYARD_BROKER', 'redis://localhost'],

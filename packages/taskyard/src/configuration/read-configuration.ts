@@ -1,5 +1,6 @@
 import { type Retention, TaskyardError } from '@taskyard/core'
 import { closestName } from './closest-name.ts'
+import { withoutSecrets } from './store-location.ts'
 import { VARIABLES, type Variable } from './variables.ts'
 
 /** The environment as the composition roots use it: every variable read, checked and typed. */
@@ -63,7 +64,7 @@ function didYouMean(name: string, known: readonly string[]): string {
 }
 
 function unacceptable(variable: { name: string; secret: boolean; kind: { expected: string } }, text: string): string {
-  const shown = variable.secret ? 'a value (not shown)' : JSON.stringify(text)
+  const shown = variable.secret ? 'a value (not shown)' : JSON.stringify(withoutSecrets(text))
   const hint = /^tcp:\/\//.test(text) ? `. ${KUBERNETES_LINKS}` : ''
   return `${variable.name} is ${shown}; expected ${variable.kind.expected}${hint}`
 }

@@ -7,21 +7,8 @@ export interface ValueKind<Value> {
   parse(text: string): Value | undefined
 }
 
-/** Where tasks live. A union, so that further stores are further kinds. */
-export type StoreLocation = { readonly kind: 'sqlite'; readonly path: string }
-
 export const ROLES = ['api', 'worker', 'scheduler'] as const
 export type Role = (typeof ROLES)[number]
-
-const LATER_STORES = /^(postgres|postgresql|redis|rediss|mongodb|mongodb\+srv):/
-
-export const storeUrl: ValueKind<StoreLocation> = {
-  expected: 'sqlite:PATH, such as sqlite:./data/taskyard.db (PostgreSQL, Redis and MongoDB are not in this version)',
-  parse(text) {
-    const path = /^sqlite:(?:\/\/(?=\/))?(.+)$/.exec(text)?.[1]
-    return path === undefined || path === ':memory:' || LATER_STORES.test(text) ? undefined : { kind: 'sqlite', path }
-  },
-}
 
 /** A variable whose feature is designed but not built: only its absence is accepted. */
 export function notYet(feature: string, instead: string): ValueKind<null> {

@@ -1,4 +1,5 @@
 import { DEFAULT_RETENTION, DEFAULTS, LIMITS } from '@taskyard/core'
+import { storeUrl } from './store-location.ts'
 import {
   decimal,
   flag,
@@ -11,7 +12,6 @@ import {
   privateAddresses,
   queueNames,
   ROLES,
-  storeUrl,
   url,
   type ValueKind,
 } from './value-kinds.ts'
@@ -31,7 +31,12 @@ export interface Variable<Value> {
 
 /** The one schema of the environment. */
 export const VARIABLES = {
-  store: variable('TASKYARD_STORE', storeUrl, 'sqlite:./data/taskyard.db', 'Where tasks live: `sqlite:PATH`.'),
+  store: variable(
+    'TASKYARD_STORE',
+    storeUrl,
+    'sqlite:./data/taskyard.db',
+    'Where tasks live: `sqlite:PATH`, `postgres://…`, `redis://…` or `mongodb://…`.',
+  ),
   broker: optional(
     'TASKYARD_BROKER',
     notYet('brokers', "leave it unset to use the store's own queue"),
@@ -53,7 +58,7 @@ export const VARIABLES = {
     'TASKYARD_ROLES',
     listOf(ROLES),
     'api,worker,scheduler',
-    'What this process does: `api` serves HTTP, `worker` runs the built-in task types, `scheduler` starts delayed tasks, ends expired leases and removes old tasks; a SQLite store needs it.',
+    'What this process does: `api` serves HTTP, `worker` runs the built-in task types, `scheduler` starts delayed tasks, ends expired leases and removes old tasks. The processes on a PostgreSQL, Redis or MongoDB store may share the roles out; a SQLite store has one process, which needs `scheduler`.',
   ),
   queues: variable(
     'TASKYARD_QUEUES',
@@ -126,7 +131,7 @@ export const VARIABLES = {
     'TASKYARD_ALLOW_UNSAFE_DURABILITY',
     flag,
     '0',
-    '`1` starts on a store whose settings may lose acknowledged tasks. SQLite is always opened safely.',
+    '`1` starts on a store whose settings may lose acknowledged tasks, which is refused otherwise. SQLite is always opened safely.',
   ),
   url: variable(
     'TASKYARD_URL',

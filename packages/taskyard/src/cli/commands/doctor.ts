@@ -1,11 +1,11 @@
-import { TaskyardError } from '@taskyard/core'
+import { type Finding, TaskyardError } from '@taskyard/core'
 import type { Command } from 'commander'
 import { readConfiguration } from '../../configuration/read-configuration.ts'
-import { checkClock, checkDiskSpace, checkNode } from '../doctor/check-machine.ts'
+import { checkClock, checkNode } from '../doctor/check-machine.ts'
 import { askServer, checkPort, checkServer, checkSmtp } from '../doctor/check-network.ts'
 import { checkDurability, checkExposure, checkRoles } from '../doctor/check-settings.ts'
 import { checkStore } from '../doctor/check-store.ts'
-import { type Examined, type Finding, ok, problem } from '../doctor/finding.ts'
+import { type Examined, ok, problem } from '../doctor/finding.ts'
 import { EXIT } from '../exit-codes.ts'
 import { createPrinter, type Printer } from '../printer.ts'
 import { serverUrl, withServerOptions } from '../server-command.ts'
@@ -22,12 +22,11 @@ export function addDoctor(program: Command, terminal: Terminal): void {
   withServerOptions(command)
 }
 
-const CHECKS: readonly ((examined: Examined) => Promise<Finding>)[] = [
+const CHECKS: readonly ((examined: Examined) => Promise<Finding | readonly Finding[]>)[] = [
   checkRoles,
   checkDurability,
   checkExposure,
   checkStore,
-  checkDiskSpace,
   checkClock,
   checkPort,
   checkSmtp,
@@ -59,8 +58,8 @@ async function examine(terminal: Terminal, options: { url?: string }): Promise<F
   }
 }
 
-function runChecks(examined: Examined): Promise<Finding[]> {
-  return Promise.all(CHECKS.map((check) => check(examined)))
+async function runChecks(examined: Examined): Promise<Finding[]> {
+  return (await Promise.all(CHECKS.map((check) => check(examined)))).flat()
 }
 
 const SIGNS = { ok: ['✔', 'green'], warning: ['!', 'yellow'], problem: ['✘', 'red'] } as const

@@ -1,7 +1,8 @@
 import { TaskyardError } from '@taskyard/core'
-import { systemClock } from '@taskyard/core/runtime'
+import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import type { Command } from 'commander'
-import { readConfiguration } from '../../configuration/read-configuration.ts'
+import { type Configuration, readConfiguration } from '../../configuration/read-configuration.ts'
+import { storeName } from '../../configuration/store-location.ts'
 import { openStore } from '../../open-store.ts'
 import { EXIT } from '../exit-codes.ts'
 import { CommandFailure } from '../failure.ts'
@@ -14,7 +15,7 @@ export function addMigrate(program: Command, terminal: Terminal): void {
     .command('migrate')
     .summary("bring the store's schema up to date")
     .description(
-      'Create the store if there is none and bring its schema up to date. The server does so at start by itself; this command is for doing it before. Not while a server uses the file.',
+      'Create the store if there is none and bring its schema up to date. The server does so at start by itself; this command is for doing it before. Not while a server uses a SQLite file; any time on the others.',
     )
     .option('--store <url>', 'the store (default: TASKYARD_STORE)')
     .action((options: { store?: string; json?: boolean }) => migrate(terminal, options))
@@ -23,18 +24,17 @@ export function addMigrate(program: Command, terminal: Terminal): void {
 
 async function migrate(terminal: Terminal, options: { store?: string; json?: boolean }): Promise<void> {
   const override = options.store === undefined ? {} : { TASKYARD_STORE: options.store }
-  const { store: location } = readConfiguration({ ...terminal.environment, ...override })
-  const { from, to } = await migrated(location)
-  const text =
-    from === to
-      ? `${location.path} is up to date: schema version ${to}`
-      : `${location.path}: schema version ${from} → ${to}`
-  createPrinter(terminal, options.json === true).answer({ path: location.path, from, to }, [text])
+  const configuration = readConfiguration({ ...terminal.environment, ...override })
+  const { from, to } = await migrated(configuration)
+  const name = storeName(configuration.store)
+  const text = from === to ? `${name} is up to date: schema version ${to}` : `${name}: schema version ${from} → ${to}`
+  const { kind } = configuration.store
+  createPrinter(terminal, options.json === true).answer({ store: kind, path: name, from, to }, [text])
 }
 
-async function migrated(location: Parameters<typeof openStore>[0]) {
+async function migrated({ store: location, allowUnsafeDurability }: Configuration) {
   try {
-    const store = await openStore(location, systemClock)
+    const { store } = await openStore(location, { clock: systemClock, random: systemRandom, allowUnsafeDurability })
     try {
       return await store.migrate()
     } finally {

@@ -2,6 +2,7 @@ import { TaskyardError } from '@taskyard/core'
 import { type Command, Option } from 'commander'
 import type { Logger } from 'pino'
 import { type Configuration, type Environment, readConfiguration } from '../../configuration/read-configuration.ts'
+import { storeName } from '../../configuration/store-location.ts'
 import { VARIABLES } from '../../configuration/variables.ts'
 import { EXIT } from '../exit-codes.ts'
 import { CommandFailure } from '../failure.ts'
@@ -37,7 +38,7 @@ export function addStart(program: Command, terminal: Terminal): void {
     .command('start')
     .summary('start the server')
     .description(
-      'Start the server: HTTP API, scheduler and a worker for the built-in task types, on one SQLite file. Its environment variables are in docs/reference/environment.md; an option overrides its variable.',
+      'Start the server: HTTP API, scheduler and a worker for the built-in task types, on one SQLite file or on a PostgreSQL, Redis or MongoDB server. Its environment variables are in docs/reference/environment.md; an option overrides its variable.',
     )
     .addHelpText('after', EXAMPLES)
     .action((options: StartOptions) => start(terminal, options))
@@ -52,6 +53,7 @@ const EXAMPLES = `
 Examples:
   taskyard start
   taskyard start --port 9000 --store sqlite:/var/lib/taskyard/taskyard.db
+  TASKYARD_STORE=postgres://user:password@db.example.com/tasks taskyard start
   TASKYARD_SMTP_URL=smtp://user:password@mail.example.com:587 taskyard start`
 
 async function start(terminal: Terminal, options: StartOptions): Promise<void> {
@@ -60,8 +62,8 @@ async function start(terminal: Terminal, options: StartOptions): Promise<void> {
   const log = createServerLog(configuration, terminal.stderr, terminal.environment)
   exitOnUncaught(log)
   // A signal that comes during the start stops what was started.
-  terminal.interrupted()
-  const { stop, url } = await startOrExplain(configuration, log)
+  const signal = terminal.interrupted()
+  const { stop, url } = await startOrExplain(configuration, { log, signal })
   terminal.stdout.write(readyLine(configuration, url, options.json === true))
   await untilInterrupted(terminal)
   await stop()
@@ -75,14 +77,23 @@ function withOverrides(environment: Environment, options: StartOptions): Environ
   return { ...environment, ...Object.fromEntries(overrides) }
 }
 
-async function startOrExplain(configuration: Configuration, log: Logger) {
+async function startOrExplain(configuration: Configuration, options: { log: Logger; signal: AbortSignal }) {
   const { startServer } = await import('../../server.ts')
   try {
-    return await startServer(configuration, { log })
+    return await startServer(configuration, options)
   } catch (error) {
     if (!(error instanceof TaskyardError) || error.code === 'invalid_configuration') throw error
+    if (configuration.store.kind !== 'sqlite' && error.code === 'store_unavailable') {
+      throw storeIsAway(error, configuration, options.signal)
+    }
     throw new CommandFailure(error.message, EXIT.failed)
   }
+}
+
+function storeIsAway(error: TaskyardError, { store }: Configuration, signal: AbortSignal): CommandFailure {
+  if (signal.aborted) return new CommandFailure(`stopped while waiting for ${storeName(store)}`, EXIT.interrupted)
+  const advice = `Is ${storeName(store)} right, and its server running? taskyard doctor says more.`
+  return new CommandFailure(`${error.message}\n  ${advice}`, EXIT.failed)
 }
 
 function readyLine({ roles }: Configuration, url: string | null, json: boolean): string {

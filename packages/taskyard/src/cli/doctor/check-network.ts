@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type Socket, connect as tcpConnect } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
-import { type AnsweringServer, type Examined, type Finding, ok, problem, warning } from './finding.ts'
+import type { Finding } from '@taskyard/core'
+import { type AnsweringServer, type Examined, ok, problem, warning } from './finding.ts'
 
 const PATIENCE_MS = 5000
 

@@ -1,8 +1,10 @@
+import type { Finding } from '@taskyard/core'
 import { isLoopback } from '../../configuration/loopback.ts'
-import { type Examined, type Finding, ok, warning } from './finding.ts'
+import { type Examined, ok, warning } from './finding.ts'
 
 export async function checkDurability({ configuration }: Examined): Promise<Finding> {
-  if (!configuration.allowUnsafeDurability) return ok('durability', 'every acknowledged task is synced to disk')
+  if (!configuration.allowUnsafeDurability)
+    return ok('durability', 'a store that may lose acknowledged tasks is refused')
   return warning(
     'durability',
     'TASKYARD_ALLOW_UNSAFE_DURABILITY=1: a store that may lose acknowledged tasks would be accepted',

@@ -1,60 +1,33 @@
-import { access, constants, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
-import { type Examined, type Finding, ok, problem, warning } from './finding.ts'
-import { inspectSqliteFile } from './inspect-sqlite-file.ts'
-import { nearestFolder } from './nearest-folder.ts'
+import { type Finding, TaskyardError } from '@taskyard/core'
+import { systemClock, systemRandom } from '@taskyard/core/runtime'
+import { type ServerStoreLocation, storeName } from '../../configuration/store-location.ts'
+import { inspectStore } from '../../open-store.ts'
+import { checkDiskSpace, checkSqliteFile } from './check-sqlite.ts'
+import { type Examined, ok, problem } from './finding.ts'
 
-/** Whether the store can be used, is whole, and belongs to nobody else. Changes and creates nothing. */
-export async function checkStore(examined: Examined): Promise<Finding> {
-  const path = resolve(examined.configuration.store.path)
-  const file = await stat(path).catch(() => null)
-  if (file === null) return checkPlaceForNewFile(path)
-  if (file.isDirectory()) return problem('store', `${path} is a folder`, 'Let TASKYARD_STORE name a file: sqlite:PATH.')
-  if (!(await isWritable(path)) || !(await isWritable(dirname(path)))) return notWritable(path)
-  return checkFile(path, file.size, examined)
+/** Whether the store can be used, and what its own package has to say about it. Changes and creates nothing. */
+export async function checkStore(examined: Examined): Promise<readonly Finding[]> {
+  const { store } = examined.configuration
+  if (store.kind !== 'sqlite') return checkServerStore(examined, store)
+  return Promise.all([checkSqliteFile(store.path, examined), checkDiskSpace(store.path)])
 }
 
-function checkFile(path: string, bytes: number, { server, url }: Examined): Finding {
-  const inspection = inspectSqliteFile(path)
-  switch (inspection.kind) {
-    case 'whole':
-      return ok('store', `${path} is whole, ${(bytes / 1_048_576).toFixed(1)} MiB`)
-    case 'foreign':
-      return problem('store', `${path} is a database of another program`, 'Let TASKYARD_STORE name a file of its own.')
-    case 'damaged':
-      return problem(
-        'store',
-        `${path} is damaged: ${inspection.reason}`,
-        'Keep the file, restore the last backup, then start again.',
-      )
-    case 'locked':
-      return server?.isTaskyard ? ok('store', `${path} is in use by a running server`) : lockedBySomebody(path, url)
+async function checkServerStore(
+  { configuration: { allowUnsafeDurability } }: Examined,
+  location: ServerStoreLocation,
+): Promise<readonly Finding[]> {
+  const name = storeName(location)
+  try {
+    const options = { clock: systemClock, random: systemRandom, allowUnsafeDurability }
+    return [ok('store', `${name} answers`), ...(await inspectStore(location, options))]
+  } catch (error) {
+    if (!(error instanceof TaskyardError)) throw error
+    return [problem('store', `${name}: ${error.message}`, ADVICE[error.code] ?? 'See docs/reference/errors.md.')]
   }
 }
 
-function lockedBySomebody(path: string, url: string): Finding {
-  return warning(
-    'store',
-    `${path} is in use, but no server answers at ${url}`,
-    'If that server listens elsewhere, name it with --url. If it hangs, end it: its tasks are recovered at the next start.',
-  )
-}
-
-async function checkPlaceForNewFile(path: string): Promise<Finding> {
-  const folder = await nearestFolder(dirname(path))
-  if (await isWritable(folder)) return ok('store', `${path} does not exist yet; the first start creates it`)
-  return problem('store', `${path} cannot be created: ${folder} is not writable`, WRITABLE)
-}
-
-function notWritable(path: string): Finding {
-  return problem('store', `${path} or its folder is not writable`, WRITABLE)
-}
-
-const WRITABLE = 'Give the user that runs Taskyard the right to write there, or change TASKYARD_STORE.'
-
-function isWritable(path: string): Promise<boolean> {
-  return access(path, constants.W_OK).then(
-    () => true,
-    () => false,
-  )
+const ADVICE: Partial<Readonly<Record<TaskyardError['code'], string>>> = {
+  store_unavailable:
+    'Start its server, or correct host, port, user and password in TASKYARD_STORE; look at the firewall between.',
+  invalid_configuration: 'Correct TASKYARD_STORE.',
 }

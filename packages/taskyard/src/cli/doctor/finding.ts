@@ -1,14 +1,6 @@
+import type { Finding } from '@taskyard/core'
 import type { Configuration } from '../../configuration/read-configuration.ts'
 import type { Terminal } from '../terminal.ts'
-
-/** What one check of `doctor` found. */
-export interface Finding {
-  readonly check: string
-  readonly verdict: 'ok' | 'warning' | 'problem'
-  readonly detail: string
-  /** What to do about it; `null` when nothing is wrong. */
-  readonly advice: string | null
-}
 
 export interface Examined {
   readonly configuration: Configuration

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { storeName, storeUrl, withoutSecrets } from '../src/configuration/store-location.ts'
+
+describe('store URLs', () => {
+  for (const [text, kind] of [
+    ['postgres://user:pass@db.example.com:5432/tasks?schema=jobs', 'postgres'],
+    ['postgresql://db.example.com/tasks', 'postgres'],
+    ['postgres://db-1:5432,db-2:5432/tasks', 'postgres'],
+    ['redis://127.0.0.1:6379/2?prefix=jobs', 'redis'],
+    ['rediss://:pass@cache.example.com', 'redis'],
+    ['mongodb://a:27017,b:27017/tasks?replicaSet=rs0', 'mongodb'],
+    ['mongodb+srv://user:pass@cluster.example.com/tasks', 'mongodb'],
+  ] as const) {
+    it(`${text} is a ${kind} store`, () => assert.deepEqual(storeUrl.parse(text), { kind, url: text }))
+  }
+
+  for (const text of [
+    'postgres://',
+    'postgres:///tasks',
+    'redis:',
+    'mongodb://a b',
+    'mysql://host/db',
+    'constructor://x',
+  ]) {
+    it(`${text} is refused`, () => assert.equal(storeUrl.parse(text), undefined))
+  }
+})
+
+describe('the name of a store', () => {
+  for (const [text, shown] of [
+    ['postgres://user:hunter2@host/db', 'postgres://user:***@host/db'],
+    ['redis://:hunter2@host', 'redis://:***@host'],
+    ['mongodb://user:hunter2@a:1,b:2/db', 'mongodb://user:***@a:1,b:2/db'],
+    ['postgres://user:hun/ter2@host/db', 'postgres://user:***@host/db'],
+    ['postgres://user:hun@ter2@host/db', 'postgres://user:***@host/db'],
+    ['postgres://user:hun?ter2@host/db', 'postgres://user:***@host/db'],
+    ['postgres://host/db?user=me&password=hunter2&schema=x', 'postgres://host/db?user=me&password=***&schema=x'],
+    ['rediss://host?tlsKeyPassword=hunter2', 'rediss://host?tlsKeyPassword=***'],
+    ['postgres://user@host/db', 'postgres://user@host/db'],
+    ['redis://127.0.0.1:6379/2', 'redis://127.0.0.1:6379/2'],
+  ] as const) {
+    it(`of ${text} holds no password`, () => assert.equal(withoutSecrets(text), shown))
+  }
+
+  it('of a file is its path', () => assert.equal(storeName({ kind: 'sqlite', path: './a.db' }), './a.db'))
+})

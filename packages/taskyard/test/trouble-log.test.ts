@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createSimulatedClock } from '@taskyard/conformance'
+import { TaskyardError } from '@taskyard/core'
+import { createTroubleLog } from '../src/server/trouble-log.ts'
+
+const AWAY = new TaskyardError('store_unavailable', { reason: 'away' })
+
+function scene() {
+  const clock = createSimulatedClock()
+  const lines: string[] = []
+  const log = createTroubleLog(
+    {
+      began: (what) => lines.push(`${what} began`),
+      ended: (what, seconds) => lines.push(`${what} ended after ${seconds} s`),
+    },
+    clock,
+  )
+  return { clock, lines, log }
+}
+
+test('an outage of the store is a line at its begin and a line at its end, however many services meet it', async () => {
+  const { clock, lines, log } = scene()
+  for (let second = 0; second < 30; second++) {
+    log.failed('sweeper', AWAY)
+    log.failed('dispatcher', AWAY)
+    log.metByWorker('claim', AWAY)
+    await clock.advance(1000)
+  }
+  log.recovered('sweeper')
+  log.recovered('dispatcher')
+  assert.deepEqual(lines, ['store began', 'store ended after 30 s'])
+})
+
+test('trouble that goes on is told again every minute', async () => {
+  const { clock, lines, log } = scene()
+  for (let second = 0; second <= 120; second++) {
+    log.failed('sweeper', AWAY)
+    await clock.advance(1000)
+  }
+  assert.equal(lines.length, 3)
+})
+
+test('other trouble is told for each service', async () => {
+  const { clock, lines, log } = scene()
+  log.failed('sweeper', new Error('a bug'))
+  log.failed('throughput', new Error('a bug'))
+  log.failed('sweeper', new Error('a bug'))
+  await clock.advance(2000)
+  log.recovered('sweeper')
+  assert.deepEqual(lines, ['sweeper began', 'throughput began', 'sweeper ended after 2 s'])
+})
+
+test('a service that did not meet the outage does not end it', () => {
+  const { lines, log } = scene()
+  log.failed('sweeper', AWAY)
+  log.recovered('throughput')
+  assert.deepEqual(lines, ['store began'])
+})
+
+test('a worker whose trouble is not the store is heard once a minute', async () => {
+  const { clock, lines, log } = scene()
+  for (let second = 0; second <= 60; second++) {
+    log.metByWorker('settle', new Error('refused'))
+    await clock.advance(1000)
+  }
+  assert.deepEqual(lines, ['worker: settle began', 'worker: settle began'])
+})
