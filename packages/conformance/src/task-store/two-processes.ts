@@ -166,13 +166,17 @@ export function describeTwoProcesses(suite: Suite): void {
 
     itIn(inRealTime, 'a queue that one resumes wakes the other', async (scene) => {
       const other = await scene.another()
-      await scene.submit()
       const heard = listen(other)
-      await eventually('the other process hears of the end of a pause', BACK_WITHIN_MS, async () => {
-        await scene.store.pause(PAUSE)
-        heard.clear()
-        await scene.store.pause({ ...PAUSE, paused: false })
+      await eventually('the other process hears of a submission', BACK_WITHIN_MS, async () => {
+        await scene.submit()
         return heard.has('default')
+      })
+      await scene.store.pause(PAUSE)
+      await eventually('the other process hears of the end of a pause', BACK_WITHIN_MS, async () => {
+        heard.clear() // Of the submissions.
+        await scene.store.pause({ ...PAUSE, paused: false })
+        await eventually('news', 1_000, () => heard.has('default')).finally(() => scene.store.pause(PAUSE))
+        return true
       })
     })
 
