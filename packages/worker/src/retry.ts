@@ -2,9 +2,10 @@ import type { Clock, Random } from '@taskyard/core'
 import { keepProcessAlive } from './runtime.ts'
 
 const BASE_MS = 100
-const CEILING_MS = 5000
+/** Short: after an outage, however long, everybody is at work again within this time. */
+const CEILING_MS = 2000
 
-/** Full jitter (M. Brooker, AWS Architecture Blog, 2015) between 0 and 0.1 s, 0.2 s, … 5 s. */
+/** Full jitter (M. Brooker, AWS Architecture Blog, 2015) between 0 and 0.1 s, 0.2 s, … 2 s. */
 export function retryDelayMs(failures: number, random: Random): number {
   return random() * Math.min(CEILING_MS, BASE_MS * 2 ** Math.min(failures, 10))
 }

@@ -35,7 +35,7 @@ export interface Worker {
 
 /**
  * Starts to run `handlers` on the tasks of a Taskyard. Outages are waited out: every call is repeated, with full-jitter
- * backoff of at most 5 s, until the worker is stopped.
+ * backoff of at most 2 s, until the worker is stopped.
  * @throws TaskyardError `invalid_configuration`
  */
 export function startWorker(api: WorkerApi, handlers: TaskHandlers, options: WorkerOptions = {}): Worker {

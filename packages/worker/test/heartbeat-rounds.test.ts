@@ -139,6 +139,21 @@ test('after trouble the next try comes within a second, and the trouble is told 
   assert.equal(calls.length, 7)
 })
 
+test('a lease that could not be extended for a minute is not given up, and extended within a second after it', async () => {
+  const outage = { until: 60_000 }
+  const { board, calls, news, clock, runFor } = scene(1, () => {
+    if (calls.at(-1) !== undefined && (calls.at(-1)?.at ?? 0) < outage.until) throw new Error('away')
+    return 'ok'
+  })
+  board.hold(0, id(1), 1)
+  const startedAt = clock.now()
+  await runFor(61_000)
+  assert.deepEqual(news, [])
+  const [answered] = calls.filter(({ at }) => at >= outage.until)
+  assert.ok(answered !== undefined && answered.at < outage.until + 1000, `${calls.length} calls`)
+  assert.ok(board.answeredAt(0) !== null && (board.answeredAt(0) ?? 0) >= startedAt + outage.until)
+})
+
 test('a released slot is not read', () => {
   const board = LeaseBoard.create(2)
   board.hold(1, id(1), 3)
