@@ -399,7 +399,7 @@ test('what was finished or running in an outage of a minute is settled within 2 
   const refused = once(api.events, 'refused settle')
   gates.get(finishing)?.()
   await refused
-  await clock.advance(60_000)
+  await clock.advance(62_500)
   api.outage = null
   await clock.advance(2000)
   assert.equal((await api.settled(1))[0]?.taskId, finishing)
@@ -416,7 +416,7 @@ test('a worker that waited for tasks takes the next one within 2 s of the end of
   const refused = once(api.events, 'refused claim')
   api.add('noop')
   await refused
-  await clock.advance(60_000)
+  await clock.advance(62_500)
   api.outage = null
   await clock.advance(2000)
   assert.equal((await api.settled(1))[0]?.outcome, 'succeeded')
