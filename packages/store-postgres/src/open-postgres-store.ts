@@ -2,6 +2,7 @@ import { type Clock, type OpenedStore, type TaskStore, TaskyardError } from '@ta
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { openDatabase } from './database.ts'
 import { checkDurability } from './durability.ts'
+import { createIdSkew } from './id-times.ts'
 import { createLanes } from './lanes.ts'
 import { readPostgresUrl } from './location.ts'
 import { migrate } from './migrate.ts'
@@ -63,6 +64,7 @@ function createStore(
     database,
     lanes,
     time,
+    idSkew: createIdSkew(database),
     readied(numbers) {
       for (const lane of numbers) claims.putBack(lane)
       wakeUps.readied(numbers)

@@ -1,4 +1,5 @@
 import type { Database } from './database.ts'
+import type { IdSkew } from './id-times.ts'
 import type { Lanes } from './lanes.ts'
 import type { ServerTime } from './server-time.ts'
 
@@ -7,6 +8,7 @@ export interface Parts {
   readonly database: Database
   readonly lanes: Lanes
   readonly time: ServerTime
+  readonly idSkew: IdSkew
   /** Told of lanes that have got ready tasks, once that is committed. */
   readonly readied: (lanes: readonly number[]) => void
 }

@@ -18,6 +18,7 @@ export interface WakeUps {
   /** These lanes have got ready tasks. */
   readied(lanes: readonly number[]): void
   onReady(listener: ReadyListener): () => void
+  /** Begins to listen. Idempotent. */
   start(): void
   close(): Promise<void>
 }
@@ -46,6 +47,7 @@ export function createWakeUps(
   let pendingMessages: BusMessage[] = []
   let isWaiting = false
   let cancelTimers: (() => void)[] = []
+  let started = false
   let closed = false
   let client: pg.Client | null = null
 
@@ -136,7 +138,11 @@ export function createWakeUps(
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    start: () => void listen(),
+    start() {
+      if (started) return
+      started = true
+      void listen()
+    },
     async close() {
       closed = true
       for (const cancel of cancelTimers) cancel()

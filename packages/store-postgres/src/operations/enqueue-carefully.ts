@@ -30,7 +30,7 @@ const IDEMPOTENCY_MS = LIMITS.idempotencySeconds * 1000
  * that use the same key or fill the same queue wait for each other, whatever process they come through.
  */
 export async function enqueueCarefully(
-  { time }: Parts,
+  { time, idSkew }: Parts,
   run: Run,
   { submissions, queueDepth }: EnqueueParams,
   laneOf: ReadonlyMap<NewTask, number>,
@@ -92,6 +92,7 @@ export async function enqueueCarefully(
   const outcomes = submissions.map((submission) => judge(submission.tasks))
   if (fresh.length > 0) await insertTasks(run, [now, now], fresh, laneOf)
   await rememberKeys(run, fresh, now)
+  if (fresh[0] !== undefined) await idSkew.note(fresh[0].id, now)
   return outcomes
 }
 

@@ -62,7 +62,7 @@ function readyLanes(outcomes: readonly EnqueueOutcome[], laneNumbers: readonly n
 
 /** `null` when some ids are there already: the same call came again after its reply was lost. */
 async function enqueuePlainly(
-  { time }: Parts,
+  { time, idSkew }: Parts,
   run: Run,
   { submissions }: EnqueueParams,
   laneOf: ReadonlyMap<NewTask, number>,
@@ -71,6 +71,7 @@ async function enqueuePlainly(
   const [stored, now] = await insertTasks(run, time.params(), tasks, laneOf)
   if (stored !== tasks.length) return null
   time.saw(now)
+  await idSkew.note(tasks[0]?.id ?? '', now)
   return submissions.map((submission) => ({
     kind: 'accepted',
     tasks: submission.tasks.map((task) => {

@@ -1,6 +1,7 @@
 import { type ListParams, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
 import { isId, numbers } from '../arrays.ts'
 import type { Value } from '../database.ts'
+import { firstIdAt } from '../id-times.ts'
 import type { Lane } from '../lanes.ts'
 import type { Parts } from '../parts.ts'
 import { findTasks } from './find.ts'
@@ -159,11 +160,10 @@ async function mergeLanes(
 }
 
 /** Time filters as a range of ids, as far as the clocks of submitting machines have ever been off. */
-async function windowOf({ database }: Parts, { cursor, createdAfter, createdBefore }: ListParams): Promise<Window> {
+async function windowOf({ idSkew }: Parts, { cursor, createdAfter, createdBefore }: ListParams): Promise<Window> {
   const before = cursor === null ? null : decodeCursor(cursor)
   if (createdAfter === null && createdBefore === null) return { above: LOWEST, below: before ?? HIGHEST }
-  const [row] = await database.run<[string]>('SELECT max_ms FROM @id_skew')
-  const skew = Number(row?.[0] ?? 0)
+  const skew = await idSkew.largest()
   const above = createdAfter === null ? LOWEST : firstIdAt(createdAfter - skew)
   const end = createdBefore === null ? HIGHEST : firstIdAt(createdBefore + skew)
   return { above, below: before !== null && before < end ? before : end }
@@ -171,19 +171,6 @@ async function windowOf({ database }: Parts, { cursor, createdAfter, createdBefo
 
 const LOWEST = '00000000-0000-0000-0000-000000000000'
 const HIGHEST = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
-
-/** Below every UUIDv7 of this time (ms) or later, and above all before. */
-export function firstIdAt(time: number): string {
-  const hex = Math.min(Math.max(0, Math.floor(time)), 2 ** 48 - 1)
-    .toString(16)
-    .padStart(12, '0')
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`
-}
-
-/** The time in a UUIDv7, ms. */
-export function timeOfId(id: string): number {
-  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
-}
 
 function encodeCursor(id: string): string {
   return `before-${id}`

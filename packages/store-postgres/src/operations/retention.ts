@@ -1,8 +1,8 @@
 import type { Retention } from '@taskyard/core'
 import type { Run } from '../database.ts'
+import { firstIdAt } from '../id-times.ts'
 import type { Parts } from '../parts.ts'
 import { isLocked } from '../postgres-errors.ts'
-import { firstIdAt } from './list.ts'
 import { count, newMoves, writeMoves } from './moves.ts'
 import { SLOTTED_TABLES, type Slot, type Slots } from './slots.ts'
 

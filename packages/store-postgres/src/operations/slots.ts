@@ -1,8 +1,8 @@
 import type { Retention } from '@taskyard/core'
 import type { Run } from '../database.ts'
+import { firstIdAt, timeOfId } from '../id-times.ts'
 import type { Parts } from '../parts.ts'
 import { isLocked } from '../postgres-errors.ts'
-import { firstIdAt, timeOfId } from './list.ts'
 
 /** What is kept for long is split by time: a slot is one partition of each of these tables. */
 export const SLOTTED_TABLES = ['tasks', 'finished', 'history', 'task_tags'] as const
