@@ -12,7 +12,7 @@ import type { LatencyResult } from '../programs/latency.ts'
 import type { Measurement } from '../report/contest-figures.ts'
 import type { RunContext, ScenarioOptions } from '../scenario.ts'
 
-export const contestDefaults = { tasks: 100_000, connections: 100, seconds: 5, warmupSeconds: 2, finished: 1_000_000 }
+export const contestDefaults = { tasks: 100_000, connections: 100, seconds: 3, warmupSeconds: 2, finished: 1_000_000 }
 export const batchOf = 1000
 export const batchCallers = 4
 export const latencyRate = 200
