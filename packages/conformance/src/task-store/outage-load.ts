@@ -55,13 +55,15 @@ export function startLoad(processes: readonly Calls[]): Load {
     }
   }
 
-  const loops = processes
-    .flatMap((calls) => [submit(calls), submit(calls), work(calls), work(calls), sweep(calls)])
-    .map((loop) =>
-      loop.catch((error: unknown) => {
-        failure ??= error
-      }),
-    )
+  function run(loops: readonly Promise<void>[]): Promise<void> {
+    const all = Promise.all(loops).then(() => {})
+    return all.catch((error: unknown) => {
+      failure ??= error
+    })
+  }
+
+  const submitters = run(processes.flatMap((calls) => [submit(calls), submit(calls)]))
+  const workers = run(processes.flatMap((calls) => [work(calls), work(calls), sweep(calls)]))
 
   function wait(what: string, check: () => boolean): Promise<void> {
     return eventually(what, LONGEST_WAIT_MS, () => failure !== null || check()).then(() => {
@@ -77,9 +79,10 @@ export function startLoad(processes: readonly Calls[]): Load {
     },
     async stop() {
       submitting = false
+      await submitters
       await wait('every accepted task ends', () => [...accepted].every((id) => ended.has(id)))
       working = false
-      await Promise.all(loops)
+      await workers
       if (failure !== null) throw failure
     },
   }
