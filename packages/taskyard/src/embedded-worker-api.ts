@@ -1,3 +1,4 @@
+import { extname } from 'node:path'
 import {
   type ClaimRequest,
   type LeaseStatus,
@@ -8,11 +9,28 @@ import {
   type WorkerApi,
 } from '@taskyard/core'
 import type { Claim, Engine, Outcome } from '@taskyard/engine'
+import type { EmbeddedExtenderData } from './embedded-lease-extender.ts'
 
-/** What a worker in the server's own process works on: the engine, without HTTP in between. */
-export function createEmbeddedWorkerApi(engine: Engine, threadAccess: () => ThreadAccess): WorkerApi {
+/** This file is a `.ts` among sources and a `.js` in a built package, and so is the extender beside it. */
+const EXTENDER = new URL(`./embedded-lease-extender${extname(import.meta.url)}`, import.meta.url).href
+
+export interface EmbeddedStoreAccess {
+  threadAccess(): ThreadAccess
+  /** Other processes use the store too, and judge whether the worker lives. */
+  readonly shared: boolean
+}
+
+/** What one worker in the server's own process works on: the engine, without HTTP in between. */
+export function createEmbeddedWorkerApi(engine: Engine, { threadAccess, shared }: EmbeddedStoreAccess): WorkerApi {
+  let workerId: string | null = null
   return {
-    threadAccess,
+    threadAccess() {
+      const access = threadAccess()
+      if (!shared || workerId === null) return access
+      const { module, data, transfer } = access
+      const extender: EmbeddedExtenderData = { module, data, nodeId: `${engine.nodeId}/${workerId}`, workerId }
+      return { module: EXTENDER, data: extender, transfer }
+    },
     async claim(request, signal) {
       const tasks = await engine.claim(toClaim(engine.nodeId, request), request.waitSeconds ?? 0, signal)
       return tasks.map(toLeasedTaskDocument)
@@ -29,6 +47,7 @@ export function createEmbeddedWorkerApi(engine: Engine, threadAccess: () => Thre
       return withTaskIds(entries, await engine.record(recorded))
     },
     openSession(worker, onCancel) {
+      workerId = worker.workerId
       const session = engine.openSession({ ...worker, embedded: true, onCancel })
       return { opened: Promise.resolve(), close: async () => session.close() }
     },

@@ -70,7 +70,7 @@ async function startParts(configuration: Configuration, options: StartOptions, s
   const fronts: Stop[] = []
   stops.push(() => Promise.all(fronts.map((stop) => stop())))
   const url = has('api') ? await listen(configuration, { engine, store, metrics, log }, fronts) : null
-  if (has('worker')) startEmbeddedWorker(configuration, { engine, store, types, troubles }, fronts)
+  if (has('worker')) startEmbeddedWorker(configuration, { engine, store, bus: opened.bus, types, troubles }, fronts)
   keepHeapSmall()
   log.info({ url, store: placeOf(configuration), roles: configuration.roles }, 'started')
   if (url !== null && !isLoopback(configuration.host)) {
@@ -220,14 +220,15 @@ function listenFailure(host: string, port: number, error: unknown): string {
 interface WorkerParts {
   readonly engine: Engine
   readonly store: TaskStore
+  readonly bus: EventBus | null
   readonly types: BuiltInTaskTypes
   readonly troubles: TroubleLog
 }
 
 function startEmbeddedWorker(configuration: Configuration, parts: WorkerParts, stops: Stop[]): void {
   const { queues, concurrency, drainSeconds } = configuration
-  const { engine, store, types, troubles } = parts
-  const api = createEmbeddedWorkerApi(engine, () => store.threadAccess())
+  const { engine, store, bus, types, troubles } = parts
+  const api = createEmbeddedWorkerApi(engine, { threadAccess: () => store.threadAccess(), shared: bus !== null })
   const onError = (error: unknown, during: string) => troubles.metByWorker(during, error)
   const worker = startWorker(api, types.handlers, { queues, concurrency, drainSeconds, onError })
   stops.push(() => worker.stop())

@@ -87,6 +87,7 @@ export interface OpenOptions {
 export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements TaskyardApi<Handlers> {
   readonly #engine: Engine
   readonly #store: TaskStore
+  readonly #isShared: boolean
   readonly #clock: Clock
   readonly #random: Random
   readonly #location: StoreLocation
@@ -115,6 +116,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
 
   private constructor({ store, bus }: OpenedStore, location: StoreLocation, options: OpenOptions) {
     this.#store = store
+    this.#isShared = bus !== null
     this.#location = location
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? systemRandom
@@ -271,7 +273,10 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
 
   work(handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
     if (this.#closing !== null) throw new TaskyardError('shutting_down')
-    const api = createEmbeddedWorkerApi(this.#engine, () => this.#store.threadAccess())
+    const api = createEmbeddedWorkerApi(this.#engine, {
+      threadAccess: () => this.#store.threadAccess(),
+      shared: this.#isShared,
+    })
     const defaults = { clock: this.#clock, random: this.#random, onError: this.#onError }
     const worker = startWorker(api, handlers, { ...defaults, ...options })
     this.#workers.add(worker)

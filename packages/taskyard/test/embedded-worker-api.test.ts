@@ -22,7 +22,7 @@ before(async () => {
   const ids = createUuidV7Generator(systemClock)
   engine = createEngine({ store, clock: systemClock, random: systemRandom, ids, nodeId: ids() })
   await engine.start()
-  api = createEmbeddedWorkerApi(engine, () => store.threadAccess())
+  api = createEmbeddedWorkerApi(engine, { threadAccess: () => store.threadAccess(), shared: false })
 })
 after(async () => {
   await engine.stop()

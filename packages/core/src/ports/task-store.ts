@@ -357,8 +357,9 @@ export interface ThreadAccess {
   readonly transfer: readonly object[]
 }
 
-/** What a heartbeat thread needs: the `extend` of the port. */
+/** What a heartbeat thread needs: the `extend` of the port and, where processes share the store, its `beat`. */
 export interface LeaseExtender {
   extend(params: ExtendParams): Promise<readonly ExtendStatus[]>
+  beat?(params: BeatParams): Promise<void>
   close(): Promise<void>
 }
