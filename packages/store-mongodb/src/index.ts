@@ -1,1 +1,1 @@
-export {}
+export { type MongoDbStoreOptions, openMongoDbStore } from './open-mongodb-store.ts'

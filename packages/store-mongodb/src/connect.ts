@@ -1,0 +1,90 @@
+import { type Clock, TaskyardError } from '@taskyard/core'
+import { MongoClient, type MongoClientOptions } from 'mongodb'
+import { assertUsable, type Deployment, durabilityOf, readDeployment, unsafety } from './deployment.ts'
+import { toStoreError } from './mongodb-errors.ts'
+import { readSettings, type Settings } from './settings.ts'
+
+/** A server that cannot be had is given up after this. Milliseconds. */
+const SELECTION_TIMEOUT_MS = 5_000
+/** A server that does not answer is given up after this. */
+const SOCKET_TIMEOUT_MS = 10_000
+
+/** No replica set without a primary, and no server that hangs, holds a call up for longer. */
+const CLIENT_OPTIONS: MongoClientOptions = {
+  appName: 'taskyard',
+  serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS,
+  connectTimeoutMS: SELECTION_TIMEOUT_MS,
+  socketTimeoutMS: SOCKET_TIMEOUT_MS,
+  waitQueueTimeoutMS: SELECTION_TIMEOUT_MS,
+  heartbeatFrequencyMS: 2_000,
+  ignoreUndefined: true,
+}
+
+export interface Connection {
+  readonly client: MongoClient
+  readonly settings: Settings
+  readonly deployment: Deployment
+  readonly durability: string
+}
+
+export interface ConnectOptions {
+  readonly url: string
+  readonly allowUnsafeDurability?: boolean
+  /** Connections at most; the driver's own default otherwise. */
+  readonly maxPoolSize?: number
+}
+
+/** @throws TaskyardError invalid_configuration, unsafe_durability, store_read_only, store_unavailable within 5 s */
+export async function connect(options: ConnectOptions): Promise<Connection> {
+  const settings = readSettings(options.url)
+  const client = createClient(settings.url, options.maxPoolSize)
+  try {
+    await client.connect()
+    const deployment = await readDeployment(client)
+    assertUsable(deployment)
+    const unsafe = settings.weakness ?? (await unsafety(client, deployment))
+    if (unsafe !== null && options.allowUnsafeDurability !== true) {
+      throw new TaskyardError('unsafe_durability', { reason: capitalized(unsafe) })
+    }
+    if (settings.wakeUps === 'changeStream' && !deployment.changeStreams) {
+      const reason = `wakeUps=changeStream needs a replica set or a sharded cluster, this is ${deployment.kind}`
+      throw new TaskyardError('invalid_configuration', { reason })
+    }
+    return { client, settings, deployment, durability: durabilityOf(deployment, unsafe) }
+  } catch (error) {
+    await client.close().catch(() => {})
+    throw toStoreError(error)
+  }
+}
+
+function createClient(url: string, maxPoolSize: number | undefined): MongoClient {
+  try {
+    return new MongoClient(url, { ...CLIENT_OPTIONS, ...(maxPoolSize === undefined ? {} : { maxPoolSize }) })
+  } catch (error) {
+    throw toStoreError(error)
+  }
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+/** The server's time of day, ms. */
+export async function readServerTime(client: MongoClient): Promise<number> {
+  const { localTime } = await client.db('admin').command({ hello: 1 })
+  return (localTime as Date).getTime()
+}
+
+/**
+ * Runs a call and gives it up at its deadline: whatever the driver does then, its caller goes on. It may have been done.
+ */
+export function withDeadline<Reply>(clock: Clock, milliseconds: number, call: () => Promise<Reply>): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(milliseconds, () => {
+      reject(new TaskyardError('store_unavailable', { reason: `the server did not answer within ${milliseconds} ms` }))
+    })
+    call()
+      .then(resolve, (error) => reject(toStoreError(error)))
+      .finally(cancel)
+  })
+}

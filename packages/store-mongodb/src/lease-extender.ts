@@ -1,0 +1,29 @@
+import type { LeaseExtender } from '@taskyard/core'
+import { systemClock } from '@taskyard/core/runtime'
+import { connect, readServerTime, withDeadline } from './connect.ts'
+import { collectionsOf } from './database.ts'
+import { extend } from './operations/extend.ts'
+import { createServerClock } from './server-clock.ts'
+
+const CALL_MS = 10_000
+
+/** Reaches the server from another thread, over connections of its own. */
+export async function openLeaseExtender(data: {
+  readonly url: string
+  readonly allowUnsafeDurability: boolean
+}): Promise<LeaseExtender> {
+  const { client, settings, deployment } = await connect({ ...data, maxPoolSize: 2 })
+  const collections = collectionsOf(client, settings.database, deployment)
+  const time = createServerClock(
+    () => readServerTime(client),
+    () => performance.now(),
+  )
+  return {
+    extend: (params) =>
+      withDeadline(systemClock, CALL_MS, async () => {
+        await time.sample()
+        return extend(collections, params, time.now())
+      }),
+    close: () => client.close(),
+  }
+}

@@ -1,0 +1,65 @@
+import type { ReadyLane } from '@taskyard/core'
+import type { AnyBulkWriteOperation } from 'mongodb'
+import { addCounts, type QueueCounts } from './counters.ts'
+import type { Database } from './database.ts'
+import { LIGHT, type LightTask, queueId, type TaskDocument } from './documents.ts'
+import type { Move } from './transitions.ts'
+
+/** Rounds of reading, judging and writing before a call gives up against others that change the same tasks. */
+export const MOST_ROUNDS = 10
+
+/** `_id` equal or among; the plain form is the one that every server answers from its index. */
+export function idIn(ids: readonly string[]): { readonly _id: string } | { readonly _id: { $in: string[] } } {
+  return ids.length === 1 ? { _id: ids[0] as string } : { _id: { $in: [...ids] } }
+}
+
+export async function readLight(database: Database, ids: readonly string[]): Promise<ReadonlyMap<string, LightTask>> {
+  if (ids.length === 0) return new Map()
+  const filter = { ...idIn([...new Set(ids)]), state: { $ne: 'removed' as const } }
+  const found = await database.tasks.find(filter, { projection: LIGHT }).toArray()
+  return new Map(found.map((task) => [task._id, task as LightTask]))
+}
+
+/**
+ * Applies each move whose guard holds, at most one per task, counts them and tells of what became ready.
+ * @returns those that were applied
+ */
+export async function apply(database: Database, moves: readonly Move[], now: number): Promise<ReadonlySet<Move>> {
+  if (moves.length === 0) return new Set()
+  const applied = await write(database, moves)
+  const counts: QueueCounts = new Map()
+  const lanes = new Map<string, ReadyLane>()
+  for (const { task, counted, to } of applied) {
+    const { namespace, queue, type } = task
+    addCounts(counts, queueId(namespace, queue), counted)
+    if (to === 'queued') lanes.set(`${namespace}/${queue}/${type}`, { namespace, queue, type })
+  }
+  await database.counters.add(counts, now)
+  if (lanes.size > 0) database.announce([...lanes.values()])
+  return applied
+}
+
+async function write(database: Database, moves: readonly Move[]): Promise<ReadonlySet<Move>> {
+  const mark = database.nextMark()
+  const { matchedCount } = await database.tasks.bulkWrite(statements(moves, mark), { ordered: false })
+  // The common case: the count alone says that every guard held.
+  if (matchedCount === moves.length) return new Set(moves)
+  if (matchedCount === 0) return new Set()
+  const ids = moves.map(({ task }) => task._id)
+  const mine = await database.tasks.find({ ...idIn(ids), mark }, { projection: { _id: 1 } }).toArray()
+  const marked = new Set(mine.map(({ _id }) => _id))
+  return new Set(moves.filter(({ task }) => marked.has(task._id)))
+}
+
+// Tasks that move alike share a statement: one for a thousand successes without a result.
+function statements(moves: readonly Move[], mark: string): AnyBulkWriteOperation<TaskDocument>[] {
+  const alike = Map.groupBy(moves, ({ guard, update }) => JSON.stringify([guard, update]))
+  return [...alike.values()].map((group) => {
+    const { guard, update } = group[0] as Move
+    const ids = group.map(({ task }) => task._id)
+    const marking = { ...update, $set: { ...update.$set, mark } }
+    return {
+      updateMany: { filter: { ...idIn(ids), ...guard }, update: marking },
+    } as AnyBulkWriteOperation<TaskDocument>
+  })
+}

@@ -1,0 +1,176 @@
+import {
+  type Clock,
+  type OpenedStore,
+  type Random,
+  type ReadyLane,
+  type StoreHealth,
+  type TaskStore,
+  TaskyardError,
+} from '@taskyard/core'
+import { systemRandom } from '@taskyard/core/runtime'
+import { type Connection, connect, readServerTime, withDeadline } from './connect.ts'
+import { createCounters } from './counters.ts'
+import { collectionsOf, type Database } from './database.ts'
+import * as operations from './operations/index.ts'
+import { migrate } from './schema.ts'
+import { createGivenClock, createServerClock, type ServerClock } from './server-clock.ts'
+import { createSignals, type SignalDocument, type Signals } from './signals.ts'
+
+export interface MongoDbStoreOptions {
+  /** `mongodb://…` or `mongodb+srv://…`; the database is its path, `taskyard` without one. */
+  readonly url: string
+  /** This process's own clock, for timers. Times in the data are the server's. */
+  readonly clock: Clock
+  readonly random?: Random
+  readonly allowUnsafeDurability?: boolean
+  /** Replaces the server's time, for tests. Milliseconds. */
+  readonly storeTime?: () => number
+}
+
+/** No call takes longer: a server that hangs does not hold its callers. Milliseconds. */
+const CALL_MS = 10_000
+/** Indexes of a large store take their time. */
+const MIGRATION_MS = 3_600_000
+
+/**
+ * The task store on MongoDB 6 and later: one document per task, every move of it one conditional update, every write
+ * journaled by a majority.
+ * @throws TaskyardError invalid_configuration, unsafe_durability, store_read_only or store_unavailable, within 5 s
+ */
+export async function openMongoDbStore(options: MongoDbStoreOptions): Promise<OpenedStore> {
+  const connection = await connect(options)
+  const time = clockOf(connection, options)
+  await time.sample()
+  const signals = openSignals(connection, options, time)
+  const database = openDatabase(connection, options.random ?? systemRandom, signals)
+  return { store: createStore(database, connection, signals, time, options), bus: signals.bus }
+}
+
+function clockOf({ client }: Connection, { storeTime }: MongoDbStoreOptions): ServerClock {
+  if (storeTime !== undefined) return createGivenClock(storeTime)
+  return createServerClock(
+    () => readServerTime(client),
+    () => performance.now(),
+  )
+}
+
+function openSignals(connection: Connection, options: MongoDbStoreOptions, time: ServerClock): Signals {
+  const { client, settings, deployment } = connection
+  const { queues } = collectionsOf(client, settings.database, deployment)
+  return createSignals({
+    // News is not worth a majority.
+    collection: client.db(settings.database, { writeConcern: { w: 1 } }).collection<SignalDocument>('signals'),
+    clock: options.clock,
+    processId: randomWord(options.random ?? systemRandom),
+    changeStream: settings.wakeUps !== 'poll' && deployment.changeStreams,
+    now: () => time.now(),
+    async everyLane() {
+      return (await queues.find({}).toArray()).flatMap(operations.lanesOf)
+    },
+  })
+}
+
+function openDatabase({ client, settings, deployment }: Connection, random: Random, signals: Signals): Database {
+  const collections = collectionsOf(client, settings.database, deployment)
+  const word = randomWord(random)
+  let marks = 0
+  return {
+    ...collections,
+    client,
+    name: settings.database,
+    deployment,
+    counters: createCounters(collections.queues),
+    knownLanes: new Set(),
+    beingClaimed: new Set(),
+    random,
+    nextMark: () => `${word}${(marks++).toString(36)}`,
+    announce: (lanes: readonly ReadyLane[]) => signals.announce(lanes),
+    monotonic: () => performance.now(),
+  }
+}
+
+function randomWord(random: Random): string {
+  const digits = () =>
+    Math.floor(random() * 36 ** 8)
+      .toString(36)
+      .padStart(8, '0')
+  return `${digits()}${digits()}.`
+}
+
+const TRANSACTION = 'a MongoDB store does not join transactions of yours; a PostgreSQL store can'
+
+function createStore(
+  database: Database,
+  { client, durability }: Connection,
+  signals: Signals,
+  time: ServerClock,
+  { url, clock, allowUnsafeDurability = false }: MongoDbStoreOptions,
+): TaskStore {
+  const underWay = new Set<Promise<unknown>>()
+  let closing: Promise<void> | null = null
+
+  /** Every call goes through here: not after the end, with the store's time, not for ever, with an error of the catalogue. */
+  function call<Reply>(run: (now: number) => Promise<Reply>, milliseconds = CALL_MS): Promise<Reply> {
+    if (closing !== null) return Promise.reject(new TaskyardError('store_unavailable', { reason: 'it is closed' }))
+    const running = withDeadline(clock, milliseconds, async () => {
+      await time.sample()
+      return run(time.now())
+    })
+    const settled = running.catch(() => {}).finally(() => underWay.delete(settled))
+    underWay.add(settled)
+    return running
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all(underWay)
+    await signals.close()
+    await client.close()
+  }
+
+  async function health(): Promise<StoreHealth> {
+    const from = performance.now()
+    const latencyMs = () => performance.now() - from
+    try {
+      const sizeBytes = await call((now) => operations.probe(database, now))
+      return { healthy: true, latencyMs: latencyMs(), reason: null, sizeBytes }
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      return { healthy: false, latencyMs: latencyMs(), reason, sizeBytes: null }
+    }
+  }
+
+  return {
+    durability,
+    migrate: () => call(() => migrate(database), MIGRATION_MS),
+    enqueue: (params) =>
+      call((now) => {
+        if (params.tx !== undefined) throw new TaskyardError('transaction_unsupported', { reason: TRANSACTION })
+        return operations.enqueue(database, params, now)
+      }),
+    claim: (params) => call((now) => operations.claim(database, params, now)),
+    extend: (params) => call((now) => operations.extend(database, params, now)),
+    settle: (params) => call((now) => operations.settle(database, params, now)),
+    record: (params) => call((now) => operations.record(database, params, now)),
+    cancel: (params) => call((now) => operations.cancel(database, params, now)),
+    retry: (params) => call((now) => operations.retry(database, params, now)),
+    find: (params) => call((now) => operations.find(database, params, now)),
+    list: (params) => call((now) => operations.list(database, params, now)),
+    history: (params) => call((now) => operations.history(database, params, now)),
+    counts: (params) => call((now) => operations.counts(database, params, now)),
+    pause: (params) => call(() => operations.pause(database, params)),
+    beat: (params) => call((now) => operations.beat(database, params, now)),
+    holders: () => call((now) => operations.holders(database, now)),
+    endLeases: (params) => call((now) => operations.endLeases(database, params, now)),
+    sweep: (params) => call((now) => operations.sweep(database, params, now)),
+    onReady: (listener) => signals.onReady(listener),
+    health,
+    threadAccess() {
+      const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
+      return { module, data: { url, allowUnsafeDurability }, transfer: [] }
+    },
+    close() {
+      closing ??= close()
+      return closing
+    },
+  }
+}

@@ -1,0 +1,66 @@
+import type { ExtendParams, ExtendStatus, LeaseRef } from '@taskyard/core'
+import { TaskyardError } from '@taskyard/core'
+import type { AnyBulkWriteOperation } from 'mongodb'
+import type { Collections } from '../database.ts'
+import type { TaskDocument } from '../documents.ts'
+import { idIn, MOST_ROUNDS } from '../moves.ts'
+
+type Held = Pick<TaskDocument, '_id' | 'state' | 'token' | 'deadlineAt' | 'cancelRequestedAt'>
+const HELD = { state: 1, token: 1, deadlineAt: 1, cancelRequestedAt: 1 } as const
+type Tasks = Pick<Collections, 'tasks'>
+
+/** Moves the ends of leases, each conditional on its token. Needs the tasks alone, so that a heartbeat thread can use it. */
+export async function extend(database: Tasks, { leases, leaseMs }: ExtendParams, now: number): Promise<ExtendStatus[]> {
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const found = await read(database, leases)
+    if (await moveEnds(database, [...heldOf(found, leases).values()], now + leaseMs)) {
+      return leases.map((lease) => statusOf(heldBy(found, lease)))
+    }
+  }
+  throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
+}
+
+async function read({ tasks }: Tasks, leases: readonly LeaseRef[]): Promise<ReadonlyMap<string, Held>> {
+  const ids = [...new Set(leases.map(({ taskId }) => taskId))]
+  if (ids.length === 0) return new Map()
+  const found = await tasks.find({ ...idIn(ids), state: 'running' }, { projection: HELD }).toArray()
+  return new Map(found.map((task) => [task._id, task]))
+}
+
+function heldBy(found: ReadonlyMap<string, Held>, { taskId, token }: LeaseRef): Held | null {
+  const task = found.get(taskId)
+  return task?.token === token ? task : null
+}
+
+function heldOf(found: ReadonlyMap<string, Held>, leases: readonly LeaseRef[]): ReadonlyMap<string, Held> {
+  const held = leases.map((lease) => heldBy(found, lease)).filter((task) => task !== null)
+  return new Map(held.map((task) => [task._id, task]))
+}
+
+function statusOf(task: Held | null): ExtendStatus {
+  if (task === null) return 'lost'
+  return task.cancelRequestedAt == null ? 'ok' : 'cancel'
+}
+
+/** @returns whether all of them were still as they had been read */
+async function moveEnds({ tasks }: Tasks, held: readonly Held[], expiresAt: number): Promise<boolean> {
+  if (held.length === 0) return true
+  const alike = Map.groupBy(held, (task) =>
+    JSON.stringify([task.token, task.cancelRequestedAt, wakeAt(task, expiresAt)]),
+  )
+  const operations = [...alike.values()].map((group) => {
+    const [task] = group as [Held]
+    const { token, cancelRequestedAt = null } = task
+    const filter = { ...idIn(group.map(({ _id }) => _id)), state: 'running', token, cancelRequestedAt }
+    return { updateMany: { filter, update: { $set: { expiresAt, wakeAt: wakeAt(task, expiresAt) } } } }
+  })
+  const { matchedCount } = await tasks.bulkWrite(operations as unknown as AnyBulkWriteOperation<TaskDocument>[], {
+    ordered: false,
+  })
+  return matchedCount === held.length
+}
+
+// A task that was asked to stop is looked at by the next sweep, which knows how long its grace is.
+function wakeAt({ deadlineAt, cancelRequestedAt }: Held, expiresAt: number): number {
+  return Math.min(expiresAt, deadlineAt ?? expiresAt, cancelRequestedAt ?? expiresAt)
+}

@@ -1,0 +1,50 @@
+import type { HistoryParams, HistoryRecord, Task, TaskEvent, TaskIdsParams } from '@taskyard/core'
+import { taskHistory } from '@taskyard/core'
+import type { Database } from '../database.ts'
+import { type RecordDocument, recordId, type TaskDocument, taskFrom } from '../documents.ts'
+import { idIn } from '../moves.ts'
+
+/** An answer ends once its events reach this. */
+const PAGE_BYTES = 4 * 1024 * 1024
+const VISIBLE = { state: { $ne: 'removed' as const } }
+
+export async function find(database: Database, { taskIds }: TaskIdsParams, now: number): Promise<(Task | null)[]> {
+  if (taskIds.length === 0) return []
+  const filter = { ...idIn([...new Set(taskIds)]), ...VISIBLE }
+  const found = await database.tasks.find(filter, { projection: { tail: 0 } }).toArray()
+  const tasks = new Map(found.map((task) => [task._id, taskFrom(task as TaskDocument, now)]))
+  return taskIds.map((id) => tasks.get(id) ?? null)
+}
+
+export async function history(
+  database: Database,
+  { taskId, after, limit }: HistoryParams,
+  now: number,
+): Promise<readonly TaskEvent[] | null> {
+  const task = await database.tasks.findOne({ _id: taskId, ...VISIBLE })
+  if (task === null) return null
+  const events = taskHistory(taskFrom(task, now), task.token, await recordsOf(database, task))
+  return firstBytes(events.filter(({ n }) => n > after).slice(0, limit))
+}
+
+// Numbers are places in one row: those that were moved out of the task come first, its tail ends at `records`.
+async function recordsOf(database: Database, { _id, records, tail }: TaskDocument): Promise<HistoryRecord[]> {
+  const kept = records - tail.length
+  if (kept === 0) return [...tail]
+  const range = { $gt: recordId(_id, 0), $lte: recordId(_id, kept) }
+  const moved = await database.records.find({ _id: range }).sort({ _id: 1 }).toArray()
+  return [...moved.map(withoutId), ...tail]
+}
+
+function withoutId({ at, kind, attempt, token, startedAt, workerId, data }: RecordDocument): HistoryRecord {
+  return { at, kind, attempt, token, startedAt, workerId, data }
+}
+
+function firstBytes(events: readonly TaskEvent[]): readonly TaskEvent[] {
+  let bytes = 0
+  const end = events.findIndex(({ data }) => {
+    bytes += data?.length ?? 0
+    return bytes > PAGE_BYTES
+  })
+  return end === -1 ? events : events.slice(0, Math.max(1, end))
+}

@@ -1,0 +1,114 @@
+import { type ListParams, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
+import type { Filter } from 'mongodb'
+import type { Database } from '../database.ts'
+import { type TaskDocument, taskFrom } from '../documents.ts'
+
+/** Tasks looked at per page when no index fits the filter. The page ends there and its cursor goes on. */
+const SCAN_BUDGET = 20_000
+/** A page ends once its tasks reach this. */
+const PAGE_BYTES = 4 * 1024 * 1024
+const TASKS_PER_BATCH = 20
+
+/** A place in the list: newest first, by time of creation and then by id. */
+interface Place {
+  readonly createdAt: number
+  readonly id: string
+}
+
+export async function list(database: Database, params: ListParams, now: number): Promise<TaskPage> {
+  const after = params.cursor === null ? null : decodeCursor(params.cursor)
+  const indexed = indexedFilter(params, after)
+  const rest = restFilter(params, now)
+  // What is filtered beyond the index is looked for within a window of bounded size.
+  const end = rest === null ? null : await windowEnd(database, indexed)
+  const filter = { $and: [indexed, ...(rest === null ? [] : [rest]), ...(end === null ? [] : [notAfter(end)])] }
+  return readPage(database, filter as Filter<TaskDocument>, params.limit, end, now)
+}
+
+async function readPage(
+  { tasks }: Database,
+  filter: Filter<TaskDocument>,
+  limit: number,
+  end: Place | null,
+  now: number,
+): Promise<TaskPage> {
+  const options = { projection: { tail: 0 }, batchSize: TASKS_PER_BATCH } as const
+  const cursor = tasks
+    .find(filter, options)
+    .sort({ createdAt: -1, _id: -1 })
+    .limit(limit + 1)
+  const items: TaskDocument[] = []
+  let bytes = 0
+  let hasMore = false
+  for await (const task of cursor) {
+    if (items.length === limit || bytes >= PAGE_BYTES) {
+      hasMore = true
+      break
+    }
+    items.push(task as TaskDocument)
+    bytes += task.payloadBytes + (task.result?.length ?? 0)
+  }
+  const last = items.at(-1)
+  const next = hasMore && last !== undefined ? { createdAt: last.createdAt, id: last._id } : end
+  return { items: items.map((task) => taskFrom(task, now)), nextCursor: next === null ? null : encodeCursor(next) }
+}
+
+/** The last place of the window; `null` when the list ends within it. */
+async function windowEnd({ tasks }: Database, indexed: Filter<TaskDocument>): Promise<Place | null> {
+  const [last] = await tasks
+    .find(indexed, { projection: { createdAt: 1 } })
+    .sort({ createdAt: -1, _id: -1 })
+    .skip(SCAN_BUDGET - 1)
+    .limit(1)
+    .toArray()
+  return last === undefined ? null : { createdAt: last.createdAt, id: last._id }
+}
+
+// Served by `by_tag`, `failed_by_age`, `by_queue` or `by_age`, in this order.
+function indexedFilter(params: ListParams, after: Place | null): Filter<TaskDocument> {
+  const { namespace, tag, status, queue, createdAfter, createdBefore } = params
+  const createdAt = {
+    ...(createdAfter === null ? {} : { $gte: createdAfter }),
+    ...(createdBefore === null ? {} : { $lt: createdBefore }),
+    ...(after === null ? {} : { $lte: after.createdAt }),
+  }
+  return {
+    namespace,
+    ...(queue === null ? {} : { queue }),
+    ...(tag === null ? {} : { tags: { $exists: true, $eq: tag } }),
+    ...(tag === null && status === 'failed' ? { state: 'failed' } : {}),
+    ...(Object.keys(createdAt).length === 0 ? {} : { createdAt }),
+    ...(after === null ? {} : { $or: [{ createdAt: { $lt: after.createdAt } }, { _id: { $lt: after.id } }] }),
+  } as Filter<TaskDocument>
+}
+
+function notAfter({ createdAt, id }: Place): Filter<TaskDocument> {
+  return { createdAt: { $gte: createdAt }, $or: [{ createdAt: { $gt: createdAt } }, { _id: { $gte: id } }] }
+}
+
+function restFilter({ tag, status, type }: ListParams, now: number): Filter<TaskDocument> | null {
+  const filter = {
+    ...(status === null || (tag === null && status === 'failed') ? {} : inStatus(status, now)),
+    ...(type === null ? {} : { type }),
+  }
+  if (Object.keys(filter).length > 0) return filter as Filter<TaskDocument>
+  return status === null ? ({ state: { $ne: 'removed' } } as Filter<TaskDocument>) : null
+}
+
+// A task whose time has come is queued, whether or not a sweep has noticed.
+function inStatus(status: TaskStatus, now: number): Filter<TaskDocument> {
+  if (status === 'queued') return { $or: [{ state: 'queued' }, { state: 'scheduled', runAt: { $lte: now } }] }
+  return status === 'scheduled' ? { state: 'scheduled', runAt: { $gt: now } } : { state: status }
+}
+
+function encodeCursor({ createdAt, id }: Place): string {
+  return `${createdAt.toString(36)}.${id}`
+}
+
+function decodeCursor(cursor: string): Place {
+  const [, createdAt, id] = /^([0-9a-z]{1,11})\.([0-9A-Za-z-]{1,64})$/.exec(cursor) ?? []
+  if (createdAt === undefined || id === undefined) {
+    throw new TaskyardError('invalid_request', { reason: 'cursor: pass the nextCursor of the page before, unchanged' })
+  }
+  return { createdAt: Number.parseInt(createdAt, 36), id }
+}

@@ -1,0 +1,121 @@
+import {
+  type HistoryRecord,
+  type JsonText,
+  type LeaseRef,
+  type LeaseStatus,
+  LIMITS,
+  type RecordParams,
+  TaskyardError,
+  toJsonText,
+} from '@taskyard/core'
+import type { Database } from '../database.ts'
+import type { LightTask } from '../documents.ts'
+import { apply, MOST_ROUNDS, readLight } from '../moves.ts'
+import { spillTails } from '../spill.ts'
+import { type Move, withRecords } from '../transitions.ts'
+
+type Entry = RecordParams['entries'][number]
+
+/** Lines of one task that go into one update: bounds what its document grows by. Bytes. */
+const BYTES_PER_UPDATE = 256 * 1024
+/** The most updates that the lines of one call need: those of one task at their greatest. */
+const MOST_UPDATES = 200
+
+/** Appends lines to tasks, each task's with updates conditional on its token. */
+export async function record(database: Database, { entries }: RecordParams, now: number): Promise<LeaseStatus[]> {
+  const held = new Set<string>()
+  let open = [...Map.groupBy(entries, leaseKey).values()].map(openLease)
+  for (let round = 0; open.length > 0; round++) {
+    if (round === MOST_ROUNDS + MOST_UPDATES) {
+      throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
+    }
+    open = await recordRound(database, open, held, now)
+  }
+  return entries.map((entry) => (held.has(leaseKey(entry)) ? 'ok' : 'lost'))
+}
+
+interface Line {
+  readonly kind: 'progress' | 'log'
+  readonly data: JsonText
+}
+
+/** A lease with the lines still to be written under it. */
+interface OpenLease extends LeaseRef {
+  readonly lines: readonly Line[]
+}
+
+function openLease(entries: readonly Entry[]): OpenLease {
+  const { taskId, token } = entries[0] as Entry
+  return { taskId, token, lines: entries.flatMap(linesOf) }
+}
+
+function linesOf({ progress, log }: Entry): Line[] {
+  const lines: Line[] = []
+  if (progress !== null) lines.push({ kind: 'progress', data: progress })
+  if (log !== null) lines.push({ kind: 'log', data: toJsonText({ line: log }) })
+  return lines
+}
+
+/** @returns what is still to be written: more than fits into one update, or met by another change */
+async function recordRound(
+  database: Database,
+  open: readonly OpenLease[],
+  held: Set<string>,
+  now: number,
+): Promise<OpenLease[]> {
+  const ids = open.map(({ taskId }) => taskId)
+  const tasks = await readLight(database, ids)
+  await spillTails(database, [...tasks.values()])
+  const moves = new Map<Move, { lease: OpenLease; count: number }>()
+  for (const lease of open) {
+    const task = tasks.get(lease.taskId)
+    if (task?.state !== 'running' || task.token !== lease.token) continue
+    const lines = firstBytes(lease.lines.slice(0, roomFor(task)))
+    if (lines.length === 0) held.add(leaseKey(lease))
+    else moves.set(appending(task, lines, now), { lease, count: lines.length })
+  }
+  const applied = await apply(database, [...moves.keys()], now)
+  const rest: OpenLease[] = []
+  for (const [move, { lease, count }] of moves) {
+    const lines = applied.has(move) ? lease.lines.slice(count) : lease.lines
+    if (lines.length > 0) rest.push({ ...lease, lines })
+    else held.add(leaseKey(lease))
+  }
+  return rest
+}
+
+// What is over the bounds of the attempt or of the task is dropped.
+function roomFor({ attemptLines = 0, lines = 0 }: LightTask): number {
+  return Math.max(0, Math.min(LIMITS.recordsPerAttempt - attemptLines, LIMITS.recordsPerTask - lines))
+}
+
+function firstBytes(lines: readonly Line[]): readonly Line[] {
+  let bytes = 0
+  const end = lines.findIndex(({ data }) => {
+    bytes += data.length
+    return bytes > BYTES_PER_UPDATE
+  })
+  return end === -1 ? lines : lines.slice(0, Math.max(1, end))
+}
+
+function appending(task: LightTask, lines: readonly Line[], now: number): Move {
+  const { attempt, token, attemptLines = 0 } = task
+  const records = lines.map(
+    ({ kind, data }): HistoryRecord => ({ at: now, kind, attempt, token, startedAt: null, workerId: null, data }),
+  )
+  const progress = lines.findLast(({ kind }) => kind === 'progress')
+  const update = withRecords(progress === undefined ? {} : { $set: { progress: progress.data } }, task, records)
+  const $inc = { ...update.$inc, attemptLines: lines.length, lines: lines.length }
+  return {
+    task,
+    guard: { state: 'running', token, attemptLines },
+    update: { ...update, $inc },
+    to: 'running',
+    runAt: null,
+    counted: {},
+  }
+}
+
+function leaseKey({ taskId, token }: { taskId: string; token: number }): string {
+  return `${taskId}/${token}`
+}

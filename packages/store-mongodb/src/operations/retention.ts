@@ -1,0 +1,136 @@
+import type { Retention, TerminalStatus } from '@taskyard/core'
+import { addCounts, type QueueCounts } from '../counters.ts'
+import type { Database } from '../database.ts'
+import { keyId, LIGHT, type LightTask, queueId, recordId } from '../documents.ts'
+import { idIn } from '../moves.ts'
+
+const ENDINGS: readonly TerminalStatus[] = ['succeeded', 'failed', 'cancelled']
+
+/** Removes finished tasks that are over a bound, the longest finished first, at most `limit`. */
+export async function removeFinished(
+  database: Database,
+  retention: Retention,
+  limit: number,
+  now: number,
+): Promise<number> {
+  const before = (seconds: number) => now - seconds * 1000
+  await completeRemovals(database, limit, now)
+  let removed = 0
+  for (const state of ENDINGS) {
+    const seconds = state === 'failed' ? retention.failedSeconds : retention.succeededSeconds
+    const old = await finishedBefore(database, state, before(seconds), limit - removed)
+    removed += await remove(database, old, now)
+  }
+  if (removed < limit) removed += await removeOverBytes(database, retention.finishedBytes, limit - removed, now)
+  return removed
+}
+
+async function finishedBefore(
+  { tasks, envelopes }: Database,
+  state: TerminalStatus,
+  time: number,
+  limit: number,
+): Promise<readonly LightTask[]> {
+  if (limit <= 0) return []
+  const filter = { state, finishedAt: { $gt: 0, $lte: time } }
+  const found = await tasks.find(filter, { projection: LIGHT }).sort({ finishedAt: 1 }).limit(limit).toArray()
+  if (found.length === 0) return []
+  // While an envelope may still be opened, what came with it or after it stays: it would be stored a second time.
+  const [envelope] = await envelopes
+    .find({}, { projection: { at: 1 } })
+    .sort({ at: 1 })
+    .limit(1)
+    .toArray()
+  return (found as LightTask[]).filter(({ createdAt }) => envelope === undefined || createdAt < envelope.at)
+}
+
+async function removeOverBytes(database: Database, maxBytes: number, limit: number, now: number): Promise<number> {
+  let over = (await finishedBytes(database)) - maxBytes
+  if (over <= 0) return 0
+  const oldest = await Promise.all(
+    ENDINGS.map((state) => finishedBefore(database, state, Number.MAX_SAFE_INTEGER, limit)),
+  )
+  const inOrder = oldest.flat().sort((one, other) => (one.finishedAt ?? 0) - (other.finishedAt ?? 0))
+  const chosen: LightTask[] = []
+  for (const task of inOrder.slice(0, limit)) {
+    if (over <= 0) break
+    over -= task.finishedBytes ?? 0
+    chosen.push(task)
+  }
+  return remove(database, chosen, now)
+}
+
+async function finishedBytes({ queues }: Database): Promise<number> {
+  const found = await queues.find({}, { projection: { 'counts.finishedBytes': 1 } }).toArray()
+  return found.reduce((sum, { counts = {} }) => sum + (counts.finishedBytes ?? 0), 0)
+}
+
+/**
+ * Marks the tasks as removed, which nobody else does while they are finished, and then takes away what belongs to them,
+ * themselves last: what a crash leaves is still to be found.
+ */
+async function remove(database: Database, tasks: readonly LightTask[], now: number): Promise<number> {
+  if (tasks.length === 0) return 0
+  const mark = database.nextMark()
+  const groups = Map.groupBy(tasks, ({ state }) => state)
+  const operations = [...groups].map(([state, some]) => ({
+    updateMany: {
+      filter: { ...idIn(some.map(({ _id }) => _id)), state },
+      update: { $set: { state: 'removed' as const, mark } },
+    },
+  }))
+  const { matchedCount } = await database.tasks.bulkWrite(operations, { ordered: false })
+  const ids = tasks.map(({ _id }) => _id)
+  const marked = matchedCount === tasks.length ? null : await markedBy(database, ids, mark)
+  const mine = marked === null ? tasks : tasks.filter(({ _id }) => marked.has(_id))
+  await uncount(database, mine, now)
+  await takeAway(database, mine)
+  return mine.length
+}
+
+async function markedBy({ tasks }: Database, ids: readonly string[], mark: string): Promise<ReadonlySet<string>> {
+  const found = await tasks.find({ ...idIn(ids), mark }, { projection: { _id: 1 } }).toArray()
+  return new Set(found.map(({ _id }) => _id))
+}
+
+async function uncount(database: Database, tasks: readonly LightTask[], now: number): Promise<void> {
+  const counts: QueueCounts = new Map()
+  for (const { namespace, queue, state, finishedBytes = 0 } of tasks) {
+    addCounts(counts, queueId(namespace, queue), { [state]: -1, finishedBytes: -finishedBytes })
+  }
+  await database.counters.add(counts, now)
+}
+
+async function takeAway(database: Database, tasks: readonly LightTask[]): Promise<void> {
+  if (tasks.length === 0) return
+  const keys = tasks.flatMap(({ _id, namespace, idempotencyKey }) =>
+    idempotencyKey === undefined ? [] : { _id: keyId(namespace, idempotencyKey), taskId: _id },
+  )
+  if (keys.length > 0) {
+    const operations = keys.map((filter) => ({ updateMany: { filter, update: { $set: { isTaskGone: true } } } }))
+    await database.keys.bulkWrite(operations, { ordered: false })
+  }
+  for (const { _id, records } of tasks) {
+    // Few tasks have a history beyond what their own document holds.
+    if (records > 0) await database.records.deleteMany({ _id: { $gt: recordId(_id, 0), $lte: recordId(_id, records) } })
+  }
+  await database.tasks.deleteMany({ ...idIn(tasks.map(({ _id }) => _id)), state: 'removed' })
+}
+
+// A sweep died after it had marked and before it had taken away; its counts are mended with the others.
+async function completeRemovals(database: Database, limit: number, now: number): Promise<void> {
+  const filter = { state: 'removed' as const, finishedAt: { $gt: 0, $lte: now - LEFT_AFTER_MS } }
+  const left = await database.tasks.find(filter, { projection: LIGHT }).limit(limit).toArray()
+  await takeAway(database, left as LightTask[])
+}
+
+/** A removal as old as this is not under way any more. */
+const LEFT_AFTER_MS = 20_000
+
+export async function forgetKeys({ keys }: Database, limit: number, now: number): Promise<void> {
+  const over = await keys
+    .find({ expiresAt: { $lte: now } }, { projection: { _id: 1 } })
+    .limit(limit)
+    .toArray()
+  if (over.length > 0) await keys.deleteMany({ ...idIn(over.map(({ _id }) => _id)), expiresAt: { $lte: now } })
+}

@@ -1,0 +1,79 @@
+import type { AcceptedSettlement, Settlement, SettleParams, SettleReport, SettleResult } from '@taskyard/core'
+import { TaskyardError } from '@taskyard/core'
+import type { Database } from '../database.ts'
+import type { LightTask } from '../documents.ts'
+import { apply, MOST_ROUNDS, readLight } from '../moves.ts'
+import { spillTails } from '../spill.ts'
+import { type Move, settle as settleTask } from '../transitions.ts'
+import { claim } from './claim.ts'
+
+const LOST: SettleResult = { status: 'lost' }
+
+/** Ends leases, each with one update conditional on its token, and then claims. */
+export async function settle(
+  database: Database,
+  { settlements, claim: next }: SettleParams,
+  now: number,
+): Promise<SettleReport> {
+  const results = new Map<Settlement, SettleResult>()
+  let open = settlements
+  for (let round = 0; open.length > 0; round++) {
+    if (round === MOST_ROUNDS)
+      throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
+    open = await settleRound(database, open, results, now)
+  }
+  const tasks = next === null ? [] : await claim(database, next, now)
+  return { results: settlements.map((settlement) => results.get(settlement) ?? LOST), tasks }
+}
+
+/** @returns what is to be judged again: it changed between reading and writing, or its task had another turn before it */
+async function settleRound(
+  database: Database,
+  settlements: readonly Settlement[],
+  results: Map<Settlement, SettleResult>,
+  now: number,
+): Promise<readonly Settlement[]> {
+  const tasks = await readLight(
+    database,
+    settlements.map(({ taskId }) => taskId),
+  )
+  const moves = new Map<Move, Settlement>()
+  const moving = new Set<string>()
+  const again: Settlement[] = []
+  for (const settlement of settlements) {
+    const task = tasks.get(settlement.taskId)
+    if (task?.state !== 'running' || task.token !== settlement.token)
+      results.set(settlement, settledBefore(task, settlement))
+    else if (moving.has(settlement.taskId)) again.push(settlement)
+    else {
+      moving.add(settlement.taskId)
+      moves.set(settleTask(task, settlement, now), settlement)
+    }
+  }
+  const applied = await apply(database, [...moves.keys()], now)
+  for (const [move, settlement] of moves) {
+    if (applied.has(move)) results.set(settlement, accepted(move, now))
+    else again.push(settlement)
+  }
+  await spillTails(
+    database,
+    [...applied].map(({ task }) => task),
+  )
+  return again
+}
+
+function accepted({ task, to, runAt }: Move, now: number): AcceptedSettlement {
+  const { queue, type, runAt: readyAt, startedAt = now } = task
+  const waitMs = Math.max(0, startedAt - readyAt)
+  return { status: 'ok', taskStatus: to, repeated: false, queue, type, waitMs, runMs: now - startedAt, runAt }
+}
+
+/** A settlement that comes again because its reply was lost is answered as it was the first time. */
+function settledBefore(task: LightTask | undefined, { token, outcome }: Settlement): SettleResult {
+  const settled = task?.settled
+  if (task === undefined || settled?.token !== token || settled.outcome !== outcome) return LOST
+  const { queue, type, runAt } = task
+  const isOver = task.finishedAt !== undefined
+  const rest = { queue, type, waitMs: 0, runMs: 0, runAt: isOver ? null : runAt }
+  return { status: 'ok', taskStatus: settled.wentTo, repeated: true, ...rest }
+}

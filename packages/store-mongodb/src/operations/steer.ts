@@ -1,0 +1,83 @@
+import {
+  type CancelOutcome,
+  isTerminal,
+  type RetryOutcome,
+  type TaskIdsParams,
+  TaskyardError,
+  type TerminalStatus,
+} from '@taskyard/core'
+import type { Database } from '../database.ts'
+import { type LightTask, statusOf } from '../documents.ts'
+import { apply, MOST_ROUNDS, readLight } from '../moves.ts'
+import { spillTails } from '../spill.ts'
+import { finish, type Move, requestCancel, retry as retryTask } from '../transitions.ts'
+
+/** What a call on one task comes to: an answer at once, or one when the move has been applied. */
+interface Judgement<Outcome> {
+  readonly outcome: Outcome
+  readonly move: Move | null
+}
+
+export function cancel(database: Database, { taskIds }: TaskIdsParams, now: number): Promise<CancelOutcome[]> {
+  return steer<CancelOutcome>(database, taskIds, now, (task) => {
+    if (task === undefined) return { outcome: { kind: 'not-found' }, move: null }
+    const status = statusOf(task, now)
+    if (isTerminal(status)) return { outcome: { kind: 'ended', status }, move: null }
+    if (status !== 'running') return { outcome: { kind: 'cancelled' }, move: finish(task, 'cancelled', now, {}) }
+    const isNew = task.cancelRequestedAt === undefined
+    const outcome = { kind: 'requested', workerId: task.workerId ?? '' } as const
+    return { outcome, move: isNew ? requestCancel(task, now) : null }
+  })
+}
+
+export function retry(database: Database, { taskIds }: TaskIdsParams, now: number): Promise<RetryOutcome[]> {
+  return steer<RetryOutcome>(database, taskIds, now, (task) => {
+    if (task === undefined) return { outcome: { kind: 'not-found' }, move: null }
+    const status = statusOf(task, now)
+    if (!isRetryable(status)) return { outcome: { kind: 'not-retryable', status }, move: null }
+    return { outcome: { kind: 'retried' }, move: retryTask(task, now) }
+  })
+}
+
+function isRetryable(status: string): status is TerminalStatus {
+  return status === 'failed' || status === 'cancelled'
+}
+
+/** Reads, judges and moves the tasks, again where somebody else was quicker. An id named twice is judged again after the first. */
+async function steer<Outcome>(
+  database: Database,
+  taskIds: readonly string[],
+  now: number,
+  judge: (task: LightTask | undefined) => Judgement<Outcome>,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  let open = taskIds.map((id, index) => ({ id, index }))
+  for (let round = 0; open.length > 0; round++) {
+    if (round === MOST_ROUNDS)
+      throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
+    const tasks = await readLight(database, taskIds)
+    const moves = new Map<Move, { index: number; outcome: Outcome }>()
+    const moving = new Set<string>()
+    const again: typeof open = []
+    for (const item of open) {
+      const { outcome, move } = judge(tasks.get(item.id))
+      if (move === null) outcomes[item.index] = outcome
+      else if (moving.has(item.id)) again.push(item)
+      else {
+        moving.add(item.id)
+        moves.set(move, { index: item.index, outcome })
+      }
+    }
+    const applied = await apply(database, [...moves.keys()], now)
+    for (const [move, { index, outcome }] of moves) {
+      if (applied.has(move)) outcomes[index] = outcome
+      else again.push({ id: move.task._id, index })
+    }
+    await spillTails(
+      database,
+      [...applied].map(({ task }) => task),
+    )
+    open = again
+  }
+  return outcomes
+}

@@ -1,0 +1,80 @@
+import type { EndedLease, SweepParams, SweepReport } from '@taskyard/core'
+import type { Database } from '../database.ts'
+import { LIGHT, type LightTask } from '../documents.ts'
+import { endWithoutWord, type Move } from '../transitions.ts'
+import { recoverEnvelopes } from './envelopes.ts'
+import { applyEndings } from './holders.ts'
+import { promoteDue } from './promote.ts'
+import { forgetKeys, removeFinished } from './retention.ts'
+import { verifyCounts } from './verify-counts.ts'
+
+export async function sweep(database: Database, params: SweepParams, now: number): Promise<SweepReport> {
+  await recoverEnvelopes(database, now)
+  const promoted = await promoteDue(database, now, params.limit)
+  const { ended, isBehind: hasMoreLeases } = await endOverdue(database, params, now)
+  const removed = await removeFinished(database, params.retention, params.limit, now)
+  await forgetKeys(database, params.limit, now)
+  await verifyCounts(database, now)
+  const isBehind = promoted >= params.limit || hasMoreLeases || removed >= params.limit
+  return { ended, promoted, removed, nextAt: isBehind ? now : await nextWake(database) }
+}
+
+async function endOverdue(
+  database: Database,
+  params: SweepParams,
+  now: number,
+): Promise<{ ended: readonly EndedLease[]; isBehind: boolean }> {
+  const { limit, jitter, cancelGraceMs } = params
+  const awake = await database.tasks
+    .find({ state: 'running', wakeAt: { $lte: now } }, { projection: LIGHT })
+    .sort({ wakeAt: 1 })
+    .limit(limit)
+    .toArray()
+  const reasons = new Map<Move, EndedLease['reason']>()
+  const early: LightTask[] = []
+  for (const [index, task] of (awake as LightTask[]).entries()) {
+    const reason = overdueReason(task, cancelGraceMs, now)
+    if (reason === null) early.push(task)
+    // One random number spread over many tasks by the golden ratio, so that they do not all come back at once.
+    else reasons.set(endWithoutWord(task, reason, (jitter + index * 0.618034) % 1, now), reason)
+  }
+  const ended = await applyEndings(database, [...reasons.keys()], (move) => reasons.get(move) ?? 'expired', now)
+  await postpone(database, early, cancelGraceMs)
+  return { ended, isBehind: awake.length === limit }
+}
+
+/** Why a lease should end now, the weightiest reason first. */
+function overdueReason(
+  { cancelRequestedAt, deadlineAt, expiresAt = 0 }: LightTask,
+  cancelGraceMs: number,
+  now: number,
+): EndedLease['reason'] | null {
+  if (cancelRequestedAt !== undefined && cancelRequestedAt + cancelGraceMs <= now) return 'cancelled'
+  if (deadlineAt !== undefined && deadlineAt <= now) return 'timeout'
+  return expiresAt <= now ? 'expired' : null
+}
+
+// Tasks that were asked to stop: only here it is known how long their grace is.
+async function postpone({ tasks }: Database, early: readonly LightTask[], cancelGraceMs: number): Promise<void> {
+  for (const { _id, token, wakeAt, cancelRequestedAt = 0, deadlineAt, expiresAt = 0 } of early) {
+    const next = Math.min(cancelRequestedAt + cancelGraceMs, expiresAt, deadlineAt ?? expiresAt)
+    await tasks.updateOne({ _id, state: 'running', token, wakeAt: wakeAt ?? next }, { $set: { wakeAt: next } })
+  }
+}
+
+async function nextWake({ tasks }: Database): Promise<number | null> {
+  const [[lease], [scheduled]] = await Promise.all([
+    tasks
+      .find({ state: 'running' }, { projection: { wakeAt: 1 } })
+      .sort({ wakeAt: 1 })
+      .limit(1)
+      .toArray(),
+    tasks
+      .find({ state: 'scheduled' }, { projection: { runAt: 1 } })
+      .sort({ runAt: 1 })
+      .limit(1)
+      .toArray(),
+  ])
+  const next = Math.min(lease?.wakeAt ?? Number.POSITIVE_INFINITY, scheduled?.runAt ?? Number.POSITIVE_INFINITY)
+  return next === Number.POSITIVE_INFINITY ? null : next
+}

@@ -1,0 +1,80 @@
+import { type MigrationReport, TaskyardError } from '@taskyard/core'
+import type { IndexDescription } from 'mongodb'
+import type { Database } from './database.ts'
+import { upsert } from './lanes.ts'
+
+/** Rises with every change that an older Taskyard could not live with. */
+const VERSION = 1
+
+/** The query that each index serves is beside it; equality first, then order, then range. */
+const TASK_INDEXES: readonly (IndexDescription & { readonly name: string })[] = [
+  // Lists, newest first.
+  { name: 'by_age', key: { namespace: 1, createdAt: -1, _id: -1 } },
+  // Lists of a queue, and its tasks compared with its counts.
+  { name: 'by_queue', key: { namespace: 1, queue: 1, createdAt: -1, _id: -1 } },
+  // Lists by tag.
+  {
+    name: 'by_tag',
+    key: { namespace: 1, tags: 1, createdAt: -1, _id: -1 },
+    partialFilterExpression: { tags: { $exists: true } },
+  },
+  // Lists of dead letters, which are looked for among many that succeeded.
+  {
+    name: 'failed_by_age',
+    key: { state: 1, namespace: 1, createdAt: -1, _id: -1 },
+    partialFilterExpression: { state: 'failed' },
+  },
+  // Claims: the head of each lane in order.
+  {
+    name: 'ready_in_order',
+    key: { state: 1, namespace: 1, queue: 1, type: 1, priority: -1, runAt: 1, _id: 1 },
+    partialFilterExpression: { state: 'queued' },
+  },
+  // How long the oldest of a queue has waited, whatever its priority.
+  {
+    name: 'ready_by_age',
+    key: { state: 1, namespace: 1, queue: 1, runAt: 1 },
+    partialFilterExpression: { state: 'queued' },
+  },
+  // What falls due.
+  {
+    name: 'scheduled_by_time',
+    key: { state: 1, runAt: 1, namespace: 1, queue: 1 },
+    partialFilterExpression: { state: 'scheduled' },
+  },
+  // Leases to look at, and who holds how many.
+  {
+    name: 'leases_by_time',
+    key: { state: 1, wakeAt: 1, holder: 1 },
+    partialFilterExpression: { state: 'running' },
+  },
+  // Retention, oldest first.
+  {
+    name: 'finished_by_time',
+    key: { state: 1, finishedAt: 1 },
+    partialFilterExpression: { finishedAt: { $gt: 0 } },
+  },
+]
+
+/** Makes what is missing. Creating an index that is there changes nothing, so several processes may do it at once. */
+export async function migrate(database: Database): Promise<MigrationReport> {
+  const found = await database.meta.findOne({ _id: 'schema' })
+  const from = found?.version ?? 0
+  if (from > VERSION) {
+    throw new TaskyardError('store_too_new', { path: `database ${database.name}`, found: from, known: VERSION })
+  }
+  await createIndexes(database)
+  await upsert(() => database.meta.updateOne({ _id: 'schema' }, { $max: { version: VERSION } }, { upsert: true }))
+  return { from, to: VERSION }
+}
+
+export function wantedIndexes(): readonly string[] {
+  return TASK_INDEXES.map(({ name }) => name)
+}
+
+async function createIndexes({ tasks, keys, deployment }: Database): Promise<void> {
+  // FerretDB has no partial indexes, and plain ones it makes but does not use.
+  if (deployment.kind === 'FerretDB') return
+  await tasks.createIndexes([...TASK_INDEXES])
+  await keys.createIndex({ expiresAt: 1 }, { name: 'by_end' })
+}

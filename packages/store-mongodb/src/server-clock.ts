@@ -1,0 +1,82 @@
+/** A sample older than this is replaced, in the background. Milliseconds. */
+const RESAMPLE_MS = 10_000
+/** A sample is preferred to a newer but less exact one for so long: clocks drift by a few ppm, this much by about 1 ms. */
+const SAMPLE_LIFE_MS = 30_000
+/** Time stands still while the server's clock is behind by up to this; when it is further behind, it is followed. */
+const LARGEST_HOLD_MS = 5_000
+
+export interface ServerClock {
+  /** The server's time, ms, within half a round trip. Steps back of up to 5 s hold it still; it never runs back by them. */
+  now(): number
+  /** Makes sure that there is a sample, and a fresh one after an outage. */
+  sample(): Promise<void>
+}
+
+interface Sample {
+  /** The server's time minus ours. */
+  readonly offset: number
+  /** Half of the round trip. */
+  readonly error: number
+  readonly takenAt: number
+}
+
+/**
+ * The server's clock, kept from `hello.localTime` and this machine's monotonic clock, by Cristian's method
+ * (F. Cristian, "Probabilistic clock synchronization", Distributed Computing 3, 1989): the reading is taken for the
+ * middle of its round trip. This machine's own time of day plays no part.
+ */
+export function createServerClock(readServerTime: () => Promise<number>, monotonic: () => number): ServerClock {
+  let best: Sample | null = null
+  let last = 0
+  let sampledAt = 0
+  let sampling: Promise<void> | null = null
+
+  async function take(): Promise<void> {
+    const sentAt = monotonic()
+    sampledAt = sentAt
+    const serverTime = await readServerTime()
+    const takenAt = monotonic()
+    const sample = { offset: serverTime - (sentAt + takenAt) / 2, error: (takenAt - sentAt) / 2, takenAt }
+    if (best === null || isBetter(sample, best)) best = sample
+  }
+
+  function resample(): Promise<void> {
+    sampling ??= take().finally(() => {
+      sampling = null
+    })
+    return sampling
+  }
+
+  return {
+    now() {
+      const elapsed = monotonic()
+      if (best === null) throw new Error('the server clock has no sample yet')
+      if (elapsed - sampledAt > RESAMPLE_MS) resample().catch(() => {})
+      const reading = Math.floor(elapsed + best.offset)
+      if (reading > last || last - reading > LARGEST_HOLD_MS) last = reading
+      return last
+    },
+    async sample() {
+      if (best === null) await resample()
+    },
+  }
+}
+
+function isBetter(sample: Sample, best: Sample): boolean {
+  const isStale = sample.takenAt - best.takenAt > SAMPLE_LIFE_MS
+  // The server's clock was set, or another server is primary now.
+  const contradicts = Math.abs(sample.offset - best.offset) > sample.error + best.error + 2
+  return isStale || contradicts || sample.error <= best.error
+}
+
+/** The time of a test, kept from running backwards. */
+export function createGivenClock(storeTime: () => number): ServerClock {
+  let last = 0
+  return {
+    now() {
+      last = Math.max(last, storeTime())
+      return last
+    },
+    sample: async () => {},
+  }
+}

@@ -1,0 +1,242 @@
+import type { BusMessage, Clock, EventBus, ReadyLane, ReadyListener } from '@taskyard/core'
+import type { ChangeStream, Collection } from 'mongodb'
+
+/**
+ * What a process has told lately; one document per process, so that processes never write the same one. `news` is numbered
+ * without gaps: a reader that missed some knows it.
+ */
+export interface SignalDocument {
+  readonly _id: string
+  readonly at: number
+  readonly news: readonly News[]
+}
+
+interface News {
+  readonly n: number
+  /** `namespace/queue/type`; `null`: too many to name. */
+  readonly lanes: readonly string[] | null
+  readonly messages: readonly BusMessage[]
+}
+
+export interface Signals {
+  readonly bus: EventBus
+  announce(lanes: readonly ReadyLane[]): void
+  onReady(listener: ReadyListener): () => void
+  close(): Promise<void>
+}
+
+export interface SignalsOptions {
+  readonly collection: Collection<SignalDocument>
+  readonly clock: Clock
+  readonly processId: string
+  readonly changeStream: boolean
+  /** The store's time, ms. */
+  now(): number
+  /** All lanes there are: who may have missed news is told of every one. */
+  everyLane(): Promise<readonly ReadyLane[]>
+}
+
+/** How often a process reads: where a change stream tells it when to, this is for what the stream may miss. */
+const STREAM_POLL_MS = 1_000
+const POLL_MS = 500
+/** Between two writes of a process; the first goes out at once. Readers that poll would not see more. */
+const STREAM_PAUSE_MS = 20
+const POLL_PAUSE_MS = 200
+/** A process that has not written for so long is not read any more, and its document goes. */
+const SILENT_MS = 120_000
+const REFRESH_MS = 30_000
+/** The last word may take so long. */
+const FAREWELL_MS = 1_000
+/** What one write, and what all that a document keeps, may carry. */
+const MOST_LANES = 500
+const MOST_MESSAGES = 300
+const NEWS_KEPT = 50
+
+/**
+ * News between processes through a small collection: read every second, and as soon as a change stream says that there is
+ * something to read. Best effort: what is lost costs time, never a task.
+ */
+export function createSignals(options: SignalsOptions): Signals {
+  const { collection, clock, processId, changeStream } = options
+  const readyListeners = new Set<ReadyListener>()
+  const busListeners = new Set<(message: BusMessage) => void>()
+  const seen = new Map<string, number>()
+  let lanes = new Map<string, ReadyLane>()
+  let messages: BusMessage[] = []
+  let news: readonly News[] = []
+  let lastNumber = 0
+  let lastWriteAt = Number.NEGATIVE_INFINITY
+  let isWriting = false
+  let cancelWrite: (() => void) | null = null
+  let cancelPoll = () => {}
+  let polling: Promise<void> | null = null
+  let isReading = false
+  let isBroken = false
+  let stream: ChangeStream | null = null
+  let closed = false
+
+  function plan(): void {
+    if (closed || isWriting || cancelWrite !== null || (lanes.size === 0 && messages.length === 0)) return
+    const pause = changeStream ? STREAM_PAUSE_MS : POLL_PAUSE_MS
+    const wait = lastWriteAt + pause - clock.now()
+    if (wait <= 0) {
+      void write()
+      return
+    }
+    cancelWrite = clock.after(wait, () => {
+      cancelWrite = null
+      void write()
+    })
+  }
+
+  async function write(): Promise<void> {
+    const item = {
+      n: ++lastNumber,
+      lanes: lanes.size > MOST_LANES ? null : [...lanes.keys()],
+      messages,
+    }
+    lanes = new Map()
+    messages = []
+    news = [...news, item].slice(-NEWS_KEPT)
+    while (news.length > 1 && news.reduce((sum, each) => sum + each.messages.length, 0) > MOST_MESSAGES)
+      news = news.slice(1)
+    await save()
+    plan()
+  }
+
+  async function save(): Promise<void> {
+    isWriting = true
+    lastWriteAt = clock.now()
+    try {
+      const $set = { at: options.now(), news }
+      await collection.updateOne({ _id: processId }, { $set }, { upsert: true })
+    } catch {
+      // The next write carries the same news again.
+    } finally {
+      isWriting = false
+    }
+  }
+
+  /** Keeps this process among the living, and takes away those that are not. */
+  async function refresh(since: number): Promise<void> {
+    await save()
+    await collection.deleteMany({ at: { $lte: since } })
+  }
+
+  function read(): void {
+    if (isReading) return
+    isReading = true
+    if (changeStream) void follow()
+    void poll()
+  }
+
+  function planPoll(): void {
+    cancelPoll()
+    if (!closed) cancelPoll = clock.after(changeStream ? STREAM_POLL_MS : POLL_MS, () => void poll())
+  }
+
+  function poll(): Promise<void> {
+    polling ??= readNews()
+      .catch(() => {
+        isBroken = true
+      })
+      .finally(() => {
+        polling = null
+        planPoll()
+      })
+    return polling
+  }
+
+  async function readNews(): Promise<void> {
+    const since = options.now() - SILENT_MS
+    const others = await collection.find({ _id: { $ne: processId }, at: { $gt: since } }).toArray()
+    if (clock.now() - lastWriteAt > REFRESH_MS) await refresh(since)
+    const hasMissed = others.map(hear)
+    const missed = isBroken || hasMissed.includes(true)
+    isBroken = false
+    if (missed) tellReady(await options.everyLane())
+  }
+
+  /** @returns whether some of the news was missed */
+  function hear({ _id, news: told }: SignalDocument): boolean {
+    const last = seen.get(_id)
+    const fresh = told.filter(({ n }) => n > (last ?? 0))
+    seen.set(_id, told.at(-1)?.n ?? last ?? 0)
+    tellReady(fresh.flatMap((item) => (item.lanes ?? []).map(laneFrom)))
+    for (const message of fresh.flatMap((item) => item.messages)) tellBus(message)
+    const hasGap = last !== undefined && fresh[0] !== undefined && fresh[0].n > last + 1
+    return hasGap || fresh.some((item) => item.lanes === null)
+  }
+
+  function tellReady(ready: readonly ReadyLane[]): void {
+    if (ready.length > 0) for (const listener of readyListeners) listener(ready)
+  }
+
+  function tellBus(message: BusMessage): void {
+    for (const listener of busListeners) listener(message)
+  }
+
+  /** Keeps a change stream open; whenever it had to be opened again, news may have been missed. */
+  async function follow(): Promise<void> {
+    while (!closed) {
+      try {
+        stream = collection.watch([], { maxAwaitTimeMS: STREAM_POLL_MS })
+        for await (const _ of stream) await poll()
+      } catch {
+        isBroken = true
+      }
+      await stream?.close().catch(() => {})
+      if (!closed) await new Promise<void>((resolve) => void clock.after(STREAM_POLL_MS, resolve))
+    }
+  }
+
+  async function farewell(): Promise<void> {
+    await polling
+    await collection.deleteMany({ _id: processId }).catch(() => {})
+  }
+
+  return {
+    bus: {
+      publish(message) {
+        if (closed) return
+        tellBus(message)
+        if (messages.length < MOST_MESSAGES) messages.push(message)
+        plan()
+      },
+      subscribe(listener) {
+        const own = (message: BusMessage) => listener(message)
+        busListeners.add(own)
+        read()
+        return () => void busListeners.delete(own)
+      },
+    },
+    announce(ready) {
+      if (closed) return
+      tellReady(ready)
+      for (const lane of ready) lanes.set(laneName(lane), lane)
+      plan()
+    },
+    onReady(listener) {
+      const own: ReadyListener = (ready) => listener(ready)
+      readyListeners.add(own)
+      read()
+      return () => void readyListeners.delete(own)
+    },
+    async close() {
+      closed = true
+      cancelPoll()
+      cancelWrite?.()
+      await stream?.close().catch(() => {})
+      await Promise.race([farewell(), new Promise<void>((resolve) => void clock.after(FAREWELL_MS, resolve))])
+    },
+  }
+}
+
+function laneName({ namespace, queue, type }: ReadyLane): string {
+  return `${namespace}/${queue}/${type}`
+}
+
+function laneFrom(name: string): ReadyLane {
+  const [namespace = '', queue = '', type = ''] = name.split('/')
+  return { namespace, queue, type }
+}

@@ -1,0 +1,242 @@
+import {
+  afterFailure,
+  afterLeaseExpiry,
+  type EndedLease,
+  type HistoryRecord,
+  type JsonText,
+  type Settlement,
+  type TaskError,
+  type TaskEventKind,
+  type TaskStatus,
+  type TerminalStatus,
+} from '@taskyard/core'
+import type { Filter, UpdateFilter } from 'mongodb'
+import { backoffOf, type Counter, type LightTask, type TaskDocument } from './documents.ts'
+
+/** One conditional update of one task: applied as a whole while `guard` holds, else not at all. */
+export interface Move {
+  readonly task: LightTask
+  readonly guard: Filter<TaskDocument>
+  readonly update: UpdateFilter<TaskDocument>
+  readonly to: TaskStatus
+  /** When a task that goes on is due. */
+  readonly runAt: number | null
+  readonly counted: Readonly<Partial<Record<Counter, number>>>
+}
+
+/** Rough cost of a finished task's document and index entries beside its texts. Bytes. */
+const DOCUMENT_OVERHEAD_BYTES = 600
+/** Ends of attempts kept per task: beyond them only progress and the end itself are told. */
+const MOST_RECORDS = 10_000
+
+const WITHOUT_LEASE = { holder: '', expiresAt: '', deadlineAt: '', cancelRequestedAt: '', wakeAt: '' } as const
+/** A task that waits again: its history has the attempt. */
+const WITHOUT_ATTEMPT = { ...WITHOUT_LEASE, workerId: '', startedAt: '' } as const
+
+type Fields = Partial<Record<keyof TaskDocument, unknown>>
+
+/** The end that a worker reports. */
+export function settle(task: LightTask, settlement: Settlement, now: number): Move {
+  const move = settling(task, settlement, now)
+  const { token, outcome } = settlement
+  const settled = { token, outcome, wentTo: move.to }
+  return { ...move, update: { ...move.update, $set: { ...move.update.$set, settled } } }
+}
+
+function settling(task: LightTask, settlement: Settlement, now: number): Move {
+  switch (settlement.outcome) {
+    case 'succeeded':
+      return finish(task, 'succeeded', now, { result: settlement.result })
+    case 'cancelled':
+      return finish(task, 'cancelled', now, {})
+    case 'released':
+      return release(task, now)
+    case 'failed':
+      return fail(task, settlement, now)
+  }
+}
+
+/** The task is done with, whether it ran or waited. */
+export function finish(
+  task: LightTask,
+  to: TerminalStatus,
+  now: number,
+  { result = null, error = null }: { result?: JsonText | null; error?: TaskError | null },
+  fields: Fields = {},
+): Move {
+  const errorText = error === null ? null : JSON.stringify(error)
+  const finishedBytes =
+    DOCUMENT_OVERHEAD_BYTES + task.payloadBytes + Buffer.byteLength(result ?? '') + Buffer.byteLength(errorText ?? '')
+  const set = { ...fields, state: to, finishedAt: now, finishedBytes, result, error: errorText }
+  return {
+    task,
+    guard: guardOf(task),
+    update: { $set: set, $unset: WITHOUT_LEASE } as UpdateFilter<TaskDocument>,
+    to,
+    runAt: null,
+    counted: { ...leaving(task), [to]: 1, finishedTotal: 1, finishedBytes },
+  }
+}
+
+// The attempt is given back, and so is the task's place in the line.
+function release(task: LightTask, now: number): Move {
+  if (task.cancelRequestedAt !== undefined) return onlyAsAsked(task, finish(task, 'cancelled', now, {}))
+  const record = endOfAttempt(task, 'released', null, now)
+  const move = goOn(task, { state: 'queued', attempt: task.attempt - 1 }, record)
+  return onlyAsAsked(task, { ...move, runAt: task.runAt })
+}
+
+export interface AttemptFailure {
+  readonly error: TaskError
+  readonly retryable: boolean
+  readonly retryDelayMs: number | null
+  readonly jitter: number
+}
+
+/** Ends a failed attempt: the task is scheduled again, failed, or cancelled when that was asked for. */
+export function fail(task: LightTask, failure: AttemptFailure, now: number): Move {
+  const { error } = failure
+  const cancelRequested = task.cancelRequestedAt !== undefined
+  const { attempt, maxAttempts } = task
+  const next = afterFailure({ ...failure, attempt, maxAttempts, backoff: backoffOf(task), cancelRequested })
+  if (next.status !== 'scheduled') return onlyAsAsked(task, finish(task, next.status, now, { error }))
+  const runAt = now + next.delayMs
+  const data = JSON.stringify({ error, retryAt: new Date(runAt).toISOString() })
+  const record = endOfAttempt(task, 'retry-scheduled', data, now)
+  const fields = { state: next.delayMs > 0 ? 'scheduled' : 'queued', runAt, error: JSON.stringify(error) }
+  return onlyAsAsked(task, { ...goOn(task, fields, record), runAt })
+}
+
+/** The lease ended without its worker's word, which counts as a crash. */
+export function expire(task: LightTask, now: number): Move {
+  const crashes = task.crashes + 1
+  const next = afterLeaseExpiry({ crashes, cancelRequested: task.cancelRequestedAt !== undefined })
+  if (next === 'cancelled') return onlyAsAsked(task, finish(task, next, now, {}, { crashes }))
+  if (next === 'failed') {
+    const message = `Its lease expired ${crashes} times: it seems to bring its workers down`
+    return onlyAsAsked(task, finish(task, next, now, { error: { code: 'poisoned', message } }, { crashes }))
+  }
+  const record = endOfAttempt(task, 'lease-expired', JSON.stringify({ workerId: task.workerId ?? null }), now)
+  return onlyAsAsked(task, goOn(task, { state: 'queued', runAt: now, crashes }, record))
+}
+
+/** Ends a lease that nobody settled, for the reason given. */
+export function endWithoutWord(task: LightTask, reason: EndedLease['reason'], jitter: number, now: number): Move {
+  switch (reason) {
+    case 'expired':
+      return expire(task, now)
+    case 'timeout':
+      return fail(task, { error: TIMEOUT, retryable: true, retryDelayMs: null, jitter }, now)
+    case 'cancelled':
+      return finish(task, 'cancelled', now, {})
+  }
+}
+
+const TIMEOUT: TaskError = { code: 'timeout', message: `The attempt ran longer than the task's timeoutSeconds` }
+
+/** Asks the worker of a running task to stop. The next sweep looks at it, to know when its grace is over. */
+export function requestCancel(task: LightTask, now: number): Move {
+  const { attempt, token } = task
+  const record = {
+    at: now,
+    kind: 'cancel-requested',
+    attempt,
+    token,
+    startedAt: null,
+    workerId: null,
+    data: null,
+  } as const
+  return {
+    task,
+    guard: { ...guardOf(task), cancelRequestedAt: null } as unknown as Filter<TaskDocument>,
+    update: withRecords({ $set: { cancelRequestedAt: now, wakeAt: now } }, task, [record]),
+    to: 'running',
+    runAt: null,
+    counted: {},
+  }
+}
+
+/** A failed or cancelled task is ready again: attempts and crashes reset, history and token kept. */
+export function retry(task: LightTask, now: number): Move {
+  const { state, attempt, token, startedAt = null, workerId = null, finishedAt = now, error, finishedBytes = 0 } = task
+  const data = (error == null ? null : `{"error":${error}}`) as JsonText | null
+  const ended = {
+    at: finishedAt,
+    kind: state as TaskEventKind,
+    attempt,
+    token,
+    startedAt,
+    workerId,
+    data,
+  } as HistoryRecord
+  const retried = { at: now, kind: 'retried', attempt, token, startedAt: null, workerId: null, data: null } as const
+  const set = { state: 'queued', runAt: now, attempt: 0, crashes: 0, result: null, error: null } as const
+  const unset = { finishedAt: '', finishedBytes: '', settled: '', workerId: '', startedAt: '' } as const
+  return {
+    task,
+    guard: { ...guardOf(task), finishedAt },
+    update: withRecords({ $set: set, $unset: unset }, task, [ended, retried]),
+    to: 'queued',
+    runAt: now,
+    counted: { [state]: -1, queued: 1, finishedBytes: -finishedBytes },
+  }
+}
+
+/** A task whose time has come. */
+export function promote(task: LightTask): Move {
+  return {
+    task,
+    guard: guardOf(task),
+    update: { $set: { state: 'queued' } },
+    to: 'queued',
+    runAt: task.runAt,
+    counted: { scheduled: -1, queued: 1 },
+  }
+}
+
+function goOn(task: LightTask, fields: Fields & { state: string }, record: HistoryRecord): Move {
+  const update = { $set: fields, $unset: WITHOUT_ATTEMPT } as UpdateFilter<TaskDocument>
+  return {
+    task,
+    guard: guardOf(task),
+    update: withRecords(update, task, [record]),
+    to: fields.state as TaskStatus,
+    runAt: (fields.runAt as number | undefined) ?? task.runAt,
+    counted: { ...leaving(task), [fields.state]: 1 },
+  }
+}
+
+// Token and state name one waiting or one lease of the task: neither comes again.
+function guardOf({ state, token }: LightTask): Filter<TaskDocument> {
+  return { state, token }
+}
+
+// Where a task goes may hang on whether its cancel was requested: it must not have been requested in between.
+function onlyAsAsked(task: LightTask, move: Move): Move {
+  const cancelRequestedAt = task.cancelRequestedAt ?? null
+  return { ...move, guard: { ...move.guard, cancelRequestedAt } as unknown as Filter<TaskDocument> }
+}
+
+function leaving({ state }: LightTask): Partial<Record<Counter, number>> {
+  return { [state]: -1 }
+}
+
+function endOfAttempt(task: LightTask, kind: HistoryRecord['kind'], data: string | null, now: number): HistoryRecord {
+  const { attempt, token, startedAt = null, workerId = null } = task
+  return { at: now, kind, attempt, token, startedAt, workerId, data: data as JsonText | null }
+}
+
+/** Adds history lines to an update. */
+export function withRecords(
+  update: UpdateFilter<TaskDocument>,
+  { records }: Pick<LightTask, 'records'>,
+  lines: readonly HistoryRecord[],
+): UpdateFilter<TaskDocument> {
+  if (records >= MOST_RECORDS) return update
+  const tailBytes = lines.reduce((sum, { data }) => sum + 100 + (data?.length ?? 0), 0)
+  return {
+    ...update,
+    $push: { tail: { $each: [...lines] } },
+    $inc: { records: lines.length, tailBytes },
+  } as UpdateFilter<TaskDocument>
+}

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto'
+import { after, describe, it } from 'node:test'
+import { describeTaskStore, type OpenStore } from '@taskyard/conformance'
+import type { Clock, OpenedStore } from '@taskyard/core'
+import { openMongoDbStore } from '@taskyard/store-mongodb'
+import { sharedServer, startServer } from '@taskyard/test-servers'
+import { closeClients, dropDatabase, withDatabase } from './scene.ts'
+
+/** Each test has a database of its own on the server of the run, or a whole server. */
+const openStore: OpenStore = async ({ clock, time = 'clock', ownServer = false }) => {
+  const own = ownServer ? await startServer('mongodb') : null
+  const { url: server } = own ?? (await sharedServer('mongodb'))
+  const url = withDatabase(server, `test-${randomUUID()}`)
+  const opened = new Set<OpenedStore>()
+  const open = async (ownClock: Clock = clock) => {
+    const storeTime = time === 'clock' ? { storeTime: () => clock.now() } : {}
+    const one = await openMongoDbStore({ url, clock: ownClock, allowUnsafeDurability: true, ...storeTime })
+    opened.add(one)
+    return one
+  }
+  let { store, bus } = await open()
+  return {
+    store,
+    bus,
+    async reopen() {
+      await store.close()
+      store = (await open()).store
+      return store
+    },
+    async destroy() {
+      await Promise.all([...opened].map((one) => one.store.close()))
+      if (own === null) await dropDatabase(url)
+      else await own.destroy()
+    },
+    another: (setting) => open(setting?.clock),
+    ...(own === null ? {} : { server: own }),
+  }
+}
+
+const runner = { describe, it }
+
+describeTaskStore({ name: 'mongodb', openStore, runner, runs: 8 })
+
+describeTaskStore({
+  name: 'mongodb behind an unreliable connection',
+  openStore,
+  runner,
+  faults: { seed: 1, slow: 0.05, refuse: 0.15, loseReply: 0.2 },
+  runs: 3,
+})
+
+after(closeClients)

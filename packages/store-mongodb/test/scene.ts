@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto'
+import type { TestContext } from 'node:test'
+import { type ClaimParams, DEFAULT_BACKOFF, type NewTask, type OpenedStore, toJsonText } from '@taskyard/core'
+import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
+import { type MongoDbStoreOptions, openMongoDbStore } from '@taskyard/store-mongodb'
+import { sharedServer } from '@taskyard/test-servers'
+import { type Db, MongoClient } from 'mongodb'
+
+export const newId = createUuidV7Generator(systemClock)
+
+/** The server's URL with the database in its path. */
+export function withDatabase(server: string, database: string): string {
+  const url = new URL(server)
+  url.pathname = `/${database}`
+  return url.href
+}
+
+/** One connection for all that tests do behind the stores' backs. */
+const clients = new Map<string, MongoClient>()
+
+function clientOf(url: string): MongoClient {
+  const { host } = new URL(url)
+  const client = clients.get(host) ?? new MongoClient(`mongodb://${host}/`)
+  clients.set(host, client)
+  return client
+}
+
+export function databaseOf(url: string): Db {
+  return clientOf(url).db(new URL(url).pathname.slice(1))
+}
+
+export async function dropDatabase(url: string): Promise<void> {
+  await databaseOf(url).dropDatabase()
+}
+
+export async function closeClients(): Promise<void> {
+  await Promise.all([...clients.values()].map((client) => client.close()))
+}
+
+/** The URL of a database of the test's own; it goes with the test. */
+export async function freshUrl(t: TestContext): Promise<string> {
+  const { url: server } = await sharedServer('mongodb')
+  const url = withDatabase(server, `test-${randomUUID()}`)
+  t.after(() => dropDatabase(url))
+  return url
+}
+
+/** A migrated store that closes with its test. */
+export async function openStore(t: TestContext, options: Partial<MongoDbStoreOptions> = {}): Promise<OpenedStore> {
+  const url = options.url ?? (await freshUrl(t))
+  const opened = await openMongoDbStore({ clock: systemClock, allowUnsafeDurability: true, ...options, url })
+  t.after(() => opened.store.close())
+  await opened.store.migrate()
+  return opened
+}
+
+export function newTask(overrides: Partial<NewTask> = {}): NewTask {
+  return {
+    id: newId(),
+    namespace: 'default',
+    queue: 'default',
+    type: 'test',
+    payload: toJsonText({ n: 1 }),
+    priority: 0,
+    runAt: null,
+    delayMs: 0,
+    maxAttempts: 3,
+    backoff: DEFAULT_BACKOFF,
+    timeoutSeconds: 60,
+    tags: [],
+    idempotency: null,
+    ...overrides,
+  }
+}
+
+export function submissions(...tasks: NewTask[]) {
+  return { submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 }
+}
+
+export const CLAIM: ClaimParams = {
+  namespace: 'default',
+  queues: ['default'],
+  types: null,
+  limit: 10,
+  leaseMs: 30_000,
+  worker: { workerId: 'worker-1', nodeId: null, session: false },
+}
