@@ -6,7 +6,9 @@ export interface CallContext {
   /** The store's time for the call, '' for the server's own. */
   now(): string
   /** Tells who waits that tasks of these lanes have become ready; '' for none. */
-  announce(lanes: string): void
+  announce(lanes: string, isPublished?: boolean): void
+  /** What a script shall sign its own news of ready tasks with; '' when it shall send none. */
+  signature(): string
 }
 
 /** Parts of a list, each of at most `size`: a script holds up all other calls while it runs. */

@@ -39,13 +39,19 @@ function inCalls(submissions: readonly Submission[]): readonly (readonly Submiss
 }
 
 async function enqueueTogether(context: CallContext, submissions: readonly Submission[], queueDepth: number) {
-  const args = callArgs(submissions, queueDepth, context.now())
+  const signature = context.signature()
+  const args = callArgs(submissions, queueDepth, context.now(), signature)
   const [now, readied, ...outcomes] = (await context.run(SCRIPTS.enqueue, args)) as string[]
-  context.announce(readied as string)
+  context.announce(readied as string, signature !== '')
   return readOutcomes(submissions, Number(now), outcomes)
 }
 
-function callArgs(submissions: readonly Submission[], queueDepth: number, now: string): readonly string[] {
+function callArgs(
+  submissions: readonly Submission[],
+  queueDepth: number,
+  now: string,
+  signature: string,
+): readonly string[] {
   const lanes = new Map<string, number>()
   const sizes: number[] = []
   const tasks: string[] = []
@@ -66,7 +72,7 @@ function callArgs(submissions: readonly Submission[], queueDepth: number, now: s
   }
   const runsText = runs.map(({ lane, priority, count }) => `${lane},${priority},${count}`).join(';')
   const names = [...lanes.keys()].join(F)
-  return [now, String(queueDepth), names, runsText, sizes.join(','), '', String(position), ...tasks, ...specials]
+  return [now, String(queueDepth), names, runsText, sizes.join(','), signature, String(position), ...tasks, ...specials]
 }
 
 function laneNumber(lanes: Map<string, number>, { namespace, queue, type }: NewTask): number {

@@ -86,6 +86,7 @@ async function createStore(
     run: calls.run,
     now: () => (storeTime === undefined ? '' : String(storeTime())),
     announce: news.announce,
+    signature: news.signature,
   }
   const everyLaneMayBeReady = async () => news.announce(((await client.hvals(key('names'))) as string[]).join('\u001f'))
   const subscription = await keepSubscribed(

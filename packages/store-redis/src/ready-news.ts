@@ -1,15 +1,23 @@
 import type { Clock, ReadyLane, ReadyListener } from '@taskyard/core'
 import { F } from './task-records.ts'
 
-/** News of a lane goes out at once, then not again for this long. */
-const QUIET_MS = 20
+/** After a message the next one waits this long, and takes along what has come meanwhile. */
+const QUIET_MS = 2
+/** The same, once this many went out within a second: then workers are busy, and ask for more by themselves. */
+const BUSY_QUIET_MS = 20
+const BUSY_MESSAGES = 200
 /** Lanes in one message; those beyond it are found by polling. */
 const LANES_PER_MESSAGE = 500
 
 /** Who hears that tasks have become ready: listeners of this process at once, other processes by a message. */
 export interface ReadyNews {
-  /** @param lanes as scripts answer: names joined, '' for none */
-  announce(lanes: string): void
+  /**
+   * @param lanes as scripts answer: names joined, '' for none
+   * @param isPublished the script has sent the message
+   */
+  announce(lanes: string, isPublished?: boolean): void
+  /** What a script shall sign a message with, '' when it shall send none: it is too soon after the last one. */
+  signature(): string
   /** A message of another process. */
   hear(message: string): void
   listen(listener: ReadyListener): () => void
@@ -24,6 +32,8 @@ export function createReadyNews(origin: string, clock: Clock, publish: (message:
   const listeners = new Set<ReadyListener>()
   const pending = new Set<string>()
   let cancelTimer: (() => void) | null = null
+  let second = 0
+  let sentInSecond = 0
 
   function tellListeners(lanes: readonly ReadyLane[]): void {
     for (const listener of [...listeners]) listener(lanes)
@@ -32,20 +42,29 @@ export function createReadyNews(origin: string, clock: Clock, publish: (message:
   function tellOthers(): void {
     cancelTimer = null
     if (pending.size === 0) return
-    const lanes = [...pending].slice(0, LANES_PER_MESSAGE)
+    publish([origin, ...[...pending].slice(0, LANES_PER_MESSAGE)].join(F))
     pending.clear()
-    publish([origin, ...lanes].join(F))
-    cancelTimer = clock.after(QUIET_MS, tellOthers)
+    beQuiet()
+  }
+
+  function beQuiet(): void {
+    const now = Math.floor(clock.now() / 1000)
+    sentInSecond = now === second ? sentInSecond + 1 : 1
+    second = now
+    cancelTimer = clock.after(sentInSecond > BUSY_MESSAGES ? BUSY_QUIET_MS : QUIET_MS, tellOthers)
   }
 
   return {
-    announce(text) {
+    announce(text, isPublished = false) {
       if (text === '') return
       const names = text.split(F)
       tellListeners(names.map(laneOf))
-      for (const lane of names) pending.add(lane)
-      if (cancelTimer === null) tellOthers()
+      if (!isPublished) for (const lane of names) pending.add(lane)
+      if (cancelTimer !== null) return
+      if (isPublished) beQuiet()
+      else tellOthers()
     },
+    signature: () => (cancelTimer === null ? origin : ''),
     hear(message) {
       const [from, ...names] = message.split(F)
       if (from !== origin && names.length > 0) tellListeners(names.map(laneOf))

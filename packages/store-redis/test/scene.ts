@@ -13,10 +13,23 @@ export function freshPrefix(): string {
   return `test-${newId()}`
 }
 
-/** A store of its own prefix for the conformance suite. */
+/** A store of its own prefix for the conformance suite, on the shared server or one of its own. */
 export const openStore: OpenStore = async (setting) => {
-  const own = setting.ownServer === true ? await startServer('redis') : null
-  const { url } = own ?? (await sharedServer('redis'))
+  if (setting.ownServer !== true) return openOn((await sharedServer('redis')).url, setting)
+  const server = await startServer('redis')
+  const under = await openOn(server.url, setting)
+  return {
+    ...under,
+    server: abrupt(server),
+    async destroy() {
+      await under.close()
+      await server.destroy()
+    },
+  }
+}
+
+/** The same on a given server. */
+export async function openOn(url: string, setting: StoreSetting): Promise<StoreUnderTest & { close(): Promise<void> }> {
   const prefix = freshPrefix()
   const opened: OpenedStore[] = []
   const open = async ({ clock, time }: StoreSetting) => {
@@ -27,24 +40,24 @@ export const openStore: OpenStore = async (setting) => {
     opened.push(one)
     return one
   }
-  let { store, bus } = await open(setting)
-  const under: StoreUnderTest = {
+  const { store, bus } = await open(setting)
+  const close = async () => {
+    for (const one of opened) await one.store.close()
+  }
+  return {
     store,
     bus,
+    close,
     async reopen() {
-      await store.close()
-      ;({ store, bus } = await open(setting))
-      return store
+      await close()
+      return (await open(setting)).store
     },
     another: ({ clock } = {}) => open({ ...setting, clock: clock ?? setting.clock }),
-    ...(own === null ? {} : { server: abrupt(own) }),
     async destroy() {
-      for (const one of opened) await one.store.close()
-      if (own === null) await removeKeys(url, prefix)
-      else await own.destroy()
+      await close()
+      await removeKeys(url, prefix)
     },
   }
-  return under
 }
 
 /** Stopped as by a power failure. */

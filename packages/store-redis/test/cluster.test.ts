@@ -1,0 +1,67 @@
+// On a Redis Cluster of one node, which refuses a script whose keys are not all in one slot, as a larger one does.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { describeTaskStore, type OpenStore } from '@taskyard/conformance'
+import { systemClock } from '@taskyard/core/runtime'
+import { openRedisStore } from '@taskyard/store-redis'
+import { startServer, type TestServer } from '@taskyard/test-servers'
+import { Redis } from 'ioredis'
+import { freshPrefix, newTask, openOn, openTestStore, submissions } from './scene.ts'
+
+let server: TestServer
+
+before(async () => {
+  server = await startServer('redis', { settings: { 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1' } })
+  const redis = new Redis(server.url)
+  await redis.cluster('ADDSLOTSRANGE', 0, 16383)
+  while (!(await redis.cluster('INFO')).includes('cluster_state:ok')) await new Promise(setImmediate)
+  redis.disconnect()
+})
+after(() => server.destroy())
+
+const openStore: OpenStore = (setting) => openOn(server.url, setting)
+
+describeTaskStore({
+  name: 'redis cluster',
+  openStore,
+  runner: { describe, it },
+  // What needs servers of its own is shown on single ones.
+  capabilities: { shared: false },
+  runs: 20,
+})
+
+describe('a Redis Cluster', () => {
+  it('is noticed by itself, or named in the URL', async (t) => {
+    const prefix = freshPrefix()
+    const noticed = await openTestStore(t, { url: server.url, prefix })
+    const named = await openTestStore(t, { url: `${server.url}?cluster=1`, prefix })
+    const task = newTask()
+    await noticed.store.enqueue(submissions(task))
+    assert.equal((await named.store.find({ taskIds: [task.id] }))[0]?.id, task.id)
+  })
+
+  it('carries wake-ups and messages between processes', async (t) => {
+    const prefix = freshPrefix()
+    const [one, other] = [
+      await openTestStore(t, { url: server.url, prefix }),
+      await openTestStore(t, { url: server.url, prefix }),
+    ]
+    const woken = new Promise((resolve) => other.store.onReady(resolve))
+    const heard = new Promise((resolve) => other.bus?.subscribe(resolve))
+    const task = newTask()
+    await one.store.enqueue(submissions(task))
+    one.bus?.publish({ kind: 'changed', taskId: task.id, terminal: false })
+    assert.deepEqual(await woken, [{ namespace: 'default', queue: 'default', type: 'test' }])
+    assert.deepEqual(await heard, { kind: 'changed', taskId: task.id, terminal: false })
+  })
+
+  it('that is away is noticed, and its return too', async (t) => {
+    const { store } = await openTestStore(t, { url: server.url })
+    await server.kill()
+    assert.equal((await store.health()).healthy, false)
+    await server.start()
+    while (!(await store.health()).healthy) await new Promise((resolve) => systemClock.after(20, () => resolve(null)))
+    const opened = await openRedisStore({ url: server.url, prefix: freshPrefix(), clock: systemClock })
+    await opened.store.close()
+  })
+})

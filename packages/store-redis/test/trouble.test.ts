@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { type ErrorCode, type LeasedTask, type TaskStore, TaskyardError } from '@taskyard/core'
+import { startServer } from '@taskyard/test-servers'
+import { Redis } from 'ioredis'
+import { type ExtenderData, openLeaseExtender } from '../src/lease-extender.ts'
+import { CLAIM, newTask, openTestStore, submissions } from './scene.ts'
+
+describe('a Redis server that takes no writes', () => {
+  it('with its memory full refuses submissions and lets workers finish; retention makes room again', async (t) => {
+    const { store, redis } = await ownServer(t)
+    const tasks = Array.from({ length: 10 }, () => newTask())
+    await store.enqueue(submissions(...tasks))
+    const [first] = await store.claim({ ...CLAIM, limit: 1 })
+    await redis.config('SET', 'maxmemory', 1)
+
+    await refuses('store_full', store.enqueue(submissions(newTask())))
+    await refuses('store_full', store.record({ entries: [{ ...leaseOf(first), progress: null, log: 'line' }] }))
+    assert.equal((await store.health()).healthy, false)
+
+    assert.deepEqual(await store.extend({ leases: [leaseOf(first)], leaseMs: 30_000 }), ['ok'])
+    const claim = { ...CLAIM, limit: 100 }
+    const settled = await store.settle({ settlements: [{ ...leaseOf(first), ...SUCCEEDED }], claim })
+    assert.equal(settled.results[0]?.status, 'ok')
+    assert.equal(settled.tasks.length, 9)
+    await store.settle({ settlements: settled.tasks.map((task) => ({ ...leaseOf(task), ...SUCCEEDED })), claim: null })
+    assert.equal((await store.find({ taskIds: [tasks[0]?.id ?? ''] }))[0]?.status, 'succeeded')
+    const retention = { succeededSeconds: 0, failedSeconds: 0, finishedBytes: 0 }
+    assert.equal((await store.sweep({ cancelGraceMs: 0, retention, limit: 100, jitter: 0 })).removed, 10)
+
+    await redis.config('SET', 'maxmemory', 0)
+    assert.equal((await store.enqueue(submissions(newTask())))[0]?.kind, 'accepted')
+  })
+
+  it('as a replica says so, and what was refused has changed nothing', async (t) => {
+    const { store, redis } = await ownServer(t)
+    const task = newTask()
+    const [hostname, port] = ['127.0.0.1', 1]
+    await redis.replicaof(hostname, port)
+    await refuses('store_read_only', store.enqueue(submissions(task)))
+    await redis.call('REPLICAOF', 'NO', 'ONE')
+    await untilWritable(store)
+    assert.deepEqual(await store.find({ taskIds: [task.id] }), [null])
+  })
+
+  it('for want of replicas says so', async (t) => {
+    const { store, redis } = await ownServer(t)
+    await redis.config('SET', 'min-replicas-to-write', 1)
+    await refuses('store_read_only', store.enqueue(submissions(newTask())))
+    assert.equal((await store.health()).healthy, false)
+  })
+})
+
+describe('a Redis server that has forgotten the scripts', () => {
+  it('gets them again', async (t) => {
+    const { store, redis } = await ownServer(t)
+    const [one, other] = [newTask(), newTask()]
+    await store.enqueue(submissions(one))
+    await redis.script('FLUSH')
+    await store.enqueue(submissions(other))
+    assert.deepEqual(
+      (await store.claim(CLAIM)).map(({ id }) => id),
+      [one.id, other.id],
+    )
+  })
+})
+
+const SUCCEEDED = { outcome: 'succeeded', result: null } as const
+
+function leaseOf(task: LeasedTask | undefined) {
+  assert.ok(task !== undefined)
+  return { taskId: task.id, token: task.lease.token }
+}
+
+async function refuses(code: ErrorCode, call: Promise<unknown>): Promise<void> {
+  await assert.rejects(call, (error) => {
+    assert.ok(error instanceof TaskyardError, String(error))
+    assert.deepEqual([error.code, error.definite], [code, true], error.message)
+    return true
+  })
+}
+
+/** The store reconnects after a refusal, as the server may have become somebody else. */
+async function untilWritable(store: TaskStore): Promise<void> {
+  while (!(await store.health()).healthy) await new Promise(setImmediate)
+}
+
+async function ownServer(t: TestContext) {
+  const server = await startServer('redis')
+  t.after(() => server.destroy())
+  const redis = new Redis(server.url)
+  t.after(() => redis.disconnect())
+  return { ...(await openTestStore(t, { url: server.url })), redis, server }
+}
+
+describe('a lease extender', () => {
+  it('outlives an outage of the server', async (t) => {
+    const { store, server } = await ownServer(t)
+    await store.enqueue(submissions(newTask()))
+    const [task] = await store.claim({ ...CLAIM, leaseMs: 60_000 })
+    const extender = await openLeaseExtender(store.threadAccess().data as ExtenderData)
+    t.after(() => extender.close())
+    const params = { leases: [leaseOf(task)], leaseMs: 60_000 }
+    assert.deepEqual(await extender.extend(params), ['ok'])
+    await server.kill()
+    await assert.rejects(extender.extend(params), (error) => isStoreError(error, 'store_unavailable'))
+    await server.start()
+    assert.deepEqual(await untilServed(() => extender.extend(params)), ['ok'])
+  })
+
+  it('says at once that its server is away', async (t) => {
+    const { store, server } = await ownServer(t)
+    await server.kill()
+    const opening = openLeaseExtender(store.threadAccess().data as ExtenderData)
+    await assert.rejects(opening, (error) => isStoreError(error, 'store_unavailable'))
+  })
+})
+
+function isStoreError(error: unknown, code: ErrorCode): boolean {
+  return error instanceof TaskyardError && error.code === code
+}
+
+/** Repeats the call while the server is away. */
+async function untilServed<Reply>(call: () => Promise<Reply>): Promise<Reply> {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!isStoreError(error, 'store_unavailable')) throw error
+      await new Promise(setImmediate)
+    }
+  }
+}
