@@ -3,6 +3,7 @@ import { systemClock } from '@taskyard/core/runtime'
 import { connect, readServerTime, withDeadline } from './connect.ts'
 import { collectionsOf } from './database.ts'
 import { extend } from './operations/extend.ts'
+import { beat } from './operations/holders.ts'
 import { createServerClock } from './server-clock.ts'
 
 const CALL_MS = 10_000
@@ -23,6 +24,11 @@ export async function openLeaseExtender(data: {
       withDeadline(systemClock, CALL_MS, async () => {
         await time.sample()
         return extend(collections, params, time.now())
+      }),
+    beat: (params) =>
+      withDeadline(systemClock, CALL_MS, async () => {
+        await time.sample()
+        return beat(collections, params, time.now())
       }),
     close: () => client.close(),
   }

@@ -1,7 +1,7 @@
 import type { LeaseExtender } from '@taskyard/core'
 import { openDatabase } from './database.ts'
 import { readPostgresUrl } from './location.ts'
-import { extend } from './operations/leases.ts'
+import { beat, extend } from './operations/leases.ts'
 import { createServerTime } from './server-time.ts'
 
 /** Extends leases from another thread, over a connection of its own. */
@@ -10,6 +10,7 @@ export function openLeaseExtender({ url, now }: { readonly url: string; readonly
   const parts = { database, time: createServerTime(now === null ? undefined : () => now) }
   return {
     extend: (params) => extend(parts, params),
+    beat: (params) => beat(parts, params),
     close: () => database.close(),
   }
 }

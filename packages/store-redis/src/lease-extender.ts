@@ -3,6 +3,7 @@ import { systemClock } from '@taskyard/core/runtime'
 import { connect, scriptRunner } from './connection.ts'
 import { extend } from './lease-calls.ts'
 import type { RedisAddress } from './redis-url.ts'
+import { beat } from './steer-calls.ts'
 
 export interface ExtenderData {
   readonly address: RedisAddress
@@ -14,6 +15,7 @@ export async function openLeaseExtender({ address }: ExtenderData): Promise<Leas
   const run = scriptRunner(client, address.prefix)
   return {
     extend: (params) => extend({ run, now: () => '' }, params),
+    beat: (params) => beat({ run, now: () => '' }, params),
     async close() {
       client.disconnect()
     },

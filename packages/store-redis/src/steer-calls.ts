@@ -98,7 +98,10 @@ export async function pause(context: CallContext, { namespace, queue, paused }: 
 }
 
 /** The port's `beat`. */
-export async function beat({ run, now }: CallContext, { nodeId, workerIds, ttlMs }: BeatParams): Promise<void> {
+export async function beat(
+  { run, now }: Pick<CallContext, 'run' | 'now'>,
+  { nodeId, workerIds, ttlMs }: BeatParams,
+): Promise<void> {
   await run(SCRIPTS.beat, [now(), nodeId, ttlMs, JSON.stringify(workerIds)])
 }
 

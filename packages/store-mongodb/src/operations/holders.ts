@@ -6,7 +6,11 @@ import { apply, MOST_ROUNDS } from '../moves.ts'
 import { spillTails } from '../spill.ts'
 import { endWithoutWord, type Move } from '../transitions.ts'
 
-export async function beat(database: Database, { nodeId, workerIds, ttlMs }: BeatParams, now: number): Promise<void> {
+export async function beat(
+  database: Pick<Database, 'nodes'>,
+  { nodeId, workerIds, ttlMs }: BeatParams,
+  now: number,
+): Promise<void> {
   if (ttlMs <= 0) {
     await database.nodes.deleteMany({ _id: nodeId })
     return

@@ -111,7 +111,10 @@ async function writeRecordings(run: Run, recordings: readonly ReturnType<typeof 
   ])
 }
 
-export async function beat({ database, time }: Parts, { nodeId, workerIds, ttlMs }: BeatParams): Promise<void> {
+export async function beat(
+  { database, time }: Pick<Parts, 'database' | 'time'>,
+  { nodeId, workerIds, ttlMs }: BeatParams,
+): Promise<void> {
   if (ttlMs <= 0) {
     await database.run('DELETE FROM @nodes WHERE node_id = $1', [nodeId])
     return
