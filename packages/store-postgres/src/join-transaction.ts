@@ -1,33 +1,29 @@
 import { TaskyardError } from '@taskyard/core'
 import type { Value } from './database.ts'
+import { isRace, toStoreError } from './postgres-errors.ts'
 
 /** Runs one statement with `$1` parameters; rows are arrays of texts, in the order of its columns. */
 export type Execute = (text: string, values: readonly Value[]) => Promise<readonly (readonly (string | null)[])[]>
 
-type AnyRow = Readonly<Record<string, unknown>>
+type Query = (text: string, values: readonly unknown[]) => PromiseLike<readonly Row[]>
+type Row = readonly unknown[] | Readonly<Record<string, unknown>>
 
 interface PgClient {
-  query(config: { text: string; values: unknown[]; rowMode: 'array' }): Promise<{ rows: unknown[][] }>
+  query(config: { text: string; values: readonly unknown[]; rowMode: 'array' }): Promise<{ rows: unknown[][] }>
+  escapeIdentifier: unknown
 }
 interface PostgresJs {
-  unsafe(text: string, values: unknown[]): PromiseLike<readonly AnyRow[]> & { values(): PromiseLike<unknown[][]> }
+  unsafe(text: string, values: readonly unknown[]): { values(): PromiseLike<unknown[][]> }
 }
 interface KyselyTransaction {
-  executeQuery(query: {
-    sql: string
-    parameters: unknown[]
-    query: object
-    queryId: object
-  }): Promise<{ rows: AnyRow[] }>
-  getExecutor(): unknown
+  withoutPlugins(): KyselyTransaction
+  executeQuery(query: object): Promise<{ rows: Row[] }>
 }
 interface KnexTransaction {
-  raw(text: string, values: unknown[]): PromiseLike<{ rows: AnyRow[] }>
-  client: { acquireConnection?: unknown }
-  isTransaction?: boolean
+  raw(text: string, values: readonly unknown[]): PromiseLike<{ rows: Row[] }>
 }
 interface PrismaTransaction {
-  $queryRawUnsafe(text: string, ...values: unknown[]): Promise<AnyRow[]>
+  $queryRawUnsafe(text: string, ...values: readonly unknown[]): Promise<Row[]>
 }
 interface DrizzleTransaction {
   readonly session: { readonly client: unknown }
@@ -36,65 +32,115 @@ interface DrizzleTransaction {
 /**
  * How to run statements inside a transaction of the caller's, whichever library it comes from: a `pg` client, a
  * `postgres` (postgres.js) transaction, or a transaction of Kysely, Drizzle (over `pg` or `postgres`), Knex or Prisma.
+ * The first statement rejects with `transaction_unsupported` where there is no transaction, before anything is written.
  * @throws TaskyardError transaction_unsupported
  */
 export function executorOf(tx: unknown): Execute {
-  if (isKind<PostgresJs>(tx, 'unsafe'))
-    return async (text, values) => texts(await tx.unsafe(text, arraysAsText(values)).values())
-  if (isKind<PrismaTransaction>(tx, '$queryRawUnsafe')) return overPrisma(tx)
-  if (isKind<KyselyTransaction>(tx, 'executeQuery') && isKind(tx, 'getExecutor')) {
-    return async (text, values) => {
-      const query = {
-        sql: text,
-        parameters: arraysAsText(values),
-        query: { kind: 'RawNode' },
-        queryId: { queryId: 'taskyard' },
-      }
-      return objectRows((await tx.executeQuery(query)).rows)
+  const query = queryOf(tx)
+  const inTransaction = once(() => insistOnTransaction(query))
+  return async (text, values) => {
+    await inTransaction()
+    try {
+      return (await query(text, values.map(asParameter))).map(textsOf)
+    } catch (error) {
+      throw toTransactionError(error)
     }
   }
-  if (isKind<KnexTransaction>(tx, 'raw') && 'client' in tx) return overKnex(tx)
-  const { session } = (tx ?? {}) as Partial<DrizzleTransaction>
-  if (session !== undefined && 'client' in session) return executorOf(session.client)
-  if (isKind<PgClient>(tx, 'query')) {
-    return async (text, values) =>
-      texts((await tx.query({ text, values: arraysAsText(values), rowMode: 'array' })).rows)
+}
+
+function queryOf(tx: unknown): Query {
+  if (has<PostgresJs>(tx, 'unsafe')) return (text, values) => tx.unsafe(text, values).values()
+  if (has<PrismaTransaction>(tx, '$queryRawUnsafe')) return overPrisma(tx)
+  if (has<KyselyTransaction>(tx, 'executeQuery', 'withoutPlugins')) return overKysely(tx)
+  if (has<KnexTransaction>(tx, 'raw')) return overKnex(tx)
+  if (has<PgClient>(tx, 'query', 'escapeIdentifier')) {
+    return async (text, values) => (await tx.query({ text, values, rowMode: 'array' })).rows
   }
-  throw new TaskyardError('transaction_unsupported', {
-    reason: 'tx is no transaction of pg, postgres, Kysely, Drizzle, Knex or Prisma',
-  })
+  const { session } = (tx ?? {}) as Partial<DrizzleTransaction>
+  if (session?.client !== undefined) return queryOf(session.client)
+  throw unsupported('tx is no transaction of pg, postgres, Kysely, Drizzle, Knex or Prisma')
 }
 
-// Prisma declares every string as text and knows no arrays as text: the statements cast each of their parameters.
-function overPrisma(tx: PrismaTransaction): Execute {
-  return async (text, values) => objectRows(await tx.$queryRawUnsafe(text, ...arraysAsText(values).map(asString)))
-}
-
-function asString(value: unknown): unknown {
-  return typeof value === 'number' ? String(value) : value
-}
-
-// Knex writes parameters as `?` and reads `:name`, `?` and `~` in the text.
-function overKnex(tx: KnexTransaction): Execute {
+function overKysely(tx: KyselyTransaction): Query {
+  const plain = tx.withoutPlugins()
   return async (text, values) => {
-    const order: unknown[] = []
-    const flat = arraysAsText(values)
+    const query = { sql: text, parameters: values, query: { kind: 'RawNode' }, queryId: { queryId: 'taskyard' } }
+    return (await plain.executeQuery(query)).rows
+  }
+}
+
+// Prisma writes numbers as the type it thinks fit; as text they are what the statement casts them to.
+function overPrisma(tx: PrismaTransaction): Query {
+  return (text, values) =>
+    tx.$queryRawUnsafe(text, ...values.map((value) => (typeof value === 'number' ? String(value) : value)))
+}
+
+// Knex writes parameters as `?`.
+function overKnex(tx: KnexTransaction): Query {
+  return async (text, values) => {
+    const inOrder: unknown[] = []
     const bound = text.replace(/\?/g, '\\?').replace(/\$(\d+)/g, (_, n: string) => {
-      order.push(flat[Number(n) - 1])
+      inOrder.push(values[Number(n) - 1])
       return '?'
     })
-    return objectRows((await tx.raw(bound, order)).rows)
+    return (await tx.raw(bound, inOrder)).rows
   }
 }
 
-function isKind<Kind>(tx: unknown, method: string): tx is Kind {
-  const holder = tx as Record<string, unknown> | null
-  return (typeof tx === 'object' || typeof tx === 'function') && holder !== null && typeof holder[method] === 'function'
+/** A pool, or a client that has not begun, would commit each statement by itself. */
+async function insistOnTransaction(query: Query): Promise<void> {
+  try {
+    // The server refuses this outside of a transaction. The lock conflicts with nothing in daily work.
+    await query('LOCK TABLE pg_catalog.pg_namespace IN ACCESS SHARE MODE', [])
+  } catch (error) {
+    const { code } = serverError(error)
+    if (code === '25P01') throw unsupported('tx is not in a transaction: begin one, and hand over what it gives')
+    if (code === '25P02') throw unsupported('it has failed before; it can only be rolled back')
+    throw toTransactionError(error)
+  }
+}
+
+function unsupported(reason: string): TaskyardError {
+  return new TaskyardError('transaction_unsupported', { reason })
+}
+
+function toTransactionError(error: unknown): TaskyardError {
+  const { code, message } = serverError(error)
+  if (isRace({ code })) {
+    const reason = `${message}; run the transaction again`
+    return new TaskyardError('store_unavailable', { reason }, { cause: error })
+  }
+  return toStoreError(Object.assign(new Error(message, { cause: error }), { code }))
+}
+
+/** What the server said, which Prisma keeps deep inside and Knex puts behind the whole statement. */
+function serverError(error: unknown): { code: string | undefined; message: string } {
+  const { meta, code, message } = error as {
+    meta?: { driverAdapterError?: { cause?: { originalCode?: string; originalMessage?: string } } }
+    code?: string
+    message?: string
+  }
+  const inner = meta?.driverAdapterError?.cause
+  if (inner?.originalCode !== undefined) return { code: inner.originalCode, message: inner.originalMessage ?? '' }
+  return { code, message: (message ?? String(error)).split(' - ').at(-1) as string }
+}
+
+function has<Kind>(tx: unknown, ...methods: readonly (keyof Kind & string)[]): tx is Kind {
+  if (tx === null || (typeof tx !== 'object' && typeof tx !== 'function')) return false
+  return methods.every((method) => typeof (tx as Record<string, unknown>)[method] === 'function')
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | null = null
+  return () => {
+    done ??= work()
+    return done
+  }
 }
 
 /** Lists become array literals, which every driver passes on as they are. */
-function arraysAsText(values: readonly Value[]): unknown[] {
-  return values.map((value) => (Array.isArray(value) ? arrayLiteral(value) : value))
+function asParameter(value: Value): unknown {
+  return Array.isArray(value) ? arrayLiteral(value) : value
 }
 
 function arrayLiteral(list: readonly (string | number | null)[]): string {
@@ -102,10 +148,7 @@ function arrayLiteral(list: readonly (string | number | null)[]): string {
   return `{${items.join(',')}}`
 }
 
-function objectRows(rows: readonly AnyRow[]): (string | null)[][] {
-  return texts(rows.map((row) => Object.values(row)))
-}
-
-function texts(rows: readonly (readonly unknown[])[]): (string | null)[][] {
-  return rows.map((row) => row.map((value) => (value === null || value === undefined ? null : String(value))))
+function textsOf(row: Row): (string | null)[] {
+  const columns: readonly unknown[] = Array.isArray(row) ? row : Object.values(row)
+  return columns.map((value) => (value === null || value === undefined ? null : String(value)))
 }

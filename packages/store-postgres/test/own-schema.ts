@@ -1,0 +1,82 @@
+import { type ClaimParams, DEFAULT_BACKOFF, type NewTask, type OpenedStore, toJsonText } from '@taskyard/core'
+import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
+import { openPostgresStore, type PostgresStoreOptions } from '@taskyard/store-postgres'
+import { sharedServer } from '@taskyard/test-servers'
+import pg from 'pg'
+import { withParameter } from './scene.ts'
+
+let schemas = 0
+export const newId = createUuidV7Generator(systemClock)
+
+export interface OwnSchema {
+  /** The server's, without a schema. */
+  readonly server: string
+  /** The store's. */
+  readonly url: string
+  readonly schema: string
+  /** A store that closes with the schema: up to date, on the server's own time. */
+  open(options?: Partial<PostgresStoreOptions>): Promise<OpenedStore>
+  /** Statements of somebody else. */
+  query(text: string, values?: readonly unknown[]): Promise<pg.QueryResult>
+  destroy(): Promise<void>
+}
+
+/** A schema of the test's own, on the server of the test run or on the one given. */
+export async function ownSchema(server?: string): Promise<OwnSchema> {
+  const base = server ?? (await sharedServer('postgres')).url
+  const schema = `own_${process.pid}_${++schemas}`
+  const url = withParameter(base, 'schema', schema)
+  const client = new pg.Client(base)
+  client.on('error', () => {})
+  await client.connect()
+  const stores: OpenedStore[] = []
+  return {
+    server: base,
+    url,
+    schema,
+    async open(options = {}) {
+      const opened = await openPostgresStore({ url, clock: systemClock, ...options })
+      stores.push(opened)
+      await opened.store.migrate()
+      return opened
+    },
+    query: (text, values = []) => client.query(text, [...values]),
+    async destroy() {
+      for (const { store } of stores) await store.close()
+      await client.query(`SET client_min_messages = error; DROP SCHEMA IF EXISTS "${schema}" CASCADE`).catch(() => {})
+      await client.end()
+    },
+  }
+}
+
+export function newTask(overrides: Partial<NewTask> = {}): NewTask {
+  return {
+    id: newId(),
+    namespace: 'default',
+    queue: 'default',
+    type: 'test',
+    payload: toJsonText({ n: 1 }),
+    priority: 0,
+    runAt: null,
+    delayMs: 0,
+    maxAttempts: 3,
+    backoff: DEFAULT_BACKOFF,
+    timeoutSeconds: 60,
+    tags: [],
+    idempotency: null,
+    ...overrides,
+  }
+}
+
+export function submissions(...tasks: readonly NewTask[]) {
+  return { submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 }
+}
+
+export const CLAIM: ClaimParams = {
+  namespace: 'default',
+  queues: ['default'],
+  types: null,
+  limit: 10,
+  leaseMs: 30_000,
+  worker: { workerId: 'worker-1', nodeId: null, session: false },
+}

@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import type { NewTask, TaskStore } from '@taskyard/core'
+import pg from 'pg'
+import { newId, newTask, type OwnSchema, ownSchema, submissions } from './own-schema.ts'
+import { LIBRARIES, type Library } from './transaction-libraries.ts'
+
+let schema: OwnSchema
+let store: TaskStore
+/** What another server process on the same store sees and hears. */
+let other: TaskStore
+let news: ReturnType<typeof listen>
+let types = 0
+
+before(async () => {
+  schema = await ownSchema()
+  store = (await schema.open()).store
+  other = (await schema.open()).store
+  news = listen(other)
+  await schema.query(`CREATE TABLE "${schema.schema}".orders (item text NOT NULL)`)
+  const before = newTask({ type: 'before' })
+  await store.enqueue(submissions(before))
+  // From here on the other process hears of everything.
+  await news.of('before')
+})
+
+after(() => schema.destroy())
+
+for (const [name, open] of Object.entries(LIBRARIES)) {
+  describe(`a transaction of ${name}`, () => {
+    let library: Library
+    before(() => {
+      library = open(schema.server, `${schema.schema}.orders`)
+    })
+    after(() => library.close())
+
+    it('makes tasks exist, and wakes other processes, when it commits', async () => {
+      const task = freshTask()
+      await library.transaction(async ({ tx, order }) => {
+        await order(`${task.type} 1`)
+        const [outcome] = await store.enqueue({ ...submissions(task), tx })
+        assert.equal(outcome?.kind === 'accepted' && outcome.tasks[0]?.status, 'queued')
+        await order(`${task.type} 2`)
+        assert.deepEqual(await other.find({ taskIds: [task.id] }), [null])
+        assert.equal(news.types.has(task.type), false)
+      })
+      await news.of(task.type)
+      const [found] = await other.find({ taskIds: [task.id] })
+      assert.deepEqual({ id: found?.id, status: found?.status }, { id: task.id, status: 'queued' })
+      assert.deepEqual(
+        (await orders()).filter((item) => item.startsWith(`${task.type} `)),
+        [`${task.type} 1`, `${task.type} 2`],
+      )
+    })
+
+    it('leaves nothing behind when it is rolled back', async () => {
+      const key = newId()
+      const tasks = [
+        freshTask({ idempotency: { key, fingerprint: 'first' }, tags: ['undone'] }),
+        freshTask({ delayMs: 60_000 }),
+      ]
+      const counts = await store.counts({ namespace: 'default', queue: null })
+      const undo = new Error('undo')
+      const work = library.transaction(async ({ tx, order }) => {
+        await order('undone')
+        const outcomes = await store.enqueue({ ...submissions(...tasks), tx })
+        assert.deepEqual(kinds(outcomes), ['accepted', 'accepted'])
+        throw undo
+      })
+      await assert.rejects(work, undo)
+      assert.deepEqual(await store.find({ taskIds: tasks.map(({ id }) => id) }), [null, null])
+      assert.deepEqual(await store.counts({ namespace: 'default', queue: null }), counts)
+      assert.deepEqual(await listed({ tag: 'undone' }), [])
+      assert.equal((await orders()).includes('undone'), false)
+      const again = await store.enqueue(submissions(freshTask({ idempotency: { key, fingerprint: 'second' } })))
+      assert.deepEqual(kinds(again), ['accepted'])
+    })
+
+    it('takes batches, delays, tags, keys and every JSON text', async () => {
+      const key = `"key", {${newId()}} ? ?? :a ~`
+      const first = freshTask({ idempotency: { key, fingerprint: 'same' } })
+      const tags = ['a?b', '"quoted"', `back\\slash ${newId()}`]
+      const rich = freshTask({
+        payload: '{"a":"ü\\u0000\\"? $1 :b","n":12345678901234567890}' as NewTask['payload'],
+        tags,
+        priority: -7,
+        delayMs: 3_600_000,
+        timeoutSeconds: null,
+        backoff: { kind: 'fixed', baseSeconds: 5, factor: 1, maxSeconds: 5 },
+      })
+      await library.transaction(async ({ tx, order }) => {
+        const batch = { submissions: [{ tasks: [first, rich] }], queueDepth: 1_000_000, tx }
+        assert.deepEqual(kinds(await store.enqueue(batch)), ['accepted'])
+        const repeated = freshTask({ type: first.type, idempotency: { key, fingerprint: 'same' } })
+        const [replay] = await store.enqueue({ ...submissions(repeated), tx })
+        assert.deepEqual(replay?.kind === 'accepted' && replay.tasks.map(({ id, replayed }) => [id, replayed]), [
+          [first.id, true],
+        ])
+        const conflicting = freshTask({ idempotency: { key, fingerprint: 'other' } })
+        assert.deepEqual(kinds(await store.enqueue({ ...submissions(conflicting), tx })), ['idempotency-conflict'])
+        await order('after a refusal')
+      })
+      const [one, two] = await store.find({ taskIds: [first.id, rich.id] })
+      assert.equal(one?.idempotencyKey, key)
+      assert.equal(two?.payload, rich.payload)
+      assert.deepEqual([two?.status, two?.priority, two?.timeoutSeconds], ['scheduled', -7, null])
+      assert.deepEqual(two?.backoff, rich.backoff)
+      assert.deepEqual(await listed({ tag: tags[2] as string }), [rich.id])
+    })
+
+    it('is refused where it is none, before anything is written', async () => {
+      const task = freshTask({ idempotency: { key: newId(), fingerprint: 'x' } })
+      await assert.rejects(store.enqueue({ ...submissions(task), tx: library.outside }), isUnsupported)
+      assert.deepEqual(await store.find({ taskIds: [task.id] }), [null])
+    })
+
+    it('is refused once it has failed', async () => {
+      const work = library.transaction(async ({ tx, fail }) => {
+        await assert.rejects(fail())
+        await assert.rejects(store.enqueue({ ...submissions(freshTask()), tx }), {
+          code: 'transaction_unsupported',
+          message: /has failed before/,
+        })
+        throw new Error('undo')
+      })
+      await assert.rejects(work)
+    })
+
+    it('says what the server refused, without the statement', async () => {
+      await schema.query(`ALTER TABLE "${schema.schema}".ready RENAME TO ready_elsewhere`)
+      try {
+        const work = library.transaction(({ tx }) => store.enqueue({ ...submissions(freshTask()), tx }))
+        await assert.rejects(work, { code: 'store_unavailable', message: /ready.* does not exist.*taskyard migrate/ })
+        await assert.rejects(work, ({ message }: Error) => !/SELECT|INSERT/.test(message))
+      } finally {
+        await schema.query(`ALTER TABLE "${schema.schema}".ready_elsewhere RENAME TO ready`)
+      }
+    })
+  })
+}
+
+describe('submitting in a transaction', () => {
+  it('refuses what is no transaction of a library it knows', async () => {
+    for (const tx of [null, {}, [], 'tx', 7, () => {}, { query: 'x' }, { session: {} }, { session: { client: {} } }]) {
+      await assert.rejects(store.enqueue({ ...submissions(freshTask()), tx }), isUnsupported)
+    }
+  })
+
+  it('fails within a savepoint of the caller: the rest of the transaction goes on', async (t) => {
+    const client = await connected(t)
+    await client.query('BEGIN')
+    await client.query(`INSERT INTO ${schema.schema}.orders VALUES ('with savepoint')`)
+    await client.query('SAVEPOINT before')
+    const wrong = freshTask({ id: 'no-uuid' })
+    await assert.rejects(store.enqueue({ ...submissions(wrong), tx: client }))
+    await client.query('ROLLBACK TO before')
+    const task = freshTask()
+    assert.deepEqual(kinds(await store.enqueue({ ...submissions(task), tx: client })), ['accepted'])
+    await client.query('COMMIT')
+    assert.equal((await store.find({ taskIds: [task.id] }))[0]?.id, task.id)
+    assert.ok((await orders()).includes('with savepoint'))
+  })
+
+  it('works at every isolation level', async (t) => {
+    const client = await connected(t)
+    for (const level of ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE']) {
+      const task = freshTask({ idempotency: { key: newId(), fingerprint: 'x' } })
+      await client.query(`BEGIN ISOLATION LEVEL ${level}`)
+      await store.enqueue({ ...submissions(task), tx: client })
+      await client.query('COMMIT')
+      assert.equal((await store.find({ taskIds: [task.id] }))[0]?.status, 'queued')
+    }
+  })
+
+  it('works as another role with the rights that the guide names', async (t) => {
+    const role = `${schema.schema}_app`
+    await schema.query(`CREATE ROLE ${role}`)
+    try {
+      const client = await connected(t)
+      const attempt = async () => {
+        const tasks = [
+          freshTask({ tags: ['granted'] }),
+          freshTask({ idempotency: { key: newId(), fingerprint: 'x' } }),
+          freshTask({ delayMs: 1000 }),
+        ]
+        await client.query(`BEGIN; SET LOCAL ROLE ${role}`)
+        try {
+          return kinds(await store.enqueue({ ...submissions(...tasks), tx: client }))
+        } finally {
+          await client.query('ROLLBACK')
+        }
+      }
+      await assert.rejects(attempt(), /permission denied/)
+      await schema.query(`GRANT USAGE ON SCHEMA ${schema.schema} TO ${role};
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema.schema} TO ${role};
+        GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${schema.schema} TO ${role}`)
+      assert.deepEqual(await attempt(), ['accepted', 'accepted', 'accepted'])
+    } finally {
+      await schema.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
+    }
+  })
+})
+
+function isUnsupported(error: { code?: string }): boolean {
+  return error.code === 'transaction_unsupported'
+}
+
+function freshTask(overrides: Partial<NewTask> = {}): NewTask {
+  return newTask({ type: `type-${++types}`, ...overrides })
+}
+
+function kinds(outcomes: readonly { kind: string }[]): string[] {
+  return outcomes.map(({ kind }) => kind)
+}
+
+/** The rows of the caller's own table. */
+async function orders(): Promise<string[]> {
+  const { rows } = await schema.query(`SELECT item FROM "${schema.schema}".orders`)
+  return rows.map(({ item }) => item)
+}
+
+async function listed(filter: { tag: string }): Promise<string[]> {
+  const nothing = { status: null, type: null, queue: null, createdAfter: null, createdBefore: null, cursor: null }
+  const { items } = await store.list({ namespace: 'default', ...nothing, ...filter, limit: 200 })
+  return items.map(({ id }) => id)
+}
+
+async function connected(t: { after(fn: () => unknown): void }): Promise<pg.Client> {
+  const client = new pg.Client(schema.server)
+  await client.connect()
+  t.after(() => client.end())
+  return client
+}
+
+/** The types that a store has told of as ready. */
+function listen(to: TaskStore) {
+  const types = new Set<string>()
+  let next = Promise.withResolvers<void>()
+  to.onReady((lanes) => {
+    for (const { type } of lanes) types.add(type)
+    next.resolve()
+    next = Promise.withResolvers<void>()
+  })
+  return {
+    types,
+    async of(type: string) {
+      while (!types.has(type)) await next.promise
+    },
+  }
+}
