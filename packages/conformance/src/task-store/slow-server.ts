@@ -4,6 +4,7 @@ import { eventually, onOwnServer, within } from '../real-time.ts'
 import { idsOf, type Scene, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 import { BACK_WITHIN_MS, isOutage, LONGEST_CALL_MS, throughOutages } from '../through-outages.ts'
+import { everyTaskEndedOnce } from './outage.ts'
 import { startLoad } from './outage-load.ts'
 
 export function describeSlowServer({ describe, itIn, capabilities }: Suite): void {
@@ -36,8 +37,7 @@ export function describeSlowServer({ describe, itIn, capabilities }: Suite): voi
       }
       await load.goesOn()
       await load.stop()
-      const { counts, finishedTotal } = await scene.counts()
-      assert.deepEqual([counts.succeeded, finishedTotal], [load.accepted.size, load.accepted.size])
+      await everyTaskEndedOnce(scene, load)
     })
 
     it('for long lets no call hang, and everything works again after it', async (scene) => {

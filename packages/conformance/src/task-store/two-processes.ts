@@ -7,33 +7,36 @@ import { BACK_WITHIN_MS } from '../through-outages.ts'
 const PAUSE = { namespace: 'default', queue: 'default', paused: true }
 const REMOTE = { workerId: 'remote', nodeId: null, session: true }
 
+/** Small beside the queue, so that the processes meet often. */
+const CLAIM_SIZE = 15
+
 export function describeTwoProcesses(suite: Suite): void {
   const { describe, it, itIn, open, capabilities } = suite
   if (!capabilities.shared) return
 
   describe('two processes on one store', () => {
     it('claim from one full queue: no task twice, and none is left', async (scene) => {
-      const tasks = Array.from({ length: 1_000 }, (_, n) => scene.newTask({ type: `type-${n % 3}`, priority: n % 5 }))
+      const tasks = Array.from({ length: 400 }, (_, n) => scene.newTask({ type: `type-${n % 3}`, priority: n % 5 }))
       await scene.enqueue([tasks])
       const processes = [scene, await scene.another()]
-      const claimers = processes.flatMap((process) => [1, 2, 3].map((n) => claimUntilEmpty(process, `worker-${n}`)))
+      const claimers = processes.flatMap((process) => [1, 2].map((n) => claimUntilEmpty(process, `worker-${n}`)))
       const claimed = (await Promise.all(claimers)).flat()
       assert.equal(claimed.length, tasks.length)
       assert.deepEqual(new Set(claimed), new Set(idsOf(tasks)))
     })
 
     it('settle and claim the next from one full queue: each task ends once', async (scene) => {
-      await scene.enqueue([Array.from({ length: 500 }, () => scene.newTask())])
+      await scene.enqueue([Array.from({ length: 300 }, () => scene.newTask())])
       const processes = [scene, await scene.another()]
       const ended = await Promise.all(
         processes.flatMap((process) => [workUntilEmpty(process), workUntilEmpty(process)]),
       )
       assert.equal(
         ended.reduce((one, other) => one + other),
-        500,
+        300,
       )
       const { counts, finishedTotal } = await scene.counts()
-      assert.deepEqual([counts.queued, counts.running, counts.succeeded, finishedTotal], [0, 0, 500, 500])
+      assert.deepEqual([counts.queued, counts.running, counts.succeeded, finishedTotal], [0, 0, 300, 300])
     })
 
     it('store one task of many concurrent calls with one key', async (scene) => {
@@ -246,7 +249,7 @@ export function describeTwoProcesses(suite: Suite): void {
 async function claimUntilEmpty(calls: Calls, workerId: string): Promise<readonly string[]> {
   const ids: string[] = []
   for (;;) {
-    const tasks = await calls.claim({ limit: 7, worker: { workerId, nodeId: null, session: false } })
+    const tasks = await calls.claim({ limit: CLAIM_SIZE, worker: { workerId, nodeId: null, session: false } })
     if (tasks.length === 0) return ids
     ids.push(...idsOf(tasks))
   }
@@ -254,10 +257,17 @@ async function claimUntilEmpty(calls: Calls, workerId: string): Promise<readonly
 
 async function workUntilEmpty(calls: Calls): Promise<number> {
   let ended = 0
-  let tasks = await calls.claim({ limit: 7 })
+  let tasks = await calls.claim({ limit: CLAIM_SIZE })
   while (tasks.length > 0) {
     const settlements = tasks.map((task) => ({ ...leaseRef(task), outcome: 'succeeded', result: null }) as const)
-    const claim = { namespace: 'default', queues: ['default'], types: null, limit: 7, leaseMs: 30_000, worker: REMOTE }
+    const claim = {
+      namespace: 'default',
+      queues: ['default'],
+      types: null,
+      limit: CLAIM_SIZE,
+      leaseMs: 30_000,
+      worker: REMOTE,
+    }
     const report = await calls.store.settle({ settlements, claim })
     ended += report.results.filter(({ status }) => status === 'ok').length
     tasks = report.tasks
