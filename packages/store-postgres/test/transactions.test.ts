@@ -161,6 +161,21 @@ describe('submitting in a transaction', () => {
     assert.ok((await orders()).includes('with savepoint'))
   })
 
+  it('holds up other submissions of the same key only, until it ends', async (t) => {
+    const client = await connected(t)
+    const key = newId()
+    const keyed = (name: string) => freshTask({ idempotency: { key: name, fingerprint: 'x' } })
+    const first = keyed(key)
+    await client.query('BEGIN')
+    await store.enqueue({ ...submissions(first), tx: client })
+    assert.deepEqual(kinds(await other.enqueue(submissions(keyed(newId()), freshTask()))), ['accepted', 'accepted'])
+    const second = other.enqueue(submissions(keyed(key)))
+    await waitingForLock()
+    await client.query('COMMIT')
+    const [replay] = await second
+    assert.equal(replay?.kind === 'accepted' && replay.tasks[0]?.id, first.id)
+  })
+
   it('works at every isolation level', async (t) => {
     const client = await connected(t)
     for (const level of ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE']) {
@@ -217,6 +232,11 @@ function kinds(outcomes: readonly { kind: string }[]): string[] {
 async function orders(): Promise<string[]> {
   const { rows } = await schema.query(`SELECT item FROM "${schema.schema}".orders`)
   return rows.map(({ item }) => item)
+}
+
+async function waitingForLock(): Promise<void> {
+  const text = `SELECT FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE '%taskyard%'`
+  while ((await schema.query(text)).rowCount === 0);
 }
 
 async function listed(filter: { tag: string }): Promise<string[]> {

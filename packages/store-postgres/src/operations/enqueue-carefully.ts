@@ -27,16 +27,18 @@ const IDEMPOTENCY_MS = LIMITS.idempotencySeconds * 1000
 
 /**
  * Judges each submission by itself: keys that were used, ids that are there already, queues that are full. Submissions
- * that use the same key or fill the same queue wait for each other, whatever process they come through.
+ * that use the same key wait for each other, whatever process they come through, and so do those to the same queue unless
+ * that has room for all.
  */
 export async function enqueueCarefully(
   { time, idSkew }: Parts,
   run: Run,
   { submissions, queueDepth }: EnqueueParams,
   laneOf: ReadonlyMap<NewTask, number>,
+  hasRoom: boolean,
 ): Promise<EnqueueOutcome[]> {
   const tasks = submissions.flatMap((submission) => submission.tasks)
-  await lock(run, tasks)
+  await lock(run, tasks, hasRoom)
   const [nowRow] = await run<[string]>('SELECT @server_now($1::bigint, $2::bigint)', time.params())
   const now = time.saw(nowRow?.[0] ?? 0)
   const keys = await usedKeys(run, tasks, now)
@@ -45,7 +47,7 @@ export async function enqueueCarefully(
     [...tasks.map(({ id }) => id), ...[...keys.values()].map(({ taskId }) => taskId)],
     now,
   )
-  const waiting = await waitingIn(run, tasks)
+  const waiting = hasRoom ? new Map<string, number>() : await waitingIn(run, tasks)
   const fresh: NewTask[] = []
 
   function judge(submission: readonly NewTask[]): EnqueueOutcome {
@@ -110,11 +112,12 @@ export function queueName({ namespace, queue }: { readonly namespace: string; re
 }
 
 /** Advisory locks until the end of the transaction, taken in one order so that nobody waits in a circle. */
-async function lock(run: Run, tasks: readonly NewTask[]): Promise<void> {
+async function lock(run: Run, tasks: readonly NewTask[], hasRoom: boolean): Promise<void> {
   const names = tasks.flatMap((task) => [
-    `queue ${queueName(task)}`,
+    ...(hasRoom ? [] : [`queue ${queueName(task)}`]),
     ...(task.idempotency === null ? [] : [`key ${keyName(task)}`]),
   ])
+  if (names.length === 0) return
   await run(
     `SELECT pg_advisory_xact_lock(h)::text FROM (
        SELECT DISTINCT hashtextextended('taskyard ' || name, 0) AS h FROM unnest($1::text[]) AS n (name) ORDER BY 1

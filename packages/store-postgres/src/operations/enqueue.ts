@@ -19,17 +19,16 @@ export async function enqueue(
   const tasks = params.submissions.flatMap((submission) => submission.tasks)
   const laneNumbers = await parts.lanes.intern(tasks)
   const laneOf = new Map(tasks.map((task, i) => [task, laneNumbers[i] as number]))
-  const isPlain =
-    tasks.every(({ idempotency }) => idempotency === null) && (await depths.haveRoom(tasks, params.queueDepth))
-  if (params.tx !== undefined) return enqueueInTransaction(parts, params, laneOf, isPlain)
-  if (isPlain) {
+  const hasRoom = await depths.haveRoom(tasks, params.queueDepth)
+  if (params.tx !== undefined) return enqueueInTransaction(parts, params, laneOf, hasRoom)
+  if (hasRoom && !hasKeys(tasks)) {
     const outcomes = await enqueuePlainly(parts, parts.database.run, params, laneOf)
     if (outcomes !== null) {
       parts.readied(readyLanes(outcomes, laneNumbers))
       return outcomes
     }
   }
-  const outcomes = await parts.database.transaction((run) => enqueueCarefully(parts, run, params, laneOf))
+  const outcomes = await parts.database.transaction((run) => enqueueCarefully(parts, run, params, laneOf, hasRoom))
   parts.readied(readyLanes(outcomes, laneNumbers))
   return outcomes
 }
@@ -39,13 +38,14 @@ async function enqueueInTransaction(
   parts: Parts,
   params: EnqueueParams,
   laneOf: ReadonlyMap<NewTask, number>,
-  isPlain: boolean,
+  hasRoom: boolean,
 ): Promise<readonly EnqueueOutcome[]> {
   const execute = executorOf(params.tx)
   const run: Run = async (text, values = []) => (await execute(parts.database.inSchema(text), values)) as never
+  const isPlain = hasRoom && !hasKeys(params.submissions.flatMap(({ tasks }) => tasks))
   const outcomes =
     (isPlain ? await enqueuePlainly(parts, run, params, laneOf) : null) ??
-    (await enqueueCarefully(parts, run, params, laneOf))
+    (await enqueueCarefully(parts, run, params, laneOf, hasRoom))
   const lanes = [...new Set(readyLanes(outcomes, [...laneOf.values()]))]
   if (lanes.length > 0) {
     await run('SELECT pg_notify($1::text, $2::text)::text', [
@@ -54,6 +54,10 @@ async function enqueueInTransaction(
     ])
   }
   return outcomes
+}
+
+function hasKeys(tasks: readonly NewTask[]): boolean {
+  return tasks.some(({ idempotency }) => idempotency !== null)
 }
 
 function readyLanes(outcomes: readonly EnqueueOutcome[], laneNumbers: readonly number[]): number[] {
