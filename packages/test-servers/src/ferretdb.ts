@@ -10,11 +10,12 @@ const MODULE = 'github.com/FerretDB/FerretDB'
 const VERSION = 'v1.24.2'
 const SUM = 'h1:trrUU0LbmusMbyubhPS1IELncvrIwKrsRT2LW1UUWCw='
 /** Another patch makes another binary. */
-const REVISION = 1
+const REVISION = 2
 
 /**
  * The binary of FerretDB, which speaks MongoDB's protocol, built once per machine with `ferretdb/*.patch`: as published
- * it does not keep MongoDB's promise that a change of one document is atomic.
+ * it does not keep MongoDB's promise that a change of one document is atomic, and reads whole collections where MongoDB
+ * goes by an index.
  * @throws with instructions, where it cannot be built
  */
 export async function ferretdbBinary(): Promise<string> {
