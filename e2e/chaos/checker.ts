@@ -4,6 +4,7 @@ import { type Recoveries, recoveries } from './checks/recovery.ts'
 import { overlapping, type Restarts, startedMoreThanOnce } from './checks/starts.ts'
 import type { HistoryEvent } from './history.ts'
 import { type Story, tellStory } from './story.ts'
+import { roleOf } from './target.ts'
 import type { Violation } from './violation.ts'
 
 export const VIOLATION_KINDS = {
@@ -72,7 +73,7 @@ function faultCounts({ faults }: Story): Pick<Verdict, 'faults' | 'points'> {
   const points: Record<string, number> = {}
   const kinds: Record<string, number> = {}
   for (const { kind, target, point } of faults) {
-    const who = target === 'server' || target === 'load' ? target : 'worker'
+    const who = roleOf(target)
     kinds[`${kind} ${who}`] = (kinds[`${kind} ${who}`] ?? 0) + 1
     if (kind === 'kill') points[`${who} ${point}`] = (points[`${who} ${point}`] ?? 0) + 1
   }

@@ -19,14 +19,18 @@ export interface Crew {
   stop(): Promise<void>
 }
 
-export async function createCrew(size: number, start: (id: string) => Promise<WorkerControl>): Promise<Crew> {
+export async function createCrew(
+  size: number,
+  start: (id: string, number: number) => Promise<WorkerControl>,
+): Promise<Crew> {
   const workers = new Set<WorkerControl>()
   const resting = new Set<WorkerControl>()
   const pending = new Set<Promise<void>>()
   let started = 0
 
   async function startOne(): Promise<WorkerControl> {
-    const worker = await start(`worker-${++started}`)
+    started += 1
+    const worker = await start(`worker-${started}`, started)
     workers.add(worker)
     return worker
   }

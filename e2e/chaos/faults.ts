@@ -1,20 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Crew } from './crew.ts'
-import { type ChaosOptions, RECOVERY_MS } from './options.ts'
+import type { DatabaseControl } from './database-control.ts'
+import { type ChaosOptions, NODE_GRACE_MS, RECOVERY_MS } from './options.ts'
 import type { Step } from './plan.ts'
-import type { Point, Points } from './points.ts'
+import type { Party, Point, Points } from './points.ts'
 import { between, pick } from './seeded-random.ts'
 import type { ServerControl } from './server-control.ts'
 import type { WorkerControl } from './worker-control.ts'
 
 export interface FaultRun {
   readonly options: ChaosOptions
-  readonly server: ServerControl
+  readonly servers: readonly ServerControl[]
+  /** `null`: SQLite. */
+  readonly database: DatabaseControl | null
   readonly crew: Crew
   readonly points: Points
   readonly random: () => number
   /** After each kill. */
   onKill(): void
+  /** After each step. */
+  onStep(step: Step): void
 }
 
 /** How long a point may take to be reached before the kill happens anyway. */
@@ -24,44 +29,68 @@ const patienceMs = 3000
 export async function runFaults(plan: readonly Step[], run: FaultRun): Promise<void> {
   for (const step of plan) {
     if ('afterMs' in step) await delay(step.afterMs)
-    switch (step.do) {
-      case 'kill-server':
-        await killServer(step.point, run)
-        break
-      case 'kill-worker':
-        await killWorker(step.point, run)
-        break
-      case 'hang-worker':
-        await hangWorker(run)
-        break
-      case 'hang-server':
-        await hangServer(run)
-        break
-      case 'cut-session':
-        pick(run.random, await run.crew.well()).cutSession()
-        break
-      case 'quiet':
-        await run.crew.untilWell()
-        await delay(quietMs(run.options))
-        break
-    }
+    await takeStep(step, run)
+    run.onStep(step)
   }
 }
 
-/** The server dies at the point and is started again at once. */
-async function killServer(point: Point, run: FaultRun): Promise<void> {
-  const { server, points, random } = run
-  if (point === 'first-start' || point === 'start-up') await killStartingServer(point, run)
+async function takeStep(step: Step, run: FaultRun): Promise<void> {
+  switch (step.do) {
+    case 'kill-server':
+      return killServer(step.point, step.all, run)
+    case 'kill-worker':
+      return killWorker(step.point, run)
+    case 'kill-database':
+      return killDatabase(step.point, step.downMs, run)
+    case 'restart-database':
+      return theDatabase(run).restart(step.downMs)
+    case 'hang-worker':
+      return hangWorker(run)
+    case 'hang-server':
+      return hangServer(run)
+    case 'hang-database':
+      return hangDatabase(step.forMs, run)
+    case 'cut-session':
+      return pick(run.random, await run.crew.well()).cutSession()
+    case 'quiet':
+      await run.crew.untilWell()
+      await delay(run.options.quietMs)
+  }
+}
+
+/** A server dies at the point (or all of them) and is started again at once. */
+async function killServer(point: Point, all: boolean, run: FaultRun): Promise<void> {
+  const server = await killOneServer(point, run)
+  const dead = all ? [server, ...run.servers.filter((other) => other !== server && other.kill(point))] : [server]
+  await Promise.all(
+    dead.map(async (server) => {
+      run.onKill()
+      await server.gone()
+      server.spawn()
+      if (point !== 'first-start') await server.untilReady()
+    }),
+  )
+}
+
+async function killOneServer(point: Point, run: FaultRun): Promise<ServerControl> {
+  const { points, random } = run
+  const server = pick(random, run.servers)
+  if (point === 'first-start' || point === 'start-up') await killStartingServer(server, point, run)
   else if (point === 'drain') {
     server.drain('drain')
     await delay(between(random, 0, 100))
     if (!server.kill('drain')) await killNextServer(server)
   } else if (point === 'random') server.kill('random')
-  else if (!(await points.await(point, null, patienceMs, () => server.kill(point)))) server.kill('random')
-  run.onKill()
-  await server.gone()
-  server.spawn()
-  if (point !== 'first-start') await server.untilReady()
+  else {
+    let reached = server
+    const kill = (party: Party) => {
+      reached = run.servers.find(({ name }) => name === party.server) ?? server
+      reached.kill(point)
+    }
+    if (await points.await(point, null, patienceMs, kill)) return reached
+    server.kill('random')
+  }
+  return server
 }
 
 /** The drain was over before the kill: the next process takes it. */
@@ -72,7 +101,11 @@ async function killNextServer(server: ServerControl): Promise<void> {
 }
 
 /** Dies somewhere between its first instruction and its first answer; at the first start it makes its schema then. */
-async function killStartingServer(point: 'first-start' | 'start-up', { server, random }: FaultRun): Promise<void> {
+async function killStartingServer(
+  server: ServerControl,
+  point: 'first-start' | 'start-up',
+  { random }: FaultRun,
+): Promise<void> {
   if (point === 'start-up') {
     server.drain('start-up')
     await server.gone()
@@ -102,6 +135,44 @@ async function killWorker(point: Point, run: FaultRun): Promise<void> {
   void crew.replace(worker, between(random, 50, 500))
 }
 
+/** The database dies at the point and comes back after a while. */
+async function killDatabase(point: Point, downMs: number, run: FaultRun): Promise<void> {
+  const { points, random } = run
+  const database = theDatabase(run)
+  if (point === 'start-up' || point === 'drain') await killDatabaseOfServer(point, downMs, run)
+  else if (point === 'random') await database.kill('random', downMs)
+  else if (point === 'first-start') {
+    await delay(between(random, 20, 900))
+    await database.kill('first-start', downMs)
+  } else {
+    let back: Promise<void> | null = null
+    const kill = () => {
+      back = database.kill(point, downMs)
+    }
+    await points.await(point, null, patienceMs, kill)
+    await (back ?? database.kill('random', downMs))
+  }
+  run.onKill()
+}
+
+/** Dies while a server starts, or while it drains. */
+async function killDatabaseOfServer(point: 'start-up' | 'drain', downMs: number, run: FaultRun): Promise<void> {
+  const { random } = run
+  const server = pick(random, run.servers)
+  server.drain(point)
+  if (point === 'start-up') {
+    await server.gone()
+    server.spawn()
+  }
+  await delay(point === 'start-up' ? between(random, 20, 900) : between(random, 0, 100))
+  await theDatabase(run).kill(point, downMs)
+  if (point === 'drain') {
+    await server.gone()
+    server.spawn()
+  }
+  await server.untilReady()
+}
+
 /** Stopped until its leases have certainly ended and their tasks run elsewhere; then it goes on, none the wiser. */
 async function hangWorker({ crew, points, random, options }: FaultRun): Promise<void> {
   const worker: WorkerControl = pick(random, await crew.well())
@@ -113,13 +184,23 @@ async function hangWorker({ crew, points, random, options }: FaultRun): Promise<
   })
 }
 
-/** All leases end while the server sleeps. */
-async function hangServer({ server, random, options }: FaultRun): Promise<void> {
+/** Its leases end while it sleeps; where there are other servers, they take it for dead. */
+async function hangServer({ servers, random, options }: FaultRun): Promise<void> {
+  const server = pick(random, servers)
+  const least = servers.length > 1 ? Math.max(options.leaseSeconds * 1000, NODE_GRACE_MS) : options.leaseSeconds * 1000
   server.stop('random')
-  await delay(options.leaseSeconds * 1000 + between(random, 500, 2000))
+  await delay(least + between(random, 500, 2000))
   server.continue('random')
 }
 
-export function quietMs({ leaseSeconds, sessionGraceSeconds }: ChaosOptions): number {
-  return Math.max(leaseSeconds, sessionGraceSeconds) * 1000 + RECOVERY_MS + 500
+async function hangDatabase(forMs: number, run: FaultRun): Promise<void> {
+  const database = theDatabase(run)
+  database.stop('random')
+  await delay(forMs)
+  database.continue('random')
+}
+
+function theDatabase({ database }: FaultRun): DatabaseControl {
+  if (database === null) throw new Error('this store has no database server')
+  return database
 }

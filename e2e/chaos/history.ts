@@ -16,6 +16,7 @@ export type HistoryEvent =
   | RecordEvent
   | FaultEvent
   | ServerEvent
+  | DatabaseEvent
   | EmbeddedRunEvent
   | FinalEvent
   | EndEvent
@@ -29,6 +30,13 @@ export interface RunEvent {
   readonly sessionGraceMs: number
   /** How much later than the end of grace or lease a task may start again. */
   readonly recoveryMs: number
+  /**
+   * How long the death of a server may go unnoticed by the others on its store; `null`: it has the store for itself, and
+   * its successor knows.
+   */
+  readonly nodeGraceMs: number | null
+  /** After the return of the database workers run again within this. */
+  readonly outageMs: number
 }
 
 /** A submission leaves. Several keys: one batch, all or nothing. The same key may leave many times. */
@@ -75,7 +83,7 @@ export interface StartEvent {
   readonly key: string
 }
 
-/** `unknown`: the connection broke before the answer. */
+/** `unknown`: the connection broke before the answer, or the answer was that the store is away. */
 export type WriteAnswer = 'ok' | 'lost' | 'unknown'
 
 export interface SettleEvent {
@@ -102,9 +110,9 @@ export interface RecordEvent {
 export interface FaultEvent {
   readonly e: 'fault'
   readonly at: number
-  /** `stop` and `continue` are SIGSTOP and SIGCONT, `drain` SIGTERM, `cut` a broken connection. */
+  /** `stop` and `continue` are SIGSTOP and SIGCONT, `drain` a request to end, `cut` a broken connection. */
   readonly kind: 'kill' | 'stop' | 'continue' | 'drain' | 'cut'
-  /** `server`, `load`, or a worker's id. */
+  /** `server-1`, `server-2`, …, `database`, `load`, or a worker's id. */
   readonly target: string
   readonly point: string
 }
@@ -113,13 +121,22 @@ export interface FaultEvent {
 export interface ServerEvent {
   readonly e: 'server'
   readonly at: number
+  readonly server: string
   readonly state: 'up' | 'down'
 }
 
-/** One attempt of the server's embedded worker, read back from the task's events. */
+/** `up`: it serves; `down`: it is about to be killed or ended. */
+export interface DatabaseEvent {
+  readonly e: 'database'
+  readonly at: number
+  readonly state: 'up' | 'down'
+}
+
+/** One attempt of a server's embedded worker, read back from the task's events. */
 export interface EmbeddedRunEvent {
   readonly e: 'embedded-run'
   readonly id: string
+  readonly server: string
   readonly attempt: number
   readonly startedAt: number
   /** `null`: the attempt never ended by its worker's word. */

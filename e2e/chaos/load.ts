@@ -18,6 +18,8 @@ export interface Load {
 export interface LoadProgress {
   /** Tasks acknowledged so far. */
   acknowledged: number
+  /** Those of the remote workers that were given out at least once. */
+  begun: number
 }
 
 const inFlight = 64

@@ -1,11 +1,14 @@
 import { parseArgs } from 'node:util'
+import { STORE_KINDS, type StoreKind, wholeQuietMs } from './options.ts'
 import { verdictText } from './report.ts'
 import { runChaos } from './run.ts'
 
 const { values } = parseArgs({
   options: {
     store: { type: 'string', default: 'sqlite' },
-    kills: { type: 'string', default: '200' },
+    'redis-fsync': { type: 'string', default: 'always' },
+    servers: { type: 'string' },
+    kills: { type: 'string' },
     tasks: { type: 'string', default: '50000' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     workers: { type: 'string', default: '3' },
@@ -14,30 +17,55 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 })
-const usage =
-  'usage: npm run chaos -- --store sqlite [--kills 200] [--tasks 50000] [--seed n] [--workers 3] [--directory path] [--json]\n'
-if (values.help || values.store !== 'sqlite') {
-  process.stderr.write(values.help ? usage : `${usage}the only store so far is sqlite\n`)
-  process.exit(values.help ? 0 : 2)
+const usage = `usage: npm run chaos -- [--store ${STORE_KINDS.join('|')}] [--kills n] [--tasks 50000] [--seed n] [--workers 3]
+         [--servers 2] [--redis-fsync always|everysec] [--directory path] [--json]
+`
+if (values.help) {
+  process.stderr.write(usage)
+  process.exit(0)
 }
+const isSqlite = values.store === 'sqlite'
 // An interrupted run must not leave its processes behind: 'exit' handlers kill them.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
-const [kills, tasks, seed, workers] = [values.kills, values.tasks, values.seed, values.workers].map(Number) as Numbers
-if (
-  ![kills, tasks, seed, workers].every((value) => Number.isInteger(value) && value >= 0) ||
-  kills * tasks * workers === 0
-) {
+const [kills, tasks, seed, workers, servers] = [
+  values.kills ?? (isSqlite ? '200' : '300'),
+  values.tasks,
+  values.seed,
+  values.workers,
+  values.servers ?? (isSqlite ? '1' : '2'),
+].map(Number) as Numbers
+const isWrong =
+  ![kills, tasks, seed, workers, servers].every((value) => Number.isInteger(value) && value >= 0) ||
+  kills * tasks * workers * servers === 0 ||
+  !STORE_KINDS.includes(values.store as StoreKind) ||
+  !['always', 'everysec'].includes(values['redis-fsync']) ||
+  (isSqlite && servers > 1)
+if (isWrong) {
   process.stderr.write(usage)
   process.exit(2)
 }
+const store = values.store as StoreKind
 const directory = values.directory ?? `.tmp/chaos/${new Date().toISOString().replaceAll(':', '-')}`
 const tell = (line: string) => void process.stderr.write(`${line}\n`)
 tell(`seed ${seed}, ${directory}`)
-const result = await runChaos({ kills, tasks, seed, workers, directory, leaseSeconds: 5, sessionGraceSeconds: 5, tell })
+const graces = { leaseSeconds: 5, sessionGraceSeconds: 5 }
+const result = await runChaos({
+  ...graces,
+  store,
+  databaseSettings: store === 'redis' ? { appendfsync: values['redis-fsync'] } : {},
+  servers,
+  kills,
+  tasks,
+  seed,
+  workers,
+  directory,
+  quietMs: wholeQuietMs(store, graces),
+  tell,
+})
 const { verdict, history, seconds } = result
 const text = `${verdictText(verdict)}\n\nseed ${seed}, ${Math.round(seconds)} s, history in ${history}`
 process.stdout.write(`${values.json ? JSON.stringify({ seed, seconds, history, ...verdict }, null, 2) : text}\n`)
 process.exitCode = verdict.passed ? 0 : 1
 
-type Numbers = [number, number, number, number]
+type Numbers = [number, number, number, number, number]

@@ -21,28 +21,33 @@ export function observe({ worker, write, points, random, cutShare }: Observer): 
       random() < cutShare ? ((['unsent', 'unanswered', 'half'] as const)[Math.floor(random() * 3)] as Cut) : 'whole',
     onCut: (path, cut) =>
       write({ e: 'fault', at: monotonicMs(), kind: 'cut', target, point: `${operation(path)} ${cut}` }),
-    onSent({ path }) {
+    onSent({ path, server }) {
       const name = operation(path)
-      if (name === 'submit') points.reach('submit-sent', null)
-      if (name === 'settle') points.reach('settle-sent', worker)
-      if (name === 'heartbeat') points.reach('heartbeat-sent', worker)
+      if (name === 'submit') points.reach('submit-sent', { worker, server })
+      if (name === 'settle') points.reach('settle-sent', { worker, server })
+      if (name === 'heartbeat') points.reach('heartbeat-sent', { worker, server })
     },
     onAnswer(call, status, body) {
       const name = operation(call.path)
-      if (name === 'submit') points.reach('submit-answered', null)
-      if (worker === null || status !== 200) return
+      if (name === 'submit') points.reach('submit-answered', { worker, server: call.server })
+      if (worker === null) return
+      if (status !== 200) return name === 'settle' ? unsettled(worker, call) : undefined
       if (name === 'claim') claimed(worker, call, body)
       if (name === 'settle') settled(worker, call, body)
       if (name === 'heartbeat') extended(worker, call, body)
       if (name === 'record') recorded(worker, call, body)
     },
     onBroken(call) {
-      if (worker === null || operation(call.path) !== 'settle') return
-      const { outcomes } = JSON.parse(call.body) as SettleBody
-      for (const { taskId, token, outcome } of outcomes) {
-        write({ e: 'settle', ...times(call), worker, id: taskId, token, outcome, answer: 'unknown' })
-      }
+      if (worker !== null && operation(call.path) === 'settle') unsettled(worker, call)
     },
+  }
+
+  /** No answer, or one that the store could not be reached: it may have been carried out all the same. */
+  function unsettled(worker: string, call: ProxiedCall): void {
+    const { outcomes } = JSON.parse(call.body) as SettleBody
+    for (const { taskId, token, outcome } of outcomes) {
+      write({ e: 'settle', ...times(call), worker, id: taskId, token, outcome, answer: 'unknown' })
+    }
   }
 
   function claimed(worker: string, call: ProxiedCall, body: string): void {
@@ -50,7 +55,7 @@ export function observe({ worker, write, points, random, cutShare }: Observer): 
     if (tasks === undefined || tasks.length === 0) return
     const leases = tasks.map(({ id, lease, payload }) => ({ id, token: lease.token, key: payload?.key ?? null }))
     write({ e: 'claim', ...times(call), worker, tasks: leases })
-    points.reach('claim-answered', worker)
+    points.reach('claim-answered', { worker, server: call.server })
   }
 
   function settled(worker: string, call: ProxiedCall, body: string): void {
@@ -61,7 +66,7 @@ export function observe({ worker, write, points, random, cutShare }: Observer): 
       write({ e: 'settle', ...times(call), worker, id: taskId, token, outcome, answer })
     }
     claimed(worker, call, body)
-    points.reach('settle-answered', worker)
+    points.reach('settle-answered', { worker, server: call.server })
   }
 
   function extended(worker: string, call: ProxiedCall, body: string): void {

@@ -2,10 +2,14 @@ import type { Point } from './points.ts'
 import { between, pick } from './seeded-random.ts'
 
 export type Step =
-  | { readonly do: 'kill-server'; readonly point: Point; readonly afterMs: number }
+  /** `all`: every server at the same moment. */
+  | { readonly do: 'kill-server'; readonly point: Point; readonly all: boolean; readonly afterMs: number }
   | { readonly do: 'kill-worker'; readonly point: Point; readonly afterMs: number }
+  | { readonly do: 'kill-database'; readonly point: Point; readonly downMs: number; readonly afterMs: number }
+  | { readonly do: 'restart-database'; readonly downMs: number; readonly afterMs: number }
   | { readonly do: 'hang-worker'; readonly afterMs: number }
   | { readonly do: 'hang-server'; readonly afterMs: number }
+  | { readonly do: 'hang-database'; readonly forMs: number; readonly afterMs: number }
   | { readonly do: 'cut-session'; readonly afterMs: number }
   /** Long enough for every interrupted task to be due again, with nothing else going wrong. */
   | { readonly do: 'quiet' }
@@ -33,22 +37,66 @@ const workerPoints: readonly Point[] = [
   'random',
   'random',
 ]
+/** `start-up` and `drain` are a server's. */
+const databasePoints = serverPoints
+
+/** Outages of this length, once in a long run: the longest that is promised, and one past what a call waits for. */
+const LONGEST_OUTAGE_MS = 60_000
+const LONGEST_HANG_MS = 12_000
+const LONG_RUN_KILLS = 100
+
+type Victim = 'worker' | 'server' | 'database'
+
+export interface PlanParams {
+  readonly kills: number
+  readonly servers: number
+  /** Whether there is a database to kill. */
+  readonly database: boolean
+  readonly random: () => number
+}
 
 /**
  * What will go wrong, in order: first kills during the very first start (while the schema is made), then blocks of
- * worker kills with a hang and a session cut among them, followed by quiet, and blocks of server kills in turns. Every
- * second server block also hangs the server.
+ * kills of one kind, in turns, each with a hang and other trouble of its kind, followed by quiet. Every kind gets its
+ * equal share of the kills.
  */
-export function planFaults(kills: number, random: () => number): readonly Step[] {
-  const block = Math.max(3, Math.min(10, Math.round(kills / 4)))
-  const first = Math.min(5, Math.ceil(kills / 10))
-  const steps: Step[] = Array.from({ length: first }, () => ({ do: 'kill-server', point: 'first-start', afterMs: 0 }))
-  for (let left = kills - first, blocks = 0; left > 0; blocks++) {
-    const size = Math.min(block, left)
-    left -= size
-    steps.push(...(blocks % 2 === 0 ? workerBlock(size, random) : serverBlock(size, random, blocks % 4 === 1)))
+export function planFaults({ kills, servers, database, random }: PlanParams): readonly Step[] {
+  const victims: readonly Victim[] = database ? ['worker', 'server', 'database'] : ['worker', 'server']
+  const left = new Map(victims.map((victim, index) => [victim, share(kills, victims.length, index)]))
+  const take = (victim: Victim, most: number) => {
+    const size = Math.min(most, left.get(victim) as number)
+    left.set(victim, (left.get(victim) as number) - size)
+    return size
+  }
+  const steps: Step[] = []
+  const starts = Math.min(5, Math.ceil(kills / (5 * victims.length)))
+  if (database) steps.push(...Array.from({ length: take('database', starts) }, () => killAtFirstStart(random)))
+  steps.push(...Array.from({ length: take('server', starts) }, () => killServer('first-start', 0)))
+
+  const block = Math.max(3, Math.min(10, Math.round(kills / (2 * victims.length))))
+  for (let round = 0; [...left.values()].some((kills) => kills > 0); round++) {
+    for (const victim of victims) {
+      const size = take(victim, block)
+      if (size === 0) continue
+      const long = kills >= LONG_RUN_KILLS && round === 1
+      if (victim === 'worker') steps.push(...workerBlock(size, random))
+      else if (victim === 'server') steps.push(...serverBlock(size, servers, random, round % 2 === 0 && size > 2))
+      else steps.push(...databaseBlock(size, random, long))
+    }
   }
   return steps
+}
+
+function share(kills: number, victims: number, index: number): number {
+  return Math.floor(kills / victims) + (index < kills % victims ? 1 : 0)
+}
+
+function killServer(point: Point, afterMs: number, all = false): Step {
+  return { do: 'kill-server', point, all, afterMs }
+}
+
+function killAtFirstStart(random: () => number): Step {
+  return { do: 'kill-database', point: 'first-start', downMs: between(random, 0, 1000), afterMs: 0 }
 }
 
 function workerBlock(kills: number, random: () => number): readonly Step[] {
@@ -57,17 +105,37 @@ function workerBlock(kills: number, random: () => number): readonly Step[] {
     point: pick(random, workerPoints),
     afterMs: between(random, 200, 1500),
   }))
-  steps.splice(Math.floor(random() * steps.length), 0, { do: 'hang-worker', afterMs: between(random, 100, 500) })
-  steps.splice(Math.floor(random() * steps.length), 0, { do: 'cut-session', afterMs: 100 })
+  insert(steps, random, { do: 'hang-worker', afterMs: between(random, 100, 500) })
+  insert(steps, random, { do: 'cut-session', afterMs: 100 })
   return [...steps, { do: 'quiet' }]
 }
 
-function serverBlock(kills: number, random: () => number, hang: boolean): readonly Step[] {
-  const steps: Step[] = Array.from({ length: kills }, () => ({
-    do: 'kill-server',
-    point: pick(random, serverPoints),
-    afterMs: between(random, 100, 1200),
-  }))
-  if (hang) steps.splice(Math.floor(random() * steps.length), 0, { do: 'hang-server', afterMs: 300 })
+/** Where there are several servers, some kills are of all of them at once, and count as many. */
+function serverBlock(kills: number, servers: number, random: () => number, hang: boolean): readonly Step[] {
+  const steps: Step[] = []
+  for (let left = kills; left > 0; ) {
+    const point = pick(random, serverPoints)
+    const all = servers > 1 && left >= servers && random() < 0.15 && point !== 'start-up' && point !== 'drain'
+    steps.push(killServer(point, between(random, 100, 1200), all))
+    left -= all ? servers : 1
+  }
+  if (hang) insert(steps, random, { do: 'hang-server', afterMs: 300 })
   return [...steps, { do: 'cut-session', afterMs: 500 }, { do: 'quiet' }]
+}
+
+function databaseBlock(kills: number, random: () => number, long: boolean): readonly Step[] {
+  const steps: Step[] = Array.from({ length: kills }, (_, index) => ({
+    do: 'kill-database',
+    point: pick(random, databasePoints),
+    downMs: long && index === 0 ? LONGEST_OUTAGE_MS : between(random, 0, 3000),
+    afterMs: between(random, 200, 2000),
+  }))
+  const forMs = long ? LONGEST_HANG_MS : between(random, 500, 6000)
+  insert(steps, random, { do: 'hang-database', forMs, afterMs: between(random, 500, 2000) })
+  insert(steps, random, { do: 'restart-database', downMs: between(random, 0, 3000), afterMs: 1000 })
+  return [...steps, { do: 'quiet' }]
+}
+
+function insert(steps: Step[], random: () => number, step: Step): void {
+  steps.splice(Math.floor(random() * steps.length), 0, step)
 }

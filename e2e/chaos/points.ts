@@ -1,4 +1,4 @@
-/** Moments at which a process can be killed, seen from outside it. */
+/** Moments at which something can be killed, seen from outside it. */
 export type Point =
   | 'submit-sent'
   | 'submit-answered'
@@ -12,28 +12,34 @@ export type Point =
   | 'drain'
   | 'random'
 
+/** Whose call it is, and with which server; `null`: nobody's in particular. */
+export interface Party {
+  readonly worker: string | null
+  readonly server: string | null
+}
+
 export interface Points {
   /** Something reached the point; whoever waits for it acts before this returns. */
-  reach(point: Point, worker: string | null): void
+  reach(point: Point, party: Party): void
   /**
    * Resolves with true when the point is reached next (by that worker, if one is named), `act` having been called in
    * that very moment; with false when it is not reached within the time.
    */
-  await(point: Point, worker: string | null, withinMs: number, act: () => void): Promise<boolean>
+  await(point: Point, worker: string | null, withinMs: number, act: (party: Party) => void): Promise<boolean>
 }
 
 interface Waiter {
   readonly point: Point
   readonly worker: string | null
-  act(): void
+  act(party: Party): void
 }
 
 export function createPoints(): Points {
   const waiters = new Set<Waiter>()
   return {
-    reach(point, worker) {
+    reach(point, party) {
       for (const waiter of waiters) {
-        if (waiter.point === point && (waiter.worker === null || waiter.worker === worker)) waiter.act()
+        if (waiter.point === point && (waiter.worker === null || waiter.worker === party.worker)) waiter.act(party)
       }
     },
     await: (point, worker, withinMs, act) =>
@@ -46,8 +52,8 @@ export function createPoints(): Points {
         const waiter: Waiter = {
           point,
           worker,
-          act() {
-            act()
+          act(party) {
+            act(party)
             end(true)
           },
         }

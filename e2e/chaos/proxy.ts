@@ -7,7 +7,8 @@ export interface ProxiedCall {
   readonly method: string
   readonly path: string
   readonly body: string
-  /** When it was handed to the server. */
+  /** The server it was handed to, by its name, and when. */
+  readonly server: string
   readonly sentAt: number
 }
 
@@ -27,6 +28,15 @@ export interface Tap {
   onBroken(call: ProxiedCall): void
 }
 
+/** A server behind a proxy. */
+export interface Upstream {
+  readonly name: string
+  readonly port: number
+}
+
+/** The servers that a call may go to, in the order of preference. The next is asked when one refuses the connection. */
+export type Route = () => readonly Upstream[]
+
 export interface Proxy {
   readonly url: string
   /** Breaks every event stream that passes here; says whether there was one. */
@@ -38,11 +48,11 @@ export interface Proxy {
  * A loopback HTTP proxy that can break connections at chosen points and lets a tap see every call. A caller that goes
  * away takes its connection to the server with it, as if there were no proxy.
  */
-export async function startProxy(serverPort: number, tap: Tap): Promise<Proxy> {
+export async function startProxy(route: Route, tap: Tap): Promise<Proxy> {
   const agent = new Agent({ keepAlive: true })
   const streams = new Set<ServerResponse>()
   const server = createServer((incoming, reply) => {
-    forward(incoming, reply, { agent, serverPort, tap, streams }).catch(() => reply.destroy())
+    forward(incoming, reply, { agent, route, tap, streams }).catch(() => reply.destroy())
   })
   server.requestTimeout = 0
   server.listen(0, '127.0.0.1')
@@ -59,7 +69,7 @@ export async function startProxy(serverPort: number, tap: Tap): Promise<Proxy> {
 
 interface Way {
   readonly agent: Agent
-  readonly serverPort: number
+  readonly route: Route
   readonly tap: Tap
   readonly streams: Set<ServerResponse>
 }
@@ -70,7 +80,7 @@ async function forward(incoming: IncomingMessage, reply: ServerResponse, way: Wa
   const cut = way.tap.cut(path)
   if (cut !== 'whole') way.tap.onCut(path, cut)
   if (cut === 'unsent') return void reply.destroy()
-  const answer = await passOn(incoming, body, reply, way)
+  const answer = await passOnToOne(incoming, body, reply, way)
   if (answer === null) return void reply.destroy()
   const stream = answer.headers['content-type']?.startsWith('text/event-stream') === true
   if (stream) return passStream(answer, reply, way)
@@ -83,25 +93,42 @@ interface PassedAnswer extends Pick<IncomingMessage, 'headers'> {
   readonly body: string
 }
 
-/** The server's answer; of an event stream its beginning. `null` when the connection broke. */
-function passOn(
+/** The answer of the first server that takes the call; `null` when none does, or when the connection broke. */
+async function passOnToOne(
   incoming: IncomingMessage,
   body: string,
   reply: ServerResponse,
   way: Way,
 ): Promise<PassedAnswer | null> {
-  const { agent, serverPort, tap } = way
-  const { promise, resolve } = Promise.withResolvers<PassedAnswer | null>()
+  for (const upstream of way.route()) {
+    const answer = await passOn(upstream, incoming, body, reply, way)
+    if (answer !== 'refused') return answer
+  }
+  return null
+}
+
+/** The server's answer; of an event stream its beginning. `null` when the connection broke. */
+function passOn(
+  { name: server, port }: Upstream,
+  incoming: IncomingMessage,
+  body: string,
+  reply: ServerResponse,
+  { agent, tap }: Way,
+): Promise<PassedAnswer | 'refused' | null> {
+  const { promise, resolve } = Promise.withResolvers<PassedAnswer | 'refused' | null>()
   const method = incoming.method ?? 'GET'
   const path = incoming.url ?? '/'
-  const headers = { ...incoming.headers, host: `127.0.0.1:${serverPort}` }
-  const outgoing = request({ host: '127.0.0.1', port: serverPort, agent, method, path, headers })
-  const call: ProxiedCall = { method, path, body, sentAt: tap.now() }
+  const headers = { ...incoming.headers, host: `127.0.0.1:${port}` }
+  const outgoing = request({ host: '127.0.0.1', port, agent, method, path, headers })
+  const call: ProxiedCall = { method, path, body, server, sentAt: tap.now() }
   const broken = () => {
     tap.onBroken(call)
     resolve(null)
   }
-  outgoing.once('error', broken)
+  outgoing.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ECONNREFUSED') resolve('refused')
+    else broken()
+  })
   outgoing.once('finish', () => tap.onSent(call))
   outgoing.once('response', (answer) => {
     const { headers: answerHeaders, statusCode: status = 0 } = answer

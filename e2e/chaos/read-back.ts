@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type EmbeddedRunEvent, monotonicMs, type WriteHistory } from './history.ts'
 import { call } from './http-post.ts'
 import { EMBEDDED_QUEUE, EMBEDDED_TYPE, REMOTE_QUEUE } from './options.ts'
+import type { ServerControl } from './server-control.ts'
 
 interface Source {
   readonly url: string
@@ -26,7 +27,7 @@ async function openTasks(source: Source, queue: string): Promise<number> {
 }
 
 /** Writes down every task there is, and the attempts of embedded ones that needed more than one. */
-export async function readBack(source: Source, write: WriteHistory): Promise<void> {
+export async function readBack(source: Source, servers: readonly ServerControl[], write: WriteHistory): Promise<void> {
   const embedded: string[] = []
   let cursor: string | null = null
   do {
@@ -38,7 +39,7 @@ export async function readBack(source: Source, write: WriteHistory): Promise<voi
     }
     cursor = page.nextCursor
   } while (cursor !== null)
-  for (const id of embedded) await readAttempts(source, id, write)
+  for (const id of embedded) await readAttempts(source, id, servers, write)
 }
 
 interface Page {
@@ -77,13 +78,19 @@ interface TaskEvent {
   readonly at: string
   readonly kind: string
   readonly attempt: number
+  readonly data: { readonly workerId?: string } | null
 }
 
 /** Ends that are not the worker's word. */
 const silentEnds = new Set(['lease-expired'])
 const ends = new Set(['succeeded', 'failed', 'cancelled', 'retry-scheduled', 'released', ...silentEnds])
 
-async function readAttempts(source: Source, id: string, write: WriteHistory): Promise<void> {
+async function readAttempts(
+  source: Source,
+  id: string,
+  servers: readonly ServerControl[],
+  write: WriteHistory,
+): Promise<void> {
   const { events } = await get<{ events: readonly TaskEvent[] }>(source, `/api/v1/tasks/${id}/events`)
   const wallToMonotonic = monotonicMs() - Date.now()
   const time = ({ at }: TaskEvent) => Date.parse(at) + wallToMonotonic
@@ -94,6 +101,7 @@ async function readAttempts(source: Source, id: string, write: WriteHistory): Pr
     const attempt: EmbeddedRunEvent = {
       e: 'embedded-run',
       id,
+      server: serverOf(event.data?.workerId ?? '', servers),
       attempt: event.attempt,
       startedAt: time(event),
       endedAt: said,
@@ -101,6 +109,12 @@ async function readAttempts(source: Source, id: string, write: WriteHistory): Pr
     }
     write(attempt)
   }
+}
+
+/** An embedded worker is named after its process: `<hostname>-<pid>-<6 random characters>`. */
+function serverOf(workerId: string, servers: readonly ServerControl[]): string {
+  const pid = Number(workerId.split('-').at(-2))
+  return servers.find(({ pids }) => pids.has(pid))?.name ?? 'unknown'
 }
 
 async function get<Body>({ url, agent }: Source, path: string): Promise<Body> {

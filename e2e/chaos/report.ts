@@ -17,6 +17,7 @@ export function verdictText(verdict: Verdict): string {
     recoveryLine('worker killed, start again', verdict.recovery.killed),
     recoveryLine('worker hung, start again', verdict.recovery.hung),
     recoveryLine('server killed, embedded start again', verdict.recovery.embedded),
+    recoveryLine('database back, workers start again', verdict.recovery.outage),
     '',
     `faults: ${counts(verdict.faults)}`,
     `kills by point: ${counts(verdict.points)}`,
@@ -35,7 +36,7 @@ function words(kind: string): string {
 }
 
 function recoveryLine(name: string, { judged, notJudged, p50Ms, maxMs, limitMs }: Recovery): string {
-  return `${name}: ${judged} tasks judged (${notJudged} not), p50 ${p50Ms ?? '–'} ms, max ${maxMs ?? '–'} ms, limit ${limitMs} ms`
+  return `${name}: ${judged} judged (${notJudged} not), p50 ${p50Ms ?? '–'} ms, max ${maxMs ?? '–'} ms, limit ${limitMs} ms`
 }
 
 function counts(record: Readonly<Record<string, number>>): string {

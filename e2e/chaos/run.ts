@@ -1,21 +1,21 @@
-import { once } from 'node:events'
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { check, type Verdict } from './checker.ts'
 import { createCrew } from './crew.ts'
+import { type DatabaseControl, startDatabase } from './database-control.ts'
 import { runFaults } from './faults.ts'
-import { monotonicMs, openHistory, readHistory, writeWhole } from './history.ts'
+import { freePorts } from './free-port.ts'
+import { monotonicMs, openHistory, readHistory, type WriteHistory, writeWhole } from './history.ts'
 import { keepAlive } from './http-post.ts'
 import { type LoadProgress, runLoad } from './load.ts'
 import { observe } from './observer.ts'
-import { type ChaosOptions, RECOVERY_MS } from './options.ts'
+import { type ChaosOptions, NODE_GRACE_MS, OUTAGE_MS, RECOVERY_MS } from './options.ts'
+import { createPacer } from './pacer.ts'
 import { planFaults, type Step } from './plan.ts'
 import { createPoints } from './points.ts'
 import { startProxy } from './proxy.ts'
 import { readBack, untilCalm } from './read-back.ts'
 import { seededRandom } from './seeded-random.ts'
-import { createServerControl } from './server-control.ts'
+import { createServerControl, type ServerControl } from './server-control.ts'
 import { historyOf, startWorkerProcess } from './worker-control.ts'
 
 export interface ChaosResult {
@@ -42,42 +42,42 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   return { verdict, history: whole, seconds: (monotonicMs() - start) / 1000 }
 }
 
-async function act(options: ChaosOptions, write: ReturnType<typeof openHistory>['write']): Promise<void> {
-  const { seed, tell, sessionGraceSeconds, leaseSeconds } = options
+async function act(options: ChaosOptions, write: WriteHistory): Promise<void> {
+  writeRun(options, write)
+  const database = await startDatabase(options, write)
+  try {
+    await actOn(database, options, write)
+  } finally {
+    await database?.destroy()
+  }
+}
+
+async function actOn(database: DatabaseControl | null, options: ChaosOptions, writeEvent: WriteHistory): Promise<void> {
+  const { seed, tell, kills } = options
+  const progress: LoadProgress = { acknowledged: 0, begun: 0 }
+  const write = countBegun(progress, writeEvent)
   // One stream of numbers each, so that the plan does not depend on what the others have drawn.
   const [planning, working, loading, cutting] = [0, 1, 2, 3].map((n) => seededRandom(seed * 4 + n)) as Streams
-  write({
-    e: 'run',
-    at: monotonicMs(),
-    seed,
-    leaseMs: leaseSeconds * 1000,
-    sessionGraceMs: sessionGraceSeconds * 1000,
-    recoveryMs: RECOVERY_MS,
-  })
   const points = createPoints()
-  const plan = planFaults(options.kills, planning)
-  const server = createServerControl({
-    directory: options.directory,
-    port: await freePort(),
-    sessionGraceSeconds,
-    write,
-  })
-  const progress: LoadProgress = { acknowledged: 0 }
-  const pace = createPacer(options, progress)
-  const faults = { options, server, points, random: working, onKill: pace.onKill }
+  const plan = planFaults({ kills, servers: options.servers, database: database !== null, random: planning })
+  const servers = await createServers(database?.url ?? `sqlite:${options.directory}/taskyard.db`, options, write)
+  const pace = createPacer({ plan, options, progress })
+  const faults = { options, servers, database, points, random: working, onKill: pace.onKill, onStep: pace.onStep }
 
-  server.spawn()
+  for (const server of servers) server.spawn()
   await runFaults(plan.filter(isFirstStart), { ...faults, crew: await createCrew(0, neverStarted) })
-  await server.untilReady()
+  for (const server of servers) await server.untilReady()
   tell(`serving after ${plan.filter(isFirstStart).length} kills during the first start`)
 
   const random = cutting
-  const crew = await createCrew(options.workers, (id) =>
-    startWorkerProcess({ id, options, serverPort: server.port, write, points, random }),
+  const crew = await createCrew(options.workers, (id, number) =>
+    startWorkerProcess({ id, options, route: () => preferring(servers, number), write, points, random }),
   )
-  const proxy = await startProxy(server.port, observe({ worker: null, write, points, random, cutShare: 0.002 }))
+  const anyServer = () => preferring(servers, Math.floor(cutting() * servers.length))
+  const proxy = await startProxy(anyServer, observe({ worker: null, write, points, random, cutShare: 0.002 }))
   const agent = keepAlive()
-  const direct = { url: `http://127.0.0.1:${server.port}`, agent }
+  const direct = { url: `http://127.0.0.1:${servers[0]?.port}`, agent }
+  await crew.well()
   pace.start()
   const load = runLoad(
     { url: proxy.url, agent, tasks: options.tasks, random: loading, write, rate: pace.rate },
@@ -94,48 +94,57 @@ async function act(options: ChaosOptions, write: ReturnType<typeof openHistory>[
   tell('no more faults; waiting for the last tasks')
   const open = await untilCalm(direct, calmMs)
   if (open > 0) tell(`${open} tasks are still open`)
-  await readBack(direct, write)
+  await readBack(direct, servers, write)
   write({ e: 'end', at: monotonicMs() })
   await crew.stop()
   await proxy.close()
-  server.drain('random')
-  await server.gone()
+  for (const server of servers) server.drain('random')
+  await Promise.all(servers.map((server) => server.gone()))
   agent.destroy()
+}
+
+function writeRun({ store, seed, leaseSeconds, sessionGraceSeconds }: ChaosOptions, write: WriteHistory): void {
+  write({
+    e: 'run',
+    at: monotonicMs(),
+    seed,
+    leaseMs: leaseSeconds * 1000,
+    sessionGraceMs: sessionGraceSeconds * 1000,
+    recoveryMs: RECOVERY_MS,
+    nodeGraceMs: store === 'sqlite' ? null : NODE_GRACE_MS,
+    outageMs: OUTAGE_MS,
+  })
+}
+
+async function createServers(storeUrl: string, options: ChaosOptions, write: WriteHistory) {
+  const { directory, sessionGraceSeconds } = options
+  const ports = await freePorts(options.servers)
+  return ports.map((port, index) =>
+    createServerControl({ name: `server-${index + 1}`, port, directory, storeUrl, sessionGraceSeconds, write }),
+  )
+}
+
+/** As behind a load balancer: each party has a server that it is sent to, and the others where that one refuses. */
+function preferring(servers: readonly ServerControl[], number: number): readonly ServerControl[] {
+  const first = number % servers.length
+  return [...servers.slice(first), ...servers.slice(0, first)]
 }
 
 type Streams = [() => number, () => number, () => number, () => number]
 
 function isFirstStart(step: Step): boolean {
-  return step.do === 'kill-server' && step.point === 'first-start'
+  return 'point' in step && step.point === 'first-start'
 }
 
 function neverStarted(): Promise<never> {
   return Promise.reject(new Error('no worker runs during the first start'))
 }
 
-/** Makes load and faults end together: the rate follows the kills that are left and the time they have taken so far. */
-function createPacer({ kills, tell }: ChaosOptions, progress: LoadProgress) {
-  let killed = 0
-  let startedAt = monotonicMs()
-  let killedBefore = 0
-  let hurry = false
-  return {
-    start() {
-      startedAt = monotonicMs()
-      killedBefore = killed
-    },
-    onKill() {
-      killed += 1
-      if (killed % 10 === 0) tell(`${killed} kills, ${progress.acknowledged} tasks acknowledged`)
-    },
-    hurry() {
-      hurry = true
-    },
-    rate(tasksLeft: number) {
-      if (hurry) return 500
-      const secondsPerKill = Math.max(1, (monotonicMs() - startedAt) / 1000 / Math.max(1, killed - killedBefore))
-      return Math.min(400, Math.max(10, tasksLeft / (Math.max(1, kills - killed) * Math.min(4, secondsPerKill))))
-    },
+/** Counts tasks at their first lease. */
+function countBegun(progress: LoadProgress, write: WriteHistory): WriteHistory {
+  return (event) => {
+    if (event.e === 'claim') progress.begun += event.tasks.filter(({ token }) => token === 1).length
+    write(event)
   }
 }
 
@@ -147,13 +156,4 @@ function mergeHistories(directory: string): string {
   writeWhole(whole, readHistory(paths))
   for (const path of paths) rmSync(path)
   return whole
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
 }

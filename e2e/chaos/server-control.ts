@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { monotonicMs, type WriteHistory } from './history.ts'
@@ -9,7 +9,11 @@ import { EMBEDDED_QUEUE } from './options.ts'
 import type { Point } from './points.ts'
 
 export interface ServerControl {
+  /** `server-1`, `server-2`, … */
+  readonly name: string
   readonly port: number
+  /** Every process that this server was. */
+  readonly pids: ReadonlySet<number>
   /** Starts the process, which is not ready then. */
   spawn(): void
   /** Resolves when it answers that it is ready, and writes that down. @throws when it ends before */
@@ -24,15 +28,19 @@ export interface ServerControl {
 }
 
 export interface ServerSettings {
-  readonly directory: string
+  readonly name: string
   readonly port: number
+  readonly directory: string
+  readonly storeUrl: string
   readonly sessionGraceSeconds: number
   readonly write: WriteHistory
 }
 
 const main = fileURLToPath(new URL('../../packages/taskyard/src/main.ts', import.meta.url))
 
-export function createServerControl({ directory, port, sessionGraceSeconds, write }: ServerSettings): ServerControl {
+export function createServerControl(settings: ServerSettings): ServerControl {
+  const { name, port, directory, write } = settings
+  const pids = new Set<number>()
   let child: ChildProcess | null = null
   const agent = keepAlive()
   process.once('exit', () => child?.kill('SIGKILL'))
@@ -40,37 +48,30 @@ export function createServerControl({ directory, port, sessionGraceSeconds, writ
   function fault(kind: 'kill' | 'stop' | 'continue' | 'drain', signal: NodeJS.Signals, point: Point): boolean {
     if (child === null || child.exitCode !== null || child.signalCode !== null) return false
     const at = monotonicMs()
-    write({ e: 'fault', at, kind, target: 'server', point })
-    if (kind === 'kill' || kind === 'drain') write({ e: 'server', at, state: 'down' })
+    write({ e: 'fault', at, kind, target: name, point })
+    if (kind === 'kill' || kind === 'drain') write({ e: 'server', at, server: name, state: 'down' })
     return child.kill(signal)
   }
 
   return {
+    name,
     port,
+    pids,
     spawn() {
-      const log = openSync(`${directory}/server.log`, 'a')
-      child = spawn(process.execPath, [main, 'start'], {
-        stdio: ['ignore', log, log],
-        env: {
-          PATH: process.env.PATH,
-          TASKYARD_STORE: `sqlite:${directory}/taskyard.db`,
-          TASKYARD_HOST: '127.0.0.1',
-          TASKYARD_PORT: String(port),
-          TASKYARD_QUEUES: EMBEDDED_QUEUE,
-          TASKYARD_LOG_LEVEL: 'warn',
-          TASKYARD_SESSION_GRACE_SECONDS: String(sessionGraceSeconds),
-        },
-      })
+      const log = openSync(`${directory}/${name}.log`, 'a')
+      child = spawn(process.execPath, [main, 'start'], { stdio: ['ignore', log, log], env: environment(settings) })
+      closeSync(log)
+      if (child.pid !== undefined) pids.add(child.pid)
     },
     async untilReady() {
       for (let since = monotonicMs(); monotonicMs() - since < 60_000; ) {
-        if (child?.exitCode !== null) throw new Error(`the server ended with ${child?.exitCode}: see server.log`)
+        if (child?.exitCode !== null) throw new Error(`${name} ended with ${child?.exitCode}: see ${name}.log`)
         const url = `http://127.0.0.1:${port}/ready`
         const answer = await call(agent, { method: 'GET', url, timeoutMs: 2000 }).catch(() => null)
-        if (answer?.status === 200) return write({ e: 'server', at: monotonicMs(), state: 'up' })
+        if (answer?.status === 200) return write({ e: 'server', at: monotonicMs(), server: name, state: 'up' })
         await delay(20)
       }
-      throw new Error('the server was not ready within 60 s: see server.log')
+      throw new Error(`${name} was not ready within 60 s: see ${name}.log`)
     },
     kill: (point) => fault('kill', 'SIGKILL', point),
     stop: (point) => void fault('stop', 'SIGSTOP', point),
@@ -80,5 +81,17 @@ export function createServerControl({ directory, port, sessionGraceSeconds, writ
       if (child === null || child.exitCode !== null || child.signalCode !== null) return
       await once(child, 'exit')
     },
+  }
+}
+
+function environment({ storeUrl, port, sessionGraceSeconds }: ServerSettings) {
+  return {
+    PATH: process.env.PATH,
+    TASKYARD_STORE: storeUrl,
+    TASKYARD_HOST: '127.0.0.1',
+    TASKYARD_PORT: String(port),
+    TASKYARD_QUEUES: EMBEDDED_QUEUE,
+    TASKYARD_LOG_LEVEL: 'warn',
+    TASKYARD_SESSION_GRACE_SECONDS: String(sessionGraceSeconds),
   }
 }

@@ -66,8 +66,10 @@ async function openSystem(path: string, bug: Bug) {
     leaseMs: leaseSeconds * 1000,
     sessionGraceMs: sessionGraceSeconds * 1000,
     recoveryMs: 2000,
+    nodeGraceMs: null,
+    outageMs: 5000,
   })
-  history.push({ e: 'server', at: now(), state: 'up' })
+  history.push({ e: 'server', at: now(), server: 'server-1', state: 'up' })
 
   async function open(): Promise<[TaskStore, Engine]> {
     const real = await openSqliteStore({ path, clock })

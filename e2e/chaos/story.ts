@@ -1,5 +1,6 @@
 import type {
   ClaimEvent,
+  DatabaseEvent,
   EmbeddedRunEvent,
   FaultEvent,
   FinalEvent,
@@ -47,6 +48,11 @@ export interface Story {
   readonly leasesOf: ReadonlyMap<string, readonly Lease[]>
   readonly faults: readonly FaultEvent[]
   readonly server: readonly ServerEvent[]
+  readonly database: readonly DatabaseEvent[]
+  /** Handler starts of all remote workers, by time. */
+  readonly starts: readonly StartEvent[]
+  /** When how many tasks were submitted, by time. */
+  readonly submits: readonly { readonly at: number; readonly tasks: number }[]
 }
 
 /** Sorts a history by task. @throws when it has no `run` line */
@@ -61,6 +67,9 @@ export function tellStory(history: readonly HistoryEvent[]): Story {
   const leasesOf = new Map<string, Lease[]>()
   const faults: FaultEvent[] = []
   const server: ServerEvent[] = []
+  const database: DatabaseEvent[] = []
+  const starts: StartEvent[] = []
+  const submits: { at: number; tasks: number }[] = []
   let complete = false
 
   const task = (id: string): TaskStory => {
@@ -86,6 +95,7 @@ export function tellStory(history: readonly HistoryEvent[]): Story {
       case 'submit':
         for (const key of event.keys) submitted.add(key)
         if (event.keys.length > 1) batches.push(event.keys)
+        submits.push({ at: event.at, tasks: event.keys.length })
         break
       case 'ack': {
         const ids = acknowledged.get(event.key) ?? new Set()
@@ -103,6 +113,7 @@ export function tellStory(history: readonly HistoryEvent[]): Story {
         }
         break
       case 'start':
+        starts.push(event)
         task(event.id).starts.push(event)
         task(event.id).keys.add(event.key)
         break
@@ -125,6 +136,9 @@ export function tellStory(history: readonly HistoryEvent[]): Story {
       case 'server':
         server.push(event)
         break
+      case 'database':
+        database.push(event)
+        break
       case 'end':
         complete = true
         break
@@ -132,7 +146,20 @@ export function tellStory(history: readonly HistoryEvent[]): Story {
         break
     }
   }
-  return { run, complete, tasks, submitted, acknowledged, batches, leasesOf, faults, server }
+  return {
+    run,
+    complete,
+    tasks,
+    submitted,
+    acknowledged,
+    batches,
+    leasesOf,
+    faults,
+    server,
+    database,
+    starts,
+    submits,
+  }
 }
 
 function emptyStory(id: string): TaskStory {

@@ -5,7 +5,7 @@ import { monotonicMs, type WriteHistory } from './history.ts'
 import { observe } from './observer.ts'
 import type { ChaosOptions } from './options.ts'
 import type { Point, Points } from './points.ts'
-import { type ProxiedCall, startProxy } from './proxy.ts'
+import { type ProxiedCall, type Route, startProxy } from './proxy.ts'
 
 /** One remote worker process behind a proxy of its own. */
 export interface WorkerControl {
@@ -26,7 +26,7 @@ export interface WorkerControl {
 export interface WorkerSettings {
   readonly id: string
   readonly options: ChaosOptions
-  readonly serverPort: number
+  readonly route: Route
   readonly write: WriteHistory
   readonly points: Points
   readonly random: () => number
@@ -36,18 +36,18 @@ const program = fileURLToPath(new URL('./worker-program.ts', import.meta.url))
 const cutShare = 0.002
 
 export async function startWorkerProcess(settings: WorkerSettings): Promise<WorkerControl> {
-  const { id, options, serverPort, write, points, random } = settings
+  const { id, options, route, write, points, random } = settings
   const tap = observe({ worker: id, write, points, random, cutShare })
   let ready = false
   const onSent = (call: ProxiedCall) => {
     ready ||= call.path === '/api/v1/leases'
     tap.onSent(call)
   }
-  const proxy = await startProxy(serverPort, { ...tap, onSent })
+  const proxy = await startProxy(route, { ...tap, onSent })
   const history = historyOf(options.directory, id)
   const told = JSON.stringify({ url: proxy.url, workerId: id, history, leaseSeconds: options.leaseSeconds })
   const child = fork(program, [told], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  child.on('message', () => points.reach('handler-started', id))
+  child.on('message', () => points.reach('handler-started', { worker: id, server: null }))
   const killOnExit = () => void child.kill('SIGKILL')
   process.once('exit', killOnExit)
   const exited = once(child, 'exit').then(() => process.off('exit', killOnExit))

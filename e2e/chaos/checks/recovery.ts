@@ -1,13 +1,17 @@
 import type { FaultEvent } from '../history.ts'
 import type { Lease, Story, TaskStory } from '../story.ts'
+import { roleOf } from '../target.ts'
 import type { Violation } from '../violation.ts'
+import { ifJudged, type Judgement } from './judgement.ts'
+import { judgeOutages } from './outages.ts'
+import { wasServed } from './undisturbed.ts'
 
 export interface Recovery {
   /** Interrupted tasks that could be judged. */
   readonly judged: number
-  /** Not judged: the server was away in the time that counts, or the hang was over before the lease. */
+  /** Not judged: no server or no database was there in the time that counts, or the hang was over before the lease. */
   readonly notJudged: number
-  /** From the death of the worker (of an embedded one: from the server's return) to the next start; ms. */
+  /** From the death of the worker, or from the return of what was away, to the next start; ms. */
   readonly p50Ms: number | null
   readonly maxMs: number | null
   readonly limitMs: number
@@ -17,36 +21,44 @@ export interface Recoveries {
   readonly killed: Recovery
   readonly hung: Recovery
   readonly embedded: Recovery
+  /** After the return of the database, by worker. */
+  readonly outage: Recovery
   readonly late: readonly Violation[]
 }
 
-interface Judgement {
-  readonly id: string
-  readonly times: number | null | 'not judged'
-  readonly fault: string
-}
-
-/** How soon tasks whose worker died or hung start again, where the server was there to see to it. */
+/** How soon tasks whose worker died or hung start again, where a server was there to see to it, and workers after an outage. */
 export function recoveries(story: Story): Recoveries {
-  const { sessionGraceMs, leaseMs, recoveryMs } = story.run
-  const limits = { killed: sessionGraceMs + recoveryMs, hung: leaseMs + recoveryMs, embedded: recoveryMs }
+  const { sessionGraceMs, leaseMs, recoveryMs, nodeGraceMs, outageMs } = story.run
+  const limits = {
+    killed: sessionGraceMs + recoveryMs,
+    hung: leaseMs + recoveryMs,
+    embedded: (nodeGraceMs ?? 0) + recoveryMs,
+    outage: outageMs,
+  }
   const killed = workerFaults(story, 'kill').flatMap((fault) => judgeFault(story, fault, limits.killed))
   const hung = workerFaults(story, 'stop').flatMap((fault) => judgeFault(story, fault, limits.hung))
   const embedded = judgeEmbedded(story, limits.embedded)
+  const outage = judgeOutages(story, limits.outage)
   return {
     killed: summary(killed, limits.killed),
     hung: summary(hung, limits.hung),
     embedded: summary(embedded, limits.embedded),
-    late: [...late(killed, limits.killed), ...late(hung, limits.hung), ...late(embedded, limits.embedded)],
+    outage: summary(outage, limits.outage),
+    late: [
+      ...late(killed, limits.killed),
+      ...late(hung, limits.hung),
+      ...late(embedded, limits.embedded),
+      ...late(outage, limits.outage),
+    ],
   }
 }
 
 function workerFaults({ faults }: Story, kind: FaultEvent['kind']): readonly FaultEvent[] {
-  return faults.filter((fault) => fault.kind === kind && fault.target !== 'server')
+  return faults.filter((fault) => fault.kind === kind && roleOf(fault.target) === 'worker')
 }
 
 function judgeFault(story: Story, fault: FaultEvent, limitMs: number): readonly Judgement[] {
-  const seen = serverSaw(story, fault.at, fault.at + limitMs) && lastedLongEnough(story, fault, limitMs)
+  const seen = wasServed(story, fault.at, fault.at + limitMs) && lastedLongEnough(story, fault, limitMs)
   const held = (story.leasesOf.get(fault.target) ?? []).filter((lease) => heldAt(story, lease, fault.at))
   return held.flatMap((lease): Judgement[] => {
     const task = story.tasks.get(lease.id) as TaskStory
@@ -87,15 +99,6 @@ function nextStart(task: TaskStory, lease: Lease, since: number): number | null 
   return started === undefined ? null : started.at - since
 }
 
-/** The server was up, and nobody touched it, all that time. */
-function serverSaw({ server, faults }: Story, from: number, to: number): boolean {
-  const before = server.findLast(({ at }) => at <= from)
-  if (before?.state !== 'up') return false
-  if (server.some(({ at }) => at > from && at < to)) return false
-  const stops = faults.filter(({ target, kind }) => target === 'server' && (kind === 'stop' || kind === 'continue'))
-  return stops.findLast(({ at }) => at <= from)?.kind !== 'stop' && !stops.some(({ at }) => at > from && at < to)
-}
-
 /** A hang that is over before the lease is none. */
 function lastedLongEnough({ faults }: Story, { kind, target, at }: FaultEvent, limitMs: number): boolean {
   if (kind !== 'stop') return true
@@ -103,28 +106,30 @@ function lastedLongEnough({ faults }: Story, { kind, target, at }: FaultEvent, l
   return goesOn === undefined || goesOn.at - at >= limitMs
 }
 
-/** Attempts of the embedded worker that its server's death cut short, judged from the server's return. */
+/**
+ * Attempts of the embedded worker that its server's death cut short, judged from the server's return; where servers share
+ * the store, from its death.
+ */
 function judgeEmbedded(story: Story, limitMs: number): readonly Judgement[] {
-  const { tasks, server, faults } = story
-  const kills = faults.filter(({ kind, target }) => kind === 'kill' && target === 'server')
+  const { run, tasks, server, faults } = story
+  const kills = faults.filter(({ kind, target }) => kind === 'kill' && roleOf(target) === 'server')
   return [...tasks.values()].flatMap(({ id, embeddedRuns, final }) =>
     embeddedRuns.flatMap((attempt, index): Judgement[] => {
       const next = embeddedRuns[index + 1]
-      const kill = kills.find(({ at }) => at > attempt.startedAt && at < (next?.startedAt ?? Number.POSITIVE_INFINITY))
+      const kill = kills.find(
+        ({ target, at }) =>
+          target === attempt.server && at > attempt.startedAt && at < (next?.startedAt ?? Number.POSITIVE_INFINITY),
+      )
       if (kill === undefined || (attempt.endedAt !== null && attempt.endedAt <= kill.at)) return []
       if (next === undefined && final?.status === 'failed') return []
-      const up = server.find(({ state, at }) => state === 'up' && at > kill.at)
-      const words = `kill of the server (${kill.point})`
-      const time = next === undefined || up === undefined ? null : Math.max(0, next.startedAt - up.at)
-      const seen = up !== undefined && serverSaw(story, up.at, up.at + limitMs)
+      const up = server.find((event) => event.server === kill.target && event.state === 'up' && event.at > kill.at)
+      const since = run.nodeGraceMs === null ? up?.at : kill.at
+      const words = `kill of ${kill.target} (${kill.point})`
+      const time = next === undefined || since === undefined ? null : Math.max(0, next.startedAt - since)
+      const seen = since !== undefined && wasServed(story, since, since + limitMs)
       return [{ id, times: ifJudged(time, limitMs, seen), fault: words }]
     }),
   )
-}
-
-/** Where the server was disturbed in the time that counts, a start in time still counts, a later one says nothing. */
-function ifJudged(time: number | null, limitMs: number, seen: boolean): Judgement['times'] {
-  return seen || (time !== null && time <= limitMs) ? time : 'not judged'
 }
 
 function summary(judgements: readonly Judgement[], limitMs: number): Recovery {

@@ -1,5 +1,6 @@
 import type { StartEvent } from '../history.ts'
 import type { Lease, Story, TaskStory } from '../story.ts'
+import { roleOf } from '../target.ts'
 import type { Violation } from '../violation.ts'
 
 export interface Restarts {
@@ -37,14 +38,15 @@ function restartReason({ faults, run }: Story, task: TaskStory, earlier: StartEv
   if (ofWorker.some(({ kind }) => kind === 'kill')) return 'its worker was killed'
   if (ofWorker.some(({ kind }) => kind === 'stop')) return 'its worker hung'
   if (ofWorker.some(({ kind }) => kind === 'drain')) return 'its worker was drained'
-  if (between.some(({ target }) => target === 'server')) return 'the server was down'
   if (ofWorker.some(({ kind }) => kind === 'cut')) return 'its connection was cut'
+  if (between.some(({ target }) => roleOf(target) === 'server')) return 'a server was down'
+  if (between.some(({ target }) => roleOf(target) === 'database')) return 'the database was down'
   return 'unexplained'
 }
 
 /**
  * Leases given out while an earlier one certainly lived: inside its time since the last granted heartbeat, not settled,
- * and with nothing done to its worker or the server that could have ended it early.
+ * and with nothing done to its worker or a server that could have ended it early. An outage of the database ends no lease.
  */
 export function overlapping(story: Story): readonly Violation[] {
   return [...story.tasks.values()].flatMap((task) =>
@@ -63,6 +65,7 @@ function livedAt({ run, faults }: Story, task: TaskStory, lease: Lease, at: numb
     return false
   const from = lease.sentAt - run.leaseMs - run.sessionGraceMs
   return !faults.some(
-    (fault) => (fault.target === lease.worker || fault.target === 'server') && fault.at > from && fault.at < at,
+    ({ target, at: faultAt }) =>
+      (target === lease.worker || roleOf(target) === 'server') && faultAt > from && faultAt < at,
   )
 }
