@@ -18,6 +18,7 @@ import { assertSafe, durabilityOf, readServerFacts, type ServerFacts } from './s
 import { settle } from './settle-call.ts'
 import { beat, cancel, counts, pause, retry, sweep } from './steer-calls.ts'
 import { keepSubscribed } from './subscription.ts'
+import { F } from './task-records.ts'
 
 export interface RedisStoreOptions {
   /** `redis://user:password@host:port/db?prefix=…`; `rediss:` for TLS. See docs/guides/redis.md. */
@@ -41,15 +42,15 @@ const SCHEMA_VERSION = 1
  * @throws TaskyardError invalid_configuration, store_unavailable, store_read_only, unsafe_durability
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<OpenedStore> {
-  const { clock, random = systemRandom } = options
-  const address = parseRedisUrl(options.url, options.prefix)
-  const { client, facts } = await connectSafely(address, options)
-  const listener = await connect({ ...address, cluster: facts.isCluster }, clock).catch((error) => {
+  const wanted = parseRedisUrl(options.url, options.prefix)
+  const { client, facts } = await connectSafely(wanted, options)
+  const address = { ...wanted, cluster: facts.isCluster }
+  try {
+    return await createStore(options, address, client, facts)
+  } catch (error) {
     client.disconnect()
-    throw error
-  })
-  const origin = random().toString(36).slice(2) + random().toString(36).slice(2)
-  return createStore({ ...options, random }, { ...address, cluster: facts.isCluster }, client, listener, facts, origin)
+    throw toStoreError(error)
+  }
 }
 
 async function connectSafely(address: RedisAddress, { clock, allowUnsafeDurability }: RedisStoreOptions) {
@@ -73,32 +74,34 @@ async function createStore(
   { clock, storeTime, random = systemRandom }: RedisStoreOptions,
   address: RedisAddress,
   client: Client,
-  listener: Client,
   facts: ServerFacts,
-  origin: string,
 ): Promise<OpenedStore> {
   const key = (name: string) => `{${address.prefix}}:${name}`
   const calls = countedCalls(scriptRunner(client, address.prefix))
-  const send = (channel: string) => (text: string) => void client.publish(key(channel), text).catch(() => {})
-  const news = createReadyNews(origin, clock, send('ready'))
-  const bus = createRedisEventBus(origin, clock, send('events'))
+  const origin = `${random()}`.slice(2) + `${random()}`.slice(2)
+  const sender = (channel: string) => (text: string) => void client.publish(key(channel), text).catch(() => {})
+  const news = createReadyNews(origin, clock, sender('ready'))
+  const bus = createRedisEventBus(origin, clock, sender('events'))
   const context: CallContext = {
     run: calls.run,
     now: () => (storeTime === undefined ? '' : String(storeTime())),
     announce: news.announce,
     signature: news.signature,
   }
-  const everyLaneMayBeReady = async () => news.announce(((await client.hvals(key('names'))) as string[]).join('\u001f'))
+  const anyLaneMayBeReady = () => {
+    client.hvals(key('names')).then(
+      (names) => news.hear(['', ...names].join(F)),
+      () => {},
+    )
+  }
+  // Whichever of the two connections comes back last: then news may have been missed, and all can be asked for.
+  client.on('ready', anyLaneMayBeReady)
   const subscription = await keepSubscribed(
-    listener,
+    await connect(address, clock),
     clock,
     { [key('ready')]: news.hear, [key('events')]: bus.hear },
-    () => void everyLaneMayBeReady().catch(() => {}),
-  ).catch((error) => {
-    client.disconnect()
-    listener.disconnect()
-    throw toStoreError(error)
-  })
+    anyLaneMayBeReady,
+  )
   let closing: Promise<void> | null = null
 
   const store: TaskStore = {
@@ -113,7 +116,7 @@ async function createStore(
     retry: (params) => retry(context, params),
     find: async (params) => (await findStored(context, params)).map((stored) => stored?.task ?? null),
     list: (params) => list(context, params),
-    history: (params) => history(context, (id, from, to) => client.lrange(key(`history:${id}`), from, to), params),
+    history: (params) => history(context, params),
     counts: (params) => counts(context, params),
     pause: (params) => pause(context, params),
     beat: (params) => beat(context, params),
@@ -151,7 +154,6 @@ async function createStore(
       return closing
     },
   }
-  void random
   return { store, bus }
 }
 

@@ -41,19 +41,19 @@ export async function findStored(
 /** The port's `history`. */
 export async function history(
   { run, now }: CallContext,
-  readLines: (taskId: string, from: number, to: number) => Promise<readonly string[]>,
   { taskId, after, limit }: HistoryParams,
 ): Promise<readonly TaskEvent[] | null> {
-  const reply = (await run(SCRIPTS.history, [now(), taskId, LINES_PER_CALL])) as readonly (string | null)[]
+  const read = (from: number) => run(SCRIPTS.history, [now(), taskId, from, LINES_PER_CALL])
+  const reply = (await read(0)) as readonly (string | null)[]
   const [at, names, record, state, ...lines] = reply as [string, string, string?, (string | null)?, ...string[]]
   if (record === undefined) return null
   const { task, token } = storedTask(taskId, record, state ?? null, laneTable(names), Number(at))
   const all = [...lines]
   // The task was read before the lines that are still to come: what happens meanwhile is for the next call.
-  for (let read = lines.length; read === LINES_PER_CALL; ) {
-    const more = await readLines(taskId, all.length, all.length + LINES_PER_CALL - 1)
+  for (let found = lines.length; found === LINES_PER_CALL; ) {
+    const more = ((await read(all.length)) as readonly string[]).slice(4)
     all.push(...more)
-    read = more.length
+    found = more.length
   }
   const events = taskHistory(task, token, all.map(recordOf))
   return firstBytes(events.filter(({ n }) => n > after).slice(0, limit))

@@ -22,7 +22,12 @@ export async function keepSubscribed(
   let cancelPing = () => {}
 
   client.on('message', (channel: string, message: string) => channels[channel]?.(message))
-  await client.subscribe(...Object.keys(channels))
+  try {
+    await client.subscribe(...Object.keys(channels))
+  } catch (error) {
+    client.disconnect()
+    throw error
+  }
   // The client subscribes anew by itself when it is ready; asking once more tells when that is done.
   client.on('ready', () => {
     client.subscribe(...Object.keys(channels)).then(onAgain, () => {})

@@ -10,7 +10,6 @@
 -- of it; 'c' key; 'g' key, id; 'f' queue.
 
 local KEY_MS = 86400000
-local CHUNK = 100
 local TASK_ARGS = 8
 
 local now = storeTime(ARGV[1])

@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 -- include parts/lanes.lua
 
--- ARGV: time, id, number of lines. Reply: time, lanes, both records of the task, then its first lines of history.
+-- ARGV: time, id, first line, number of lines. Reply: time, lanes, both records of the task, then lines of its history.
 
 local now = readTime(ARGV[1])
 local task = call('HGET', TASKS, ARGV[2])
@@ -9,5 +9,6 @@ if not task then return { whole(now), '' } end
 local _, headText = splitTask(task)
 laneOf(headOf(headText).lane)
 local reply = { whole(now), laneTable(), task, readState(ARGV[2]) or false }
-for i, line in ipairs(call('LRANGE', P .. 'history:' .. ARGV[2], 0, ARGV[3] - 1)) do reply[4 + i] = line end
+local lines = call('LRANGE', P .. 'history:' .. ARGV[2], ARGV[3], ARGV[3] + ARGV[4] - 1)
+for i, line in ipairs(lines) do reply[4 + i] = line end
 return reply

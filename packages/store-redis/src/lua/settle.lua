@@ -12,7 +12,7 @@ promoteDue(now)
 local n = tonumber(ARGV[2])
 local FIRST, WIDTH = 10, 5
 
-local saved, ended, notRunning, gone = {}, {}, {}, {}
+local saved, succeeded, gone = {}, {}, {}
 local changed, results = {}, {}
 local nowText = whole(now)
 
@@ -83,9 +83,8 @@ local function succeed(id, one, result)
   saved[#saved + 1] = id
   saved[#saved + 1] = text
   changed[id] = text
-  notRunning[#notRunning + 1] = id
   one.gone[#one.gone + 1] = id
-  ended[#ended + 1] = nowText .. id
+  succeeded[#succeeded + 1] = id
   one.n = one.n + 1
   finishedBytes = finishedBytes + one.size + #result
   if one.hasCancel then call('ZREM', CANCELS, id) end
@@ -117,9 +116,9 @@ for from = 1, n, 1000 do
   end
 end
 
-callWithAll('HDEL', RUNNING, notRunning, 4000)
+callWithAll('HDEL', RUNNING, succeeded, 4000)
 callWithAll('HSET', STATES, saved, 4000)
-callWithAll('RPUSH', finishedList('o'), ended, 4000)
+listFinished('o', succeeded, now)
 for holder, ids in pairs(gone) do callWithAll('ZREM', leasesKey(holder), ids, 4000) end
 for _, one in pairs(successes) do
   if one.n > 0 then

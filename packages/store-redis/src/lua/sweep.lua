@@ -36,28 +36,39 @@ for _, holder in ipairs(call('ZRANGEBYSCORE', WORKERS, '-inf', whole(now), 'LIMI
   end
 end
 
--- Retention: `done` and `failed` list finished tasks, the longest finished first, each as its time and id. An entry whose
--- task was retried since then no longer fits its task's state and is dropped.
+-- Retention: `done` and `failed` list finished tasks, the longest finished first (see listFinished). One that was retried
+-- since then no longer fits its entry and is only dropped from it.
 
-local TIME_DIGITS = #whole(now)
 local REMOVED_BYTES = 16 * 1024 * 1024
 local removed, removedBytes = 0, 0
 local keptBytes = tonumber(ARGV[7])
 local storedBytes = tonumber(call('HGET', META, 'bytes') or 0)
 
+local function readEntry(list)
+  local entry = call('LINDEX', list.key, list.read)
+  if not entry then
+    list.finishedAt, list.ids = math.huge, {}
+    return
+  end
+  local time, ids = match(entry, '^(%d+):(.*)$')
+  list.read, list.at, list.finishedAt, list.ids = list.read + 1, 1, tonumber(time), {}
+  for id in string.gmatch(ids, '[^,]+') do list.ids[#list.ids + 1] = id end
+  list.states = call('HMGET', STATES, unpack(list.ids))
+end
+
 local function reader(status, keptMs)
-  local list = { key = finishedList(status), overAt = now - keptMs, at = 0 }
-  list.entries = call('LRANGE', list.key, 0, limit - 1)
-  local ids = {}
-  for i, entry in ipairs(list.entries) do ids[i] = sub(entry, TIME_DIGITS + 1) end
-  list.ids = ids
-  list.states = #ids > 0 and call('HMGET', STATES, unpack(ids)) or {}
+  local list = { key = finishedList(status), overAt = now - keptMs, read = 0, taken = 0 }
+  readEntry(list)
   return list
 end
 
-local function headTime(list)
-  local entry = list.entries[list.at + 1]
-  return entry and tonumber(sub(entry, 1, TIME_DIGITS)) or math.huge
+-- Takes what was read off the list, and puts back what is left of the last entry.
+local function closeReader(list)
+  if list.taken == 0 then return end
+  call('LTRIM', list.key, list.read, -1)
+  if #list.ids > 0 then
+    call('LPUSH', list.key, whole(list.finishedAt) .. ':' .. table.concat(list.ids, ',', list.at))
+  end
 end
 
 local gone, isGone, removedOf = {}, {}, {}
@@ -84,33 +95,32 @@ local function removeTask(id, text)
   removedOf[chunk].n = removedOf[chunk].n + 1
 end
 
--- Takes the longest finished task of a list; a task that was retried meanwhile only leaves the list.
+-- Takes the longest finished task of a list; one that was retried meanwhile only leaves the list.
 local function takeFirst(list)
-  local finishedAt = headTime(list)
-  list.at = list.at + 1
   local id, text = list.ids[list.at], list.states[list.at]
-  if text and not isGone[id] and find('ofc', sub(text, 1, 1), 1, true) and parseState(text).endAt == finishedAt then
+  if text and not isGone[id] and find('ofc', sub(text, 1, 1), 1, true) and parseState(text).endAt == list.finishedAt then
     removeTask(id, text)
   end
+  list.at, list.taken = list.at + 1, list.taken + 1
+  if list.at > #list.ids then readEntry(list) end
 end
 
 local done, failed = reader('o', tonumber(ARGV[5])), reader('f', tonumber(ARGV[6]))
-while removed < limit and removedBytes < REMOVED_BYTES do
-  if headTime(done) <= done.overAt then
+while removed < limit and removedBytes < REMOVED_BYTES and done.taken + failed.taken < 4 * limit do
+  if done.finishedAt <= done.overAt then
     takeFirst(done)
-  elseif headTime(failed) <= failed.overAt then
+  elseif failed.finishedAt <= failed.overAt then
     takeFirst(failed)
-  elseif storedBytes + finishedBytes > keptBytes and math.min(headTime(done), headTime(failed)) < math.huge then
-    takeFirst(headTime(done) <= headTime(failed) and done or failed)
+  elseif storedBytes + finishedBytes > keptBytes and math.min(done.finishedAt, failed.finishedAt) < math.huge then
+    takeFirst(done.finishedAt <= failed.finishedAt and done or failed)
   else
     break
   end
 end
+closeReader(done)
+closeReader(failed)
 local isBehind = promoted == limit or #ended == limit or removed == limit or removedBytes >= REMOVED_BYTES
-for _, list in ipairs({ done, failed }) do
-  if list.at > 0 then call('LTRIM', list.key, list.at, -1) end
-  if list.at == limit then isBehind = true end
-end
+  or done.taken + failed.taken >= 4 * limit
 
 -- A chunk of the index goes with the last of its tasks.
 for chunk, of in pairs(removedOf) do

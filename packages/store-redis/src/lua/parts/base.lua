@@ -9,6 +9,9 @@ local F = '\31'
 local EPOCH = 1577836800000
 local PRIORITY_STEP = 2 ^ 41
 
+-- Tasks that are listed together in one entry: as many as fill the four kibibytes that Redis sets aside for it.
+local CHUNK = 110
+
 local call, floor, format, sub, find, match = redis.call, math.floor, string.format, string.sub, string.find, string.match
 
 -- Whole numbers beyond what tostring() gives exactly.

@@ -33,6 +33,14 @@ local function finishedList(status)
   return P .. (status == 'f' and 'failed' or 'done')
 end
 
+-- Finished tasks in the order of their ends, for retention: entries "time:id,id,…".
+local function listFinished(status, ids, now)
+  for from = 1, #ids, CHUNK do
+    local entry = whole(now) .. ':' .. table.concat(ids, ',', from, math.min(from + CHUNK - 1, #ids))
+    call('RPUSH', finishedList(status), entry)
+  end
+end
+
 -- Failed and cancelled tasks are few and looked for: they have an index of their own.
 local function endedIndex(lane, status)
   return P .. 'ended:' .. lane.number .. ':' .. status
@@ -43,7 +51,7 @@ local function finish(id, s, status, text, now)
   local lane = laneOf(s.head.lane)
   s.status, s.endAt, s.text = status, now, text
   local length = #saveState(id, s)
-  call('RPUSH', finishedList(status), whole(now) .. id)
+  listFinished(status, { id }, now)
   if status ~= 'o' then call('ZADD', endedIndex(lane, status), numberOf(call('HGET', TASKS, id)), id) end
   count(lane, status, 1)
   count(lane, 'total', 1)
