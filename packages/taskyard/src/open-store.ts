@@ -38,7 +38,7 @@ export async function inspectStore(location: ServerStoreLocation, options: Store
 const PACKAGES: Readonly<Record<ServerStoreLocation['kind'], () => Promise<ServerStorePackage>>> = {
   async postgres() {
     const { openPostgresStore, ...others } = await import('@taskyard/store-postgres')
-    return { open: openPostgresStore, inspect: inspectOf(others, 'Postgres') }
+    return { open: openPostgresStore, inspect: inspectOf(others, openPostgresStore, 'Postgres') }
   },
   async redis() {
     const { openRedisStore, inspectRedisStore } = await import('@taskyard/store-redis')
@@ -46,13 +46,18 @@ const PACKAGES: Readonly<Record<ServerStoreLocation['kind'], () => Promise<Serve
   },
   async mongodb() {
     const { openMongoDbStore, ...others } = await import('@taskyard/store-mongodb')
-    return { open: openMongoDbStore, inspect: inspectOf(others, 'MongoDb') }
+    return { open: openMongoDbStore, inspect: inspectOf(others, openMongoDbStore, 'MongoDb') }
   },
 }
 
-// Until these packages export theirs.
-function inspectOf(others: object, name: string): ServerStorePackage['inspect'] {
-  return (others as Readonly<Record<string, ServerStorePackage['inspect']>>)[`inspect${name}Store`] ?? (async () => [])
+// Until these packages export theirs: whether the store can be opened at all.
+function inspectOf(others: object, open: ServerStorePackage['open'], name: string): ServerStorePackage['inspect'] {
+  const inspect = (others as Readonly<Record<string, ServerStorePackage['inspect']>>)[`inspect${name}Store`]
+  if (inspect !== undefined) return inspect
+  return async (options) => {
+    await (await open(options)).store.close()
+    return []
+  }
 }
 
 function load(kind: ServerStoreLocation['kind']): Promise<ServerStorePackage> {

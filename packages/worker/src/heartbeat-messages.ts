@@ -17,6 +17,6 @@ export interface LeaseNews {
 export type FromHeartbeatThread =
   | { readonly kind: 'ready' }
   | { readonly kind: 'news'; readonly news: readonly LeaseNews[] }
-  | { readonly kind: 'trouble'; readonly message: string }
+  | { readonly kind: 'trouble'; readonly message: string; readonly code: string | null }
 
 export type ToHeartbeatThread = { readonly kind: 'stop' }

@@ -19,7 +19,7 @@ const rounds = new HeartbeatRounds({
   clock: systemClock,
   random: systemRandom,
   onNews: (news) => tell({ kind: 'news', news }),
-  onTrouble: (error) => tell({ kind: 'trouble', message: error instanceof Error ? error.message : String(error) }),
+  onTrouble,
 })
 
 let stopped = false
@@ -38,8 +38,13 @@ async function beat(): Promise<void> {
 async function stop(): Promise<void> {
   stopped = true
   callOffNext()
-  await extender.close().catch((error: unknown) => tell({ kind: 'trouble', message: String(error) }))
+  await extender.close().catch(onTrouble)
   parentPort?.close()
+}
+
+function onTrouble(error: unknown): void {
+  const { message = String(error), code = null } = error as { message?: string; code?: string }
+  tell({ kind: 'trouble', message, code })
 }
 
 function tell(message: FromHeartbeatThread): void {

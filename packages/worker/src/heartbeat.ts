@@ -96,7 +96,7 @@ export class Heartbeat {
         started()
         break
       case 'trouble':
-        this.#params.report(new Error(message.message), 'heartbeat')
+        this.#params.report(Object.assign(new Error(message.message), { code: message.code }), 'heartbeat')
         break
       case 'news':
         for (const news of message.news) this.#params.onNews(news)

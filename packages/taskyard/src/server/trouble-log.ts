@@ -1,4 +1,4 @@
-import { type Clock, TaskyardError } from '@taskyard/core'
+import type { Clock } from '@taskyard/core'
 
 /** Where troubles are told, a line when one begins and a line when it ends. */
 export interface TroubleLines {
@@ -63,6 +63,7 @@ export function createTroubleLog(lines: TroubleLines, clock: Clock): TroubleLog 
   }
 }
 
+// An error that came from another thread is no instance of its class any more.
 function isStoreAway(error: unknown): boolean {
-  return error instanceof TaskyardError && error.code === 'store_unavailable'
+  return (error as { code?: unknown } | null)?.code === 'store_unavailable'
 }
