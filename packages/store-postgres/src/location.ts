@@ -14,16 +14,26 @@ export interface PostgresLocation {
 }
 
 const DEFAULT_CONNECTIONS = 8
+/** What libpq reads of a URL; some of it the driver ignores. */
+const DRIVERS = new Set(
+  `application_name channel_binding client_encoding connect_timeout fallback_application_name gssencmode
+   idle_in_transaction_session_timeout keepalives keepalives_count keepalives_idle keepalives_interval krbsrvname
+   lock_timeout options passfile query_timeout require_auth ssl ssl_max_protocol_version ssl_min_protocol_version
+   sslcert sslcertmode sslcompression sslcrl sslcrldir sslkey sslmode sslnegotiation sslpassword sslrootcert sslsni
+   statement_timeout target_session_attrs tcp_user_timeout uselibpqcompat`.split(/\s+/),
+)
 const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/
 
 /**
  * Reads `postgres://user:password@host:port/database?schema=…&connections=…&listen=host:port`. Other parameters, such as
- * `sslmode`, are the driver's.
+ * `sslmode`, are the driver's; one that nobody knows is refused, because it may be one of ours with a typing error.
  * @throws TaskyardError invalid_configuration
  */
 export function readPostgresUrl(text: string): PostgresLocation {
-  if (!URL.canParse(text)) throw wrong('the store URL is not a URL')
-  const url = new URL(text)
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
+    throw wrong('it is not a URL such as postgres://user:password@host:5432/database')
+  }
   const take = (name: string) => {
     const value = url.searchParams.get(name)
     url.searchParams.delete(name)
@@ -36,6 +46,10 @@ export function readPostgresUrl(text: string): PostgresLocation {
     throw wrong('connections is not a whole number from 2 to 1000')
   }
   const listen = take('listen')
+  const unknown = [...url.searchParams.keys()].find((name) => !DRIVERS.has(name))
+  if (unknown !== undefined) {
+    throw wrong(`the parameter "${unknown}" is unknown; ours are schema, connections and listen, others the driver's`)
+  }
   return {
     connectionString: url.href,
     schema,
@@ -47,8 +61,10 @@ export function readPostgresUrl(text: string): PostgresLocation {
 
 function withHost(url: URL, host: string): string {
   const direct = new URL(url)
-  direct.host = host
-  if (!/^[^/@?#]+$/.test(host)) throw wrong(`listen is "${host}"; expected host:port`)
+  const parts = /^([^/@?#:]+|\[[0-9a-fA-F:]+\])(?::(\d+))?$/.exec(host)
+  if (parts === null) throw wrong(`listen is "${host}"; expected host:port`)
+  direct.hostname = parts[1] as string
+  direct.port = parts[2] ?? ''
   return direct.href
 }
 

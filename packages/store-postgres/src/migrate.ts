@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { type MigrationReport, TaskyardError } from '@taskyard/core'
-import type { Database } from './database.ts'
+import type { Database, Run, Text } from './database.ts'
 
 const FOLDER = new URL('./migrations/', import.meta.url)
 
@@ -17,19 +17,29 @@ export async function migrate(database: Database, shown: string): Promise<Migrat
   const { schema } = database
   return database.transaction(async (run) => {
     await run(`SELECT pg_advisory_xact_lock(hashtextextended('taskyard migrate ${schema}', 0))`)
-    await run(`CREATE SCHEMA IF NOT EXISTS "${schema}"`)
-    await run('CREATE TABLE IF NOT EXISTS @schema_version (version integer NOT NULL)')
-    const [row] = await run<[string]>('SELECT coalesce(max(version), 0) FROM @schema_version')
-    const from = Number(row?.[0])
+    const from = await versionOf(run, schema)
     if (from > known) throw new TaskyardError('store_too_new', { path: shown, found: from, known })
+    if (from === known) return { from, to: known }
     // What the files name without a schema is ours; their functions remember it.
     await run(`SET LOCAL search_path TO "${schema}"`)
     for (const name of migrations.slice(from)) {
       for (const statement of statementsOf(readFileSync(new URL(name, FOLDER), 'utf8'))) await run(statement)
     }
-    if (from < known) await run('INSERT INTO @schema_version (version) VALUES ($1)', [known])
+    await run('INSERT INTO @schema_version (version) VALUES ($1)', [known])
     return { from, to: known }
   })
+}
+
+/** Makes only what is not there: a role may lack the right to make it, and a standby cannot. */
+async function versionOf(run: Run, schema: string): Promise<number> {
+  const [found] = await run<[schema: Text, table: Text]>(
+    `SELECT to_regnamespace(quote_ident($1))::text, to_regclass(quote_ident($1) || '.schema_version')::text`,
+    [schema],
+  )
+  if (found?.[0] === null) await run(`CREATE SCHEMA "${schema}"`)
+  if (found?.[1] === null) await run('CREATE TABLE @schema_version (version integer NOT NULL)')
+  const [row] = await run<[string]>('SELECT coalesce(max(version), 0) FROM @schema_version')
+  return Number(row?.[0])
 }
 
 /** One call takes one statement. A semicolon at the end of a line ends it, except inside a function's body. */

@@ -28,6 +28,12 @@ export function toStoreError(error: unknown): TaskyardError {
       return because('store_full')
     case '25006': // read-only transaction: a standby, or default_transaction_read_only
       return because('store_read_only')
+    case '42501': // insufficient privilege
+      return new TaskyardError(
+        'store_unavailable',
+        { reason: `its role lacks a right (${reason}); see docs/guides/postgresql.md` },
+        { cause: error },
+      )
     case '3F000':
     case '42P01':
     case '42883': // no schema, no table, no function
