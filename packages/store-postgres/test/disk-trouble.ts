@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TaskStore, type TaskyardError, toJsonText } from '@taskyard/core'
@@ -56,7 +57,7 @@ async function enqueueUntilRefused(target: TaskStore): Promise<object> {
 }
 
 async function tryEnqueue(target: TaskStore): Promise<object> {
-  const task = newTask({ payload: toJsonText(incompressible(20_000)) })
+  const task = newTask({ payload: toJsonText(randomBytes(30_000).toString('base64')) })
   try {
     await target.enqueue(submissions(task))
     accepted.push(task.id)
@@ -65,10 +66,6 @@ async function tryEnqueue(target: TaskStore): Promise<object> {
     const { code, status, definite, message } = error as TaskyardError
     return { code, status, definite, message }
   }
-}
-
-function incompressible(length: number): string {
-  return Array.from({ length }, () => Math.random().toString(36).at(-1)).join('')
 }
 
 function tell(when: string, what: object): void {
