@@ -6,10 +6,16 @@ import { sharedServer } from '../src/index.ts'
 // What the patch of FerretDB must give: MongoDB's promise for one document, and the same answers as without the patch.
 
 interface Kept {
-  readonly _id: string | number
-  readonly state?: string
-  readonly by?: number
-  readonly [field: string]: unknown
+  _id: string | number
+  n?: number
+  state?: string
+  lane?: string
+  by?: number
+  of?: string
+  kind?: string
+  list?: readonly string[]
+  at?: Date
+  value?: unknown
 }
 
 let client: MongoClient
