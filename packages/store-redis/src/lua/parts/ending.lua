@@ -23,7 +23,7 @@ local function takeLease(id, s)
 end
 
 -- Rough cost of a finished task beside its texts, measured: index entries and Redis' own headers. Bytes.
-local OVERHEAD = 300
+local OVERHEAD = 450
 
 local function finishedSize(stateLength, s)
   return OVERHEAD + stateLength + s.head.bytes + s.historyBytes
