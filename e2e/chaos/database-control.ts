@@ -18,11 +18,12 @@ export interface DatabaseControl {
 
 /** Starts the database server of the store; `null` for SQLite, which has none. */
 export async function startDatabase(
-  { store, databaseSettings = {} }: ChaosOptions,
+  { store, databaseSettings = {}, plant }: ChaosOptions,
   write: WriteHistory,
 ): Promise<DatabaseControl | null> {
   if (store === 'sqlite') return null
   const server = await startServer(store, { settings: databaseSettings })
+  const whileDead = await plant?.(server)
   const state = (state: 'up' | 'down') => write({ e: 'database', at: monotonicMs(), state })
   const fault = (kind: 'kill' | 'stop' | 'continue' | 'drain', point: Point) =>
     write({ e: 'fault', at: monotonicMs(), kind, target: 'database', point })
@@ -40,6 +41,7 @@ export async function startDatabase(
       fault('kill', point)
       state('down')
       await server.kill()
+      await whileDead?.()
       await comeBack(downMs)
     },
     async restart(downMs) {

@@ -1,3 +1,5 @@
+import type { TestServer } from '@taskyard/test-servers'
+
 export const STORE_KINDS = ['sqlite', 'postgres', 'redis', 'mongodb'] as const
 export type StoreKind = (typeof STORE_KINDS)[number]
 
@@ -5,6 +7,8 @@ export interface ChaosOptions {
   readonly store: StoreKind
   /** Of a database server, by its own names, over those of the tests. Not for `sqlite` and `mongodb`. */
   readonly databaseSettings?: Readonly<Record<string, string>>
+  /** A bug of the database, to see that it is found: what happens to its data each time that it is dead. */
+  readonly plant?: (server: TestServer) => Promise<() => Promise<void>>
   /** Server processes on the store; a SQLite store has one. */
   readonly servers: number
   readonly kills: number
