@@ -1,5 +1,5 @@
 // Database servers for tests that run by hand again and again: `eval "$(npm run --silent servers -- start)"`, later
-// `npm run servers -- stop`. A whole run of `npm test` starts its own.
+// `npm run servers -- stop`. A whole run of `npm test` starts its own. What runs is noted in a folder, `.tmp` by default.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ interface Running {
   readonly environment: Readonly<Record<string, string>>
 }
 
-const folder = join(import.meta.dirname, '..', '.tmp')
+const folder = process.argv[3] ?? join(import.meta.dirname, '..', '.tmp')
 const file = join(folder, 'test-servers.json')
 const log = join(folder, 'test-servers.log')
 
@@ -19,7 +19,7 @@ const COMMANDS: Readonly<Record<string, () => void | Promise<void>>> = { start, 
 
 const command = COMMANDS[process.argv[2] ?? '']
 if (command === undefined) {
-  console.error('npm run servers -- start | stop | status')
+  console.error('npm run servers -- start | stop | status [FOLDER]')
   process.exitCode = 2
 } else {
   await command()
@@ -30,7 +30,7 @@ async function start(): Promise<void> {
   if (running() === null) {
     rmSync(file, { force: true })
     const output = openSync(log, 'w')
-    const keeper = spawn(process.execPath, [import.meta.filename, 'keep'], {
+    const keeper = spawn(process.execPath, [import.meta.filename, 'keep', folder], {
       detached: true,
       stdio: ['ignore', output, output],
     })
@@ -41,9 +41,10 @@ async function start(): Promise<void> {
   status()
 }
 
-function stop(): void {
+async function stop(): Promise<void> {
   const found = running()
   if (found !== null) process.kill(found.pid)
+  while (running() !== null) await delay(20)
   rmSync(file, { force: true })
 }
 

@@ -33,6 +33,7 @@ export async function debianPackages(name: string): Promise<Extracted> {
 }
 
 async function download(name: string, target: string): Promise<void> {
+  console.error(`Fetching ${name} for the tests, once`)
   const packages = await missingPackages(name)
   const downloads = `${target}-packages`
   mkdirSync(downloads, { recursive: true })

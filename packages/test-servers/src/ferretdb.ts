@@ -30,6 +30,7 @@ export async function ferretdbBinary(): Promise<string> {
 }
 
 async function build(target: string): Promise<void> {
+  console.error('Building FerretDB for the tests, once: this can take two minutes')
   const sources = `${target}-sources`
   const { stdout } = await go(['mod', 'download', '-json', `${MODULE}@${VERSION}`], '/')
   const { Dir, Sum } = JSON.parse(stdout) as { Dir: string; Sum: string }
