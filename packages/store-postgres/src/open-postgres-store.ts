@@ -18,7 +18,8 @@ import { counts, pause } from './operations/queues.ts'
 import { settle } from './operations/settle.ts'
 import { createSlots } from './operations/slots.ts'
 import { cancel, retry } from './operations/steer.ts'
-import { sweep } from './operations/sweep.ts'
+import { createSweeping } from './operations/sweep.ts'
+import { createVacuum } from './operations/vacuum.ts'
 import type { Parts } from './parts.ts'
 import { createServerTime } from './server-time.ts'
 import { createWakeUps } from './wake-ups.ts'
@@ -75,7 +76,7 @@ function createStore(
     return settle(parts, claims, { settlements, claim: null })
   })
   const depths = createQueueDepths(database, nowMs)
-  const slots = createSlots(parts, nowMs)
+  const sweeping = createSweeping(parts, createSlots(parts, nowMs), createVacuum(database, nowMs), nowMs)
   let closing: Promise<void> | null = null
   const whenOpen =
     <Params, Result>(operation: (params: Params) => Promise<Result>) =>
@@ -105,7 +106,7 @@ function createStore(
     beat: whenOpen((params) => beat(parts, params)),
     holders: () => whenOpen(() => holders(parts))(undefined),
     endLeases: whenOpen((params) => endLeases(parts, params)),
-    sweep: whenOpen((params) => sweep(parts, slots, params)),
+    sweep: whenOpen((params) => sweeping.sweep(params)),
     onReady: (listener) => wakeUps.onReady(listener),
     health: () => health(database, nowMs),
     threadAccess: () => ({

@@ -108,9 +108,9 @@ CREATE TABLE scheduled (
 );
 CREATE INDEX scheduled_by_time ON scheduled (run_at);
 
--- As many rows as tasks run now, so it is scanned rather than indexed by time; heartbeats rewrite rows in place.
 CREATE TABLE leases (
   id uuid PRIMARY KEY,
+  due_at bigint NOT NULL, -- the earlier of its end and its task's deadline: when a sweep must look at it
   expires_at bigint NOT NULL,
   deadline_at bigint,
   ready_at bigint NOT NULL,
@@ -128,7 +128,9 @@ CREATE TABLE leases (
   worker_id text NOT NULL,
   node_id text,
   progress text
-) WITH (fillfactor = 70);
+);
+CREATE INDEX leases_by_time ON leases (due_at);
+CREATE INDEX leases_to_cancel ON leases (cancel_requested_at) WHERE cancel_requested_at IS NOT NULL;
 
 CREATE TABLE idempotency (
   namespace text COLLATE "C" NOT NULL,
@@ -237,7 +239,7 @@ $$;
 CREATE FUNCTION claim_tasks(
   p_now bigint, p_at_least bigint, p_namespace text, p_queues text[], p_types text[], p_limit integer, p_lease_ms bigint,
   p_max_bytes bigint, p_worker_id text, p_node_id text, p_session boolean,
-  p_floor_lanes integer[], p_floor_ranks smallint[], p_floor_ready_ats bigint[], p_floor_seqs bigint[]
+  p_beside integer, p_floor_lanes integer[], p_floor_ranks smallint[], p_floor_ready_ats bigint[], p_floor_seqs bigint[]
 ) RETURNS TABLE (
   id uuid, lane integer, rank smallint, payload text, created_at bigint, max_attempts smallint,
   timeout_seconds double precision, backoff text, tags text, idempotency_key text, ready_at bigint, attempt smallint,
@@ -260,9 +262,9 @@ DECLARE
   v_heads tid[];
   v_rows integer;
 BEGIN
-  -- Heads are looked up first and locked then, so that no more rows are locked than are taken. Twice as many as wanted
-  -- leave room for another claim at the same moment; a second look goes on where several have taken those.
-  FOREACH v_window IN ARRAY ARRAY[p_limit * 2, p_limit * 32] LOOP
+  -- Heads are looked up first and locked then, so that no more rows are locked than are taken. There are enough of them
+  -- for `p_beside` claims at the same moment; a second look goes on where others have taken those.
+  FOREACH v_window IN ARRAY ARRAY[p_limit * (p_beside + 1), p_limit * 32] LOOP
   v_heads := ARRAY(
     SELECT h.at FROM (
       SELECT lane, rank, ready_at, seq, lead(rank, 1, 32767::smallint) OVER (PARTITION BY lane ORDER BY rank) AS next_rank
@@ -294,9 +296,10 @@ BEGIN
   ), taken AS (
     DELETE FROM ready WHERE ctid = ANY (ARRAY(SELECT at FROM chosen))
   ), leased AS (
-    INSERT INTO leases (id, expires_at, deadline_at, ready_at, started_at, seq, lane, token, bytes, records, priority, attempt,
+    INSERT INTO leases (id, due_at, expires_at, deadline_at, ready_at, started_at, seq, lane, token, bytes, records, priority, attempt,
       crashes, session, worker_id, node_id)
-    SELECT id, v_now + p_lease_ms, v_now + round(timeout_seconds * 1000)::bigint, ready_at, v_now, seq, lane, token + 1, bytes, 0,
+    SELECT id, v_now + least(p_lease_ms, round(timeout_seconds * 1000)::bigint), v_now + p_lease_ms,
+      v_now + round(timeout_seconds * 1000)::bigint, ready_at, v_now, seq, lane, token + 1, bytes, 0,
       -rank, attempt + 1, crashes, p_session, p_worker_id, p_node_id
     FROM chosen
   ), counted AS (
@@ -358,7 +361,7 @@ BEGIN
   WITH input AS (
     SELECT id, token, n FROM ROWS FROM (unnest(p_ids), unnest(p_tokens)) WITH ORDINALITY AS i (id, token, n) ORDER BY id
   )
-  UPDATE leases l SET expires_at = v_now + p_lease_ms FROM input i WHERE l.id = i.id AND l.token = i.token
+  UPDATE leases l SET expires_at = v_now + p_lease_ms, due_at = least(v_now + p_lease_ms, l.deadline_at) FROM input i WHERE l.id = i.id AND l.token = i.token
   RETURNING i.n, l.cancel_requested_at IS NOT NULL;
 END
 $$;

@@ -8,6 +8,8 @@ import { DUE_AT_ONCE } from './promote.ts'
 
 /** A claim stops early once its payloads reach this, so that a thousand large tasks do not fill the memory. */
 const PAYLOAD_BYTES_PER_CLAIM = 8 * 1024 * 1024
+/** Claims at the same moment that the first look allows for. */
+const MOST_BESIDE = 8
 
 export interface Claims {
   claim(params: ClaimParams): Promise<readonly LeasedTask[]>
@@ -32,16 +34,23 @@ export function createClaims(
   giveBack: (tasks: readonly LeasedTask[]) => Promise<unknown>,
 ): Claims {
   const floors = createClaimFloors(nowMs)
+  let underWay = 0
 
   function claimStatement({ namespace, queues, types, limit, leaseMs, worker }: ClaimParams, from: readonly string[]) {
     const text = `SELECT id, lane, rank, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key,
          ready_at, attempt, crashes, token, seq, started_at
-       FROM @claim_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
+       FROM @claim_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
     const { workerId, nodeId, session } = worker
     const who = [workerId, nodeId, session] as const
     return {
       text,
-      values: [...time.params(), namespace, queues, types, limit, leaseMs, PAYLOAD_BYTES_PER_CLAIM, ...who, ...from],
+      values: [
+        ...time.params(),
+        ...[namespace, queues, types, limit, leaseMs, PAYLOAD_BYTES_PER_CLAIM],
+        ...who,
+        Math.min(underWay, MOST_BESIDE),
+        ...from,
+      ],
     }
   }
 
@@ -52,7 +61,11 @@ export function createClaims(
       text: 'SELECT lane, promoted FROM @promote_due($1, $2, $3)',
       values: [...time.params(), DUE_AT_ONCE],
     }
-    const answers = await database.pipeline([...before, promote, claimStatement(params, from.values)])
+    underWay += 1
+    const claiming = database.pipeline([...before, promote, claimStatement(params, from.values)])
+    const answers = await claiming.finally(() => {
+      underWay -= 1
+    })
     const [due, claimed] = answers.slice(before.length) as [
       PromiseSettledResult<Text[][]>,
       PromiseSettledResult<Text[][]>,

@@ -166,14 +166,20 @@ export interface OverdueParams {
   readonly jitter: number
 }
 
-/** Ends leases that are past their end, their task's deadline, or the grace of a cancel request. */
+/**
+ * Ends leases that are past their end, their task's deadline, or the grace of a cancel request. Leases that were due
+ * before `dueAfter` (ms) have been looked at before.
+ */
 export function endOverdueLeases(
   parts: Parts,
   { cancelGraceMs, limit, jitter }: OverdueParams,
+  dueAfter: number,
 ): Promise<readonly EndedLease[]> {
-  const where = `(l.expires_at <= @server_now($1, $2) OR l.deadline_at <= @server_now($1, $2)
-    OR l.cancel_requested_at <= @server_now($1, $2) - $3) LIMIT $4`
-  return endWhere(parts, where, [cancelGraceMs, limit], (lease, now, index) => {
+  const where = `l.id IN (
+      SELECT id FROM @leases WHERE due_at > $5 AND due_at <= @server_now($1, $2)
+      UNION ALL SELECT id FROM @leases WHERE cancel_requested_at <= @server_now($1, $2) - $3
+    ) LIMIT $4`
+  return endWhere(parts, where, [cancelGraceMs, limit, dueAfter], (lease, now, index) => {
     const { cancelRequestedAt, deadlineAt } = lease
     if (cancelRequestedAt !== null && cancelRequestedAt <= now - cancelGraceMs)
       return { reason: 'cancelled', jitter: 0 }

@@ -1,4 +1,4 @@
-import { type ListParams, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
+import { type ListParams, type Task, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
 import { isId, numbers } from '../arrays.ts'
 import type { Value } from '../database.ts'
 import { firstIdAt } from '../id-times.ts'
@@ -36,40 +36,36 @@ export async function list(parts: Parts, params: ListParams): Promise<TaskPage> 
       lane.namespace === namespace && (queue === null || lane.queue === queue) && (type === null || lane.type === type),
   )
   if (lanes.length === 0 || params.status === 'blocked') return { items: [], nextCursor: null }
-  const { found, more } = await candidates(parts, params, lanes, window)
-  return page(parts, params, lanes, found, more)
+  return collect(parts, params, lanes, window)
 }
 
-async function page(
-  parts: Parts,
-  params: ListParams,
-  lanes: readonly Lane[],
-  candidateIds: readonly string[],
-  more: boolean,
-): Promise<TaskPage> {
-  const wanted = new Set(lanes.map(({ namespace, queue, type }) => `${namespace}\n${queue}\n${type}`))
-  const items = []
-  // Most candidates fit, so they are read by the page; where few do, the rest of the budget follows.
-  for (let at = 0; at < candidateIds.length; at += params.limit) {
-    const some = candidateIds.slice(at, at + params.limit)
-    const tasks = await findTasks(parts, some, PAGE_BYTES)
+/** Looks at more and more candidates until a page is full: most fit at once, and those that do not are few mostly. */
+async function collect(parts: Parts, params: ListParams, lanes: readonly Lane[], window: Window): Promise<TaskPage> {
+  const wanted = new Set(lanes.map(nameOf))
+  const items: Task[] = []
+  let looked = 0
+  let { below } = window
+  for (let size = params.limit + 1; ; size = Math.min(size * 4, SCAN_BUDGET - looked)) {
+    const { found, more } = await candidates(parts, params, lanes, { ...window, below }, size)
+    const tasks = await findTasks(parts, found, PAGE_BYTES)
     for (const { task } of tasks) {
-      const { namespace, queue, type } = task
-      if (!wanted.has(`${namespace}\n${queue}\n${type}`) || !fits(task, params)) continue
+      if (!wanted.has(nameOf(task)) || !fits(task, params)) continue
       items.push(task)
-      if (items.length === params.limit) {
-        const isLast = task.id === candidateIds.at(-1) && !more
-        return { items, nextCursor: isLast ? null : encodeCursor(task.id) }
-      }
+      if (items.length < params.limit) continue
+      const isLast = task.id === found.at(-1) && !more
+      return { items, nextCursor: isLast ? null : encodeCursor(task.id) }
     }
-    // Too many bytes for one page: those that came are all of it.
-    const last = tasks.at(-1)?.task.id
-    if (tasks.length < some.length && last !== undefined && items.length > 0) {
-      return { items, nextCursor: encodeCursor(last) }
-    }
+    looked += found.length
+    below = (tasks.length < found.length ? tasks.at(-1)?.task.id : found.at(-1)) ?? below
+    // Too many bytes for one page, or the budget is spent: what there is, is this page.
+    const isCut = tasks.length < found.length && items.length > 0
+    if (isCut || (more && looked >= SCAN_BUDGET)) return { items, nextCursor: encodeCursor(below) }
+    if (!more && tasks.length === found.length) return { items, nextCursor: null }
   }
-  const end = candidateIds.at(-1)
-  return { items, nextCursor: more && end !== undefined ? encodeCursor(end) : null }
+}
+
+function nameOf({ namespace, queue, type }: { namespace: string; queue: string; type: string }): string {
+  return `${namespace}\n${queue}\n${type}`
 }
 
 function fits(
@@ -88,16 +84,13 @@ async function candidates(
   params: ListParams,
   lanes: readonly Lane[],
   window: Window,
+  limit: number,
 ): Promise<Candidates> {
   const { status, tag, namespace } = params
   if (tag !== null) {
-    return query(parts, `SELECT id FROM @task_tags WHERE namespace = $3 AND tag = $4`, window, SCAN_BUDGET, [
-      namespace,
-      tag,
-    ])
+    return query(parts, `SELECT id FROM @task_tags WHERE namespace = $3 AND tag = $4`, window, limit, [namespace, tag])
   }
   const laneNumbers = numbers(lanes.map(({ lane }) => lane))
-  const limit = params.createdAfter === null && params.createdBefore === null ? params.limit + 1 : SCAN_BUDGET
   if (status === 'queued' || status === 'scheduled' || status === 'running') {
     return query(parts, `SELECT id FROM @${WAITING_TABLE[status]} WHERE lane = ANY ($3::integer[])`, window, limit, [
       laneNumbers,

@@ -4,28 +4,54 @@ import { endOverdueLeases } from './leases.ts'
 import { DUE_AT_ONCE, promoteDue } from './promote.ts'
 import { removeFinished } from './retention.ts'
 import type { Slots } from './slots.ts'
+import type { Vacuum } from './vacuum.ts'
 
-/** Every process may sweep: rows that another one works on are passed over. */
-export async function sweep(parts: Parts, slots: Slots, params: SweepParams): Promise<SweepReport> {
-  const promoted = await promoteDue(parts)
-  const ended = await endOverdueLeases(parts, params)
-  const { removed, isBehind } = await removeFinished(parts, slots, params.retention, params.limit)
-  await slots.prepare(params.retention)
-  await forgetKeys(parts, params.limit)
-  await foldCounters(parts)
-  const { now, nextAt } = await nextWake(parts, params.cancelGraceMs)
-  const comeBack = isBehind || ended.length === params.limit || removed >= params.limit || promoted === DUE_AT_ONCE
-  return { ended, promoted, removed, nextAt: comeBack ? now : nextAt }
+export interface Sweeping {
+  sweep(params: SweepParams): Promise<SweepReport>
+}
+
+/** Leases that were due so long ago are looked at again only now and then, for they have ended. Milliseconds. */
+const LOOK_BACK_MS = 5_000
+const LOOK_AT_ALL_EVERY_MS = 30_000
+
+/**
+ * Every process may sweep: rows that another one works on are passed over.
+ * @param nowMs a monotonic clock, ms
+ */
+export function createSweeping(parts: Parts, slots: Slots, vacuum: Vacuum, nowMs: () => number): Sweeping {
+  let lookedAtAllAt = Number.NEGATIVE_INFINITY
+  let dueAfter = 0
+
+  return {
+    async sweep(params) {
+      if (nowMs() - lookedAtAllAt >= LOOK_AT_ALL_EVERY_MS) dueAfter = 0
+      const promoted = await promoteDue(parts)
+      const ended = await endOverdueLeases(parts, params, dueAfter)
+      const { removed, isBehind } = await removeFinished(parts, slots, params.retention, params.limit)
+      await slots.prepare(params.retention)
+      await forgetKeys(parts, params.limit)
+      await foldCounters(parts)
+      await vacuum.hotTables()
+      const { now, nextAt } = await nextWake(parts, params.cancelGraceMs, dueAfter)
+      const comeBack = isBehind || ended.length === params.limit || removed >= params.limit || promoted === DUE_AT_ONCE
+      // Behind this moment leave the dead rows of leases that ended in time, which are not worth a walk each second.
+      if (dueAfter === 0) lookedAtAllAt = nowMs()
+      if (ended.length < params.limit) dueAfter = Math.max(dueAfter, now - LOOK_BACK_MS)
+      return { ended, promoted, removed, nextAt: comeBack ? now : nextAt }
+    },
+  }
 }
 
 async function nextWake(
   { database, time }: Parts,
   cancelGraceMs: number,
+  dueAfter: number,
 ): Promise<{ now: number; nextAt: number | null }> {
   const rows = await database.run<[string, string | null]>(
-    `SELECT @server_now($1, $2), least(min(expires_at), min(deadline_at), min(cancel_requested_at) + $3,
-       (SELECT min(run_at) FROM @scheduled)) FROM @leases`,
-    [...time.params(), cancelGraceMs],
+    `SELECT @server_now($1, $2), least((SELECT min(due_at) FROM @leases WHERE due_at > $4),
+       (SELECT min(cancel_requested_at) FROM @leases WHERE cancel_requested_at IS NOT NULL) + $3,
+       (SELECT min(run_at) FROM @scheduled))`,
+    [...time.params(), cancelGraceMs, dueAfter],
   )
   const [now, nextAt] = rows[0] as [string, string | null]
   return { now: time.saw(now), nextAt: nextAt === null ? null : Number(nextAt) }
