@@ -18,12 +18,12 @@ export interface DatabaseControl {
 
 /** Starts the database server of the store; `null` for SQLite, which has none. */
 export async function startDatabase(
-  { store, databaseSettings = {}, plant }: ChaosOptions,
+  { store, databaseSettings = {}, fate }: Pick<ChaosOptions, 'store' | 'databaseSettings' | 'fate'>,
   write: WriteHistory,
 ): Promise<DatabaseControl | null> {
   if (store === 'sqlite') return null
   const server = await startServer(store, { settings: databaseSettings })
-  const whileDead = await plant?.(server)
+  const { started, killed } = fate?.(server) ?? {}
   const state = (state: 'up' | 'down') => write({ e: 'database', at: monotonicMs(), state })
   const fault = (kind: 'kill' | 'stop' | 'continue' | 'drain', point: Point) =>
     write({ e: 'fault', at: monotonicMs(), kind, target: 'database', point })
@@ -31,9 +31,11 @@ export async function startDatabase(
   async function comeBack(downMs: number): Promise<void> {
     await delay(downMs)
     await server.start()
+    await started?.()
     state('up')
   }
 
+  await started?.()
   state('up')
   return {
     url: server.url,
@@ -41,7 +43,7 @@ export async function startDatabase(
       fault('kill', point)
       state('down')
       await server.kill()
-      await whileDead?.()
+      await killed?.()
       await comeBack(downMs)
     },
     async restart(downMs) {

@@ -18,15 +18,13 @@ export interface Load {
 export interface LoadProgress {
   /** Tasks acknowledged so far. */
   acknowledged: number
-  /** Those of the remote workers that were given out at least once. */
-  begun: number
 }
 
 const inFlight = 64
 
 /** Submits until so many tasks are acknowledged, whatever happens to the server meanwhile. */
 export async function runLoad(load: Load, progress: LoadProgress): Promise<void> {
-  const keys = keySource()
+  const keys = keySource(load.random)
   const pace = createPace(load, progress)
   let submitted = 0
   const sender = async () => {
@@ -100,13 +98,14 @@ function idsIn({ body }: Answer): readonly string[] {
   return 'tasks' in answer ? answer.tasks.map(({ id }) => id) : [answer.id]
 }
 
-/** Mostly short work, some long enough to be caught in the middle; a tenth for the embedded worker. */
+/** Mostly short work, some long enough to be caught in the middle. */
 function submission(random: () => number, key: string): object {
-  const ms = Math.round(random() < 0.05 ? between(random, 300, 1500) : between(random, 0, 30))
+  const embedded = isEmbedded(key)
+  const ms = Math.round(random() < (embedded ? 0.3 : 0.05) ? between(random, 300, 1500) : between(random, 0, 30))
   const doomed = random() < 0.02
   const failures = random() < 0.03 ? 1 : 0
   const options = { maxAttempts: 50, backoff: { kind: 'fixed', baseSeconds: 0.1 } }
-  if (random() < 0.1) {
+  if (embedded) {
     const fail = doomed ? true : failures
     const payload = { key, message: key, delayMs: ms, fail, retryable: !doomed }
     return { type: EMBEDDED_TYPE, queue: EMBEDDED_QUEUE, payload, ...options }
@@ -114,9 +113,15 @@ function submission(random: () => number, key: string): object {
   return { type: REMOTE_TYPE, queue: REMOTE_QUEUE, payload: { key, ms, failures, doomed } satisfies Work, ...options }
 }
 
-function keySource(): () => string {
+/** A tenth is for the embedded workers. */
+function keySource(random: () => number): () => string {
   let last = 0
-  return () => `key-${++last}`
+  return () => `${random() < 0.1 ? 'embedded' : 'remote'}-${++last}`
+}
+
+/** Whether the task of this key is for an embedded worker. */
+export function isEmbedded(key: string): boolean {
+  return key.startsWith('embedded-')
 }
 
 /** Spreads the submissions evenly: each takes its time slot, as long as the rate of that moment makes it. */

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { STORE_KINDS, type StoreKind, wholeQuietMs } from './options.ts'
+import { type ChaosOptions, STORE_KINDS, type StoreKind, wholeQuietMs } from './options.ts'
+import { POWER_FAILURE_SETTINGS, powerFailures } from './power-failure.ts'
 import { verdictText } from './report.ts'
 import { runChaos } from './run.ts'
 
@@ -7,6 +8,7 @@ const { values } = parseArgs({
   options: {
     store: { type: 'string', default: 'sqlite' },
     'redis-fsync': { type: 'string', default: 'always' },
+    'power-failures': { type: 'boolean', default: false },
     servers: { type: 'string' },
     kills: { type: 'string' },
     tasks: { type: 'string', default: '50000' },
@@ -18,7 +20,8 @@ const { values } = parseArgs({
   },
 })
 const usage = `usage: npm run chaos -- [--store ${STORE_KINDS.join('|')}] [--kills n] [--tasks 50000] [--seed n] [--workers 3]
-         [--servers 2] [--redis-fsync always|everysec] [--directory path] [--json]
+         [--servers 2] [--redis-fsync always|everysec] [--power-failures] [--directory path] [--json]
+--power-failures, of Redis: a kill also costs it what it has not synced (needs strace)
 `
 if (values.help) {
   process.stderr.write(usage)
@@ -40,7 +43,8 @@ const isWrong =
   kills * tasks * workers * servers === 0 ||
   !STORE_KINDS.includes(values.store as StoreKind) ||
   !['always', 'everysec'].includes(values['redis-fsync']) ||
-  (isSqlite && servers > 1)
+  (isSqlite && servers > 1) ||
+  (values['power-failures'] && values.store !== 'redis')
 if (isWrong) {
   process.stderr.write(usage)
   process.exit(2)
@@ -53,7 +57,7 @@ const graces = { leaseSeconds: 5, sessionGraceSeconds: 5 }
 const result = await runChaos({
   ...graces,
   store,
-  databaseSettings: store === 'redis' ? { appendfsync: values['redis-fsync'] } : {},
+  ...redisOptions(),
   servers,
   kills,
   tasks,
@@ -67,5 +71,15 @@ const { verdict, history, seconds } = result
 const text = `${verdictText(verdict)}\n\nseed ${seed}, ${Math.round(seconds)} s, history in ${history}`
 process.stdout.write(`${values.json ? JSON.stringify({ seed, seconds, history, ...verdict }, null, 2) : text}\n`)
 process.exitCode = verdict.passed ? 0 : 1
+
+function redisOptions(): Pick<ChaosOptions, 'databaseSettings' | 'fate'> {
+  if (store !== 'redis') return {}
+  const databaseSettings = { appendfsync: values['redis-fsync'] }
+  if (!values['power-failures']) return { databaseSettings }
+  return {
+    databaseSettings: { ...databaseSettings, ...POWER_FAILURE_SETTINGS },
+    fate: (server) => powerFailures(server, `${directory}/strace.log`),
+  }
+}
 
 type Numbers = [number, number, number, number, number]

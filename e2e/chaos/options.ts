@@ -7,8 +7,8 @@ export interface ChaosOptions {
   readonly store: StoreKind
   /** Of a database server, by its own names, over those of the tests. Not for `sqlite` and `mongodb`. */
   readonly databaseSettings?: Readonly<Record<string, string>>
-  /** A bug of the database, to see that it is found: what happens to its data each time that it is dead. */
-  readonly plant?: (server: TestServer) => Promise<() => Promise<void>>
+  /** What else happens to the database and its data. */
+  readonly fate?: (server: TestServer) => Fate
   /** Server processes on the store; a SQLite store has one. */
   readonly servers: number
   readonly kills: number
@@ -22,6 +22,14 @@ export interface ChaosOptions {
   /** How long the quiet times are. */
   readonly quietMs: number
   tell(line: string): void
+}
+
+/** Something that happens to a database besides being killed: a bug to see that it is found, or a power failure. */
+export interface Fate {
+  /** Each time that it has started, before anybody uses it. */
+  started?(): Promise<void>
+  /** Each time that it was killed. */
+  killed?(): Promise<void>
 }
 
 /** The type that only the remote workers know, and one that the servers' embedded workers run. */

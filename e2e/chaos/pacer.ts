@@ -7,6 +7,8 @@ export interface PacerParams {
   readonly plan: readonly Step[]
   readonly options: ChaosOptions
   readonly progress: LoadProgress
+  /** How many tasks of the remote workers wait for their first lease. */
+  waiting(): number
 }
 
 /** Tasks may wait, but not many: a task that starts again late should have no queue to blame. */
@@ -15,13 +17,12 @@ const MOST_WAITING = 50
 const LEAST = 10
 const MOST = 400
 const IN_A_HURRY = 500
-const REMOTE_SHARE = 0.9
 
 /**
  * Makes load and faults end together: the rate follows the time that the rest of the plan will take, by what the steps
  * so far took. Where the workers do not keep up, it follows them.
  */
-export function createPacer({ plan, options, progress }: PacerParams) {
+export function createPacer({ plan, options, progress, waiting }: PacerParams) {
   let killed = 0
   let startedAt = monotonicMs()
   let expectedSoFarMs = 0
@@ -52,7 +53,7 @@ export function createPacer({ plan, options, progress }: PacerParams) {
       hurry = true
     },
     rate(tasksLeft: number) {
-      if (progress.acknowledged * REMOTE_SHARE - progress.begun > MOST_WAITING) return LEAST
+      if (waiting() > MOST_WAITING) return LEAST
       if (hurry) return IN_A_HURRY
       const leftSeconds = Math.max(1, (leftMs * stretch()) / 1000)
       return Math.min(MOST, Math.max(LEAST, tasksLeft / leftSeconds))

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { globSync, mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { TestServer } from '@taskyard/test-servers'
-import { Redis } from 'ioredis'
-import type { ChaosOptions } from './options.ts'
+import { appendOnlyFile } from './append-only-file.ts'
+import type { ChaosOptions, Fate } from './options.ts'
 import { verdictText } from './report.ts'
 import { runChaos } from './run.ts'
 
@@ -22,7 +22,7 @@ describe('a chaos run', () => {
 
 const options: Omit<ChaosOptions, 'directory'> = {
   store: 'redis',
-  plant: forgetLastWrites,
+  fate: forgetLastWrites,
   servers: 1,
   kills: 6,
   tasks: 300,
@@ -37,13 +37,14 @@ const options: Omit<ChaosOptions, 'directory'> = {
 const FORGOTTEN_BYTES = 50_000
 
 /** As if the append-only file had never been synced, and the machine had failed. */
-async function forgetLastWrites({ url }: TestServer): Promise<() => Promise<void>> {
-  const redis = new Redis(url)
-  const [, folder] = (await redis.config('GET', 'dir')) as [string, string]
-  redis.disconnect()
-  return async () => {
-    const [file] = globSync(join(folder, 'appendonlydir', '*.incr.aof'))
-    assert.ok(file, 'Redis keeps no append-only file')
-    truncateSync(file, Math.max(0, statSync(file).size - FORGOTTEN_BYTES))
+function forgetLastWrites({ url }: TestServer): Fate {
+  let file: string
+  return {
+    async started() {
+      file = await appendOnlyFile(url)
+    },
+    async killed() {
+      truncateSync(file, Math.max(0, statSync(file).size - FORGOTTEN_BYTES))
+    },
   }
 }

@@ -16,6 +16,7 @@ import { startProxy } from './proxy.ts'
 import { readBack, untilCalm } from './read-back.ts'
 import { seededRandom } from './seeded-random.ts'
 import { createServerControl, type ServerControl } from './server-control.ts'
+import { countWaiting } from './waiting.ts'
 import { historyOf, startWorkerProcess } from './worker-control.ts'
 
 export interface ChaosResult {
@@ -54,14 +55,18 @@ async function act(options: ChaosOptions, write: WriteHistory): Promise<void> {
 
 async function actOn(database: DatabaseControl | null, options: ChaosOptions, writeEvent: WriteHistory): Promise<void> {
   const { seed, tell, kills } = options
-  const progress: LoadProgress = { acknowledged: 0, begun: 0 }
-  const write = countBegun(progress, writeEvent)
+  const progress: LoadProgress = { acknowledged: 0 }
+  const waiting = countWaiting()
+  const write: WriteHistory = (event) => {
+    waiting.see(event)
+    writeEvent(event)
+  }
   // One stream of numbers each, so that the plan does not depend on what the others have drawn.
   const [planning, working, loading, cutting] = [0, 1, 2, 3].map((n) => seededRandom(seed * 4 + n)) as Streams
   const points = createPoints()
   const plan = planFaults({ kills, servers: options.servers, database: database !== null, random: planning })
   const servers = await createServers(database?.url ?? `sqlite:${options.directory}/taskyard.db`, options, write)
-  const pace = createPacer({ plan, options, progress })
+  const pace = createPacer({ plan, options, progress, waiting: waiting.tasks })
   const faults = { options, servers, database, points, random: working, onKill: pace.onKill, onStep: pace.onStep }
 
   for (const server of servers) server.spawn()
@@ -138,14 +143,6 @@ function isFirstStart(step: Step): boolean {
 
 function neverStarted(): Promise<never> {
   return Promise.reject(new Error('no worker runs during the first start'))
-}
-
-/** Counts tasks at their first lease. */
-function countBegun(progress: LoadProgress, write: WriteHistory): WriteHistory {
-  return (event) => {
-    if (event.e === 'claim') progress.begun += event.tasks.filter(({ token }) => token === 1).length
-    write(event)
-  }
 }
 
 function mergeHistories(directory: string): string {
