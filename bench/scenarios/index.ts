@@ -9,6 +9,7 @@ import { peersEmbedded } from './peers-embedded.ts'
 import { peersPostgres } from './peers-postgres.ts'
 import { peersRedis } from './peers-redis.ts'
 import { postgresHistory } from './postgres-history.ts'
+import { postgresLayouts } from './postgres-layouts.ts'
 
 export const scenarios: readonly Scenario[] = [
   httpSubmit,
@@ -21,4 +22,5 @@ export const scenarios: readonly Scenario[] = [
   peersPostgres,
   peersRedis,
   postgresHistory,
+  postgresLayouts,
 ]
