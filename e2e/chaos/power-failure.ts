@@ -32,7 +32,9 @@ export function powerFailures(server: TestServer, log: string): Fate {
 async function watchSystemCalls(pid: number, file: string, log: string): Promise<ChildProcess> {
   const what = ['-e', 'trace=write,fdatasync,fsync', '-P', file, '-s', '0', '-o', log]
   const strace = spawn('strace', ['-f', ...what, '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] })
-  process.once('exit', () => strace.kill('SIGKILL'))
+  const killOnExit = () => void strace.kill('SIGKILL')
+  process.once('exit', killOnExit)
+  strace.once('exit', () => process.off('exit', killOnExit))
   const failed = new Promise<never>((_, reject) => {
     strace.once('error', () => reject(new Error('power failures need strace: apt-get install strace')))
     strace.once('exit', () => reject(new Error(`strace could not watch process ${pid}: may it trace here?`)))
