@@ -1,4 +1,4 @@
-import type { OpenStore } from '@taskyard/conformance'
+import type { OpenStore, StoreSetting } from '@taskyard/conformance'
 import type { OpenedStore } from '@taskyard/core'
 import { openPostgresStore } from '@taskyard/store-postgres'
 import { sharedServer, startServer } from '@taskyard/test-servers'
@@ -6,12 +6,29 @@ import pg from 'pg'
 
 let schemas = 0
 
+/** Where clients of a server connect. */
+export interface Way {
+  readonly url: string
+  destroy(): Promise<void>
+}
+
 /** A store in a schema of its own, on the server of the test run or on one of its own. */
-export const openStore: OpenStore = async ({ clock, time = 'clock', ownServer = false }) => {
+export const openStore = storeOpener(async (server) => ({ url: server, destroy: async () => {} }))
+
+/** The same, with something between the store and its server. */
+export function storeOpener(wayTo: (server: string) => Promise<Way>): OpenStore {
+  return (setting) => openStoreThrough(wayTo, setting)
+}
+
+async function openStoreThrough(
+  wayTo: Parameters<typeof storeOpener>[0],
+  { clock, time = 'clock', ownServer = false }: StoreSetting,
+): ReturnType<OpenStore> {
   const own = ownServer ? await startServer('postgres') : null
   const { url: server } = own ?? (await sharedServer('postgres'))
   const schema = `test_${process.pid}_${++schemas}`
-  const url = withParameter(server, 'schema', schema)
+  const way = await wayTo(server)
+  const url = withParameter(way.url, 'schema', schema)
   const opened: OpenedStore[] = []
   const open = async (of = clock) => {
     const store = await openPostgresStore({
@@ -47,6 +64,7 @@ export const openStore: OpenStore = async ({ clock, time = 'clock', ownServer = 
         }),
     async destroy() {
       for (const { store } of opened) await store.close()
+      await way.destroy()
       if (own !== null) return own.destroy()
       await dropSchema(server, schema)
     },

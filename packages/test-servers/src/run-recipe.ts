@@ -6,13 +6,13 @@ import { freePort } from './free-port.ts'
 import { killTree, signalTree } from './process-tree.ts'
 import type { Place, Recipe } from './recipe.ts'
 import { type Supervised, startSupervised } from './supervised-command.ts'
-import type { ServerKind, StartOptions, TestServer } from './test-server.ts'
+import type { StartOptions, TestServer } from './test-server.ts'
 
 const LONGEST_START_MS = 60_000
 const LONGEST_STOP_MS = 30_000
 
 /** Starts a server after its recipe; resolves when it serves. */
-export async function runRecipe(kind: ServerKind, recipe: Recipe, options: StartOptions): Promise<TestServer> {
+export async function runRecipe(kind: TestServer['kind'], recipe: Recipe, options: StartOptions): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), `taskyard-${kind}-${process.pid}-`))
   if (recipe.user !== null) chownSync(folder, recipe.user.uid, recipe.user.gid)
   const place = { folder, port: await freePort(), settings: options.settings ?? {} }
@@ -65,7 +65,7 @@ export async function runRecipe(kind: ServerKind, recipe: Recipe, options: Start
   }
 }
 
-async function launch(kind: ServerKind, recipe: Recipe, place: Place): Promise<Supervised> {
+async function launch(kind: TestServer['kind'], recipe: Recipe, place: Place): Promise<Supervised> {
   const log = join(place.folder, 'server.log')
   const running = await startSupervised({
     ...recipe.command(place),

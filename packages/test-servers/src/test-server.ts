@@ -3,7 +3,7 @@ export type ServerKind = (typeof SERVER_KINDS)[number]
 
 /** A real server on a loopback port of its own, data in a temporary folder. It ends with this process at the latest. */
 export interface TestServer {
-  readonly kind: ServerKind
+  readonly kind: ServerKind | 'pgbouncer'
   /** The same for the server's whole life, over restarts. */
   readonly url: string
   /** Of the server's first process; changes with each start. */

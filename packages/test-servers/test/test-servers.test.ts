@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { sharedServer, startServer } from '../src/index.ts'
+import { sharedServer, startPgbouncer, startServer } from '../src/index.ts'
 import { processTree } from '../src/process-tree.ts'
 import { SERVER_KINDS } from '../src/test-server.ts'
 import { KEY_VALUE } from './support/key-value.ts'
@@ -94,6 +94,15 @@ for (const kind of SERVER_KINDS) {
     })
   })
 }
+
+test('a PgBouncer leads to its server', async (t) => {
+  const server = await startServer('postgres')
+  t.after(() => server.destroy())
+  const pooler = await startPgbouncer(server.url)
+  t.after(() => pooler.destroy())
+  await KEY_VALUE.postgres.put(pooler.url, 1)
+  assert.equal(await KEY_VALUE.postgres.get(server.url), 1)
+})
 
 test('a server that cannot be had fails its tests with the reason, and without another try', async (t) => {
   process.env.TEST_REDIS_PROBLEM = 'install redis-server'

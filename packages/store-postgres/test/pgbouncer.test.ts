@@ -1,0 +1,91 @@
+// A pooler in transaction mode gives every transaction another connection: nothing may depend on what a session keeps.
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { describeTaskStore } from '@taskyard/conformance'
+import type { TaskStore } from '@taskyard/core'
+import { systemClock } from '@taskyard/core/runtime'
+import { openPostgresStore } from '@taskyard/store-postgres'
+import { startPgbouncer, startServer } from '@taskyard/test-servers'
+import { CLAIM, newTask, ownSchema, submissions } from './own-schema.ts'
+import { storeOpener, type Way, withParameter } from './scene.ts'
+
+let shared: Promise<Way> | null = null
+
+const openStore = storeOpener(async (server) => {
+  shared ??= wayThroughPooler(server)
+  return { url: (await shared).url, destroy: async () => {} }
+})
+
+/** Tasks go through the pooler, LISTEN goes to the server itself. */
+async function wayThroughPooler(server: string): Promise<Way> {
+  const pooler = await startPgbouncer(server)
+  return { url: withParameter(pooler.url, 'listen', new URL(server).host), destroy: () => pooler.destroy() }
+}
+
+describeTaskStore({
+  name: 'postgres behind PgBouncer',
+  openStore,
+  runner: { describe, it },
+  // What several processes and outages do is tested below, in less time.
+  capabilities: { shared: false },
+  runs: 5,
+})
+
+describe('PgBouncer', () => {
+  it('lets processes wake each other where LISTEN has a direct connection', async (t) => {
+    const { url } = await throughPooler(t)
+    const [first, second] = [await opened(t, url), await opened(t, url)]
+    const told = { before: Promise.withResolvers<void>(), after: Promise.withResolvers<void>() }
+    second.onReady((lanes) => {
+      for (const { type } of lanes) told[type as keyof typeof told].resolve()
+    })
+    await first.enqueue(submissions(newTask({ type: 'before' })))
+    await told.before.promise
+    await first.enqueue(submissions(newTask({ type: 'after' })))
+    await told.after.promise
+  })
+
+  it('lets everything else work where LISTEN goes through it', async (t) => {
+    const { url } = await throughPooler(t)
+    const store = await opened(t, withoutParameter(url, 'listen'))
+    const tasks = Array.from({ length: 50 }, () => newTask())
+    await Promise.all(tasks.map((task) => store.enqueue(submissions(task))))
+    assert.equal((await store.claim({ ...CLAIM, limit: 100 })).length, 50)
+  })
+
+  it('passes on an outage of the server, and its end', async (t) => {
+    const server = await startServer('postgres')
+    t.after(() => server.destroy())
+    const { url } = await throughPooler(t, server.url)
+    const store = await opened(t, url)
+    await server.kill()
+    await assert.rejects(store.enqueue(submissions(newTask())), { code: 'store_unavailable' })
+    await assert.rejects(openPostgresStore({ url, clock: systemClock }), { code: 'store_unavailable' })
+    await server.start()
+    const from = performance.now()
+    while (!(await store.health()).healthy) assert.ok(performance.now() - from < 5000, 'not within 5 s of its return')
+  })
+})
+
+async function throughPooler(t: TestContext, server?: string): Promise<Way> {
+  const schema = await ownSchema(server)
+  const way = await wayThroughPooler(schema.server)
+  t.after(async () => {
+    await way.destroy()
+    await schema.destroy()
+  })
+  return { ...way, url: withParameter(way.url, 'schema', schema.schema) }
+}
+
+async function opened(t: TestContext, url: string): Promise<TaskStore> {
+  const { store } = await openPostgresStore({ url, clock: systemClock })
+  t.after(() => store.close())
+  await store.migrate()
+  return store
+}
+
+function withoutParameter(url: string, name: string): string {
+  const changed = new URL(url)
+  changed.searchParams.delete(name)
+  return changed.href
+}
