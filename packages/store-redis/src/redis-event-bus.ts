@@ -46,7 +46,7 @@ export function createRedisEventBus(origin: string, clock: Clock, publish: (text
       return () => subscribers.delete(mine)
     },
     hear(text) {
-      const [from, ...messages] = JSON.parse(text) as [string, ...BusMessage[]]
+      const [from, ...messages] = parsed(text)
       if (from !== origin) for (const message of messages) deliver(message)
     },
     close() {
@@ -54,5 +54,14 @@ export function createRedisEventBus(origin: string, clock: Clock, publish: (text
       cancelTimer?.()
       subscribers.clear()
     },
+  }
+}
+
+/** Somebody else's words on the channel are no news. */
+function parsed(text: string): [string, ...BusMessage[]] {
+  try {
+    return JSON.parse(text) as [string, ...BusMessage[]]
+  } catch {
+    return ['']
   }
 }

@@ -2,7 +2,7 @@ import type { ClaimParams, Settlement, SettleParams, SettleReport, SettleResult 
 import { type CallContext, inParts } from './call-context.ts'
 import { claimArgs, leasedTasks } from './claim-call.ts'
 import { SCRIPTS } from './scripts.ts'
-import { type LaneTable, laneTable, statusOf } from './task-records.ts'
+import { F, type LaneTable, laneTable, statusOf } from './task-records.ts'
 
 const SETTLEMENTS_PER_CALL = 1000
 const NO_CLAIM: readonly string[] = ['', '', '', '0', '0', '', '']
@@ -36,19 +36,22 @@ async function settlePart(
 
 const LETTERS = { succeeded: 'o', failed: 'f', cancelled: 'c', released: 'r' } as const
 
-function settlementArgs(settlement: Settlement): readonly string[] {
+function settlementArgs(settlement: Settlement): readonly [string, string, string] {
   const { taskId, token, outcome } = settlement
-  switch (outcome) {
+  return [taskId, `${LETTERS[outcome]}${token}`, settlementText(settlement)]
+}
+
+function settlementText(settlement: Settlement): string {
+  switch (settlement.outcome) {
     case 'succeeded':
-      return [taskId, String(token), LETTERS[outcome], settlement.result ?? '', '']
+      return settlement.result ?? ''
     case 'failed': {
       const { error, retryable, retryDelayMs, jitter } = settlement
-      const failure = `${retryable ? 1 : 0},${retryDelayMs ?? ''},${jitter}`
-      return [taskId, String(token), LETTERS[outcome], JSON.stringify(error), failure]
+      return `${retryable ? 1 : 0},${retryDelayMs ?? ''},${jitter}${F}${JSON.stringify(error)}`
     }
     case 'cancelled':
     case 'released':
-      return [taskId, String(token), LETTERS[outcome], '', '']
+      return ''
   }
 }
 

@@ -3,14 +3,14 @@
 
 -- Ends leases, and claims the next tasks when the call asks for it.
 -- ARGV: time; number of settlements; namespace ('' for no claim), queues, types, limit, leaseMs, worker, node; then for
--- each settlement: id, token, outcome (o f c r), text (result or error), and failure as "retryable,delay,jitter".
+-- each settlement: id; outcome (o f c r) and token, as one word; result, or "retryable,delay,jitter" and error.
 -- Reply: time; readied lanes; lanes; results, joined by ';', each '' (lost) or status,lane,waitMs,runMs,runAt,repeated;
 -- then, with a claim: ids, how the tasks differ from a first attempt, the tasks (see claimReady).
 
 local now = storeTime(ARGV[1])
 promoteDue(now)
 local n = tonumber(ARGV[2])
-local FIRST, WIDTH = 10, 5
+local FIRST, WIDTH = 10, 3
 
 local saved, succeeded, gone = {}, {}, {}
 local changed, results = {}, {}
@@ -41,13 +41,13 @@ local function release(id, s)
   return 'q', s.readyAt
 end
 
-local function settleOther(id, s, outcome, text, failure)
+local function settleOther(id, s, outcome, text)
   s.claimedReadyAt = s.readyAt
   local started = { startedAt = s.startedAt, claimedReadyAt = s.readyAt, head = s.head }
   local status, runAt
   if outcome == 'f' then
-    local retryable, delay, jitter = match(failure, '^(%d),([^,]*),(.*)$')
-    local how = { error = text, retryable = retryable == '1', delay = tonumber(delay), jitter = tonumber(jitter) }
+    local retryable, delay, jitter, reason = match(text, '^(%d),([^,]*),([^\31]*)\31(.*)$')
+    local how = { error = reason, retryable = retryable == '1', delay = tonumber(delay), jitter = tonumber(jitter) }
     status, runAt = failAttempt(id, s, how, 'f', now)
   elseif outcome == 'c' then
     status = cancelRunning(id, s, 'c', now)
@@ -66,7 +66,7 @@ local function successOf(text)
   if known then return known end
   local s = parseState(text)
   s.claimedReadyAt = s.readyAt
-  local one = { token = s.token, result = resultText('o', s, nil, false), n = 0 }
+  local one = { token = s.token, success = 'o' .. s.token, result = resultText('o', s, nil, false), n = 0 }
   one.lane, one.hasCancel = laneOf(s.head.lane), s.cancelAt ~= nil
   local holder = holderOf(s)
   gone[holder] = gone[holder] or {}
@@ -93,15 +93,16 @@ end
 
 -- `changed` has what this call made of a task: a lease that it names twice is settled once.
 local function settleOne(at, text)
-  local id, token, outcome = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  if not text or changed[id] then
+  local id, word = ARGV[at], ARGV[at + 1]
+  local one = text and not changed[id] and successOf(text)
+  if one and one.success == word then return succeed(id, one, ARGV[at + 2]) end
+  local outcome, token = sub(word, 1, 1), sub(word, 2)
+  if not one then
     local state = changed[id] or call('HGET', STATES, id)
     return state and repeatedText(parseState(state), token, outcome) or ''
   end
-  local one = successOf(text)
   if one.token ~= token then return '' end
-  if outcome == 'o' then return succeed(id, one, ARGV[at + 3]) end
-  local answer = settleOther(id, parseState(text), outcome, ARGV[at + 3], ARGV[at + 4])
+  local answer = settleOther(id, parseState(text), outcome, ARGV[at + 2])
   changed[id] = call('HGET', STATES, id)
   return answer
 end

@@ -1,0 +1,216 @@
+// What the layout in Redis must keep: order within and over chunks, and no key that outlives its tasks.
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { DEFAULT_RETENTION, type NewTask, type TaskStatus, type TaskStore } from '@taskyard/core'
+import { sharedServer } from '@taskyard/test-servers'
+import { Redis } from 'ioredis'
+import { CLAIM, freshPrefix, newTask, openTestStore } from './scene.ts'
+
+const EVERYTHING = { namespace: 'default', status: null, type: null, queue: null, tag: null } as const
+const ANY_TIME = { createdAfter: null, createdBefore: null } as const
+
+describe('tasks that came together', () => {
+  it('are handed out in order whatever the size of the claims', async (t) => {
+    const { store } = await openTestStore(t)
+    const tasks = batch(350)
+    await submit(store, tasks)
+    assert.deepEqual(await claimAll(store, [7, 1, 110, 3, 200, 50]), idsOf(tasks))
+  })
+
+  it('of several queues and types are handed out in order over all of them', async (t) => {
+    const { store } = await openTestStore(t)
+    const tasks = Array.from({ length: 300 }, (_, n) => newTask({ queue: `q${n % 2}`, type: `t${n % 3}` }))
+    await submit(store, tasks)
+    assert.deepEqual(await claimAll(store, [1, 40, 5, 100, 300], { queues: ['q1', 'q0'] }), idsOf(tasks))
+  })
+
+  it('of several priorities go by priority, then in order', async (t) => {
+    const { store } = await openTestStore(t)
+    const tasks = Array.from({ length: 300 }, (_, n) => newTask({ priority: (n % 3) - 1 }))
+    await submit(store, tasks)
+    const expected = [1, 0, -1].flatMap((wanted) => tasks.filter(({ priority }) => priority === wanted))
+    assert.deepEqual(await claimAll(store, [30, 1, 300]), idsOf(expected))
+  })
+
+  it('stay in order around those that are cancelled', async (t) => {
+    const { store } = await openTestStore(t)
+    const tasks = batch(250)
+    await submit(store, tasks)
+    const cancelled = [0, 1, 57, 109, 110, 111, 200, 249].map((n) => (tasks[n] as NewTask).id)
+    const outcomes = await store.cancel({ taskIds: cancelled })
+    assert.ok(outcomes.every(({ kind }) => kind === 'cancelled'))
+    const left = idsOf(tasks).filter((id) => !cancelled.includes(id))
+    assert.equal(await counted(store, 'queued'), left.length)
+    assert.deepEqual(await claimAll(store, [3, 500]), left)
+  })
+
+  it('are listed newest first, lane by lane and all together', async (t) => {
+    const { store } = await openTestStore(t)
+    const tasks = Array.from({ length: 300 }, (_, n) => newTask({ type: `t${n % 3}` }))
+    await submit(store, tasks.slice(0, 120))
+    await submit(store, tasks.slice(120))
+    assert.deepEqual(await listAll(store, {}), idsOf(tasks).reverse())
+    const ofType = idsOf(tasks.filter(({ type }) => type === 't1')).reverse()
+    assert.deepEqual(await listAll(store, { type: 't1' }), ofType)
+  })
+})
+
+describe('a long list', () => {
+  it('of waiting tasks is complete, and so is one of the few finished among them', async (t) => {
+    const { store } = await openTestStore(t)
+    const tasks = Array.from({ length: 6 }, () => batch(1000))
+    for (const some of tasks) await submit(store, some)
+    const finished = await store.claim({ ...CLAIM, limit: 5 })
+    const settlements = finished.map(({ id, lease }) => ({ taskId: id, token: lease.token, ...SUCCEEDED }))
+    await store.settle({ settlements, claim: null })
+    const all = idsOf(tasks.flat()).reverse()
+    assert.deepEqual(await listAll(store, { status: 'queued' }), all.slice(0, -5))
+    assert.deepEqual(await listAll(store, { status: 'succeeded' }), all.slice(-5))
+  })
+
+  it('gives up early rather than look at everything, and goes on from there', async (t) => {
+    const { store } = await openTestStore(t)
+    for (let n = 0; n < 8; n++) await submit(store, batch(1000))
+    const page = await store.list({ ...EVERYTHING, ...ANY_TIME, status: 'succeeded', limit: 10, cursor: null })
+    assert.deepEqual(page.items, [])
+    assert.notEqual(page.nextCursor, null)
+    assert.deepEqual(await listAll(store, { status: 'succeeded' }), [])
+  })
+})
+
+describe('retention in Redis', () => {
+  it('leaves no key of tasks that are gone', async (t) => {
+    const { store, keys } = await storeWithKeys(t)
+    const special = { tags: ['a', 'half a pair: \ud800'], delayMs: 1 }
+    await submit(store, [...batch(150), newTask({ ...special, maxAttempts: 1 }), newTask({ queue: 'other' })])
+    const cancelled = newTask()
+    await submit(store, [cancelled])
+    await store.cancel({ taskIds: [cancelled.id] })
+    for (let tries = 0; tries < 3; tries++) await endAll(store, tries)
+    assert.equal(await counted(store, 'queued'), 0)
+    const retention = { succeededSeconds: 0, failedSeconds: 0, finishedBytes: 0 }
+    for (let removed = 1; removed > 0; ) {
+      removed = (await store.sweep({ cancelGraceMs: 0, retention, limit: 40, jitter: 0 })).removed
+    }
+    const left = (await keys()).map((key) => key.split(':')[0])
+    // Of each tag that Redis' JSON reader does not read, the index keeps what lists pass over.
+    const registry = ['counts', 'lanes', 'lanesof', 'meta', 'names', 'queues', 'tag']
+    assert.deepEqual([...new Set(left)].sort(), registry)
+    assert.deepEqual(await listAll(store, { tag: 'a' }), [])
+  })
+
+  it('counts no bytes when nothing is kept', async (t) => {
+    const { store, redis, prefix } = await storeWithKeys(t)
+    await submit(store, batch(20))
+    await endAll(store, 0)
+    const bytes = async () => Number(await redis.hget(`{${prefix}}:meta`, 'bytes'))
+    assert.ok((await bytes()) > 20 * 300)
+    await store.sweep({
+      cancelGraceMs: 0,
+      retention: { ...DEFAULT_RETENTION, finishedBytes: 0 },
+      limit: 1000,
+      jitter: 0,
+    })
+    assert.equal(await bytes(), 0)
+  })
+})
+
+describe("the server's clock", () => {
+  it('that was set back by an hour, as by a fail-over, goes on from the last time known', async (t) => {
+    const { store, redis, prefix } = await storeWithKeys(t)
+    const last = Date.now() + 3_600_000
+    await redis.hset(`{${prefix}}:meta`, 'now', last)
+    const [first, second] = [newTask(), newTask({ delayMs: 5 })]
+    await submit(store, [first])
+    await submit(store, [second])
+    const [one] = await store.find({ taskIds: [first.id] })
+    assert.ok((one?.createdAt ?? 0) >= last, 'time does not run backwards')
+    while ((await store.find({ taskIds: [second.id] }))[0]?.status !== 'queued') await store.holders()
+  })
+
+  it('that was set back a little stands still until it has caught up', async (t) => {
+    const { store, redis, prefix } = await storeWithKeys(t)
+    const last = Date.now() + 500
+    await redis.hset(`{${prefix}}:meta`, 'now', last)
+    const task = newTask()
+    await submit(store, [task])
+    assert.equal((await store.find({ taskIds: [task.id] }))[0]?.createdAt, last)
+  })
+})
+
+const SUCCEEDED = { outcome: 'succeeded', result: null } as const
+
+function batch(count: number): NewTask[] {
+  return Array.from({ length: count }, () => newTask())
+}
+
+function idsOf(tasks: readonly { readonly id: string }[]): string[] {
+  return tasks.map(({ id }) => id)
+}
+
+async function submit(store: TaskStore, tasks: readonly NewTask[]): Promise<void> {
+  const [outcome] = await store.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
+  assert.equal(outcome?.kind, 'accepted')
+}
+
+/** Claims with each limit in turn, and the last one again until there is no more. */
+async function claimAll(store: TaskStore, limits: readonly number[], wanted: Partial<typeof CLAIM> = {}) {
+  const ids: string[] = []
+  for (let turn = 0; ; turn++) {
+    const limit = limits[Math.min(turn, limits.length - 1)] as number
+    const claimed = await store.claim({ ...CLAIM, ...wanted, limit })
+    assert.ok(claimed.length <= limit)
+    if (claimed.length === 0) return ids
+    ids.push(...idsOf(claimed))
+  }
+}
+
+/** Settles whatever is ready or falls due, one of three ways in turn. */
+async function endAll(store: TaskStore, way: number): Promise<void> {
+  for (;;) {
+    const claimed = await store.claim({ ...CLAIM, queues: ['default', 'other'], limit: 100 })
+    if (claimed.length === 0 && (await counted(store, 'scheduled')) === 0) return
+    for (const { id, lease } of claimed) {
+      await store.record({ entries: [{ taskId: id, token: lease.token, progress: null, log: 'line' }] })
+    }
+    const error = { code: 'broken', message: 'It broke' }
+    const failed = { outcome: 'failed', error, retryable: way === 0, retryDelayMs: 0, jitter: 0 } as const
+    const settlements = claimed.map(({ id, lease }, n) => ({
+      taskId: id,
+      token: lease.token,
+      ...(n % 2 === 0 ? SUCCEEDED : failed),
+    }))
+    await store.settle({ settlements, claim: null })
+  }
+}
+
+async function counted(store: TaskStore, status: TaskStatus): Promise<number> {
+  const queues = await store.counts({ namespace: 'default', queue: null })
+  return queues.reduce((sum, { counts }) => sum + counts[status], 0)
+}
+
+async function listAll(store: TaskStore, filter: { status?: TaskStatus; type?: string; tag?: string }) {
+  const ids: string[] = []
+  let cursor: string | null = null
+  do {
+    const page = await store.list({ ...EVERYTHING, ...ANY_TIME, ...filter, limit: 200, cursor })
+    ids.push(...idsOf(page.items))
+    cursor = page.nextCursor
+  } while (cursor !== null)
+  return ids
+}
+
+async function storeWithKeys(t: TestContext) {
+  const prefix = freshPrefix()
+  const { url } = await sharedServer('redis')
+  const redis = new Redis(url)
+  t.after(() => redis.disconnect())
+  const { store } = await openTestStore(t, { url, prefix })
+  const keys = async () => {
+    const found: string[] = []
+    for await (const some of redis.scanStream({ match: `{${prefix}}:*`, count: 1000 }))
+      found.push(...(some as string[]))
+    return found.map((key) => key.slice(prefix.length + 3)).sort()
+  }
+  return { store, redis, prefix, keys }
+}
