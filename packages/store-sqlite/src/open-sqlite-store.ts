@@ -6,8 +6,8 @@ import {
   type MigrationReport,
   type ReadyLane,
   type ReadyListener,
-  TaskyardError,
   type TaskStore,
+  TaskyardError,
 } from '@taskyard/core'
 import { threadFlags } from '@taskyard/core/runtime'
 import type { Operations } from './operations/index.ts'
