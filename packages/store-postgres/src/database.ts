@@ -47,6 +47,8 @@ export function openDatabase(location: PostgresLocation, connections = location.
   })
   // A connection that breaks while nobody uses it is replaced by the next call.
   pool.on('error', () => {})
+  // Between two uses a connection may have no listener for a moment, and an error that nobody hears ends the process.
+  pool.on('connect', (client) => client.on('error', () => {}))
 
   const query = async (client: pg.PoolClient, text: string, values: readonly Value[] = []): Promise<Text[][]> => {
     const config = { text: inSchema(text), values: values as unknown[], rowMode: 'array', types: AS_TEXT }

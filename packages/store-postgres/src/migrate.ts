@@ -10,9 +10,7 @@ const FOLDER = new URL('./migrations/', import.meta.url)
  * @throws TaskyardError store_too_new, store_unavailable
  */
 export async function migrate(database: Database, shown: string): Promise<MigrationReport> {
-  const migrations = readdirSync(FOLDER)
-    .filter((name) => name.endsWith('.sql'))
-    .sort()
+  const migrations = migrationFiles()
   const known = migrations.length
   const { schema } = database
   return database.transaction(async (run) => {
@@ -28,6 +26,17 @@ export async function migrate(database: Database, shown: string): Promise<Migrat
     await run('INSERT INTO @schema_version (version) VALUES ($1)', [known])
     return { from, to: known }
   })
+}
+
+/** The version that `migrate` makes. */
+export function newestVersion(): number {
+  return migrationFiles().length
+}
+
+function migrationFiles(): string[] {
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
 }
 
 /** Makes only what is not there: a role may lack the right to make it, and a standby cannot. */

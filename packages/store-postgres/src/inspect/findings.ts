@@ -1,0 +1,29 @@
+import type { Finding } from '@taskyard/core'
+
+export function ok(check: string, detail: string): Finding {
+  return { check, verdict: 'ok', detail, advice: null }
+}
+
+export function warning(check: string, detail: string, advice: string): Finding {
+  return { check, verdict: 'warning', detail, advice }
+}
+
+export function problem(check: string, detail: string, advice: string): Finding {
+  return { check, verdict: 'problem', detail, advice }
+}
+
+const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
+
+export function inBytes(bytes: number): string {
+  const unit = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)))
+  return `${(bytes / 1024 ** unit).toFixed(unit < 3 ? 0 : 1)} ${UNITS[unit]}`
+}
+
+export function inTime(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`
+}
+
+export function inCount(count: number): string {
+  return count.toLocaleString('en')
+}

@@ -1,0 +1,77 @@
+import type { Finding } from '@taskyard/core'
+import type { Run, Text } from '../database.ts'
+import { inBytes, inCount, inTime, ok, problem, warning } from './findings.ts'
+
+/** The version of the schema; `null` when there is none. */
+export async function schemaVersion(run: Run, schema: string): Promise<number | null> {
+  const [[table] = []] = await run<[Text]>(`SELECT to_regclass(quote_ident($1) || '.schema_version')::text`, [schema])
+  if (table === null || table === undefined) return null
+  const [[version] = []] = await run<[Text]>('SELECT max(version) FROM @schema_version')
+  return version === null || version === undefined ? null : Number(version)
+}
+
+export function schemaFinding(schema: string, found: number | null, known: number): Finding {
+  if (found === null)
+    return ok('schema', `"${schema}" is not there yet; the first start, or taskyard migrate, makes it`)
+  const detail = `"${schema}" has version ${found}, this Taskyard makes version ${known}`
+  if (found > known) return problem('schema', detail, 'Upgrade Taskyard.')
+  return found < known
+    ? warning('schema', detail, 'Run taskyard migrate.')
+    : ok('schema', `"${schema}", version ${found}`)
+}
+
+/** The tables of `0001-tasks.sql` that are split into slots, and the rest. */
+const KINDS = ['tasks', 'finished', 'history', 'task_tags']
+
+export async function sizes(run: Run, schema: string): Promise<Finding> {
+  const rows = await run<[kind: string, bytes: string]>(
+    `SELECT coalesce(substring(relname FROM $2), 'other') AS kind, sum(pg_total_relation_size(oid))
+     FROM pg_class WHERE relkind = 'r' AND relnamespace = to_regnamespace(quote_ident($1)) GROUP BY 1 ORDER BY 2 DESC`,
+    [schema, `^(${KINDS.join('|')})_(?:s\\d+|kept)$`],
+  )
+  const total = rows.reduce((sum, [, bytes]) => sum + Number(bytes), 0)
+  const parts = rows.map(([kind, bytes]) => `${kind} ${inBytes(Number(bytes))}`).join(', ')
+  return ok('size', `${inBytes(total)}: ${parts}`)
+}
+
+const SLOTS_LATE_MS = 3_600_000
+const MANY_SLOTS = 1000
+
+/** The sweeper makes slots ahead of time and drops those whose tasks are over their retention. */
+export async function timeSlots(run: Run): Promise<Finding> {
+  const [row] = await run<[slots: string, endedForMs: Text, outside: Text]>(
+    `SELECT count(*), (extract(epoch FROM clock_timestamp()) * 1000)::bigint - max(to_at),
+       (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = '@tasks_kept'::regclass) FROM @slots`,
+  )
+  const [slots, endedForMs, outside] = (row ?? []).map(Number) as [number, number, number]
+  const detail = `${inCount(slots)} slots of time, about ${inCount(outside)} tasks outside of them`
+  if (slots > 0 && endedForMs > SLOTS_LATE_MS) {
+    const advice = 'Run a server whose TASKYARD_ROLES have scheduler, and look at its log.'
+    return warning('time slots', `the last one ended ${inTime(endedForMs / 1000)} ago: nobody sweeps`, advice)
+  }
+  if (slots > MANY_SLOTS) return warning('time slots', detail, 'Lower TASKYARD_RETENTION_DAYS: planning takes longer.')
+  return ok('time slots', detail)
+}
+
+const LOOKS = 5
+const SLOW_MS = 50
+
+/** @param nowMs a monotonic clock, ms */
+export async function claimTime(run: Run, nowMs: () => number): Promise<Finding> {
+  const looks: number[] = []
+  for (let look = 0; look < LOOKS; look++) {
+    const from = nowMs()
+    await run('SELECT count(*) FROM @oldest_ready(ARRAY(SELECT lane FROM @lanes))')
+    looks.push(nowMs() - from)
+  }
+  const median = looks.sort((one, other) => one - other)[Math.floor(LOOKS / 2)] as number
+  const [counted] = await run<[calls: string, meanMs: string]>(
+    `SELECT calls, total_time / calls FROM pg_stat_user_functions WHERE funcid = '@claim_tasks'::regproc AND calls > 0`,
+  )
+  const mean = counted === undefined ? 0 : Number(counted[1])
+  const told =
+    counted === undefined ? '' : `; ${inCount(Number(counted[0]))} claims took ${mean.toFixed(1)} ms on average`
+  const detail = `a look at the heads of all queues takes ${median.toFixed(1)} ms${told}`
+  if (Math.max(median, mean) < SLOW_MS) return ok('claims', detail)
+  return warning('claims', detail, 'Look at dead rows, old transactions, a busy disk, and the network in between.')
+}
