@@ -32,6 +32,7 @@ const calmMs = 180_000
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const start = monotonicMs()
   mkdirSync(options.directory, { recursive: true })
+  for (const path of partsIn(options.directory)) rmSync(path)
   const history = openHistory(historyOf(options.directory, 'observer'))
   try {
     await act(options, history.write)
@@ -145,9 +146,13 @@ function neverStarted(): Promise<never> {
   return Promise.reject(new Error('no worker runs during the first start'))
 }
 
-function mergeHistories(directory: string): string {
+function partsIn(directory: string): readonly string[] {
   const parts = readdirSync(directory).filter((name) => /^history-.*\.jsonl$/.test(name))
-  const paths = parts.map((name) => `${directory}/${name}`)
+  return parts.map((name) => `${directory}/${name}`)
+}
+
+function mergeHistories(directory: string): string {
+  const paths = partsIn(directory)
   const whole = `${directory}/history.jsonl`
   rmSync(whole, { force: true })
   writeWhole(whole, readHistory(paths))
