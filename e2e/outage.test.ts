@@ -7,10 +7,12 @@ import { type ServerKind, startServer } from '@taskyard/test-servers'
 import { newStoreOn, storeSettings } from './support/store-urls.ts'
 import { runTaskyard } from './support/taskyard-process.ts'
 
-// What an outage of the database costs: nothing but its time. OUTAGE_SECONDS=60 lets it last longer than any lease.
+// What an outage of the database costs: nothing but its time. OUTAGE_SECONDS=60 lets it last longer than any lease;
+// OUTAGE=frozen freezes the database instead of killing it: connections stay open and nobody answers.
 
 const KINDS: readonly ServerKind[] = ['postgres', 'redis', 'mongodb']
 const OUTAGE_SECONDS = Number(process.env['OUTAGE_SECONDS'] ?? 4)
+const IS_FROZEN = process.env['OUTAGE'] === 'frozen'
 
 for (const kind of KINDS) {
   describe(`an outage of ${kind}`, () => {
@@ -36,11 +38,13 @@ for (const kind of KINDS) {
       await running(client, [embedded.id, remote.id])
       await load.accepted(20)
 
-      await database.kill()
+      if (IS_FROZEN) database.pause()
+      else await database.kill()
       await sleep(OUTAGE_SECONDS * 500)
       gate.resolve('finished while the database was away')
       await sleep(OUTAGE_SECONDS * 500)
-      await database.start()
+      if (IS_FROZEN) database.resume()
+      else await database.start()
 
       const backAt = performance.now()
       const firsts = await Promise.all(['uppercase', 'short'].map((type) => firstToSucceed(client, type)))
