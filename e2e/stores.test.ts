@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@taskyard/client'
 import type { TaskDocument } from '@taskyard/core'
 import { type ServerKind, sharedServer } from '@taskyard/test-servers'
+import pg from 'pg'
 import { Taskyard } from 'taskyard'
 import { newStoreOn, storeSettings } from './support/store-urls.ts'
 import { type Running, runTaskyard } from './support/taskyard-process.ts'
@@ -135,6 +136,31 @@ for (const kind of KINDS) {
     })
   })
 }
+
+describe('a program with a PostgreSQL database of its own', () => {
+  it('submits tasks in its transactions: they exist when it commits, and only then', async (t) => {
+    const { url } = await sharedServer('postgres')
+    await using yard = await Taskyard.open({ store: newStoreOn('postgres', url) })
+    yard.work({ double: (task) => Number(task.payload) * 2 })
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    t.after(() => client.end())
+
+    await client.query('BEGIN')
+    const undone = await yard.submit('double', 1, { tx: client })
+    await client.query('ROLLBACK')
+    await assert.rejects(yard.get(undone.id), { code: 'task_not_found' })
+
+    await client.query('BEGIN')
+    const task = await yard.submit('double', 21, { tx: client, idempotencyKey: 'order-7' })
+    const [first] = await yard.submitMany([{ type: 'double', payload: 4 }], { tx: client })
+    assert.equal((await yard.submit('double', 21, { tx: client, idempotencyKey: 'order-7' })).id, task.id)
+    await assert.rejects(yard.get(task.id), { code: 'task_not_found' })
+    await client.query('COMMIT')
+    assert.equal((await yard.wait(task, { timeoutSeconds: 10 })).result, 42)
+    assert.equal((await yard.wait(first?.id ?? '', { timeoutSeconds: 10 })).result, 8)
+  })
+})
 
 async function until(client: Client, id: string, holds: (task: TaskDocument) => boolean): Promise<TaskDocument> {
   const deadline = performance.now() + 20_000

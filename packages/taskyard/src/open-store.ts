@@ -37,8 +37,8 @@ export async function inspectStore(location: ServerStoreLocation, options: Store
 
 const PACKAGES: Readonly<Record<ServerStoreLocation['kind'], () => Promise<ServerStorePackage>>> = {
   async postgres() {
-    const { openPostgresStore, ...others } = await import('@taskyard/store-postgres')
-    return { open: openPostgresStore, inspect: inspectOf(others, openPostgresStore, 'Postgres') }
+    const { openPostgresStore, inspectPostgresStore } = await import('@taskyard/store-postgres')
+    return { open: openPostgresStore, inspect: inspectPostgresStore }
   },
   async redis() {
     const { openRedisStore, inspectRedisStore } = await import('@taskyard/store-redis')
