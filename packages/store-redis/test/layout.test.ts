@@ -170,9 +170,9 @@ async function endAll(store: TaskStore, way: number): Promise<void> {
   for (;;) {
     const claimed = await store.claim({ ...CLAIM, queues: ['default', 'other'], limit: 100 })
     if (claimed.length === 0 && (await counted(store, 'scheduled')) === 0) return
-    for (const { id, lease } of claimed) {
-      await store.record({ entries: [{ taskId: id, token: lease.token, progress: null, log: 'line' }] })
-    }
+    const talkative = claimed.filter((_, n) => n % 4 === 0)
+    const entries = talkative.map(({ id, lease }) => ({ taskId: id, token: lease.token, progress: null, log: 'line' }))
+    await store.record({ entries })
     const error = { code: 'broken', message: 'It broke' }
     const failed = { outcome: 'failed', error, retryable: way === 0, retryDelayMs: 0, jitter: 0 } as const
     const settlements = claimed.map(({ id, lease }, n) => ({

@@ -66,7 +66,9 @@ local function successOf(text)
   if known then return known end
   local s = parseState(text)
   s.claimedReadyAt = s.readyAt
-  local one = { token = s.token, success = 'o' .. s.token, result = resultText('o', s, nil, false), n = 0 }
+  local one = { token = s.token, success = 'o' .. s.token, result = resultText('o', s, nil, false), ids = {}, bytes = 0 }
+  one.isPlain = not s.head.tagged and s.historyBytes == 0
+  one.head = s.head
   one.lane, one.hasCancel = laneOf(s.head.lane), s.cancelAt ~= nil
   local holder = holderOf(s)
   gone[holder] = gone[holder] or {}
@@ -85,8 +87,8 @@ local function succeed(id, one, result)
   changed[id] = text
   one.gone[#one.gone + 1] = id
   succeeded[#succeeded + 1] = id
-  one.n = one.n + 1
-  finishedBytes = finishedBytes + one.size + #result
+  one.ids[#one.ids + 1] = id
+  one.bytes = one.bytes + one.size + #result
   if one.hasCancel then call('ZREM', CANCELS, id) end
   return one.result
 end
@@ -119,15 +121,20 @@ end
 
 callWithAll('HDEL', RUNNING, succeeded, 4000)
 callWithAll('HSET', STATES, saved, 4000)
-listFinished('o', succeeded, now)
 for holder, ids in pairs(gone) do callWithAll('ZREM', leasesKey(holder), ids, 4000) end
+local entries = {}
 for _, one in pairs(successes) do
-  if one.n > 0 then
-    count(one.lane, 'r', -one.n)
-    count(one.lane, 'o', one.n)
-    count(one.lane, 'total', one.n)
+  local n, head = #one.ids, one.head
+  if n > 0 then
+    count(one.lane, 'r', -n)
+    count(one.lane, 'o', n)
+    count(one.lane, 'total', n)
+    finishedBytes = finishedBytes + one.bytes
+    local common = table.concat({ head.lane, head.base, head.size, one.bytes }, ',')
+    entries[#entries + 1] = finishedEntry(nowText, one.isPlain and common or '', one.ids)
   end
 end
+callWithAll('RPUSH', finishedList('o'), entries, 1000)
 
 local reply = { nowText, '', '', table.concat(results, ';') }
 if ARGV[3] ~= '' then

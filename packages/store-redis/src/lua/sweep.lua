@@ -36,7 +36,7 @@ for _, holder in ipairs(call('ZRANGEBYSCORE', WORKERS, '-inf', whole(now), 'LIMI
   end
 end
 
--- Retention: `done` and `failed` list finished tasks, the longest finished first (see listFinished). One that was retried
+-- Retention: `done` and `failed` list finished tasks, the longest finished first (see finishedEntry). One that was retried
 -- since then no longer fits its entry and is only dropped from it.
 
 local REMOVED_BYTES = 16 * 1024 * 1024
@@ -50,10 +50,16 @@ local function readEntry(list)
     list.finishedAt, list.ids = math.huge, {}
     return
   end
-  local time, ids = match(entry, '^(%d+):(.*)$')
+  local time, common, ids = match(entry, '^(%d+):([%d,]*):(.*)$')
   list.read, list.at, list.finishedAt, list.ids = list.read + 1, 1, tonumber(time), {}
   for id in string.gmatch(ids, '[^,]+') do list.ids[#list.ids + 1] = id end
-  list.states = call('HMGET', STATES, unpack(list.ids))
+  list.common, list.states = nil, nil
+  if common == '' then
+    list.states = call('HMGET', STATES, unpack(list.ids))
+  else
+    local lane, base, size, bytes = match(common, '^(%d+),(%d+),(%d+),(%d+)$')
+    list.common = { lane = laneOf(lane), base = base, size = tonumber(size), bytes = tonumber(bytes), left = #list.ids }
+  end
 end
 
 local function reader(status, keptMs)
@@ -66,42 +72,52 @@ end
 local function closeReader(list)
   if list.taken == 0 then return end
   call('LTRIM', list.key, list.read, -1)
-  if #list.ids > 0 then
-    call('LPUSH', list.key, whole(list.finishedAt) .. ':' .. table.concat(list.ids, ',', list.at))
-  end
+  if #list.ids == 0 then return end
+  local common = list.common
+  local text = common and table.concat({ common.lane.number, common.base, common.size, common.bytes }, ',') or ''
+  call('LPUSH', list.key, finishedEntry(whole(list.finishedAt), text, { unpack(list.ids, list.at) }))
 end
 
 local gone, isGone, removedOf = {}, {}, {}
 
-local function removeTags(id, head, task)
-  local tags = match(task, '^%d+\31[^\31]*\31%d+\31%d+\31[^\31]*\31([^\31]*)\31')
-  local namespace = laneOf(head.lane).namespace
-  -- What cjson cannot read (half a surrogate pair) is left in the index, where lists pass over tasks that are gone.
-  local isRead, list = pcall(cjson.decode, tags)
-  for _, tag in ipairs(isRead and list or {}) do call('ZREM', P .. 'tag:' .. namespace .. '\n' .. tag, id) end
+-- Counts a removed task, and those of its chunk in the index.
+local function forget(id, lane, base, chunkSize, status, bytes)
+  removed, removedBytes, finishedBytes = removed + 1, removedBytes + bytes, finishedBytes - bytes
+  gone[removed], isGone[id] = id, true
+  count(lane, status, -1)
+  local ofLane = removedOf[lane] or {}
+  removedOf[lane] = ofLane
+  local chunk = ofLane[base] or { size = chunkSize, n = 0 }
+  ofLane[base] = chunk
+  chunk.n = chunk.n + 1
 end
 
-local function removeTask(id, text)
-  local s = parseState(text)
+local function removeTags(id, lane, task)
+  local tags = match(task, '^%d+\31[^\31]*\31%d+\31%d+\31[^\31]*\31([^\31]*)\31')
+  -- What cjson cannot read (half a surrogate pair) is left in the index, where lists pass over tasks that are gone.
+  local isRead, list = pcall(cjson.decode, tags)
+  for _, tag in ipairs(isRead and list or {}) do call('ZREM', P .. 'tag:' .. lane.namespace .. '\n' .. tag, id) end
+end
+
+local function removeTask(id, s, length)
   local head, lane = s.head, laneOf(s.head.lane)
-  if head.tagged then removeTags(id, head, call('HGET', TASKS, id)) end
+  if head.tagged then removeTags(id, lane, call('HGET', TASKS, id)) end
   if s.historyBytes > 0 then call('DEL', historyKey(id)) end
   if s.status ~= 'o' then call('ZREM', endedIndex(lane, s.status), id) end
-  count(lane, s.status, -1)
-  local size = finishedSize(#text, s)
-  finishedBytes = finishedBytes - size
-  removed, removedBytes = removed + 1, removedBytes + size
-  gone[#gone + 1], isGone[id] = id, true
-  local chunk = head.lane .. ',' .. head.base
-  removedOf[chunk] = removedOf[chunk] or { head = head, n = 0 }
-  removedOf[chunk].n = removedOf[chunk].n + 1
+  forget(id, lane, head.base, head.size, s.status, finishedSize(length, s))
 end
 
 -- Takes the longest finished task of a list; one that was retried meanwhile only leaves the list.
 local function takeFirst(list)
-  local id, text = list.ids[list.at], list.states[list.at]
-  if text and not isGone[id] and find('ofc', sub(text, 1, 1), 1, true) and parseState(text).endAt == list.finishedAt then
-    removeTask(id, text)
+  local id, common = list.ids[list.at], list.common
+  if common then
+    local bytes = floor(common.bytes / common.left)
+    common.bytes, common.left = common.bytes - bytes, common.left - 1
+    forget(id, common.lane, common.base, common.size, 'o', bytes)
+  else
+    local text = list.states[list.at]
+    local s = text and not isGone[id] and parseState(text)
+    if s and find('ofc', s.status, 1, true) and s.endAt == list.finishedAt then removeTask(id, s, #text) end
   end
   list.at, list.taken = list.at + 1, list.taken + 1
   if list.at > #list.ids then readEntry(list) end
@@ -125,11 +141,13 @@ local isBehind = promoted == limit or #ended == limit or removed == limit or rem
   or done.taken + failed.taken >= 4 * limit
 
 -- A chunk of the index goes with the last of its tasks.
-for chunk, of in pairs(removedOf) do
-  local head, n, key = of.head, of.n, P .. 'removed'
-  if head.size == n or call('HINCRBY', key, chunk, n) == head.size then
-    call('ZREMRANGEBYSCORE', laneOf(head.lane).index, head.base, head.base)
-    if head.size > n then call('HDEL', key, chunk) end
+for lane, chunks in pairs(removedOf) do
+  for base, chunk in pairs(chunks) do
+    local key, field = P .. 'removed', lane.number .. ',' .. base
+    if chunk.size == chunk.n or call('HINCRBY', key, field, chunk.n) == chunk.size then
+      call('ZREMRANGEBYSCORE', lane.index, base, base)
+      if chunk.size > chunk.n then call('HDEL', key, field) end
+    end
   end
 end
 callWithAll('HDEL', TASKS, gone, 4000)

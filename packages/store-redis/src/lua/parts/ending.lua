@@ -33,12 +33,11 @@ local function finishedList(status)
   return P .. (status == 'f' and 'failed' or 'done')
 end
 
--- Finished tasks in the order of their ends, for retention: entries "time:id,id,…".
-local function listFinished(status, ids, now)
-  for from = 1, #ids, CHUNK do
-    local entry = whole(now) .. ':' .. table.concat(ids, ',', from, math.min(from + CHUNK - 1, #ids))
-    call('RPUSH', finishedList(status), entry)
-  end
+-- Finished tasks are listed in the order of their ends, for retention: entries "time:common:id,id,…". `common` is what
+-- retention needs to know of successes of one chunk, which is their lane, base, size and the bytes of all of them; it is
+-- empty where the states of the tasks have more to tell.
+local function finishedEntry(time, common, ids)
+  return time .. ':' .. common .. ':' .. table.concat(ids, ',')
 end
 
 -- Failed and cancelled tasks are few and looked for: they have an index of their own.
@@ -51,7 +50,7 @@ local function finish(id, s, status, text, now)
   local lane = laneOf(s.head.lane)
   s.status, s.endAt, s.text = status, now, text
   local length = #saveState(id, s)
-  listFinished(status, { id }, now)
+  call('RPUSH', finishedList(status), finishedEntry(whole(now), '', { id }))
   if status ~= 'o' then call('ZADD', endedIndex(lane, status), numberOf(call('HGET', TASKS, id)), id) end
   count(lane, status, 1)
   count(lane, 'total', 1)
