@@ -63,7 +63,7 @@ const HOT = ['ready', 'leases', 'scheduled', 'counters', 'counter_changes']
 const MANY_DEAD = 500_000
 
 /** Rows of these live for moments: when many are dead, claims have to walk over them. */
-export async function deadRows(run: Run, schema: string): Promise<Finding> {
+export async function deadRows(run: Run, schema: string, many = MANY_DEAD): Promise<Finding> {
   const rows = await run<[table: string, dead: string, live: string, bytes: string]>(
     `SELECT relname, n_dead_tup, n_live_tup, pg_total_relation_size(relid) FROM pg_stat_user_tables
      WHERE schemaname = $1 AND relname = ANY ($2::text[]) ORDER BY n_dead_tup DESC`,
@@ -73,7 +73,7 @@ export async function deadRows(run: Run, schema: string): Promise<Finding> {
   const bytes = rows.reduce((sum, [, , , size]) => sum + Number(size), 0)
   const [table, dead, live] = worst ?? ['', '0', '0']
   const detail = `${inCount(Number(dead))} in ${table}, ${inCount(Number(live))} alive; the hot tables take ${inBytes(bytes)}`
-  if (Number(dead) < Math.max(MANY_DEAD, Number(live))) return ok('dead rows', detail)
+  if (Number(dead) < Math.max(many, Number(live))) return ok('dead rows', detail)
   const advice = 'Look for what keeps them: an old transaction, a slot without a reader, a vacuum that does not get on.'
   return warning('dead rows', detail, advice)
 }
