@@ -2,14 +2,14 @@ import type { Finding } from '@taskyard/core'
 import { isLoopback } from '../../configuration/loopback.ts'
 import { type Examined, ok, warning } from './finding.ts'
 
-export async function checkDurability({ configuration }: Examined): Promise<Finding> {
-  if (!configuration.allowUnsafeDurability)
-    return ok('durability', 'a store that may lose acknowledged tasks is refused')
-  return warning(
-    'durability',
-    'TASKYARD_ALLOW_UNSAFE_DURABILITY=1: a store that may lose acknowledged tasks would be accepted',
-    'Unset it outside of tests.',
-  )
+/** What the settings let happen; what the server of a store does is its own package's to say. */
+export async function checkDurability({ configuration }: Examined): Promise<readonly Finding[]> {
+  const { store, allowUnsafeDurability } = configuration
+  if (allowUnsafeDurability) {
+    const detail = 'TASKYARD_ALLOW_UNSAFE_DURABILITY=1: a store that may lose acknowledged tasks is accepted'
+    return [warning('durability', detail, 'Unset it outside of tests.')]
+  }
+  return store.kind === 'sqlite' ? [ok('durability', 'every acknowledged task is synced to disk')] : []
 }
 
 export async function checkRoles({ configuration: { roles } }: Examined): Promise<Finding> {
