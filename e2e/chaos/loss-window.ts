@@ -1,5 +1,6 @@
-// How much of what Redis has acknowledged a power failure costs: `node e2e/chaos/loss-window.ts`. One server, many
-// submitters, and a failure at a random moment, again and again; after each it is asked for every task it acknowledged.
+// How much of what Redis has acknowledged a failure costs: `node e2e/chaos/loss-window.ts`. One server, many submitters, and
+// a failure of Redis's machine, or of its process alone, at a random moment, again and again; after each the server is asked
+// for every task it acknowledged.
 import { mkdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -13,6 +14,8 @@ import { createServerControl } from './server-control.ts'
 const { values } = parseArgs({
   options: {
     'redis-fsync': { type: 'string', default: 'everysec' },
+    dies: { type: 'string', default: 'machine' },
+    'sync-ms': { type: 'string', default: '0' },
     failures: { type: 'string', default: '20' },
     submitters: { type: 'string', default: '16' },
     directory: { type: 'string', default: `.tmp/chaos/loss-window-${Date.now()}` },
@@ -20,13 +23,15 @@ const { values } = parseArgs({
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 const { directory } = values
+const syncMs = Number(values['sync-ms'])
+const keeps = values.dies === 'process'
 mkdirSync(directory, { recursive: true })
 
 const database = (await startDatabase(
   {
     store: 'redis',
     databaseSettings: { ...POWER_FAILURE_SETTINGS, appendfsync: values['redis-fsync'] },
-    fate: (server) => powerFailures(server, `${directory}/strace.log`),
+    fate: (server) => powerFailures(server, { log: `${directory}/strace.log`, syncMs, keeps }),
   },
   () => {},
 )) as DatabaseControl
@@ -49,8 +54,8 @@ for (let failure = 1; failure <= Number(values.failures); failure++) {
 const lost = losses.reduce((sum, loss) => sum + loss.lost, 0)
 const oldestMs = Math.max(...losses.map((loss) => loss.oldestMs))
 console.log(
-  `appendfsync ${values['redis-fsync']}: ${losses.length} power failures, ${lost} acknowledged tasks lost, ` +
-    `the oldest acknowledged ${Math.round(oldestMs)} ms before the failure`,
+  `appendfsync ${values['redis-fsync']}, syncs ${syncMs} ms longer, the ${values.dies} died ${losses.length} times: ` +
+    `${lost} acknowledged tasks lost, the oldest acknowledged ${Math.round(oldestMs)} ms before`,
 )
 server.kill('random')
 await database.destroy()
@@ -81,7 +86,7 @@ async function fail(): Promise<Loss> {
   await server.untilReady()
   const lost = []
   for (const task of acknowledged) if (!(await exists(task.id))) lost.push(task)
-  const oldestMs = lost.length === 0 ? 0 : failedAt - Math.min(...lost.map(({ at }) => at))
+  const oldestMs = lost.length === 0 ? 0 : Math.max(0, failedAt - Math.min(...lost.map(({ at }) => at)))
   return { acknowledged: acknowledged.length, lost: lost.length, oldestMs }
 }
 

@@ -78,7 +78,7 @@ function redisOptions(): Pick<ChaosOptions, 'databaseSettings' | 'fate'> {
   if (!values['power-failures']) return { databaseSettings }
   return {
     databaseSettings: { ...databaseSettings, ...POWER_FAILURE_SETTINGS },
-    fate: (server) => powerFailures(server, `${directory}/strace.log`),
+    fate: (server) => powerFailures(server, { log: `${directory}/strace.log` }),
   }
 }
 

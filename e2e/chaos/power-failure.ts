@@ -9,28 +9,45 @@ import type { Fate } from './options.ts'
 /** Of Redis: when it rewrote the file, there would be two to watch. */
 export const POWER_FAILURE_SETTINGS = { 'auto-aof-rewrite-percentage': '0' }
 
+export interface PowerFailures {
+  /** For what is seen of the server's system calls. */
+  readonly log: string
+  /** Makes each sync take so much longer, as a slow disk does. */
+  readonly syncMs?: number
+  /** Keeps what is not synced: only the process dies. Default: false. */
+  readonly keeps?: boolean
+}
+
 /**
  * Makes each kill of a Redis server a power failure at its worst: what it wrote to its append-only file since it began
  * the last sync that succeeded is gone. Its system calls are watched with strace, which has to be installed.
  */
-export function powerFailures(server: TestServer, log: string): Fate {
+export function powerFailures(server: TestServer, { log, syncMs = 0, keeps = false }: PowerFailures): Fate {
   let file: string
   let watcher: ChildProcess
   return {
     async started() {
       file = await appendOnlyFile(server.url)
-      watcher = await watchSystemCalls(server.pid, file, log)
+      watcher = await watchSystemCalls(server.pid, { file, log, syncMs })
     },
     async killed() {
       if (watcher.exitCode === null) await once(watcher, 'exit')
+      if (keeps) return
       truncateSync(file, statSync(file).size - unsyncedBytes(readFileSync(log, 'utf8')))
     },
   }
 }
 
+interface Watched {
+  readonly file: string
+  readonly log: string
+  readonly syncMs: number
+}
+
 /** Resolves when every call that the process makes on the file will be in the log. */
-async function watchSystemCalls(pid: number, file: string, log: string): Promise<ChildProcess> {
+async function watchSystemCalls(pid: number, { file, log, syncMs }: Watched): Promise<ChildProcess> {
   const what = ['-e', 'trace=write,fdatasync,fsync', '-P', file, '-s', '0', '-o', log]
+  if (syncMs > 0) what.push('-e', `inject=fdatasync:delay_enter=${syncMs * 1000}`)
   const strace = spawn('strace', ['-f', ...what, '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] })
   const killOnExit = () => void strace.kill('SIGKILL')
   process.once('exit', killOnExit)
