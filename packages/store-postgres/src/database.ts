@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { PostgresLocation } from './location.ts'
-import { isRace, toStoreError } from './postgres-errors.ts'
+import { isRace, isReadOnly, toStoreError } from './postgres-errors.ts'
 
 export type Value = string | number | boolean | null | readonly string[] | readonly number[]
 
@@ -70,8 +70,9 @@ export function openDatabase(location: PostgresLocation, connections = location.
     try {
       return await work(client)
     } catch (error) {
-      // Whatever is not the server's own word leaves the connection in an unknown state.
-      broken ||= !(error instanceof pg.DatabaseError)
+      // Whatever is not the server's own word leaves the connection in an unknown state. One to a server that cannot be
+      // written is given up, too: after a fail-over the address may lead to another.
+      broken ||= !(error instanceof pg.DatabaseError) || isReadOnly(error)
       throw error
     } finally {
       client.off('error', onError)

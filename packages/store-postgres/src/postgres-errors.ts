@@ -10,6 +10,11 @@ export function isRace(error: unknown): boolean {
   return RACES.has(codeOf(error) ?? '')
 }
 
+/** A standby, or `default_transaction_read_only`. */
+export function isReadOnly(error: unknown): boolean {
+  return codeOf(error) === '25006'
+}
+
 /** Somebody else has the lock, and `lock_timeout` was over. */
 export function isLocked(error: unknown): boolean {
   return codeOf(error instanceof TaskyardError ? error.cause : error) === '55P03'
@@ -26,7 +31,7 @@ export function toStoreError(error: unknown): TaskyardError {
   switch (sqlState) {
     case '53100': // disk full: the transaction was undone
       return because('store_full')
-    case '25006': // read-only transaction: a standby, or default_transaction_read_only
+    case '25006': // read-only transaction
       return because('store_read_only')
     case '42501': // insufficient privilege
       return new TaskyardError(

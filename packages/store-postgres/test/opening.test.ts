@@ -178,6 +178,20 @@ describe('a server that cannot be written', () => {
     assert.equal((await store.find({ taskIds: [task.id] }))[0]?.id, task.id)
     assert.deepEqual((await store.health()).healthy, false)
   })
+
+  it('is left for the one that its address leads to by then', async (t) => {
+    const role = `${schema.schema}_reader`
+    await schema.query(`CREATE ROLE ${role} LOGIN SUPERUSER; ALTER ROLE ${role} SET default_transaction_read_only = on`)
+    t.after(() => schema.query(`DROP ROLE ${role}`))
+    await schema.open()
+    const store = await opened(t, schema.url.replace('taskyard@', `${role}@`))
+    await assert.rejects(store.enqueue(submissions(newTask())), { code: 'store_read_only' })
+    // New connections can write, those that were there cannot.
+    await schema.query(`ALTER ROLE ${role} RESET default_transaction_read_only`)
+    const task = newTask()
+    await store.enqueue(submissions(task))
+    assert.equal((await store.find({ taskIds: [task.id] }))[0]?.id, task.id)
+  })
 })
 
 /** A store that closes with its test. */
