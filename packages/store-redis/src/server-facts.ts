@@ -18,12 +18,14 @@ const CONFIG = ['appendonly', 'appendfsync', 'maxmemory-policy'] as const
 export async function readServerFacts(client: Client): Promise<ServerFacts> {
   const info = parseInfo(await client.info())
   const config = await readConfig(client, CONFIG)
+  const isCluster = info.get('redis_mode') === 'cluster' || info.get('cluster_enabled') === '1'
   const aof = config.get('appendonly') ?? info.get('aof_enabled')
   return {
     info,
     version: info.get('valkey_version') ?? info.get('redis_version') ?? 'unknown',
-    isCluster: info.get('redis_mode') === 'cluster' || info.get('cluster_enabled') === '1',
-    isReplica: info.get('role') === 'slave',
+    isCluster,
+    // A node of a cluster leads to the others, whatever its role.
+    isReplica: !isCluster && info.get('role') === 'slave',
     appendOnly: aof === undefined ? null : aof === 'yes' || aof === '1',
     appendFsync: config.get('appendfsync') ?? null,
     maxmemoryPolicy: config.get('maxmemory-policy') ?? info.get('maxmemory_policy') ?? null,
