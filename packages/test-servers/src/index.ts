@@ -1,4 +1,5 @@
 export { startPgbouncer } from './pgbouncer.ts'
+export { postgresBinaries } from './postgres-binaries.ts'
 export { sharedServer, startSharedServers } from './shared-server.ts'
 export { startServer } from './start-server.ts'
 export type { ServerKind, StartOptions, TestServer } from './test-server.ts'
