@@ -9,7 +9,7 @@ import {
   TaskyardError,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
-import { startWorker, type Worker, type WorkerOptions, warnOnConsole } from '@taskyard/worker'
+import { seldom, startWorker, type Worker, type WorkerOptions, warnOnConsole } from '@taskyard/worker'
 import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
 import { createHttpWorkerApi } from './http-worker-api.ts'
 import { newIdempotencyKey } from './runtime.ts'
@@ -173,9 +173,9 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
 
   work(handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
     const { address, clock, random } = this.#transport.params
-    const report = options.onError ?? warnOnConsole
+    const report = options.onError ?? seldom(warnOnConsole, clock)
     const api = createHttpWorkerApi({ address, clock, random, report })
-    const worker = startWorker(api, handlers, { clock, random, ...options })
+    const worker = startWorker(api, handlers, { clock, random, onError: report, ...options })
     this.#workers.add(worker)
     void worker.closed.then(() => this.#workers.delete(worker))
     return worker

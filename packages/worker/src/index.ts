@@ -1,5 +1,6 @@
 export { pause, retryDelayMs } from './retry.ts'
 export { warnOnConsole } from './runtime.ts'
+export { seldom } from './seldom.ts'
 export { type StopOptions, startWorker, type Worker } from './start-worker.ts'
 export { type AbortCode, TaskAborted } from './task-aborted.ts'
 export type { ReportError, WorkerOptions } from './worker-options.ts'

@@ -9,6 +9,7 @@ import {
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import { defaultWorkerId, warnOnConsole } from './runtime.ts'
+import { seldom } from './seldom.ts'
 
 export type ReportError = (error: unknown, during: string) => void
 
@@ -33,7 +34,7 @@ export interface WorkerOptions {
   readonly drainSeconds?: number
   readonly clock?: Clock
   readonly random?: Random
-  /** Told of every trouble that the worker works around: outages, refused outcomes. Default: a line on the console. */
+  /** Told of every trouble that the worker works around: outages, refused outcomes. Default: lines on the console, the same at most every 30 s. */
   readonly onError?: ReportError
 }
 
@@ -53,6 +54,7 @@ export interface WorkerSettings {
 
 /** @throws TaskyardError `invalid_configuration` */
 export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): WorkerSettings {
+  const { clock = systemClock } = options
   return {
     queues: names('queues', options.queues ?? [DEFAULTS.queue]),
     types: typesWithHandlers(handlers, options.types),
@@ -61,9 +63,9 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
     leaseSeconds: seconds('leaseSeconds', options.leaseSeconds ?? DEFAULTS.leaseSeconds, 1, LIMITS.leaseSeconds),
     workerId: options.workerId ?? defaultWorkerId(),
     drainSeconds: seconds('drainSeconds', options.drainSeconds ?? 30, 0, LIMITS.timeoutSeconds),
-    clock: options.clock ?? systemClock,
+    clock,
     random: options.random ?? systemRandom,
-    report: guarded(options.onError ?? warnOnConsole),
+    report: guarded(options.onError ?? seldom(warnOnConsole, clock)),
   }
 }
 

@@ -1,5 +1,5 @@
 import type { LeasedTaskDocument, TaskHandler, TaskHandlers } from '@taskyard/core'
-import { TaskAborted } from '@taskyard/worker'
+import { seldom, TaskAborted } from '@taskyard/worker'
 import { spokenDuration } from '../spoken-time.ts'
 import { type Paint, paintFor, printable, type Terminal } from '../terminal.ts'
 
@@ -62,10 +62,10 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
     draining: () =>
       tell('draining', {}, 'draining: no new tasks, running ones finish (again to quit at once)', 'yellow'),
     stopped: () => tell('stopped', { tasks: done }, `stopped after ${done} ${done === 1 ? 'task' : 'tasks'}`, 'bold'),
-    trouble: (error, during) => {
+    trouble: seldom((error, during) => {
       const message = error instanceof Error ? error.message : String(error)
       tell('trouble', { during, message }, `! ${during}: ${printable(message)}`, 'yellow')
-    },
+    }, terminal),
   }
 }
 

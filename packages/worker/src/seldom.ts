@@ -1,0 +1,19 @@
+import type { Clock } from '@taskyard/core'
+import type { ReportError } from './worker-options.ts'
+
+/** Trouble that goes on is told again after so long. */
+const AGAIN_MS = 30_000
+const MOST_REMEMBERED = 100
+
+/** Tells the same trouble at most once in 30 s: what fails every second in an outage is a line, not a page. */
+export function seldom(report: ReportError, { now }: Pick<Clock, 'now'>): ReportError {
+  const toldAt = new Map<string, number>()
+  return (error, during) => {
+    const trouble = `${during}: ${error instanceof Error ? error.message : String(error)}`
+    const time = now()
+    if (time - (toldAt.get(trouble) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) return
+    if (toldAt.size >= MOST_REMEMBERED) toldAt.clear()
+    toldAt.set(trouble, time)
+    report(error, during)
+  }
+}
