@@ -1,6 +1,7 @@
 import { type Clock, TaskyardError } from '@taskyard/core'
 import { MongoClient, type MongoClientOptions } from 'mongodb'
 import { assertUsable, type Deployment, durabilityOf, readDeployment, unsafety } from './deployment.ts'
+import { watchHeartbeats } from './heartbeat-watch.ts'
 import { toStoreError } from './mongodb-errors.ts'
 import { readSettings, type Settings } from './settings.ts'
 
@@ -25,10 +26,14 @@ export interface Connection {
   readonly settings: Settings
   readonly deployment: Deployment
   readonly durability: string
+  /** Idempotent. */
+  close(): Promise<void>
 }
 
 export interface ConnectOptions {
   readonly url: string
+  /** For timers. */
+  readonly clock: Clock
   readonly allowUnsafeDurability?: boolean
   /** Connections at most; the driver's own default otherwise. */
   readonly maxPoolSize?: number
@@ -50,7 +55,17 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
       const reason = `wakeUps=changeStream needs a replica set or a sharded cluster, this is ${deployment.kind}`
       throw new TaskyardError('invalid_configuration', { reason })
     }
-    return { client, settings, deployment, durability: durabilityOf(deployment, unsafe) }
+    const stopWatching = watchHeartbeats(client, options.clock, () => performance.now())
+    return {
+      client,
+      settings,
+      deployment,
+      durability: durabilityOf(deployment, unsafe),
+      async close() {
+        stopWatching()
+        await client.close()
+      },
+    }
   } catch (error) {
     await client.close().catch(() => {})
     throw toStoreError(error)

@@ -1,4 +1,4 @@
-import type { Random, ReadyLane } from '@taskyard/core'
+import type { ReadyLane } from '@taskyard/core'
 import { type Collection, type MongoClient, ReadConcern } from 'mongodb'
 import type { Counters } from './counters.ts'
 import type { Deployment } from './deployment.ts'
@@ -11,6 +11,8 @@ import type {
   RecordDocument,
   TaskDocument,
 } from './documents.ts'
+import type { LeaseCache } from './lease-cache.ts'
+import type { Heads } from './operations/heads.ts'
 
 export interface Collections {
   readonly tasks: Collection<TaskDocument>
@@ -30,15 +32,23 @@ export interface Database extends Collections {
   readonly counters: Counters
   /** Lanes this process has seen in the store; only ever a shortcut. */
   readonly knownLanes: Set<string>
-  /** Tasks that claims of this process are just now marking: its other claims look past them. */
-  readonly beingClaimed: Set<string>
-  readonly random: Random
+  /** Leases given out here, as they began: what their settlements need to know, without reading it again. */
+  readonly leases: LeaseCache
+  /** How much queues hold, by what was read lately and submitted here since. */
+  readonly fillings: Map<string, Filling>
+  /** Hands ready tasks to the claims of this process. */
+  readonly heads: Heads
   /** A word that no other call of any process has. */
   nextMark(): string
   /** Tells that tasks may have become ready. */
   announce(lanes: readonly ReadyLane[]): void
   /** Milliseconds of a clock that nobody sets. */
   monotonic(): number
+}
+
+export interface Filling {
+  readonly readAt: number
+  waiting: number
 }
 
 const WRITE_CONCERN = { w: 'majority', journal: true } as const

@@ -111,7 +111,7 @@ export function statusOf({ state, runAt }: Pick<TaskDocument, 'state' | 'runAt'>
   return state === 'scheduled' && runAt <= now ? 'queued' : (state as TaskStatus)
 }
 
-export function taskFrom(document: TaskDocument, now: number): Task {
+export function taskFrom(document: Omit<TaskDocument, 'tail'>, now: number): Task {
   return {
     id: document._id,
     namespace: document.namespace,
@@ -139,7 +139,7 @@ export function taskFrom(document: TaskDocument, now: number): Task {
   }
 }
 
-export function leasedTaskFrom(document: TaskDocument, now: number): LeasedTask {
+export function leasedTaskFrom(document: Omit<TaskDocument, 'tail'>, now: number): LeasedTask {
   const { token, expiresAt = now } = document
   return { ...taskFrom(document, now), lease: { token, expiresAt } }
 }
@@ -192,9 +192,13 @@ export interface QueueDocument {
   readonly types?: readonly string[]
   readonly paused?: boolean
   readonly counts?: Partial<Record<Counter, number>>
+  /** The number of each process's last write to `counts`. */
+  readonly writes?: Readonly<Record<string, number>>
   /** Rises with every change of `counts`, at `changedAt`. */
   readonly changes?: number
   readonly changedAt?: number
+  /** Some change of its tasks may not have been counted. */
+  readonly isDoubtful?: boolean
   /** The `changes` at which the counts were last compared with the tasks, and when. */
   readonly verified?: number
   readonly verifiedAt?: number

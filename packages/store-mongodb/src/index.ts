@@ -1,1 +1,2 @@
+export { inspectMongoDbStore } from './inspect-mongodb-store.ts'
 export { type MongoDbStoreOptions, openMongoDbStore } from './open-mongodb-store.ts'

@@ -13,7 +13,7 @@ export async function openLeaseExtender(data: {
   readonly url: string
   readonly allowUnsafeDurability: boolean
 }): Promise<LeaseExtender> {
-  const { client, settings, deployment } = await connect({ ...data, maxPoolSize: 2 })
+  const { client, settings, deployment, close } = await connect({ ...data, clock: systemClock, maxPoolSize: 2 })
   const collections = collectionsOf(client, settings.database, deployment)
   const time = createServerClock(
     () => readServerTime(client),
@@ -30,6 +30,6 @@ export async function openLeaseExtender(data: {
         await time.sample()
         return beat(collections, params, time.now())
       }),
-    close: () => client.close(),
+    close,
   }
 }

@@ -22,11 +22,24 @@ export async function readLight(database: Database, ids: readonly string[]): Pro
 
 /**
  * Applies each move whose guard holds, at most one per task, counts them and tells of what became ready.
+ * @param counting takes the writing of the counts, for a caller that waits for it later
  * @returns those that were applied
  */
-export async function apply(database: Database, moves: readonly Move[], now: number): Promise<ReadonlySet<Move>> {
+export async function apply(
+  database: Database,
+  moves: readonly Move[],
+  now: number,
+  counting?: Promise<void>[],
+): Promise<ReadonlySet<Move>> {
   if (moves.length === 0) return new Set()
   const applied = await write(database, moves)
+  const counted = countMoves(database, applied, now)
+  if (counting === undefined) await counted
+  else counting.push(counted)
+  return applied
+}
+
+function countMoves(database: Database, applied: ReadonlySet<Move>, now: number): Promise<void> {
   const counts: QueueCounts = new Map()
   const lanes = new Map<string, ReadyLane>()
   for (const { task, counted, to } of applied) {
@@ -34,14 +47,17 @@ export async function apply(database: Database, moves: readonly Move[], now: num
     addCounts(counts, queueId(namespace, queue), counted)
     if (to === 'queued') lanes.set(`${namespace}/${queue}/${type}`, { namespace, queue, type })
   }
-  await database.counters.add(counts, now)
   if (lanes.size > 0) database.announce([...lanes.values()])
-  return applied
+  return database.counters.add(counts, now)
 }
 
 async function write(database: Database, moves: readonly Move[]): Promise<ReadonlySet<Move>> {
   const mark = database.nextMark()
-  const { matchedCount } = await database.tasks.bulkWrite(statements(moves, mark), { ordered: false })
+  const matchedCount = await writeStatements(
+    database,
+    statements(moves, mark),
+    moves.map(({ task }) => task),
+  )
   // The common case: the count alone says that every guard held.
   if (matchedCount === moves.length) return new Set(moves)
   if (matchedCount === 0) return new Set()
@@ -49,6 +65,20 @@ async function write(database: Database, moves: readonly Move[]): Promise<Readon
   const mine = await database.tasks.find({ ...idIn(ids), mark }, { projection: { _id: 1 } }).toArray()
   const marked = new Set(mine.map(({ _id }) => _id))
   return new Set(moves.filter(({ task }) => marked.has(task._id)))
+}
+
+/** @returns how many tasks were changed; when it fails, whether they were is in doubt, and so are their queues' counts */
+export async function writeStatements(
+  database: Database,
+  operations: AnyBulkWriteOperation<TaskDocument>[],
+  tasks: readonly Pick<TaskDocument, 'namespace' | 'queue'>[],
+): Promise<number> {
+  try {
+    return (await database.tasks.bulkWrite(operations, { ordered: false })).matchedCount
+  } catch (error) {
+    database.counters.doubt(tasks.map(({ namespace, queue }) => queueId(namespace, queue)))
+    throw error
+  }
 }
 
 // Tasks that move alike share a statement: one for a thousand successes without a result.

@@ -11,6 +11,8 @@ import { systemRandom } from '@taskyard/core/runtime'
 import { type Connection, connect, readServerTime, withDeadline } from './connect.ts'
 import { createCounters } from './counters.ts'
 import { collectionsOf, type Database } from './database.ts'
+import { createLeaseCache } from './lease-cache.ts'
+import { createHeads } from './operations/heads.ts'
 import * as operations from './operations/index.ts'
 import { migrate } from './schema.ts'
 import { createGivenClock, createServerClock, type ServerClock } from './server-clock.ts'
@@ -57,7 +59,7 @@ function clockOf({ client }: Connection, { storeTime }: MongoDbStoreOptions): Se
 function openSignals(connection: Connection, options: MongoDbStoreOptions, time: ServerClock): Signals {
   const { client, settings, deployment } = connection
   const { queues } = collectionsOf(client, settings.database, deployment)
-  return createSignals({
+  const signals = createSignals({
     // News is not worth a majority.
     collection: client.db(settings.database, { writeConcern: { w: 1 } }).collection<SignalDocument>('signals'),
     clock: options.clock,
@@ -68,6 +70,10 @@ function openSignals(connection: Connection, options: MongoDbStoreOptions, time:
       return (await queues.find({}).toArray()).flatMap(operations.lanesOf)
     },
   })
+  // The driver repeats a read by itself, so that an outage may show nowhere else.
+  client.on('connectionPoolCleared', signals.suspect)
+  client.on('serverHeartbeatFailed', signals.suspect)
+  return signals
 }
 
 function openDatabase({ client, settings, deployment }: Connection, random: Random, signals: Signals): Database {
@@ -79,11 +85,12 @@ function openDatabase({ client, settings, deployment }: Connection, random: Rand
     client,
     name: settings.database,
     deployment,
-    counters: createCounters(collections.queues),
+    counters: createCounters(collections.queues, word),
     knownLanes: new Set(),
-    beingClaimed: new Set(),
-    random,
-    nextMark: () => `${word}${(marks++).toString(36)}`,
+    leases: createLeaseCache(),
+    fillings: new Map(),
+    heads: createHeads(collections.tasks, random),
+    nextMark: () => `${word}.${(marks++).toString(36)}`,
     announce: (lanes: readonly ReadyLane[]) => signals.announce(lanes),
     monotonic: () => performance.now(),
   }
@@ -94,14 +101,14 @@ function randomWord(random: Random): string {
     Math.floor(random() * 36 ** 8)
       .toString(36)
       .padStart(8, '0')
-  return `${digits()}${digits()}.`
+  return `${digits()}${digits()}`
 }
 
 const TRANSACTION = 'a MongoDB store does not join transactions of yours; a PostgreSQL store can'
 
 function createStore(
   database: Database,
-  { client, durability }: Connection,
+  connection: Connection,
   signals: Signals,
   time: ServerClock,
   { url, clock, allowUnsafeDurability = false }: MongoDbStoreOptions,
@@ -124,7 +131,7 @@ function createStore(
   async function close(): Promise<void> {
     await Promise.all(underWay)
     await signals.close()
-    await client.close()
+    await connection.close()
   }
 
   async function health(): Promise<StoreHealth> {
@@ -140,7 +147,7 @@ function createStore(
   }
 
   return {
-    durability,
+    durability: connection.durability,
     migrate: () => call(() => migrate(database), MIGRATION_MS),
     enqueue: (params) =>
       call((now) => {

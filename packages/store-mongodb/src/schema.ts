@@ -64,6 +64,8 @@ export async function migrate(database: Database): Promise<MigrationReport> {
     throw new TaskyardError('store_too_new', { path: `database ${database.name}`, found: from, known: VERSION })
   }
   await createIndexes(database)
+  // Whoever ran here before may have died between a change and its count.
+  await database.queues.updateMany({}, { $set: { isDoubtful: true } })
   await upsert(() => database.meta.updateOne({ _id: 'schema' }, { $max: { version: VERSION } }, { upsert: true }))
   return { from, to: VERSION }
 }

@@ -22,6 +22,8 @@ export interface Signals {
   readonly bus: EventBus
   announce(lanes: readonly ReadyLane[]): void
   onReady(listener: ReadyListener): () => void
+  /** There was trouble with the server: news may have been missed, and everybody is woken once it can be read again. */
+  suspect(): void
   close(): Promise<void>
 }
 
@@ -148,13 +150,13 @@ export function createSignals(options: SignalsOptions): Signals {
   }
 
   async function readNews(): Promise<void> {
+    const wasBroken = isBroken
+    isBroken = false
     const since = options.now() - SILENT_MS
     const others = await collection.find({ _id: { $ne: processId }, at: { $gt: since } }).toArray()
     if (clock.now() - lastWriteAt > REFRESH_MS) await refresh(since)
     const hasMissed = others.map(hear)
-    const missed = isBroken || hasMissed.includes(true)
-    isBroken = false
-    if (missed) tellReady(await options.everyLane())
+    if (wasBroken || hasMissed.includes(true)) tellReady(await options.everyLane())
   }
 
   /** @returns whether some of the news was missed */
@@ -221,6 +223,9 @@ export function createSignals(options: SignalsOptions): Signals {
       readyListeners.add(own)
       read()
       return () => void readyListeners.delete(own)
+    },
+    suspect() {
+      isBroken = true
     },
     async close() {
       closed = true

@@ -39,7 +39,7 @@ const openStore: OpenStore = async ({ clock, time = 'clock', ownServer = false }
 
 const runner = { describe, it }
 
-describeTaskStore({ name: 'mongodb', openStore, runner, runs: 8 })
+describeTaskStore({ name: 'mongodb', openStore, runner, runs: 8, fullQueue: 2_000 })
 
 describeTaskStore({
   name: 'mongodb behind an unreliable connection',

@@ -27,11 +27,16 @@ export async function insertTasks(
   return new Map(inserted.map((document) => [document._id, document]))
 }
 
-async function insert({ tasks }: Database, documents: readonly TaskDocument[]): Promise<ReadonlySet<number>> {
+async function insert(database: Database, documents: readonly TaskDocument[]): Promise<ReadonlySet<number>> {
   try {
-    await tasks.insertMany([...documents], { ordered: false })
+    await database.tasks.insertMany([...documents], { ordered: false })
     return new Set()
   } catch (error) {
-    return duplicatesOf(error)
+    try {
+      return duplicatesOf(error)
+    } catch (worse) {
+      database.counters.doubt(documents.map(({ namespace, queue }) => queueId(namespace, queue)))
+      throw worse
+    }
   }
 }

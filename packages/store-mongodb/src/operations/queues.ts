@@ -17,6 +17,7 @@ export async function counts(
   now: number,
 ): Promise<QueueCounts[]> {
   await promoteDue(database, now)
+  await database.counters.flush()
   const filter = queue === null ? { namespace } : { _id: queueId(namespace, queue) }
   const found = await database.queues.find(filter).sort({ _id: 1 }).toArray()
   return Promise.all(found.filter(({ types = [] }) => types.length > 0).map((each) => queueCounts(database, each)))

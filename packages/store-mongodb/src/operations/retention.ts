@@ -2,7 +2,7 @@ import type { Retention, TerminalStatus } from '@taskyard/core'
 import { addCounts, type QueueCounts } from '../counters.ts'
 import type { Database } from '../database.ts'
 import { keyId, LIGHT, type LightTask, queueId, recordId } from '../documents.ts'
-import { idIn } from '../moves.ts'
+import { idIn, writeStatements } from '../moves.ts'
 
 const ENDINGS: readonly TerminalStatus[] = ['succeeded', 'failed', 'cancelled']
 
@@ -15,12 +15,13 @@ export async function removeFinished(
 ): Promise<number> {
   const before = (seconds: number) => now - seconds * 1000
   await completeRemovals(database, limit, now)
-  let removed = 0
-  for (const state of ENDINGS) {
-    const seconds = state === 'failed' ? retention.failedSeconds : retention.succeededSeconds
-    const old = await finishedBefore(database, state, before(seconds), limit - removed)
-    removed += await remove(database, old, now)
-  }
+  const old = await Promise.all(
+    ENDINGS.map((state) => {
+      const seconds = state === 'failed' ? retention.failedSeconds : retention.succeededSeconds
+      return finishedBefore(database, state, before(seconds), limit)
+    }),
+  )
+  let removed = await remove(database, old.flat().slice(0, limit), now)
   if (removed < limit) removed += await removeOverBytes(database, retention.finishedBytes, limit - removed, now)
   return removed
 }
@@ -79,7 +80,7 @@ async function remove(database: Database, tasks: readonly LightTask[], now: numb
       update: { $set: { state: 'removed' as const, mark } },
     },
   }))
-  const { matchedCount } = await database.tasks.bulkWrite(operations, { ordered: false })
+  const matchedCount = await writeStatements(database, operations, tasks)
   const ids = tasks.map(({ _id }) => _id)
   const marked = matchedCount === tasks.length ? null : await markedBy(database, ids, mark)
   const mine = marked === null ? tasks : tasks.filter(({ _id }) => marked.has(_id))

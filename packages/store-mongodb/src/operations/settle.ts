@@ -16,41 +16,56 @@ export async function settle(
   now: number,
 ): Promise<SettleReport> {
   const results = new Map<Settlement, SettleResult>()
+  const counting: Promise<void>[] = []
   let open = settlements
   for (let round = 0; open.length > 0; round++) {
     if (round === MOST_ROUNDS)
       throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
-    open = await settleRound(database, open, results, now)
+    const tasks = await tasksOf(database, open)
+    open = await settleRound(database, open, tasks, { results, counting }, now)
   }
-  const tasks = next === null ? [] : await claim(database, next, now)
+  const [tasks] = await Promise.all([next === null ? [] : claim(database, next, now), ...counting])
   return { results: settlements.map((settlement) => results.get(settlement) ?? LOST), tasks }
+}
+
+// A lease given out by this process is known; one that has been lost since is refused by its guard, and then read.
+async function tasksOf(database: Database, settlements: readonly Settlement[]): Promise<Map<string, LightTask>> {
+  const tasks = new Map<string, LightTask>()
+  const unknown: string[] = []
+  for (const { taskId, token } of settlements) {
+    const task = database.leases.take(taskId, token)
+    if (task === undefined) unknown.push(taskId)
+    else tasks.set(taskId, task)
+  }
+  const read = await readLight(
+    database,
+    unknown.filter((id) => !tasks.has(id)),
+  )
+  return new Map([...tasks, ...read])
 }
 
 /** @returns what is to be judged again: it changed between reading and writing, or its task had another turn before it */
 async function settleRound(
   database: Database,
   settlements: readonly Settlement[],
-  results: Map<Settlement, SettleResult>,
+  tasks: ReadonlyMap<string, LightTask>,
+  { results, counting }: { results: Map<Settlement, SettleResult>; counting: Promise<void>[] },
   now: number,
 ): Promise<readonly Settlement[]> {
-  const tasks = await readLight(
-    database,
-    settlements.map(({ taskId }) => taskId),
-  )
   const moves = new Map<Move, Settlement>()
   const moving = new Set<string>()
   const again: Settlement[] = []
   for (const settlement of settlements) {
     const task = tasks.get(settlement.taskId)
-    if (task?.state !== 'running' || task.token !== settlement.token)
+    if (moving.has(settlement.taskId)) again.push(settlement)
+    else if (task?.state !== 'running' || task.token !== settlement.token) {
       results.set(settlement, settledBefore(task, settlement))
-    else if (moving.has(settlement.taskId)) again.push(settlement)
-    else {
+    } else {
       moving.add(settlement.taskId)
       moves.set(settleTask(task, settlement, now), settlement)
     }
   }
-  const applied = await apply(database, [...moves.keys()], now)
+  const applied = await apply(database, [...moves.keys()], now, counting)
   for (const [move, settlement] of moves) {
     if (applied.has(move)) results.set(settlement, accepted(move, now))
     else again.push(settlement)

@@ -9,12 +9,14 @@ import { forgetKeys, removeFinished } from './retention.ts'
 import { verifyCounts } from './verify-counts.ts'
 
 export async function sweep(database: Database, params: SweepParams, now: number): Promise<SweepReport> {
-  await recoverEnvelopes(database, now)
-  const promoted = await promoteDue(database, now, params.limit)
-  const { ended, isBehind: hasMoreLeases } = await endOverdue(database, params, now)
-  const removed = await removeFinished(database, params.retention, params.limit, now)
-  await forgetKeys(database, params.limit, now)
-  await verifyCounts(database, now)
+  await Promise.all([recoverEnvelopes(database, now), database.counters.flush()])
+  const [promoted, { ended, isBehind: hasMoreLeases }, removed] = await Promise.all([
+    promoteDue(database, now, params.limit),
+    endOverdue(database, params, now),
+    removeFinished(database, params.retention, params.limit, now),
+    forgetKeys(database, params.limit, now),
+    verifyCounts(database, now),
+  ])
   const isBehind = promoted >= params.limit || hasMoreLeases || removed >= params.limit
   return { ended, promoted, removed, nextAt: isBehind ? now : await nextWake(database) }
 }

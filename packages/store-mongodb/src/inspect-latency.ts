@@ -1,0 +1,18 @@
+import type { Finding } from '@taskyard/core'
+import type { MongoClient } from 'mongodb'
+import { ok, warning } from './finding.ts'
+
+const PINGS = 5
+const FAR_MS = 10
+
+export async function latencyFinding(client: MongoClient): Promise<Finding> {
+  const times: number[] = []
+  for (let ping = 0; ping < PINGS; ping++) {
+    const from = performance.now()
+    await client.db('admin').command({ ping: 1 })
+    times.push(performance.now() - from)
+  }
+  const median = times.sort((one, other) => one - other)[Math.floor(PINGS / 2)] as number
+  const detail = `${median.toFixed(1)} ms there and back`
+  return median < FAR_MS ? ok('latency', detail) : warning('latency', detail, 'Run Taskyard nearer to its MongoDB.')
+}

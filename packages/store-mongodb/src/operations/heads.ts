@@ -1,0 +1,155 @@
+import type { Random } from '@taskyard/core'
+import type { Collections } from '../database.ts'
+import type { TaskDocument } from '../documents.ts'
+
+/** What a claim hands out, and what a claim reads, ends once its payloads reach this. Bytes. */
+export const PAYLOAD_BYTES_PER_CLAIM = 8 * 1024 * 1024
+/** Lanes in one query: MongoDB merges up to 200 index ranges in order and sorts in memory beyond. */
+const LANES_PER_QUERY = 200
+/** How far beyond its turn a process looks that has met another one; each time it does not, half as far. */
+const FARTHEST = 4
+
+export type Head = Omit<TaskDocument, 'tail'>
+
+export interface Lanes {
+  readonly queue: string
+  readonly types: readonly string[]
+}
+
+export interface Heads {
+  /** Hands out ready tasks in order, each to one caller of this process until it is `done` with it. */
+  take(namespace: string, lanes: readonly Lanes[], wanted: number): Promise<readonly Head[]>
+  /** The caller has marked them; `lost` of them another process was quicker with. */
+  done(heads: readonly Head[], lost: number): void
+}
+
+interface Waiting {
+  readonly wanted: number
+  resolve(heads: readonly Head[]): void
+  reject(error: unknown): void
+}
+
+/**
+ * Reads the heads of lanes for all claims of this process together: claims that come while a read is under way share the
+ * next one, so that they neither read the same heads nor want the same tasks.
+ */
+export function createHeads(tasks: Collections['tasks'], random: Random): Heads {
+  const beingMarked = new Set<string>()
+  const queues = new Map<string, Waiting[]>()
+  let distance = 0
+
+  async function serve(key: string, namespace: string, lanes: readonly Lanes[]): Promise<void> {
+    for (let waiting = queues.get(key) ?? []; waiting.length > 0; waiting = queues.get(key) ?? []) {
+      queues.set(key, [])
+      try {
+        const wanted = waiting.reduce((sum, each) => sum + each.wanted, 0)
+        distribute(await read(namespace, lanes, wanted), waiting)
+      } catch (error) {
+        for (const { reject } of waiting) reject(error)
+      }
+    }
+    queues.delete(key)
+  }
+
+  async function read(namespace: string, lanes: readonly Lanes[], wanted: number): Promise<Head[]> {
+    const limit = wanted + beingMarked.size + Math.ceil(wanted * distance)
+    const pages = await Promise.all(inQueries(lanes).map((query) => readPage(tasks, namespace, query, limit)))
+    const heads = pages.flat().filter(({ _id }) => !beingMarked.has(_id))
+    if (pages.length > 1) heads.sort(inOrder)
+    // Who has met another process begins somewhere behind the first, so that the two do not meet again.
+    const spare = distance === 0 ? 0 : Math.max(0, heads.length - wanted)
+    return spare === 0 ? heads : heads.slice(Math.floor(random() * (spare + 1)))
+  }
+
+  function distribute(heads: readonly Head[], waiting: readonly Waiting[]): void {
+    let at = 0
+    for (const { wanted, resolve } of waiting) {
+      const some = firstBytes(heads.slice(at, at + wanted))
+      at += some.length
+      for (const { _id } of some) beingMarked.add(_id)
+      resolve(some)
+    }
+  }
+
+  return {
+    take(namespace, lanes, wanted) {
+      const key = JSON.stringify([namespace, lanes])
+      return new Promise((resolve, reject) => {
+        const waiting = queues.get(key)
+        const mine = { wanted, resolve, reject }
+        if (waiting !== undefined) {
+          waiting.push(mine)
+          return
+        }
+        queues.set(key, [mine])
+        void serve(key, namespace, lanes)
+      })
+    },
+    done(heads, lost) {
+      for (const { _id } of heads) beingMarked.delete(_id)
+      if (lost > 0) distance = Math.min(FARTHEST, distance + 1)
+      else if (heads.length > 0) distance = distance < 0.1 ? 0 : distance / 2
+    },
+  }
+}
+
+function firstBytes(heads: readonly Head[]): readonly Head[] {
+  let bytes = 0
+  const end = heads.findIndex(({ payloadBytes }) => {
+    const isFull = bytes >= PAYLOAD_BYTES_PER_CLAIM
+    bytes += payloadBytes
+    return isFull
+  })
+  return end === -1 ? heads : heads.slice(0, end)
+}
+
+// Queues of the same types share a query; a type that a queue has never had costs one empty index range.
+function inQueries(lanes: readonly Lanes[]): { queues: readonly string[]; types: readonly string[] }[] {
+  const queries: { queues: string[]; types: readonly string[] }[] = []
+  const alike = Map.groupBy(lanes, ({ types }) => [...types].sort().join())
+  for (const group of alike.values()) {
+    const types = (group[0] as Lanes).types
+    for (let t = 0; t < types.length; t += LANES_PER_QUERY) {
+      const some = types.slice(t, t + LANES_PER_QUERY)
+      const queuesPerQuery = Math.max(1, Math.floor(LANES_PER_QUERY / some.length))
+      for (let q = 0; q < group.length; q += queuesPerQuery) {
+        queries.push({ queues: group.slice(q, q + queuesPerQuery).map(({ queue }) => queue), types: some })
+      }
+    }
+  }
+  return queries
+}
+
+/** One answer of the server, which is never over 16 MB: more than a claim hands out, whatever the payloads. */
+async function readPage(
+  tasks: Collections['tasks'],
+  namespace: string,
+  { queues, types }: { queues: readonly string[]; types: readonly string[] },
+  limit: number,
+): Promise<readonly Head[]> {
+  const cursor = tasks
+    .find(
+      { state: 'queued', namespace, queue: oneOrIn(queues), type: oneOrIn(types) },
+      { projection: { tail: 0 }, readConcern: { level: 'local' }, batchSize: limit },
+    )
+    .sort({ priority: -1, runAt: 1, _id: 1 })
+    .limit(limit)
+  const page: Head[] = []
+  let bytes = 0
+  for await (const head of cursor) {
+    page.push(head)
+    bytes += head.payloadBytes
+    if (bytes >= PAYLOAD_BYTES_PER_CLAIM) break
+  }
+  return page
+}
+
+function oneOrIn(values: readonly string[]): string | { $in: string[] } {
+  return values.length === 1 ? (values[0] as string) : { $in: [...values] }
+}
+
+function inOrder(one: Head, other: Head): number {
+  if (one.priority !== other.priority) return other.priority - one.priority
+  if (one.runAt !== other.runAt) return one.runAt - other.runAt
+  return one._id < other._id ? -1 : 1
+}

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { systemClock } from '@taskyard/core/runtime'
+import { inspectMongoDbStore } from '@taskyard/store-mongodb'
+import { closeClients, databaseOf, freshUrl, newTask, openStore, submissions } from './scene.ts'
+
+after(closeClients)
+
+const CHECKS = ['version', 'durability', 'wake-ups', 'indexes', 'size', 'counts', 'slow claims', 'latency']
+
+test('looks at everything, and at a server without a store too', async (t) => {
+  const url = await freshUrl(t)
+  const findings = await inspectMongoDbStore({ url, clock: systemClock })
+  assert.deepEqual(
+    findings.map(({ check }) => check),
+    CHECKS,
+  )
+  assert.deepEqual(await databaseOf(url).listCollections().toArray(), [], 'nothing was made')
+})
+
+test('every finding that is not good says what to do', async (t) => {
+  const url = await freshUrl(t)
+  const { store } = await openStore(t, { url })
+  await store.enqueue(submissions(newTask()))
+  for (const { check, verdict, advice } of await inspectMongoDbStore({ url, clock: systemClock })) {
+    assert.equal(advice === null, verdict === 'ok', check)
+  }
+})
+
+test('a server that does not apply updates atomically is a problem', async (t) => {
+  const findings = await inspectMongoDbStore({ url: await freshUrl(t), clock: systemClock })
+  const version = findings.find(({ check }) => check === 'version')
+  assert.equal(version?.verdict, 'problem')
+  assert.match(version?.detail ?? '', /FerretDB/)
+})
+
+test('a URL that asks for less than a majority is a problem', async (t) => {
+  const findings = await inspectMongoDbStore({ url: `${await freshUrl(t)}?w=1`, clock: systemClock })
+  const durability = findings.find(({ check }) => check === 'durability')
+  assert.equal(durability?.verdict, 'problem')
+  assert.match(durability?.detail ?? '', /w=1/)
+})
+
+test('a server that is down cannot be inspected', async () => {
+  const inspecting = inspectMongoDbStore({ url: 'mongodb://127.0.0.1:1/', clock: systemClock })
+  await assert.rejects(inspecting, { code: 'store_unavailable' })
+})

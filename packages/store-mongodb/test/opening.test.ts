@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import { after, test } from 'node:test'
+import { systemClock } from '@taskyard/core/runtime'
+import { openMongoDbStore } from '@taskyard/store-mongodb'
+import { closeClients, databaseOf, freshUrl, openStore } from './scene.ts'
+
+// The tests' server is a FerretDB, which the store takes only where safety is waived.
+
+after(closeClients)
+
+const open = (url: string, allowUnsafeDurability = false) =>
+  openMongoDbStore({ url, clock: systemClock, allowUnsafeDurability })
+
+test('a server that does not apply updates atomically is refused by name', async (t) => {
+  const url = await freshUrl(t)
+  await assert.rejects(open(url), {
+    code: 'unsafe_durability',
+    message: /FerretDB .* does not apply updates atomically/,
+  })
+})
+
+test('where safety is waived, the durability says what is missing', async (t) => {
+  const { store } = await openStore(t)
+  assert.match(store.durability, /^weakened: .*FerretDB/)
+})
+
+for (const [parameter, reason] of [
+  ['w=1', /w=1.*w=majority/],
+  ['w=0', /w=0/],
+  ['journal=false', /journal=false/],
+] as const) {
+  test(`a URL with ${parameter} is refused`, async (t) => {
+    const url = `${await freshUrl(t)}?${parameter}`
+    await assert.rejects(open(url), { code: 'unsafe_durability', message: reason })
+  })
+
+  test(`a URL with ${parameter} is taken where safety is waived, and says so`, async (t) => {
+    const { store } = await openStore(t, { url: `${await freshUrl(t)}?${parameter}` })
+    assert.match(store.durability, reason)
+  })
+}
+
+test('change streams are refused where the server has none', async (t) => {
+  const url = `${await freshUrl(t)}?wakeUps=changeStream`
+  await assert.rejects(open(url, true), { code: 'invalid_configuration', message: /replica set/ })
+})
+
+for (const url of ['mongodb://', 'mongodb://127.0.0.1:1/db?wakeUps=never', 'mongodb://127.0.0.1:1/db?unheardOf=1']) {
+  test(`${url} is refused before anything is connected`, async () => {
+    await assert.rejects(open(url), { code: 'invalid_configuration' })
+  })
+}
+
+test('a server that is down is reported within seconds', async () => {
+  const from = performance.now()
+  await assert.rejects(open(`mongodb://127.0.0.1:${await closedPort()}/`), { code: 'store_unavailable' })
+  assert.ok(performance.now() - from < 8_000)
+})
+
+test('two stores on two databases of a server have nothing to do with each other', async (t) => {
+  const [one, other] = [await openStore(t), await openStore(t)]
+  await one.store.pause({ namespace: 'default', queue: 'q', paused: true })
+  assert.deepEqual(await other.store.counts({ namespace: 'default', queue: null }), [])
+})
+
+test('a database of a newer version is refused', async (t) => {
+  const url = await freshUrl(t)
+  await openStore(t, { url })
+  await databaseOf(url)
+    .collection<{ _id: string }>('meta')
+    .updateOne({ _id: 'schema' }, { $set: { version: 99 } })
+  const { store } = await open(url, true)
+  t.after(() => store.close())
+  await assert.rejects(store.migrate(), { code: 'store_too_new', message: /version 99/ })
+})
+
+test('a transaction of the caller cannot be joined', async (t) => {
+  const { store } = await openStore(t)
+  await assert.rejects(store.enqueue({ submissions: [], queueDepth: 1, tx: {} }), { code: 'transaction_unsupported' })
+})
+
+function closedPort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}

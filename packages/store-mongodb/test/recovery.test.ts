@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import {
+  DEFAULT_RETENTION,
+  type JsonText,
+  LIMITS,
+  type QueueCounts,
+  type Settlement,
+  type SweepParams,
+  type TaskStore,
+  toJsonText,
+} from '@taskyard/core'
+import type { Document } from 'mongodb'
+import { newTaskDocument } from '../src/documents.ts'
+import { CLAIM, closeClients, databaseOf, freshUrl, newId, newTask, openStore, submissions } from './scene.ts'
+
+// What a process leaves that dies between two writes, made by hand, and what becomes of it.
+
+after(closeClients)
+
+const START = Date.UTC(2026, 0, 1)
+const SWEEP: SweepParams = { cancelGraceMs: 10_000, retention: DEFAULT_RETENTION, limit: 1000, jitter: 0.5 }
+
+interface Row extends Document {
+  _id: string
+}
+
+async function openAt(t: Parameters<typeof openStore>[0]) {
+  const url = await freshUrl(t)
+  let time = START
+  const { store } = await openStore(t, { url, storeTime: () => time })
+  return {
+    store,
+    collection: (name: string) => databaseOf(url).collection<Row>(name),
+    advance(milliseconds: number) {
+      time += milliseconds
+    },
+  }
+}
+
+test('a submission of several tasks that was accepted and not stored is completed', async (t) => {
+  const { store, collection, advance } = await openAt(t)
+  const tasks = [newTask(), newTask({ queue: 'other' }), newTask({ delayMs: 60_000 })]
+  const documents = tasks.map((task) => newTaskDocument(task, task.id, START))
+  await collection('envelopes').insertOne({ _id: documents[0]?._id ?? '', at: START, parts: 1, tasks: documents })
+  // One of them was stored before the process died.
+  await store.enqueue(submissions(tasks[1] ?? newTask()))
+
+  await store.sweep(SWEEP)
+  assert.deepEqual(await statuses(store, tasks), [null, 'queued', null], 'its process may still be at it')
+  advance(20_000)
+  await store.sweep(SWEEP)
+  assert.deepEqual(await statuses(store, tasks), ['queued', 'queued', 'scheduled'])
+  assert.deepEqual(await collection('envelopes').find().toArray(), [])
+  const [queue] = await store.counts({ namespace: 'default', queue: 'default' })
+  assert.deepEqual([queue?.counts.queued, queue?.counts.scheduled], [1, 1])
+})
+
+test('a big submission that was accepted and not stored is completed from its parts', async (t) => {
+  const { store, collection, advance } = await openAt(t)
+  const [one, two] = [newTask(), newTask()]
+  const document = (task: typeof one) => newTaskDocument(task, task.id, START)
+  await collection('envelopes').insertMany([
+    { _id: `${one.id}/1`, at: START, tasks: [document(two)] },
+    { _id: one.id, at: START, parts: 2, tasks: [document(one)] },
+  ])
+  advance(20_000)
+  await store.sweep(SWEEP)
+  assert.deepEqual(await statuses(store, [one, two]), ['queued', 'queued'])
+  assert.deepEqual(await collection('envelopes').find().toArray(), [])
+})
+
+test('a big submission that was not accepted leaves no task, and its parts go in time', async (t) => {
+  const { store, collection, advance } = await openAt(t)
+  const task = newTask()
+  await collection('envelopes').insertOne({
+    _id: `${newId()}/1`,
+    at: START,
+    tasks: [newTaskDocument(task, task.id, START)],
+  })
+  advance(3_600_000)
+  await store.sweep(SWEEP)
+  assert.deepEqual(await statuses(store, [task]), [null])
+  assert.deepEqual(await collection('envelopes').find().toArray(), [])
+})
+
+test('a submission too big for one document is stored whole', async (t) => {
+  const { store, collection } = await openAt(t)
+  const payload = toJsonText('x'.repeat(LIMITS.bodyBytes - 2))
+  const tasks = Array.from({ length: 16 }, () => newTask({ payload }))
+  const [outcome] = await store.enqueue({ submissions: [{ tasks }], queueDepth: 1000 })
+  assert.equal(outcome?.kind, 'accepted')
+  assert.deepEqual(new Set(await statuses(store, tasks)), new Set(['queued']))
+  assert.deepEqual(await collection('envelopes').find().toArray(), [])
+})
+
+test('nothing that came with an unopened envelope is removed, so that it cannot be stored a second time', async (t) => {
+  const { store, collection } = await openAt(t)
+  const task = newTask()
+  await store.enqueue(submissions(task))
+  await succeed(store)
+  const document = newTaskDocument(task, task.id, START)
+  await collection('envelopes').insertOne({ _id: task.id, at: START, parts: 1, tasks: [document] })
+  const retention = { succeededSeconds: 0, failedSeconds: 0, finishedBytes: 0 }
+  assert.equal((await store.sweep({ ...SWEEP, retention })).removed, 0)
+  assert.deepEqual(await statuses(store, [task]), ['succeeded'])
+})
+
+test('a key whose submission died before its task is completed by the same submission, under the same id', async (t) => {
+  const { store, collection } = await openAt(t)
+  const dead = newId()
+  const key = { _id: 'default/k', taskId: dead, fingerprint: 'a', expiresAt: START + 86_400_000 }
+  await collection('keys').insertOne(key)
+  const again = newTask({ idempotency: { key: 'k', fingerprint: 'a' } })
+  const [outcome] = await store.enqueue(submissions(again))
+  assert.ok(outcome?.kind === 'accepted')
+  assert.equal(outcome.tasks[0]?.id, dead)
+  assert.deepEqual(await statuses(store, [{ id: dead }, again]), ['queued', null])
+})
+
+test('counts that a dead process left wrong are mended once the queue is quiet', async (t) => {
+  const { store, collection, advance } = await openAt(t)
+  await store.enqueue(submissions(newTask(), newTask(), newTask()))
+  await succeed(store, 1)
+  const before = await countsOf(store)
+  // As if the process had died after its changes and before their counts.
+  const wrong = { 'counts.queued': 1, 'counts.running': 2, 'counts.succeeded': -1, 'counts.finishedTotal': -1 }
+  await collection('queues').updateOne({ _id: 'default/default' }, { $inc: wrong })
+  advance(60_000)
+  await store.sweep(SWEEP)
+  assert.deepEqual(await countsOf(store), before)
+  assert.equal(before?.finishedTotal, 1)
+})
+
+test('counts are in doubt after a start, and compared', async (t) => {
+  const { store, collection, advance } = await openAt(t)
+  await store.enqueue(submissions(newTask()))
+  await collection('queues').updateOne({ _id: 'default/default' }, { $set: { 'counts.queued': 7 } })
+  await store.migrate()
+  advance(2_000)
+  await store.sweep(SWEEP)
+  assert.equal((await countsOf(store))?.counts.queued, 1)
+})
+
+test('history lines that were copied and not yet taken from the task are shown once', async (t) => {
+  const { store, collection } = await openAt(t)
+  await store.enqueue(submissions(newTask()))
+  const [task] = await store.claim(CLAIM)
+  assert.ok(task)
+  const line = (log: string) => ({ taskId: task.id, token: task.lease.token, progress: null, log })
+  await store.record({ entries: [line('one'), line('two')] })
+  const before = await store.history({ taskId: task.id, after: 0, limit: 100 })
+  const stored = await collection('tasks').findOne({ _id: task.id })
+  const tail = stored?.tail as readonly Record<string, unknown>[]
+  await collection('records').insertMany(
+    tail.map((record, index) => ({ ...record, _id: `${task.id}/${String(index + 1).padStart(8, '0')}` })),
+  )
+  assert.deepEqual(await store.history({ taskId: task.id, after: 0, limit: 100 }), before)
+
+  // They are moved when the task next grows, and still shown once.
+  const long = 'x'.repeat(LIMITS.logBytes)
+  for (let n = 0; n < 3; n++) await store.record({ entries: [line(long)] })
+  const after = (await store.history({ taskId: task.id, after: 0, limit: 100 })) ?? []
+  assert.deepEqual(after.slice(0, before?.length), before)
+  assert.equal(after.filter(({ kind }) => kind === 'log').length, 5)
+  assert.ok((await collection('records').countDocuments()) > 2, 'some lines were moved')
+})
+
+test('a removal that was begun is hidden from everybody, and completed', async (t) => {
+  const { store, collection, advance } = await openAt(t)
+  const task = newTask({ idempotency: { key: 'k', fingerprint: 'a' } })
+  await store.enqueue(submissions(task))
+  await succeed(store)
+  await collection('tasks').updateOne({ _id: task.id }, { $set: { state: 'removed' } })
+  assert.deepEqual(await statuses(store, [task]), [null])
+  assert.deepEqual(await store.retry({ taskIds: [task.id] }), [{ kind: 'not-found' }])
+  advance(20_000)
+  await store.sweep(SWEEP)
+  assert.equal(await collection('tasks').findOne({ _id: task.id }), null)
+  const again = newTask({ idempotency: { key: 'k', fingerprint: 'a' } })
+  assert.deepEqual(await store.enqueue(submissions(again)), [
+    { kind: 'idempotent-task-gone', key: 'k', taskId: task.id },
+  ])
+})
+
+async function statuses(store: TaskStore, tasks: readonly { readonly id: string }[]) {
+  const found = await store.find({ taskIds: tasks.map(({ id }) => id) })
+  return found.map((task) => task?.status ?? null)
+}
+
+async function countsOf(store: TaskStore): Promise<QueueCounts | undefined> {
+  return (await store.counts({ namespace: 'default', queue: 'default' }))[0]
+}
+
+async function succeed(store: TaskStore, limit = 10): Promise<void> {
+  const tasks = await store.claim({ ...CLAIM, limit })
+  const settlements = tasks.map(
+    ({ id, lease }): Settlement => ({
+      taskId: id,
+      token: lease.token,
+      outcome: 'succeeded',
+      result: 'null' as JsonText,
+    }),
+  )
+  await store.settle({ settlements, claim: null })
+}

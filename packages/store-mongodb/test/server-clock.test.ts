@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createServerClock } from '../src/server-clock.ts'
+
+/** A server whose clock is `offset` ahead of this machine's, behind a connection with these delays. */
+function scene({ offset = 1_000_000, there = 5, back = 5 } = {}) {
+  const world = { elapsed: 0, offset, there, back, samples: 0 }
+  const clock = createServerClock(
+    async () => {
+      world.samples += 1
+      world.elapsed += world.there
+      const time = world.elapsed + world.offset
+      world.elapsed += world.back
+      return time
+    },
+    () => world.elapsed,
+  )
+  return { world, clock }
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+test('tells the time of the server, not of this machine', async () => {
+  const { world, clock } = scene()
+  await clock.sample()
+  assert.equal(clock.now(), world.elapsed + world.offset)
+  world.elapsed += 1234
+  assert.equal(clock.now(), world.elapsed + world.offset)
+})
+
+test('is off by half a round trip at most', async () => {
+  for (const [there, back] of [
+    [0, 40],
+    [40, 0],
+    [7, 13],
+  ] as const) {
+    const { world, clock } = scene({ there, back })
+    await clock.sample()
+    const error = Math.abs(clock.now() - (world.elapsed + world.offset))
+    assert.ok(error <= (there + back) / 2 + 1, `${error} ms`)
+  }
+})
+
+test('looks again every ten seconds, without holding anybody up', async () => {
+  const { world, clock } = scene()
+  await clock.sample()
+  world.elapsed += 9_000
+  clock.now()
+  assert.equal(world.samples, 1)
+  world.elapsed += 2_000
+  clock.now()
+  await settled()
+  assert.equal(world.samples, 2)
+})
+
+test('keeps a sample that was more exact, for some time', async () => {
+  const { world, clock } = scene({ there: 1, back: 1 })
+  await clock.sample()
+  world.there = 400
+  world.back = 0
+  world.elapsed += 11_000
+  clock.now()
+  await settled()
+  assert.ok(Math.abs(clock.now() - (world.elapsed + world.offset)) <= 1)
+})
+
+test('never runs backwards when the clock of the server is set back a little', async () => {
+  const { world, clock } = scene()
+  await clock.sample()
+  const before = clock.now()
+  world.offset -= 3_000
+  world.elapsed += 11_000
+  const last = clock.now()
+  await settled()
+  assert.ok(clock.now() >= last && last > before)
+  world.elapsed += 4_000
+  assert.equal(clock.now(), world.elapsed + world.offset)
+})
+
+test('follows a clock that is set back far, as all processes must agree', async () => {
+  const { world, clock } = scene()
+  await clock.sample()
+  world.offset -= 3_600_000
+  world.elapsed += 11_000
+  clock.now()
+  await settled()
+  assert.equal(clock.now(), world.elapsed + world.offset)
+})
