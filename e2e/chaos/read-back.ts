@@ -117,8 +117,13 @@ function serverOf(workerId: string, servers: readonly ServerControl[]): string {
   return servers.find(({ pids }) => pids.has(pid))?.name ?? 'unknown'
 }
 
+/** A server that is busy with what it has put off may be without an answer for a while. */
+const PATIENCE_MS = 60_000
+
 async function get<Body>({ url, agent }: Source, path: string): Promise<Body> {
-  const { status, body } = await call(agent, { method: 'GET', url: url + path })
-  if (status !== 200) throw new Error(`${path} answered ${status}: ${body}`)
-  return JSON.parse(body) as Body
+  for (const since = monotonicMs(); ; await delay(500)) {
+    const answer = await call(agent, { method: 'GET', url: url + path }).catch(() => null)
+    if (answer?.status === 200) return JSON.parse(answer.body) as Body
+    if (monotonicMs() - since > PATIENCE_MS) throw new Error(`${path} answered ${answer?.status}: ${answer?.body}`)
+  }
 }
