@@ -8,8 +8,6 @@ const OUT_OF_DISK_SPACE = 14031
 const DUPLICATE_KEY = 11000
 /** FerretDB: a command or option that it does not have. */
 const NOT_IMPLEMENTED = 238
-/** A write that met another one so often that the server gave up; nothing of it was done. */
-const WRITE_CONFLICT = 112
 
 /** The catalogue error for whatever the driver threw. What may have been done is `store_unavailable`, which is indefinite. */
 export function toStoreError(error: unknown): TaskyardError {
@@ -49,10 +47,6 @@ function outOfSpace(error: MongoServerError, reason: string): TaskyardError {
 
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === DUPLICATE_KEY
-}
-
-export function isWriteConflict(error: unknown): boolean {
-  return error instanceof MongoServerError && error.code === WRITE_CONFLICT
 }
 
 /**
