@@ -132,7 +132,7 @@ for (const kind of KINDS) {
       const { stdout } = await runTaskyard(['doctor', '--json'], { env }).ended
       const { findings } = JSON.parse(stdout) as { findings: { check: string; verdict: string; detail: string }[] }
       assert.equal(findings.find(({ check }) => check === 'store')?.verdict, 'ok', stdout)
-      assert.ok(findings.length > 8, stdout)
+      assert.ok(findings.length > 12, stdout)
     })
   })
 }

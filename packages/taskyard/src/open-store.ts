@@ -45,19 +45,9 @@ const PACKAGES: Readonly<Record<ServerStoreLocation['kind'], () => Promise<Serve
     return { open: openRedisStore, inspect: inspectRedisStore }
   },
   async mongodb() {
-    const { openMongoDbStore, ...others } = await import('@taskyard/store-mongodb')
-    return { open: openMongoDbStore, inspect: inspectOf(others, openMongoDbStore, 'MongoDb') }
+    const { openMongoDbStore, inspectMongoDbStore } = await import('@taskyard/store-mongodb')
+    return { open: openMongoDbStore, inspect: inspectMongoDbStore }
   },
-}
-
-// Until these packages export theirs: whether the store can be opened at all.
-function inspectOf(others: object, open: ServerStorePackage['open'], name: string): ServerStorePackage['inspect'] {
-  const inspect = (others as Readonly<Record<string, ServerStorePackage['inspect']>>)[`inspect${name}Store`]
-  if (inspect !== undefined) return inspect
-  return async (options) => {
-    await (await open(options)).store.close()
-    return []
-  }
 }
 
 function load(kind: ServerStoreLocation['kind']): Promise<ServerStorePackage> {
