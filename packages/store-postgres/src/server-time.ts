@@ -1,5 +1,3 @@
-import type { Value } from './database.ts'
-
 /** The server's time as far as this process has seen it: it keeps time from running backwards after a fail-over. */
 export interface ServerTime {
   /** The first two parameters of every statement that needs the time. */
@@ -19,5 +17,3 @@ export function createServerTime(storeTime: (() => number) | undefined): ServerT
     },
   }
 }
-
-export type TimeParams = readonly [Value, Value]

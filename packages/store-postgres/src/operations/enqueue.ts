@@ -1,8 +1,9 @@
-import { type EnqueueOutcome, type EnqueueParams, type NewTask, TaskyardError } from '@taskyard/core'
+import type { EnqueueOutcome, EnqueueParams, NewTask } from '@taskyard/core'
 import { ids, joinJson, numbers, quoted, unlessAll } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import { executorOf } from '../join-transaction.ts'
 import type { Parts } from '../parts.ts'
+import { isDuplicate } from '../postgres-errors.ts'
 import { enqueueCarefully } from './enqueue-carefully.ts'
 import type { QueueDepths } from './queue-depths.ts'
 import { isDefaultBackoff } from './task-columns.ts'
@@ -72,9 +73,13 @@ async function enqueuePlainly(
   laneOf: ReadonlyMap<NewTask, number>,
 ): Promise<EnqueueOutcome[] | null> {
   const tasks = submissions.flatMap((submission) => submission.tasks)
-  const [stored, now] = await insertTasks(run, time.params(), tasks, laneOf)
-  if (stored !== tasks.length) return null
-  time.saw(now)
+  let now: number
+  try {
+    now = time.saw(await insertTasks(run, time.params(), tasks, laneOf))
+  } catch (error) {
+    if (isDuplicate(error)) return null
+    throw error
+  }
   await idSkew.note(tasks[0]?.id ?? '', now)
   return submissions.map((submission) => ({
     kind: 'accepted',
@@ -89,21 +94,19 @@ export function runAtOf({ runAt, delayMs }: NewTask, now: number): number {
   return Math.max(now, runAt ?? now + delayMs)
 }
 
-/** Stores the tasks whose ids are new; says how many, and the time. */
+/** Stores tasks and gives the time; fails when one of the ids is there already. */
 export async function insertTasks(
   run: Run,
   [now, atLeast]: readonly [number | null, number],
   tasks: readonly NewTask[],
   laneOf: ReadonlyMap<NewTask, number>,
-): Promise<readonly [stored: number, now: number]> {
-  const rows = await run<[string, string]>(
-    `SELECT stored, now FROM @submit_tasks($1::bigint, $2::bigint, $3::uuid[], $4::integer[], $5::text, $6::smallint[], $7::bigint[],
+): Promise<number> {
+  const [row] = await run<[string]>(
+    `SELECT now FROM @submit_tasks($1::bigint, $2::bigint, $3::uuid[], $4::integer[], $5::text, $6::smallint[], $7::bigint[],
        $8::bigint[], $9::smallint[], $10::double precision[], $11::text[], $12::text[], $13::text[])`,
     [now, atLeast, ...taskColumns(tasks, laneOf)],
   )
-  await insertTags(run, tasks)
-  const [stored, at] = rows[0] as [string, string]
-  return [Number(stored), Number(at)]
+  return Number(row?.[0])
 }
 
 function taskColumns(tasks: readonly NewTask[], laneOf: ReadonlyMap<NewTask, number>): string[] {
@@ -157,21 +160,4 @@ function taskColumns(tasks: readonly NewTask[], laneOf: ReadonlyMap<NewTask, num
 
 function isEmpty(list: readonly unknown[]): boolean {
   return list.length === 0
-}
-
-async function insertTags(run: Run, tasks: readonly NewTask[]): Promise<void> {
-  const tagged = tasks.flatMap(({ id, namespace, tags }) => tags.map((tag) => ({ id, namespace, tag })))
-  if (tagged.length === 0) return
-  await run(
-    `INSERT INTO @task_tags (namespace, tag, id) SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[]) ON CONFLICT DO NOTHING`,
-    [tagged.map(({ namespace }) => namespace), tagged.map(({ tag }) => tag), ids(tagged.map(({ id }) => id))],
-  )
-}
-
-/** @throws TaskyardError invalid_request */
-export function refuseForeignIds(tasks: readonly NewTask[], isId: (text: string) => boolean): void {
-  const foreign = tasks.find(({ id }) => !isId(id))
-  if (foreign !== undefined) {
-    throw new TaskyardError('invalid_request', { reason: `the id ${JSON.stringify(foreign.id)} is no UUID` })
-  }
 }
