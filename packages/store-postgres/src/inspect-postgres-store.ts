@@ -48,7 +48,7 @@ export async function inspectPostgresStore(options: PostgresStoreOptions): Promi
       ['dead rows', () => deadRows(run, schema)],
       ['size', () => sizes(run, schema)],
       ['time slots', () => timeSlots(run)],
-      ['claims', () => claimTime(run, () => performance.now())],
+      ['claims', () => claimTime(run, schema, () => performance.now())],
     ]
     const findings = [durability, schemaFinding(schema, version, newestVersion())]
     for (const check of version === null ? ofServer : [...ofServer, ...ofStore]) findings.push(await finding(check))

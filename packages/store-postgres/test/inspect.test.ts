@@ -58,6 +58,17 @@ describe('inspecting a store', () => {
     assert.match((await inspected())('size').detail, /^[\d.]+ [KM]iB: .*tasks \d+ KiB.*finished \d+ KiB/)
   })
 
+  it('tells how long claims take, where the server counts them', async () => {
+    const url = withParameter(schema.url, 'options', '-c track_functions=all')
+    const { store } = await schema.open({ url })
+    const ended = Date.now() + 30_000
+    while (!/; \d+ claims took [\d.]+ ms on average/.test((await inspected())('claims').detail)) {
+      assert.ok(Date.now() < ended)
+      // A session hands over its figures at the end of a statement, each second at most.
+      await store.claim(CLAIM)
+    }
+  })
+
   it('needs no schema, and makes none', async () => {
     const url = withParameter(schema.url, 'schema', 'nowhere')
     assert.match((await inspected(url))('schema').detail, /"nowhere" is not there yet; the first start/)

@@ -57,7 +57,7 @@ const LOOKS = 5
 const SLOW_MS = 50
 
 /** @param nowMs a monotonic clock, ms */
-export async function claimTime(run: Run, nowMs: () => number): Promise<Finding> {
+export async function claimTime(run: Run, schema: string, nowMs: () => number): Promise<Finding> {
   const looks: number[] = []
   for (let look = 0; look < LOOKS; look++) {
     const from = nowMs()
@@ -65,10 +65,13 @@ export async function claimTime(run: Run, nowMs: () => number): Promise<Finding>
     looks.push(nowMs() - from)
   }
   const median = looks.sort((one, other) => one - other)[Math.floor(LOOKS / 2)] as number
+  // Only where track_functions is on.
   const [counted] = await run<[calls: string, meanMs: string]>(
-    `SELECT calls, total_time / calls FROM pg_stat_user_functions WHERE funcid = '@claim_tasks'::regproc AND calls > 0`,
+    `SELECT sum(calls), sum(total_time) / sum(calls) FROM pg_stat_user_functions
+     WHERE schemaname = $1 AND funcname LIKE 'claim\\_tasks%' HAVING sum(calls) > 0`,
+    [schema],
   )
-  const mean = counted === undefined ? 0 : Number(counted[1])
+  const mean = Number(counted?.[1] ?? 0)
   const told =
     counted === undefined ? '' : `; ${inCount(Number(counted[0]))} claims took ${mean.toFixed(1)} ms on average`
   const detail = `a look at the heads of all queues takes ${median.toFixed(1)} ms${told}`
