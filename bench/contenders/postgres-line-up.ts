@@ -7,8 +7,8 @@ export function postgresLineUp(): readonly Entrant[] {
 
 function taskyard(): Entrant {
   const one: Tuning = {
-    label: 'concurrency 100, prefetch 2000',
-    settings: { worker: { concurrency: 100, prefetch: 2000 } },
+    label: 'concurrency 100, prefetch 4000',
+    settings: { worker: { concurrency: 100, prefetch: 4000 } },
   }
   return {
     name: 'taskyard',

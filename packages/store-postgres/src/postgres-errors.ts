@@ -10,6 +10,11 @@ export function isRace(error: unknown): boolean {
   return RACES.has(codeOf(error) ?? '')
 }
 
+/** A row of this key is there already. */
+export function isDuplicate(error: unknown): boolean {
+  return codeOf(error instanceof TaskyardError ? error.cause : error) === '23505'
+}
+
 /** A standby, or `default_transaction_read_only`. */
 export function isReadOnly(error: unknown): boolean {
   return codeOf(error) === '25006'

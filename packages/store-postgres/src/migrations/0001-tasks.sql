@@ -82,7 +82,8 @@ CREATE TABLE slots (
   to_at bigint NOT NULL
 );
 
--- Order of submission: it decides between tasks that became ready in the same millisecond.
+-- Order of submission: it decides between tasks that became ready in the same millisecond. A call takes one number and
+-- counts its tasks beside it.
 CREATE SEQUENCE submissions;
 
 CREATE TABLE ready (
@@ -91,11 +92,13 @@ CREATE TABLE ready (
   seq bigint NOT NULL,
   lane integer NOT NULL,
   token integer NOT NULL,
+  bytes integer NOT NULL, -- of the payload: a claim is bounded by them
+  timeout_ms bigint, -- NULL: no bound
   rank smallint NOT NULL, -- the priority, negated: claims go up in rank
   attempt smallint NOT NULL,
   crashes smallint NOT NULL
 );
-CREATE UNIQUE INDEX ready_in_order ON ready (lane, rank, ready_at, seq);
+CREATE INDEX ready_in_order ON ready (lane, rank, ready_at, seq);
 
 CREATE TABLE scheduled (
   id uuid PRIMARY KEY,
@@ -184,6 +187,9 @@ ALTER TABLE leases SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_th
 ALTER TABLE scheduled SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE counter_changes SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0);
 
+-- `LATERAL … OFFSET 0` below makes the planner look rows up by key, one for each of the other side: a plan is kept for as
+-- long as its connection lives, and one that suited an empty table would be ruinous for a full one.
+
 -- The hot operations are functions: one statement each, planned once per connection and always by index, whatever the
 -- statistics say in the moment, and fast also behind a pooler that allows no prepared statements. Arrays that hold
 -- nothing but defaults may come empty. `p_now` replaces this server's clock, in tests; it never gives a time before
@@ -193,16 +199,18 @@ CREATE FUNCTION server_now(p_now bigint, p_at_least bigint) RETURNS bigint LANGU
   SELECT coalesce(p_now, greatest(p_at_least, (extract(epoch FROM clock_timestamp()) * 1000)::bigint))
 $$;
 
+-- Fails when an id is there already: the same call came again.
 CREATE FUNCTION submit_tasks(
   p_now bigint, p_at_least bigint, p_ids uuid[], p_lanes integer[], p_payloads text, p_priorities smallint[], p_run_ats bigint[],
   p_delays bigint[], p_max_attempts smallint[], p_timeouts double precision[], p_backoffs text[], p_tags text[], p_keys text[]
-) RETURNS TABLE (stored integer, now bigint)
+) RETURNS TABLE (now bigint)
 LANGUAGE plpgsql
 SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
   v_now bigint := server_now(p_now, p_at_least);
+  v_seq bigint := nextval('submissions') * 4096;
 BEGIN
   RETURN QUERY
   WITH input AS (
@@ -217,19 +225,23 @@ BEGIN
   ), stored AS (
     INSERT INTO tasks (id, created_at, run_at, timeout_seconds, lane, priority, max_attempts, backoff, tags, idempotency_key, payload)
     SELECT id, v_now, nullif(run_at, v_now), timeout, lane, priority, max_attempts, backoff, tags, key, payload FROM input
-    ON CONFLICT (id) DO NOTHING
-    RETURNING id, lane, priority, run_at
+    RETURNING id, lane, priority, run_at, timeout_seconds, tags, octet_length(payload) AS bytes
   ), made_ready AS (
-    INSERT INTO ready (id, ready_at, seq, lane, token, rank, attempt, crashes)
-    SELECT id, v_now, nextval('submissions'), lane, 0, -priority, 0, 0 FROM stored WHERE run_at IS NULL
+    INSERT INTO ready (id, ready_at, seq, lane, token, bytes, timeout_ms, rank, attempt, crashes)
+    SELECT id, v_now, v_seq + row_number() OVER (), lane, 0, bytes, round(timeout_seconds * 1000)::bigint, -priority, 0, 0
+    FROM stored WHERE run_at IS NULL
   ), made_scheduled AS (
     INSERT INTO scheduled (id, run_at, seq, lane, token, attempt, crashes)
-    SELECT id, run_at, nextval('submissions'), lane, 0, 0, 0 FROM stored WHERE run_at IS NOT NULL
+    SELECT id, run_at, v_seq + row_number() OVER (), lane, 0, 0, 0 FROM stored WHERE run_at IS NOT NULL
+  ), tagged AS (
+    INSERT INTO task_tags (namespace, tag, id)
+    SELECT DISTINCT l.namespace, g.tag, s.id FROM stored s JOIN lanes l ON l.lane = s.lane, json_array_elements_text(s.tags::json) AS g (tag)
+    WHERE s.tags IS NOT NULL
   ), counted AS (
     INSERT INTO counter_changes (lane, queued, scheduled)
     SELECT lane, count(*) FILTER (WHERE run_at IS NULL), count(*) FILTER (WHERE run_at IS NOT NULL) FROM stored GROUP BY lane
   )
-  SELECT count(*)::integer, v_now FROM stored;
+  SELECT v_now;
 END
 $$;
 
@@ -263,8 +275,8 @@ DECLARE
   v_rows integer;
 BEGIN
   -- Heads are looked up first and locked then, so that no more rows are locked than are taken. There are enough of them
-  -- for `p_beside` claims at the same moment; a second look goes on where others have taken those.
-  FOREACH v_window IN ARRAY ARRAY[p_limit * (p_beside + 1), p_limit * 32] LOOP
+  -- for claims at the same moment of `p_beside` tasks; a second look goes on where others have taken those.
+  FOREACH v_window IN ARRAY ARRAY[p_limit + p_beside, (p_limit + p_beside) * 8 + 1000] LOOP
   v_heads := ARRAY(
     SELECT h.at FROM (
       SELECT lane, rank, ready_at, seq, lead(rank, 1, 32767::smallint) OVER (PARTITION BY lane ORDER BY rank) AS next_rank
@@ -283,31 +295,27 @@ BEGIN
     ) h
     ORDER BY h.rank, h.ready_at, h.seq LIMIT v_window
   );
+  -- Payloads are joined last, so that no step copies them; without a sort the rows keep the order of their heads.
   RETURN QUERY
   WITH heads AS MATERIALIZED (
-    SELECT r.ctid AS at, r.* FROM unnest(v_heads) WITH ORDINALITY AS h (at, n) JOIN ready r ON r.ctid = h.at
+    SELECT r.ctid AS at, r.*, h.n FROM unnest(v_heads) WITH ORDINALITY AS h (at, n) JOIN ready r ON r.ctid = h.at
     WHERE r.lane = ANY (v_lanes) ORDER BY h.n LIMIT v_left FOR UPDATE OF r SKIP LOCKED
-  ), loaded AS MATERIALIZED (
-    SELECT h.*, t.payload, t.created_at, t.max_attempts, t.timeout_seconds, t.backoff, t.tags, t.idempotency_key,
-      octet_length(t.payload) AS bytes, sum(octet_length(t.payload)) OVER (ORDER BY h.rank, h.ready_at, h.seq) AS bytes_so_far
-    FROM heads h JOIN tasks t ON t.id = h.id
   ), chosen AS MATERIALIZED (
-    SELECT * FROM loaded WHERE bytes_so_far - bytes < p_max_bytes
+    SELECT * FROM (SELECT *, sum(bytes) OVER (ORDER BY n) - bytes AS bytes_before FROM heads) AS h WHERE bytes_before < p_max_bytes
   ), taken AS (
     DELETE FROM ready WHERE ctid = ANY (ARRAY(SELECT at FROM chosen))
   ), leased AS (
     INSERT INTO leases (id, due_at, expires_at, deadline_at, ready_at, started_at, seq, lane, token, bytes, records, priority, attempt,
       crashes, session, worker_id, node_id)
-    SELECT id, v_now + least(p_lease_ms, round(timeout_seconds * 1000)::bigint), v_now + p_lease_ms,
-      v_now + round(timeout_seconds * 1000)::bigint, ready_at, v_now, seq, lane, token + 1, bytes, 0,
-      -rank, attempt + 1, crashes, p_session, p_worker_id, p_node_id
+    SELECT id, v_now + least(p_lease_ms, timeout_ms), v_now + p_lease_ms, v_now + timeout_ms, ready_at, v_now, seq, lane, token + 1,
+      bytes, 0, -rank, attempt + 1, crashes, p_session, p_worker_id, p_node_id
     FROM chosen
   ), counted AS (
     INSERT INTO counter_changes (lane, queued, running) SELECT lane, -count(*), count(*) FROM chosen GROUP BY lane
   )
-  SELECT id, lane, rank, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key, ready_at,
-    attempt, crashes, token, seq, v_now
-  FROM chosen ORDER BY rank, ready_at, seq;
+  SELECT c.id, c.lane, c.rank, t.payload, t.created_at, t.max_attempts, t.timeout_seconds, t.backoff, t.tags, t.idempotency_key,
+    c.ready_at, c.attempt, c.crashes, c.token, c.seq, v_now
+  FROM chosen c CROSS JOIN LATERAL (SELECT * FROM tasks t WHERE t.id = c.id OFFSET 0) t;
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXIT WHEN v_rows * 2 >= v_left OR cardinality(v_heads) < v_window;
   v_left := v_left - v_rows;
@@ -315,34 +323,45 @@ BEGIN
 END
 $$;
 
--- Ends leases as succeeded. Answers with one row for each that was held; the others are lost, or were settled before.
+-- Ends leases as succeeded; no lease is named twice. Answers with lists that tell of each that was held: which it was, and
+-- when its task was ready and started. The others are lost, or were settled before.
 CREATE FUNCTION settle_succeeded(p_now bigint, p_at_least bigint, p_overhead integer, p_ids uuid[], p_tokens integer[], p_results text)
-RETURNS TABLE (n bigint, lane integer, ready_at bigint, started_at bigint, now bigint)
+RETURNS TABLE (ns text, lanes text, ready_ats text, started_ats text, now bigint)
 LANGUAGE plpgsql
 SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
 SET enable_mergejoin = off SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-  v_now bigint := server_now(p_now, p_at_least);
+  v_held bigint;
+  v_gone bigint;
 BEGIN
-  RETURN QUERY
+  now := server_now(p_now, p_at_least);
   WITH input AS (
     SELECT id, token, nullif(result, '') AS result, n
     FROM ROWS FROM (unnest(p_ids), unnest(p_tokens), unnest(string_to_array(p_results, E'\x1e'))) WITH ORDINALITY
       AS i (id, token, result, n)
-  ), ended AS (
-    DELETE FROM leases l USING input i WHERE l.id = i.id AND l.token = i.token
-    RETURNING l.id, l.lane, l.token, l.attempt, l.crashes, l.worker_id, l.started_at, l.ready_at, l.progress, i.result, i.n,
-      p_overhead + l.bytes + coalesce(octet_length(i.result), 0) AS bytes
+  ), held AS MATERIALIZED (
+    SELECT l.*, i.result, i.n, p_overhead + l.bytes + coalesce(octet_length(i.result), 0) AS finished_bytes
+    FROM input i CROSS JOIN LATERAL (
+      SELECT l.ctid AS at, l.id, l.lane, l.token, l.attempt, l.crashes, l.worker_id, l.started_at, l.ready_at, l.progress, l.bytes
+      FROM leases l WHERE l.id = i.id AND l.token = i.token OFFSET 0
+    ) l
+  ), gone AS (
+    DELETE FROM leases WHERE ctid = ANY (ARRAY(SELECT at FROM held)) RETURNING 1
   ), done AS (
     INSERT INTO finished (id, started_at, finished_at, lane, token, bytes, status, attempt, crashes, worker_id, result, progress)
-    SELECT id, started_at, v_now, lane, token, bytes, 1, attempt, crashes, worker_id, result, progress FROM ended
+    SELECT id, started_at, settle_succeeded.now, lane, token, finished_bytes, 1, attempt, crashes, worker_id, result, progress FROM held
   ), counted AS (
     INSERT INTO counter_changes (lane, running, succeeded, finished_total, finished_bytes)
-    SELECT lane, -count(*), count(*), count(*), sum(bytes) FROM ended GROUP BY lane
+    SELECT lane, -count(*), count(*), count(*), sum(finished_bytes) FROM held GROUP BY lane
   )
-  SELECT n, lane, ready_at, started_at, v_now FROM ended;
+  SELECT string_agg(n::text, ','), string_agg(lane::text, ','), string_agg(ready_at::text, ','), string_agg(started_at::text, ','),
+    count(*), (SELECT count(*) FROM gone)
+  INTO ns, lanes, ready_ats, started_ats, v_held, v_gone FROM held;
+  -- A heartbeat has just moved one of the rows, or somebody else has ended the lease: look again.
+  IF v_held <> v_gone THEN RAISE EXCEPTION 'a lease changed while it was settled' USING ERRCODE = 'serialization_failure'; END IF;
+  RETURN NEXT;
 END
 $$;
 
@@ -358,11 +377,20 @@ DECLARE
   v_now bigint := server_now(p_now, p_at_least);
 BEGIN
   RETURN QUERY
-  WITH input AS (
-    SELECT id, token, n FROM ROWS FROM (unnest(p_ids), unnest(p_tokens)) WITH ORDINALITY AS i (id, token, n) ORDER BY id
-  )
-  UPDATE leases l SET expires_at = v_now + p_lease_ms, due_at = least(v_now + p_lease_ms, l.deadline_at) FROM input i WHERE l.id = i.id AND l.token = i.token
-  RETURNING i.n, l.cancel_requested_at IS NOT NULL;
+  SELECT i.n, l.is_cancelled
+  FROM (
+    SELECT * FROM ROWS FROM (unnest(p_ids), unnest(p_tokens)) WITH ORDINALITY AS i (id, token, n) ORDER BY id
+  ) AS i CROSS JOIN LATERAL extend_lease(i.id, i.token, v_now, p_lease_ms) AS l;
+END
+$$;
+
+CREATE FUNCTION extend_lease(p_id uuid, p_token integer, p_now bigint, p_lease_ms bigint) RETURNS TABLE (is_cancelled boolean)
+LANGUAGE plpgsql
+SET search_path FROM CURRENT
+AS $$
+BEGIN
+  RETURN QUERY UPDATE leases SET expires_at = p_now + p_lease_ms, due_at = least(p_now + p_lease_ms, deadline_at)
+    WHERE id = p_id AND token = p_token RETURNING cancel_requested_at IS NOT NULL;
 END
 $$;
 
@@ -383,9 +411,10 @@ BEGIN
       SELECT id FROM scheduled WHERE run_at <= v_now ORDER BY run_at LIMIT p_limit FOR UPDATE SKIP LOCKED
     )) RETURNING id, run_at, seq, lane, token, attempt, crashes
   ), made_ready AS (
-    INSERT INTO ready (id, ready_at, seq, lane, token, rank, attempt, crashes)
-    SELECT d.id, d.run_at, d.seq, d.lane, d.token, -t.priority, d.attempt, d.crashes
-    FROM due d JOIN tasks t ON t.id = d.id
+    INSERT INTO ready (id, ready_at, seq, lane, token, bytes, timeout_ms, rank, attempt, crashes)
+    SELECT d.id, d.run_at, d.seq, d.lane, d.token, octet_length(t.payload), round(t.timeout_seconds * 1000)::bigint, -t.priority,
+      d.attempt, d.crashes
+    FROM due d CROSS JOIN LATERAL (SELECT * FROM tasks t WHERE t.id = d.id OFFSET 0) t
   ), counted AS (
     INSERT INTO counter_changes (lane, scheduled, queued) SELECT lane, -count(*), count(*) FROM due GROUP BY lane
   )
@@ -427,10 +456,10 @@ BEGIN
       ) ELSE f.error END AS error,
       sum(octet_length(t.payload) + coalesce(octet_length(f.result), 0)) OVER (ORDER BY i.n) AS bytes_so_far
     FROM unnest(p_ids) WITH ORDINALITY AS i (id, n)
-    JOIN tasks t ON t.id = i.id
-    LEFT JOIN leases l ON l.id = t.id
-    LEFT JOIN ready r ON r.id = t.id
-    LEFT JOIN scheduled s ON s.id = t.id
+    CROSS JOIN LATERAL (SELECT * FROM tasks t WHERE t.id = i.id OFFSET 0) t
+    LEFT JOIN LATERAL (SELECT * FROM leases l WHERE l.id = t.id OFFSET 0) l ON true
+    LEFT JOIN LATERAL (SELECT * FROM ready r WHERE r.id = t.id OFFSET 0) r ON true
+    LEFT JOIN LATERAL (SELECT * FROM scheduled s WHERE s.id = t.id OFFSET 0) s ON true
     LEFT JOIN LATERAL (
       SELECT * FROM finished f WHERE f.lane = t.lane AND f.status = ANY (ARRAY[1, 2, 3]::smallint[]) AND f.id = t.id LIMIT 1
     ) f ON true

@@ -8,8 +8,6 @@ import { DUE_AT_ONCE } from './promote.ts'
 
 /** A claim stops early once its payloads reach this, so that a thousand large tasks do not fill the memory. */
 const PAYLOAD_BYTES_PER_CLAIM = 8 * 1024 * 1024
-/** Claims at the same moment that the first look allows for. */
-const MOST_BESIDE = 8
 
 export interface Claims {
   claim(params: ClaimParams): Promise<readonly LeasedTask[]>
@@ -34,9 +32,14 @@ export function createClaims(
   giveBack: (tasks: readonly LeasedTask[]) => Promise<unknown>,
 ): Claims {
   const floors = createClaimFloors(nowMs)
+  /** Tasks that claims under way may take. */
   let underWay = 0
 
-  function claimStatement({ namespace, queues, types, limit, leaseMs, worker }: ClaimParams, from: readonly string[]) {
+  function claimStatement(
+    { namespace, queues, types, limit, leaseMs, worker }: ClaimParams,
+    beside: number,
+    from: readonly string[],
+  ) {
     const text = `SELECT id, lane, rank, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key,
          ready_at, attempt, crashes, token, seq, started_at
        FROM @claim_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
@@ -48,7 +51,7 @@ export function createClaims(
         ...time.params(),
         ...[namespace, queues, types, limit, leaseMs, PAYLOAD_BYTES_PER_CLAIM],
         ...who,
-        Math.min(underWay, MOST_BESIDE),
+        beside,
         ...from,
       ],
     }
@@ -61,10 +64,12 @@ export function createClaims(
       text: 'SELECT lane, promoted FROM @promote_due($1, $2, $3)',
       values: [...time.params(), DUE_AT_ONCE],
     }
-    underWay += 1
-    const claiming = database.pipeline([...before, promote, claimStatement(params, from.values)])
+    // Another process may claim at the same moment, as much as this one.
+    const beside = underWay + params.limit
+    underWay += params.limit
+    const claiming = database.pipeline([...before, promote, claimStatement(params, beside, from.values)])
     const answers = await claiming.finally(() => {
-      underWay -= 1
+      underWay -= params.limit
     })
     const [due, claimed] = answers.slice(before.length) as [
       PromiseSettledResult<Text[][]>,
@@ -89,7 +94,7 @@ export function createClaims(
 
   async function claimFromStart(params: ClaimParams): Promise<readonly LeasedTask[]> {
     const startedAt = nowMs()
-    const { text, values } = claimStatement(params, ['{}', '{}', '{}', '{}'])
+    const { text, values } = claimStatement(params, underWay + params.limit, ['{}', '{}', '{}', '{}'])
     try {
       const rows = await database.run(text, values)
       floors.claimed(rows.map(placeOf), true, nowMs() - startedAt)

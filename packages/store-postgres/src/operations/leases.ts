@@ -41,12 +41,8 @@ export async function extend(
     ],
   )
   for (const [n, isCancelled] of rows) {
-    const [index, ref] = valid[Number(n) - 1] as (typeof valid)[number]
+    const [index] = valid[Number(n) - 1] as (typeof valid)[number]
     statuses[index] = isCancelled === 't' ? 'cancel' : 'ok'
-    // A lease that the call names twice is held for both.
-    for (const [other, { taskId, token }] of valid) {
-      if (taskId === ref.taskId && token === ref.token) statuses[other] = statuses[index]
-    }
   }
   return statuses
 }

@@ -25,12 +25,14 @@ export interface Lease {
   readonly deadlineAt: number | null
   readonly progress: string | null
   readonly bytes: number
+  readonly timeoutMs: number | null
   readonly maxAttempts: number
   readonly backoff: Backoff
 }
 
 export const LEASE_COLUMNS = `l.id, l.lane, l.token, l.attempt, l.crashes, l.priority, l.worker_id, l.ready_at, l.started_at,
-  l.cancel_requested_at, l.deadline_at, l.progress, l.bytes, l.seq, t.max_attempts, t.backoff`
+  l.cancel_requested_at, l.deadline_at, l.progress, l.bytes, l.seq, t.max_attempts, t.backoff,
+  round(t.timeout_seconds * 1000)::bigint`
 
 export function leaseFromRow(row: readonly Text[]): Lease {
   return {
@@ -50,6 +52,7 @@ export function leaseFromRow(row: readonly Text[]): Lease {
     seq: Number(row[13]),
     maxAttempts: Number(row[14]),
     backoff: backoffFromText(row[15]),
+    timeoutMs: numberOrNull(row[16]),
   }
 }
 
@@ -71,6 +74,9 @@ interface Carried {
 }
 
 export interface ToReady extends Carried {
+  /** Of the payload. */
+  readonly bytes: number
+  readonly timeoutMs: number | null
   /** Order of submission; `null`: it counts as submitted now. */
   readonly seq: number | null
   readonly readyAt: number
@@ -154,14 +160,18 @@ async function writeReady(run: Run, moves: Moves): Promise<void> {
   if (ready.length === 0) return
   for (const { lane } of ready) count(moves, lane, 'queued', 1)
   await run(
-    `INSERT INTO @ready (id, lane, token, attempt, crashes, ready_at, rank, seq)
-     SELECT id, lane, token, attempt, crashes, ready_at, rank, coalesce(nullif(seq, 0), nextval('@submissions'))
-     FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::smallint[], $6::bigint[], $7::smallint[], $8::bigint[])
-       AS r (id, lane, token, attempt, crashes, ready_at, rank, seq)`,
+    `INSERT INTO @ready (id, lane, token, attempt, crashes, ready_at, rank, bytes, timeout_ms, seq)
+     SELECT id, lane, token, attempt, crashes, ready_at, rank, bytes, nullif(timeout_ms, -1),
+       coalesce(nullif(seq, 0), nextval('@submissions') * 4096)
+     FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::smallint[], $6::bigint[], $7::smallint[],
+       $8::integer[], $9::bigint[], $10::bigint[])
+       AS r (id, lane, token, attempt, crashes, ready_at, rank, bytes, timeout_ms, seq)`,
     [
       ...carriedColumns(ready),
       numbers(ready.map(({ readyAt }) => readyAt)),
       numbers(ready.map(({ priority }) => -priority)),
+      numbers(ready.map(({ bytes }) => bytes)),
+      numbers(ready.map(({ timeoutMs }) => timeoutMs ?? -1)),
       numbers(ready.map(({ seq }) => seq ?? 0)),
     ],
   )

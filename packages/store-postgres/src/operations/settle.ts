@@ -1,6 +1,7 @@
 import type {
   ClaimParams,
   LeasedTask,
+  LeaseRef,
   Settlement,
   SettleParams,
   SettleReport,
@@ -29,7 +30,7 @@ export async function settle(
   const open = [...settlements.entries()].filter(([i]) => results[i] === undefined)
   const others = open.filter(([, { outcome }]) => outcome !== 'succeeded')
   if (others.length > 0) await settleOthers(parts, others as [number, OtherSettlement][], results)
-  const succeeded = open.filter(([, { outcome }]) => outcome === 'succeeded') as [number, Succeeded][]
+  const succeeded = oncePerLease(open.filter(([, { outcome }]) => outcome === 'succeeded') as [number, Succeeded][])
   const tasks = await settleAndClaim(parts, claims, succeeded, claim, results)
   const unknown = settlements.entries().filter(([i]) => results[i] === undefined)
   await findRepeated(parts, [...unknown], results)
@@ -37,6 +38,16 @@ export async function settle(
 }
 
 const LOST: SettleResult = { status: 'lost' }
+
+/** The first of those that name the same lease; the others repeat it. */
+function oncePerLease<Named extends LeaseRef>(named: readonly [number, Named][]): [number, Named][] {
+  const leases = new Map<string, [number, Named]>()
+  for (const one of named) {
+    const key = `${one[1].taskId} ${one[1].token}`
+    if (!leases.has(key)) leases.set(key, one)
+  }
+  return leases.size === named.length ? (named as [number, Named][]) : [...leases.values()]
+}
 
 async function settleAndClaim(
   parts: Parts,
@@ -58,7 +69,7 @@ async function settleAndClaim(
 
 function settleStatement({ time }: Parts, succeeded: readonly [number, Succeeded][]): Statement {
   return {
-    text: 'SELECT n, lane, ready_at, started_at, now FROM @settle_succeeded($1, $2, $3, $4, $5, $6)',
+    text: 'SELECT ns, lanes, ready_ats, started_ats, now FROM @settle_succeeded($1, $2, $3, $4, $5, $6)',
     values: [
       ...time.params(),
       ROW_OVERHEAD_BYTES,
@@ -75,21 +86,21 @@ async function takeSettled(
   rows: readonly (readonly Text[])[],
   results: (SettleResult | undefined)[],
 ): Promise<void> {
-  await lanes.load(new Set(rows.map((row) => Number(row[1]))))
-  for (const [n, lane, readyAt, startedAt, now] of rows) {
-    const [index] = succeeded[Number(n) - 1] as [number, Succeeded]
-    const { queue, type } = lanes.get(Number(lane))
-    results[index] = {
-      status: 'ok',
-      taskStatus: 'succeeded',
-      repeated: false,
-      queue,
-      type,
-      waitMs: Number(startedAt) - Number(readyAt),
-      runMs: time.saw(now as string) - Number(startedAt),
-      runAt: null,
-    }
+  const [ns, laneNumbers, readyAts, startedAts] = (rows[0] ?? []).slice(0, 4).map(numbersOf) as number[][]
+  if (ns === undefined || laneNumbers === undefined) return
+  const now = time.saw(rows[0]?.[4] as string)
+  await lanes.load(new Set(laneNumbers))
+  for (const [at, n] of ns.entries()) {
+    const [index] = succeeded[n - 1] as [number, Succeeded]
+    const { queue, type } = lanes.get(laneNumbers[at] as number)
+    const [readyAt, startedAt] = [readyAts?.[at] as number, startedAts?.[at] as number]
+    const [waitMs, runMs] = [startedAt - readyAt, now - startedAt]
+    results[index] = { status: 'ok', taskStatus: 'succeeded', repeated: false, queue, type, waitMs, runMs, runAt: null }
   }
+}
+
+function numbersOf(list: Text): number[] {
+  return list === null ? [] : list.split(',').map(Number)
 }
 
 async function settleOthers(
@@ -139,7 +150,7 @@ async function findRepeated(
     `SELECT t.id, t.lane, f.token, f.status, f.worker_id, (
        SELECT h.kind FROM @history h WHERE h.id = t.id AND h.token = i.token AND h.kind IN ('retry-scheduled', 'released') LIMIT 1
      )
-     FROM unnest($1::uuid[], $2::integer[]) AS i (id, token) JOIN @tasks t ON t.id = i.id
+     FROM unnest($1::uuid[], $2::integer[]) AS i (id, token) CROSS JOIN LATERAL (SELECT * FROM @tasks t WHERE t.id = i.id OFFSET 0) t
      LEFT JOIN LATERAL (
        SELECT * FROM @finished f WHERE f.lane = t.lane AND f.status IN (1, 2, 3) AND f.id = t.id AND f.token = i.token
      ) f ON true`,

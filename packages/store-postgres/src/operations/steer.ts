@@ -107,9 +107,10 @@ async function retryFound({ time }: Parts, run: Run, taskIds: readonly string[])
   const rows = await run(
     `WITH taken AS (
        DELETE FROM @finished f USING @tasks t
-       WHERE t.id = ANY ($3::uuid[]) AND f.lane = t.lane AND f.status IN (2, 3) AND f.id = t.id RETURNING f.*, t.priority
+       WHERE t.id = ANY ($3::uuid[]) AND f.lane = t.lane AND f.status IN (2, 3) AND f.id = t.id RETURNING f.*, t.priority, octet_length(t.payload) AS payload_bytes, round(t.timeout_seconds * 1000)::bigint AS timeout_ms
      )
-     SELECT id, lane, token, attempt, status, started_at, finished_at, worker_id, error, bytes, priority, @server_now($1, $2) FROM taken`,
+     SELECT id, lane, token, attempt, status, started_at, finished_at, worker_id, error, bytes, priority, @server_now($1, $2),
+       payload_bytes, timeout_ms FROM taken`,
     [...time.params(), ids(taskIds)],
   )
   const moves = newMoves()
@@ -138,5 +139,16 @@ function retryOne(moves: Moves, row: readonly Text[], now: number): void {
   const end = { id, attempt, token }
   moves.history.push({ ...end, at: Number(row[6]), kind: status, startedAt: numberOrNull(row[5]), workerId, data })
   moves.history.push({ ...end, at: now, kind: 'retried' })
-  moves.ready.push({ id, lane, token, attempt: 0, crashes: 0, seq: null, readyAt: now, priority: Number(row[10]) })
+  const size = { bytes: Number(row[12]), timeoutMs: numberOrNull(row[13]) }
+  moves.ready.push({
+    id,
+    lane,
+    token,
+    attempt: 0,
+    crashes: 0,
+    seq: null,
+    readyAt: now,
+    priority: Number(row[10]),
+    ...size,
+  })
 }

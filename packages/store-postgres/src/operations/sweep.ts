@@ -13,6 +13,9 @@ export interface Sweeping {
 /** Leases that were due so long ago are looked at again only now and then, for they have ended. Milliseconds. */
 const LOOK_BACK_MS = 5_000
 const LOOK_AT_ALL_EVERY_MS = 30_000
+/** In a larger table a sweep looks no further ahead than this: the dead rows of leases that ended in time lie there. */
+const FEW_LEASES_BYTES = 1024 * 1024
+const LOOK_AHEAD_MS = 1500
 
 /**
  * Every process may sweep: rows that another one works on are passed over.
@@ -48,7 +51,9 @@ async function nextWake(
   dueAfter: number,
 ): Promise<{ now: number; nextAt: number | null }> {
   const rows = await database.run<[string, string | null]>(
-    `SELECT @server_now($1, $2), least((SELECT min(due_at) FROM @leases WHERE due_at > $4),
+    `SELECT @server_now($1, $2), least(
+       CASE WHEN pg_relation_size('@leases') < ${FEW_LEASES_BYTES} THEN (SELECT min(due_at) FROM @leases WHERE due_at > $4)
+         ELSE (SELECT min(due_at) FROM @leases WHERE due_at > $4 AND due_at <= @server_now($1, $2) + ${LOOK_AHEAD_MS}) END,
        (SELECT min(cancel_requested_at) FROM @leases WHERE cancel_requested_at IS NOT NULL) + $3,
        (SELECT min(run_at) FROM @scheduled))`,
     [...time.params(), cancelGraceMs, dueAfter],
