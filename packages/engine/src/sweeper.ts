@@ -5,6 +5,8 @@ import type { Parts } from './parts.ts'
 /** A sweep runs at least this often: it bounds how late an expired lease is noticed. Milliseconds. */
 const LONGEST_PAUSE_MS = 1000
 const TASKS_PER_CHORE = 1000
+/** Between sweeps that find nothing due, though something should be. */
+const LONGEST_IDLE_PAUSE_MS = 500
 /** A store that is away is asked this often whether it is back. */
 const PROBE_MS = 500
 /** How long workers have, after the store's return, to extend the leases that ran out meanwhile. */
@@ -36,6 +38,7 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
   let failure: string | null = null
   let isStoreAway = false
   let graceUntil = 0
+  let idlePauseMs = 0
 
   function plan(wantedAt: number): void {
     const time = Math.max(wantedAt, graceUntil)
@@ -83,7 +86,12 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
     const report = await store.sweep(params)
     onEnded(report.ended)
     lastRunAt = clock.now()
-    return report.nextAt ?? Number.POSITIVE_INFINITY
+    const nextAt = report.nextAt ?? Number.POSITIVE_INFINITY
+    const isDueByOurClock = nextAt <= lastRunAt
+    const didNothing = report.ended.length === 0 && report.promoted === 0 && report.removed === 0
+    // The store's clock is behind this one: what is due here is not due there yet.
+    idlePauseMs = isDueByOurClock && didNothing ? Math.min(idlePauseMs * 2 || 10, LONGEST_IDLE_PAUSE_MS) : 0
+    return Math.max(nextAt, lastRunAt + idlePauseMs)
   }
 
   return {

@@ -143,3 +143,16 @@ test('stale writes are refused and counted', async (t) => {
   assert.deepEqual((await engine.settle([{ ...stale, outcome: 'succeeded' }])).results, ['lost'])
   assert.deepEqual(refused, ['extend', 'record', 'settle'])
 })
+
+test('a store whose clock is behind is not asked without a pause for what is not due there yet', async (t) => {
+  let sweeps = 0
+  const { clock } = await startEngine(t, {}, (store) => ({
+    ...store,
+    async sweep(params) {
+      sweeps += 1
+      return { ...(await store.sweep(params)), nextAt: 0 }
+    },
+  }))
+  await clock.advance(10_000)
+  assert.ok(sweeps >= 20 && sweeps <= 40, `${sweeps} sweeps in 10 s`)
+})
