@@ -1,5 +1,13 @@
 import { acceptedNotKept, acceptedTwice, restartedAfterEnd, staleAccepted } from './checks/acceptance.ts'
-import { duplicateKeys, handedOutTwice, lost, tornBatches, unexpected, wrongEnds } from './checks/accounting.ts'
+import {
+  crashes,
+  duplicateKeys,
+  handedOutTwice,
+  lost,
+  tornBatches,
+  unexpected,
+  wrongEnds,
+} from './checks/accounting.ts'
 import { type Recoveries, recoveries } from './checks/recovery.ts'
 import { overlapping, type Restarts, startedMoreThanOnce } from './checks/starts.ts'
 import type { HistoryEvent } from './history.ts'
@@ -19,6 +27,7 @@ export const VIOLATION_KINDS = {
   handedOutTwice: 'a token given out twice, or not rising',
   overlapping: 'given out again while the first lease was alive and its worker well',
   wrongEnds: 'ended otherwise than its handler said',
+  crashes: 'a server or a worker that ended although nobody killed it',
   lateRecoveries: 'started again too late, or never, after its worker died or hung',
 } as const
 
@@ -54,6 +63,7 @@ export function check(history: readonly HistoryEvent[]): Verdict {
     handedOutTwice: handedOutTwice(story),
     overlapping: overlapping(story),
     wrongEnds: wrongEnds(story),
+    crashes: crashes(story),
     lateRecoveries: recovery.late,
   }
   return {

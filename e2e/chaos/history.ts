@@ -15,6 +15,7 @@ export type HistoryEvent =
   | SettleEvent
   | RecordEvent
   | FaultEvent
+  | CrashEvent
   | ServerEvent
   | DatabaseEvent
   | EmbeddedRunEvent
@@ -117,7 +118,15 @@ export interface FaultEvent {
   readonly point: string
 }
 
-/** `up`: it answered that it is ready; `down`: it is about to be killed or drained. */
+/** A server or a worker ended although nobody killed it or asked it to. */
+export interface CrashEvent {
+  readonly e: 'crash'
+  readonly at: number
+  readonly target: string
+  readonly how: string
+}
+
+/** `up`: it answered that it is ready; `down`: it is about to be killed or drained, or ended by itself. */
 export interface ServerEvent {
   readonly e: 'server'
   readonly at: number

@@ -50,6 +50,12 @@ describe('the chaos checker, after an outage of the database', () => {
     })
   }
 
+  it('reports a server that the outage has brought down', () => {
+    const crash: HistoryEvent = { e: 'crash', at: 10_050, target: 'server-1', how: 'exit code 1' }
+    const { violations } = check(history({ back: { 'worker-1': 12_300, 'worker-2': 12_300 }, more: [crash] }))
+    assert.deepEqual(violations.crashes, [{ subject: 'server-1', what: 'ended by itself: exit code 1' }])
+  })
+
   it('does not blame workers when there is nothing to do', () => {
     const quiet = history({ back: { 'worker-1': 12_300, 'worker-2': null } }).filter(({ e }) => e !== 'submit')
     assert.deepEqual(check(quiet).violations.lateRecoveries, [])

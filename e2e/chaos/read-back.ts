@@ -16,7 +16,7 @@ export async function untilCalm(source: Source, withinMs: number): Promise<numbe
   for (;;) {
     const open = (await openTasks(source, REMOTE_QUEUE)) + (await openTasks(source, EMBEDDED_QUEUE))
     if (open === 0 || monotonicMs() - since > withinMs) return open
-    await delay(250)
+    await delay(1000)
   }
 }
 

@@ -14,9 +14,9 @@ export interface ServerControl {
   readonly port: number
   /** Every process that this server was. */
   readonly pids: ReadonlySet<number>
-  /** Starts the process, which is not ready then. */
+  /** Starts the process, which is not ready then. One that ends by itself is started again. */
   spawn(): void
-  /** Resolves when it answers that it is ready, and writes that down. @throws when it ends before */
+  /** Resolves when it answers that it is ready, and writes that down. @throws when it does not within a minute */
   untilReady(): Promise<void>
   /** Says whether there was still something to kill. */
   kill(point: Point): boolean
@@ -42,44 +42,72 @@ export function createServerControl(settings: ServerSettings): ServerControl {
   const { name, port, directory, write } = settings
   const pids = new Set<number>()
   let child: ChildProcess | null = null
+  /** Whether its process was killed, or asked to end. */
+  let isDoomed = false
   const agent = keepAlive()
   process.once('exit', () => child?.kill('SIGKILL'))
 
   function fault(kind: 'kill' | 'stop' | 'continue' | 'drain', signal: NodeJS.Signals, point: Point): boolean {
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return false
+    if (child === null || !isAlive()) return false
     const at = monotonicMs()
     write({ e: 'fault', at, kind, target: name, point })
-    if (kind === 'kill' || kind === 'drain') write({ e: 'server', at, server: name, state: 'down' })
+    if (kind === 'kill' || kind === 'drain') {
+      isDoomed = true
+      write({ e: 'server', at, server: name, state: 'down' })
+    }
     return child.kill(signal)
+  }
+
+  function isAlive(): boolean {
+    return child !== null && child.exitCode === null && child.signalCode === null
+  }
+
+  function start(): void {
+    if (isAlive()) return
+    isDoomed = false
+    const log = openSync(`${directory}/${name}.log`, 'a')
+    const started = spawn(process.execPath, [main, 'start'], {
+      stdio: ['ignore', log, log],
+      env: environment(settings),
+    })
+    closeSync(log)
+    if (started.pid !== undefined) pids.add(started.pid)
+    started.once('exit', (code, signal) => {
+      if (started === child && !isDoomed) revive(`${signal ?? `exit code ${code}`}, see ${name}.log`)
+    })
+    child = started
+  }
+
+  /** As whatever runs servers in production would do. */
+  function revive(how: string): void {
+    const at = monotonicMs()
+    write({ e: 'crash', at, target: name, how })
+    write({ e: 'server', at, server: name, state: 'down' })
+    start()
+    untilReady().catch(() => {})
+  }
+
+  async function untilReady(): Promise<void> {
+    for (let since = monotonicMs(); monotonicMs() - since < 60_000; await delay(20)) {
+      const url = `http://127.0.0.1:${port}/ready`
+      const answer = await call(agent, { method: 'GET', url, timeoutMs: 2000 }).catch(() => null)
+      if (answer?.status === 200) return write({ e: 'server', at: monotonicMs(), server: name, state: 'up' })
+    }
+    throw new Error(`${name} was not ready within 60 s: see ${name}.log`)
   }
 
   return {
     name,
     port,
     pids,
-    spawn() {
-      const log = openSync(`${directory}/${name}.log`, 'a')
-      child = spawn(process.execPath, [main, 'start'], { stdio: ['ignore', log, log], env: environment(settings) })
-      closeSync(log)
-      if (child.pid !== undefined) pids.add(child.pid)
-    },
-    async untilReady() {
-      for (let since = monotonicMs(); monotonicMs() - since < 60_000; ) {
-        if (child?.exitCode !== null) throw new Error(`${name} ended with ${child?.exitCode}: see ${name}.log`)
-        const url = `http://127.0.0.1:${port}/ready`
-        const answer = await call(agent, { method: 'GET', url, timeoutMs: 2000 }).catch(() => null)
-        if (answer?.status === 200) return write({ e: 'server', at: monotonicMs(), server: name, state: 'up' })
-        await delay(20)
-      }
-      throw new Error(`${name} was not ready within 60 s: see ${name}.log`)
-    },
+    spawn: start,
+    untilReady,
     kill: (point) => fault('kill', 'SIGKILL', point),
     stop: (point) => void fault('stop', 'SIGSTOP', point),
     continue: (point) => void fault('continue', 'SIGCONT', point),
     drain: (point) => void fault('drain', 'SIGTERM', point),
     async gone() {
-      if (child === null || child.exitCode !== null || child.signalCode !== null) return
-      await once(child, 'exit')
+      if (child !== null && isAlive()) await once(child, 'exit')
     },
   }
 }

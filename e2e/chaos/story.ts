@@ -1,5 +1,6 @@
 import type {
   ClaimEvent,
+  CrashEvent,
   DatabaseEvent,
   EmbeddedRunEvent,
   FaultEvent,
@@ -47,10 +48,13 @@ export interface Story {
   readonly batches: readonly (readonly string[])[]
   readonly leasesOf: ReadonlyMap<string, readonly Lease[]>
   readonly faults: readonly FaultEvent[]
+  readonly crashes: readonly CrashEvent[]
   readonly server: readonly ServerEvent[]
   readonly database: readonly DatabaseEvent[]
   /** Handler starts of all remote workers, by time. */
   readonly starts: readonly StartEvent[]
+  /** When each remote task was first given out, and how long it had waited then since its acknowledgement. */
+  readonly firstLeases: readonly { readonly at: number; readonly waitMs: number }[]
   /** When how many tasks were submitted, by time. */
   readonly submits: readonly { readonly at: number; readonly tasks: number }[]
 }
@@ -66,9 +70,12 @@ export function tellStory(history: readonly HistoryEvent[]): Story {
   const leases = new Map<string, Lease>()
   const leasesOf = new Map<string, Lease[]>()
   const faults: FaultEvent[] = []
+  const crashes: CrashEvent[] = []
   const server: ServerEvent[] = []
   const database: DatabaseEvent[] = []
   const starts: StartEvent[] = []
+  const firstLeases: { at: number; waitMs: number }[] = []
+  const acknowledgedAt = new Map<string, number>()
   const submits: { at: number; tasks: number }[] = []
   let complete = false
 
@@ -84,6 +91,7 @@ export function tellStory(history: readonly HistoryEvent[]): Story {
     for (const { id, token, key } of claimed) {
       const lease: Lease = { id, token, worker, sentAt, at, extendedAt: sentAt }
       if (key !== null) task(id).keys.add(key)
+      if (task(id).leases.length === 0) firstLeases.push({ at, waitMs: at - (acknowledgedAt.get(id) ?? at) })
       task(id).leases.push(lease)
       leases.set(`${id} ${token}`, lease)
       append(leasesOf, worker, lease)
@@ -100,6 +108,7 @@ export function tellStory(history: readonly HistoryEvent[]): Story {
       case 'ack': {
         const ids = acknowledged.get(event.key) ?? new Set()
         acknowledged.set(event.key, ids.add(event.id))
+        if (!acknowledgedAt.has(event.id)) acknowledgedAt.set(event.id, event.at)
         task(event.id).keys.add(event.key)
         break
       }
@@ -133,6 +142,9 @@ export function tellStory(history: readonly HistoryEvent[]): Story {
       case 'fault':
         faults.push(event)
         break
+      case 'crash':
+        crashes.push(event)
+        break
       case 'server':
         server.push(event)
         break
@@ -158,7 +170,9 @@ export function tellStory(history: readonly HistoryEvent[]): Story {
     server,
     database,
     starts,
+    firstLeases,
     submits,
+    crashes,
   }
 }
 

@@ -4,6 +4,11 @@ import type { Violation } from '../violation.ts'
 
 const terminal = new Set(['succeeded', 'failed', 'cancelled'])
 
+/** Servers and workers that ended by themselves. */
+export function crashes({ crashes }: Story): readonly Violation[] {
+  return crashes.map(({ target, how }) => ({ subject: target, what: `ended by itself: ${how}` }))
+}
+
 /** Acknowledged tasks that are not there, or not at an end. */
 export function lost({ acknowledged, tasks }: Story): readonly Violation[] {
   return [...acknowledged].flatMap(([key, ids]) =>

@@ -2,6 +2,7 @@ import type { FaultEvent } from '../history.ts'
 import type { Lease, Story, TaskStory } from '../story.ts'
 import { roleOf } from '../target.ts'
 import type { Violation } from '../violation.ts'
+import { wasBehind } from './backlog.ts'
 import { ifJudged, type Judgement } from './judgement.ts'
 import { judgeOutages } from './outages.ts'
 import { wasServed } from './undisturbed.ts'
@@ -9,7 +10,10 @@ import { wasServed } from './undisturbed.ts'
 export interface Recovery {
   /** Interrupted tasks that could be judged. */
   readonly judged: number
-  /** Not judged: no server or no database was there in the time that counts, or the hang was over before the lease. */
+  /**
+   * Not judged: no server or no database was there in the time that counts, the hang was over before the lease, or the
+   * workers were so far behind that every task waited.
+   */
   readonly notJudged: number
   /** From the death of the worker, or from the return of what was away, to the next start; ms. */
   readonly p50Ms: number | null
@@ -65,7 +69,9 @@ function judgeFault(story: Story, fault: FaultEvent, limitMs: number): readonly 
     if (task.final?.code === 'poisoned' && nextStart(task, lease, 0) === null) return []
     if (settledLater(task, lease)) return []
     const words = `${fault.kind} of ${fault.target} (${fault.point})`
-    return [{ id: lease.id, times: ifJudged(nextStart(task, lease, fault.at), limitMs, seen), fault: words }]
+    const time = nextStart(task, lease, fault.at)
+    const judged = seen && (time === null || !wasBehind(story, fault.at + time))
+    return [{ id: lease.id, times: ifJudged(time, limitMs, judged), fault: words }]
   })
 }
 
