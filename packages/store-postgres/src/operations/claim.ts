@@ -5,9 +5,12 @@ import { toStoreError } from '../postgres-errors.ts'
 import { createClaimFloors } from './claim-floors.ts'
 import { backoffFromText, numberOrNull } from './moves.ts'
 import { DUE_AT_ONCE } from './promote.ts'
+import { createTurns } from './turns.ts'
 
 /** A claim stops early once its payloads reach this, so that a thousand large tasks do not fill the memory. */
 const PAYLOAD_BYTES_PER_CLAIM = 8 * 1024 * 1024
+/** Claims of so many follow each other: side by side, each would walk over the heads that the others are taking. */
+const LARGE = 100
 
 export interface Claims {
   claim(params: ClaimParams): Promise<readonly LeasedTask[]>
@@ -32,6 +35,7 @@ export function createClaims(
   giveBack: (tasks: readonly LeasedTask[]) => Promise<unknown>,
 ): Claims {
   const floors = createClaimFloors(nowMs)
+  const turns = createTurns()
   /** Tasks that claims under way may take. */
   let underWay = 0
 
@@ -58,6 +62,21 @@ export function createClaims(
   }
 
   async function claimAfter(before: readonly Statement[], params: ClaimParams) {
+    if (params.limit < LARGE) return claimNow(before, params)
+    if (before.length === 0 || !turns.isTaken()) return turns.take(() => claimNow(before, params))
+    // What comes before does not wait for the turn.
+    const [first, claimed] = await Promise.allSettled([
+      database.pipeline(before).then(fulfilled),
+      turns.take(() => claimNow([], params)),
+    ])
+    if (first.status === 'fulfilled' && claimed.status === 'fulfilled')
+      return { before: first.value, tasks: claimed.value.tasks }
+    if (claimed.status === 'fulfilled' && claimed.value.tasks.length > 0)
+      await giveBack(claimed.value.tasks).catch(() => {})
+    throw toStoreError(first.status === 'rejected' ? first.reason : (claimed as PromiseRejectedResult).reason)
+  }
+
+  async function claimNow(before: readonly Statement[], params: ClaimParams) {
     const from = floors.params()
     const startedAt = nowMs()
     const promote = {
@@ -87,7 +106,7 @@ export function createClaims(
     const short = tasks.length < params.limit && !from.fromStart && floors.mayLookAgain()
     const rest = short ? await claimFromStart({ ...params, limit: params.limit - tasks.length }) : []
     return {
-      before: answers.slice(0, before.length).map((answer) => (answer as PromiseFulfilledResult<Text[][]>).value),
+      before: fulfilled(answers.slice(0, before.length)),
       tasks: rest.length === 0 ? tasks : [...tasks, ...rest],
     }
   }
@@ -145,6 +164,14 @@ export function createClaims(
     claimAfter,
     putBack: (lane) => floors.forget(lane),
   }
+}
+
+/** @throws the reason of the first that was rejected */
+function fulfilled(answers: readonly PromiseSettledResult<Text[][]>[]): Text[][][] {
+  return answers.map((answer) => {
+    if (answer.status === 'rejected') throw answer.reason
+    return answer.value
+  })
 }
 
 const NO_TAGS: readonly string[] = []
