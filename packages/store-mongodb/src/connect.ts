@@ -18,7 +18,6 @@ const CLIENT_OPTIONS: MongoClientOptions = {
   socketTimeoutMS: SOCKET_TIMEOUT_MS,
   waitQueueTimeoutMS: SELECTION_TIMEOUT_MS,
   heartbeatFrequencyMS: 2_000,
-  ignoreUndefined: true,
 }
 
 export interface Connection {
@@ -92,6 +91,7 @@ export async function readServerTime(client: MongoClient): Promise<number> {
 
 /**
  * Runs a call and gives it up at its deadline: whatever the driver does then, its caller goes on. It may have been done.
+ * What many calls share needs this most: a command written to a connection in the moment it breaks is never answered.
  */
 export function withDeadline<Reply>(clock: Clock, milliseconds: number, call: () => Promise<Reply>): Promise<Reply> {
   return new Promise((resolve, reject) => {

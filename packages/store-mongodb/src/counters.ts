@@ -1,4 +1,6 @@
+import type { Clock } from '@taskyard/core'
 import type { AnyBulkWriteOperation, Collection } from 'mongodb'
+import { withDeadline } from './connect.ts'
 import { COUNTERS, type Counter, type QueueDocument } from './documents.ts'
 
 type Counts = Partial<Record<Counter, number>>
@@ -33,13 +35,16 @@ interface Write {
   readonly counts: QueueCounts
 }
 
+/** A write that takes longer goes again, under its number; nobody waits for it longer. Milliseconds. */
+const WRITE_MS = 3_000
+
 /**
  * Every queue's counts are one document, which the tasks' own updates cannot share: counts follow them in a second write.
  * One write at a time per process, so that many calls do not queue at the document. A process that dies in between leaves
  * the counts off by what it had just done, until they are compared with the tasks again (`verifyCounts`).
  * @param processWord letters and digits that no other process has
  */
-export function createCounters(queues: Collection<QueueDocument>, processWord: string): Counters {
+export function createCounters(queues: Collection<QueueDocument>, processWord: string, clock: Clock): Counters {
   let pending: QueueCounts = new Map()
   let doubtful: ReadonlySet<string> = new Set()
   let latest = 0
@@ -81,7 +86,7 @@ export function createCounters(queues: Collection<QueueDocument>, processWord: s
   }
 
   function start(): Promise<void> {
-    underWay = write()
+    underWay = withDeadline(clock, WRITE_MS, write)
       .catch(() => {})
       .finally(() => {
         underWay = null

@@ -31,6 +31,8 @@ export interface MongoDbStoreOptions {
 
 /** No call takes longer: a server that hangs does not hold its callers. Milliseconds. */
 const CALL_MS = 10_000
+/** The server's clock is read anew when the answer takes longer. */
+const SAMPLE_MS = 5_000
 /** Indexes of a large store take their time. */
 const MIGRATION_MS = 3_600_000
 
@@ -44,14 +46,14 @@ export async function openMongoDbStore(options: MongoDbStoreOptions): Promise<Op
   const time = clockOf(connection, options)
   await time.sample()
   const signals = openSignals(connection, options, time)
-  const database = openDatabase(connection, options.random ?? systemRandom, signals)
+  const database = openDatabase(connection, options, signals)
   return { store: createStore(database, connection, signals, time, options), bus: signals.bus }
 }
 
-function clockOf({ client }: Connection, { storeTime }: MongoDbStoreOptions): ServerClock {
+function clockOf({ client }: Connection, { storeTime, clock }: MongoDbStoreOptions): ServerClock {
   if (storeTime !== undefined) return createGivenClock(storeTime)
   return createServerClock(
-    () => readServerTime(client),
+    () => withDeadline(clock, SAMPLE_MS, () => readServerTime(client)),
     () => performance.now(),
   )
 }
@@ -73,10 +75,17 @@ function openSignals(connection: Connection, options: MongoDbStoreOptions, time:
   // The driver repeats a read by itself, so that an outage may show nowhere else.
   client.on('connectionPoolCleared', signals.suspect)
   client.on('serverHeartbeatFailed', signals.suspect)
+  client.on('connectionClosed', ({ reason }) => {
+    if (reason === 'error') signals.suspect()
+  })
   return signals
 }
 
-function openDatabase({ client, settings, deployment }: Connection, random: Random, signals: Signals): Database {
+function openDatabase(
+  { client, settings, deployment }: Connection,
+  { random = systemRandom, clock }: MongoDbStoreOptions,
+  signals: Signals,
+): Database {
   const collections = collectionsOf(client, settings.database, deployment)
   const word = randomWord(random)
   let marks = 0
@@ -85,11 +94,11 @@ function openDatabase({ client, settings, deployment }: Connection, random: Rand
     client,
     name: settings.database,
     deployment,
-    counters: createCounters(collections.queues, word),
+    counters: createCounters(collections.queues, word, clock),
     knownLanes: new Set(),
     leases: createLeaseCache(),
     fillings: new Map(),
-    heads: createHeads(collections.tasks, random),
+    heads: createHeads(collections.tasks, random, () => performance.now()),
     nextMark: () => `${word}.${(marks++).toString(36)}`,
     announce: (lanes: readonly ReadyLane[]) => signals.announce(lanes),
     monotonic: () => performance.now(),

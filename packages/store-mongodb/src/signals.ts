@@ -1,5 +1,6 @@
 import type { BusMessage, Clock, EventBus, ReadyLane, ReadyListener } from '@taskyard/core'
 import type { ChangeStream, Collection } from 'mongodb'
+import { withDeadline } from './connect.ts'
 
 /**
  * What a process has told lately; one document per process, so that processes never write the same one. `news` is numbered
@@ -47,6 +48,8 @@ const POLL_PAUSE_MS = 200
 /** A process that has not written for so long is not read any more, and its document goes. */
 const SILENT_MS = 120_000
 const REFRESH_MS = 30_000
+/** A read or write is given up then, and done again. */
+const CALL_MS = 3_000
 /** The last word may take so long. */
 const FAREWELL_MS = 1_000
 /** What one write, and what all that a document keeps, may carry. */
@@ -111,7 +114,8 @@ export function createSignals(options: SignalsOptions): Signals {
     lastWriteAt = clock.now()
     try {
       const $set = { at: options.now(), news }
-      await collection.updateOne({ _id: processId }, { $set }, { upsert: true })
+      const write = () => collection.updateOne({ _id: processId }, { $set }, { upsert: true })
+      await withDeadline(clock, CALL_MS, write)
     } catch {
       // The next write carries the same news again.
     } finally {
@@ -138,7 +142,7 @@ export function createSignals(options: SignalsOptions): Signals {
   }
 
   function poll(): Promise<void> {
-    polling ??= readNews()
+    polling ??= withDeadline(clock, CALL_MS, readNews)
       .catch(() => {
         isBroken = true
       })
@@ -178,16 +182,20 @@ export function createSignals(options: SignalsOptions): Signals {
     for (const listener of busListeners) listener(message)
   }
 
-  /** Keeps a change stream open; whenever it had to be opened again, news may have been missed. */
+  /** Keeps a change stream open. Whenever one that worked has broken, news may have been missed. */
   async function follow(): Promise<void> {
     while (!closed) {
+      stream = collection.watch([], { maxAwaitTimeMS: STREAM_POLL_MS })
+      let worked = false
+      stream.once('resumeTokenChanged', () => {
+        worked = true
+      })
       try {
-        stream = collection.watch([], { maxAwaitTimeMS: STREAM_POLL_MS })
         for await (const _ of stream) await poll()
       } catch {
-        isBroken = true
+        isBroken ||= worked
       }
-      await stream?.close().catch(() => {})
+      await stream.close().catch(() => {})
       if (!closed) await new Promise<void>((resolve) => void clock.after(STREAM_POLL_MS, resolve))
     }
   }

@@ -9,12 +9,15 @@ import { promoteDue } from './promote.ts'
 
 /** Rounds in which other processes may be quicker before a claim goes away with what it has. */
 const MOST_ROUNDS = 50
+/** After this nobody waits for the answer as a rule (calls are given up after 10 s): what was marked now would run for nobody. */
+const LONGEST_READ_MS = 8_000
 
 /**
  * Reads the head of the line and marks it with one conditional update per task, under a word of this claim's own: of
  * several claimers that want the same task, one marks it. Where others were quicker, what bears the word is read back.
  */
 export async function claim(database: Database, params: ClaimParams, now: number): Promise<LeasedTask[]> {
+  const startedAt = database.monotonic()
   const claimed: LeasedTask[] = []
   const counting: Promise<void>[] = []
   const [lanes] = await Promise.all([claimableLanes(database, params), promoteDue(database, now)])
@@ -22,6 +25,10 @@ export async function claim(database: Database, params: ClaimParams, now: number
   for (let round = 0; lanes.length > 0 && round < MOST_ROUNDS; round++) {
     const heads = await database.heads.take(params.namespace, lanes, params.limit - claimed.length)
     if (heads.length === 0) break
+    if (database.monotonic() - startedAt > LONGEST_READ_MS) {
+      database.heads.done(heads, 0)
+      break
+    }
     const marked = await mark(database, heads, params, now)
     counting.push(count(database, marked, now))
     claimed.push(...marked)

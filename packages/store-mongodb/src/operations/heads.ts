@@ -8,6 +8,8 @@ export const PAYLOAD_BYTES_PER_CLAIM = 8 * 1024 * 1024
 const LANES_PER_QUERY = 200
 /** How far beyond its turn a process looks that has met another one; each time it does not, half as far. */
 const FARTHEST = 4
+/** A read that takes longer is not waited for by those who come then: it may never end. Milliseconds. */
+const LONG_READ_MS = 2_000
 
 export type Head = Omit<TaskDocument, 'tail'>
 
@@ -33,14 +35,18 @@ interface Waiting {
  * Reads the heads of lanes for all claims of this process together: claims that come while a read is under way share the
  * next one, so that they neither read the same heads nor want the same tasks.
  */
-export function createHeads(tasks: Collections['tasks'], random: Random): Heads {
+export function createHeads(tasks: Collections['tasks'], random: Random, monotonic: () => number): Heads {
   const beingMarked = new Set<string>()
-  const queues = new Map<string, Waiting[]>()
+  const queues = new Map<string, { waiting: Waiting[]; readSince: number }>()
   let distance = 0
 
-  async function serve(key: string, namespace: string, lanes: readonly Lanes[]): Promise<void> {
-    for (let waiting = queues.get(key) ?? []; waiting.length > 0; waiting = queues.get(key) ?? []) {
-      queues.set(key, [])
+  async function serve(key: string, namespace: string, lanes: readonly Lanes[], first: Waiting): Promise<void> {
+    const queue = { waiting: [first], readSince: 0 }
+    queues.set(key, queue)
+    while (queue.waiting.length > 0) {
+      const { waiting } = queue
+      queue.waiting = []
+      queue.readSince = monotonic()
       try {
         const wanted = waiting.reduce((sum, each) => sum + each.wanted, 0)
         distribute(await read(namespace, lanes, wanted), waiting)
@@ -48,7 +54,7 @@ export function createHeads(tasks: Collections['tasks'], random: Random): Heads 
         for (const { reject } of waiting) reject(error)
       }
     }
-    queues.delete(key)
+    if (queues.get(key) === queue) queues.delete(key)
   }
 
   async function read(namespace: string, lanes: readonly Lanes[], wanted: number): Promise<Head[]> {
@@ -75,14 +81,10 @@ export function createHeads(tasks: Collections['tasks'], random: Random): Heads 
     take(namespace, lanes, wanted) {
       const key = JSON.stringify([namespace, lanes])
       return new Promise((resolve, reject) => {
-        const waiting = queues.get(key)
+        const queue = queues.get(key)
         const mine = { wanted, resolve, reject }
-        if (waiting !== undefined) {
-          waiting.push(mine)
-          return
-        }
-        queues.set(key, [mine])
-        void serve(key, namespace, lanes)
+        if (queue !== undefined && monotonic() - queue.readSince < LONG_READ_MS) queue.waiting.push(mine)
+        else void serve(key, namespace, lanes, mine)
       })
     },
     done(heads, lost) {
