@@ -1,5 +1,4 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { BeatParams } from '@taskyard/core'
 import { Counters } from './counters.ts'
 import { Lanes } from './lanes.ts'
 
@@ -22,7 +21,7 @@ export interface State {
   /** Finished tasks up to this `n` that are not failed have been removed by retention. */
   retentionFloor: number
   /** The newest beats since the file was opened: any other process is gone, since the file is locked. */
-  nodes: BeatParams[]
+  nodes: { readonly nodeId: string; readonly workerIds: readonly string[]; readonly until: number }[]
 }
 
 export function createState(database: DatabaseSync, path: string): State {

@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict'
-import { only } from '../scene.ts'
+import { only, released } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeQueueDepth({ describe, it }: Suite): void {
   describe('queue depth', () => {
+    it('answers a repeated call as before, also when the queue is over its limit meanwhile', async (scene) => {
+      const first = scene.newTask()
+      await scene.enqueue([[first]], 1)
+      const task = await scene.claimOne()
+      await scene.enqueue([[scene.newTask()]], 1)
+      await scene.settle(task, released)
+      const again = only(await scene.enqueue([[first]], 1))
+      assert.equal(again.kind, 'accepted')
+    })
+
     it('refuses what would make a queue hold more waiting tasks than its limit', async (scene) => {
       await scene.enqueue([[scene.newTask(), scene.newTask({ delayMs: 60_000 })]])
       const refused = scene.newTask()

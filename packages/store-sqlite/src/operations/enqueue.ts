@@ -49,7 +49,8 @@ function depthRefusal(
 ): EnqueueOutcome | null {
   for (const [queue, inQueue] of Map.groupBy(tasks, (task) => task[2])) {
     const namespace = (inQueue[0] as NewTaskRow)[1]
-    const room = queueDepth - waitingIn(state, namespace, queue)
+    // Tasks that come back for another attempt may have filled the queue beyond its depth.
+    const room = Math.max(0, queueDepth - waitingIn(state, namespace, queue))
     // Which tasks are new is looked up only where it matters.
     if (inQueue.length > room && countNew(state, inQueue, now) > room) return { kind: 'queue-full', queue }
   }

@@ -79,7 +79,8 @@ function addRecord(state: State, { seq }: Lease, add: () => void): void {
   if (counted.run(seq, LIMITS.recordsPerAttempt, LIMITS.recordsPerTask).changes === 1) add()
 }
 
-export function holders(state: State): LeaseHolder[] {
+export function holders(state: State, _params: undefined, now: number): LeaseHolder[] {
+  const living = state.nodes.filter(({ until }) => until > now)
   const found = rows<[string, string, string | null, number, number]>(
     state.sql(
       `SELECT lanes.namespace, worker_id, node_id, max(session), count(*) FROM leases JOIN lanes USING (lane)
@@ -87,15 +88,14 @@ export function holders(state: State): LeaseHolder[] {
     ),
   )
   return found.map(([namespace, workerId, nodeId, session, leases]) => {
-    const alive = state.nodes.some((node) => node.nodeId === nodeId || node.workerIds.includes(workerId))
+    const alive = living.some((node) => node.nodeId === nodeId || node.workerIds.includes(workerId))
     return { namespace, workerId, nodeId, session: session === 1, alive, leases }
   })
 }
 
-// The file is locked for one process, so that a beat holds until the next one or the end of the process.
-export function beat(state: State, node: BeatParams): void {
-  state.nodes = state.nodes.filter(({ nodeId }) => nodeId !== node.nodeId)
-  if (node.ttlMs > 0) state.nodes.push(node)
+export function beat(state: State, { nodeId, workerIds, ttlMs }: BeatParams, now: number): void {
+  state.nodes = state.nodes.filter((node) => node.nodeId !== nodeId)
+  if (ttlMs > 0) state.nodes.push({ nodeId, workerIds, until: now + ttlMs })
 }
 
 export function endLeases(state: State, { workerIds }: EndLeasesParams, now: number): EndedLease[] {
