@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { createSimulatedClock, type SimulatedClock } from '@taskyard/conformance'
 import type { BusMessage, ReadyLane } from '@taskyard/core'
 import { createSignals, type SignalDocument, type Signals } from '../src/signals.ts'
@@ -22,10 +23,13 @@ async function open(url: string, processId: string, clock: SimulatedClock): Prom
   })
 }
 
-/** Lets time pass until it is so: polls and writes take real time too. */
+/** Lets time pass until it is so, no faster than in reality: polls and writes take real time, and are given up after some. */
 async function until(clock: SimulatedClock, isSo: () => boolean): Promise<void> {
   const giveUpAt = performance.now() + 20_000
-  while (!isSo() && performance.now() < giveUpAt) await clock.advance(10)
+  while (!isSo() && performance.now() < giveUpAt) {
+    await clock.advance(10)
+    await delay(10)
+  }
   assert.ok(isSo(), 'it has not come to be')
 }
 
