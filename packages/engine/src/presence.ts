@@ -1,3 +1,4 @@
+import { TaskyardError } from '@taskyard/core'
 import type { Parts } from './parts.ts'
 
 /** A server process beats this often, and counts as gone when the store has heard nothing for `TTL_MS`. */
@@ -5,11 +6,16 @@ const BEAT_MS = 1000
 const TTL_MS = 5000
 /** Beats further apart than this are not unbroken: the store was away, or this process stood still. */
 const GAP_MS = 2500
+/** A store that goes away while this process starts may take so long to come back. */
+const START_PATIENCE_MS = 30_000
 /** The last beat may take so long; after that the time to live says the same. */
 const FAREWELL_MS = 1000
 
 export interface Presence {
-  /** Resolves with the first beat: from then on this process counts as alive. */
+  /**
+   * Resolves with the first beat: from then on this process counts as alive. Waits for a store that is away, 30 s at most.
+   * @throws TaskyardError store_unavailable
+   */
   start(): Promise<void>
   /** Takes this process off at once. */
   stop(): Promise<void>
@@ -81,13 +87,27 @@ export function createPresence(
     if (!stopped) cancelTimer = clock.after(BEAT_MS, () => void beatAndPlan())
   }
 
+  async function firstBeat(): Promise<void> {
+    for (const until = clock.now() + START_PATIENCE_MS; ; ) {
+      try {
+        return await beat()
+      } catch (error) {
+        const isAway = error instanceof TaskyardError && error.code === 'store_unavailable'
+        if (!isAway || stopped || clock.now() >= until) throw error
+        troubles.failed('presence', error)
+        await new Promise<void>((resolve) => clock.after(BEAT_MS, resolve))
+      }
+    }
+  }
+
   function farewell(): Promise<void> {
     return store.beat({ nodeId, workerIds: [], ttlMs: 0 }).catch((error) => troubles.failed('presence', error))
   }
 
   return {
     async start() {
-      await beat()
+      await firstBeat()
+      troubles.worked('presence')
       plan()
     },
     async stop() {

@@ -225,3 +225,27 @@ test('stopping does not wait for a store that hangs', async (t) => {
   await clock.advance(1000)
   await stopped
 })
+
+test('a process whose store goes away while it starts waits for it', async (t) => {
+  let away = true
+  const { clock, node } = startCluster(
+    t,
+    awayWhile(() => away),
+  )
+  const starting = node('node-1')
+  await clock.advance(10_000)
+  away = false
+  await clock.advance(1000)
+  const { task } = await (await starting).submit(TASK)
+  assert.equal(task.status, 'queued')
+})
+
+test('a process whose store stays away gives up its start after 30 s', async (t) => {
+  const { clock, node } = startCluster(
+    t,
+    awayWhile(() => true),
+  )
+  const refused = assert.rejects(node('node-1'), { code: 'store_unavailable' })
+  await clock.advance(31_000)
+  await refused
+})
