@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { inCache } from './cache.ts'
@@ -37,10 +37,20 @@ export async function postgresRecipe(): Promise<Recipe> {
     async isReady({ folder }, pid) {
       // As pg_ctl does. A killed server leaves its file behind, so the pid matters.
       const file = join(folder, 'data', 'postmaster.pid')
-      const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
+      const lines = textOf(file).split('\n')
       return lines[0] === String(pid) && lines[7]?.trim() === 'ready'
     },
     url: ({ port }) => `postgres://taskyard@127.0.0.1:${port}/postgres`,
+  }
+}
+
+/** Empty when there is no such file, or no longer: a server that starts replaces its own. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return ''
+    throw error
   }
 }
 
