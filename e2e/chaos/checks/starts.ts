@@ -41,7 +41,14 @@ function restartReason({ faults, run }: Story, task: TaskStory, earlier: StartEv
   if (ofWorker.some(({ kind }) => kind === 'cut')) return 'its connection was cut'
   if (between.some(({ target }) => roleOf(target) === 'server')) return 'a server was down'
   if (between.some(({ target }) => roleOf(target) === 'database')) return 'the database was down'
-  return 'unexplained'
+  return ranOut(task, earlier, run.leaseMs) ? 'its lease ran out' : 'unexplained'
+}
+
+/** A slow store: the lease's time was over, counted from when it was asked for, and nothing had extended it. */
+function ranOut({ leases }: TaskStory, { token }: StartEvent, leaseMs: number): boolean {
+  const lease = leases.find((other) => other.token === token)
+  const next = leases.find((other) => other.token > token)
+  return lease !== undefined && next !== undefined && next.at >= lease.extendedAt + leaseMs
 }
 
 /**
