@@ -103,6 +103,14 @@ const BUGS: Readonly<Record<string, Plant>> = {
     sweep: (params) => store.sweep({ ...params, cancelGraceMs: Number.POSITIVE_INFINITY }),
   }),
   'forgets to end expired leases': (store) => ({ sweep: (params) => store.sweep({ ...params, limit: 0 }) }),
+  'ends leases by what it read of them before': (store, state) => ({
+    sweep: async (params) => {
+      const ends = [...state.tasks.values()].map(({ lease }) => [lease, lease?.expiresAt ?? 0] as const)
+      await new Promise(setImmediate)
+      for (const [lease, expiresAt] of ends) if (lease !== null) lease.expiresAt = expiresAt
+      return store.sweep(params)
+    },
+  }),
   'counts no crashes': (store, state) => ({
     sweep: async (params) => {
       const report = await store.sweep(params)

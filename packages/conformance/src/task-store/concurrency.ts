@@ -40,6 +40,21 @@ export function describeConcurrency({ describe, it }: Suite): void {
       assert.equal(settlements.length, 1)
     })
 
+    it('ends no lease that is granted more time meanwhile', async (scene) => {
+      for (let round = 0; round < 20; round++) {
+        const tasks = await Promise.all(Array.from({ length: 5 }, () => scene.start({}, { leaseMs: 1_000 })))
+        await scene.clock.advance(1_000)
+        let sweep = round % 2 === 0 ? scene.sweep() : null
+        const extend = Promise.all(tasks.map((task) => scene.extend(task, 60_000)))
+        sweep ??= scene.sweep()
+        const [statuses] = await Promise.all([extend, sweep])
+        for (const [index, task] of tasks.entries()) {
+          const { status } = await scene.find(task.id)
+          assert.equal(statuses[index], status === 'running' ? 'ok' : 'lost', `the task is ${status}`)
+        }
+      }
+    })
+
     for (const first of RACERS.keys()) {
       it(`lets cancel, completion and timeout end in one terminal state (start ${first})`, async (scene) => {
         for (let round = 0; round < 5; round++) await race(scene, [...RACERS.slice(first), ...RACERS.slice(0, first)])

@@ -38,11 +38,17 @@ async function endOverdue(
     const reason = overdueReason(task, cancelGraceMs, now)
     if (reason === null) early.push(task)
     // One random number spread over many tasks by the golden ratio, so that they do not all come back at once.
-    else reasons.set(endWithoutWord(task, reason, (jitter + index * 0.618034) % 1, now), reason)
+    else reasons.set(whileItLasts(endWithoutWord(task, reason, (jitter + index * 0.618034) % 1, now), reason), reason)
   }
   const ended = await applyEndings(database, [...reasons.keys()], (move) => reasons.get(move) ?? 'expired', now)
   await postpone(database, early, cancelGraceMs)
   return { ended, isBehind: awake.length === limit }
+}
+
+// A lease ends for its time only while that is still what was read: it may have been granted more since.
+function whileItLasts(move: Move, reason: EndedLease['reason']): Move {
+  if (reason !== 'expired') return move
+  return { ...move, guard: { ...move.guard, expiresAt: move.task.expiresAt as number } }
 }
 
 /** Why a lease should end now, the weightiest reason first. */
