@@ -19,8 +19,8 @@ export type Run = <Row extends readonly Text[]>(text: string, values?: readonly 
 export interface Database {
   /** One statement, which is a transaction of its own. */
   readonly run: Run
-  /** Statements in one round trip, each a transaction of its own. */
-  pipeline(statements: readonly Statement[]): Promise<PromiseSettledResult<Text[][]>[]>
+  /** Statements in one round trip, all or nothing. Runs again after a lost race. */
+  together(statements: readonly Statement[]): Promise<Text[][][]>
   /** All or nothing. Statements given without waiting for each other share a round trip. Runs again after a lost race. */
   transaction<Result>(work: (run: Run) => Promise<Result>): Promise<Result>
   /** The text with its schema filled in, for connections of others. */
@@ -36,11 +36,16 @@ const RACES_RUN_AGAIN = 5
 /** Statistics of tables that fill and empty within seconds are never right: rows are looked up by key, whatever they say. */
 const BY_INDEX = `SELECT set_config(name, 'off', true) FROM unnest('{enable_seqscan,enable_hashjoin,enable_mergejoin,jit}'::text[]) AS s (name)`
 
+const BEGIN: Statement = { text: 'BEGIN', values: [] }
+const COMMIT: Statement = { text: 'COMMIT', values: [] }
 const AS_TEXT = { getTypeParser: () => (text: unknown) => text }
 
 export function openDatabase(location: PostgresLocation, connections = location.connections): Database {
   const { schema } = location
   const inSchema = schemaFiller(schema)
+  const nameOf = statementNamer()
+  /** Connections that lead to one session of the server, which keeps what is prepared: a pooler's may not. */
+  const direct = new WeakMap<pg.PoolClient, boolean>()
   const pool = new pg.Pool({
     ...connectionOptions(location.connectionString),
     max: connections,
@@ -53,7 +58,14 @@ export function openDatabase(location: PostgresLocation, connections = location.
   pool.on('connect', (client) => client.on('error', () => {}))
 
   const query = async (client: pg.PoolClient, text: string, values: readonly Value[] = []): Promise<Text[][]> => {
-    const config = { text: inSchema(text), values: values as unknown[], rowMode: 'array', types: AS_TEXT }
+    const name = direct.get(client) === true ? nameOf(text) : null
+    const config = {
+      ...(name && { name }),
+      text: inSchema(text),
+      values: values as unknown[],
+      rowMode: 'array',
+      types: AS_TEXT,
+    }
     return (await client.query(config as pg.QueryArrayConfig)).rows as Text[][]
   }
 
@@ -70,6 +82,7 @@ export function openDatabase(location: PostgresLocation, connections = location.
     }
     client.on('error', onError)
     try {
+      if (!direct.has(client)) direct.set(client, await isDirect(client))
       return await work(client)
     } catch (error) {
       // Whatever is not the server's own word leaves the connection in an unknown state. One to a server that cannot be
@@ -98,28 +111,24 @@ export function openDatabase(location: PostgresLocation, connections = location.
     })
   }
 
+  async function togetherOnce(statements: readonly Statement[]): Promise<Text[][][]> {
+    return withClient(async (client) => {
+      const whole = statements.length === 1 ? statements : [BEGIN, ...statements, COMMIT]
+      const sent = whole.map(({ text, values }) => query(client, text, values))
+      // Until all are answered, so that nobody uses the connection while its transaction is open. After a failure COMMIT rolls back.
+      const answers = await Promise.allSettled(sent)
+      const failed = answers.find((answer) => answer.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+      const rows = await Promise.all(sent)
+      return whole === statements ? rows : rows.slice(1, -1)
+    })
+  }
+
   return {
     schema,
     inSchema,
     run: (async (text, values) => unlessRaced(() => withClient((client) => query(client, text, values)))) as Run,
-    async pipeline(statements) {
-      const answers: PromiseSettledResult<Text[][]>[] = []
-      const all = withClient(async (client) => {
-        answers.push(...(await Promise.allSettled(statements.map(({ text, values }) => query(client, text, values)))))
-        const failed = answers.find((answer) => answer.status === 'rejected')
-        if (failed !== undefined) throw failed.reason
-      })
-      await all.catch((error) => {
-        if (answers.length === 0) throw error
-      })
-      for (const [i, answer] of answers.entries()) {
-        if (answer.status !== 'rejected' || !isRace(answer.reason)) continue
-        const { text, values } = statements[i] as Statement
-        const again = await Promise.allSettled([unlessRaced(() => withClient((client) => query(client, text, values)))])
-        answers[i] = again[0]
-      }
-      return answers
-    },
+    together: (statements) => unlessRaced(() => togetherOnce(statements)),
     transaction: (work) => unlessRaced(() => transactionOnce(work), isDuplicate),
     close: () => pool.end(),
   }
@@ -148,6 +157,30 @@ export function connectionOptions(connectionString: string) {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     pipeline: true,
+  }
+}
+
+/** A pooler makes the process numbers up that it tells its clients. */
+async function isDirect(client: pg.PoolClient): Promise<boolean> {
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  return rows[0]?.pid === (client as { processID?: number }).processID
+}
+
+const CALL = /^SELECT [^@]* FROM @\w+\([^@]*\)$/
+
+/**
+ * Gives names under which calls of our functions are prepared: they take longer to read than to plan, and are planned
+ * alike for all values. Other statements have none.
+ */
+function statementNamer(): (text: string) => string | null {
+  const known = new Map<string, string | null>()
+  return (text) => {
+    let name = known.get(text)
+    if (name === undefined) {
+      name = CALL.test(text) ? `taskyard_${known.size}` : null
+      known.set(text, name)
+    }
+    return name
   }
 }
 

@@ -7,7 +7,7 @@ const place = (seq: number, rank = 0) => ({ lane: 1, rank, readyAt: 1000, seq })
 describe('where a claim begins to look', () => {
   it('is the start, until something was claimed', () => {
     const floors = createClaimFloors(() => 0)
-    assert.equal(floors.params().fromStart, true)
+    assert.equal(floors.start().fromStart, true)
   })
 
   it('is behind what was claimed, for each rank by itself', () => {
@@ -15,7 +15,7 @@ describe('where a claim begins to look', () => {
     const floors = createClaimFloors(() => clock.now)
     floors.claimed([place(1), place(2), place(9, -5)], true, 1)
     clock.now = 10
-    const { values, fromStart } = floors.params()
+    const { values, fromStart } = floors.start()
     assert.equal(fromStart, false)
     assert.deepEqual(values, ['{1,1}', '{-5,0}', '{1000,1000}', '{9,2}'])
   })
@@ -25,15 +25,15 @@ describe('where a claim begins to look', () => {
     const floors = createClaimFloors(() => clock.now)
     floors.claimed([place(1)], true, 1)
     clock.now = 49
-    assert.equal(floors.params().fromStart, false)
+    assert.equal(floors.start().fromStart, false)
     clock.now = 51
-    assert.equal(floors.params().fromStart, true)
+    assert.equal(floors.start().fromStart, true)
     floors.claimed([place(2)], true, 100)
     clock.now = 1000
-    assert.equal(floors.params().fromStart, false)
+    assert.equal(floors.start().fromStart, false)
     assert.equal(floors.mayLookAgain(), false)
     clock.now = 1100
-    assert.equal(floors.params().fromStart, true)
+    assert.equal(floors.start().fromStart, true)
     assert.equal(floors.mayLookAgain(), true)
   })
 
@@ -41,8 +41,8 @@ describe('where a claim begins to look', () => {
     const floors = createClaimFloors(() => 0)
     floors.claimed([place(1)], true, 1)
     floors.forget(2)
-    assert.equal(floors.params().fromStart, false)
+    assert.equal(floors.start().fromStart, false)
     floors.forget(1)
-    assert.equal(floors.params().fromStart, true)
+    assert.equal(floors.start().fromStart, true)
   })
 })

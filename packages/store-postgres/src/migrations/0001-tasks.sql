@@ -247,7 +247,8 @@ $$;
 
 -- Dead rows of claimed tasks stay in the index for as long as any transaction on the server might see them, and a claim
 -- would walk over all of them. So a claimer says how far it has come: below a floor (lane, rank, ready_at, seq) there is
--- nothing left, as far as it knows. Floors come in order; without any, the claim looks from the start.
+-- nothing left, as far as it knows. Floors come in order; without any, the claim looks from the start. Tasks that are due
+-- are made ready first: a row without an id names a lane of such.
 CREATE FUNCTION claim_tasks(
   p_now bigint, p_at_least bigint, p_namespace text, p_queues text[], p_types text[], p_limit integer, p_lease_ms bigint,
   p_max_bytes bigint, p_worker_id text, p_node_id text, p_session boolean,
@@ -274,6 +275,7 @@ DECLARE
   v_heads tid[];
   v_rows integer;
 BEGIN
+  FOR lane IN SELECT d.lane FROM promote_due(v_now, 0) AS d LOOP RETURN NEXT; END LOOP;
   -- Heads are looked up first and locked then, so that no more rows are locked than are taken. There are enough of them
   -- for claims at the same moment of `p_beside` tasks; a second look goes on where others have taken those.
   FOREACH v_window IN ARRAY ARRAY[p_limit + p_beside, (p_limit + p_beside) * 8 + 1000] LOOP
@@ -295,6 +297,7 @@ BEGIN
     ) h
     ORDER BY h.rank, h.ready_at, h.seq LIMIT v_window
   );
+  EXIT WHEN v_heads = '{}';
   -- Payloads are joined last, so that no step copies them; without a sort the rows keep the order of their heads.
   RETURN QUERY
   WITH heads AS MATERIALIZED (
@@ -394,8 +397,8 @@ BEGIN
 END
 $$;
 
--- Due tasks become ready, earliest first. Answers with the lanes they are in.
-CREATE FUNCTION promote_due(p_now bigint, p_at_least bigint, p_limit integer) RETURNS TABLE (lane integer, promoted bigint)
+-- Due tasks become ready, earliest first, and a burst in several calls. Answers with the lanes they are in.
+CREATE FUNCTION promote_due(p_now bigint, p_at_least bigint) RETURNS TABLE (lane integer, promoted bigint)
 LANGUAGE plpgsql
 SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
 SET enable_mergejoin = off SET jit = off
@@ -408,7 +411,7 @@ BEGIN
   RETURN QUERY
   WITH due AS (
     DELETE FROM scheduled WHERE id = ANY (ARRAY(
-      SELECT id FROM scheduled WHERE run_at <= v_now ORDER BY run_at LIMIT p_limit FOR UPDATE SKIP LOCKED
+      SELECT id FROM scheduled WHERE run_at <= v_now ORDER BY run_at LIMIT 10000 FOR UPDATE SKIP LOCKED
     )) RETURNING id, run_at, seq, lane, token, attempt, crashes
   ), made_ready AS (
     INSERT INTO ready (id, ready_at, seq, lane, token, bytes, timeout_ms, rank, attempt, crashes)

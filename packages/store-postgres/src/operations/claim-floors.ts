@@ -22,8 +22,8 @@ const SHARE = 0.1
  * whenever a claim comes back short, and now and then besides, as often as its cost allows.
  */
 export interface ClaimFloors {
-  /** The floors as parameters of `claim_tasks`; none when it is time to look from the start. */
-  params(): { readonly values: readonly string[]; readonly fromStart: boolean }
+  /** None when it is time to look from the start. */
+  start(): Start
   /** Notes a claim's outcome. */
   claimed(rows: readonly Floor[], fromStart: boolean, tookMs: number): void
   /** Whether a claim that came back short should look again, from the start. */
@@ -32,7 +32,13 @@ export interface ClaimFloors {
   forget(lane: number): void
 }
 
-const NONE = ['{}', '{}', '{}', '{}'] as const
+/** The floors of a claim, as parameters of `claim_tasks`. */
+export interface Start {
+  readonly values: readonly string[]
+  readonly fromStart: boolean
+}
+
+export const FROM_START: Start = { values: ['{}', '{}', '{}', '{}'], fromStart: true }
 
 /** @param nowMs a monotonic clock, ms */
 export function createClaimFloors(nowMs: () => number): ClaimFloors {
@@ -43,8 +49,8 @@ export function createClaimFloors(nowMs: () => number): ClaimFloors {
   const isDue = () => nowMs() - lookedAt >= (costMs < CHEAP_MS ? 50 : costMs / SHARE)
 
   return {
-    params() {
-      if (floors.size === 0 || isDue()) return { values: NONE, fromStart: true }
+    start() {
+      if (floors.size === 0 || isDue()) return FROM_START
       const sorted = [...floors.values()].sort((one, other) => one.lane - other.lane || one.rank - other.rank)
       const column = (of: (floor: Floor) => number) => numbers(sorted.map(of))
       const values = [

@@ -1,10 +1,8 @@
-import { type ClaimParams, type JsonText, type LeasedTask, TaskyardError } from '@taskyard/core'
+import type { ClaimParams, JsonText, LeasedTask } from '@taskyard/core'
 import type { Statement, Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
-import { toStoreError } from '../postgres-errors.ts'
-import { createClaimFloors } from './claim-floors.ts'
+import { createClaimFloors, FROM_START, type Start } from './claim-floors.ts'
 import { backoffFromText, numberOrNull } from './moves.ts'
-import { DUE_AT_ONCE } from './promote.ts'
 import { createTurns } from './turns.ts'
 
 /** A claim stops early once its payloads reach this, so that a thousand large tasks do not fill the memory. */
@@ -12,18 +10,18 @@ const PAYLOAD_BYTES_PER_CLAIM = 8 * 1024 * 1024
 /** Claims of so many follow each other: side by side, each would walk over the heads that the others are taking. */
 const LARGE = 100
 
+type Row = readonly Text[]
+
 export interface Claims {
   claim(params: ClaimParams): Promise<readonly LeasedTask[]>
-  /** Runs other statements and the claim in one round trip. When one of them fails, claimed tasks are given back. */
+  /** Runs another statement beside the claim, as a rule in one transaction. When it fails, nothing is claimed. */
   claimAfter(
-    before: readonly Statement[],
+    before: Statement,
     params: ClaimParams,
-  ): Promise<{ readonly before: readonly Text[][][]; readonly tasks: readonly LeasedTask[] }>
+  ): Promise<{ readonly before: readonly Row[]; readonly tasks: LeasedTask[] }>
   /** A task was put back in this lane. */
   putBack(lane: number): void
 }
-
-type ClaimedRow = readonly Text[]
 
 /**
  * @param nowMs a monotonic clock, ms
@@ -42,7 +40,7 @@ export function createClaims(
   function claimStatement(
     { namespace, queues, types, limit, leaseMs, worker }: ClaimParams,
     beside: number,
-    from: readonly string[],
+    { values: floors }: Start,
   ) {
     const text = `SELECT id, lane, rank, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key,
          ready_at, attempt, crashes, token, seq, started_at
@@ -56,76 +54,59 @@ export function createClaims(
         ...[namespace, queues, types, limit, leaseMs, PAYLOAD_BYTES_PER_CLAIM],
         ...who,
         beside,
-        ...from,
+        ...floors,
       ],
     }
   }
 
-  async function claimAfter(before: readonly Statement[], params: ClaimParams) {
-    if (params.limit < LARGE) return claimNow(before, params)
-    if (before.length === 0 || !turns.isTaken()) return turns.take(() => claimNow(before, params))
+  async function claimAfter(before: Statement, params: ClaimParams) {
+    if (params.limit < LARGE || !turns.isTaken()) return claimInTurn(params, before)
     // What comes before does not wait for the turn.
     const [first, claimed] = await Promise.allSettled([
-      database.pipeline(before).then(fulfilled),
-      turns.take(() => claimNow([], params)),
+      database.run(before.text, before.values),
+      claimInTurn(params, null),
     ])
     if (first.status === 'fulfilled' && claimed.status === 'fulfilled')
       return { before: first.value, tasks: claimed.value.tasks }
     if (claimed.status === 'fulfilled' && claimed.value.tasks.length > 0)
       await giveBack(claimed.value.tasks).catch(() => {})
-    throw toStoreError(first.status === 'rejected' ? first.reason : (claimed as PromiseRejectedResult).reason)
+    throw first.status === 'rejected' ? first.reason : (claimed as PromiseRejectedResult).reason
   }
 
-  async function claimNow(before: readonly Statement[], params: ClaimParams) {
-    const from = floors.params()
-    const startedAt = nowMs()
-    const promote = {
-      text: 'SELECT lane, promoted FROM @promote_due($1, $2, $3)',
-      values: [...time.params(), DUE_AT_ONCE],
-    }
+  function claimInTurn(params: ClaimParams, before: Statement | null) {
+    return params.limit < LARGE ? claimNow(params, before) : turns.take(() => claimNow(params, before))
+  }
+
+  async function claimNow(params: ClaimParams, before: Statement | null) {
+    const from = floors.start()
+    const claimed = await look(params, from, before)
+    const short = claimed.tasks.length < params.limit && !from.fromStart && floors.mayLookAgain()
+    if (!short) return claimed
+    const rest = { ...params, limit: params.limit - claimed.tasks.length }
+    // What the first look has claimed must reach its claimer.
+    const more = await look(rest, FROM_START, null).catch(() => ({ tasks: [] }))
+    return { before: claimed.before, tasks: [...claimed.tasks, ...more.tasks] }
+  }
+
+  async function look(params: ClaimParams, from: Start, before: Statement | null) {
     // Another process may claim at the same moment, as much as this one.
     const beside = underWay + params.limit
     underWay += params.limit
-    const claiming = database.pipeline([...before, promote, claimStatement(params, beside, from.values)])
-    const answers = await claiming.finally(() => {
-      underWay -= params.limit
-    })
-    const [due, claimed] = answers.slice(before.length) as [
-      PromiseSettledResult<Text[][]>,
-      PromiseSettledResult<Text[][]>,
-    ]
-    const rows = claimed.status === 'fulfilled' ? claimed.value : []
-    floors.claimed(rows.map(placeOf), from.fromStart, nowMs() - startedAt)
-    const tasks = await toTasks(rows, params)
-    const failed = answers.find((answer) => answer.status === 'rejected')
-    if (failed !== undefined) {
-      if (tasks.length > 0) await giveBack(tasks).catch(() => {})
-      throw toStoreError(failed.reason)
-    }
-    if (due.status === 'fulfilled' && due.value.length > 0) readied(due.value.map(([lane]) => Number(lane)))
-    const short = tasks.length < params.limit && !from.fromStart && floors.mayLookAgain()
-    const rest = short ? await claimFromStart({ ...params, limit: params.limit - tasks.length }) : []
-    return {
-      before: fulfilled(answers.slice(0, before.length)),
-      tasks: rest.length === 0 ? tasks : [...tasks, ...rest],
-    }
-  }
-
-  async function claimFromStart(params: ClaimParams): Promise<readonly LeasedTask[]> {
     const startedAt = nowMs()
-    const { text, values } = claimStatement(params, underWay + params.limit, ['{}', '{}', '{}', '{}'])
+    const claim = claimStatement(params, beside, from)
     try {
-      const rows = await database.run(text, values)
-      floors.claimed(rows.map(placeOf), true, nowMs() - startedAt)
-      return await toTasks(rows, params)
-    } catch (error) {
-      // What the first look has claimed must reach its claimer.
-      if (error instanceof TaskyardError) return []
-      throw error
+      const answers = await database.together(before === null ? [claim] : [before, claim])
+      const rows = answers.pop() as Text[][]
+      const claimed = rows.filter(([id]) => id !== null)
+      if (claimed.length < rows.length) readied(rows.filter(([id]) => id === null).map(([, lane]) => Number(lane)))
+      floors.claimed(claimed.map(placeOf), from.fromStart, nowMs() - startedAt)
+      return { before: answers[0] ?? [], tasks: await toTasks(claimed, params) }
+    } finally {
+      underWay -= params.limit
     }
   }
 
-  async function toTasks(rows: readonly ClaimedRow[], { leaseMs, worker }: ClaimParams): Promise<LeasedTask[]> {
+  async function toTasks(rows: readonly Row[], { leaseMs, worker }: ClaimParams): Promise<LeasedTask[]> {
     await lanes.load(new Set(rows.map((row) => Number(row[1]))))
     return rows.map((row) => {
       const { namespace, queue, type } = lanes.get(Number(row[1]))
@@ -160,18 +141,10 @@ export function createClaims(
   }
 
   return {
-    claim: async (params) => (await claimAfter([], params)).tasks,
+    claim: async (params) => (await claimInTurn(params, null)).tasks,
     claimAfter,
     putBack: (lane) => floors.forget(lane),
   }
-}
-
-/** @throws the reason of the first that was rejected */
-function fulfilled(answers: readonly PromiseSettledResult<Text[][]>[]): Text[][][] {
-  return answers.map((answer) => {
-    if (answer.status === 'rejected') throw answer.reason
-    return answer.value
-  })
 }
 
 const NO_TAGS: readonly string[] = []
@@ -180,6 +153,6 @@ export function tagsFromText(text: Text | undefined): readonly string[] {
   return text === null || text === undefined ? NO_TAGS : (JSON.parse(text) as string[])
 }
 
-function placeOf(row: ClaimedRow) {
+function placeOf(row: Row) {
   return { lane: Number(row[1]), rank: Number(row[2]), readyAt: Number(row[10]), seq: Number(row[14]) }
 }

@@ -62,8 +62,8 @@ async function settleAndClaim(
     await takeSettled(parts, succeeded, await parts.database.run(statement.text, statement.values), results)
     return []
   }
-  const { before, tasks } = await claims.claimAfter([statement], claim)
-  await takeSettled(parts, succeeded, before[0] as Text[][], results)
+  const { before, tasks } = await claims.claimAfter(statement, claim)
+  await takeSettled(parts, succeeded, before, results)
   return tasks
 }
 

@@ -1,7 +1,7 @@
 import type { SweepParams, SweepReport } from '@taskyard/core'
 import type { Parts } from '../parts.ts'
 import { endOverdueLeases } from './leases.ts'
-import { DUE_AT_ONCE, promoteDue } from './promote.ts'
+import { promoteDue } from './promote.ts'
 import { removeFinished } from './retention.ts'
 import type { Slots } from './slots.ts'
 import type { Vacuum } from './vacuum.ts'
@@ -36,7 +36,7 @@ export function createSweeping(parts: Parts, slots: Slots, vacuum: Vacuum, nowMs
       await foldCounters(parts)
       await vacuum.hotTables()
       const { now, nextAt } = await nextWake(parts, params.cancelGraceMs, dueAfter)
-      const comeBack = isBehind || ended.length === params.limit || removed >= params.limit || promoted === DUE_AT_ONCE
+      const comeBack = isBehind || ended.length === params.limit || removed >= params.limit
       // Behind this moment leave the dead rows of leases that ended in time, which are not worth a walk each second.
       if (dueAfter === 0) lookedAtAllAt = nowMs()
       if (ended.length < params.limit) dueAfter = Math.max(dueAfter, now - LOOK_BACK_MS)
