@@ -83,9 +83,10 @@ export class Exchange {
   }
 
   #send(): void {
+    // A few outcomes leave the claiming to the long poll that waits for tasks anyway.
+    const limit = this.#polling && !this.batchReady ? 0 : this.#wanted()
     const batch = this.#finished.slice(0, LIMITS.batch)
     this.#finished = this.#finished.slice(batch.length)
-    const limit = this.#wanted()
     this.#flights++
     this.#reserved += limit
     void this.#fly(batch, limit)

@@ -10,7 +10,7 @@ interface Floor {
 
 /** So many floors travel with a claim at most. */
 const MOST_FLOORS = 256
-/** A look from the start that is quicker than this costs nothing worth saving. Milliseconds. */
+/** While a look from the start is quicker than this, all are. Milliseconds. */
 const CHEAP_MS = 5
 /** Looks from the start may take this share of the time at most when they are not cheap. */
 const SHARE = 0.1
@@ -26,8 +26,8 @@ export interface ClaimFloors {
   start(): Start
   /** Notes a claim's outcome. */
   claimed(rows: readonly Floor[], fromStart: boolean, tookMs: number): void
-  /** Whether a claim that came back short should look again, from the start. */
-  mayLookAgain(): boolean
+  /** Whether it is time to look from the start. */
+  isDue(): boolean
   /** A task was put back in this lane. */
   forget(lane: number): void
 }
@@ -46,7 +46,7 @@ export function createClaimFloors(nowMs: () => number): ClaimFloors {
   let costMs = 0
   let lookedAt = Number.NEGATIVE_INFINITY
 
-  const isDue = () => nowMs() - lookedAt >= (costMs < CHEAP_MS ? 50 : costMs / SHARE)
+  const isDue = () => costMs < CHEAP_MS || nowMs() - lookedAt >= costMs / SHARE
 
   return {
     start() {
@@ -68,7 +68,7 @@ export function createClaimFloors(nowMs: () => number): ClaimFloors {
       lookedAt = nowMs()
       costMs = tookMs
     },
-    mayLookAgain: () => costMs < CHEAP_MS || isDue(),
+    isDue,
     forget(lane) {
       for (const [key, floor] of floors) if (floor.lane === lane) floors.delete(key)
     },

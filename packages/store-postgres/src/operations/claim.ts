@@ -3,7 +3,6 @@ import type { Statement, Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import { createClaimFloors, FROM_START, type Start } from './claim-floors.ts'
 import { backoffFromText, numberOrNull } from './moves.ts'
-import { createTurns } from './turns.ts'
 
 /** A claim stops early once its payloads reach this, so that a thousand large tasks do not fill the memory. */
 const PAYLOAD_BYTES_PER_CLAIM = 8 * 1024 * 1024
@@ -33,7 +32,6 @@ export function createClaims(
   giveBack: (tasks: readonly LeasedTask[]) => Promise<unknown>,
 ): Claims {
   const floors = createClaimFloors(nowMs)
-  const turns = createTurns()
   /** Tasks that claims under way may take. */
   let underWay = 0
 
@@ -60,11 +58,10 @@ export function createClaims(
   }
 
   async function claimAfter(before: Statement, params: ClaimParams) {
-    if (params.limit < LARGE || !turns.isTaken()) return claimInTurn(params, before)
-    // What comes before does not wait for the turn.
+    if (params.limit < LARGE) return claimNow(params, before)
     const [first, claimed] = await Promise.allSettled([
       database.run(before.text, before.values),
-      claimInTurn(params, null),
+      claimNow(params, null),
     ])
     if (first.status === 'fulfilled' && claimed.status === 'fulfilled')
       return { before: first.value, tasks: claimed.value.tasks }
@@ -73,15 +70,11 @@ export function createClaims(
     throw first.status === 'rejected' ? first.reason : (claimed as PromiseRejectedResult).reason
   }
 
-  function claimInTurn(params: ClaimParams, before: Statement | null) {
-    return params.limit < LARGE ? claimNow(params, before) : turns.take(() => claimNow(params, before))
-  }
-
   async function claimNow(params: ClaimParams, before: Statement | null) {
     const from = floors.start()
     const claimed = await look(params, from, before)
-    const short = claimed.tasks.length < params.limit && !from.fromStart && floors.mayLookAgain()
-    if (!short) return claimed
+    const isShort = claimed.tasks.length < params.limit && !from.fromStart
+    if (!isShort || !floors.isDue()) return claimed
     const rest = { ...params, limit: params.limit - claimed.tasks.length }
     // What the first look has claimed must reach its claimer.
     const more = await look(rest, FROM_START, null).catch(() => ({ tasks: [] }))
@@ -95,15 +88,20 @@ export function createClaims(
     const startedAt = nowMs()
     const claim = claimStatement(params, beside, from)
     try {
-      const answers = await database.together(before === null ? [claim] : [before, claim])
-      const rows = answers.pop() as Text[][]
+      const [rows, first] = await send(claim, params.limit, before)
       const claimed = rows.filter(([id]) => id !== null)
       if (claimed.length < rows.length) readied(rows.filter(([id]) => id === null).map(([, lane]) => Number(lane)))
       floors.claimed(claimed.map(placeOf), from.fromStart, nowMs() - startedAt)
-      return { before: answers[0] ?? [], tasks: await toTasks(claimed, params) }
+      return { before: first, tasks: await toTasks(claimed, params) }
     } finally {
       underWay -= params.limit
     }
+  }
+
+  async function send(claim: Statement, limit: number, before: Statement | null): Promise<[Text[][], Text[][]]> {
+    if (before !== null) return (await database.together([before, claim])).reverse() as [Text[][], Text[][]]
+    const run = limit < LARGE ? database.run : database.runInLine
+    return [await run(claim.text, claim.values), []]
   }
 
   async function toTasks(rows: readonly Row[], { leaseMs, worker }: ClaimParams): Promise<LeasedTask[]> {
@@ -141,7 +139,7 @@ export function createClaims(
   }
 
   return {
-    claim: async (params) => (await claimInTurn(params, null)).tasks,
+    claim: async (params) => (await claimNow(params, null)).tasks,
     claimAfter,
     putBack: (lane) => floors.forget(lane),
   }
