@@ -11,6 +11,7 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
   const { store, queueDepth, observer } = parts
   const context: CheckContext = { ids: parts.ids, checkPayload: parts.checkPayload }
   const enqueueSoon = coalesce<NewTask, EnqueueOutcome>({
+    clock: parts.clock,
     run: (tasks) => store.enqueue({ submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth }),
     maxItems: SUBMISSIONS_PER_CALL,
   })

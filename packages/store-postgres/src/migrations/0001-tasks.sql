@@ -275,7 +275,9 @@ DECLARE
   v_heads tid[];
   v_rows integer;
 BEGIN
-  FOR lane IN SELECT d.lane FROM promote_due(v_now, 0) AS d LOOP RETURN NEXT; END LOOP;
+  IF EXISTS (SELECT FROM scheduled WHERE run_at <= v_now) THEN
+    FOR lane IN SELECT d.lane FROM promote_due(v_now, 0) AS d LOOP RETURN NEXT; END LOOP;
+  END IF;
   -- Heads are looked up first and locked then, so that no more rows are locked than are taken. There are enough of them
   -- for claims at the same moment of `p_beside` tasks; a second look goes on where others have taken those.
   FOREACH v_window IN ARRAY ARRAY[p_limit + p_beside, (p_limit + p_beside) * 8 + 1000] LOOP
