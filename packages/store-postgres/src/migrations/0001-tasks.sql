@@ -248,7 +248,7 @@ $$;
 -- Dead rows of claimed tasks stay in the index for as long as any transaction on the server might see them, and a claim
 -- would walk over all of them. So a claimer says how far it has come: below a floor (lane, rank, ready_at, seq) there is
 -- nothing left, as far as it knows. Floors come in order; without any, the claim looks from the start. Tasks that are due
--- are made ready first: a row without an id names a lane of such.
+-- are made ready first: a row without an id names a lane of such. One without either says that others were claiming here.
 CREATE FUNCTION claim_tasks(
   p_now bigint, p_at_least bigint, p_namespace text, p_queues text[], p_types text[], p_limit integer, p_lease_ms bigint,
   p_max_bytes bigint, p_worker_id text, p_node_id text, p_session boolean,
@@ -324,6 +324,8 @@ BEGIN
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   EXIT WHEN v_rows * 2 >= v_left OR cardinality(v_heads) < v_window;
   v_left := v_left - v_rows;
+  lane := NULL;
+  RETURN NEXT;
   END LOOP;
 END
 $$;

@@ -6,7 +6,9 @@ import { backoffFromText, numberOrNull } from './moves.ts'
 
 /** A claim stops early once its payloads reach this, so that a thousand large tasks do not fill the memory. */
 const PAYLOAD_BYTES_PER_CLAIM = 8 * 1024 * 1024
-/** Claims of so many follow each other: side by side, each would walk over the heads that the others are taking. */
+/** Who met other claimers allows for them so long. */
+const CROWDED_MS = 1_000
+/** Claims of so many stand in line: side by side, each would walk over the heads that the others are taking. */
 const LARGE = 100
 
 type Row = readonly Text[]
@@ -32,8 +34,10 @@ export function createClaims(
   giveBack: (tasks: readonly LeasedTask[]) => Promise<unknown>,
 ): Claims {
   const floors = createClaimFloors(nowMs)
-  /** Tasks that claims under way may take. */
+  /** Tasks that small claims under way may take; large ones follow each other. */
   let underWay = 0
+  /** Until then other processes are expected to claim at the same moment. */
+  let crowdedUntil = 0
 
   function claimStatement(
     { namespace, queues, types, limit, leaseMs, worker }: ClaimParams,
@@ -82,20 +86,25 @@ export function createClaims(
   }
 
   async function look(params: ClaimParams, from: Start, before: Statement | null) {
-    // Another process may claim at the same moment, as much as this one.
-    const beside = underWay + params.limit
-    underWay += params.limit
+    const aside = params.limit < LARGE ? params.limit : 0
+    const claim = claimStatement(params, underWay + (nowMs() < crowdedUntil ? params.limit : 0), from)
+    underWay += aside
     const startedAt = nowMs()
-    const claim = claimStatement(params, beside, from)
     try {
       const [rows, first] = await send(claim, params.limit, before)
       const claimed = rows.filter(([id]) => id !== null)
-      if (claimed.length < rows.length) readied(rows.filter(([id]) => id === null).map(([, lane]) => Number(lane)))
+      if (claimed.length < rows.length) noteOthers(rows.filter(([id]) => id === null).map(([, lane]) => lane as Text))
       floors.claimed(claimed.map(placeOf), from.fromStart, nowMs() - startedAt)
       return { before: first, tasks: await toTasks(claimed, params) }
     } finally {
-      underWay -= params.limit
+      underWay -= aside
     }
+  }
+
+  /** Lanes in which tasks became ready; `null` for other claimers. */
+  function noteOthers(lanes: readonly Text[]): void {
+    if (lanes.includes(null)) crowdedUntil = nowMs() + CROWDED_MS
+    readied(lanes.filter((lane) => lane !== null).map(Number))
   }
 
   async function send(claim: Statement, limit: number, before: Statement | null): Promise<[Text[][], Text[][]]> {
