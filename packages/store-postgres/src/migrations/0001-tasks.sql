@@ -225,21 +225,20 @@ BEGIN
   ), stored AS (
     INSERT INTO tasks (id, created_at, run_at, timeout_seconds, lane, priority, max_attempts, backoff, tags, idempotency_key, payload)
     SELECT id, v_now, nullif(run_at, v_now), timeout, lane, priority, max_attempts, backoff, tags, key, payload FROM input
-    RETURNING id, lane, priority, run_at, timeout_seconds, tags, octet_length(payload) AS bytes
   ), made_ready AS (
     INSERT INTO ready (id, ready_at, seq, lane, token, bytes, timeout_ms, rank, attempt, crashes)
-    SELECT id, v_now, v_seq + row_number() OVER (), lane, 0, bytes, round(timeout_seconds * 1000)::bigint, -priority, 0, 0
-    FROM stored WHERE run_at IS NULL
+    SELECT id, v_now, v_seq + n, lane, 0, octet_length(payload), round(timeout * 1000)::bigint, -priority, 0, 0
+    FROM input WHERE run_at = v_now
   ), made_scheduled AS (
     INSERT INTO scheduled (id, run_at, seq, lane, token, attempt, crashes)
-    SELECT id, run_at, v_seq + row_number() OVER (), lane, 0, 0, 0 FROM stored WHERE run_at IS NOT NULL
+    SELECT id, run_at, v_seq + n, lane, 0, 0, 0 FROM input WHERE run_at > v_now
   ), tagged AS (
     INSERT INTO task_tags (namespace, tag, id)
-    SELECT DISTINCT l.namespace, g.tag, s.id FROM stored s JOIN lanes l ON l.lane = s.lane, json_array_elements_text(s.tags::json) AS g (tag)
-    WHERE s.tags IS NOT NULL
+    SELECT DISTINCT l.namespace, g.tag, i.id FROM input i JOIN lanes l ON l.lane = i.lane, json_array_elements_text(i.tags::json) AS g (tag)
+    WHERE i.tags IS NOT NULL
   ), counted AS (
     INSERT INTO counter_changes (lane, queued, scheduled)
-    SELECT lane, count(*) FILTER (WHERE run_at IS NULL), count(*) FILTER (WHERE run_at IS NOT NULL) FROM stored GROUP BY lane
+    SELECT lane, count(*) FILTER (WHERE run_at = v_now), count(*) FILTER (WHERE run_at > v_now) FROM input GROUP BY lane
   )
   SELECT v_now;
 END

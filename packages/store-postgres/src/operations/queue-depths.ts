@@ -23,17 +23,19 @@ export function createQueueDepths({ run }: Database, nowMs: () => number): Queue
   return {
     async haveRoom(tasks, queueDepth) {
       if (queueDepth <= MARGIN) return false
-      const added = new Map<string, number>()
-      for (const task of tasks) added.set(queueName(task), (added.get(queueName(task)) ?? 0) + 1)
-      const stale = tasks.filter(
-        (task) => (readings.get(queueName(task))?.at ?? Number.NEGATIVE_INFINITY) < nowMs() - READING_MS,
-      )
+      const queues = countByQueue(tasks)
+      const oldest = nowMs() - READING_MS
+      const stale = queues.filter(({ name }) => (readings.get(name)?.at ?? Number.NEGATIVE_INFINITY) < oldest)
       if (stale.length > 0) {
         const at = nowMs()
-        for (const [name, waiting] of await waitingIn(run, stale)) readings.set(name, { at, waiting })
+        const read = await waitingIn(
+          run,
+          stale.map(({ task }) => task),
+        )
+        for (const [name, waiting] of read) readings.set(name, { at, waiting })
       }
       let room = true
-      for (const [name, count] of added) {
+      for (const { name, count } of queues) {
         const reading = readings.get(name) as Reading
         reading.waiting += count
         room &&= reading.waiting + MARGIN <= queueDepth
@@ -41,6 +43,26 @@ export function createQueueDepths({ run }: Database, nowMs: () => number): Queue
       return room
     },
   }
+}
+
+interface Added {
+  readonly name: string
+  readonly task: NewTask
+  count: number
+}
+
+function countByQueue(tasks: readonly NewTask[]): readonly Added[] {
+  const queues = new Map<string, Added>()
+  let last: Added | undefined
+  for (const task of tasks) {
+    if (last?.task.queue !== task.queue || last.task.namespace !== task.namespace) {
+      const name = queueName(task)
+      last = queues.get(name) ?? { name, task, count: 0 }
+      queues.set(name, last)
+    }
+    last.count += 1
+  }
+  return [...queues.values()]
 }
 
 /** Waiting tasks of the queues of these tasks. */
