@@ -22,7 +22,16 @@ export function isReadOnly(error: unknown): boolean {
 
 /** Somebody else has the lock, and `lock_timeout` was over. */
 export function isLocked(error: unknown): boolean {
-  return codeOf(error instanceof TaskyardError ? error.cause : error) === '55P03'
+  return codeOf(causeOf(error)) === '55P03'
+}
+
+/** Rows are there already that belong into the partition to be attached. */
+export function isOccupied(error: unknown): boolean {
+  return codeOf(causeOf(error)) === '23514'
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof TaskyardError ? error.cause : error
 }
 
 /** What the driver throws, in the words of the port. */
