@@ -20,7 +20,7 @@ function taskyard(): Entrant {
       batch: [{ label: 'defaults' }],
       drain: [one, { ...one, label: `${one.label}, 2 processes`, processes: 2 }],
       'held-snapshot': [one],
-      latency: [{ label: 'concurrency 100', settings: { worker: { concurrency: 100 } } }],
+      latency: [{ label: 'concurrency 100', settings: { worker: { concurrency: 100 } } }, { label: 'defaults' }],
     },
   }
 }
