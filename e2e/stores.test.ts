@@ -87,16 +87,17 @@ for (const kind of KINDS) {
       await start(store)
       const client = new Client({ url: first.url })
       const elapsed: number[] = []
-      for (let n = 0; n < 9; n++) {
+      // A MongoDB without change streams is asked for news twice a second, there and back: that is not always within the second.
+      const [tries, quickest, withinMs] = kind === 'mongodb' ? [20, 1, 950] : [9, 3, 600]
+      for (let n = 0; n < tries; n++) {
         const since = performance.now()
         const task = await client.wait(await client.submit('uppercase', { text: `${n}` }))
         assert.equal(task.status, 'succeeded')
         elapsed.push(performance.now() - since)
       }
-      // Without news each of them takes a second, the time after which a wait looks again. A MongoDB without change streams
-      // is asked for news twice a second, there and back.
-      const third = elapsed.toSorted((a, b) => a - b)[2] as number
-      assert.ok(third < (kind === 'mongodb' ? 2000 : 600), `they took ${elapsed.map(Math.round)} ms`)
+      // Without news each of them takes a second, the time after which a wait looks again.
+      const slowest = elapsed.toSorted((a, b) => a - b)[quickest - 1] as number
+      assert.ok(slowest < withinMs, `they took ${elapsed.map(Math.round)} ms`)
       await client.close()
     })
 
