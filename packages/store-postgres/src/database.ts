@@ -166,14 +166,12 @@ export function openDatabase(location: PostgresLocation, connections = location.
 
   async function togetherOnce(statements: readonly Statement[]): Promise<Text[][][]> {
     return withClient(async (client) => {
-      const whole = statements.length === 1 ? statements : [BEGIN, ...statements, COMMIT]
-      const sent = whole.map(({ text, values }) => query(client, text, values))
+      const sent = [BEGIN, ...statements, COMMIT].map(({ text, values }) => query(client, text, values))
       // Until all are answered, so that nobody uses the connection while its transaction is open. After a failure COMMIT rolls back.
       const answers = await Promise.allSettled(sent)
       const failed = answers.find((answer) => answer.status === 'rejected')
       if (failed !== undefined) throw failed.reason
-      const rows = await Promise.all(sent)
-      return whole === statements ? rows : rows.slice(1, -1)
+      return Promise.all(sent.slice(1, -1))
     })
   }
 

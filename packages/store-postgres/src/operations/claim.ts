@@ -15,7 +15,10 @@ type Row = readonly Text[]
 
 export interface Claims {
   claim(params: ClaimParams): Promise<readonly LeasedTask[]>
-  /** Runs another statement beside the claim, as a rule in one transaction. When it fails, nothing is claimed. */
+  /**
+   * Runs another statement beside the claim: with a small one in one transaction, at the same time with a large one. When
+   * it fails, what was claimed is given back.
+   */
   claimAfter(
     before: Statement,
     params: ClaimParams,
@@ -104,7 +107,8 @@ export function createClaims(
   /** Lanes in which tasks became ready; `null` for other claimers. */
   function noteOthers(lanes: readonly Text[]): void {
     if (lanes.includes(null)) crowdedUntil = nowMs() + CROWDED_MS
-    readied(lanes.filter((lane) => lane !== null).map(Number))
+    const due = lanes.filter((lane) => lane !== null)
+    if (due.length > 0) readied(due.map(Number))
   }
 
   async function send(claim: Statement, limit: number, before: Statement | null): Promise<[Text[][], Text[][]]> {
