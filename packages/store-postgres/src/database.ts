@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream'
+import { systemClock } from '@taskyard/core/runtime'
 import pg from 'pg'
 import type { PostgresLocation } from './location.ts'
 import { isDuplicate, isRace, isReadOnly, toStoreError } from './postgres-errors.ts'
@@ -61,6 +63,7 @@ export function openDatabase(location: PostgresLocation, connections = location.
   const direct = new WeakMap<pg.PoolClient, boolean>()
   const pool = new pg.Pool({
     ...connectionOptions(location.connectionString),
+    query_timeout: undefined,
     max: connections,
     idleTimeoutMillis: 30_000,
     allowExitOnIdle: false,
@@ -70,7 +73,7 @@ export function openDatabase(location: PostgresLocation, connections = location.
   // Between two uses a connection may have no listener for a moment, and an error that nobody hears ends the process.
   pool.on('connect', (client) => client.on('error', () => {}))
 
-  const query = async (client: pg.PoolClient, text: string, values: readonly Value[] = []): Promise<Text[][]> => {
+  const query = (client: pg.PoolClient, text: string, values: readonly Value[] = []): Promise<Text[][]> => {
     const name = direct.get(client) === true ? nameOf(text) : null
     const config = {
       ...(name && { name }),
@@ -79,7 +82,7 @@ export function openDatabase(location: PostgresLocation, connections = location.
       rowMode: 'array',
       types: AS_TEXT,
     }
-    return (await client.query(config as pg.QueryArrayConfig)).rows as Text[][]
+    return send(client, config as pg.QueryArrayConfig)
   }
 
   async function borrow(): Promise<Borrowed> {
@@ -89,14 +92,14 @@ export function openDatabase(location: PostgresLocation, connections = location.
     } catch (error) {
       throw toStoreError(error)
     }
-    const borrowed = { client, broken: false, end: () => {} }
     const onError = () => {
       borrowed.broken = true
     }
-    borrowed.end = () => {
+    const end = () => {
       client.off('error', onError)
       client.release(borrowed.broken)
     }
+    const borrowed: Borrowed = { client, broken: false, end }
     client.on('error', onError)
     return borrowed
   }
@@ -210,6 +213,32 @@ export function connectionOptions(connectionString: string) {
     keepAliveInitialDelayMillis: 10_000,
     pipeline: true,
   }
+}
+
+/**
+ * Sends a statement, and hangs up when no answer comes in time. Of the driver's own promises and time-outs every one leaves
+ * a function behind (V8 puts those that are assigned to a property among the old objects at once) which holds all of the
+ * call alive until the next full collection: at 200 tasks a second each small one had to copy 3 MB, and took 3 to 8 ms.
+ */
+function send(client: pg.PoolClient, config: pg.QueryArrayConfig): Promise<Text[][]> {
+  return new Promise((resolve, reject) => {
+    const cancelTimeout = systemClock.after(CALL_TIMEOUT_MS, () => {
+      reject(new Error(`no answer within ${CALL_TIMEOUT_MS} ms`))
+      hangUp(client)
+    })
+    const onAnswer = (error: Error | null, result: pg.QueryArrayResult) => {
+      cancelTimeout()
+      if (error) reject(error)
+      else resolve(result.rows as Text[][])
+    }
+    client.query(config, onAnswer)
+  })
+}
+
+/** Ends a connection whose statements are never answered: its `end` waits for them. */
+function hangUp(client: pg.PoolClient): void {
+  const { connection } = client as unknown as { connection: { stream: Duplex } }
+  connection.stream.destroy()
 }
 
 /** A pooler makes the process numbers up that it tells its clients. */
