@@ -1,5 +1,5 @@
-import { type ListParams, type Task, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
-import { isId, numbers } from '../arrays.ts'
+import { type ListParams, type Task, type TaskPage, TaskyardError } from '@taskyard/core'
+import { ids, isId, numbers } from '../arrays.ts'
 import type { Value } from '../database.ts'
 import { firstIdAt } from '../id-times.ts'
 import type { Lane } from '../lanes.ts'
@@ -47,20 +47,22 @@ async function collect(parts: Parts, params: ListParams, lanes: readonly Lane[],
   let { below } = window
   for (let size = params.limit + 1; ; size = Math.min(size * 4, SCAN_BUDGET - looked)) {
     const { found, more } = await candidates(parts, params, lanes, { ...window, below }, size)
-    const tasks = await findTasks(parts, found, PAGE_BYTES)
+    const timely = await ofTheTime(parts, params, found)
+    const taken = timely.slice(0, params.limit + 1)
+    const tasks = await findTasks(parts, taken, PAGE_BYTES)
     for (const { task } of tasks) {
-      if (!wanted.has(nameOf(task)) || !fits(task, params)) continue
+      if (!wanted.has(nameOf(task)) || (params.status !== null && task.status !== params.status)) continue
       items.push(task)
       if (items.length < params.limit) continue
-      const isLast = task.id === found.at(-1) && !more
+      const isLast = task.id === timely.at(-1) && !more
       return { items, nextCursor: isLast ? null : encodeCursor(task.id) }
     }
     looked += found.length
-    below = (tasks.length < found.length ? tasks.at(-1)?.task.id : found.at(-1)) ?? below
+    below = (tasks.length < timely.length ? tasks.at(-1)?.task.id : found.at(-1)) ?? below
     // Too many bytes for one page, or the budget is spent: what there is, is this page.
-    const isCut = tasks.length < found.length && items.length > 0
+    const isCut = tasks.length < taken.length && items.length > 0
     if (isCut || (more && looked >= SCAN_BUDGET)) return { items, nextCursor: encodeCursor(below) }
-    if (!more && tasks.length === found.length) return { items, nextCursor: null }
+    if (!more && tasks.length === timely.length) return { items, nextCursor: null }
   }
 }
 
@@ -68,15 +70,19 @@ function nameOf({ namespace, queue, type }: { namespace: string; queue: string; 
   return `${namespace}\n${queue}\n${type}`
 }
 
-function fits(
-  task: { readonly status: TaskStatus; readonly createdAt: number; readonly tags: readonly string[] },
-  { status, createdAfter, createdBefore }: ListParams,
-): boolean {
-  if (status !== null && task.status !== status) return false
-  return (
-    (createdAfter === null || task.createdAt >= createdAfter) &&
-    (createdBefore === null || task.createdAt < createdBefore)
+/** Those created within the filter's times: of machines whose clocks are off, the ids tell it only roughly. */
+async function ofTheTime(
+  { database }: Parts,
+  { createdAfter, createdBefore }: ListParams,
+  found: readonly string[],
+): Promise<readonly string[]> {
+  if (found.length === 0 || (createdAfter === null && createdBefore === null)) return found
+  const rows = await database.run<[string]>(
+    `SELECT id FROM @tasks WHERE id = ANY ($1::uuid[]) AND created_at >= coalesce($2::bigint, created_at)
+       AND created_at < coalesce($3::bigint, created_at + 1) ORDER BY id DESC`,
+    [ids(found), createdAfter, createdBefore],
   )
+  return rows.map(([id]) => id)
 }
 
 async function candidates(
