@@ -13,6 +13,9 @@ const NOTIFICATION_BYTES = 7500
 /** Messages in one notification at most; the others are dropped, which costs latency only. */
 const MESSAGES = 90
 
+/** Without waiting for the disk, as every commit that is written meanwhile would do, too. */
+const NOTIFY = `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`
+
 export interface WakeUps {
   readonly bus: EventBus
   /** These lanes have got ready tasks. */
@@ -70,7 +73,7 @@ export function createWakeUps(
     const text = JSON.stringify(news)
     const fitting = text.length <= NOTIFICATION_BYTES ? text : JSON.stringify({ ...news, messages: [] })
     if (fitting.length > NOTIFICATION_BYTES) return
-    database.run('SELECT pg_notify($1, $2)', [channel, fitting]).catch(() => {})
+    database.run(NOTIFY, [channel, fitting]).catch(() => {})
   }
 
   function after(delayMs: number, callback: () => void): void {
