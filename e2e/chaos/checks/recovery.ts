@@ -66,11 +66,12 @@ function judgeFault(story: Story, fault: FaultEvent, limitMs: number): readonly 
   const held = (story.leasesOf.get(fault.target) ?? []).filter((lease) => heldAt(story, lease, fault.at))
   return held.flatMap((lease): Judgement[] => {
     const task = story.tasks.get(lease.id) as TaskStory
-    if (task.final?.code === 'poisoned' && nextStart(task, lease, 0) === null) return []
+    if (task.final?.code === 'poisoned' && nextStart(task, lease) === null) return []
     if (settledLater(task, lease)) return []
     const words = `${fault.kind} of ${fault.target} (${fault.point})`
-    const time = nextStart(task, lease, fault.at)
-    const judged = seen && (time === null || !wasBehind(story, fault.at + time))
+    const next = nextStart(task, lease)
+    const judged = seen && (next === null || !wasBehind(story, next.at))
+    const time = next === null ? null : next.at - interruptedAt(story, fault, lease, next)
     return [{ id: lease.id, times: ifJudged(time, limitMs, judged), fault: words }]
   })
 }
@@ -97,12 +98,26 @@ function settledLater(task: TaskStory, { token }: Lease): boolean {
   return answers.includes('ok') || (answers.includes('unknown') && !goesOn)
 }
 
-/** Milliseconds until the task started again (or was at least given out again, to a worker that died as well). */
-function nextStart(task: TaskStory, lease: Lease, since: number): number | null {
+interface Start {
+  readonly at: number
+  readonly token: number
+}
+
+/** When the task started again, or was at least given out again, to a worker that died as well. */
+function nextStart(task: TaskStory, lease: Lease): Start | null {
   const start = task.starts.find(({ token }) => token > lease.token)
   const claim = task.leases.find(({ token }) => token > lease.token)
-  const started = start !== undefined && claim !== undefined && start.token > claim.token ? claim : (start ?? claim)
-  return started === undefined ? null : started.at - since
+  return (start !== undefined && claim !== undefined && start.token > claim.token ? claim : (start ?? claim)) ?? null
+}
+
+/**
+ * When the time began that the next start took: at the fault. But a token between the two was in an answer that nobody
+ * got, so that the lease ended a second time, by the last fault that can have broken the answer off.
+ */
+function interruptedAt({ faults }: Story, fault: FaultEvent, lease: Lease, next: Start): number {
+  if (next.token === lease.token + 1) return fault.at
+  const breaks = faults.filter(({ kind, at }) => (kind === 'kill' || kind === 'cut') && at >= fault.at && at < next.at)
+  return breaks.at(-1)?.at ?? fault.at
 }
 
 /** A hang that is over before the lease is none. */
