@@ -41,8 +41,11 @@ function inCalls(submissions: readonly Submission[]): readonly (readonly Submiss
 async function enqueueTogether(context: CallContext, submissions: readonly Submission[], queueDepth: number) {
   const signature = context.signature()
   const args = callArgs(submissions, queueDepth, context.now(), signature)
-  const [now, readied, ...outcomes] = (await context.run(SCRIPTS.enqueue, args)) as string[]
-  context.announce(readied as string, signature !== '')
+  const answer = context.run(SCRIPTS.enqueue, args)
+  const soonReady = lanesReadyAtOnce(submissions)
+  context.foretell(soonReady)
+  const [now, readied, ...outcomes] = (await answer) as string[]
+  context.announce(readied as string, signature !== '', soonReady)
   return readOutcomes(submissions, Number(now), outcomes)
 }
 
@@ -75,8 +78,22 @@ function callArgs(
   return [now, String(queueDepth), names, runsText, sizes.join(','), signature, String(position), ...tasks, ...specials]
 }
 
-function laneNumber(lanes: Map<string, number>, { namespace, queue, type }: NewTask): number {
-  const names = `${namespace}\n${queue}\n${type}`
+function lanesReadyAtOnce(submissions: readonly Submission[]): string {
+  const names = new Set<string>()
+  for (const { tasks } of submissions) for (const task of tasks) if (!isDelayed(task)) names.add(laneName(task))
+  return [...names].join(F)
+}
+
+function isDelayed({ runAt, delayMs }: NewTask): boolean {
+  return runAt !== null || delayMs > 0
+}
+
+function laneName({ namespace, queue, type }: NewTask): string {
+  return `${namespace}\n${queue}\n${type}`
+}
+
+function laneNumber(lanes: Map<string, number>, task: NewTask): number {
+  const names = laneName(task)
   let lane = lanes.get(names)
   if (lane === undefined) {
     lane = lanes.size + 1
@@ -85,8 +102,8 @@ function laneNumber(lanes: Map<string, number>, { namespace, queue, type }: NewT
   return lane
 }
 
-function isSpecial({ runAt, delayMs, idempotency, tags }: NewTask): boolean {
-  return runAt !== null || delayMs > 0 || idempotency !== null || tags.length > 0
+function isSpecial(task: NewTask): boolean {
+  return isDelayed(task) || task.idempotency !== null || task.tags.length > 0
 }
 
 function specialArgs({ runAt, delayMs, idempotency, tags }: NewTask, position: number): readonly string[] {

@@ -86,6 +86,7 @@ async function createStore(
     run: calls.run,
     now: () => (storeTime === undefined ? '' : String(storeTime())),
     announce: news.announce,
+    foretell: news.foretell,
     signature: news.signature,
   }
   const anyLaneMayBeReady = () => {

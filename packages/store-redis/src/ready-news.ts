@@ -12,10 +12,17 @@ const LANES_PER_MESSAGE = 500
 /** Who hears that tasks have become ready: listeners of this process at once, other processes by a message. */
 export interface ReadyNews {
   /**
+   * Tells the listeners of this process before the answer is here: what they ask for is sent right behind the script, and
+   * the server goes from one to the other.
+   * @param lanes names joined, '' for none
+   */
+  foretell(lanes: string): void
+  /**
    * @param lanes as scripts answer: names joined, '' for none
    * @param isPublished the script has sent the message
+   * @param foretold what was foretold of this script
    */
-  announce(lanes: string, isPublished?: boolean): void
+  announce(lanes: string, isPublished?: boolean, foretold?: string): void
   /** What a script shall sign a message with, '' when it shall send none: it is too soon after the last one. */
   signature(): string
   /** A message of another process. */
@@ -55,10 +62,13 @@ export function createReadyNews(origin: string, clock: Clock, publish: (message:
   }
 
   return {
-    announce(text, isPublished = false) {
+    foretell(text) {
+      if (text !== '') tellListeners(text.split(F).map(laneOf))
+    },
+    announce(text, isPublished = false, foretold = '') {
       if (text === '') return
       const names = text.split(F)
-      tellListeners(names.map(laneOf))
+      if (text !== foretold) tellListeners(names.map(laneOf))
       if (!isPublished) for (const lane of names) pending.add(lane)
       if (cancelTimer !== null) return
       if (isPublished) beQuiet()
