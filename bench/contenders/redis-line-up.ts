@@ -18,7 +18,7 @@ function taskyard(): Entrant {
       single: [{ label: 'defaults' }],
       batch: [{ label: 'defaults' }],
       drain: [one, { ...one, label: `${one.label}, 2 processes`, processes: 2 }],
-      latency: [{ label: 'concurrency 100', settings: { worker: { concurrency: 100 } } }],
+      latency: [{ label: 'concurrency 100', settings: { worker: { concurrency: 100 } } }, { label: 'defaults' }],
     },
   }
 }
