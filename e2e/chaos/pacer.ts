@@ -14,7 +14,7 @@ export interface PacerParams {
 /** Tasks may wait, but not many: a task that starts again late should have no queue to blame. */
 const MOST_WAITING = 50
 /** Tasks a second. */
-const LEAST = 5
+const LEAST = 1
 const MOST = 400
 const IN_A_HURRY = 500
 
