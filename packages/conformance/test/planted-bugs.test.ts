@@ -7,7 +7,7 @@ import {
   type ReferenceState,
   type TestRunner,
 } from '@taskyard/conformance'
-import type { Clock, LeaseRef, TaskStore } from '@taskyard/core'
+import type { Clock, LeaseRef, ReadyListener, TaskStore } from '@taskyard/core'
 
 // A suite is worth what it catches: each of these stores breaks one promise of the port, and the suite must say so.
 
@@ -179,6 +179,20 @@ const BUGS: Readonly<Record<string, Plant>> = {
     ],
   }),
   'never wakes anybody': () => ({ onReady: () => () => {} }),
+  'tells of tasks before they are there, and not again': (store) => {
+    const listeners = new Set<ReadyListener>()
+    return {
+      onReady: (listener) => {
+        listeners.add(listener)
+        return () => listeners.delete(listener)
+      },
+      enqueue: async (params) => {
+        const lanes = params.submissions.flatMap(({ tasks }) => tasks)
+        for (const listener of listeners) listener(lanes)
+        return store.enqueue(params)
+      },
+    }
+  },
   'goes on after close': () => ({ close: async () => {} }),
   'loses its leases on a restart': (store, state) => ({
     migrate: () => {

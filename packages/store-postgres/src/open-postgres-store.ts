@@ -66,6 +66,7 @@ function createStore(
     lanes,
     time,
     idSkew: createIdSkew(database),
+    foretell: wakeUps.foretell,
     readied(numbers) {
       for (const lane of numbers) claims.putBack(lane)
       wakeUps.readied(numbers)
@@ -91,7 +92,7 @@ function createStore(
       wakeUps.start()
       return report
     },
-    enqueue: whenOpen((params) => enqueue(parts, depths, params)),
+    enqueue: whenOpen((params) => enqueue(parts, claims, depths, params)),
     claim: whenOpen((params) => claims.claim(params)),
     extend: whenOpen((params) => extend(parts, params)),
     settle: whenOpen((params) => settle(parts, claims, params)),

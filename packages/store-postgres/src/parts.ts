@@ -1,3 +1,4 @@
+import type { ReadyLane } from '@taskyard/core'
 import type { Database } from './database.ts'
 import type { IdSkew } from './id-times.ts'
 import type { Lanes } from './lanes.ts'
@@ -9,6 +10,8 @@ export interface Parts {
   readonly lanes: Lanes
   readonly time: ServerTime
   readonly idSkew: IdSkew
+  /** Tells who waits in this process that these will have ready tasks. */
+  readonly foretell: (lanes: readonly ReadyLane[]) => void
   /** Told of lanes that have got ready tasks, once that is committed. */
   readonly readied: (lanes: readonly number[]) => void
 }

@@ -1,4 +1,4 @@
-import type { BusMessage, EventBus, ReadyListener } from '@taskyard/core'
+import type { BusMessage, EventBus, ReadyLane, ReadyListener } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import pg from 'pg'
 import { connectionOptions, type Database } from './database.ts'
@@ -18,6 +18,8 @@ const NOTIFY = `SELECT set_config('synchronous_commit', 'off', true), pg_notify(
 
 export interface WakeUps {
   readonly bus: EventBus
+  /** These lanes will have ready tasks: for the listeners of this process. */
+  foretell(lanes: readonly ReadyLane[]): void
   /** These lanes have got ready tasks. */
   readied(lanes: readonly number[]): void
   onReady(listener: ReadyListener): () => void
@@ -129,6 +131,9 @@ export function createWakeUps(
         subscribers.add(subscriber)
         return () => subscribers.delete(subscriber)
       },
+    },
+    foretell(named) {
+      for (const listener of listeners) listener(named)
     },
     readied(numbers) {
       if (numbers.length === 0) return

@@ -11,6 +11,7 @@ import { dropSlot } from '../src/operations/retention.ts'
 import { createSlots } from '../src/operations/slots.ts'
 import type { Parts } from '../src/parts.ts'
 import { createServerTime } from '../src/server-time.ts'
+import { TASK } from './sample-task.ts'
 import { openStore } from './scene.ts'
 
 const HOUR = 3_600_000
@@ -29,7 +30,8 @@ describe('slots of time', () => {
     const url = (opened.store.threadAccess().data as { url: string }).url
     const database = openDatabase(readPostgresUrl(url))
     const time = createServerTime(() => clock.now())
-    parts = { database, lanes: createLanes(database), time, idSkew: createIdSkew(database), readied: () => {} }
+    const untold = { foretell: () => {}, readied: () => {} }
+    parts = { database, lanes: createLanes(database), time, idSkew: createIdSkew(database), ...untold }
   })
 
   after(async () => {
@@ -133,22 +135,6 @@ describe('slots of time', () => {
     assert.notEqual(await drop(), null)
   })
 })
-
-const TASK: NewTask = {
-  id: '',
-  namespace: 'default',
-  queue: 'default',
-  type: 'test',
-  payload: '{}' as JsonText,
-  priority: 0,
-  runAt: null,
-  delayMs: 0,
-  maxAttempts: 10,
-  backoff: { kind: 'exponential', baseSeconds: 1, factor: 2, maxSeconds: 3600 },
-  timeoutSeconds: null,
-  tags: [],
-  idempotency: null,
-}
 
 const CLAIM = {
   namespace: 'default',

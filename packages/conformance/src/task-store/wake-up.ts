@@ -43,6 +43,24 @@ export function describeWakeUp({ describe, it, capabilities }: Suite): void {
       await hears(scene, LANE, () => scene.store.pause({ ...PAUSE, paused: false }))
     })
 
+    it('leaves nothing ready where a listener asks each time that it is told', async (scene) => {
+      const got: string[] = []
+      const asking: Promise<unknown>[] = []
+      const stop = scene.store.onReady(() => {
+        asking.push(scene.claim().then((tasks) => got.push(...tasks.map(({ id }) => id))))
+      })
+      try {
+        const alone = await Promise.all(Array.from({ length: 10 }, () => scene.submit()))
+        const batch = Array.from({ length: 10 }, () => scene.newTask())
+        await scene.enqueue([batch])
+        for (let turn = 0; turn < LONGEST_WAIT_TURNS && got.length < 20; turn++) await setImmediate()
+        await Promise.all(asking)
+        assert.deepEqual(got.toSorted(), [...alone, ...batch.map(({ id }) => id)].toSorted())
+      } finally {
+        stop()
+      }
+    })
+
     it('tells every listener, and nobody who has stopped listening', async (scene) => {
       let heard = 0
       const stop = scene.store.onReady(() => {

@@ -13,8 +13,22 @@ const LARGE = 100
 
 type Row = readonly Text[]
 
+interface Asked {
+  readonly params: ClaimParams
+  resolve(tasks: readonly LeasedTask[]): void
+}
+
 export interface Claims {
   claim(params: ClaimParams): Promise<readonly LeasedTask[]>
+  /**
+   * Runs a statement that makes tasks ready. A claim that waits in this process for such tasks, and so comes the moment
+   * that `foretell` tells of them, goes into the same transaction: one commit less until it has them.
+   * @returns what the statement answered, and what was claimed behind it
+   */
+  claimBehind(
+    before: Statement,
+    foretell: () => void,
+  ): Promise<{ readonly before: readonly Row[]; readonly tasks: readonly LeasedTask[] }>
   /**
    * Runs another statement beside the claim: with a small one in one transaction, at the same time with a large one. When
    * it fails, what was claimed is given back.
@@ -41,6 +55,8 @@ export function createClaims(
   let underWay = 0
   /** Until then other processes are expected to claim at the same moment. */
   let crowdedUntil = 0
+  /** While it is foretold that tasks will be ready: who asked for some. */
+  let foretelling: { asked: Asked | null } | null = null
 
   function claimStatement(
     { namespace, queues, types, limit, leaseMs, worker }: ClaimParams,
@@ -61,6 +77,30 @@ export function createClaims(
         beside,
         ...floors,
       ],
+    }
+  }
+
+  function claim(params: ClaimParams): Promise<readonly LeasedTask[]> {
+    if (foretelling === null || foretelling.asked !== null) return claimNow(params, null).then(({ tasks }) => tasks)
+    const { promise, resolve } = Promise.withResolvers<readonly LeasedTask[]>()
+    foretelling.asked = { params: { ...params, limit: Math.min(params.limit, LARGE - 1) }, resolve }
+    return promise
+  }
+
+  async function claimBehind(before: Statement, foretell: () => void) {
+    const mine: { asked: Asked | null } = { asked: null }
+    foretelling = mine
+    foretell()
+    foretelling = null
+    const { asked } = mine
+    if (asked === null) return { before: await database.run(before.text, before.values), tasks: [] }
+    try {
+      const both = await look(asked.params, floors.start(), before)
+      asked.resolve(both.tasks)
+      return both
+    } catch (error) {
+      asked.resolve([])
+      throw error
     }
   }
 
@@ -152,7 +192,8 @@ export function createClaims(
   }
 
   return {
-    claim: async (params) => (await claimNow(params, null)).tasks,
+    claim,
+    claimBehind,
     claimAfter,
     putBack: (lane) => floors.forget(lane),
   }

@@ -4,6 +4,7 @@ import type { Run } from '../database.ts'
 import { executorOf } from '../join-transaction.ts'
 import type { Parts } from '../parts.ts'
 import { isDuplicate } from '../postgres-errors.ts'
+import type { Claims } from './claim.ts'
 import { enqueueCarefully } from './enqueue-carefully.ts'
 import type { QueueDepths } from './queue-depths.ts'
 import { isDefaultBackoff } from './task-columns.ts'
@@ -14,6 +15,7 @@ import { isDefaultBackoff } from './task-columns.ts'
  */
 export async function enqueue(
   parts: Parts,
+  claims: Claims,
   depths: QueueDepths,
   params: EnqueueParams,
 ): Promise<readonly EnqueueOutcome[]> {
@@ -23,15 +25,30 @@ export async function enqueue(
   const hasRoom = await depths.haveRoom(tasks, params.queueDepth)
   if (params.tx !== undefined) return enqueueInTransaction(parts, params, laneOf, hasRoom)
   if (hasRoom && !hasKeys(tasks)) {
-    const outcomes = await enqueuePlainly(parts, parts.database.run, params, laneOf)
+    let claimed = new Set<string>()
+    const run: Run = async (text, values = []) => {
+      const sent = await claims.claimBehind({ text, values }, () => foretell(parts, tasks))
+      claimed = new Set(sent.tasks.map(({ id }) => id))
+      return sent.before as never
+    }
+    const outcomes = await enqueuePlainly(parts, run, params, laneOf)
     if (outcomes !== null) {
-      parts.readied(readyLanes(outcomes, laneNumbers))
+      if (!tasks.every(({ id }) => claimed.has(id))) parts.readied(readyLanes(outcomes, laneNumbers))
       return outcomes
     }
   }
   const outcomes = await parts.database.transaction((run) => enqueueCarefully(parts, run, params, laneOf, hasRoom))
   parts.readied(readyLanes(outcomes, laneNumbers))
   return outcomes
+}
+
+/** So many tasks at once are too many for a claim to wait for. */
+const MANY = 100
+
+function foretell(parts: Parts, tasks: readonly NewTask[]): void {
+  if (tasks.length >= MANY) return
+  const lanes = tasks.filter(({ runAt, delayMs }) => runAt === null && delayMs === 0)
+  if (lanes.length > 0) parts.foretell(lanes)
 }
 
 /** Joins the caller's transaction: other processes, and this one, hear of the tasks when it commits. */
