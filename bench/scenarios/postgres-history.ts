@@ -23,7 +23,8 @@ const requests = 100
 const queries = {
   'GET /api/v1/queues': '/api/v1/queues',
   'tasks, no filter': '/api/v1/tasks?limit=50',
-  'tasks by status': '/api/v1/tasks?status=failed&limit=50',
+  'tasks that failed': '/api/v1/tasks?status=failed&limit=50',
+  'tasks that succeeded': '/api/v1/tasks?status=succeeded&limit=50',
   'tasks by queue and status': `/api/v1/tasks?queue=${history.queues[3]}&status=succeeded&limit=50`,
   'tasks by type': `/api/v1/tasks?type=${history.types[7]}&limit=50`,
   'tasks by rare type': `/api/v1/tasks?type=${history.rareType}&limit=50`,

@@ -1,7 +1,7 @@
 import { type ListParams, type Task, type TaskPage, TaskyardError } from '@taskyard/core'
 import { ids, isId, numbers } from '../arrays.ts'
 import type { Value } from '../database.ts'
-import { firstIdAt } from '../id-times.ts'
+import { firstIdAt, timeOfId } from '../id-times.ts'
 import type { Lane } from '../lanes.ts'
 import type { Parts } from '../parts.ts'
 import { findTasks } from './find.ts'
@@ -11,7 +11,7 @@ import { promoteDue } from './promote.ts'
 const SCAN_BUDGET = 2_000
 /** A page ends once its tasks reach this. */
 const PAGE_BYTES = 4 * 1024 * 1024
-/** Up to this many lanes are merged by index; beyond, the tasks are scanned within the budget. */
+/** Up to this many lanes are merged by index; beyond, spans of time are searched. */
 const MERGED_LANES = 64
 
 /** Ids, newest first. Ids are UUIDv7, so their order is that of submission, by the clocks of the submitting machines. */
@@ -103,18 +103,16 @@ async function candidates(
     ])
   }
   const everything = params.queue === null && params.type === null
-  if (status === null && (everything || lanes.length > MERGED_LANES)) {
+  if (status === null && everything) {
     return query(parts, 'SELECT id FROM @tasks WHERE lane = ANY ($3::integer[])', window, limit, [laneNumbers])
   }
-  if (lanes.length > MERGED_LANES) {
-    const finished = 'SELECT id FROM @finished WHERE status = $3 AND lane = ANY ($4::integer[])'
-    return query(parts, finished, window, limit, [STATUS_NUMBER[status as keyof typeof STATUS_NUMBER], laneNumbers])
-  }
-  return mergeLanes(parts, laneNumbers, status as keyof typeof STATUS_NUMBER | null, window, limit)
+  const search = lanes.length > MERGED_LANES ? searchBackwards : mergeLanes
+  return search(parts, laneNumbers, status as Ended | null, window, limit)
 }
 
 const WAITING_TABLE = { queued: 'ready', scheduled: 'scheduled', running: 'leases' } as const
 const STATUS_NUMBER = { succeeded: 1, failed: 2, cancelled: 3 } as const
+type Ended = keyof typeof STATUS_NUMBER
 
 async function query(
   { database }: Parts,
@@ -134,11 +132,10 @@ async function query(
 async function mergeLanes(
   { database }: Parts,
   laneNumbers: string,
-  status: keyof typeof STATUS_NUMBER | null,
+  status: Ended | null,
   { above, below }: Window,
   limit: number,
 ): Promise<Candidates> {
-  const statuses = status === null ? [1, 2, 3] : [STATUS_NUMBER[status]]
   const finished = `SELECT f.id FROM unnest($3::integer[]) AS l (lane) CROSS JOIN unnest($5::smallint[]) AS s (status)
     CROSS JOIN LATERAL (
       SELECT id FROM @finished WHERE lane = l.lane AND status = s.status AND id > $1 AND id < $2 ORDER BY id DESC LIMIT $4
@@ -153,9 +150,64 @@ async function mergeLanes(
     below,
     laneNumbers,
     limit,
-    numbers(statuses),
+    statusNumbers(status),
   ])
   return { found: rows.map(([id]) => id), more: rows.length === limit }
+}
+
+function statusNumbers(status: Ended | null): string {
+  return numbers(status === null ? Object.values(STATUS_NUMBER) : [STATUS_NUMBER[status]])
+}
+
+const FIRST_SPAN_MS = 1_000
+/** The next look goes this many times as far back when the last one found nothing. */
+const WIDEN = 64
+
+/**
+ * All lanes at once, in spans of time from the newest task on, each as long as it should take to fill the page by what the
+ * one before held: no index has the tasks of many lanes in order, but each span has few.
+ */
+async function searchBackwards(
+  parts: Parts,
+  laneNumbers: string,
+  status: Ended | null,
+  { above, below }: Window,
+  limit: number,
+): Promise<Candidates> {
+  const newest = await query(parts, 'SELECT id FROM @tasks WHERE true', { above, below }, 1, [])
+  const found: string[] = []
+  let upper = below
+  let lowerAt = timeOfId(newest.found[0] ?? above)
+  for (let spanMs = FIRST_SPAN_MS; upper > above; ) {
+    lowerAt -= spanMs
+    const lower = lowerAt > timeOfId(above) ? firstIdAt(lowerAt) : above
+    const ids = await inSpan(parts, laneNumbers, status, { above: lower, below: upper }, limit - found.length)
+    found.push(...ids)
+    if (found.length === limit) return { found, more: true }
+    upper = lower
+    const missing = limit - found.length
+    spanMs *= ids.length === 0 ? WIDEN : Math.min(WIDEN, Math.ceil((2 * missing) / ids.length))
+  }
+  return { found, more: false }
+}
+
+async function inSpan(
+  { database }: Parts,
+  laneNumbers: string,
+  status: Ended | null,
+  { above, below }: Window,
+  limit: number,
+): Promise<readonly string[]> {
+  const within = 'lane = ANY ($3::integer[]) AND id > $1 AND id < $2'
+  const finished = `SELECT id FROM @finished WHERE status = ANY ($4::smallint[]) AND ${within}`
+  const waiting = Object.values(WAITING_TABLE).map((table) => `SELECT id FROM @${table} WHERE ${within}`)
+  const all = [finished, ...(status === null ? waiting : [])].join(' UNION ')
+  const values = [above, below, laneNumbers, statusNumbers(status)]
+  const rows = await database.run<[string]>(
+    `SELECT id FROM (${all}) AS found ORDER BY id DESC LIMIT ${Number(limit)}`,
+    values,
+  )
+  return rows.map(([id]) => id)
 }
 
 /** Time filters as a range of ids, as far as the clocks of submitting machines have ever been off. */

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { createSimulatedClock, type StoreUnderTest } from '@taskyard/conformance'
+import type { ListParams } from '@taskyard/core'
+import { createUuidV7Generator } from '@taskyard/core/runtime'
+import { TASK } from './sample-task.ts'
+import { openStore } from './scene.ts'
+
+const HOUR = 3_600_000
+/** More lanes than are merged one by one. */
+const TYPES = Array.from({ length: 70 }, (_, n) => `type-${n}`)
+const EVERYTHING: ListParams = {
+  namespace: 'default',
+  status: null,
+  queue: null,
+  type: null,
+  tag: null,
+  createdAfter: null,
+  createdBefore: null,
+  limit: 7,
+  cursor: null,
+}
+
+describe('a list over many lanes', () => {
+  const clock = createSimulatedClock()
+  const newId = createUuidV7Generator(clock)
+  let opened: StoreUnderTest
+  /** Newest first. */
+  const ids = { waiting: [] as string[], succeeded: [] as string[], cancelled: [] as string[] }
+
+  before(async () => {
+    opened = await openStore({ clock })
+    const { store } = opened
+    await store.migrate()
+    // Close together and hours apart in turns, over four weeks.
+    for (let n = 0; n < 210; n++) {
+      const id = newId()
+      const task = { ...TASK, id, type: TYPES[n % TYPES.length] as string }
+      await store.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000_000 })
+      if (n % 3 === 0) await succeed(id)
+      else if (n % 50 === 1) await store.cancel({ taskIds: [id] })
+      ids[n % 3 === 0 ? 'succeeded' : n % 50 === 1 ? 'cancelled' : 'waiting'].unshift(id)
+      await clock.advance(n % 10 === 0 ? 30 * HOUR : 5)
+    }
+  })
+
+  after(() => opened.destroy())
+
+  const succeed = async (id: string): Promise<void> => {
+    const worker = { workerId: 'worker-1', nodeId: null, session: false }
+    const claim = { namespace: 'default', queues: ['default'], types: null, limit: 1000, leaseMs: HOUR, worker }
+    const leased = await opened.store.claim(claim)
+    await opened.store.settle({
+      settlements: leased.map(({ id: taskId, lease: { token } }) =>
+        taskId === id ? { taskId, token, outcome: 'succeeded', result: null } : { taskId, token, outcome: 'released' },
+      ),
+      claim: null,
+    })
+  }
+
+  const listAll = async (filter: Partial<ListParams>): Promise<readonly string[]> => {
+    const found: string[] = []
+    let cursor: string | null = null
+    do {
+      const page = await opened.store.list({ ...EVERYTHING, ...filter, cursor })
+      assert.ok(page.items.length <= EVERYTHING.limit)
+      found.push(...page.items.map(({ id }) => id))
+      cursor = page.nextCursor
+    } while (cursor !== null)
+    return found
+  }
+
+  it('finds those that ended in a way, newest first, page by page', async () => {
+    assert.deepEqual(await listAll({ status: 'succeeded' }), ids.succeeded)
+    assert.deepEqual(await listAll({ status: 'cancelled' }), ids.cancelled)
+    assert.deepEqual(await listAll({ status: 'failed' }), [])
+  })
+
+  it('finds those of a queue', async () => {
+    const all = [...ids.waiting, ...ids.succeeded, ...ids.cancelled].toSorted().toReversed()
+    assert.deepEqual(await listAll({ queue: 'default' }), all)
+  })
+
+  it('finds those of a time', async () => {
+    const now = clock.now()
+    const createdAfter = now - 10 * 24 * HOUR
+    const createdBefore = now - 5 * 24 * HOUR
+    const { items } = await opened.store.list({ ...EVERYTHING, limit: 200 })
+    const ofTheTime = items.filter((task) => task.createdAt >= createdAfter && task.createdAt < createdBefore)
+    const wanted = ofTheTime.filter(({ status }) => status === 'succeeded').map(({ id }) => id)
+    assert.ok(wanted.length > 7)
+    assert.deepEqual(await listAll({ status: 'succeeded', createdAfter, createdBefore }), wanted)
+  })
+})
