@@ -83,7 +83,10 @@ export interface TaskStore {
    */
   sweep(params: SweepParams): Promise<SweepReport>
 
-  /** Calls `listener` when tasks may have become ready. Best effort. The returned function stops it. */
+  /**
+   * Calls `listener` when tasks may have become ready, or are about to: a claim made at once gets them, or another call
+   * follows. Best effort. The returned function stops it.
+   */
   onReady(listener: ReadyListener): () => void
 
   /** Never rejects: says whether a write could be committed now, and if not, why. */
