@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { MigrationReport } from '@taskyard/core'
@@ -17,7 +17,7 @@ const FULL_CHECK_BYTES = 256 * 1024 * 1024
  */
 export function openDatabase(path: string): DatabaseSync {
   try {
-    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
+    if (path !== ':memory:') makeFolder(dirname(path))
     const database = new DatabaseSync(path, { timeout: 0 })
     try {
       lock(database)
@@ -31,6 +31,18 @@ export function openDatabase(path: string): DatabaseSync {
     return database
   } catch (error) {
     throw toStoreError(error, path)
+  }
+}
+
+/** One level after the other: with `recursive`, `mkdirSync` never ends where /proc says that its own folder is not there. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    // Unless another process was quicker.
+    if (!existsSync(path)) throw error
   }
 }
 

@@ -34,6 +34,10 @@ test('missing folders are made', async (t) => {
   assert.equal((await (await openStore(t, path)).health()).healthy, true)
 })
 
+test('a folder that cannot be made is refused at once', { skip: process.platform !== 'linux' }, async () => {
+  await assert.rejects(openAt('/proc/missing/tasks.db'), { code: 'store_unavailable', message: /\/proc\/missing/ })
+})
+
 test('a path that is a folder is refused', async (t) => {
   const path = join(await temporaryFolder(t), 'folder.db')
   await mkdir(path)
