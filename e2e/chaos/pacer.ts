@@ -15,6 +15,7 @@ export interface PacerParams {
 const MOST_WAITING = 50
 /** Tasks a second. */
 const LEAST = 1
+const HELD_BACK = 5
 const MOST = 400
 const IN_A_HURRY = 500
 
@@ -53,7 +54,7 @@ export function createPacer({ plan, options, progress, waiting }: PacerParams) {
       hurry = true
     },
     rate(tasksLeft: number) {
-      if (waiting() > MOST_WAITING) return LEAST
+      if (waiting() > MOST_WAITING) return HELD_BACK
       if (hurry) return IN_A_HURRY
       const leftSeconds = Math.max(1, (leftMs * stretch()) / 1000)
       return Math.min(MOST, Math.max(LEAST, tasksLeft / leftSeconds))
