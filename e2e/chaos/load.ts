@@ -124,13 +124,11 @@ export function isEmbedded(key: string): boolean {
   return key.startsWith('embedded-')
 }
 
-/** Spreads the submissions evenly: each takes its time slot, as long as the rate of that moment makes it. */
+/** Spreads the submissions evenly: each is as long after the last as the rate of that moment makes it. */
 function createPace(load: Load, progress: LoadProgress): (size: number) => Promise<void> {
   let nextAt = monotonicMs()
   return async (size) => {
-    const now = monotonicMs()
-    const at = Math.max(nextAt, now - 500)
-    nextAt = at + (size * 1000) / load.rate(load.tasks - progress.acknowledged)
-    if (at > now) await delay(at - now)
+    for (let now = monotonicMs(); now < nextAt; now = monotonicMs()) await delay(Math.min(nextAt - now, 200))
+    nextAt = Math.max(nextAt, monotonicMs() - 500) + (size * 1000) / load.rate(load.tasks - progress.acknowledged)
   }
 }
