@@ -243,8 +243,8 @@ function hangUp(client: pg.PoolClient): void {
 
 /** A pooler makes the process numbers up that it tells its clients. */
 async function isDirect(client: pg.PoolClient): Promise<boolean> {
-  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
-  return rows[0]?.pid === (client as { processID?: number }).processID
+  const [row] = await send(client, { text: 'SELECT pg_backend_pid()', rowMode: 'array' })
+  return Number(row?.[0]) === (client as { processID?: number }).processID
 }
 
 const CALL = /^SELECT [^@]* FROM @\w+\([^@]*\)$/

@@ -15,6 +15,7 @@ import { keepHeapSmall } from './keep-heap-small.ts'
 import { openStore } from './open-store.ts'
 import { createTroubleLog, type TroubleLog } from './server/trouble-log.ts'
 import { STORE_PATIENCE_SECONDS, waitForStore } from './server/wait-for-store.ts'
+import { stayAlive } from './stay-alive.ts'
 import { readVersion } from './version.ts'
 
 export interface RunningServer {
@@ -41,7 +42,8 @@ interface StartOptions {
  * @throws TaskyardError when the store cannot be used or the configuration cannot work; Error when the address cannot be listened on
  */
 export async function startServer(configuration: Configuration, options: StartOptions): Promise<RunningServer> {
-  const stops: Stop[] = []
+  const letProcessEnd = stayAlive()
+  const stops: Stop[] = [async () => letProcessEnd()]
   const stop = stopOnce(stops, options.log)
   try {
     const url = await startParts(configuration, options, stops)

@@ -50,6 +50,7 @@ import {
 } from './engine-documents.ts'
 import { openStore } from './open-store.ts'
 import { createTroubleLog, type TroubleLog } from './server/trouble-log.ts'
+import { stayAlive } from './stay-alive.ts'
 import { readVersion } from './version.ts'
 
 /** A wait or a watch looks again after so long when the store was away. */
@@ -94,7 +95,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   readonly #onError: (error: unknown, during: string) => void
   readonly #workers = new Set<Worker>()
   readonly #closed = new AbortController()
-  #letProcessEnd = () => {}
+  readonly #letProcessEnd = stayAlive()
   #closing: Promise<void> | null = null
 
   /**
@@ -129,11 +130,10 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     try {
       await this.#store.migrate()
       await this.#engine.start()
-      const staysAlive = setInterval(() => {}, 2 ** 31 - 1)
-      this.#letProcessEnd = () => clearInterval(staysAlive)
     } catch (error) {
       await this.#engine.stop()
       await this.#store.close()
+      this.#letProcessEnd()
       throw error
     }
   }
