@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@taskyard/client'
 import { TaskyardError } from '@taskyard/core'
-import { type ServerKind, startServer } from '@taskyard/test-servers'
+import { type ServerKind, sharedServer, startServer } from '@taskyard/test-servers'
 import { newStoreOn, storeSettings } from './support/store-urls.ts'
 import { runTaskyard } from './support/taskyard-process.ts'
 
@@ -86,6 +88,59 @@ for (const kind of KINDS) {
       assert.equal(lines.length, 2, stderr)
     })
   })
+}
+
+describe('a server whose database goes away between the schema and the first sign of life', () => {
+  it('waits for it', async (t) => {
+    const { url } = await sharedServer('postgres')
+    const line = await cuttingLine(url, 'INSERT INTO .*nodes')
+    t.after(() => line.close())
+    const server = runTaskyard(['start'], { env: storeSettings('postgres', newStoreOn('postgres', line.url)) })
+    await line.cut
+    await sleep(1500)
+    line.mend()
+    await server.line(/ready at/)
+    assert.equal((await server.stop()).code, 0)
+  })
+})
+
+/** A way to the server that breaks, with all its connections, when a client sends what matches, and refuses new ones until it is mended. */
+async function cuttingLine(serverUrl: string, what: string) {
+  const url = new URL(serverUrl)
+  const { port, hostname } = url
+  const trigger = new RegExp(what)
+  const cut = Promise.withResolvers<void>()
+  const clients = new Set<Socket>()
+  let state: 'whole' | 'cut' | 'mended' = 'whole'
+  const proxy = createTcpServer((client) => {
+    if (state === 'cut') return client.destroy()
+    const server = connect(Number(port), hostname)
+    clients.add(client)
+    for (const [from, to] of [[client, server] as const, [server, client] as const]) {
+      from.on('error', () => {}).on('close', () => to.destroy())
+    }
+    server.on('data', (data) => client.write(data))
+    client.on('data', (data) => {
+      if (state !== 'whole' || !trigger.test(data.toString('latin1'))) return void server.write(data)
+      state = 'cut'
+      for (const each of clients) each.destroy()
+      cut.resolve()
+    })
+  })
+  proxy.listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  url.port = String((proxy.address() as AddressInfo).port)
+  return {
+    url: url.href,
+    cut: cut.promise,
+    mend: () => {
+      state = 'mended'
+    },
+    close() {
+      for (const each of clients) each.destroy()
+      proxy.close()
+    },
+  }
 }
 
 async function scene(t: TestContext, kind: ServerKind) {
