@@ -9,6 +9,7 @@ export {
 } from './faults/with-faults.ts'
 export { emptyReferenceState, type ReferenceState } from './reference/reference-state.ts'
 export { createReferenceStore } from './reference/reference-store.ts'
+export { taskMaker } from './scene.ts'
 export { createSimulatedClock, SIMULATED_START, type SimulatedClock } from './simulated-clock.ts'
 export type {
   OpenStore,

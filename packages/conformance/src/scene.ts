@@ -151,7 +151,8 @@ function present<Value>(value: Value | null | undefined, what: string): Value {
   return value
 }
 
-function taskMaker(clock: Clock): Calls['newTask'] {
+/** Makes new tasks as the engine fills them in, each with an id of its own. */
+export function taskMaker(clock: Clock): Calls['newTask'] {
   const nextId = createUuidV7Generator(clock)
   return (overrides = {}) => ({
     id: nextId(),

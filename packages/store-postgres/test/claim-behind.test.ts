@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createSimulatedClock, type StoreUnderTest } from '@taskyard/conformance'
+import { createSimulatedClock, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
 import type { LeasedTask, NewTask } from '@taskyard/core'
-import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { type Database, openDatabase } from '../src/database.ts'
 import { readPostgresUrl } from '../src/location.ts'
-import { TASK } from './sample-task.ts'
 import { openStore } from './scene.ts'
 
 describe('a claim that waits in the process of the submission', () => {
   const clock = createSimulatedClock()
-  const newId = createUuidV7Generator(clock)
+  const task = taskMaker(clock)
   let opened: StoreUnderTest
   let database: Database
 
@@ -25,7 +23,6 @@ describe('a claim that waits in the process of the submission', () => {
     await opened.destroy()
   })
 
-  const task = (overrides: Partial<NewTask> = {}): NewTask => ({ ...TASK, id: newId(), ...overrides })
   const enqueue = (tasks: readonly NewTask[]) =>
     opened.store.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
 

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createSimulatedClock, type StoreUnderTest } from '@taskyard/conformance'
+import { createSimulatedClock, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
 import type { ListParams } from '@taskyard/core'
-import { createUuidV7Generator } from '@taskyard/core/runtime'
-import { TASK } from './sample-task.ts'
 import { openStore } from './scene.ts'
 
 const HOUR = 3_600_000
@@ -23,7 +21,7 @@ const EVERYTHING: ListParams = {
 
 describe('a list over many lanes', () => {
   const clock = createSimulatedClock()
-  const newId = createUuidV7Generator(clock)
+  const newTask = taskMaker(clock)
   let opened: StoreUnderTest
   /** Newest first. */
   const ids = { waiting: [] as string[], succeeded: [] as string[], cancelled: [] as string[] }
@@ -34,8 +32,8 @@ describe('a list over many lanes', () => {
     await store.migrate()
     // Close together and hours apart in turns, over four weeks.
     for (let n = 0; n < 210; n++) {
-      const id = newId()
-      const task = { ...TASK, id, type: TYPES[n % TYPES.length] as string }
+      const task = newTask({ type: TYPES[n % TYPES.length] as string })
+      const { id } = task
       await store.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000_000 })
       if (n % 3 === 0) await succeed(id)
       else if (n % 50 === 1) await store.cancel({ taskIds: [id] })

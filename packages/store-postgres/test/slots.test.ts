@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createSimulatedClock, type StoreUnderTest } from '@taskyard/conformance'
+import { createSimulatedClock, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
 import type { JsonText, LeasedTask, NewTask, Settlement } from '@taskyard/core'
-import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { openDatabase } from '../src/database.ts'
 import { createIdSkew } from '../src/id-times.ts'
 import { createLanes } from '../src/lanes.ts'
@@ -11,7 +10,6 @@ import { dropSlot } from '../src/operations/retention.ts'
 import { createSlots } from '../src/operations/slots.ts'
 import type { Parts } from '../src/parts.ts'
 import { createServerTime } from '../src/server-time.ts'
-import { TASK } from './sample-task.ts'
 import { openStore } from './scene.ts'
 
 const HOUR = 3_600_000
@@ -20,7 +18,7 @@ const SWEEP = { cancelGraceMs: 10_000, retention: RETENTION, limit: 1000, jitter
 
 describe('slots of time', () => {
   const clock = createSimulatedClock()
-  const newId = createUuidV7Generator(clock)
+  const newTask = taskMaker(clock)
   let opened: StoreUnderTest
   let parts: Parts
 
@@ -40,7 +38,7 @@ describe('slots of time', () => {
   })
 
   const submit = async (overrides: Partial<NewTask> = {}): Promise<string> => {
-    const task: NewTask = { ...TASK, id: newId(), ...overrides }
+    const task = newTask(overrides)
     await opened.store.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000_000 })
     return task.id
   }
