@@ -104,8 +104,11 @@ export type Reply = string | number | null | readonly Reply[]
 /** Runs scripts on the store's keys. */
 export type RunScript = (script: Script, args: readonly (string | number)[]) => Promise<Reply>
 
-/** @throws TaskyardError from the runner it gives */
-export function scriptRunner(client: Client, prefix: string): RunScript {
+/**
+ * @param onResent a script went a second time, so that calls sent behind it were carried out before it
+ * @throws TaskyardError from the runner it gives
+ */
+export function scriptRunner(client: Client, prefix: string, onResent: () => void = () => {}): RunScript {
   const key = `{${prefix}}:meta`
   const send = (name: string, code: string, args: readonly (string | number)[]) => {
     const command = new Command(name, [code, '1', key, ...(args as string[])], { replyEncoding: 'utf8' })
@@ -116,7 +119,7 @@ export function scriptRunner(client: Client, prefix: string): RunScript {
     try {
       return await send('evalsha', script.sha, args).catch((error) => {
         // Nothing was run: the server has started anew, or another one took over.
-        if (messageOf(error).startsWith('NOSCRIPT')) return send('eval', script.text, args)
+        if (messageOf(error).startsWith('NOSCRIPT')) return send('eval', script.text, args).finally(onResent)
         throw error
       })
     } catch (error) {

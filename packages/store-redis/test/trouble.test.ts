@@ -52,6 +52,22 @@ describe('a Redis server that takes no writes', () => {
 })
 
 describe('a Redis server that has forgotten the scripts', () => {
+  it('leaves nothing ready with a listener that asks as soon as it is told', async (t) => {
+    const { store, redis } = await ownServer(t)
+    const task = newTask()
+    const claimed = Promise.withResolvers<string>()
+    const asking: Promise<unknown>[] = []
+    const stop = store.onReady(() => {
+      asking.push(store.claim(CLAIM).then(([leased]) => leased !== undefined && claimed.resolve(leased.id)))
+    })
+    await redis.script('FLUSH')
+    await store.claim(CLAIM)
+    await store.enqueue(submissions(task))
+    assert.equal(await claimed.promise, task.id)
+    stop()
+    await Promise.all(asking)
+  })
+
   it('gets them again', async (t) => {
     const { store, redis } = await ownServer(t)
     const [one, other] = [newTask(), newTask()]
