@@ -10,7 +10,7 @@ const MODULE = 'github.com/FerretDB/FerretDB'
 const VERSION = 'v1.24.2'
 const SUM = 'h1:trrUU0LbmusMbyubhPS1IELncvrIwKrsRT2LW1UUWCw='
 /** Another patch makes another binary. */
-const REVISION = 2
+const REVISION = 3
 
 /**
  * The binary of FerretDB, which speaks MongoDB's protocol, built once per machine with `ferretdb/*.patch`: as published

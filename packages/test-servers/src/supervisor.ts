@@ -19,6 +19,8 @@ server.once('error', (error) => {
   writeSync(output, `${error.message}\n`)
   process.exit(1)
 })
+// Nobody may be left to read it.
+process.stdout.on('error', () => {})
 if (server.pid !== undefined) process.stdout.write(`${server.pid}\n`)
 
 let endsWithTest = false

@@ -80,6 +80,8 @@ test('filters, orders and limits answer as MongoDB does', async () => {
   assert.deepEqual(await numbers({ of, list: { $in: ['z'] } }, { n: 1 }, 9), [])
   assert.deepEqual(await numbers({ of, value: { $gte: 3, $lt: 5 } }, { n: 1 }, 9), [2, 11])
   assert.deepEqual(await numbers({ of, n: { $gt: 10 } }, { n: -1 }, 1), [12])
+  assert.deepEqual(await numbers({ of, value: { $gt: 2.4, $lte: 4.5 } }, { n: 1 }, 9), [2, 8, 11])
+  assert.deepEqual(await numbers({ of, value: { $lt: -6.5 } }, { n: 1 }, 9), [9])
   assert.deepEqual(await numbers({ _id: { $in: ['order-1', 'order-2', 'absent'] } }, { n: 1 }, 9), [1, 2])
   assert.deepEqual(await numbers({ _id: 'order-1', value: 2 }, { n: 1 }, 9), [])
 })
@@ -98,6 +100,15 @@ test('times compare as times', async () => {
   const at = (ms: number) => new Date(Date.UTC(2030, 0, 1) + ms)
   await kept.insertMany([0, 1, 2].map((n) => ({ _id: `time-${n}`, of: 'time', n, at: at(n) })))
   assert.deepEqual(await numbers({ of: 'time', at: { $lte: at(1) } }, { at: -1 }, 9), [1, 0])
+})
+
+test('numbers over 32 bits compare as numbers', async () => {
+  const large = [1_800_000_000_000, 1_800_000_000_001, 1_800_000_000_002, 2 ** 60, -(2 ** 60)]
+  await kept.insertMany(large.map((value, n) => ({ _id: `large-${n}`, of: 'large', n, value })))
+  assert.deepEqual(await numbers({ of: 'large', value: { $lte: 1_800_000_000_001 } }, { n: 1 }, 9), [0, 1, 4])
+  assert.deepEqual(await numbers({ of: 'large', value: { $gt: 1_800_000_000_001 } }, { n: 1 }, 9), [2, 3])
+  assert.deepEqual(await numbers({ of: 'large', value: { $gte: 2 ** 60 } }, { n: 1 }, 9), [3])
+  assert.deepEqual(await numbers({ of: 'large', value: { $lt: Number.POSITIVE_INFINITY } }, { n: 1 }, 9), [0, 1, 2, 3, 4])
 })
 
 async function numbers(filter: Filter<Kept>, sort: Sort, limit: number): Promise<readonly unknown[]> {
