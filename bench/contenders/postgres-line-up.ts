@@ -6,10 +6,11 @@ export function postgresLineUp(): readonly Entrant[] {
 }
 
 function taskyard(): Entrant {
-  const one: Tuning = {
-    label: 'concurrency 100, prefetch 4000',
-    settings: { worker: { concurrency: 100, prefetch: 4000 } },
-  }
+  const tuning = (prefetch: number): Tuning => ({
+    label: `concurrency 100, prefetch ${prefetch}`,
+    settings: { worker: { concurrency: 100, prefetch } },
+  })
+  const one = tuning(4000)
   return {
     name: 'taskyard',
     version: taskyardVersion(),
@@ -18,7 +19,7 @@ function taskyard(): Entrant {
     tunings: {
       single: [{ label: 'defaults' }],
       batch: [{ label: 'defaults' }],
-      drain: [one, { ...one, label: `${one.label}, 2 processes`, processes: 2 }],
+      drain: [one, tuning(2000), tuning(8000), { ...one, label: `${one.label}, 2 processes`, processes: 2 }],
       'held-snapshot': [one],
       latency: [{ label: 'concurrency 100', settings: { worker: { concurrency: 100 } } }, { label: 'defaults' }],
     },
