@@ -71,7 +71,7 @@ export function createSignals(options: SignalsOptions): Signals {
   let news: readonly News[] = []
   let lastNumber = 0
   let lastWriteAt = Number.NEGATIVE_INFINITY
-  let isWriting = false
+  let writing: Promise<void> | null = null
   let cancelWrite: (() => void) | null = null
   let cancelPoll = () => {}
   let polling: Promise<void> | null = null
@@ -81,7 +81,7 @@ export function createSignals(options: SignalsOptions): Signals {
   let closed = false
 
   function plan(): void {
-    if (closed || isWriting || cancelWrite !== null || (lanes.size === 0 && messages.length === 0)) return
+    if (closed || writing !== null || cancelWrite !== null || (lanes.size === 0 && messages.length === 0)) return
     const pause = changeStream ? STREAM_PAUSE_MS : POLL_PAUSE_MS
     const wait = lastWriteAt + pause - clock.now()
     if (wait <= 0) {
@@ -109,23 +109,21 @@ export function createSignals(options: SignalsOptions): Signals {
     plan()
   }
 
-  async function save(): Promise<void> {
-    isWriting = true
+  function save(): Promise<void> {
     lastWriteAt = clock.now()
-    try {
-      const $set = { at: options.now(), news }
-      const write = () => collection.updateOne({ _id: processId }, { $set }, { upsert: true })
-      await withDeadline(clock, CALL_MS, write)
-    } catch {
-      // The next write carries the same news again.
-    } finally {
-      isWriting = false
+    const $set = { at: options.now(), news }
+    const write = () => collection.updateOne({ _id: processId }, { $set }, { upsert: true })
+    // What was not written, the next write carries again.
+    const ended = () => {
+      writing = null
     }
+    writing = withDeadline(clock, CALL_MS, write).then(ended, ended)
+    return writing
   }
 
   /** Keeps this process among the living, and takes away those that are not. */
   async function refresh(since: number): Promise<void> {
-    await save()
+    await (writing ?? save())
     await collection.deleteMany({ at: { $lte: since } })
   }
 
@@ -201,7 +199,8 @@ export function createSignals(options: SignalsOptions): Signals {
   }
 
   async function farewell(): Promise<void> {
-    await polling
+    // A write under way would leave the document again.
+    await Promise.all([polling, writing])
     await collection.deleteMany({ _id: processId }).catch(() => {})
   }
 
