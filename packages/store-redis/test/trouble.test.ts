@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type ErrorCode, type LeasedTask, type TaskStore, TaskyardError } from '@taskyard/core'
 import { startServer } from '@taskyard/test-servers'
 import { Redis } from 'ioredis'
 import { type ExtenderData, openLeaseExtender } from '../src/lease-extender.ts'
 import { CLAIM, newTask, openTestStore, submissions } from './scene.ts'
+
+const RETENTION = { succeededSeconds: 60, failedSeconds: 60, finishedBytes: 1e9 }
+const SWEEP = { cancelGraceMs: 0, retention: RETENTION, limit: 100, jitter: 0 }
 
 describe('a Redis server that takes no writes', () => {
   it('with its memory full refuses submissions and lets workers finish; retention makes room again', async (t) => {
@@ -108,6 +112,29 @@ async function ownServer(t: TestContext) {
   t.after(() => redis.disconnect())
   return { ...(await openTestStore(t, { url: server.url })), redis, server }
 }
+
+describe('a Redis server that was frozen for longer than a lease', () => {
+  it('ends no lease before its worker could extend it, and then those that nobody extends', async (t) => {
+    const { store, server } = await ownServer(t)
+    await store.enqueue(submissions(newTask(), newTask()))
+    const [first, second] = await store.claim({ ...CLAIM, limit: 2, leaseMs: 2000 })
+    server.pause()
+    const waiting = store.sweep(SWEEP)
+    await delay(4000)
+    server.resume()
+    assert.deepEqual((await waiting).ended, [])
+    assert.deepEqual(await store.extend({ leases: [leaseOf(first)], leaseMs: 60_000 }), ['ok'])
+    const ended = []
+    for (let sweeps = 0; ended.length === 0 && sweeps < 100; sweeps++) {
+      ended.push(...(await store.sweep(SWEEP)).ended)
+      await delay(100)
+    }
+    assert.deepEqual(
+      ended.map(({ taskId }) => taskId),
+      [second?.id],
+    )
+  })
+})
 
 describe('a lease extender', () => {
   it('outlives an outage of the server', async (t) => {

@@ -29,7 +29,8 @@ local function overdue(s)
 end
 
 endAll(call('ZRANGEBYSCORE', CANCELS, '-inf', whole(now - graceMs), 'LIMIT', 0, limit), function() return 'cancelled' end)
-for _, holder in ipairs(call('ZRANGEBYSCORE', WORKERS, '-inf', whole(now), 'LIMIT', 0, limit)) do
+local isSpared = now < tonumber(call('HGET', META, 'spareUntil') or 0)
+for _, holder in ipairs(isSpared and {} or call('ZRANGEBYSCORE', WORKERS, '-inf', whole(now), 'LIMIT', 0, limit)) do
   if #ended < limit then
     endAll(call('ZRANGEBYSCORE', leasesKey(holder), '-inf', whole(now), 'LIMIT', 0, limit - #ended), overdue)
     firstLeaseOf(holder)

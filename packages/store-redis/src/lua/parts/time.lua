@@ -5,6 +5,10 @@
 -- last reading, so that leases still end in time.
 local SMALL_STEP_MS = 1000
 
+-- Servers beat every second. After a longer silence (Redis was stopped and goes on, and first runs what had been waiting
+-- in its sockets, sweeps too) leases that ran out meanwhile are spared for a while, so that workers can extend them first.
+local SILENCE_MS, SPARED_MS = 3000, 3000
+
 local function readTime(given)
   if given ~= '' then return tonumber(given), 0, 0 end
   local clock = call('TIME')
@@ -20,6 +24,7 @@ local function storeTime(given)
   if given == '' then
     if seen < last - SMALL_STEP_MS then call('HSET', META, 'skew', whole(skew + last - seen)) end
     if now > last then call('HSET', META, 'now', whole(now)) end
+    if last > 0 and now - last > SILENCE_MS then call('HSET', META, 'spareUntil', whole(now + SPARED_MS)) end
   end
   return now
 end
