@@ -30,7 +30,7 @@ describe('a Redis server that takes no writes', () => {
     await store.settle({ settlements: settled.tasks.map((task) => ({ ...leaseOf(task), ...SUCCEEDED })), claim: null })
     assert.equal((await store.find({ taskIds: [tasks[0]?.id ?? ''] }))[0]?.status, 'succeeded')
     const retention = { succeededSeconds: 0, failedSeconds: 0, finishedBytes: 0 }
-    assert.equal((await store.sweep({ cancelGraceMs: 0, retention, limit: 100, jitter: 0 })).removed, 10)
+    assert.equal((await store.sweep({ ...SWEEP, retention })).removed, 10)
 
     await redis.config('SET', 'maxmemory', 0)
     assert.equal((await store.enqueue(submissions(newTask())))[0]?.kind, 'accepted')
