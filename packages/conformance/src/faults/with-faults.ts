@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
-import { type TaskStore, TaskyardError } from '@taskyard/core'
+import { type EnqueueOutcome, type TaskStore, TaskyardError } from '@taskyard/core'
 import { aroundCalls, type StoreOperation } from './around-calls.ts'
 import { seededRandom } from './seeded-random.ts'
 
 /**
  * `slow`: done, some turns of the event loop later. `refuse`: a definite error, nothing done. `lose-reply`: done, but
- * the caller gets an indefinite error. `none`: as if there were no decorator.
+ * the caller gets an indefinite error (unless it is a refusal). `none`: as if there were no decorator.
  */
 export type Fault = 'none' | 'slow' | 'refuse' | 'lose-reply'
 
@@ -23,11 +23,18 @@ export function withFaults(store: TaskStore, plan: FaultPlan): TaskStore {
         return call()
       case 'refuse':
         throw new TaskyardError('store_full', { reason: `injected into ${operation}` })
-      case 'lose-reply':
-        await call()
+      case 'lose-reply': {
+        const reply = await call()
+        if (operation === 'enqueue' && hasRefusal(reply as readonly EnqueueOutcome[])) return reply
         throw new TaskyardError('store_unavailable', { reason: `the reply of ${operation} was lost (injected)` })
+      }
     }
   })
+}
+
+/** A refused submission may be taken when it comes again: a task accepted in the same call may have its key by then. */
+function hasRefusal(outcomes: readonly EnqueueOutcome[]): boolean {
+  return outcomes.some(({ kind }) => kind !== 'accepted')
 }
 
 export interface FaultRates {

@@ -22,15 +22,19 @@ export async function claimAndFollow(model: Model, { store }: Real, wanted: Part
 }
 
 /**
- * Among tasks of one priority that were never claimed before. Where a task that comes back is put in line is the
- * store's choice.
+ * Among tasks of one priority that were never claimed nor retried before. Where a task that comes back is put in line
+ * is the store's choice.
  */
 function assertFirstComeFirstServed(taken: readonly ReferenceTask[], ready: readonly ReferenceTask[]): void {
   for (const priority of new Set(taken.map(priorityOf))) {
-    const isFresh = (entry: ReferenceTask) => entry.token === 0 && priorityOf(entry) === priority
-    const idsOf = (entries: readonly ReferenceTask[]) => entries.filter(isFresh).map(({ task }) => task.id)
+    const idsOf = (entries: readonly ReferenceTask[]) =>
+      entries.filter((entry) => isFresh(entry) && priorityOf(entry) === priority).map(({ task }) => task.id)
     assert.deepEqual(idsOf(taken), idsOf(ready).slice(0, idsOf(taken).length), 'first come, first served')
   }
+}
+
+function isFresh({ token, events }: ReferenceTask): boolean {
+  return token === 0 && events.every(({ kind }) => kind !== 'retried')
 }
 
 function follow(model: Model, { worker, leaseMs }: ClaimParams, { id, lease }: LeasedTask): void {

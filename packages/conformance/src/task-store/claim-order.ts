@@ -64,6 +64,15 @@ export function describeClaimOrder({ describe, it }: Suite): void {
       assert.deepEqual(idsOf(await scene.claim()), [early, delayed, late])
     })
 
+    it('keeps the order of delayed tasks of several types that become ready in the same moment', async (scene) => {
+      const tasks = Array.from({ length: 8 }, (_, n) => scene.newTask({ type: `type-${(n * 3) % 8}`, delayMs: 100 }))
+      await scene.enqueue([tasks])
+      await scene.clock.advance(100)
+      await scene.sweep()
+      assert.deepEqual(idsOf(await scene.claim({ limit: 5 })), idsOf(tasks.slice(0, 5)))
+      assert.deepEqual(idsOf(await scene.claim()), idsOf(tasks.slice(5)))
+    })
+
     it('never hands out a task before its time', async (scene) => {
       await scene.submit({ delayMs: 1000 })
       await scene.clock.advance(999)

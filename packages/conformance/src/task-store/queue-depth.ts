@@ -75,6 +75,13 @@ export function describeQueueDepth({ describe, it }: Suite): void {
       assert.equal(outcome.kind, 'accepted')
     })
 
+    it('counts a key that a submission names in two queues in the first alone', async (scene) => {
+      const idempotency = { key: 'k', fingerprint: 'a' }
+      await scene.submit({ queue: 'full' })
+      const tasks = [scene.newTask({ idempotency }), scene.newTask({ queue: 'full', idempotency })]
+      assert.equal(only(await scene.enqueue([tasks], 1)).kind, 'accepted')
+    })
+
     it('answers a known idempotency key even when the queue is full', async (scene) => {
       const idempotency = { key: 'k', fingerprint: 'a' }
       await scene.submit({ idempotency })

@@ -47,17 +47,24 @@ function depthRefusal(
   queueDepth: number,
   now: number,
 ): EnqueueOutcome | null {
-  for (const [queue, inQueue] of Map.groupBy(tasks, (task) => task[2])) {
+  let arriving: ReadonlyMap<string, readonly NewTaskRow[]> | null = null
+  for (const [queue, inQueue] of Map.groupBy(tasks, queueOf)) {
     const namespace = (inQueue[0] as NewTaskRow)[1]
     // Tasks that come back for another attempt may have filled the queue beyond its depth.
     const room = Math.max(0, queueDepth - waitingIn(state, namespace, queue))
+    if (inQueue.length <= room) continue
     // Which tasks are new is looked up only where it matters.
-    if (inQueue.length > room && countNew(state, inQueue, now) > room) return { kind: 'queue-full', queue }
+    arriving ??= Map.groupBy(newOf(state, tasks, now), queueOf)
+    if ((arriving.get(queue)?.length ?? 0) > room) return { kind: 'queue-full', queue }
   }
   return null
 }
 
-function countNew(state: State, tasks: readonly NewTaskRow[], now: number): number {
+function queueOf(task: NewTaskRow): string {
+  return task[2]
+}
+
+function newOf(state: State, tasks: readonly NewTaskRow[], now: number): readonly NewTaskRow[] {
   const keys = new Set<string>()
   return tasks.filter(([id, namespace, , , , , , , , , , , key]) => {
     if (locate(state, id) !== null) return false
@@ -65,7 +72,7 @@ function countNew(state: State, tasks: readonly NewTaskRow[], now: number): numb
     const isKnown = keys.has(key) || knownKey(state, namespace, key, now) !== undefined
     keys.add(key)
     return !isKnown
-  }).length
+  })
 }
 
 function waitingIn(state: State, namespace: string, queue: string): number {

@@ -69,8 +69,11 @@ local function laneReader(lane)
   return reader
 end
 
+-- Tasks with a state have no number; their ids rise in order of submission, and a lane's set is in order of ids, too.
 local function isBefore(one, other)
-  return one.score < other.score or (one.score == other.score and one.number < other.number)
+  if one.score ~= other.score then return one.score < other.score end
+  if one.number ~= other.number then return one.number < other.number end
+  return one.id < other.id
 end
 
 local function bestOf(readers)
