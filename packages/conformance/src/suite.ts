@@ -61,7 +61,7 @@ export interface StoreSuiteOptions {
   readonly capabilities?: Partial<StoreCapabilities>
   /** Runs every test that changes something through an unreliable connection, behind callers that repeat what failed. */
   readonly faults?: FaultRates
-  /** Random sequences of the model-based test. Default 60. */
+  /** Random sequences of the model-based test. Default 60; the variable MODEL_RUNS overrides it, for a long search. */
   readonly runs?: number
   /** Tasks that wait while a server restarts. Default 20,000. */
   readonly fullQueue?: number
@@ -100,7 +100,7 @@ export function createSuite(options: StoreSuiteOptions): Suite {
   }
   const it: Suite['it'] = (behaviour, show) => itIn(() => ({}), behaviour, show)
   return {
-    runs,
+    runs: Number(process.env['MODEL_RUNS'] ?? runs),
     seed: options.seed,
     fullQueue,
     capabilities: { wakesUp: true, threadAccess: true, shared: true, ...options.capabilities },
