@@ -3,6 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 
+/** Lets tasks call the servers of a test. */
+export const LOOPBACK = { allowPrivateAddresses: ['127.0.0.0/8'] }
+
 export interface ReceivedRequest {
   readonly method: string
   readonly path: string

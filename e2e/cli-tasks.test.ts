@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { type Document, useServer } from './support/cli.ts'
+import { runTaskyard } from './support/taskyard-process.ts'
+
+const NOBODY = '01a20020-ff03-70d0-a0ca-7526536f14ee'
+const { serverUrl, run, runJson } = useServer()
+
+describe('taskyard get, list and events', () => {
+  it('show what is wrong with an unknown id, exit code 3', async () => {
+    const { code, stderr } = await run(['get', NOBODY])
+    assert.equal(code, 3)
+    assert.match(stderr, /^error: There is no task 01a20020/)
+    const failed = await run(['get', NOBODY, '--json'])
+    assert.equal(JSON.parse(failed.stdout).error.code, 'task_not_found')
+  })
+
+  it('list tasks by filter, page by page', async () => {
+    for (const n of [1, 2, 3]) await run(['submit', 'nobody', `${n}`, '--tag', 'paged'])
+    const first = await runJson(['list', '--tag', 'paged', '--limit', '2'])
+    const second = await runJson(['list', '--tag', 'paged', '--limit', '2', '--cursor', first.nextCursor])
+    assert.deepEqual(
+      [...first.items, ...second.items].map(({ payload }: Document) => payload),
+      [3, 2, 1],
+    )
+  })
+
+  it('list tasks as a table for people', async () => {
+    await run(['submit', 'nobody', '{}', '--queue', 'waiting'])
+    const { stdout } = await run(['list', '--queue', 'waiting', '--created-after', '1h'])
+    assert.match(
+      stdout,
+      /^ID +STATUS +TYPE +QUEUE +ATTEMPT +CREATED\n[0-9a-f-]{36} {2}queued {2}nobody {2}waiting +0\/10 /,
+    )
+    assert.doesNotMatch(stdout, / \n/)
+  })
+
+  it('show the history of a task', async () => {
+    const { id } = await runJson(['submit', 'test', '{"log":["a line"]}', '--wait'])
+    const { events } = await runJson(['events', id])
+    const kinds = events.map(({ kind }: Document) => kind)
+    assert.equal(kinds[0], 'submitted')
+    assert.equal(kinds.at(-1), 'succeeded')
+    assert.match((await run(['logs', id])).stdout, /log +a line\n/)
+  })
+
+  it('follow the history until the task has ended', async () => {
+    const { id } = await runJson(['submit', 'test', '{"delayMs":300}'])
+    const { code, stdout } = await run(['events', id, '--follow', '--json'])
+    assert.equal(code, 0)
+    const documents = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    assert.equal(documents.at(-1).kind, 'succeeded')
+  })
+})
+
+describe('taskyard cancel and retry', () => {
+  it('work by id, and refuse what the state does not allow with exit code 4', async () => {
+    const { id } = await runJson(['submit', 'nobody', '1'])
+    assert.equal((await runJson(['cancel', id])).status, 'cancelled')
+    const again = await run(['cancel', id])
+    assert.equal(again.code, 4)
+    assert.match(again.stderr, /is cancelled: only tasks that have not ended/)
+    assert.equal((await runJson(['retry', id])).status, 'queued')
+    assert.equal((await run(['retry', id])).code, 4)
+  })
+
+  it('work by filter', async () => {
+    for (const n of [1, 2, 3]) await run(['submit', 'nobody', `${n}`, '--queue', 'bulk'])
+    assert.deepEqual(await runJson(['cancel', '--queue', 'bulk']), { matched: 3 })
+    assert.deepEqual(await runJson(['retry', '--queue', 'bulk', '--status', 'cancelled']), { matched: 3 })
+  })
+
+  it('refuse to mean every task, exit code 2', async () => {
+    const { code, stderr } = await run(['cancel'])
+    assert.equal(code, 2)
+    assert.match(stderr, /say which tasks to cancel/)
+  })
+})
+
+describe('taskyard queues and workers', () => {
+  it('show each queue with its counts', async () => {
+    await run(['submit', 'nobody', '1', '--queue', 'counted'])
+    const { queues } = await runJson(['queues'])
+    assert.equal(queues.find(({ queue }: Document) => queue === 'counted').counts.queued, 1)
+    assert.match((await run(['queues'])).stdout, /^QUEUE +QUEUED .*TASKS\/S\n[\s\S]*counted +1 /)
+  })
+
+  it('pause and resume a queue', async () => {
+    assert.deepEqual(await runJson(['queues', 'pause', 'default']), { queue: 'default', paused: true })
+    const { id } = await runJson(['submit', 'uppercase', '{"text":"a"}'])
+    assert.equal((await run(['get', id, '--wait', '0.3'])).code, 6)
+    assert.equal((await run(['queues', 'resume', 'default'])).code, 0)
+    assert.equal((await run(['get', id, '--wait', '30'])).code, 0)
+  })
+
+  it('keep showing queues line by line where there is no terminal, until they are told to stop', async () => {
+    const watching = runTaskyard(['queues', '--watch', '--interval', '0.2', '--json'], {
+      env: { TASKYARD_URL: serverUrl() },
+    })
+    await watching.line(/\n.*"queues".*\n/)
+    const { code, stdout } = await watching.stop('SIGINT')
+    assert.equal(code, 0)
+    for (const line of stdout.trim().split('\n')) assert.ok(Array.isArray(JSON.parse(line).queues))
+  })
+
+  it('show the embedded worker', async () => {
+    const { workers } = await runJson(['workers'])
+    assert.equal(workers[0].embedded, true)
+    assert.match((await run(['workers'])).stdout, /embedded/)
+  })
+})

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { describe, it } from 'node:test'
+import { useServer } from './support/cli.ts'
+import { runTaskyard, startServerProcess } from './support/taskyard-process.ts'
+
+const { inFolder, serverUrl, run, runJson } = useServer()
+
+describe('taskyard work', () => {
+  it('runs the handlers of a module, says what happens and drains at SIGTERM', async () => {
+    const file = inFolder('my-tasks.ts')
+    await writeFile(
+      file,
+      'export default { greet: (task: any) => `Hello ${task.payload}`, bad: () => { throw new Error("no") } }',
+    )
+    const worker = runTaskyard(['work', file], { env: { TASKYARD_URL: serverUrl() } })
+    await worker.line(/working on greet, bad from default/)
+    const task = await runJson(['submit', 'greet', '"Ada"', '--wait'])
+    assert.equal(task.result, 'Hello Ada')
+    assert.equal((await run(['submit', 'bad', '--max-attempts', '1', '--wait'])).code, 1)
+    const { code, stdout } = await worker.stop('SIGTERM')
+    assert.equal(code, 0)
+    assert.match(stdout, new RegExp(`▸ greet  ${task.id}\\n(.*\\n)*.*✔ greet  ${task.id}`))
+    assert.match(stdout, /✘ bad .* no /)
+    assert.match(stdout, /stopped after 2 tasks/)
+  })
+
+  it('says that a task was cancelled under its hands', async () => {
+    const file = inFolder('slow.ts')
+    await writeFile(
+      file,
+      'export const tasks = { slow: (_: any, { signal }: any) => new Promise((_, no) => signal.addEventListener("abort", () => no(signal.reason))) }',
+    )
+    const worker = runTaskyard(['work', file], { env: { TASKYARD_URL: serverUrl() } })
+    const { id } = await runJson(['submit', 'slow'])
+    await worker.line(/▸ slow/)
+    await runJson(['cancel', id])
+    await worker.line(/■ slow .* cancelled/)
+    assert.equal((await runJson(['list', '--type', 'slow'])).items[0].status, 'cancelled')
+    await worker.stop()
+  })
+
+  it('takes handlers from an export called tasks', async () => {
+    const file = inFolder('named.js')
+    await writeFile(file, 'export const tasks = { "say-name": () => "named" }')
+    const worker = runTaskyard(['work', file, '--json', '--queues', 'names'], { env: { TASKYARD_URL: serverUrl() } })
+    await worker.line(/"event":"ready"/)
+    assert.equal((await runJson(['submit', 'say-name', '--queue', 'names', '--wait'])).result, 'named')
+    await worker.stop()
+  })
+
+  it('says what is wrong with a module, exit code 2', async () => {
+    const empty = inFolder('empty.ts')
+    await writeFile(empty, 'export const tasks = {}')
+    const [missing, useless] = await Promise.all([run(['work', './nowhere.ts']), run(['work', empty])])
+    assert.equal(missing.code, 2)
+    assert.match(missing.stderr, /there is no file .*nowhere\.ts/)
+    assert.equal(useless.code, 2)
+    assert.match(useless.stderr, /exports no handlers\. Export an object of functions/)
+  })
+})
+
+describe('a restart of the server', () => {
+  it('is waited out by those who wait, follow and work', async () => {
+    const store = inFolder('restarted.db')
+    const first = await startServerProcess({ store })
+    const again = { store, env: { TASKYARD_PORT: new URL(first.url).port } }
+    const env = { TASKYARD_URL: first.url }
+    const file = inFolder('patient.ts')
+    await writeFile(file, 'export const tasks = { patient: () => "done" }')
+    const worker = runTaskyard(['work', file, '--queues', 'patient'], { env })
+    await worker.line(/working on/)
+    const command = ['submit', 'patient', '1', '--queue', 'patient', '--delay', '2', '--wait', '--json']
+    const waiting = runTaskyard(command, { env })
+    let id: string | undefined
+    while (id === undefined) id = (await runJson(['list', '--queue', 'patient'], { env })).items[0]?.id
+    const following = runTaskyard(['events', id, '--follow'], { env })
+    await following.line(/submitted/)
+    assert.equal((await first.stop('SIGTERM')).code, 0)
+    const second = await startServerProcess(again)
+    const [waited, followed] = await Promise.all([waiting.ended, following.ended])
+    assert.equal(waited.code, 0, waited.stderr)
+    assert.equal(JSON.parse(waited.stdout).result, 'done')
+    assert.match(followed.stdout, /succeeded/)
+    assert.equal((await worker.stop()).code, 0)
+    await second.stop()
+  })
+})

@@ -1,0 +1,19 @@
+import type { TaskHandlers } from '@taskyard/core'
+import { startWorker, type WorkerOptions } from '@taskyard/worker'
+import { MemoryApi } from './memory-api.ts'
+
+export const quiet = { onError: () => {} }
+
+/** A worker on a Taskyard of its own; both are gone after the test. */
+export function yard(t: { after(fn: () => Promise<void>): void }, handlers: TaskHandlers, options: WorkerOptions = {}) {
+  const api = new MemoryApi()
+  const worker = startWorker(api, handlers, { ...quiet, ...options })
+  t.after(() => worker.stop({ deadlineSeconds: 0 }))
+  return { api, worker }
+}
+
+export function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason))
+  })
+}
