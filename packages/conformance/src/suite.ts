@@ -100,7 +100,7 @@ export function createSuite(options: StoreSuiteOptions): Suite {
   }
   const it: Suite['it'] = (behaviour, show) => itIn(() => ({}), behaviour, show)
   return {
-    runs: Number(process.env['MODEL_RUNS'] ?? runs),
+    runs: Number(process.env['MODEL_RUNS']) || runs,
     seed: options.seed,
     fullQueue,
     capabilities: { wakesUp: true, threadAccess: true, shared: true, ...options.capabilities },
