@@ -185,9 +185,9 @@ export function recordEntry(
   { progress, log }: { progress: JsonText | null; log: string | null },
   now: number,
 ): void {
-  if (progress !== null && hasRoomForRecord(entry)) {
+  if (progress !== null) {
     change(entry, { progress })
-    append(entry, now, 'progress', progress)
+    if (hasRoomForRecord(entry)) append(entry, now, 'progress', progress)
   }
   if (log !== null && hasRoomForRecord(entry)) append(entry, now, 'log', { line: log })
 }

@@ -65,6 +65,22 @@ export function describeRecord({ describe, it }: Suite): void {
       assert.deepEqual((await recordsOf(scene, task.id, 'log')).at(-1), { line: 'again' })
     })
 
+    it('shows the newest progress also beyond the bound of an attempt, in whose history it is dropped', async (scene) => {
+      const task = await scene.start()
+      const entries = Array.from({ length: LIMITS.recordsPerAttempt + 500 }, (_, n) => ({
+        ...leaseRef(task),
+        progress: `${n}` as JsonText,
+        log: null,
+      }))
+      await scene.store.record({ entries })
+      assert.equal((await scene.find(task.id)).progress, `${entries.length - 1}`)
+      await scene.record(task, { progress: 'newest', log: 'dropped' })
+      assert.equal((await scene.find(task.id)).progress, '"newest"')
+      assert.equal((await recordsOf(scene, task.id, 'progress')).length, LIMITS.recordsPerAttempt)
+      await scene.settle(task, succeeded())
+      assert.equal((await scene.find(task.id)).progress, '"newest"')
+    })
+
     it('takes progress of the greatest size', async (scene) => {
       const task = await scene.start()
       const progress = `"${'é'.repeat((LIMITS.progressBytes - 2) / 2)}"` as JsonText

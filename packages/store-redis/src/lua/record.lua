@@ -8,11 +8,12 @@ local now = storeTime(ARGV[1])
 local mostOfAttempt, mostOfTask = tonumber(ARGV[2]), tonumber(ARGV[3])
 local met, order, answers = {}, {}, {}
 
+-- Beyond its bounds the history drops a line; the newest progress is the task's all the same.
 local function append(id, s, kind, data)
+  if kind == 'progress' then s.progress = data end
   if s.records >= mostOfAttempt or s.allRecords >= mostOfTask then return end
   s.records, s.allRecords = s.records + 1, s.allRecords + 1
   addLine(id, s, kind, now, { data = data })
-  if kind == 'progress' then s.progress = data end
 end
 
 for i = 4, #ARGV, 4 do
