@@ -6,6 +6,8 @@ export const LIMITS = {
   /** Payloads of one batch together. */
   batchBytes: 16_777_216,
   claim: 1000,
+  /** A claim ends with the task whose payload brings it here. */
+  claimBytes: 8_388_608,
   listPage: 200,
   nameLength: 128,
   idempotencyKeyLength: 255,

@@ -2,6 +2,7 @@ import {
   type CountsParams,
   isTerminal,
   type LeaseHolder,
+  LIMITS,
   type ListParams,
   type QueueCounts,
   TASK_STATUSES,
@@ -84,12 +85,13 @@ export function leaseHolders(state: ReferenceState, now: number): readonly Lease
 }
 
 /** Ready tasks in the order in which a claim takes them. */
+/** Ready tasks in the order of a claim, up to the one that fills its answer. */
 export function readyInOrder(
   state: ReferenceState,
   wanted: { namespace: string; queues: readonly string[]; types: readonly string[] | null },
   now: number,
 ): readonly ReferenceTask[] {
-  return [...state.tasks.values()]
+  const ready = [...state.tasks.values()]
     .filter((entry) => asRead(entry, now).status === 'queued' && !state.paused.has(laneKey(entry.task)))
     .filter(({ task }) => task.namespace === wanted.namespace && wanted.queues.includes(task.queue))
     .filter(({ task }) => wanted.types === null || wanted.types.includes(task.type))
@@ -97,6 +99,16 @@ export function readyInOrder(
       (one, other) =>
         other.task.priority - one.task.priority || one.readyAt - other.readyAt || one.arrival - other.arrival,
     )
+  return firstBytes(ready)
+}
+
+function firstBytes(ready: readonly ReferenceTask[]): readonly ReferenceTask[] {
+  let bytes = 0
+  const last = ready.findIndex(({ task }) => {
+    bytes += Buffer.byteLength(task.payload)
+    return bytes >= LIMITS.claimBytes
+  })
+  return last === -1 ? ready : ready.slice(0, last + 1)
 }
 
 /** Finished tasks, the longest finished first. */

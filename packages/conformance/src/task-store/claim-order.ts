@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { type JsonText, type LeasedTask, LIMITS } from '@taskyard/core'
 import { idsOf, only, released } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
@@ -93,6 +94,18 @@ export function describeClaimOrder({ describe, it }: Suite): void {
       assert.equal((await scene.claim({ limit: 3 })).length, 0)
     })
 
+    it('ends an answer with the task that fills it', async (scene) => {
+      const small = Array.from({ length: 30 }, () => scene.newTask())
+      const large = Array.from({ length: 12 }, () => scene.newTask({ payload: ONE_MEBIBYTE }))
+      await scene.enqueue([small])
+      for (let from = 0; from < large.length; from += 6) await scene.enqueue([large.slice(from, from + 6)])
+      const first = await scene.claim({ limit: 1000 })
+      assert.ok(bytesOf(first.slice(0, -1)) < LIMITS.claimBytes, `${bytesOf(first)} bytes in one answer`)
+      const second = await scene.claim({ limit: 1000 })
+      assert.deepEqual([...idsOf(first), ...idsOf(second)], [...idsOf(small), ...idsOf(large)])
+      assert.deepEqual(await scene.claim(), [])
+    })
+
     it('takes only the queues and types asked for', async (scene) => {
       await scene.submit({ queue: 'other' })
       await scene.submit({ type: 'other' })
@@ -121,4 +134,10 @@ export function describeClaimOrder({ describe, it }: Suite): void {
       assert.equal((await scene.claimOne()).id, id)
     })
   })
+}
+
+const ONE_MEBIBYTE = `"${'x'.repeat(2 ** 20 - 2)}"` as JsonText
+
+function bytesOf(tasks: readonly LeasedTask[]): number {
+  return tasks.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0)
 }

@@ -27,7 +27,8 @@ export interface TaskStore {
 
   /**
    * Leases up to `limit` ready tasks: higher priority first, then by readiness. Never from a paused queue, never one
-   * before its time. A type or queue that nobody claims does not slow the others.
+   * before its time. A type or queue that nobody claims does not slow the others. An answer is bounded in bytes: it ends
+   * with the task whose payload brings it to `LIMITS.claimBytes`.
    */
   claim(params: ClaimParams): Promise<readonly LeasedTask[]>
 

@@ -1,8 +1,9 @@
 -- include parts/ending.lua
 
--- A claim stops early once its payloads reach this, so that a thousand large tasks do not fill the memory.
+-- A claim ends with the task whose payload brings it to this, so that a thousand large ones do not fill the memory. No more
+-- than a few are read beyond it.
 local CLAIM_BYTES = 8 * 1024 * 1024
-local READ_AT_ONCE = 100
+local READ_AT_ONCE = 16
 
 local function split(text)
   local list = {}
@@ -152,7 +153,7 @@ local function claimReady(reply, wanted, now)
   local n, claimed, bytes = 0, 0, 0
 
   local function leaseFor(s)
-    local lease = { text = leaseText(s, wanted.worker, now), tried = '' }
+    local lease = { text = leaseText(s, wanted.worker, now), tried = '', payloadBytes = s.head.bytes }
     local ends = s.endAt and math.min(s.endAt, expiresAt) or expiresAt
     lease.score = whole(ends)
     if ends < firstEnd then firstEnd = ends end
@@ -183,12 +184,13 @@ local function claimReady(reply, wanted, now)
 
   while n < #ids and bytes < CLAIM_BYTES do
     local to = math.min(n + READ_AT_ONCE, #ids)
-    local tasks = call('HMGET', TASKS, unpack(ids, n + 1, to))
-    for k = n + 1, to do
-      local task, id = tasks[k - n], ids[k]
-      local lease = task and (tried[k] and nextLease(id) or not tried[k] and firstLease(task))
+    local before, tasks = n, call('HMGET', TASKS, unpack(ids, n + 1, to))
+    while n < to and bytes < CLAIM_BYTES do
+      n = n + 1
+      local task, id = tasks[n - before], ids[n]
+      local lease = task and (tried[n] and nextLease(id) or not tried[n] and firstLease(task))
       if lease then
-        bytes, claimed = bytes + #task, claimed + 1
+        bytes, claimed = bytes + lease.payloadBytes, claimed + 1
         local at = 2 * claimed
         states[at - 1], states[at] = id, lease.text
         leases[at - 1], leases[at] = lease.score, id
@@ -196,7 +198,6 @@ local function claimReady(reply, wanted, now)
         reply[slot + claimed] = task
       end
     end
-    n = to
   end
   if n == 0 then return end
   takeFromLanes(from, n)
