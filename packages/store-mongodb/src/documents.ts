@@ -58,14 +58,14 @@ export interface TaskDocument {
   readonly wakeAt?: number
 
   /** How its last lease was settled by its worker, to know a repetition. */
-  readonly settled?: { readonly token: number; readonly outcome: Settlement['outcome']; readonly wentTo: TaskStatus }
+  readonly settled?: SettledAs & { readonly token: number }
 
   /** History lines so far, those of the present attempt, and progress and logs of all attempts. */
   readonly records: number
   readonly attemptLines?: number
   readonly lines?: number
   /** The newest history lines, until they are moved to their own collection. */
-  readonly tail: readonly HistoryRecord[]
+  readonly tail: readonly StoredRecord[]
   readonly tailBytes: number
 
   /** Which call moved it last: lets a call read back which of many conditional updates were its own. */
@@ -160,8 +160,18 @@ function isDefaultBackoff(backoff: Backoff): boolean {
   )
 }
 
+export interface SettledAs {
+  readonly outcome: Settlement['outcome']
+  readonly wentTo: TaskStatus
+}
+
+/** A history line; one that ends an attempt by its worker's word says how, to know a repetition also after later leases. */
+export interface StoredRecord extends HistoryRecord {
+  readonly settled?: SettledAs
+}
+
 /** A history line in its own collection; `_id` is `taskId/n` with `n` in eight digits. */
-export interface RecordDocument extends HistoryRecord {
+export interface RecordDocument extends StoredRecord {
   readonly _id: string
 }
 

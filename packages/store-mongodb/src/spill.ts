@@ -1,6 +1,5 @@
-import type { HistoryRecord } from '@taskyard/core'
 import type { Database } from './database.ts'
-import { type LightTask, type RecordDocument, recordId } from './documents.ts'
+import { type LightTask, type RecordDocument, recordId, type StoredRecord } from './documents.ts'
 import { duplicatesOf } from './mongodb-errors.ts'
 import { idIn } from './moves.ts'
 
@@ -39,7 +38,7 @@ export async function spill(database: Database, taskIds: readonly string[]): Pro
   )
 }
 
-function recordDocument(taskId: string, n: number, line: HistoryRecord): RecordDocument {
+function recordDocument(taskId: string, n: number, line: StoredRecord): RecordDocument {
   return { _id: recordId(taskId, n), ...line }
 }
 

@@ -11,7 +11,7 @@ import {
   type TerminalStatus,
 } from '@taskyard/core'
 import type { Filter, UpdateFilter } from 'mongodb'
-import { backoffOf, type Counter, type LightTask, type TaskDocument } from './documents.ts'
+import { backoffOf, type Counter, type LightTask, type StoredRecord, type TaskDocument } from './documents.ts'
 
 /** One conditional update of one task: applied as a whole while `guard` holds, else not at all. */
 export interface Move {
@@ -38,9 +38,9 @@ type Fields = Partial<Record<keyof TaskDocument, unknown>>
 /** The end that a worker reports. */
 export function settle(task: LightTask, settlement: Settlement, now: number): Move {
   const move = settling(task, settlement, now)
-  const { token, outcome } = settlement
-  const settled = { token, outcome, wentTo: move.to }
-  return { ...move, update: { ...move.update, $set: { ...move.update.$set, settled } } }
+  const settled = { outcome: settlement.outcome, wentTo: move.to }
+  const $set = { ...move.update.$set, settled: { token: settlement.token, ...settled } }
+  return { ...move, update: { ...move.update, $set } }
 }
 
 function settling(task: LightTask, settlement: Settlement, now: number): Move {
@@ -52,7 +52,7 @@ function settling(task: LightTask, settlement: Settlement, now: number): Move {
     case 'released':
       return release(task, now)
     case 'failed':
-      return fail(task, settlement, now)
+      return fail(task, { ...settlement, isReported: true }, now)
   }
 }
 
@@ -81,7 +81,8 @@ export function finish(
 // The attempt is given back, and so is the task's place in the line.
 function release(task: LightTask, now: number): Move {
   if (task.cancelRequestedAt !== undefined) return onlyAsAsked(task, finish(task, 'cancelled', now, {}))
-  const record = endOfAttempt(task, 'released', null, now)
+  const settled = { outcome: 'released', wentTo: 'queued' } as const
+  const record = { ...endOfAttempt(task, 'released', null, now), settled }
   const move = goOn(task, { state: 'queued', attempt: task.attempt - 1 }, record)
   return onlyAsAsked(task, { ...move, runAt: task.runAt })
 }
@@ -91,6 +92,8 @@ export interface AttemptFailure {
   readonly retryable: boolean
   readonly retryDelayMs: number | null
   readonly jitter: number
+  /** By its worker; not so when its time ran out. */
+  readonly isReported: boolean
 }
 
 /** Ends a failed attempt: the task is scheduled again, failed, or cancelled when that was asked for. */
@@ -102,8 +105,10 @@ export function fail(task: LightTask, failure: AttemptFailure, now: number): Mov
   if (next.status !== 'scheduled') return onlyAsAsked(task, finish(task, next.status, now, { error }))
   const runAt = now + next.delayMs
   const data = JSON.stringify({ error, retryAt: new Date(runAt).toISOString() })
-  const record = endOfAttempt(task, 'retry-scheduled', data, now)
-  const fields = { state: next.delayMs > 0 ? 'scheduled' : 'queued', runAt, error: JSON.stringify(error) }
+  const state = next.delayMs > 0 ? 'scheduled' : 'queued'
+  const settled = { outcome: 'failed', wentTo: state } as const
+  const record = { ...endOfAttempt(task, 'retry-scheduled', data, now), ...(failure.isReported ? { settled } : {}) }
+  const fields = { state, runAt, error: JSON.stringify(error) }
   return onlyAsAsked(task, { ...goOn(task, fields, record), runAt })
 }
 
@@ -126,7 +131,7 @@ export function endWithoutWord(task: LightTask, reason: EndedLease['reason'], ji
     case 'expired':
       return expire(task, now)
     case 'timeout':
-      return fail(task, { error: TIMEOUT, retryable: true, retryDelayMs: null, jitter }, now)
+      return fail(task, { error: TIMEOUT, retryable: true, retryDelayMs: null, jitter, isReported: false }, now)
     case 'cancelled':
       return finish(task, 'cancelled', now, {})
   }
@@ -168,7 +173,8 @@ export function retry(task: LightTask, now: number): Move {
     startedAt,
     workerId,
     data,
-  } as HistoryRecord
+    ...settledOf(task),
+  } as StoredRecord
   const retried = { at: now, kind: 'retried', attempt, token, startedAt: null, workerId: null, data: null } as const
   const set = { state: 'queued', runAt: now, attempt: 0, crashes: 0, result: null, error: null } as const
   const unset = { finishedAt: '', finishedBytes: '', settled: '', workerId: '', startedAt: '' } as const
@@ -180,6 +186,12 @@ export function retry(task: LightTask, now: number): Move {
     runAt: now,
     counted: { [state]: -1, queued: 1, finishedBytes: -finishedBytes },
   }
+}
+
+// A worker whose reply was lost may repeat its outcome after the retry too.
+function settledOf({ token, settled }: LightTask): Pick<StoredRecord, 'settled'> {
+  if (settled?.token !== token) return {}
+  return { settled: { outcome: settled.outcome, wentTo: settled.wentTo } }
 }
 
 /** A task whose time has come. */
@@ -194,7 +206,7 @@ export function promote(task: LightTask): Move {
   }
 }
 
-function goOn(task: LightTask, fields: Fields & { state: string }, record: HistoryRecord): Move {
+function goOn(task: LightTask, fields: Fields & { state: string }, record: StoredRecord): Move {
   const update = { $set: fields, $unset: WITHOUT_ATTEMPT } as UpdateFilter<TaskDocument>
   return {
     task,
@@ -230,9 +242,9 @@ function endOfAttempt(task: LightTask, kind: HistoryRecord['kind'], data: string
 export function withRecords(
   update: UpdateFilter<TaskDocument>,
   { records }: Pick<LightTask, 'records'>,
-  lines: readonly HistoryRecord[],
+  lines: readonly StoredRecord[],
 ): UpdateFilter<TaskDocument> {
-  if (records >= MOST_RECORDS) return update
+  if (lines.length === 0 || records >= MOST_RECORDS) return update
   const tailBytes = lines.reduce((sum, { data }) => sum + 100 + (data?.length ?? 0), 0)
   return {
     ...update,

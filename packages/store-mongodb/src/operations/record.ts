@@ -70,9 +70,9 @@ async function recordRound(
   for (const lease of open) {
     const task = tasks.get(lease.taskId)
     if (task?.state !== 'running' || task.token !== lease.token) continue
-    const lines = firstBytes(lease.lines.slice(0, roomFor(task)))
-    if (lines.length === 0) held.add(leaseKey(lease))
-    else moves.set(appending(task, lines, now), { lease, count: lines.length })
+    const { kept, progress, count } = nextUpdate(task, lease.lines)
+    if (kept.length === 0 && progress === null) held.add(leaseKey(lease))
+    else moves.set(appending(task, kept, progress, now), { lease, count })
   }
   const applied = await apply(database, [...moves.keys()], now)
   const rest: OpenLease[] = []
@@ -84,7 +84,24 @@ async function recordRound(
   return rest
 }
 
-// What is over the bounds of the attempt or of the task is dropped.
+interface NextUpdate {
+  /** What the history takes. */
+  readonly kept: readonly Line[]
+  /** The newest of the lines that this update is for; `null`: there is none. */
+  readonly progress: JsonText | null
+  /** Lines that are done with, from the first. */
+  readonly count: number
+}
+
+/** What is over the bounds of the attempt or of the task is not in the history; the newest progress is the task's all the same. */
+function nextUpdate(task: LightTask, lines: readonly Line[]): NextUpdate {
+  const room = roomFor(task)
+  const kept = firstBytes(lines.slice(0, room))
+  const count = kept.length === room ? lines.length : kept.length
+  const progress = lines.slice(0, count).findLast(({ kind }) => kind === 'progress')
+  return { kept, progress: progress?.data ?? null, count }
+}
+
 function roomFor({ attemptLines = 0, lines = 0 }: LightTask): number {
   return Math.max(0, Math.min(LIMITS.recordsPerAttempt - attemptLines, LIMITS.recordsPerTask - lines))
 }
@@ -98,18 +115,17 @@ function firstBytes(lines: readonly Line[]): readonly Line[] {
   return end === -1 ? lines : lines.slice(0, Math.max(1, end))
 }
 
-function appending(task: LightTask, lines: readonly Line[], now: number): Move {
+function appending(task: LightTask, lines: readonly Line[], progress: JsonText | null, now: number): Move {
   const { attempt, token, attemptLines = 0 } = task
   const records = lines.map(
     ({ kind, data }): HistoryRecord => ({ at: now, kind, attempt, token, startedAt: null, workerId: null, data }),
   )
-  const progress = lines.findLast(({ kind }) => kind === 'progress')
-  const update = withRecords(progress === undefined ? {} : { $set: { progress: progress.data } }, task, records)
+  const update = withRecords(progress === null ? {} : { $set: { progress } }, task, records)
   const $inc = { ...update.$inc, attemptLines: lines.length, lines: lines.length }
   return {
     task,
     guard: { state: 'running', token, attemptLines },
-    update: { ...update, $inc },
+    update: lines.length === 0 ? update : { ...update, $inc },
     to: 'running',
     runAt: null,
     counted: {},

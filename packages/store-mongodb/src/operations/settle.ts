@@ -6,8 +6,7 @@ import { apply, MOST_ROUNDS, readLight } from '../moves.ts'
 import { spillTails } from '../spill.ts'
 import { type Move, settle as settleTask } from '../transitions.ts'
 import { claim } from './claim.ts'
-
-const LOST: SettleResult = { status: 'lost' }
+import { LOST, settledBefore } from './settled-before.ts'
 
 /** Ends leases, each with one update conditional on its token, and then claims. */
 export async function settle(
@@ -54,41 +53,29 @@ async function settleRound(
 ): Promise<readonly Settlement[]> {
   const moves = new Map<Move, Settlement>()
   const moving = new Set<string>()
-  const again: Settlement[] = []
+  const ended: Settlement[] = []
   for (const settlement of settlements) {
     const task = tasks.get(settlement.taskId)
-    if (moving.has(settlement.taskId)) again.push(settlement)
-    else if (task?.state !== 'running' || task.token !== settlement.token) {
-      results.set(settlement, settledBefore(task, settlement))
-    } else {
+    if (moving.has(settlement.taskId)) continue
+    if (task?.state !== 'running' || task.token !== settlement.token) ended.push(settlement)
+    else {
       moving.add(settlement.taskId)
       moves.set(settleTask(task, settlement, now), settlement)
     }
   }
+  for (const [settlement, result] of await settledBefore(database, ended, tasks)) results.set(settlement, result)
   const applied = await apply(database, [...moves.keys()], now, counting)
-  for (const [move, settlement] of moves) {
-    if (applied.has(move)) results.set(settlement, accepted(move, now))
-    else again.push(settlement)
-  }
+  for (const [move, settlement] of moves) if (applied.has(move)) results.set(settlement, accepted(move, now))
   await spillTails(
     database,
     [...applied].map(({ task }) => task),
   )
-  return again
+  // In the order of the call: of two outcomes of one lease the first counts.
+  return settlements.filter((settlement) => !results.has(settlement))
 }
 
 function accepted({ task, to, runAt }: Move, now: number): AcceptedSettlement {
   const { queue, type, runAt: readyAt, startedAt = now } = task
   const waitMs = Math.max(0, startedAt - readyAt)
   return { status: 'ok', taskStatus: to, repeated: false, queue, type, waitMs, runMs: now - startedAt, runAt }
-}
-
-/** A settlement that comes again because its reply was lost is answered as it was the first time. */
-function settledBefore(task: LightTask | undefined, { token, outcome }: Settlement): SettleResult {
-  const settled = task?.settled
-  if (task === undefined || settled?.token !== token || settled.outcome !== outcome) return LOST
-  const { queue, type, runAt } = task
-  const isOver = task.finishedAt !== undefined
-  const rest = { queue, type, waitMs: 0, runMs: 0, runAt: isOver ? null : runAt }
-  return { status: 'ok', taskStatus: settled.wentTo, repeated: true, ...rest }
 }
