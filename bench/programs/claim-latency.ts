@@ -33,6 +33,7 @@ const claim = {
   limit,
   leaseMs: 60_000,
   worker: { workerId: 'claim-latency', nodeId: null, session: false },
+  requestId: null,
 }
 const times: number[] = []
 for (let n = 0; n < claims + warmup; n++) {

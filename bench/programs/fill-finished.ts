@@ -52,7 +52,15 @@ async function fillLane(store: TaskStore, lane: number): Promise<void> {
     const queue = queues[round % queues.length] as string
     const tasks = Array.from({ length: size }, (_, n) => newTask(first + n, queue))
     await store.enqueue({ submissions: [{ tasks }], queueDepth: Number.MAX_SAFE_INTEGER })
-    const claim = { namespace: 'default', queues: [queue], types: null, limit: batch, leaseMs: 3_600_000, worker }
+    const claim = {
+      namespace: 'default',
+      queues: [queue],
+      types: null,
+      limit: batch,
+      leaseMs: 3_600_000,
+      worker,
+      requestId: null,
+    }
     for (let left = size; left > 0; ) {
       const leased = await store.claim(claim)
       if (leased.length === 0) throw new Error(`${left} submitted tasks cannot be claimed`)

@@ -104,6 +104,7 @@ export const CLAIM: ClaimParams = {
   limit: 10,
   leaseMs: 30_000,
   worker: { workerId: 'worker-1', nodeId: null, session: false },
+  requestId: null,
 }
 
 export const SWEEP: SweepParams = { cancelGraceMs: 10_000, retention: DEFAULT_RETENTION, limit: 1000, jitter: 0.5 }

@@ -1,6 +1,7 @@
 import { createSuite, type StoreSuiteOptions } from './suite.ts'
 import { describeCancel } from './task-store/cancel.ts'
 import { describeClaimOrder } from './task-store/claim-order.ts'
+import { describeClaimRequests } from './task-store/claim-requests.ts'
 import { describeConcurrency } from './task-store/concurrency.ts'
 import { describeCounts } from './task-store/counts.ts'
 import { describeCrashes } from './task-store/crashes.ts'
@@ -22,6 +23,7 @@ import { describePayloads } from './task-store/payloads.ts'
 import { describePersistence } from './task-store/persistence.ts'
 import { describeQueueDepth } from './task-store/queue-depth.ts'
 import { describeRecord } from './task-store/record.ts'
+import { describeRefs } from './task-store/refs.ts'
 import { describeRetention } from './task-store/retention.ts'
 import { describeRetry } from './task-store/retry.ts'
 import { describeSettle } from './task-store/settle.ts'
@@ -38,6 +40,7 @@ const WRITING_AREAS = [
   describeIdempotency,
   describeQueueDepth,
   describeLeases,
+  describeClaimRequests,
   describeFencing,
   describeSettle,
   describeRecord,
@@ -62,6 +65,7 @@ const OTHER_AREAS = [
   describeHistory,
   describeSweep,
   describePayloads,
+  describeRefs,
   describeLostReplies,
   describeWakeUp,
   describeLifecycle,

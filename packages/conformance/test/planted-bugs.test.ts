@@ -200,6 +200,59 @@ const BUGS: Readonly<Record<string, Plant>> = {
       return store.migrate()
     },
   }),
+  'claims anew when a claim is repeated': (store) => ({
+    claim: (params) => store.claim({ ...params, requestId: null }),
+    settle: ({ settlements, claim }) =>
+      store.settle({ settlements, claim: claim === null ? null : { ...claim, requestId: null } }),
+  }),
+  'takes a worker that stood still for dead': (store, state) => ({
+    claim: async (params) => {
+      const tasks = await store.claim(params)
+      for (const { lease } of state.tasks.values()) {
+        if (lease !== null) Object.assign(lease, { worker: { ...lease.worker, session: false, nodeId: null } })
+      }
+      return tasks
+    },
+  }),
+  'holds a crash against whatever ran beside it': (store, state) => ({
+    endLeases: async (params) => {
+      const held = [...state.tasks.values()].filter(({ lease }) =>
+        params.workerIds.includes(lease?.worker.workerId ?? ''),
+      )
+      const ended = await store.endLeases(params)
+      for (const entry of held) entry.loneCrashes = entry.task.crashes
+      return ended
+    },
+  }),
+  'hands suspects out beside others': (store) => ({
+    claim: async (params) => {
+      const tasks = [...(await store.claim(params))]
+      while (tasks.length < params.limit) {
+        const more = await store.claim({ ...params, limit: params.limit - tasks.length })
+        if (more.length === 0) break
+        tasks.push(...more)
+      }
+      return tasks
+    },
+  }),
+  'finds a task by another spelling of its id': (store) => ({
+    settle: ({ settlements, claim }) =>
+      store.settle({ settlements: settlements.map((each) => ({ ...each, taskId: each.taskId.toLowerCase() })), claim }),
+  }),
+  'fails a call for an id that is none': (store) => ({
+    cancel: async (params) => {
+      if (params.taskIds.some((id) => !/^[0-9a-f-]+$/.test(id))) throw new Error('invalid input syntax for type uuid')
+      return store.cancel(params)
+    },
+  }),
+  'forgets what was settled under an earlier token': (store, state) => ({
+    settle: (params) => {
+      for (const { settled, token } of state.tasks.values()) {
+        for (const earlier of settled.keys()) if (earlier < token) settled.delete(earlier)
+      }
+      return store.settle(params)
+    },
+  }),
 }
 
 describe('the suite finds a store that', () => {

@@ -1,8 +1,14 @@
 import { type Backoff, backoffDelayMs } from './backoff.ts'
 import type { TaskStatus, TerminalStatus } from './task.ts'
 
-/** Crashes (expired leases) after which a task is quarantined as `failed` with code `poisoned`. */
+/** Crashes of workers that ran nothing but this task, after which it is quarantined as `failed` with code `poisoned`. */
 export const POISON_CRASHES = 3
+
+/** Crashes after which a task is suspected: it is handed out, and runs, with no other beside it. */
+export const SUSPECT_CRASHES = 2
+
+/** A task whose leases keep running out is quarantined after so many attempts, or all of its own where it has more. */
+export const POISON_ATTEMPTS = 20
 
 export type TaskTransition =
   | 'due'
@@ -66,6 +72,38 @@ export function afterFailure(failed: FailedAttempt): AfterFailure {
   if (!failed.retryable || failed.attempt >= failed.maxAttempts) return { status: 'failed' }
   const delayMs = failed.retryDelayMs ?? backoffDelayMs(failed.backoff, failed.attempt, failed.jitter)
   return { status: 'scheduled', delayMs }
+}
+
+export interface LeaseWithoutWord {
+  /** Of the task so far, this end not counted. */
+  readonly crashes: number
+  readonly loneCrashes: number
+  readonly attempt: number
+  readonly maxAttempts: number
+  readonly cancelRequested: boolean
+  /** The worker is known to be gone, or nobody watches it, so that the end of its lease is all that can be known. */
+  readonly isDead: boolean
+  /** It was the only lease of its worker. */
+  readonly isAlone: boolean
+}
+
+export interface AfterLeaseEnd {
+  readonly status: 'queued' | 'failed' | 'cancelled'
+  readonly crashes: number
+  readonly loneCrashes: number
+}
+
+/**
+ * What becomes of a task whose lease ended without its worker's word. Only what a dead worker ran counts against a task,
+ * and it is given up only for workers that ran nothing else: those that stood still, whose answer was lost, or that
+ * another task brought down prove nothing.
+ */
+export function afterLeaseEnd(lease: LeaseWithoutWord): AfterLeaseEnd {
+  const crashes = lease.crashes + (lease.isDead ? 1 : 0)
+  const loneCrashes = lease.loneCrashes + (lease.isDead && lease.isAlone ? 1 : 0)
+  if (lease.cancelRequested) return { status: 'cancelled', crashes, loneCrashes }
+  const isPoisoned = loneCrashes >= POISON_CRASHES || lease.attempt >= Math.max(lease.maxAttempts, POISON_ATTEMPTS)
+  return { status: isPoisoned ? 'failed' : 'queued', crashes, loneCrashes }
 }
 
 export type AfterLeaseExpiry = 'queued' | 'failed' | 'cancelled'

@@ -26,7 +26,7 @@ export interface Task {
   /** Counted tries so far; a released lease gives its try back. */
   readonly attempt: number
   readonly maxAttempts: number
-  /** Leases that expired without a word from their worker. */
+  /** How many of its workers died while they ran it. */
   readonly crashes: number
   readonly progress: JsonText | null
   readonly tags: readonly string[]
@@ -52,4 +52,23 @@ export interface LeasedTask extends Task {
 export interface LeaseRef {
   readonly taskId: string
   readonly token: number
+}
+
+const TASK_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+/** Whether a text can name a task in a store: a UUID in lower case (RFC 9562 §4). */
+export function isTaskId(text: string): boolean {
+  return TASK_ID.test(text)
+}
+
+const LARGEST_TOKEN = 2 ** 31 - 1
+
+/** Whether a number can be the token of a lease: whole, from 1 to 2³¹ − 1. */
+export function isToken(token: number): boolean {
+  return Number.isInteger(token) && token >= 1 && token <= LARGEST_TOKEN
+}
+
+/** Whether this can name a lease at all; one that cannot is lost. */
+export function isLeaseRef({ taskId, token }: LeaseRef): boolean {
+  return isTaskId(taskId) && isToken(token)
 }

@@ -3,9 +3,12 @@ import { describe, it } from 'node:test'
 import {
   type AfterFailure,
   afterFailure,
+  afterLeaseEnd,
   afterLeaseExpiry,
   type FailedAttempt,
   isTerminal,
+  type LeaseWithoutWord,
+  POISON_ATTEMPTS,
   POISON_CRASHES,
   TASK_STATUSES,
   type TaskStatus,
@@ -121,17 +124,54 @@ describe('after a failed attempt', () => {
   })
 })
 
-describe('after an expired lease', () => {
-  it('queues again below three crashes and quarantines from the third', () => {
+const expired: LeaseWithoutWord = {
+  crashes: 0,
+  loneCrashes: 0,
+  attempt: 1,
+  maxAttempts: 10,
+  cancelRequested: false,
+  isDead: true,
+  isAlone: true,
+}
+
+describe('after a lease that ended without its worker', () => {
+  it('quarantines after three crashes of workers that ran nothing else', () => {
     assert.equal(POISON_CRASHES, 3)
     assert.deepEqual(
-      [1, 2, 3, 4].map((crashes) => afterLeaseExpiry({ crashes, cancelRequested: false })),
-      ['queued', 'queued', 'failed', 'failed'],
+      [0, 1, 2].map((crashes) => afterLeaseEnd({ ...expired, crashes, loneCrashes: crashes }).status),
+      ['queued', 'queued', 'failed'],
     )
   })
 
+  it('counts a crash beside others without holding it against the task', () => {
+    const after = afterLeaseEnd({ ...expired, crashes: 7, loneCrashes: 2, isAlone: false })
+    assert.deepEqual(after, { status: 'queued', crashes: 8, loneCrashes: 2 })
+  })
+
+  it('counts no crash where the worker may live', () => {
+    const after = afterLeaseEnd({ ...expired, crashes: 2, loneCrashes: 2, isDead: false })
+    assert.deepEqual(after, { status: 'queued', crashes: 2, loneCrashes: 2 })
+  })
+
+  it('quarantines after many attempts, however they ended', () => {
+    const lost = { ...expired, isDead: false }
+    assert.equal(afterLeaseEnd({ ...lost, attempt: POISON_ATTEMPTS - 1 }).status, 'queued')
+    assert.equal(afterLeaseEnd({ ...lost, attempt: POISON_ATTEMPTS }).status, 'failed')
+    assert.equal(afterLeaseEnd({ ...lost, attempt: POISON_ATTEMPTS, maxAttempts: 50 }).status, 'queued')
+    assert.equal(afterLeaseEnd({ ...lost, attempt: 50, maxAttempts: 50 }).status, 'failed')
+  })
+
   it('cancels when that was requested', () => {
-    for (const crashes of [1, 3]) assert.equal(afterLeaseExpiry({ crashes, cancelRequested: true }), 'cancelled')
+    for (const loneCrashes of [0, 2]) {
+      assert.equal(afterLeaseEnd({ ...expired, loneCrashes, cancelRequested: true }).status, 'cancelled')
+    }
+  })
+
+  it('still knows the rule of stores that count every crash', () => {
+    assert.deepEqual(
+      [2, 3].map((crashes) => afterLeaseExpiry({ crashes, cancelRequested: false })),
+      ['queued', 'failed'],
+    )
   })
 })
 

@@ -111,6 +111,8 @@ export interface Claim {
   readonly limit: number
   /** Default 30. */
   readonly leaseSeconds?: number
+  /** A name for this call of this worker: the same claim again, after a lost answer, gives the leases of the first. */
+  readonly requestId?: string
 }
 
 /** How one leased attempt ended. */

@@ -72,12 +72,13 @@ function seenOutcome(outcome: Settlement['outcome'], taskStatus: string): Settle
 }
 
 function toClaimParams(claim: Claim): ClaimParams {
-  const { worker, namespace = DEFAULTS.namespace, queues, types, limit, leaseSeconds } = claim
+  const { worker, namespace = DEFAULTS.namespace, queues, types, limit, leaseSeconds, requestId } = claim
   if (!isIntegerIn(limit, 1, LIMITS.claim)) throw invalid('/limit', `a whole number from 1 to ${LIMITS.claim}`)
   if (!isName(worker.workerId)) throw invalid('/workerId', nameRule('worker id'))
   if (queues.length === 0 || queues.length > LIMITS.batch) throw invalid('/queues', '1 to 1000 queues')
   if (!queues.every(isName)) throw invalid('/queues', nameRule('queue'))
   if (types !== undefined && !types.every(isName)) throw invalid('/types', nameRule('type'))
+  if (requestId !== undefined && !isName(requestId)) throw invalid('/requestId', nameRule('request id'))
   return {
     namespace,
     queues,
@@ -85,6 +86,7 @@ function toClaimParams(claim: Claim): ClaimParams {
     limit,
     leaseMs: leaseMs(leaseSeconds ?? DEFAULTS.leaseSeconds),
     worker,
+    requestId: requestId ?? null,
   }
 }
 

@@ -73,4 +73,5 @@ const CLAIM = {
   limit: 1000,
   leaseMs: 30_000,
   worker: { workerId: 'worker', nodeId: null, session: false },
+  requestId: null,
 }

@@ -46,7 +46,15 @@ describe('a list over many lanes', () => {
 
   const succeed = async (id: string): Promise<void> => {
     const worker = { workerId: 'worker-1', nodeId: null, session: false }
-    const claim = { namespace: 'default', queues: ['default'], types: null, limit: 1000, leaseMs: HOUR, worker }
+    const claim = {
+      namespace: 'default',
+      queues: ['default'],
+      types: null,
+      limit: 1000,
+      leaseMs: HOUR,
+      worker,
+      requestId: null,
+    }
     const leased = await opened.store.claim(claim)
     await opened.store.settle({
       settlements: leased.map(({ id: taskId, lease: { token } }) =>

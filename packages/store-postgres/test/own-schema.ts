@@ -79,4 +79,5 @@ export const CLAIM: ClaimParams = {
   limit: 10,
   leaseMs: 30_000,
   worker: { workerId: 'worker-1', nodeId: null, session: false },
+  requestId: null,
 }

@@ -141,6 +141,7 @@ const CLAIM = {
   limit: 1,
   leaseMs: 300 * 24 * HOUR,
   worker: { workerId: 'worker-1', nodeId: null, session: false },
+  requestId: null,
 }
 
 const FAILED = {

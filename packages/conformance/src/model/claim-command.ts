@@ -1,24 +1,66 @@
 import assert from 'node:assert/strict'
-import type { ClaimParams, LeasedTask } from '@taskyard/core'
+import { type ClaimParams, type LeasedTask, SUSPECT_CRASHES } from '@taskyard/core'
+import { givenBefore } from '../reference/reference-claim.ts'
 import { readyInOrder } from '../reference/reference-read.ts'
 import { type ReferenceTask, startAttempt } from '../reference/reference-task.ts'
 import { CLAIM } from '../scene.ts'
 import type { Model, Real } from './model.ts'
+import { sweepAndFollow } from './sweep-command.ts'
 
 /** Claims from the store, checks that it took what it should and that every token rose, and lets the model follow. */
-export async function claimAndFollow(model: Model, { store }: Real, wanted: Partial<ClaimParams>): Promise<void> {
+export async function claimAndFollow(model: Model, real: Real, wanted: Partial<ClaimParams>): Promise<void> {
   const params = { ...CLAIM, ...wanted }
-  const ready = readyInOrder(model.state, params, model.clock.now())
-  const claimed = await store.claim(params)
+  const now = model.clock.now()
+  // Whether a lease that is over still holds is the store's choice until a sweep.
+  if (givenBefore(model.state, params).some(({ lease }) => (lease?.expiresAt ?? now) <= now)) {
+    await sweepAndFollow(model, real)
+  }
+  const given = givenBefore(model.state, params)
+  const ready = readyInOrder(model.state, params, now)
+  const claimed = await real.store.claim(params)
+  if (given.length > 0) return followRepetition(model, params, given, claimed)
   const entries = claimed.map(({ id }) => model.state.tasks.get(id))
   assert.ok(
     entries.every((entry) => entry !== undefined && ready.includes(entry)),
     'only ready tasks are handed out',
   )
   const taken = entries as readonly ReferenceTask[]
-  assert.deepEqual(taken.map(priorityOf), ready.slice(0, params.limit).map(priorityOf), 'higher priority goes first')
+  assertSuspectsAlone(taken, ready.slice(0, params.limit), ready)
+  assert.deepEqual(taken.map(priorityOf), ready.slice(0, taken.length).map(priorityOf), 'higher priority goes first')
   assertFirstComeFirstServed(taken, ready)
   for (const task of claimed) follow(model, params, task)
+}
+
+/** The same claim again gives the same leases. */
+function followRepetition(
+  model: Model,
+  { leaseMs }: ClaimParams,
+  given: readonly ReferenceTask[],
+  claimed: readonly LeasedTask[],
+): void {
+  const realTokenOf = ({ task, token }: ReferenceTask) =>
+    model.leases.find(({ taskId, modelToken }) => taskId === task.id && modelToken === token)?.realToken
+  const expected = given.map((entry) => `${entry.task.id} ${realTokenOf(entry)}`)
+  assert.deepEqual(claimed.map(({ id, lease }) => `${id} ${lease.token}`).sort(), expected.sort(), 'the same leases')
+  for (const { lease } of given) if (lease !== null) lease.expiresAt = model.clock.now() + leaseMs
+}
+
+/** All that are wanted, unless a suspect is in the way. Where tasks that come back are put in line is the store's choice. */
+function assertSuspectsAlone(
+  taken: readonly ReferenceTask[],
+  wanted: readonly ReferenceTask[],
+  ready: readonly ReferenceTask[],
+): void {
+  if (taken.some(isSuspect)) return assert.equal(taken.length, 1, 'a suspect is given out alone')
+  const next = wanted[taken.length]
+  if (next === undefined) return assert.equal(taken.length, wanted.length)
+  assert.ok(taken.length > 0, 'who may have a suspect gets it')
+  const isInTheWay = (entry: ReferenceTask) => isSuspect(entry) && priorityOf(entry) === priorityOf(next)
+  assert.ok(ready.some(isInTheWay), 'a claim takes what is ready')
+}
+
+function isSuspect({ task }: ReferenceTask): boolean {
+  return task.crashes >= SUSPECT_CRASHES
 }
 
 /**
@@ -37,14 +79,14 @@ function isFresh({ token, events }: ReferenceTask): boolean {
   return token === 0 && events.every(({ kind }) => kind !== 'retried')
 }
 
-function follow(model: Model, { worker, leaseMs }: ClaimParams, { id, lease }: LeasedTask): void {
+function follow(model: Model, params: ClaimParams, { id, lease }: LeasedTask): void {
   const entry = model.state.tasks.get(id) as ReferenceTask
   const earlier = model.leases.filter(({ taskId }) => taskId === id)
   assert.ok(
     earlier.every(({ realToken }) => realToken < lease.token),
     'the token rises',
   )
-  startAttempt(entry, worker, leaseMs, model.clock.now())
+  startAttempt(entry, params, model.clock.now())
   model.leases.push({ taskId: id, modelToken: entry.token, realToken: lease.token, settledAs: null })
 }
 

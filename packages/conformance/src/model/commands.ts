@@ -43,7 +43,12 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
       types: fc.constantFrom(null, null, ['x'], ['y']),
       limit: fc.integer({ min: 1, max: 4 }),
       leaseMs: fc.constantFrom(3_000, 10_000, 60_000),
-      worker: fc.constantFrom('w1', 'w2').map((workerId) => ({ workerId, nodeId: null, session: false })),
+      worker: fc.constantFrom('w1', 'w2', 'watched').map((workerId) => ({
+        workerId,
+        nodeId: null,
+        session: workerId === 'watched',
+      })),
+      requestId: fc.constantFrom(null, null, 'r1', 'r2'),
     })
     .map((params) => command('claim', params, (model, real) => claimAndFollow(model, real, params)))
   const extend = onLease('extend', fc.constantFrom(1_000, 10_000), extendBoth)
@@ -62,7 +67,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
       for (const { store } of [model, real]) await store.pause({ namespace: 'default', queue, paused })
     }),
   )
-  const endLeases = fc.constantFrom('w1', 'w2').map((workerId) =>
+  const endLeases = fc.constantFrom('w1', 'w2', 'watched').map((workerId) =>
     command('end leases', workerId, async (model, real) => {
       const expected = await model.store.endLeases({ workerIds: [workerId] })
       const ended = await real.store.endLeases({ workerIds: [workerId] })

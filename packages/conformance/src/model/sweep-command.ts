@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { backoffDelayMs, type TaskStore } from '@taskyard/core'
-import { endWithoutWord, overdueReasons } from '../reference/reference-sweep.ts'
+import { endWithoutWord, expiryOf, leasesByWorker, overdueReasons } from '../reference/reference-sweep.ts'
 import type { ReferenceTask } from '../reference/reference-task.ts'
 import { only, SWEEP } from '../scene.ts'
 import type { Model, Real } from './model.ts'
@@ -8,6 +8,7 @@ import type { Model, Real } from './model.ts'
 /** Sweeps the store; where a lease is over for several reasons, the model takes the one that the store took. */
 export async function sweepAndFollow(model: Model, { store }: Real): Promise<void> {
   const now = model.clock.now()
+  const leasesOf = leasesByWorker(model.state)
   const { ended } = await store.sweep(SWEEP)
   const reasonOf = new Map(ended.map(({ taskId, reason }) => [taskId, reason]))
   for (const entry of model.state.tasks.values()) {
@@ -19,7 +20,7 @@ export async function sweepAndFollow(model: Model, { store }: Real): Promise<voi
     assert.equal(reason !== undefined, reasons.length > 0, 'exactly the overdue leases end')
     if (reason === undefined) continue
     assert.ok(reasons.includes(reason), `${reason} is none of ${reasons.join(', ')}`)
-    endWithoutWord({ entry, lease, reason, jitter: SWEEP.jitter }, now)
+    endWithoutWord({ entry, lease, reason, jitter: SWEEP.jitter, ...expiryOf(lease, leasesOf) }, now)
     if (entry.task.status === 'scheduled') await followRetryTime(entry, store, now)
   }
   assert.deepEqual([...reasonOf.keys()], [], 'nothing ends that is not running')

@@ -1,10 +1,8 @@
 import {
   type AcceptedSettlement,
   type CancelOutcome,
-  type ClaimParams,
   type Clock,
   isTerminal,
-  type LeasedTask,
   type LeaseRef,
   type ReadyLane,
   type ReadyListener,
@@ -14,10 +12,11 @@ import {
   type TaskStore,
   TaskyardError,
 } from '@taskyard/core'
+import { claimReady } from './reference-claim.ts'
 import { enqueueSubmission } from './reference-enqueue.ts'
-import { countQueues, leaseHolders, listTasks, readyInOrder } from './reference-read.ts'
+import { countQueues, leaseHolders, listTasks } from './reference-read.ts'
 import { emptyReferenceState, type ReferenceState } from './reference-state.ts'
-import { endWithoutWord, sweepState } from './reference-sweep.ts'
+import { endWithoutWord, leasesByWorker, sweepState } from './reference-sweep.ts'
 import {
   asRead,
   finish,
@@ -28,7 +27,6 @@ import {
   requestCancel,
   retryTask,
   settleAttempt,
-  startAttempt,
 } from './reference-task.ts'
 
 /**
@@ -92,13 +90,15 @@ export function createReferenceStore(clock: Clock, state: ReferenceState = empty
       answer((now) => void state.nodes.set(nodeId, { workerIds, until: now + ttlMs })),
     holders: () => answer((now) => leaseHolders(state, now)),
     endLeases: ({ workerIds }) =>
-      answer((now) =>
-        [...state.tasks.values()].flatMap((entry) => {
+      answer((now) => {
+        const leasesOf = leasesByWorker(state)
+        return [...state.tasks.values()].flatMap((entry) => {
           const { lease } = entry
           if (lease === null || !workerIds.includes(lease.worker.workerId)) return []
-          return [endWithoutWord({ entry, lease, reason: 'expired', jitter: 0 }, now)]
-        }),
-      ),
+          const isAlone = leasesOf.get(lease.worker.workerId) === 1
+          return [endWithoutWord({ entry, lease, reason: 'expired', jitter: 0, isDead: true, isAlone }, now)]
+        })
+      }),
     sweep: (params) => answer((now) => sweepState(state, params, now)),
     onReady(listener) {
       listeners.add(listener)
@@ -114,15 +114,6 @@ export function createReferenceStore(clock: Clock, state: ReferenceState = empty
   }
 }
 
-function claimReady(state: ReferenceState, params: ClaimParams, now: number): readonly LeasedTask[] {
-  return readyInOrder(state, params, now)
-    .slice(0, params.limit)
-    .map((entry) => {
-      startAttempt(entry, params.worker, params.leaseMs, now)
-      return { ...entry.task, lease: { token: entry.token, expiresAt: now + params.leaseMs } }
-    })
-}
-
 function heldBy(state: ReferenceState, { taskId, token }: LeaseRef): ReferenceTask | null {
   const entry = state.tasks.get(taskId)
   return entry !== undefined && entry.lease !== null && entry.token === token ? entry : null
@@ -132,17 +123,16 @@ function settleOne(state: ReferenceState, settlement: Settlement, now: number): 
   const held = heldBy(state, settlement)
   if (held !== null) {
     settleAttempt(held, settlement, now)
-    return acceptedSettlement(held, false)
+    return acceptedSettlement(held, settlement.token, false)
   }
   const entry = state.tasks.get(settlement.taskId)
-  const last = entry?.lastSettlement?.settlement
-  const isRepeat = last?.token === settlement.token && last.outcome === settlement.outcome
-  return entry !== undefined && isRepeat ? acceptedSettlement(entry, true) : { status: 'lost' }
+  const isRepeat = entry?.settled.get(settlement.token)?.outcome === settlement.outcome
+  return entry !== undefined && isRepeat ? acceptedSettlement(entry, settlement.token, true) : { status: 'lost' }
 }
 
-function acceptedSettlement({ task, lastSettlement }: ReferenceTask, repeated: boolean): AcceptedSettlement {
+function acceptedSettlement({ task, settled }: ReferenceTask, token: number, repeated: boolean): AcceptedSettlement {
   const { queue, type, status, runAt } = task
-  const { waitMs = 0, runMs = 0, wentTo = status } = lastSettlement ?? {}
+  const { waitMs = 0, runMs = 0, wentTo = status } = settled.get(token) ?? {}
   return {
     status: 'ok',
     taskStatus: wentTo,

@@ -14,25 +14,47 @@ export function sweepState(state: ReferenceState, params: SweepParams, now: numb
   }
 }
 
+interface EndWithoutWord {
+  readonly entry: ReferenceTask
+  readonly lease: ReferenceLease
+  readonly reason: Ending
+  readonly jitter: number
+  readonly isDead: boolean
+  readonly isAlone: boolean
+}
+
 /** Ends a lease without its worker's word. */
 export function endWithoutWord(
-  { lease, ...entry }: { entry: ReferenceTask; lease: ReferenceLease; reason: Ending; jitter: number },
+  { entry, lease, reason, jitter, isDead, isAlone }: EndWithoutWord,
   now: number,
 ): EndedLease {
-  const { entry: ending, reason, jitter } = entry
   switch (reason) {
     case 'expired':
-      expireLease(ending, now)
+      expireLease(entry, { isDead, isAlone }, now)
       break
     case 'timeout':
-      failAttempt(ending, { error: TIMEOUT, retryable: true, retryDelayMs: null, jitter }, now)
+      failAttempt(entry, { error: TIMEOUT, retryable: true, retryDelayMs: null, jitter }, now)
       break
     case 'cancelled':
-      finish(ending, 'cancelled', now)
+      finish(entry, 'cancelled', now)
       break
   }
-  const { id, queue, type, status } = ending.task
-  return { taskId: id, token: ending.token, reason, queue, type, workerId: lease.worker.workerId, taskStatus: status }
+  const { id, queue, type, status } = entry.task
+  return { taskId: id, token: entry.token, reason, queue, type, workerId: lease.worker.workerId, taskStatus: status }
+}
+
+/** What the end of a lease by its time says: a worker that is watched would have been noticed if it had died. */
+export function expiryOf({ worker }: ReferenceLease, leasesOf: ReadonlyMap<string, number>) {
+  return { isDead: !worker.session && worker.nodeId === null, isAlone: leasesOf.get(worker.workerId) === 1 }
+}
+
+/** How many leases each worker holds. */
+export function leasesByWorker({ tasks }: ReferenceState): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const { lease } of tasks.values()) {
+    if (lease !== null) counts.set(lease.worker.workerId, (counts.get(lease.worker.workerId) ?? 0) + 1)
+  }
+  return counts
 }
 
 /** Why a lease should end now, the weightiest reason first; none when it may go on. */
@@ -59,11 +81,14 @@ function promoteDue(state: ReferenceState, limit: number, now: number): number {
 
 function endOverdue(state: ReferenceState, params: SweepParams, now: number): readonly EndedLease[] {
   const ended: EndedLease[] = []
+  const leasesOf = leasesByWorker(state)
   for (const entry of state.tasks.values()) {
     const { lease } = entry
     if (lease === null || ended.length === params.limit) continue
     const [reason] = overdueReasons(entry.task, lease, params.cancelGraceMs, now)
-    if (reason !== undefined) ended.push(endWithoutWord({ entry, lease, reason, jitter: params.jitter }, now))
+    if (reason === undefined) continue
+    const expiry = expiryOf(lease, leasesOf)
+    ended.push(endWithoutWord({ entry, lease, reason, jitter: params.jitter, ...expiry }, now))
   }
   return ended
 }

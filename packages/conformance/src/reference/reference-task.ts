@@ -1,6 +1,7 @@
 import {
   afterFailure,
-  afterLeaseExpiry,
+  afterLeaseEnd,
+  type ClaimParams,
   isTerminal,
   type JsonText,
   LIMITS,
@@ -27,13 +28,17 @@ export interface ReferenceTask {
   readonly arrival: number
   events: readonly TaskEvent[]
   recordsOfAttempt: number
-  lastSettlement: {
-    readonly settlement: Settlement
-    readonly wentTo: TaskStatus
-    readonly waitMs: number
-    readonly runMs: number
-  } | null
+  loneCrashes: number
+  /** The settlements that were accepted, by token. */
+  readonly settled: Map<number, ReferenceSettlement>
   readonly lane: ReferenceLane
+}
+
+export interface ReferenceSettlement {
+  readonly outcome: Settlement['outcome']
+  readonly wentTo: TaskStatus
+  readonly waitMs: number
+  readonly runMs: number
 }
 
 export interface ReferenceLane {
@@ -44,6 +49,7 @@ export interface ReferenceLane {
 
 export interface ReferenceLease {
   readonly worker: WorkerRef
+  readonly requestId: string | null
   readonly startedAt: number
   readonly waitMs: number
   readonly deadlineAt: number | null
@@ -72,7 +78,8 @@ export function submitTask(submitted: NewTask, lane: ReferenceLane, now: number,
     arrival,
     events: [],
     recordsOfAttempt: 0,
-    lastSettlement: null,
+    loneCrashes: 0,
+    settled: new Map(),
     lane,
   }
   append(entry, now, 'submitted', null)
@@ -84,13 +91,17 @@ export function asRead({ task }: ReferenceTask, now: number): Task {
   return task.status === 'scheduled' && task.runAt <= now ? { ...task, status: 'queued' } : task
 }
 
-export function startAttempt(entry: ReferenceTask, worker: WorkerRef, leaseMs: number, now: number): void {
+export function startAttempt(
+  entry: ReferenceTask,
+  { worker, requestId, leaseMs }: Pick<ClaimParams, 'worker' | 'requestId' | 'leaseMs'>,
+  now: number,
+): void {
   const { timeoutSeconds, attempt } = entry.task
   entry.token += 1
   entry.recordsOfAttempt = 0
-  entry.lastSettlement = null
   entry.lease = {
     worker,
+    requestId,
     startedAt: now,
     waitMs: now - entry.readyAt,
     deadlineAt: timeoutSeconds === null ? null : now + timeoutSeconds * 1000,
@@ -101,7 +112,8 @@ export function startAttempt(entry: ReferenceTask, worker: WorkerRef, leaseMs: n
 }
 
 export function settleAttempt(entry: ReferenceTask, settlement: Settlement, now: number): void {
-  const { lease } = entry
+  const { lease, token } = entry
+  const { outcome } = settlement
   switch (settlement.outcome) {
     case 'succeeded':
       finish(entry, 'succeeded', now, { result: settlement.result, error: null })
@@ -117,7 +129,8 @@ export function settleAttempt(entry: ReferenceTask, settlement: Settlement, now:
       break
   }
   const wentTo = entry.task.status
-  entry.lastSettlement = { settlement, wentTo, waitMs: lease?.waitMs ?? 0, runMs: now - (lease?.startedAt ?? now) }
+  const [waitMs, runMs] = [lease?.waitMs ?? 0, now - (lease?.startedAt ?? now)]
+  entry.settled.set(token, { outcome, wentTo, waitMs, runMs })
 }
 
 export function failAttempt(
@@ -142,17 +155,22 @@ function releaseAttempt(entry: ReferenceTask, now: number): void {
   change(entry, { status: 'queued', attempt: entry.task.attempt - 1 })
 }
 
-export function expireLease(entry: ReferenceTask, now: number): void {
-  const crashes = entry.task.crashes + 1
+export function expireLease(
+  entry: ReferenceTask,
+  { isDead, isAlone }: { isDead: boolean; isAlone: boolean },
+  now: number,
+): void {
   const cancelRequested = entry.task.cancelRequestedAt !== null
+  const { loneCrashes } = entry
+  const after = afterLeaseEnd({ ...entry.task, loneCrashes, cancelRequested, isDead, isAlone })
   append(entry, now, 'lease-expired', null)
-  change(entry, { crashes })
-  const status = afterLeaseExpiry({ crashes, cancelRequested })
-  if (status === 'failed') return finish(entry, status, now, { error: POISONED })
-  if (status === 'cancelled') return finish(entry, status, now)
+  entry.loneCrashes = after.loneCrashes
+  change(entry, { crashes: after.crashes })
+  if (after.status === 'failed') return finish(entry, 'failed', now, { error: POISONED })
+  if (after.status === 'cancelled') return finish(entry, 'cancelled', now)
   endLease(entry)
   entry.readyAt = now
-  change(entry, { status, runAt: now })
+  change(entry, { status: 'queued', runAt: now })
 }
 
 export function requestCancel(entry: ReferenceTask, now: number): void {
@@ -175,7 +193,8 @@ export function finish(
 
 export function retryTask(entry: ReferenceTask, now: number): void {
   entry.readyAt = now
-  entry.lastSettlement = null
+  entry.loneCrashes = 0
+  for (const [token, { wentTo }] of entry.settled) if (isTerminal(wentTo)) entry.settled.delete(token)
   change(entry, { status: 'queued', runAt: now, ...UNTRIED })
   append(entry, now, 'retried', null)
 }
@@ -229,4 +248,4 @@ const UNTRIED = {
   cancelRequestedAt: null,
 } as const
 
-const POISONED: TaskError = { code: 'poisoned', message: 'Its worker died three times in a row' }
+const POISONED: TaskError = { code: 'poisoned', message: 'It seems to bring its workers down' }

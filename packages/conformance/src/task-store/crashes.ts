@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
-import { POISON_CRASHES } from '@taskyard/core'
-import { failed, type Scene } from '../scene.ts'
+import { POISON_ATTEMPTS, POISON_CRASHES, SUSPECT_CRASHES, type WorkerRef } from '@taskyard/core'
+import { failed, idsOf, only, type Scene, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
+
+const WATCHED: WorkerRef = { workerId: 'watched', nodeId: null, session: true }
+const EMBEDDED: WorkerRef = { workerId: 'embedded', nodeId: 'node-1', session: false }
 
 export function describeCrashes({ describe, it }: Suite): void {
   describe('crashes and quarantine', () => {
@@ -23,20 +26,117 @@ export function describeCrashes({ describe, it }: Suite): void {
       assert.deepEqual(await scene.claim(), [])
     })
 
+    it('quarantines a task whose watched workers are known to have died three times', async (scene) => {
+      const id = await scene.submit()
+      for (let crash = 1; crash <= POISON_CRASHES; crash++) {
+        await scene.claimOne({ worker: WATCHED })
+        await scene.store.endLeases({ workerIds: ['watched'] })
+        assert.equal((await scene.find(id)).crashes, crash)
+      }
+      assert.equal((await scene.find(id)).error?.code, 'poisoned')
+    })
+
     it('keeps counting crashes over ordinary failures in between', async (scene) => {
       const id = await scene.submit()
       await crashOnce(scene)
       await scene.settle(await scene.claimOne(), failed({ retryDelayMs: 0 }))
       await crashOnce(scene)
+      await scene.settle(await scene.claimOne(), failed({ retryDelayMs: 2_000 }))
+      await scene.clock.advance(2_000)
       assert.equal((await scene.find(id)).crashes, 2)
       await crashOnce(scene)
       assert.equal((await scene.find(id)).status, 'failed')
+    })
+
+    it('begins to count anew after a retry', async (scene) => {
+      const id = await scene.submit()
+      for (let crash = 0; crash < POISON_CRASHES; crash++) await crashOnce(scene)
+      await scene.retry(id)
+      await crashOnce(scene)
+      const { status, crashes } = await scene.find(id)
+      assert.deepEqual({ status, crashes }, { status: 'queued', crashes: 1 })
     })
 
     it('does not count a failure as a crash', async (scene) => {
       const id = await scene.submit()
       await scene.settle(await scene.claimOne(), failed({ retryDelayMs: 0 }))
       assert.equal((await scene.find(id)).crashes, 0)
+    })
+
+    for (const worker of [WATCHED, EMBEDDED]) {
+      it(`does not take a worker that stood still for dead (${worker.workerId})`, async (scene) => {
+        const id = await scene.submit({ maxAttempts: 2 })
+        for (let attempt = 1; attempt <= 5; attempt++) {
+          assert.equal((await scene.claimOne({ worker, leaseMs: 1_000 })).attempt, attempt)
+          await scene.clock.advance(1_000)
+          assert.equal(only((await scene.sweep()).ended).reason, 'expired')
+          const { status, crashes } = await scene.find(id)
+          assert.deepEqual({ status, crashes }, { status: 'queued', crashes: 0 })
+        }
+      })
+    }
+
+    it('gives a task up whose leases run out again and again', async (scene) => {
+      const id = await scene.submit({ maxAttempts: 2 })
+      for (let attempt = 1; attempt <= POISON_ATTEMPTS; attempt++) {
+        assert.equal((await scene.find(id)).status, 'queued')
+        await scene.claimOne({ worker: WATCHED, leaseMs: 1_000 })
+        await scene.clock.advance(1_000)
+        await scene.sweep()
+      }
+      const { status, error } = await scene.find(id)
+      assert.deepEqual({ status, code: error?.code }, { status: 'failed', code: 'poisoned' })
+    })
+
+    it('never gives a task up for what brought its worker down beside it', async (scene) => {
+      const ids = [await scene.submit(), await scene.submit(), await scene.submit()]
+      for (let crash = 1; crash <= SUSPECT_CRASHES; crash++) {
+        assert.equal((await scene.claim({ worker: WATCHED })).length, ids.length)
+        await scene.store.endLeases({ workerIds: ['watched'] })
+      }
+      const alone = await claimEach(scene, ids.length)
+      for (const id of ids) {
+        const { status, crashes } = await scene.find(id)
+        assert.deepEqual({ status, crashes }, { status: 'running', crashes: SUSPECT_CRASHES })
+      }
+      await scene.store.endLeases({ workerIds: alone.map(({ workerId }) => workerId) })
+      assert.deepEqual(await statuses(scene, ids), ['queued', 'queued', 'queued'])
+    })
+
+    it('counts only leases of the same worker as beside each other', async (scene) => {
+      const ids = [await scene.submit(), await scene.submit()]
+      for (let crash = 1; crash <= POISON_CRASHES; crash++) {
+        const workers = await claimEach(scene, ids.length)
+        await scene.store.endLeases({ workerIds: workers.map(({ workerId }) => workerId) })
+      }
+      assert.deepEqual(await statuses(scene, ids), ['failed', 'failed'])
+    })
+
+    it('hands a suspect out alone, and what is before it without it', async (scene) => {
+      const suspect = await scene.submit()
+      for (let crash = 0; crash < SUSPECT_CRASHES; crash++) await crashOnce(scene)
+      const before = await scene.submit({ priority: 1 })
+      const behind = await scene.submit({ priority: -1 })
+      assert.deepEqual(idsOf(await scene.claim({ limit: 10 })), [before])
+      const held = only(await scene.claim({ limit: 10 }))
+      assert.equal(held.id, suspect)
+      assert.deepEqual(idsOf(await scene.claim({ limit: 10 })), [behind])
+      await scene.settle(held, succeeded())
+      assert.equal((await scene.find(suspect)).status, 'succeeded')
+    })
+
+    it('hands suspects out one at a time', async (scene) => {
+      const ids = [await scene.submit(), await scene.submit()]
+      for (let crash = 0; crash < SUSPECT_CRASHES; crash++) {
+        await scene.claim({ worker: WATCHED })
+        await scene.store.endLeases({ workerIds: ['watched'] })
+      }
+      const given = [await scene.claim(), await scene.claim(), await scene.claim()]
+      assert.deepEqual(
+        given.map((tasks) => tasks.length),
+        [1, 1, 0],
+      )
+      assert.deepEqual(new Set(idsOf(given.flat())), new Set(ids))
     })
   })
 }
@@ -45,4 +145,15 @@ async function crashOnce(scene: Scene) {
   await scene.claimOne({ leaseMs: 1_000 })
   await scene.clock.advance(1_000)
   return scene.sweep()
+}
+
+/** Tasks to workers, one each. */
+async function claimEach(scene: Scene, count: number): Promise<readonly WorkerRef[]> {
+  const workers = Array.from({ length: count }, (_, n) => ({ ...WATCHED, workerId: `alone-${n}` }))
+  for (const worker of workers) await scene.claimOne({ worker })
+  return workers
+}
+
+function statuses(scene: Scene, ids: readonly string[]): Promise<readonly string[]> {
+  return Promise.all(ids.map(async (id) => (await scene.find(id)).status))
 }

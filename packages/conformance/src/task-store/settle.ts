@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict'
-import { type Backoff, backoffDelayMs, type JsonText, type Settlement } from '@taskyard/core'
-import { CLAIM, cancelled, failed, idsOf, leaseRef, only, released, succeeded } from '../scene.ts'
+import { type Backoff, backoffDelayMs, type JsonText, type Settlement, type TaskStatus } from '@taskyard/core'
+import {
+  CLAIM,
+  cancelled,
+  failed,
+  idsOf,
+  leaseRef,
+  type Outcome,
+  only,
+  released,
+  type Scene,
+  succeeded,
+} from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeSettle({ describe, it, itWithoutFaults }: Suite): void {
@@ -163,6 +174,52 @@ export function describeSettle({ describe, it, itWithoutFaults }: Suite): void {
       assert.equal((await scene.counts(task.queue)).finishedTotal, 1)
     })
 
+    it('takes the first of two different outcomes of a lease in one call', async (scene) => {
+      for (const [first, second, status] of FIRST_COUNTS) {
+        const task = await scene.start()
+        const settlements = [first, second].map((outcome) => ({ ...leaseRef(task), ...outcome }) as Settlement)
+        assert.deepEqual(await statusesOf(scene, settlements), ['ok', 'lost'])
+        assert.deepEqual(await statusesOf(scene, settlements), ['ok', 'lost'], 'repeated')
+        assert.equal((await scene.find(task.id)).status, status)
+      }
+    })
+
+    it('judges what is repeated by its own token', async (scene) => {
+      for (const end of [succeeded('2' as JsonText), failed({ retryable: false })]) {
+        const first = await scene.start()
+        await scene.settle(first, released)
+        const second = await scene.claimOne({ queues: [first.queue] })
+        const [stale, good] = [first, second].map((task) => ({ ...leaseRef(task), ...end }) as Settlement)
+        assert.ok(stale && good)
+        assert.deepEqual(await statusesOf(scene, [stale, good]), ['lost', 'ok'])
+        assert.deepEqual(await statusesOf(scene, [stale, good]), ['lost', 'ok'], 'repeated')
+        assert.deepEqual(await statusesOf(scene, [good, stale]), ['ok', 'lost'], 'in the other order')
+      }
+    })
+
+    it('knows what was settled under an earlier token', async (scene) => {
+      const first = await scene.start()
+      await scene.settle(first, failed({ retryDelayMs: 0 }))
+      const second = await scene.claimOne({ queues: [first.queue] })
+      await scene.settle(second, released)
+      const fail = [first, second].map((task) => ({ ...leaseRef(task), ...failed({ retryDelayMs: 0 }) }) as Settlement)
+      assert.deepEqual(await statusesOf(scene, fail), ['ok', 'lost'])
+      const release = [first, second].map((task) => ({ ...leaseRef(task), ...released }) as Settlement)
+      assert.deepEqual(await statusesOf(scene, release), ['lost', 'ok'])
+      await scene.settle(await scene.claimOne({ queues: [first.queue] }), succeeded())
+      assert.deepEqual(await statusesOf(scene, fail), ['ok', 'lost'], 'after the end')
+    })
+
+    itWithoutFaults('accepts the same settlements at the same time, once', async (scene) => {
+      for (const outcome of Object.values(OUTCOMES)) {
+        const tasks = [await scene.start(), await scene.start(), await scene.start()]
+        const settlements = tasks.map((task) => ({ ...leaseRef(task), ...outcome }) as Settlement)
+        const all = await Promise.all(Array.from({ length: 4 }, () => statusesOf(scene, settlements)))
+        assert.deepEqual(new Set(all.flat()), new Set(['ok']))
+        for (const { queue } of tasks) assert.ok((await scene.counts(queue)).finishedTotal <= 1)
+      }
+    })
+
     it('settles and claims the next tasks in one call', async (scene) => {
       const ids = [await scene.submit(), await scene.submit(), await scene.submit()]
       const first = await scene.claimOne()
@@ -188,6 +245,11 @@ export function describeSettle({ describe, it, itWithoutFaults }: Suite): void {
   })
 }
 
+async function statusesOf(scene: Scene, settlements: readonly Settlement[]): Promise<readonly string[]> {
+  const { results } = await scene.store.settle({ settlements, claim: null })
+  return results.map(({ status }) => status)
+}
+
 const BACKOFFS: Readonly<Record<string, Backoff>> = {
   exponential: { kind: 'exponential', baseSeconds: 1, factor: 3, maxSeconds: 20 },
   linear: { kind: 'linear', baseSeconds: 2, factor: 1.5, maxSeconds: 3600 },
@@ -201,3 +263,12 @@ const OUTCOMES = {
   cancelled,
   released,
 } as const
+
+const FIRST_COUNTS: readonly (readonly [Outcome, Outcome, TaskStatus])[] = [
+  [succeeded('1' as JsonText), failed({ retryable: false }), 'succeeded'],
+  [failed({ retryable: false }), succeeded('1' as JsonText), 'failed'],
+  [failed(), succeeded(), 'scheduled'],
+  [released, succeeded(), 'queued'],
+  [cancelled, failed(), 'cancelled'],
+  [succeeded(), cancelled, 'succeeded'],
+]

@@ -267,6 +267,7 @@ async function workUntilEmpty(calls: Calls): Promise<number> {
       limit: CLAIM_SIZE,
       leaseMs: 30_000,
       worker: REMOTE,
+      requestId: null,
     }
     const report = await calls.store.settle({ settlements, claim })
     ended += report.results.filter(({ status }) => status === 'ok').length

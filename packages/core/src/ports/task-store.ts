@@ -13,6 +13,8 @@ import type { TaskEvent } from '../task-event.ts'
  * - Tokens strictly rise per task, over restarts too.
  * - Times are judged by the store's clock alone; it never runs backwards.
  * - Results come back in the order of their inputs, one for each.
+ * - An id that is no lower-case UUID names no task, and a token that is none no lease: `null`, `not-found`, `lost`, never an
+ *   error, and the others of the call are answered as without it.
  * - Errors are `TaskyardError`s (`store_full`, `store_read_only`, `store_unavailable`, …).
  */
 export interface TaskStore {
@@ -27,15 +29,19 @@ export interface TaskStore {
 
   /**
    * Leases up to `limit` ready tasks: higher priority first, then by readiness. Never from a paused queue, never one
-   * before its time. A type or queue that nobody claims does not slow the others. An answer is bounded in bytes: it ends
-   * with the task whose payload brings it to `LIMITS.claimBytes`.
+   * before its time. A type or queue that nobody claims does not slow the others. A task with `SUSPECT_CRASHES` is given
+   * out alone: an answer ends before it, or holds nothing else. An answer is bounded in bytes: it ends with the task whose
+   * payload brings it to `LIMITS.claimBytes`.
    */
   claim(params: ClaimParams): Promise<readonly LeasedTask[]>
 
   /** Heartbeats: moves each lease's end to now + `leaseMs`. `lost` leases are dead for good. */
   extend(params: ExtendParams): Promise<readonly ExtendStatus[]>
 
-  /** Ends leases and, in the same round trip, may claim the next tasks. A lost lease changes nothing. */
+  /**
+   * Ends leases and, in the same round trip, may claim the next tasks. A lost lease changes nothing. The results are those
+   * of the settlements one after the other; one that was accepted is `ok` again for as long as the history knows it.
+   */
   settle(params: SettleParams): Promise<SettleReport>
 
   /** Appends progress and log lines; bounded per attempt. A lost lease appends nothing. */
@@ -75,7 +81,7 @@ export interface TaskStore {
   /** Who holds leases now. */
   holders(): Promise<readonly LeaseHolder[]>
 
-  /** Ends all leases of these workers at once, as expired: their processes are known to be gone. */
+  /** Ends all leases of these workers at once, as expired: their processes are known to be gone (`afterLeaseEnd`). */
   endLeases(params: EndLeasesParams): Promise<readonly EndedLease[]>
 
   /**
@@ -165,6 +171,12 @@ export interface ClaimParams {
   readonly limit: number
   readonly leaseMs: number
   readonly worker: WorkerRef
+  /**
+   * Names this call of this worker, so that it may be repeated after a lost reply: while leases that it gave still hold,
+   * the same call gives those, under their tokens and extended to now + `leaseMs`, and claims nothing. `null`: every call
+   * claims anew.
+   */
+  readonly requestId: string | null
 }
 
 export interface ExtendParams {

@@ -1,0 +1,33 @@
+import { type ClaimParams, type LeasedTask, SUSPECT_CRASHES } from '@taskyard/core'
+import { readyInOrder } from './reference-read.ts'
+import type { ReferenceState } from './reference-state.ts'
+import { type ReferenceLease, type ReferenceTask, startAttempt } from './reference-task.ts'
+
+export function claimReady(state: ReferenceState, params: ClaimParams, now: number): readonly LeasedTask[] {
+  const given = givenBefore(state, params)
+  const entries = given.length > 0 ? given : untilSuspect(readyInOrder(state, params, now).slice(0, params.limit))
+  return entries.map((entry) => {
+    if (entry.lease === null) startAttempt(entry, params, now)
+    const expiresAt = now + params.leaseMs
+    Object.assign(entry.lease as ReferenceLease, { expiresAt })
+    return { ...entry.task, lease: { token: entry.token, expiresAt } }
+  })
+}
+
+/** What this very call has given and still holds. */
+export function givenBefore(
+  state: ReferenceState,
+  { requestId, worker, namespace }: ClaimParams,
+): readonly ReferenceTask[] {
+  if (requestId === null) return []
+  return [...state.tasks.values()].filter(
+    ({ task, lease }) =>
+      lease?.requestId === requestId && lease.worker.workerId === worker.workerId && task.namespace === namespace,
+  )
+}
+
+/** A suspect is given out alone. */
+function untilSuspect(entries: readonly ReferenceTask[]): readonly ReferenceTask[] {
+  const at = entries.findIndex(({ task }) => task.crashes >= SUSPECT_CRASHES)
+  return at < 0 ? entries : entries.slice(0, Math.max(1, at))
+}

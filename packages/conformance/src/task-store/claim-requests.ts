@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import type { ClaimParams, LeasedTask } from '@taskyard/core'
+import { CLAIM, idsOf, leaseRef, only, released, succeeded } from '../scene.ts'
+import type { Suite } from '../suite.ts'
+
+const REQUEST = { requestId: 'request-1', limit: 2 }
+
+export function describeClaimRequests({ describe, it }: Suite): void {
+  describe('claims that are repeated', () => {
+    it('the same claim again gives the same leases, and takes nothing else', async (scene) => {
+      const ids = [await scene.submit(), await scene.submit(), await scene.submit()]
+      const first = await scene.claim(REQUEST)
+      const again = await scene.claim(REQUEST)
+      assert.deepEqual(idsOf(first), ids.slice(0, 2))
+      assert.deepEqual(leasesOf(again), leasesOf(first))
+      assert.equal((await scene.find(ids[2] as string)).status, 'queued')
+      assert.deepEqual(again.map(comparable), first.map(comparable))
+    })
+
+    it('the leases that it gives again run from the repetition', async (scene) => {
+      const id = await scene.submit()
+      await scene.claim({ ...REQUEST, leaseMs: 2_000 })
+      await scene.clock.advance(1_500)
+      const again = only(await scene.claim({ ...REQUEST, leaseMs: 2_000 }))
+      assert.equal(again.lease.expiresAt, scene.clock.now() + 2_000)
+      await scene.clock.advance(1_999)
+      assert.deepEqual((await scene.sweep()).ended, [])
+      assert.equal((await scene.find(id)).status, 'running')
+    })
+
+    it('a repetition leaves the history and the attempt as they are', async (scene) => {
+      const task = only([await scene.submit()])
+      await scene.claim(REQUEST)
+      const before = [await scene.events(task), await scene.counts()]
+      await scene.claim(REQUEST)
+      assert.deepEqual([await scene.events(task), await scene.counts()], before)
+      assert.equal((await scene.find(task)).attempt, 1)
+    })
+
+    it('a repetition gives what still holds of several', async (scene) => {
+      await scene.submit()
+      await scene.submit()
+      const [one, other] = (await scene.claim(REQUEST)) as [LeasedTask, LeasedTask]
+      await scene.settle(one, succeeded())
+      assert.deepEqual(leasesOf(await scene.claim(REQUEST)), leasesOf([other]))
+    })
+
+    it('when none holds any more, it claims anew', async (scene) => {
+      const id = await scene.submit()
+      const first = only(await scene.claim(REQUEST))
+      await scene.settle(first, released)
+      const again = only(await scene.claim(REQUEST))
+      assert.equal(again.id, id)
+      assert.ok(again.lease.token > first.lease.token)
+    })
+
+    it('another call, another worker and another namespace are served by themselves', async (scene) => {
+      const worker = { workerId: 'worker-2', nodeId: null, session: false }
+      const wanted: Partial<ClaimParams>[] = [{}, { requestId: 'request-2' }, { worker }, { requestId: null }]
+      for (const _ of wanted) await scene.submit()
+      const foreign = await scene.submit({ namespace: 'other' })
+      const taken: string[] = []
+      for (const each of wanted) taken.push(only(await scene.claim({ ...REQUEST, limit: 1, ...each })).id)
+      assert.equal(new Set(taken).size, wanted.length)
+      assert.deepEqual(idsOf(await scene.claim({ ...REQUEST, limit: 1, namespace: 'other' })), [foreign])
+    })
+
+    it('holds for the claim beside a settlement', async (scene) => {
+      await scene.submit()
+      await scene.submit()
+      const first = await scene.claimOne()
+      const settlements = [{ ...leaseRef(first), outcome: 'succeeded', result: null } as const]
+      const call = { settlements, claim: { ...CLAIM, ...REQUEST } }
+      const report = await scene.store.settle(call)
+      const again = await scene.store.settle(call)
+      assert.equal(only(again.results).status, 'ok')
+      assert.deepEqual(leasesOf(again.tasks), leasesOf(report.tasks))
+      assert.equal(report.tasks.length, 1)
+    })
+
+    it('gives what it gave also from a queue that was paused since', async (scene) => {
+      await scene.submit()
+      const first = await scene.claim(REQUEST)
+      await scene.store.pause({ namespace: 'default', queue: 'default', paused: true })
+      assert.deepEqual(leasesOf(await scene.claim(REQUEST)), leasesOf(first))
+    })
+
+    it('claims that ask at the same time for the same get it once', async (scene) => {
+      for (let task = 0; task < 8; task++) await scene.submit()
+      await Promise.all(Array.from({ length: 4 }, () => scene.claim(REQUEST)))
+      const { counts } = await scene.counts()
+      assert.ok(counts.running % 2 === 0 && counts.running <= 8)
+      const held = await scene.claim(REQUEST)
+      assert.equal(held.length, counts.running, 'whatever was given under this name is told')
+    })
+  })
+}
+
+function leasesOf(tasks: readonly LeasedTask[]): readonly string[] {
+  return tasks.map(({ id, lease }) => `${id} ${lease.token}`).sort()
+}
+
+function comparable({ lease, ...task }: LeasedTask): unknown {
+  return { ...task, lease: { token: lease.token } }
+}
