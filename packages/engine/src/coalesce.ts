@@ -1,10 +1,14 @@
 import type { Clock } from '@taskyard/core'
+import { isUnexpected } from './unexpected.ts'
 
 export interface CoalesceOptions<Item, Result> {
   readonly clock: Clock
   /** Runs one batch; answers in the order of the items. */
   readonly run: (items: readonly Item[]) => Promise<readonly Result[]>
   readonly maxItems: number
+  /** What an item weighs, and what a batch may; one item may weigh more. */
+  readonly bytesOf: (item: Item) => number
+  readonly maxBytes: number
 }
 
 interface Waiting<Item, Result> {
@@ -18,6 +22,8 @@ const CROWD = 32
 /** One does, too, beside a batch of so few that takes so long: light traffic does not wait for a call that is held up. */
 const FEW = 4
 const LONG_MS = 3
+/** Members of a batch that failed unexpectedly run alone, so many at a time. */
+const ALONE_AT_A_TIME = 4
 
 /**
  * Group commit: calls that arrive while a batch is being stored are the next batch. A lone call goes out at the end of
@@ -25,8 +31,12 @@ const LONG_MS = 3
  *
  * A crowd goes out in the middle of a turn, and beside a batch under way: were it to wait for either, all callers would
  * end up in step, with the store idle while they are answered and everybody idle while it commits.
+ *
+ * A batch that fails in a way that nobody foresaw may fail for one of its items, which its callers do not share: each
+ * item runs again alone. So `run` must be safe to repeat.
  */
-export function coalesce<Item, Result>({ clock, run, maxItems }: CoalesceOptions<Item, Result>) {
+export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>) {
+  const { clock, run } = options
   let waiting: Waiting<Item, Result>[] = []
   let running = 0
   let longAt = 0
@@ -37,24 +47,44 @@ export function coalesce<Item, Result>({ clock, run, maxItems }: CoalesceOptions
 
   function runWaiting(): void {
     isPlanned = false
-    while (isCrowded() || (waiting.length > 0 && mayGo())) {
-      const batch = waiting.length > maxItems ? waiting.splice(0, maxItems) : waiting
-      if (batch === waiting) waiting = []
-      void runBatch(batch)
-    }
+    while (isCrowded() || (waiting.length > 0 && mayGo())) void runBatch(takeBatch())
+  }
+
+  function takeBatch(): readonly Waiting<Item, Result>[] {
+    const count = countOfBatch(waiting, options)
+    const batch = count < waiting.length ? waiting.splice(0, count) : waiting
+    if (batch === waiting) waiting = []
+    return batch
   }
 
   // The next batch is on its way before this one's callers hear of theirs, so that it is stored while they are answered.
   async function runBatch(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     running += 1
     longAt = batch.length > FEW ? Number.POSITIVE_INFINITY : clock.now() + LONG_MS
-    const [outcome] = await Promise.allSettled([run(batch.map(({ item }) => item))])
+    const outcomes = await outcomesOf(batch.map(({ item }) => item))
     running -= 1
     runWaiting()
     for (const [i, { resolve, reject }] of batch.entries()) {
-      if (outcome.status === 'fulfilled') resolve(outcome.value[i] as Result)
+      const outcome = outcomes[i] as PromiseSettledResult<Result>
+      if (outcome.status === 'fulfilled') resolve(outcome.value)
       else reject(outcome.reason)
     }
+  }
+
+  async function outcomesOf(items: readonly Item[]): Promise<readonly PromiseSettledResult<Result>[]> {
+    const [outcome] = await Promise.allSettled([run(items)])
+    if (outcome.status === 'fulfilled') return outcome.value.map((value) => ({ status: 'fulfilled', value }))
+    if (items.length === 1 || !isUnexpected(outcome.reason)) return items.map(() => outcome)
+    return outcomesAlone(items)
+  }
+
+  async function outcomesAlone(items: readonly Item[]): Promise<readonly PromiseSettledResult<Result>[]> {
+    const outcomes: PromiseSettledResult<Result>[] = []
+    for (let from = 0; from < items.length; from += ALONE_AT_A_TIME) {
+      const some = items.slice(from, from + ALONE_AT_A_TIME)
+      outcomes.push(...(await Promise.allSettled(some.map(async (item) => (await run([item]))[0] as Result))))
+    }
+    return outcomes
   }
 
   return (item: Item): Promise<Result> =>
@@ -65,4 +95,18 @@ export function coalesce<Item, Result>({ clock, run, maxItems }: CoalesceOptions
       isPlanned = true
       setImmediate(runWaiting)
     })
+}
+
+/** How many of the first fit into a batch; at least one. */
+function countOfBatch<Item>(
+  waiting: readonly { readonly item: Item }[],
+  { maxItems, maxBytes, bytesOf }: Pick<CoalesceOptions<Item, unknown>, 'maxItems' | 'maxBytes' | 'bytesOf'>,
+): number {
+  const most = Math.min(waiting.length, maxItems)
+  let bytes = 0
+  for (let count = 0; count < most; count++) {
+    bytes += bytesOf((waiting[count] as { item: Item }).item)
+    if (bytes > maxBytes && count > 0) return count
+  }
+  return most
 }

@@ -4,8 +4,11 @@ import { coalesce } from './coalesce.ts'
 import type { Engine, Submission, SubmitContext, Submitted } from './engine.ts'
 import type { Parts } from './parts.ts'
 
-/** Single submissions that share a transaction. */
+/** Single submissions that share a transaction, and the bytes of their payloads. */
 const SUBMISSIONS_PER_CALL = 512
+const BYTES_PER_CALL = 4 * 1024 * 1024
+/** First tasks of seen idempotency keys that are read at once. */
+const FOUND_PER_CALL = 100
 
 export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'> {
   const { store, queueDepth, observer } = parts
@@ -14,22 +17,42 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
     clock: parts.clock,
     run: (tasks) => store.enqueue({ submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth }),
     maxItems: SUBMISSIONS_PER_CALL,
+    bytesOf: ({ payload }) => Buffer.byteLength(payload),
+    maxBytes: BYTES_PER_CALL,
   })
 
-  async function submitted(task: NewTask, accepted: AcceptedTask, { tx }: SubmitContext): Promise<Submitted> {
-    if (accepted.replayed) return { task: await firstTask(task, accepted, tx !== undefined), replayed: true }
-    observer.submitted?.(task.queue, task.type)
-    if (accepted.status === 'scheduled') parts.wakeSweeperAt(accepted.runAt)
-    return { task: newlyStored(task, accepted), replayed: false }
+  async function submittedTasks(
+    tasks: readonly NewTask[],
+    accepted: readonly AcceptedTask[],
+    { tx }: SubmitContext,
+  ): Promise<readonly Submitted[]> {
+    const first = await firstTasks(accepted)
+    return tasks.map((task, i) => {
+      const { id, replayed } = accepted[i] as AcceptedTask
+      if (!replayed) return { task: added(task, accepted[i] as AcceptedTask), replayed }
+      const found = first.get(id)
+      if (found !== undefined) return { task: found, replayed }
+      // Submitted before in the same transaction, which nobody else can see into yet.
+      if (tx !== undefined) return { task: newlyStored(task, accepted[i] as AcceptedTask), replayed }
+      throw new TaskyardError('task_not_found', { id })
+    })
   }
 
-  async function firstTask(task: NewTask, accepted: AcceptedTask, isInTransaction: boolean): Promise<Task> {
-    const { id } = accepted
-    const [found] = await store.find({ taskIds: [id] })
-    if (found) return found
-    // Submitted before in the same transaction, which nobody else can see into yet.
-    if (isInTransaction) return newlyStored(task, accepted)
-    throw new TaskyardError('task_not_found', { id })
+  function added(task: NewTask, accepted: AcceptedTask): Task {
+    observer.submitted?.(task.queue, task.type)
+    if (accepted.status === 'scheduled') parts.wakeSweeperAt(accepted.runAt)
+    return newlyStored(task, accepted)
+  }
+
+  /** The tasks that seen idempotency keys stand for, by id. */
+  async function firstTasks(accepted: readonly AcceptedTask[]): Promise<ReadonlyMap<string, Task>> {
+    const ids = [...new Set(accepted.filter(({ replayed }) => replayed).map(({ id }) => id))]
+    const found = new Map<string, Task>()
+    for (let from = 0; from < ids.length; from += FOUND_PER_CALL) {
+      const tasks = await store.find({ taskIds: ids.slice(from, from + FOUND_PER_CALL) })
+      for (const task of tasks) if (task !== null) found.set(task.id, task)
+    }
+    return found
   }
 
   /** One submission, all or nothing, in a call of its own. */
@@ -44,8 +67,8 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
       parts.assertRunning()
       const task = toNewTask(submission, '', context)
       const outcome = inside.tx === undefined ? await enqueueSoon(task) : await enqueue([task], inside.tx)
-      const [accepted] = acceptedTasks(outcome, queueDepth)
-      return submitted(task, accepted as AcceptedTask, inside)
+      const [submitted] = await submittedTasks([task], acceptedTasks(outcome, queueDepth), inside)
+      return submitted as Submitted
     },
     async submitMany(submissions, inside = {}) {
       parts.assertRunning()
@@ -53,7 +76,7 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
       assertBatchBytes(submissions)
       const tasks = submissions.map((submission, i) => toNewTask(submission, `/tasks/${i}`, context))
       const accepted = acceptedTasks(await enqueue(tasks, inside.tx), queueDepth)
-      return Promise.all(tasks.map((task, i) => submitted(task, accepted[i] as AcceptedTask, inside)))
+      return submittedTasks(tasks, accepted, inside)
     },
   }
 }

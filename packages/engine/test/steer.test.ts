@@ -111,3 +111,22 @@ test('a queue that never had a task is not found', async (t) => {
   const { engine } = await startEngine(t)
   await assert.rejects(engine.queue('nobody'), { code: 'queue_not_found', status: 404 })
 })
+
+test('namespaces that nobody asks for any more are not counted in the background', async (t) => {
+  let counted: string[] = []
+  const { engine, clock } = await startEngine(t, {}, (store) => ({
+    ...store,
+    counts(params) {
+      counted.push(params.namespace)
+      return store.counts(params)
+    },
+  }))
+  for (let i = 0; i < 300; i++) await engine.queues(`tenant-${i}`)
+  counted = []
+  await clock.advance(5000)
+  assert.ok(new Set(counted).size <= 102, `${new Set(counted).size} namespaces`)
+  await clock.advance(70_000)
+  counted = []
+  await clock.advance(10_000)
+  assert.deepEqual([...new Set(counted)], ['default'])
+})

@@ -21,6 +21,57 @@ test('submissions that arrive together share one store call', async (t) => {
   assert.ok(calls <= 4, `${calls} calls`)
 })
 
+test('a submission on which the store chokes fails alone', async (t) => {
+  const choking = (store: TaskStore): TaskStore => ({
+    ...store,
+    async enqueue(params) {
+      if (params.submissions.some(({ tasks }) => tasks.some(({ type }) => type === 'bad'))) throw new Error('choked')
+      return store.enqueue(params)
+    },
+  })
+  const { engine } = await startEngine(t, {}, choking)
+  const good = Array.from({ length: 40 }, () => engine.submit({ type: 'test', payload: PAYLOAD }))
+  const bad = assert.rejects(engine.submit({ type: 'bad', payload: PAYLOAD }), /choked/)
+  good.push(engine.submit({ type: 'test', payload: PAYLOAD }))
+  assert.equal(new Set((await Promise.all(good)).map(({ task }) => task.id)).size, 41)
+  await bad
+})
+
+test('large submissions that arrive together are shared out over several calls', async (t) => {
+  const sizes: number[] = []
+  const weighing = (store: TaskStore): TaskStore => ({
+    ...store,
+    enqueue(params) {
+      sizes.push(params.submissions.reduce((sum, { tasks }) => sum + (tasks[0]?.payload.length ?? 0), 0))
+      return store.enqueue(params)
+    },
+  })
+  const { engine } = await startEngine(t, {}, weighing)
+  const payload = `"${'x'.repeat(1_000_000)}"` as JsonText
+  await Promise.all(Array.from({ length: 40 }, () => engine.submit({ type: 'test', payload })))
+  assert.ok(Math.max(...sizes) <= 4 * 1024 * 1024, `${Math.max(...sizes)} bytes in one call`)
+})
+
+test('a repeated batch is looked up in one call', async (t) => {
+  const finds: number[] = []
+  const counting = (store: TaskStore): TaskStore => ({
+    ...store,
+    find(params) {
+      finds.push(params.taskIds.length)
+      return store.find(params)
+    },
+  })
+  const { engine } = await startEngine(t, {}, counting)
+  const batch = Array.from({ length: 50 }, (_, i) => ({ type: 'test', payload: PAYLOAD, idempotencyKey: `k${i}` }))
+  const first = await engine.submitMany(batch)
+  const again = await engine.submitMany(batch)
+  assert.deepEqual(
+    again.map(({ task, replayed }) => [task.id, replayed]),
+    first.map(({ task }) => [task.id, true]),
+  )
+  assert.deepEqual(finds, [50])
+})
+
 test('one conflicting submission among many is refused alone', async (t) => {
   const { engine } = await startEngine(t)
   await engine.submit({ type: 'test', payload: PAYLOAD, idempotencyKey: 'k' })
