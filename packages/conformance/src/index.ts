@@ -1,3 +1,4 @@
+export { EVERY_CALL } from './every-call.ts'
 export { retrying } from './faults/retrying.ts'
 export {
   type Fault,
@@ -9,7 +10,7 @@ export {
 } from './faults/with-faults.ts'
 export { emptyReferenceState, type ReferenceState } from './reference/reference-state.ts'
 export { createReferenceStore } from './reference/reference-store.ts'
-export { taskMaker } from './scene.ts'
+export { type Calls, taskMaker } from './scene.ts'
 export { createSimulatedClock, SIMULATED_START, type SimulatedClock } from './simulated-clock.ts'
 export type {
   OpenStore,

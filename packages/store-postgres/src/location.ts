@@ -42,8 +42,8 @@ export function readPostgresUrl(text: string): PostgresLocation {
   const schema = take('schema') ?? 'taskyard'
   if (!SCHEMA.test(schema)) throw wrong(`schema is "${schema}"; expected lower-case letters, digits and _`)
   const connections = Number(take('connections') ?? DEFAULT_CONNECTIONS)
-  if (!Number.isInteger(connections) || connections < 2 || connections > 1000) {
-    throw wrong('connections is not a whole number from 2 to 1000')
+  if (!Number.isInteger(connections) || connections < 1 || connections > 1000) {
+    throw wrong('connections is not a whole number from 1 to 1000')
   }
   const listen = take('listen')
   const unknown = [...url.searchParams.keys()].find((name) => !DRIVERS.has(name))

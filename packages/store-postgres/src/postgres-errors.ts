@@ -37,8 +37,7 @@ function causeOf(error: unknown): unknown {
 /** What the driver throws, in the words of the port. */
 export function toStoreError(error: unknown): TaskyardError {
   if (error instanceof TaskyardError) return error
-  const reason =
-    error instanceof Error ? error.message || (error as { code?: string }).code || error.name : String(error)
+  const reason = reasonOf(error)
   const because = (code: ConstructorParameters<typeof TaskyardError>[0]) =>
     new TaskyardError(code, { reason }, { cause: error })
   const sqlState = codeOf(error)
@@ -64,6 +63,18 @@ export function toStoreError(error: unknown): TaskyardError {
     default:
       return because(sqlState !== null && /^(22|23|42)/.test(sqlState) ? 'internal' : 'store_unavailable')
   }
+}
+
+/**
+ * Rejects with what went wrong after something was committed: however certain the error is, its call has had an effect.
+ * @throws TaskyardError store_unavailable
+ */
+export function mayHaveChanged(error: unknown): never {
+  throw new TaskyardError('store_unavailable', { reason: reasonOf(causeOf(error)) }, { cause: error })
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message || (error as { code?: string }).code || error.name : String(error)
 }
 
 /** The SQLSTATE; `null` for what did not come from the server. */

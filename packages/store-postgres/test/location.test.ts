@@ -44,7 +44,7 @@ for (const [what, url, reason] of [
   ['another scheme', 'mysql://app:hunter2@db/shop', /not a URL such as postgres/],
   ['a schema with capitals', 'postgres://app:hunter2@db/shop?schema=Tasks', /schema is "Tasks"; expected lower-case/],
   ['a schema that is no name', 'postgres://app:hunter2@db/shop?schema=a%22b', /schema is/],
-  ['too few connections', 'postgres://app:hunter2@db/shop?connections=1', /whole number from 2 to 1000/],
+  ['too few connections', 'postgres://app:hunter2@db/shop?connections=0', /whole number from 1 to 1000/],
   ['connections that are no number', 'postgres://app:hunter2@db/shop?connections=many', /whole number/],
   ['a listen that is more than a host', 'postgres://app:hunter2@db/shop?listen=a:b@c', /expected host:port/],
   ['a typing error', 'postgres://app:hunter2@db/shop?shema=tasks', /the parameter "shema" is unknown; ours are schema/],

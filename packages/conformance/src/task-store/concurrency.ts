@@ -23,6 +23,14 @@ export function describeConcurrency({ describe, it }: Suite): void {
       assert.equal((await scene.counts()).counts.queued, 200)
     })
 
+    it('takes many submissions with keys at once, as its first calls', async (scene) => {
+      const tasks = Array.from({ length: 40 }, (_, n) =>
+        scene.newTask({ idempotency: { key: `key-${n}`, fingerprint: 'a' } }),
+      )
+      await Promise.all(tasks.map((task) => scene.enqueue([[task]])))
+      assert.deepEqual(new Set(idsOf(await scene.listAll())), new Set(idsOf(tasks)))
+    })
+
     it('hands out tasks while they are being submitted, each once', async (scene) => {
       const tasks = Array.from({ length: 100 }, () => scene.newTask())
       const submits = tasks.map((task) => scene.enqueue([[task]]))

@@ -31,7 +31,7 @@ const IDEMPOTENCY_MS = LIMITS.idempotencySeconds * 1000
  * that has room for all.
  */
 export async function enqueueCarefully(
-  { time, idSkew }: Parts,
+  { time }: Parts,
   run: Run,
   { submissions, queueDepth }: EnqueueParams,
   laneOf: ReadonlyMap<NewTask, number>,
@@ -94,7 +94,6 @@ export async function enqueueCarefully(
   const outcomes = submissions.map((submission) => judge(submission.tasks))
   if (fresh.length > 0) await insertTasks(run, [now, now], fresh, laneOf)
   await rememberKeys(run, fresh, now)
-  if (fresh[0] !== undefined) await idSkew.note(fresh[0].id, now)
   return outcomes
 }
 

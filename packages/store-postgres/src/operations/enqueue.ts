@@ -3,7 +3,7 @@ import { ids, joinJson, numbers, quoted, unlessAll } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import { executorOf } from '../join-transaction.ts'
 import type { Parts } from '../parts.ts'
-import { isDuplicate } from '../postgres-errors.ts'
+import { isDuplicate, mayHaveChanged } from '../postgres-errors.ts'
 import type { Claims } from './claim.ts'
 import { enqueueCarefully } from './enqueue-carefully.ts'
 import type { QueueDepths } from './queue-depths.ts'
@@ -33,13 +33,22 @@ export async function enqueue(
     }
     const outcomes = await enqueuePlainly(parts, run, params, laneOf)
     if (outcomes !== null) {
+      await noteSkew(parts, outcomes)
       if (!tasks.every(({ id }) => claimed.has(id))) parts.readied(readyLanes(outcomes, laneNumbers))
       return outcomes
     }
   }
   const outcomes = await parts.database.transaction((run) => enqueueCarefully(parts, run, params, laneOf, hasRoom))
+  await noteSkew(parts, outcomes)
   parts.readied(readyLanes(outcomes, laneNumbers))
   return outcomes
+}
+
+/** After the commit: whoever holds a connection and waits for another one may wait for others that do the same. */
+async function noteSkew({ idSkew }: Parts, outcomes: readonly EnqueueOutcome[]): Promise<void> {
+  const accepted = outcomes.find((outcome) => outcome.kind === 'accepted')
+  const stored = accepted?.tasks.find(({ replayed }) => !replayed)
+  if (stored !== undefined) await idSkew.note(stored.id, stored.createdAt).catch(mayHaveChanged)
 }
 
 /** So many tasks at once are too many for a claim to wait for. */
@@ -64,6 +73,7 @@ async function enqueueInTransaction(
   const outcomes =
     (isPlain ? await enqueuePlainly(parts, run, params, laneOf) : null) ??
     (await enqueueCarefully(parts, run, params, laneOf, hasRoom))
+  await noteSkew(parts, outcomes)
   const lanes = [...new Set(readyLanes(outcomes, [...laneOf.values()]))]
   if (lanes.length > 0) {
     await run('SELECT pg_notify($1::text, $2::text)::text', [
@@ -84,7 +94,7 @@ function readyLanes(outcomes: readonly EnqueueOutcome[], laneNumbers: readonly n
 
 /** `null` when some ids are there already: the same call came again after its reply was lost. */
 async function enqueuePlainly(
-  { time, idSkew }: Parts,
+  { time }: Parts,
   run: Run,
   { submissions }: EnqueueParams,
   laneOf: ReadonlyMap<NewTask, number>,
@@ -97,7 +107,6 @@ async function enqueuePlainly(
     if (isDuplicate(error)) return null
     throw error
   }
-  await idSkew.note(tasks[0]?.id ?? '', now)
   return submissions.map((submission) => ({
     kind: 'accepted',
     tasks: submission.tasks.map((task) => {

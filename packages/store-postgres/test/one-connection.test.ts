@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type Calls, EVERY_CALL } from '@taskyard/conformance'
+import type { NewTask, Settlement, TaskStore } from '@taskyard/core'
+import { CLAIM, newTask, type OwnSchema, ownSchema } from './own-schema.ts'
+import { withParameter } from './scene.ts'
+
+// Whoever asks for a connection while holding one waits here for itself, and fails after some seconds; with more connections
+// it takes as many such calls at once.
+describe('a store with one connection', () => {
+  let schema: OwnSchema
+  let store: TaskStore
+  const open = async () => (await schema.open({ url: withParameter(schema.url, 'connections', '1') })).store
+
+  before(async () => {
+    schema = await ownSchema()
+    store = await open()
+  })
+  after(() => schema.destroy())
+
+  for (const [name, call] of Object.entries(EVERY_CALL)) {
+    it(`gets through ${name}`, async () => {
+      await call(store, { newTask } as unknown as Calls)
+    })
+  }
+
+  for (const [what, shared] of Object.entries({
+    'plain submissions': {},
+    'submissions with keys': { keyed: true },
+    'submissions to a queue near its depth': { queueDepth: 100 },
+    'submissions in a call of many bytes': { payload: `"${'x'.repeat(3 * 1024 * 1024)}"` },
+  } as Record<string, { keyed?: boolean; queueDepth?: number; payload?: string }>)) {
+    it(`gets through ${what}, each in a queue of its own, as its first calls`, async () => {
+      const fresh = await open()
+      const calls = Array.from({ length: 8 }, (_, n) => {
+        const task = taskIn(`${what} ${n}`, shared)
+        return fresh.enqueue({ submissions: [{ tasks: [task] }], queueDepth: shared.queueDepth ?? 1_000_000 })
+      })
+      const outcomes = (await Promise.all(calls)).flat()
+      assert.deepEqual(
+        outcomes.map(({ kind }) => kind),
+        calls.map(() => 'accepted'),
+      )
+    })
+  }
+
+  it('gets through claims, small and large, and settlements of every kind beside a claim', async () => {
+    const queue = 'settled'
+    for (const limit of [4, 1000]) {
+      const tasks = Array.from({ length: 8 }, () => newTask({ queue }))
+      await store.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
+      const claim = { ...CLAIM, queues: [queue] }
+      const claimed = await store.claim({ ...claim, limit: 4 })
+      const settlements = claimed.map(({ id, lease }, n) => ({ taskId: id, token: lease.token, ...OUTCOMES[n] }))
+      const report = await store.settle({ settlements: settlements as Settlement[], claim: { ...claim, limit } })
+      assert.deepEqual(
+        report.results.map(({ status }) => status),
+        ['ok', 'ok', 'ok', 'ok'],
+      )
+      assert.ok(report.tasks.length >= 4)
+    }
+  })
+})
+
+const OUTCOMES = [
+  { outcome: 'succeeded', result: null },
+  {
+    outcome: 'failed',
+    error: { code: 'broken', message: 'It broke' },
+    retryable: true,
+    retryDelayMs: 60_000,
+    jitter: 0,
+  },
+  { outcome: 'released' },
+  { outcome: 'cancelled' },
+] as const
+
+function taskIn(queue: string, { keyed, payload }: { keyed?: boolean; payload?: string }): NewTask {
+  const idempotency = keyed === true ? { key: queue, fingerprint: 'a' } : null
+  return newTask({ queue, idempotency, ...(payload === undefined ? {} : { payload: payload as NewTask['payload'] }) })
+}
