@@ -2,21 +2,23 @@ import {
   type Backoff,
   DEFAULT_BACKOFF,
   DEFAULTS,
+  faultOfTag,
+  fitsBytes,
+  IDEMPOTENCY_KEY_RULE,
   type IdGenerator,
+  isIdempotencyKey,
+  isName,
   LIMITS,
-  NAME_PATTERN,
   type NewTask,
+  nameRule,
   TaskyardError,
   type Violation,
 } from '@taskyard/core'
 import type { PayloadCheck, Submission } from './engine.ts'
 import { fingerprintOf } from './fingerprint.ts'
 
-const NAME = new RegExp(NAME_PATTERN)
 const NOTHING: readonly never[] = []
-
-/** Printable ASCII: an idempotency key travels in a header. */
-const KEY = /^[\x21-\x7e]{1,255}$/
+const DELAY_RULE = `a number of seconds from 0 to ${LIMITS.delaySeconds}`
 
 export interface CheckContext {
   readonly ids: IdGenerator
@@ -75,48 +77,42 @@ function violationsOf(submission: Submission, task: NewTask): readonly Violation
   check(
     timeoutSeconds === null || isNumberIn(timeoutSeconds, 0.001, LIMITS.timeoutSeconds),
     '/timeoutSeconds',
-    `a number of seconds up to ${LIMITS.timeoutSeconds}, or null for no bound`,
+    `a number of seconds from 0.001 to ${LIMITS.timeoutSeconds}, or null for no bound`,
   )
-  check(
-    isNumberIn(task.delayMs, 0, LIMITS.delaySeconds * 1000),
-    '/delaySeconds',
-    `a number of seconds from 0 to ${LIMITS.delaySeconds}`,
-  )
-  check(task.runAt === null || isNumberIn(task.runAt, 0, 8.64e15), '/runAt', 'a time in RFC 3339')
+  check(isNumberIn(task.delayMs, 0, LIMITS.delaySeconds * 1000), '/delaySeconds', DELAY_RULE)
+  check(task.runAt === null || isNumberIn(task.runAt, 0, 8.64e15), '/runAt', 'a time in RFC 3339, from 1970 on')
   check(
     submission.runAt === undefined || submission.delaySeconds === undefined,
     '/runAt',
     'not together with delaySeconds',
   )
-  check(areTags(tags), '/tags', `at most ${LIMITS.tags} tags of 1 to ${LIMITS.tagLength} characters`)
-  check(
-    idempotency === null || KEY.test(idempotency.key),
-    '/idempotencyKey',
-    '1 to 255 printable ASCII characters, no spaces',
-  )
-  check(task.payload.length <= LIMITS.bodyBytes, '/payload', `at most ${LIMITS.bodyBytes} bytes of JSON`)
+  if (tags !== NOTHING) checkTags(tags, check)
+  check(idempotency === null || isIdempotencyKey(idempotency.key), '/idempotencyKey', IDEMPOTENCY_KEY_RULE)
+  check(fitsBytes(task.payload, LIMITS.bodyBytes), '/payload', `at most ${LIMITS.bodyBytes} bytes of JSON`)
   if (task.backoff !== DEFAULT_BACKOFF) checkBackoff(task.backoff, check)
   return wrong.length === 0 ? NOTHING : wrong
 }
 
-function checkBackoff(backoff: Backoff, check: (holds: boolean, path: string, message: string) => void): void {
+type Check = (holds: boolean, path: string, message: string) => void
+
+function checkTags(tags: readonly string[], check: Check): void {
+  if (!Array.isArray(tags) || tags.length > LIMITS.tags) return check(false, '/tags', `at most ${LIMITS.tags} tags`)
+  for (const [i, tag] of tags.entries()) {
+    const fault = faultOfTag(tag)
+    if (fault !== null) check(false, `/tags/${i}`, fault)
+  }
+}
+
+function checkBackoff(backoff: Backoff, check: Check): void {
   const { kind, baseSeconds, factor, maxSeconds } = backoff
   check(
     kind === 'exponential' || kind === 'linear' || kind === 'fixed',
     '/backoff/kind',
     'exponential, linear or fixed',
   )
-  check(isNumberIn(baseSeconds, 0, LIMITS.delaySeconds), '/backoff/baseSeconds', 'a number of seconds, at least 0')
+  check(isNumberIn(baseSeconds, 0, LIMITS.delaySeconds), '/backoff/baseSeconds', DELAY_RULE)
   check(isNumberIn(factor, 0, 1000), '/backoff/factor', 'a number from 0 to 1000')
-  check(isNumberIn(maxSeconds, 0, LIMITS.delaySeconds), '/backoff/maxSeconds', 'a number of seconds, at least 0')
-}
-
-export function isName(name: unknown): name is string {
-  return typeof name === 'string' && NAME.test(name)
-}
-
-export function nameRule(what: string): string {
-  return `a ${what} has 1 to ${LIMITS.nameLength} letters, digits and . _ : -, starting with a letter or digit`
+  check(isNumberIn(maxSeconds, 0, LIMITS.delaySeconds), '/backoff/maxSeconds', DELAY_RULE)
 }
 
 export function isIntegerIn(value: unknown, least: number, most: number): boolean {
@@ -125,13 +121,6 @@ export function isIntegerIn(value: unknown, least: number, most: number): boolea
 
 export function isNumberIn(value: unknown, least: number, most: number): boolean {
   return typeof value === 'number' && value >= least && value <= most
-}
-
-function areTags(tags: readonly string[]): boolean {
-  if (tags.length === 0) return true
-  return (
-    tags.length <= LIMITS.tags && tags.every((tag) => isNumberIn(tag.length, 1, LIMITS.tagLength) && tag.isWellFormed())
-  )
 }
 
 function refusal(
@@ -146,6 +135,22 @@ function refusal(
 }
 
 /** @throws TaskyardError invalid_request */
+export function assertName(name: unknown, path: string, what: string): void {
+  if (!isName(name)) throw invalid(path, nameRule(what))
+}
+
+/** @throws TaskyardError invalid_request */
+export function assertNames(names: readonly unknown[], path: string, what: string): void {
+  if (names.length > LIMITS.batch) throw invalid(path, `at most ${LIMITS.batch}`)
+  for (const [i, name] of names.entries()) assertName(name, `${path}/${i}`, what)
+}
+
+/** Ids come in whatever case a client's language prints; all that is kept and compared is in lower case. */
+export function toTaskId(id: string): string {
+  return String(id).toLowerCase()
+}
+
+/** What a request is told that breaks one rule in one place. */
 export function invalid(path: string, message: string): TaskyardError {
   return new TaskyardError('invalid_request', { reason: `${path}: ${message}` }, { violations: [{ path, message }] })
 }

@@ -212,6 +212,7 @@ export interface Engine {
   /**
    * A worker's live connection. Cancel requests for its tasks reach `onCancel` at once. After `close()`, unless the
    * same worker opens another within the session grace, its leases end early.
+   * @throws TaskyardError invalid_request
    */
   openSession(session: OpenSession): { close(): void }
   workers(): Promise<readonly WorkerView[]>

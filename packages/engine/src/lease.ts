@@ -1,14 +1,17 @@
 import {
   type ClaimParams,
   DEFAULTS,
+  fitsBytes,
   isTerminal,
   type JsonText,
   LIMITS,
+  mendedText,
+  type RecordParams,
   type Settlement,
   type SettleResult,
   type TaskError,
 } from '@taskyard/core'
-import { invalid, isIntegerIn, isName, isNumberIn, nameRule } from './check-submission.ts'
+import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Claim, Engine, Outcome, Recorded, SettledOutcome } from './engine.ts'
 import type { Parts } from './parts.ts'
@@ -31,7 +34,8 @@ export function createLeasing(
     },
     async heartbeat(leases, leaseSeconds = DEFAULTS.leaseSeconds) {
       assertBatch(leases.length)
-      const statuses = await store.extend({ leases, leaseMs: leaseMs(leaseSeconds) })
+      const named = leases.map(({ taskId, token }) => ({ taskId: toTaskId(taskId), token }))
+      const statuses = await store.extend({ leases: named, leaseMs: leaseMs(leaseSeconds) })
       for (const status of statuses) refuseStale('extend', status)
       return statuses
     },
@@ -45,12 +49,11 @@ export function createLeasing(
     },
     async record(entries) {
       assertBatch(entries.length)
-      entries.forEach(checkRecorded)
-      const params = entries.map(({ progress = null, log = null, ...lease }) => ({ ...lease, progress, log }))
-      const statuses = await store.record({ entries: params })
+      const kept = entries.map(toKept)
+      const statuses = await store.record({ entries: kept })
       statuses.forEach((status, i) => {
         refuseStale('record', status)
-        if (status === 'ok') bus.publish({ kind: 'changed', taskId: (entries[i] as Recorded).taskId, terminal: false })
+        if (status === 'ok') bus.publish({ kind: 'changed', taskId: (kept[i] as Kept).taskId, terminal: false })
       })
       return statuses
     },
@@ -74,11 +77,12 @@ function seenOutcome(outcome: Settlement['outcome'], taskStatus: string): Settle
 function toClaimParams(claim: Claim): ClaimParams {
   const { worker, namespace = DEFAULTS.namespace, queues, types, limit, leaseSeconds, requestId } = claim
   if (!isIntegerIn(limit, 1, LIMITS.claim)) throw invalid('/limit', `a whole number from 1 to ${LIMITS.claim}`)
-  if (!isName(worker.workerId)) throw invalid('/workerId', nameRule('worker id'))
-  if (queues.length === 0 || queues.length > LIMITS.batch) throw invalid('/queues', '1 to 1000 queues')
-  if (!queues.every(isName)) throw invalid('/queues', nameRule('queue'))
-  if (types !== undefined && !types.every(isName)) throw invalid('/types', nameRule('type'))
-  if (requestId !== undefined && !isName(requestId)) throw invalid('/requestId', nameRule('request id'))
+  assertName(worker.workerId, '/workerId', 'worker id')
+  assertName(namespace, '/namespace', 'namespace')
+  if (queues.length === 0) throw invalid('/queues', `1 to ${LIMITS.batch} queues`)
+  assertNames(queues, '/queues', 'queue')
+  if (types !== undefined) assertNames(types, '/types', 'type')
+  if (requestId !== undefined) assertName(requestId, '/requestId', 'request id')
   return {
     namespace,
     queues,
@@ -98,21 +102,22 @@ function leaseMs(leaseSeconds: number): number {
 const DEFAULT_ERROR: TaskError = { code: 'error', message: 'The worker gave no reason' }
 
 function toSettlement(outcome: Outcome, index: number, jitter: number): Settlement {
-  const { taskId, token } = outcome
+  const { token } = outcome
+  const taskId = toTaskId(outcome.taskId)
   switch (outcome.outcome) {
     case 'succeeded':
       return { taskId, token, outcome: 'succeeded', result: checkedResult(outcome.result, index) }
     case 'failed': {
       const { retryable = true, retryDelaySeconds } = outcome
       if (retryDelaySeconds !== undefined && !isNumberIn(retryDelaySeconds, 0, LIMITS.delaySeconds)) {
-        throw invalid(`/outcomes/${index}/retryDelaySeconds`, 'a number of seconds, at least 0')
+        throw invalid(`/outcomes/${index}/retryDelaySeconds`, `a number of seconds from 0 to ${LIMITS.delaySeconds}`)
       }
       const retryDelayMs = retryDelaySeconds === undefined ? null : Math.round(retryDelaySeconds * 1000)
       return {
         taskId,
         token,
         outcome: 'failed',
-        error: bounded(outcome.error ?? DEFAULT_ERROR),
+        error: outcome.error === undefined ? DEFAULT_ERROR : mendedError(outcome.error),
         retryable,
         retryDelayMs,
         jitter,
@@ -126,18 +131,25 @@ function toSettlement(outcome: Outcome, index: number, jitter: number): Settleme
 
 function checkedResult(result: JsonText | undefined, index: number): JsonText | null {
   if (result === undefined) return null
-  if (result.length > LIMITS.resultBytes)
+  if (!fitsBytes(result, LIMITS.resultBytes))
     throw invalid(`/outcomes/${index}/result`, `at most ${LIMITS.resultBytes} bytes of JSON`)
   return result
 }
 
-function bounded({ code, message, stack }: TaskError): TaskError {
-  const cut = { code: code.slice(0, LIMITS.nameLength), message: message.slice(0, LIMITS.errorBytes / 2) }
-  return stack === undefined ? cut : { ...cut, stack: stack.slice(0, LIMITS.errorBytes / 2) }
+// What went wrong is worth keeping whatever it was told in: it is mended and cut, never refused.
+function mendedError({ code, message, stack }: TaskError): TaskError {
+  const half = LIMITS.errorBytes / 2
+  const mended = { code: mendedText(code, LIMITS.nameLength), message: mendedText(message, half) }
+  return stack === undefined ? mended : { ...mended, stack: mendedText(stack, half) }
 }
 
-function checkRecorded({ progress, log }: Recorded, index: number): void {
-  if ((progress?.length ?? 0) > LIMITS.progressBytes)
-    throw invalid(`/entries/${index}/progress`, 'at most 16 KiB of JSON')
-  if ((log?.length ?? 0) > LIMITS.logBytes) throw invalid(`/entries/${index}/log`, 'at most 16 KiB of text')
+type Kept = RecordParams['entries'][number]
+
+function toKept({ taskId, token, progress, log }: Recorded, index: number): Kept {
+  if (progress !== undefined && !fitsBytes(progress, LIMITS.progressBytes))
+    throw invalid(`/entries/${index}/progress`, `at most ${LIMITS.progressBytes} bytes of JSON`)
+  if (log !== undefined && !fitsBytes(log, LIMITS.logBytes))
+    throw invalid(`/entries/${index}/log`, `at most ${LIMITS.logBytes} bytes of text`)
+  const line = log === undefined ? null : mendedText(log, LIMITS.logBytes)
+  return { taskId: toTaskId(taskId), token, progress: progress ?? null, log: line }
 }

@@ -1,5 +1,5 @@
 import { DEFAULTS, type QueueCounts, TaskyardError } from '@taskyard/core'
-import { invalid, isName, nameRule } from './check-submission.ts'
+import { assertName } from './check-submission.ts'
 import type { Engine, QueueView } from './engine.ts'
 import type { Parts } from './parts.ts'
 
@@ -92,7 +92,8 @@ export function createQueues(parts: Parts): Queues {
   }
 
   async function setPaused(queue: string, namespace: string, paused: boolean): Promise<void> {
-    if (!isName(queue)) throw invalid('/queue', nameRule('queue'))
+    assertName(queue, '/queue', 'queue')
+    assertName(namespace, '/namespace', 'namespace')
     await store.pause({ namespace, queue, paused })
   }
 
@@ -103,11 +104,14 @@ export function createQueues(parts: Parts): Queues {
       cancelTimer()
     },
     async queues(namespace = DEFAULTS.namespace) {
+      assertName(namespace, '/namespace', 'namespace')
       const counts = await sample(namespace)
       samplesOf(namespace).askedAt = clock.now()
       return counts.map((queue) => view(namespace, queue))
     },
     async queue(queue, namespace = DEFAULTS.namespace) {
+      assertName(queue, '/queue', 'queue')
+      assertName(namespace, '/namespace', 'namespace')
       const [counts] = await store.counts({ namespace, queue })
       if (counts === undefined) throw new TaskyardError('queue_not_found', { queue })
       return view(namespace, counts)

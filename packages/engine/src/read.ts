@@ -1,5 +1,15 @@
-import { DEFAULTS, isTerminal, LIMITS, type ListParams, type Task, type TaskEvent, TaskyardError } from '@taskyard/core'
-import { invalid, isIntegerIn } from './check-submission.ts'
+import {
+  DEFAULTS,
+  faultOfTag,
+  isTerminal,
+  LIMITS,
+  type ListParams,
+  TASK_STATUSES,
+  type Task,
+  type TaskEvent,
+  TaskyardError,
+} from '@taskyard/core'
+import { assertName, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
 import type { Engine, ListRequest } from './engine.ts'
 import type { Parts } from './parts.ts'
 
@@ -19,14 +29,16 @@ export function createReading(parts: Parts): Reading {
   })
 
   async function get(id: string): Promise<Task> {
-    const [task] = await store.find({ taskIds: [id] })
+    const [task] = await store.find({ taskIds: [toTaskId(id)] })
     if (!task) throw new TaskyardError('task_not_found', { id })
     return task
   }
 
-  async function history(taskId: string, after = 0): Promise<readonly TaskEvent[]> {
+  async function history(id: string, after = 0): Promise<readonly TaskEvent[]> {
+    if (!isIntegerIn(after, 0, Number.MAX_SAFE_INTEGER)) throw invalid('/after', 'the n of an event, or 0')
+    const taskId = toTaskId(id)
     const events = await store.history({ taskId, after, limit: LIMITS.eventPage })
-    if (events === null) throw new TaskyardError('task_not_found', { id: taskId })
+    if (events === null) throw new TaskyardError('task_not_found', { id })
     return events
   }
 
@@ -62,13 +74,13 @@ export function createReading(parts: Parts): Reading {
     }
   }
 
-  async function wait(taskId: string, waitSeconds: number, signal?: AbortSignal): Promise<Task> {
-    if (!(waitSeconds >= 0 && waitSeconds <= LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
+  async function wait(id: string, waitSeconds: number, signal?: AbortSignal): Promise<Task> {
+    if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
     const until = clock.now() + waitSeconds * 1000
-    const listener = listen(taskId, signal)
+    const listener = listen(toTaskId(id), signal)
     try {
       for (;;) {
-        const task = await get(taskId)
+        const task = await get(id)
         const left = until - clock.now()
         if (isTerminal(task.status) || left <= 0 || signal?.aborted || stopped) return task
         await listener.next(left)
@@ -78,13 +90,13 @@ export function createReading(parts: Parts): Reading {
     }
   }
 
-  async function* watch(taskId: string, after: number, signal: AbortSignal): AsyncGenerator<TaskEvent> {
-    const listener = listen(taskId, signal)
+  async function* watch(id: string, after: number, signal: AbortSignal): AsyncGenerator<TaskEvent> {
+    const listener = listen(toTaskId(id), signal)
     let last = after
     try {
       for (;;) {
-        const wasTerminal = isTerminal((await get(taskId)).status)
-        const events = await history(taskId, last)
+        const wasTerminal = isTerminal((await get(id)).status)
+        const events = await history(id, last)
         for (const event of events) {
           yield event
           last = event.n
@@ -111,8 +123,10 @@ export function createReading(parts: Parts): Reading {
   }
 }
 
+/** @throws TaskyardError invalid_request for a filter that no task can match, as a submission would be refused */
 export function toListParams(request: ListRequest): ListParams {
   const { limit = 50 } = request
+  checkFilter(request)
   if (!isIntegerIn(limit, 1, LIMITS.listPage)) throw invalid('/limit', `a whole number from 1 to ${LIMITS.listPage}`)
   return {
     namespace: request.namespace ?? DEFAULTS.namespace,
@@ -125,4 +139,25 @@ export function toListParams(request: ListRequest): ListParams {
     limit,
     cursor: request.cursor ?? null,
   }
+}
+
+function checkFilter({ namespace, status, type, queue, tag, createdAfter, createdBefore, cursor }: ListRequest): void {
+  if (namespace !== undefined) assertName(namespace, '/namespace', 'namespace')
+  if (isSet(status) && !TASK_STATUSES.includes(status)) throw invalid('/status', `one of ${TASK_STATUSES.join(', ')}`)
+  if (isSet(type)) assertName(type, '/type', 'type')
+  if (isSet(queue)) assertName(queue, '/queue', 'queue')
+  const fault = isSet(tag) ? faultOfTag(tag) : null
+  if (fault !== null) throw invalid('/tag', fault)
+  if (isSet(createdAfter) && !isTime(createdAfter)) throw invalid('/createdAfter', 'a time')
+  if (isSet(createdBefore) && !isTime(createdBefore)) throw invalid('/createdBefore', 'a time')
+  if (isSet(cursor) && typeof cursor !== 'string') throw invalid('/cursor', 'the nextCursor of a page')
+}
+
+function isSet<Value>(value: Value | null | undefined): value is Value {
+  return value !== undefined && value !== null
+}
+
+/** What a `Date` can hold, in milliseconds. */
+function isTime(milliseconds: number): boolean {
+  return isNumberIn(milliseconds, -8.64e15, 8.64e15)
 }

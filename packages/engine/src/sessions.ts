@@ -1,4 +1,5 @@
 import type { EndedLease, LeaseHolder } from '@taskyard/core'
+import { assertName, assertNames, invalid, isIntegerIn } from './check-submission.ts'
 import type { Engine, OpenSession, WorkerView } from './engine.ts'
 import type { Parts } from './parts.ts'
 import { createPresence } from './presence.ts'
@@ -168,6 +169,7 @@ export function createSessions(
       await presence?.stop()
     },
     openSession(session) {
+      checkSession(session)
       const worker = workerOf(session.workerId)
       const isNew = worker.connections.size === 0
       worker.callOffGrace?.()
@@ -189,6 +191,19 @@ export function createSessions(
       const ids = [...new Set([...workers.keys(), ...holders.keys()])].sort()
       return ids.map((id) => view(id, workers.get(id), holders.get(id) ?? []))
     },
+  }
+}
+
+/** Most tasks at a time that a worker may say it takes. */
+const MOST_CONCURRENCY = 1_000_000
+
+// The id goes into the store beside everybody else's, the rest to whoever looks at the workers.
+function checkSession({ workerId, queues, types, concurrency }: OpenSession): void {
+  assertName(workerId, '/workerId', 'worker id')
+  assertNames(queues ?? [], '/queues', 'queue')
+  assertNames(types ?? [], '/types', 'type')
+  if (concurrency !== undefined && !isIntegerIn(concurrency, 1, MOST_CONCURRENCY)) {
+    throw invalid('/concurrency', `a whole number from 1 to ${MOST_CONCURRENCY}`)
   }
 }
 

@@ -1,5 +1,5 @@
 import { LIMITS, type RetryOutcome, type TaskStatus, TaskyardError } from '@taskyard/core'
-import { invalid } from './check-submission.ts'
+import { invalid, toTaskId } from './check-submission.ts'
 import type { BulkFilter, Engine } from './engine.ts'
 import type { Parts } from './parts.ts'
 import { type Reading, toListParams } from './read.ts'
@@ -30,13 +30,13 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
 
   return {
     async cancel(id) {
-      const [outcome] = await cancelAll([id])
+      const [outcome] = await cancelAll([toTaskId(id)])
       if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id })
       if (outcome?.kind === 'ended') throw new TaskyardError('not_cancellable', { id, status: outcome.status })
       return reading.get(id)
     },
     async retry(id) {
-      const [outcome] = await retryAll([id])
+      const [outcome] = await retryAll([toTaskId(id)])
       if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id })
       if (outcome?.kind === 'not-retryable') throw new TaskyardError('not_retryable', { id, status: outcome.status })
       return reading.get(id)

@@ -89,7 +89,10 @@ export function assertBatch(count: number): void {
 
 /** @throws TaskyardError too_large */
 function assertBatchBytes(submissions: readonly Submission[]): void {
-  const bytes = submissions.reduce((sum, { payload }) => sum + payload.length, 0)
+  // A character takes 3 bytes at most: far below the limit nothing need be counted.
+  const characters = submissions.reduce((sum, { payload }) => sum + payload.length, 0)
+  if (characters * 3 <= LIMITS.batchBytes) return
+  const bytes = submissions.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0)
   if (bytes > LIMITS.batchBytes) throw new TaskyardError('too_large', { limit: LIMITS.batchBytes })
 }
 

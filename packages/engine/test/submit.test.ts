@@ -104,9 +104,14 @@ const WRONG: readonly (readonly [what: string, submission: Partial<Submission>, 
   ['both delay and time', { delaySeconds: 1, runAt: 1 }, '/runAt'],
   ['a time that is no number', { runAt: Number.NaN }, '/runAt'],
   ['a timeout of nothing', { timeoutSeconds: 0 }, '/timeoutSeconds'],
-  ['an empty tag', { tags: [''] }, '/tags'],
+  ['an empty tag', { tags: [''] }, '/tags/0'],
   ['too many tags', { tags: Array.from({ length: LIMITS.tags + 1 }, (_, i) => `t${i}`) }, '/tags'],
-  ['half a character in a tag', { tags: ['\ud800'] }, '/tags'],
+  ['half a character in a tag', { tags: ['a', '\ud800'] }, '/tags/1'],
+  ['U+0000 in a tag', { tags: ['a\0b'] }, '/tags/0'],
+  ['a tag of 129 characters', { tags: ['😀'.repeat(129)] }, '/tags/0'],
+  ['a wait that grows without bound', { backoff: { baseSeconds: 1e300 } }, '/backoff/baseSeconds'],
+  ['a time before 1970', { runAt: -1 }, '/runAt'],
+  ['a payload whose bytes are over the limit', { payload: `"${'€'.repeat(349_526)}"` as JsonText }, '/payload'],
   ['a key with a space', { idempotencyKey: 'a b' }, '/idempotencyKey'],
   ['an unknown backoff', { backoff: { kind: 'random' as 'fixed' } }, '/backoff/kind'],
   ['a negative backoff', { backoff: { baseSeconds: -1 } }, '/backoff/baseSeconds'],
@@ -124,6 +129,27 @@ for (const [what, wrong, path] of WRONG) {
         [path],
       )
       return true
+    })
+  })
+}
+
+const RULES: readonly (readonly [wrong: Partial<Submission>, rule: RegExp])[] = [
+  [{ tags: ['\ud800'] }, /half a character/],
+  [{ tags: ['\0'] }, /U\+0000/],
+  [{ tags: ['x'.repeat(129)] }, /at most 128 characters/],
+  [{ tags: Array.from({ length: 21 }, (_, i) => `t${i}`) }, /at most 20 tags/],
+  [{ backoff: { baseSeconds: 1e300 } }, /from 0 to 31622400/],
+  [{ backoff: { maxSeconds: 1e300 } }, /from 0 to 31622400/],
+  [{ timeoutSeconds: 0.0001 }, /from 0\.001 to 604800/],
+  [{ runAt: -1 }, /from 1970 on/],
+]
+
+for (const [wrong, rule] of RULES) {
+  test(`a refusal names the rule that was broken: ${JSON.stringify(wrong).slice(0, 40)}`, async (t) => {
+    const { engine } = await startEngine(t)
+    await assert.rejects(engine.submit({ type: 'test', payload: PAYLOAD, ...wrong }), {
+      code: 'invalid_request',
+      message: rule,
     })
   })
 }
@@ -161,6 +187,13 @@ test('a batch whose payloads together are over the limit is refused', async (t) 
   const batch = Array.from({ length: 17 }, () => ({ type: 'test', payload }))
   await assert.rejects(engine.submitMany(batch), { code: 'too_large', status: 413 })
   assert.equal((await engine.submitMany(batch.slice(0, 16))).length, 16)
+})
+
+test('the limit of a batch is one of bytes', async (t) => {
+  const { engine } = await startEngine(t)
+  const payload = `"${'€'.repeat(349_524)}"` as JsonText
+  const batch = Array.from({ length: 17 }, () => ({ type: 'test', payload }))
+  await assert.rejects(engine.submitMany(batch), { code: 'too_large' })
 })
 
 test('a full queue refuses with queue_full until workers catch up', async (t) => {

@@ -20,7 +20,14 @@ export function acceptJsonBodies(server: FastifyInstance): void {
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson)
 }
 
+const COMPRESSED = 'The body is compressed: send it as plain application/json, without Content-Encoding'
+
 function parseJson(request: FastifyRequest, body: Buffer, done: (error: Error | null, body?: unknown) => void): void {
+  const encoding = request.headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity') {
+    done(new TaskyardError('unsupported_media_type', {}, { message: COMPRESSED }))
+    return
+  }
   let value: unknown
   try {
     value = body.length === 0 ? undefined : parsed(request, body)

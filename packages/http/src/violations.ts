@@ -1,4 +1,4 @@
-import type { TaskyardError } from '@taskyard/core'
+import { NAME_PATTERN, nameRule, type TaskyardError } from '@taskyard/core'
 import type { FastifySchemaValidationError } from 'fastify'
 import { invalidRequest } from './problem.ts'
 
@@ -19,6 +19,9 @@ export function violationError(
       return invalidRequest(`${instancePath}/${pointerToken(params['missingProperty'])}`, 'is required')
     case 'enum':
       return invalidRequest(instancePath, `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}`)
+    case 'pattern':
+      if (params['pattern'] !== NAME_PATTERN) return invalidRequest(instancePath, failure.message ?? 'is wrong')
+      return invalidRequest(instancePath, `must be a name: ${nameRule('name')}`)
     default:
       return invalidRequest(instancePath, failure.message ?? 'is wrong')
   }

@@ -1,3 +1,5 @@
+import { gzipSync } from 'node:zlib'
+
 export interface MalformedRequest {
   readonly name: string
   readonly method?: string
@@ -82,6 +84,11 @@ const WRONG_FIELDS: readonly (readonly [name: string, fields: object, path: stri
   ['a backoff that is text', { backoff: 'fixed' }, '/backoff'],
   ['an unknown kind of backoff', { backoff: { kind: 'random' } }, '/backoff/kind'],
   ['an unknown field of backoff', { backoff: { base: 1 } }, '/backoff/base'],
+  ['a backoff base without bound', { backoff: { baseSeconds: 1e300 } }, '/backoff/baseSeconds'],
+  ['a timeout too short to measure', { timeoutSeconds: 0.0001 }, '/timeoutSeconds'],
+  ['a time before 1970', { runAt: '1969-12-31T23:59:59Z' }, '/runAt'],
+  ['U+0000 in a tag', { tags: ['a', 'b\0'] }, '/tags/1'],
+  ['half a character in a tag', { tags: ['\ud800'] }, '/tags/0'],
   ['a backoff base below zero', { backoff: { baseSeconds: -1 } }, '/backoff/baseSeconds'],
 ]
 
@@ -144,6 +151,10 @@ const WRONG_BODIES: readonly (readonly [name: string, url: string, body: unknown
   ['a log that is an object', '/api/v1/leases/record', { entries: [{ ...lease, log: {} }] }, '/entries/0/log'],
   ['progress that is too large', '/api/v1/leases/record', { entries: [{ ...lease, progress: 'x'.repeat(16_385) }] }],
   ['a bulk cancel without filter', '/api/v1/tasks/cancel', {}],
+  ['a bulk cancel by a tag that no task has', '/api/v1/tasks/cancel', { tag: 'a\0' }, '/tag'],
+  ['a bulk retry by half a character', '/api/v1/tasks/retry', { tag: '\ud800' }, '/tag'],
+  ['a bulk cancel by an empty queue', '/api/v1/tasks/cancel', { queue: '' }, '/queue'],
+  ['a log line over the limit in bytes', '/api/v1/leases/record', { entries: [{ ...lease, log: '€'.repeat(5462) }] }],
   ['a bulk retry with an unknown filter', '/api/v1/tasks/retry', { id: 'x' }, '/id'],
   ['a bulk retry with an unknown status', '/api/v1/tasks/retry', { status: 'done' }, '/status'],
   ['a classic task without type', '/tasks', { data: {} }, '/type'],
@@ -159,6 +170,16 @@ const WRONG_QUERIES: readonly (readonly [url: string, status: number, path?: str
   ['/api/v1/tasks?colour=red', 400, '/colour'],
   ['/api/v1/tasks?createdAfter=yesterday', 400, '/createdAfter'],
   ['/api/v1/tasks?createdBefore=2030-13-01T00:00:00Z', 400, '/createdBefore'],
+  ['/api/v1/tasks?tag=%00', 400, '/tag'],
+  ['/api/v1/tasks?tag=', 400, '/tag'],
+  ['/api/v1/tasks?queue=a%00b', 400, '/queue'],
+  ['/api/v1/tasks?queue=', 400, '/queue'],
+  ['/api/v1/tasks?type=%F0%9F%98%80', 400, '/type'],
+  ['/api/v1/workers/%00/session', 400, '/workerId'],
+  ['/api/v1/workers/x%1B%5B2J/session', 400, '/workerId'],
+  ['/api/v1/workers/w/session?queues=a,%00', 400, '/queues/1'],
+  ['/api/v1/workers/w/session?types=%1B', 400, '/types/0'],
+  ['/api/v1/workers/w/session?concurrency=1e300', 400, '/concurrency'],
   ['/api/v1/tasks?cursor=no%20cursor', 400],
   ['/api/v1/tasks?cursor=%00%ff', 400],
   ['/api/v1/tasks?cursor=eyJhIjoxfQ', 400],
@@ -203,6 +224,13 @@ export const MALFORMED: readonly MalformedRequest[] = [
   { name: 'plain text', url: '/api/v1/tasks', body: '{}', type: 'text/plain', status: 415 },
   { name: 'XML', url: '/api/v1/tasks', body: '<a/>', type: 'application/xml', status: 415 },
   { name: 'a broken media type', url: '/api/v1/tasks', body: '{}', type: 'json', status: 415 },
+  {
+    name: 'a compressed body',
+    url: '/api/v1/tasks',
+    body: gzipSync('{}'),
+    headers: { 'content-encoding': 'gzip' },
+    status: 415,
+  },
   { name: 'multipart', url: '/tasks', body: '--x--', type: 'multipart/form-data; boundary=x', status: 415 },
   ...WRONG_BODIES.map(([name, url, body, path]) => ({
     name,

@@ -93,7 +93,7 @@ const sessionSchema = {
     properties: {
       queues: commaSeparated,
       types: commaSeparated,
-      concurrency: { type: 'integer', minimum: 1 },
+      concurrency: { type: 'integer', minimum: 1, maximum: 1_000_000 },
     },
   },
   response: {

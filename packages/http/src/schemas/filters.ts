@@ -1,10 +1,10 @@
-import { LIMITS, TASK_STATUSES } from '@taskyard/core'
+import { LIMITS, NAME_PATTERN, TASK_STATUSES } from '@taskyard/core'
 
 export const filterProperties = {
   status: { type: 'string', enum: TASK_STATUSES },
-  type: { type: 'string' },
-  queue: { type: 'string' },
-  tag: { type: 'string' },
+  type: { type: 'string', pattern: NAME_PATTERN },
+  queue: { type: 'string', pattern: NAME_PATTERN },
+  tag: { type: 'string', minLength: 1, maxLength: LIMITS.tagLength },
   createdAfter: { type: 'string', format: 'date-time', description: 'Inclusive.' },
   createdBefore: { type: 'string', format: 'date-time', description: 'Exclusive.' },
 } as const

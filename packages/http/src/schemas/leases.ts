@@ -1,12 +1,13 @@
-import { LIMITS } from '@taskyard/core'
+import { LIMITS, NAME_PATTERN } from '@taskyard/core'
 
 const leaseRef = {
   taskId: { type: 'string', minLength: 1, maxLength: LIMITS.nameLength },
   token: { type: 'integer', minimum: 0 },
 } as const
 const leaseSeconds = { type: 'number', minimum: 1, maximum: LIMITS.leaseSeconds, description: 'Default 30.' } as const
-const names = { type: 'array', minItems: 1, maxItems: 1000, items: { type: 'string' } } as const
-export const workerIdSchema = { type: 'string', minLength: 1, maxLength: LIMITS.nameLength } as const
+const name = { type: 'string', pattern: NAME_PATTERN } as const
+const names = { type: 'array', minItems: 1, maxItems: LIMITS.batch, items: name } as const
+export const workerIdSchema = name
 
 const claimProperties = {
   workerId: workerIdSchema,

@@ -8,9 +8,9 @@ const backoff = {
   description: 'The wait between attempts; the default is exponential with full jitter (1, 2, 3600).',
   properties: {
     kind: { type: 'string', enum: ['exponential', 'linear', 'fixed'] },
-    baseSeconds: { type: 'number', minimum: 0 },
-    factor: { type: 'number', minimum: 0 },
-    maxSeconds: { type: 'number', minimum: 0 },
+    baseSeconds: { type: 'number', minimum: 0, maximum: LIMITS.delaySeconds },
+    factor: { type: 'number', minimum: 0, maximum: 1000 },
+    maxSeconds: { type: 'number', minimum: 0, maximum: LIMITS.delaySeconds },
   },
 } as const
 
@@ -29,7 +29,7 @@ export const submissionOptions = {
   backoff,
   timeoutSeconds: {
     type: ['number', 'null'],
-    exclusiveMinimum: 0,
+    minimum: 0.001,
     maximum: LIMITS.timeoutSeconds,
     description: 'How long one attempt may run; null: without bound. Default 3600.',
   },
