@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { isTerminal } from '@taskyard/core'
-import { cancelled, failed, idsOf, type Outcome, released, type Scene, succeeded } from '../scene.ts'
+import { isTerminal, type Settlement } from '@taskyard/core'
+import { cancelled, failed, idsOf, leaseRef, type Outcome, released, type Scene, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeConcurrency({ describe, it }: Suite): void {
@@ -63,12 +63,56 @@ export function describeConcurrency({ describe, it }: Suite): void {
       }
     })
 
+    it('cancels every task that it is asked to while workers keep claiming and failing them', async (scene) => {
+      const tasks = Array.from({ length: 100 }, () => scene.newTask({ maxAttempts: 1_000 }))
+      await scene.enqueue(tasks.map((task) => [task]))
+      const workers = Array.from({ length: 3 }, (_, n) => failUntilNothingIsLeft(scene, `worker-${n}`))
+      const outcomes = await scene.store.cancel({ taskIds: idsOf(tasks) })
+      assert.deepEqual(
+        outcomes.filter(({ kind }) => kind !== 'cancelled' && kind !== 'requested'),
+        [],
+      )
+      await Promise.all(workers)
+      assert.deepEqual(new Set((await scene.listAll()).map(({ status }) => status)), new Set(['cancelled']))
+    })
+
+    it('extends the leases that hold while others of the same call are being settled', async (scene) => {
+      const tasks = Array.from({ length: 60 }, () => scene.newTask())
+      await scene.enqueue(tasks.map((task) => [task]))
+      const leased = await scene.claim({ limit: 60 })
+      const [kept, ending] = [leased.slice(0, 30), leased.slice(30)]
+      const settle = async () => {
+        for (const task of ending) await scene.settle(task, succeeded())
+      }
+      const beats = Array.from({ length: 4 }, () =>
+        scene.store.extend({ leases: leased.map(leaseRef), leaseMs: 60_000 }),
+      )
+      await settle()
+      for (const statuses of await Promise.all(beats)) {
+        assert.deepEqual(new Set(statuses.slice(0, kept.length)), new Set(['ok']))
+      }
+      const after = await scene.store.extend({ leases: leased.map(leaseRef), leaseMs: 60_000 })
+      assert.deepEqual(after, [...kept.map(() => 'ok'), ...ending.map(() => 'lost')])
+    })
+
     for (const first of RACERS.keys()) {
       it(`lets cancel, completion and timeout end in one terminal state (start ${first})`, async (scene) => {
         for (let round = 0; round < 5; round++) await race(scene, [...RACERS.slice(first), ...RACERS.slice(0, first)])
       })
     }
   })
+}
+
+/** Takes tasks and fails them, to be retried at once, until all have ended. */
+async function failUntilNothingIsLeft(scene: Scene, workerId: string): Promise<void> {
+  for (;;) {
+    const tasks = await scene.claim({ limit: 10, worker: { workerId, nodeId: null, session: false } })
+    const outcome = failed({ retryDelayMs: 0 })
+    const settlements = tasks.map((task) => ({ ...leaseRef(task), ...outcome }) as Settlement)
+    await scene.store.settle({ settlements, claim: null })
+    const { queued, scheduled, running } = (await scene.counts()).counts
+    if (queued + scheduled + running === 0) return
+  }
 }
 
 type Racer = (scene: Scene, task: Awaited<ReturnType<Scene['start']>>) => Promise<unknown>

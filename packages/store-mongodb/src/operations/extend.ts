@@ -5,17 +5,21 @@ import type { Collections } from '../database.ts'
 import type { TaskDocument } from '../documents.ts'
 import { idIn, MOST_ROUNDS } from '../moves.ts'
 
-type Held = Pick<TaskDocument, '_id' | 'state' | 'token' | 'deadlineAt' | 'cancelRequestedAt'>
-const HELD = { state: 1, token: 1, deadlineAt: 1, cancelRequestedAt: 1 } as const
+type Held = Pick<TaskDocument, '_id' | 'state' | 'token' | 'expiresAt' | 'deadlineAt' | 'cancelRequestedAt'>
+const HELD = { state: 1, token: 1, expiresAt: 1, deadlineAt: 1, cancelRequestedAt: 1 } as const
 type Tasks = Pick<Collections, 'tasks'>
 
-/** Moves the ends of leases, each conditional on its token. Needs the tasks alone, so that a heartbeat thread can use it. */
+/**
+ * Moves the ends of leases, each conditional on its token. Needs the tasks alone, so that a heartbeat thread can use it. What
+ * changed between reading and writing is read again: a lease that bears the new end by then was moved.
+ */
 export async function extend(database: Tasks, { leases, leaseMs }: ExtendParams, now: number): Promise<ExtendStatus[]> {
+  const expiresAt = now + leaseMs
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const found = await read(database, leases)
-    if (await moveEnds(database, [...heldOf(found, leases).values()], now + leaseMs)) {
-      return leases.map((lease) => statusOf(heldBy(found, lease)))
-    }
+    const held = heldOf(found, leases)
+    const open = round === 0 ? held : held.filter((task) => task.expiresAt !== expiresAt)
+    if (await moveEnds(database, open, expiresAt)) return leases.map((lease) => statusOf(heldBy(found, lease)))
   }
   throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
 }
@@ -32,9 +36,9 @@ function heldBy(found: ReadonlyMap<string, Held>, { taskId, token }: LeaseRef): 
   return task?.token === token ? task : null
 }
 
-function heldOf(found: ReadonlyMap<string, Held>, leases: readonly LeaseRef[]): ReadonlyMap<string, Held> {
+function heldOf(found: ReadonlyMap<string, Held>, leases: readonly LeaseRef[]): readonly Held[] {
   const held = leases.map((lease) => heldBy(found, lease)).filter((task) => task !== null)
-  return new Map(held.map((task) => [task._id, task]))
+  return [...new Set(held)]
 }
 
 function statusOf(task: Held | null): ExtendStatus {

@@ -8,7 +8,7 @@ import {
 } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type LightTask, statusOf } from '../documents.ts'
-import { apply, MOST_ROUNDS, readLight } from '../moves.ts'
+import { apply, readLight } from '../moves.ts'
 import { spillTails } from '../spill.ts'
 import { finish, type Move, requestCancel, retry as retryTask } from '../transitions.ts'
 
@@ -43,6 +43,12 @@ function isRetryable(status: string): status is TerminalStatus {
   return status === 'failed' || status === 'cancelled'
 }
 
+/**
+ * Rounds of reading, judging and writing what others keep changing: workers of a busy queue may be quicker many times. Fewer
+ * tasks are left in each, and each is quicker; the time of the call bounds them before this does.
+ */
+const MOST_ROUNDS = 200
+
 /** Reads, judges and moves the tasks, again where somebody else was quicker. An id named twice is judged again after the first. */
 async function steer<Outcome>(
   database: Database,
@@ -50,34 +56,44 @@ async function steer<Outcome>(
   now: number,
   judge: (task: LightTask | undefined) => Judgement<Outcome>,
 ): Promise<Outcome[]> {
-  const outcomes: Outcome[] = []
+  const outcomes = new Map<number, Outcome>()
+  const counting: Promise<void>[] = []
   let open = taskIds.map((id, index) => ({ id, index }))
   for (let round = 0; open.length > 0; round++) {
     if (round === MOST_ROUNDS)
       throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
-    const tasks = await readLight(database, taskIds)
-    const moves = new Map<Move, { index: number; outcome: Outcome }>()
-    const moving = new Set<string>()
-    const again: typeof open = []
-    for (const item of open) {
-      const { outcome, move } = judge(tasks.get(item.id))
-      if (move === null) outcomes[item.index] = outcome
-      else if (moving.has(item.id)) again.push(item)
-      else {
-        moving.add(item.id)
-        moves.set(move, { index: item.index, outcome })
-      }
-    }
-    const applied = await apply(database, [...moves.keys()], now)
-    for (const [move, { index, outcome }] of moves) {
-      if (applied.has(move)) outcomes[index] = outcome
-      else again.push({ id: move.task._id, index })
-    }
-    await spillTails(
-      database,
-      [...applied].map(({ task }) => task),
-    )
-    open = again
+    const judged = await steerRound(database, open, judge, { now, counting })
+    for (const [index, outcome] of judged) outcomes.set(index, outcome)
+    open = open.filter(({ index }) => !outcomes.has(index))
   }
-  return outcomes
+  await Promise.all(counting)
+  return taskIds.map((_, index) => outcomes.get(index) as Outcome)
+}
+
+async function steerRound<Outcome>(
+  database: Database,
+  open: readonly { readonly id: string; readonly index: number }[],
+  judge: (task: LightTask | undefined) => Judgement<Outcome>,
+  { now, counting }: { now: number; counting: Promise<void>[] },
+): Promise<ReadonlyMap<number, Outcome>> {
+  const ids = open.map(({ id }) => id)
+  const tasks = await readLight(database, ids)
+  const judged = new Map<number, Outcome>()
+  const moves = new Map<Move, { index: number; outcome: Outcome }>()
+  const moving = new Set<string>()
+  for (const { id, index } of open) {
+    const { outcome, move } = judge(tasks.get(id))
+    if (move === null) judged.set(index, outcome)
+    else if (!moving.has(id)) {
+      moving.add(id)
+      moves.set(move, { index, outcome })
+    }
+  }
+  const applied = await apply(database, [...moves.keys()], now, counting)
+  for (const [move, { index, outcome }] of moves) if (applied.has(move)) judged.set(index, outcome)
+  await spillTails(
+    database,
+    [...applied].map(({ task }) => task),
+  )
+  return judged
 }
