@@ -7,6 +7,7 @@ import type { Parts } from './parts.ts'
 import { createQueues } from './queues.ts'
 import { createReading } from './read.ts'
 import { createSessions } from './sessions.ts'
+import { createStandstills } from './standstills.ts'
 import { createSteering } from './steer.ts'
 import { createSubmit } from './submit.ts'
 import { createSweeper } from './sweeper.ts'
@@ -27,6 +28,7 @@ export function createEngine(options: EngineOptions): Engine {
     sweeps: options.sweeps ?? true,
     observer,
     troubles: createTroubles(observer),
+    standstills: createStandstills(options.clock),
     checkPayload: options.checkPayload ?? (() => []),
     retention: options.retention ?? DEFAULT_RETENTION,
     queueDepth: options.queueDepth ?? LIMITS.queueDepth,
@@ -52,6 +54,7 @@ export function createEngine(options: EngineOptions): Engine {
   return {
     nodeId: options.nodeId,
     async start() {
+      parts.standstills.start()
       dispatcher.start()
       sweeper?.start()
       queues.start()
@@ -59,6 +62,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
     async stop() {
       stopping = true
+      parts.standstills.stop()
       dispatcher.stop()
       reading.stop()
       queues.stop()

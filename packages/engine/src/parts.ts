@@ -1,5 +1,6 @@
 import type { Clock, EventBus, IdGenerator, Random, Retention, TaskStore } from '@taskyard/core'
 import type { EngineObserver, PayloadCheck } from './engine.ts'
+import type { Standstills } from './standstills.ts'
 import type { Troubles } from './troubles.ts'
 
 /** What the use cases and services share. */
@@ -15,6 +16,7 @@ export interface Parts {
   readonly sweeps: boolean
   readonly observer: EngineObserver
   readonly troubles: Troubles
+  readonly standstills: Standstills
   readonly checkPayload: PayloadCheck
   readonly retention: Retention
   readonly queueDepth: number

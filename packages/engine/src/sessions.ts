@@ -3,11 +3,14 @@ import { assertName, assertNames, invalid, isIntegerIn } from './check-submissio
 import type { Engine, OpenSession, WorkerView } from './engine.ts'
 import type { Parts } from './parts.ts'
 import { createPresence } from './presence.ts'
+import { isUnexpected } from './unexpected.ts'
 
 /** Where others share the store, how often holders of leases are looked at for dead ones. */
 const LOOK_MS = 2000
 /** The end of leases that could not be decided or stored is tried again after so long. */
 const AGAIN_MS = 1000
+/** How often a grace begins anew because this process stood still in it. */
+const MOST_EXCUSED = 3
 
 interface Worker {
   readonly connections: Set<OpenSession>
@@ -31,7 +34,7 @@ export function createSessions(
   nodeId: string,
   onEnded: (ended: readonly EndedLease[]) => void,
 ): Sessions {
-  const { store, clock, bus, sessionGraceMs, troubles } = parts
+  const { store, clock, bus, sessionGraceMs, troubles, standstills } = parts
   const workers = new Map<string, Worker>()
   const presence = parts.shared ? createPresence(parts, nodeId, { connected, onBeat }) : null
   const overdue = new Set<string>()
@@ -58,11 +61,15 @@ export function createSessions(
     return [...workers.keys()].filter(isConnected)
   }
 
-  function startGrace(workerId: string, delayMs: number): void {
+  function startGrace(workerId: string, delayMs: number, excused = 0): void {
     const worker = workerOf(workerId)
+    const since = clock.now()
     worker.callOffGrace?.()
     worker.callOffGrace = clock.after(delayMs, () => {
       worker.callOffGrace = null
+      // The worker may have come back, and this process could not hear it.
+      const stoodStill = standstills.lastEnd() > since
+      if (stoodStill && excused < MOST_EXCUSED) return startGrace(workerId, sessionGraceMs, excused + 1)
       overdue.add(workerId)
       void endOverdue()
     })
@@ -105,7 +112,20 @@ export function createSessions(
   }
 
   async function end(workerIds: readonly string[]): Promise<void> {
-    if (workerIds.length > 0) onEnded(await store.endLeases({ workerIds }))
+    if (workerIds.length === 0) return
+    try {
+      onEnded(await store.endLeases({ workerIds }))
+    } catch (error) {
+      if (workerIds.length === 1 || !isUnexpected(error)) throw error
+      // One of them may be to blame, for whom the others' tasks need not wait.
+      await endEach(workerIds)
+    }
+  }
+
+  async function endEach(workerIds: readonly string[]): Promise<void> {
+    const failures: unknown[] = []
+    for (const workerId of workerIds) await end([workerId]).catch((error) => failures.push(error))
+    if (failures.length > 0) throw failures[0]
   }
 
   function again(workerIds: readonly string[]): void {

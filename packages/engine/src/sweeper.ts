@@ -9,8 +9,10 @@ const TASKS_PER_CHORE = 1000
 const LONGEST_IDLE_PAUSE_MS = 500
 /** A store that is away is asked this often whether it is back. */
 const PROBE_MS = 500
-/** How long workers have, after the store's return, to extend the leases that ran out meanwhile. */
+/** How long workers have, after the store or this process was away, to extend the leases that ran out meanwhile. */
 const OUTAGE_GRACE_MS = 3000
+/** Standstills in a row for which there is a grace: a machine that always stands still must end leases, too. */
+const MOST_EXCUSED = 3
 
 export interface Sweeper {
   start(): void
@@ -24,20 +26,23 @@ export interface Sweeper {
 /**
  * Runs the store's housekeeping whenever something is due.
  *
- * After an outage of the store it lets some seconds pass. Nobody could extend a lease meanwhile, and a sweep at once
- * would end those of tasks that are running well, which would then run twice. Idle workers lose nothing by it: claims
- * make due tasks ready by themselves.
+ * After an outage it lets some seconds pass: when it starts, when the store comes back, and when this process stood still.
+ * Nobody could extend a lease meanwhile, and a sweep at once would end those of tasks that are running well, which would
+ * then run twice. Idle workers lose nothing by it: claims make due tasks ready by themselves.
  */
 export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease[]) => void): Sweeper {
-  const { store, clock, random, troubles, retention, cancelGraceMs } = parts
+  const { store, clock, random, troubles, retention, cancelGraceMs, standstills } = parts
   let stopped = false
   let cancelTimer = () => {}
   let nextAt = Number.POSITIVE_INFINITY
   let underWay: Promise<void> | null = null
   let lastRunAt: number | null = null
   let failure: string | null = null
-  let isStoreAway = false
+  // Nobody knows for how long there was no server when one starts.
+  let wasAway = true
   let graceUntil = 0
+  let excusedEnd = Number.NEGATIVE_INFINITY
+  let excused = 0
   let idlePauseMs = 0
 
   function plan(wantedAt: number): void {
@@ -62,23 +67,39 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
   /** Resolves with when to come back, ms. */
   async function step(): Promise<number> {
     try {
-      const wanted = isStoreAway ? await probe() : await sweep()
+      const wanted = wasAway ? await probe() : await sweepUnlessGrace()
       failure = null
       troubles.worked('sweeper')
       return wanted
     } catch (error) {
       failure = error instanceof Error ? error.message : String(error)
-      isStoreAway ||= error instanceof TaskyardError && error.code === 'store_unavailable'
+      wasAway ||= error instanceof TaskyardError && error.code === 'store_unavailable'
       troubles.failed('sweeper', error)
-      return clock.now() + (isStoreAway ? PROBE_MS : LONGEST_PAUSE_MS)
+      return clock.now() + (wasAway ? PROBE_MS : LONGEST_PAUSE_MS)
     }
   }
 
   async function probe(): Promise<number> {
     await store.holders()
-    isStoreAway = false
+    wasAway = false
     graceUntil = clock.now() + OUTAGE_GRACE_MS
     return graceUntil
+  }
+
+  async function sweepUnlessGrace(): Promise<number> {
+    excuseStandstill()
+    if (clock.now() < graceUntil) return graceUntil
+    const wanted = await sweep()
+    excused = 0
+    return wanted
+  }
+
+  function excuseStandstill(): void {
+    const end = standstills.lastEnd()
+    if (end <= excusedEnd || excused >= MOST_EXCUSED) return
+    excusedEnd = end
+    excused += 1
+    graceUntil = Math.max(graceUntil, end + OUTAGE_GRACE_MS)
   }
 
   async function sweep(): Promise<number> {

@@ -32,6 +32,33 @@ export async function startEngine(
   return { engine, clock, store }
 }
 
+/** A started engine, past the grace of its start, whose process can stand still. */
+export async function startStallingEngine(t: TestContext): Promise<Scene & { standStill(ms: number): Promise<void> }> {
+  const simulated = createSimulatedClock()
+  let standstillEnd = 0
+  const clock: SimulatedClock = {
+    ...simulated,
+    now: () => Math.max(simulated.now(), standstillEnd),
+    after: (delayMs, callback) => simulated.after(clock.now() - simulated.now() + delayMs, callback),
+  }
+  const store = createReferenceStore(clock)
+  const ids = createUuidV7Generator(clock)
+  const engine = createEngine({ store, clock, random: () => 0.5, ids, nodeId: 'node-1' })
+  await engine.start()
+  t.after(() => engine.stop())
+  await clock.advance(5000)
+  return {
+    engine,
+    clock,
+    store,
+    async standStill(ms) {
+      // What fell due meanwhile fires at the end, in its order.
+      standstillEnd = clock.now() + ms
+      await clock.advance(ms)
+    },
+  }
+}
+
 /** The store as a caller sees it while its server may be away. */
 export function awayWhile(isAway: () => boolean): (store: TaskStore) => TaskStore {
   return (store) =>

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { type TaskStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine } from '../src/index.ts'
-import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+import { claimOf, PAYLOAD, startEngine, startStallingEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 const deaf = () => {}
@@ -103,4 +103,37 @@ test('workers are listed with their leases, connected or not', async (t) => {
     { workerId: 'worker-1', connected: true, leases: 1 },
     { workerId: 'worker-2', connected: false, leases: 1 },
   ])
+})
+
+test('a grace in which this process stood still begins anew', async (t) => {
+  const { engine, clock, standStill } = await startStallingEngine(t)
+  const session = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1', 1, true), leaseSeconds: 3600 })
+  session.close()
+  await clock.advance(2000)
+  await standStill(60_000)
+  await clock.advance(4999)
+  assert.equal((await engine.get(task.id)).status, 'running')
+  await clock.advance(1)
+  assert.equal((await engine.get(task.id)).status, 'queued')
+})
+
+test('a dead worker on whom the store chokes does not keep the tasks of another', async (t) => {
+  const choking = (store: TaskStore): TaskStore => ({
+    ...store,
+    async endLeases(params) {
+      if (params.workerIds.includes('bad')) throw new Error('choked')
+      return store.endLeases(params)
+    },
+  })
+  const { engine, clock } = await startEngine(t, {}, choking)
+  const sessions = ['bad', 'good'].map((workerId) => engine.openSession({ workerId, onCancel: deaf }))
+  await engine.submitMany([TASK, TASK])
+  for (const workerId of ['bad', 'good']) {
+    await engine.claim({ ...claimOf(workerId, 1, true), leaseSeconds: 3600 })
+  }
+  for (const session of sessions) session.close()
+  await clock.advance(10_000)
+  assert.equal((await engine.queue('default')).counts.queued, 1)
 })

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { awayWhile, claimOf, PAYLOAD, startEngine } from './scene.ts'
+import { createUuidV7Generator } from '@taskyard/core/runtime'
+import { createEngine } from '../src/index.ts'
+import { awayWhile, claimOf, PAYLOAD, startEngine, startStallingEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 
@@ -121,7 +123,7 @@ test('trouble in the background is told as it comes, and once when it is over', 
     { observer },
     awayWhile(() => away),
   )
-  await clock.advance(500)
+  await clock.advance(3500)
   away = true
   await clock.advance(1000)
   away = false
@@ -153,6 +155,51 @@ test('a store whose clock is behind is not asked without a pause for what is not
       return { ...(await store.sweep(params)), nextAt: 0 }
     },
   }))
+  await clock.advance(3000)
+  sweeps = 0
   await clock.advance(10_000)
   assert.ok(sweeps >= 20 && sweeps <= 40, `${sweeps} sweeps in 10 s`)
+})
+
+test('leases that ran out while there was no server can be extended for a moment after its start', async (t) => {
+  const { engine, clock, store } = await startEngine(t)
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 5 })
+  await engine.stop()
+  await clock.advance(60_000)
+  const ids = createUuidV7Generator(clock)
+  const successor = createEngine({ store, clock, random: () => 0.5, ids, nodeId: 'node-2' })
+  await successor.start()
+  t.after(() => successor.stop())
+  await clock.advance(2900)
+  assert.deepEqual(await successor.heartbeat([{ taskId: task.id, token: 1 }], 5), ['ok'])
+  await clock.advance(4900)
+  assert.equal((await successor.get(task.id)).status, 'running')
+  await clock.advance(1200)
+  assert.equal((await successor.get(task.id)).status, 'queued')
+})
+
+test('leases that ran out while this process stood still can be extended for a moment', async (t) => {
+  const { engine, clock, standStill } = await startStallingEngine(t)
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 2 })
+  await clock.advance(1000)
+  await standStill(8000)
+  await clock.advance(2500)
+  assert.deepEqual(await engine.heartbeat([{ taskId: task.id, token: 1 }], 2), ['ok'])
+  await clock.advance(1900)
+  assert.equal((await engine.get(task.id)).status, 'running')
+  await clock.advance(1200)
+  assert.equal((await engine.get(task.id)).status, 'queued')
+})
+
+test('a machine that stands still again and again ends leases all the same', async (t) => {
+  const { engine, clock, standStill } = await startStallingEngine(t)
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 1 })
+  for (let i = 0; i < 8; i++) {
+    await standStill(1600)
+    await clock.advance(100)
+  }
+  assert.equal((await engine.get(task.id)).status, 'queued')
 })
