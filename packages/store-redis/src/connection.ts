@@ -2,7 +2,7 @@ import type { Clock } from '@taskyard/core'
 import { TaskyardError } from '@taskyard/core'
 import { Cluster, type ClusterOptions, Command, Redis, type RedisOptions } from 'ioredis'
 import { toStoreError } from './redis-errors.ts'
-import type { RedisAddress } from './redis-url.ts'
+import { type RedisAddress, wrongUrl } from './redis-url.ts'
 import type { Script } from './scripts.ts'
 
 /** Opening against a server that is away gives up after this. */
@@ -31,7 +31,8 @@ const CALLS = {
 
 /**
  * Connects; from then on reconnects by itself, for ever.
- * @throws TaskyardError store_unavailable, when the server cannot be reached now
+ * @throws TaskyardError store_unavailable, when the server cannot be reached now; invalid_configuration, when it has no such
+ * database
  */
 export async function connect(address: RedisAddress, clock: Clock): Promise<Client> {
   const client = address.cluster ? clusterClient(address) : singleClient(address)
@@ -40,13 +41,27 @@ export async function connect(address: RedisAddress, clock: Clock): Promise<Clie
     lastError = error
   })
   try {
-    await within(OPEN_MS, clock, client.connect())
+    await within(OPEN_MS, clock, connected(client, address))
     return client
   } catch (error) {
     client.disconnect()
+    if (error instanceof TaskyardError) throw error
     const reason = messageOf(lastError ?? error)
     throw new TaskyardError('store_unavailable', { reason: `${address.shown}: ${reason}` }, { cause: error })
   }
+}
+
+// A client whose database the server refuses would go on in database 0.
+async function connected(client: Client, { db }: RedisAddress): Promise<void> {
+  await client.connect()
+  if (db === 0) return
+  await client.select(db).catch((error) => {
+    throw /DB index|SELECT is not allowed/.test(messageOf(error)) ? noDatabase(db, error) : error
+  })
+}
+
+function noDatabase(db: number, error: unknown): TaskyardError {
+  return wrongUrl(`the server has no database ${db}: ${messageOf(error)}`)
 }
 
 function singleClient(address: RedisAddress): Redis {

@@ -19,6 +19,7 @@ export interface RedisAddress {
 }
 
 const PARAMETERS = ['prefix', 'cluster', 'sentinel']
+const ENCODING = 'user and password are percent-encoded: write % as %25, / as %2F, ? as %3F, # as %23 and @ as %40'
 const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 /**
@@ -28,16 +29,19 @@ const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 export function parseRedisUrl(text: string, prefixOption?: string): RedisAddress {
   const url = parsed(text)
   const prefix = prefixOption ?? url.searchParams.get('prefix') ?? 'taskyard'
-  if (!PREFIX.test(prefix)) throw wrong('prefix: up to 64 letters, digits and ._-, a letter or digit first')
+  if (!PREFIX.test(prefix)) throw wrongUrl('prefix: up to 64 letters, digits and ._-, a letter or digit first')
+  const db = database(url.pathname)
+  const cluster = isOn(url.searchParams.get('cluster'))
+  if (cluster && db > 0) throw wrongUrl(`a Redis Cluster has no database ${db}, only 0`)
   return {
     host: url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
     port: Number(url.port || 6379),
-    username: url.username === '' ? null : decodeURIComponent(url.username),
-    password: url.password === '' ? null : decodeURIComponent(url.password),
-    db: database(url.pathname),
+    username: url.username === '' ? null : decoded(url.username),
+    password: url.password === '' ? null : decoded(url.password),
+    db,
     tls: url.protocol === 'rediss:',
     prefix,
-    cluster: isOn(url.searchParams.get('cluster')),
+    cluster,
     sentinel: url.searchParams.get('sentinel'),
     shown: `${url.protocol}//${url.host}${url.pathname}`,
   }
@@ -45,25 +49,36 @@ export function parseRedisUrl(text: string, prefixOption?: string): RedisAddress
 
 function parsed(text: string): URL {
   const url = URL.parse(text)
-  if (url === null || !/^rediss?:$/.test(url.protocol)) throw wrong('a Redis URL is redis://host:port/0 or rediss://…')
+  if (url === null || !/^rediss?:$/.test(url.protocol)) {
+    throw wrongUrl(`a Redis URL is redis://user:password@host:port/0 or rediss://…; ${ENCODING}`)
+  }
   for (const name of url.searchParams.keys()) {
-    if (!PARAMETERS.includes(name)) throw wrong(`?${name}= is none of ${PARAMETERS.join(', ')}`)
+    if (!PARAMETERS.includes(name)) throw wrongUrl(`?${name}= is none of ${PARAMETERS.join(', ')}`)
   }
   return url
 }
 
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw wrongUrl(ENCODING)
+  }
+}
+
 function database(path: string): number {
   const digits = /^\/?(\d{0,4})\/?$/.exec(path)?.[1]
-  if (digits === undefined) throw wrong(`${path} is not the number of a Redis database`)
+  if (digits === undefined) throw wrongUrl(`${path} is not the number of a Redis database`)
   return Number(digits)
 }
 
 function isOn(value: string | null): boolean {
   if (value === null || value === '0') return false
   if (value === '1') return true
-  throw wrong('?cluster= is 0 or 1')
+  throw wrongUrl('?cluster= is 0 or 1')
 }
 
-function wrong(reason: string): TaskyardError {
-  return new TaskyardError('invalid_configuration', { reason: `the store's URL: ${reason}` })
+/** An error of the catalogue for a URL that says something wrong. */
+export function wrongUrl(reason: string): TaskyardError {
+  return new TaskyardError('invalid_configuration', { reason: `TASKYARD_STORE: ${reason}` })
 }

@@ -82,12 +82,24 @@ describe('opening a Redis store', () => {
     'redis://127.0.0.1:6379/zero',
     'redis://127.0.0.1:6379?prefix=a{b}',
     'redis://127.0.0.1:6379?cluster=yes',
+    'redis://127.0.0.1:6379/1?cluster=1',
     'http://127.0.0.1:6379',
   ]) {
     it(`refuses the URL ${url}`, async () => {
-      await refuses('invalid_configuration', { url }, /URL/)
+      await refuses('invalid_configuration', { url }, /^TASKYARD_STORE: /)
     })
   }
+
+  for (const login of [':100%', 'user%:secret', ':a%zzb', ':a/b', ':a?b', ':a#b']) {
+    it(`refuses the user and password ${login}, and says how to write them`, async () => {
+      await refuses('invalid_configuration', { url: `redis://${login}@127.0.0.1:6379` }, /^TASKYARD_STORE: .*% as %25/)
+    })
+  }
+
+  it('refuses a database that the server has not, rather than use another one', async () => {
+    const { url } = await sharedServer('redis')
+    await refuses('invalid_configuration', { url: `${url}/9999` }, /^TASKYARD_STORE: .*no database 9999/)
+  })
 })
 
 async function open(options: Partial<RedisStoreOptions> & { readonly url: string }): Promise<void> {
