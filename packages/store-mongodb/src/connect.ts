@@ -3,7 +3,7 @@ import { MongoClient, type MongoClientOptions } from 'mongodb'
 import { assertUsable, type Deployment, durabilityOf, readDeployment, unsafety } from './deployment.ts'
 import { watchHeartbeats } from './heartbeat-watch.ts'
 import { toStoreError } from './mongodb-errors.ts'
-import { readSettings, type Settings } from './settings.ts'
+import { readSettings, type Settings, unreadableUrl } from './settings.ts'
 
 /** A server that cannot be had is given up after this. Milliseconds. */
 const SELECTION_TIMEOUT_MS = 5_000
@@ -75,7 +75,8 @@ function createClient(url: string, maxPoolSize: number | undefined): MongoClient
   try {
     return new MongoClient(url, { ...CLIENT_OPTIONS, ...(maxPoolSize === undefined ? {} : { maxPoolSize }) })
   } catch (error) {
-    throw toStoreError(error)
+    // Nothing was connected yet: whatever this is, it is in the URL.
+    throw unreadableUrl(error)
   }
 }
 

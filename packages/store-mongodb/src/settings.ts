@@ -13,6 +13,8 @@ export interface Settings {
 }
 
 const DEFAULT_DATABASE = 'taskyard'
+const LONGEST_DATABASE_NAME = 63
+const ENCODING = 'user and password are percent-encoded: write % as %25, / as %2F, : as %3A and @ as %40'
 const WAKE_UPS: readonly string[] = ['auto', 'changeStream', 'poll'] satisfies readonly WakeUps[]
 
 /**
@@ -30,9 +32,29 @@ export function readSettings(url: string): Settings {
   // They are given with every collection, so that nothing in the URL can weaken them.
   for (const name of ['wakeUps', 'w', 'journal', 'j', 'readConcernLevel', 'readPreference']) parameters.delete(name)
   const rest = parameters.toString()
-  const database = decodeURIComponent(path) || DEFAULT_DATABASE
+  const database = databaseName(path)
   // The path is also the database that knows the user, unless authSource names one; an absent one means admin.
   return { url: `${origin}/${path}${rest === '' ? '' : `?${rest}`}`, database, wakeUps, weakness }
+}
+
+// https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
+function databaseName(path: string): string {
+  if (path === '') return DEFAULT_DATABASE
+  try {
+    const name = decodeURIComponent(path)
+    if (/^[^/\\. "$\0]+$/.test(name) && Buffer.byteLength(name) <= LONGEST_DATABASE_NAME) return name
+  } catch {
+    // Not percent-encoded: no name either.
+  }
+  // What stands there may be a part of the password.
+  throw misconfigured(`the path is not the name of a MongoDB database; ${ENCODING}`)
+}
+
+/** What the driver refuses to read, in a parse error or one of JavaScript's own. */
+export function unreadableUrl(error: unknown): TaskyardError {
+  const message = error instanceof Error ? error.message : String(error)
+  const isUnreadable = /malformed|unescaped|connection string/i.test(message)
+  return misconfigured(isUnreadable ? `${message}; ${ENCODING}` : message, error)
 }
 
 function readWakeUps(parameters: URLSearchParams): WakeUps {
@@ -50,6 +72,6 @@ function weaknessOf(parameters: URLSearchParams): string | null {
   return null
 }
 
-function misconfigured(reason: string): TaskyardError {
-  return new TaskyardError('invalid_configuration', { reason: `TASKYARD_STORE: ${reason}` })
+function misconfigured(reason: string, cause?: unknown): TaskyardError {
+  return new TaskyardError('invalid_configuration', { reason: `TASKYARD_STORE: ${reason}` }, { cause })
 }

@@ -46,9 +46,24 @@ test('change streams are refused where the server has none', async (t) => {
   await assert.rejects(open(url, true), { code: 'invalid_configuration', message: /replica set/ })
 })
 
-for (const url of ['mongodb://', 'mongodb://127.0.0.1:1/db?wakeUps=never', 'mongodb://127.0.0.1:1/db?unheardOf=1']) {
+for (const url of [
+  'mongodb://',
+  'mongodb://:1/db',
+  'mongodb://127.0.0.1:1/db?wakeUps=never',
+  'mongodb://127.0.0.1:1/db?unheardOf=1',
+  'mongodb://127.0.0.1:1/100%',
+  'mongodb://127.0.0.1:1/a.b',
+  `mongodb://127.0.0.1:1/${'x'.repeat(64)}`,
+]) {
   test(`${url} is refused before anything is connected`, async () => {
-    await assert.rejects(open(url), { code: 'invalid_configuration' })
+    await assert.rejects(open(url), { code: 'invalid_configuration', message: /^TASKYARD_STORE: / })
+  })
+}
+
+for (const login of ['user:100%', 'user%:secret', 'user:a/secret', 'user:a:b', 'user:a@b']) {
+  test(`the user and password ${login} are refused, with a word on how to write them, and not shown`, async () => {
+    const message = /^TASKYARD_STORE: (?!.*secret).*% as %25/
+    await assert.rejects(open(`mongodb://${login}@127.0.0.1:1/db`), { code: 'invalid_configuration', message })
   })
 }
 

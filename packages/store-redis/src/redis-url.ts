@@ -52,6 +52,8 @@ function parsed(text: string): URL {
   if (url === null || !/^rediss?:$/.test(url.protocol)) {
     throw wrongUrl(`a Redis URL is redis://user:password@host:port/0 or rediss://…; ${ENCODING}`)
   }
+  // The rest of a password; it is not for messages.
+  if (/@/.test(url.pathname + url.search)) throw wrongUrl(ENCODING)
   for (const name of url.searchParams.keys()) {
     if (!PARAMETERS.includes(name)) throw wrongUrl(`?${name}= is none of ${PARAMETERS.join(', ')}`)
   }
