@@ -1,7 +1,7 @@
 import type { TaskyardError } from '@taskyard/core'
 import { OPERATIONS, type OperationName } from './operations/index.ts'
 import { isOutOfSpace, toStoreError } from './sqlite-errors.ts'
-import { reloadState, type State } from './state.ts'
+import { markState, type State } from './state.ts'
 
 export interface Call {
   readonly operation: OperationName
@@ -14,43 +14,68 @@ export type Answer = { readonly value: unknown } | { readonly error: TaskyardErr
 
 /**
  * Runs all calls in one transaction, so that they share one sync of the disk. When one of them fails, all are undone
- * and each is run again in a transaction of its own: a bad call harms only itself.
+ * and the others run together again: a bad call harms only itself. On a full disk each is run alone, since some may fit.
  */
 export function commitTogether(state: State, calls: readonly Call[]): Answer[] {
   try {
     return runInTransaction(state, calls)
   } catch (error) {
-    if (calls.length === 1 || isCommitFailure(error))
-      return calls.map(() => ({ error: toStoreError(error, state.path) }))
+    if (calls.length === 1 || error instanceof CommitFailure) return calls.map(() => failure(state, error))
+    if (error instanceof CallFailure && !isOutOfSpace(error.cause)) return commitOthers(state, calls, error)
     return calls.map((call) => commitAlone(state, call))
   }
+}
+
+function commitOthers(state: State, calls: readonly Call[], failed: CallFailure): Answer[] {
+  const answers = commitTogether(state, calls.toSpliced(failed.index, 1))
+  return answers.toSpliced(failed.index, 0, failure(state, failed))
 }
 
 function commitAlone(state: State, call: Call): Answer {
   try {
     return runInTransaction(state, [call])[0] as Answer
   } catch (error) {
-    return { error: toStoreError(error, state.path) }
+    return failure(state, error)
   }
+}
+
+function failure(state: State, error: unknown): Answer {
+  return { error: toStoreError(error instanceof CallFailure ? error.cause : error, state.path) }
 }
 
 function runInTransaction(state: State, calls: readonly Call[]): Answer[] {
   const { database } = state
+  const restore = markState(state)
   database.exec('BEGIN IMMEDIATE')
   try {
-    const answers = calls.map((call) => ({ value: run(state, call) }))
+    const answers = calls.map((call, index) => ({ value: run(state, call, index) }))
     state.counters.flush()
     commit(state)
     return answers
   } catch (error) {
-    undo(state)
+    if (database.isTransaction) database.exec('ROLLBACK')
+    restore()
     throw error
   }
 }
 
-function run(state: State, { operation, params, now }: Call): unknown {
+/** One of the calls threw: which, and why. */
+class CallFailure extends Error {
+  readonly index: number
+
+  constructor(index: number, cause: unknown) {
+    super(String(cause), { cause })
+    this.index = index
+  }
+}
+
+function run(state: State, { operation, params, now }: Call, index: number): unknown {
   const perform = OPERATIONS[operation] as (state: State, params: unknown, now: number) => unknown
-  return perform(state, params, now)
+  try {
+    return perform(state, params, now)
+  } catch (error) {
+    throw new CallFailure(index, error)
+  }
 }
 
 /** A failed commit may or may not be on the disk: its calls must not be run again here. */
@@ -63,13 +88,4 @@ function commit(state: State): void {
     if (isOutOfSpace(error)) throw error
     throw new CommitFailure(String(error), { cause: error })
   }
-}
-
-function isCommitFailure(error: unknown): boolean {
-  return error instanceof CommitFailure
-}
-
-function undo(state: State): void {
-  if (state.database.isTransaction) state.database.exec('ROLLBACK')
-  reloadState(state)
 }

@@ -10,6 +10,7 @@ import {
   TaskyardError,
 } from '@taskyard/core'
 import { threadFlags } from '@taskyard/core/runtime'
+import { decodeCursor } from './cursor.ts'
 import type { Operations } from './operations/index.ts'
 import { createSteadyClock } from './steady-clock.ts'
 import { createThreadCalls, errorFromWire, type ThreadCalls } from './thread-calls.ts'
@@ -86,8 +87,9 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
     cancel: (params) => call('cancel', params),
     retry: (params) => call('retry', params),
     find: async (params) => (await call('find', params)).map((row) => row && taskFromRow(row)),
-    async list(params) {
-      const { rows, nextCursor } = await call('list', params)
+    async list({ cursor, ...page }) {
+      const below = cursor === null ? null : decodeCursor(cursor)
+      const { rows, nextCursor } = await call('list', { ...page, below })
       return { items: rows.map(taskFromRow), nextCursor }
     },
     history: (params) => call('history', params),
@@ -104,8 +106,9 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
     async health() {
       const from = performance.now()
       try {
-        const sizeBytes = await call('probe', null)
-        return { healthy: true, latencyMs: performance.now() - from, reason: null, sizeBytes }
+        const { sizeBytes, shortage } = await call('probe', null)
+        const reason = shortage === null ? null : new TaskyardError('store_full', { reason: shortage }).message
+        return { healthy: reason === null, latencyMs: performance.now() - from, reason, sizeBytes }
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error)
         return { healthy: false, latencyMs: performance.now() - from, reason, sizeBytes: null }

@@ -3,8 +3,8 @@ import { Counters } from './counters.ts'
 import { Lanes } from './lanes.ts'
 
 /**
- * What the store's thread keeps beside the file. All of it is derived from the file and is read again whenever a
- * transaction is undone.
+ * What the store's thread keeps beside the file. Whenever a transaction is undone, what is derived from the file is read
+ * again and the rest is put back as it was.
  */
 export interface State {
   readonly database: DatabaseSync
@@ -16,9 +16,9 @@ export interface State {
   nextSeq: number
   /** When the earliest scheduled task is due, ms; `Infinity` when none is. Never later than the truth. */
   nextDue: number
-  /** Lanes that got ready tasks in this transaction. */
-  readonly readied: Set<number>
-  /** Finished tasks up to this `n` that are not failed have been removed by retention. */
+  /** Lanes that got ready tasks since this was last told. */
+  readied: Set<number>
+  /** Finished tasks up to this `n` that are not failed have been removed by retention. At most the highest `n` there is. */
   retentionFloor: number
   /** The newest beats since the file was opened: any other process is gone, since the file is locked. */
   nodes: { readonly nodeId: string; readonly workerIds: readonly string[]; readonly until: number }[]
@@ -51,13 +51,21 @@ export function createState(database: DatabaseSync, path: string): State {
   return state
 }
 
-/** Reads the derived state from the file, at start and after a transaction was undone. */
-export function reloadState(state: State): void {
+function reloadState(state: State): void {
   state.lanes = new Lanes(state.sql)
   state.counters = new Counters(state.sql)
   state.nextSeq = lastSeq(state) + 1
   state.nextDue = earliestScheduled(state)
-  state.readied.clear()
+}
+
+/** Notes what only the memory knows. The returned function brings the state back to this moment, once SQLite has. */
+export function markState(state: State): () => void {
+  const { retentionFloor, nodes } = state
+  const readied = new Set(state.readied)
+  return () => {
+    reloadState(state)
+    Object.assign(state, { retentionFloor, nodes, readied })
+  }
 }
 
 export function earliestScheduled(state: State): number {

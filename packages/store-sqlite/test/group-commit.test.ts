@@ -5,7 +5,7 @@ import { toJsonText } from '@taskyard/core'
 import { migrate } from '../src/database.ts'
 import { type Answer, type Call, commitTogether } from '../src/group-commit.ts'
 import { createState, type State } from '../src/state.ts'
-import { enqueueRows } from '../src/wire.ts'
+import { type ClaimedRows, enqueueRows } from '../src/wire.ts'
 import { CLAIM, newTask, submissions } from './scene.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
@@ -21,20 +21,25 @@ function enqueueCall(payloadLength = 10): Call {
   return { operation: 'enqueue', params: enqueueRows(submissions(task)), now: NOW }
 }
 
-const BAD_CALL: Call = {
-  operation: 'list',
+/** No call of the engine is refused inside a transaction; this one is broken. */
+const BAD_CALL: Call = { operation: 'find', params: null, now: NOW }
+
+const SWEEP_ALL: Call = {
+  operation: 'sweep',
   params: {
-    namespace: 'default',
-    status: null,
-    type: null,
-    queue: null,
-    tag: null,
-    createdAfter: null,
-    createdBefore: null,
-    limit: 1,
-    cursor: '!',
+    cancelGraceMs: 1000,
+    retention: { succeededSeconds: 0, failedSeconds: 0, finishedBytes: 2 ** 30 },
+    limit: 10,
+    jitter: 0,
   },
   now: NOW,
+}
+
+function finishOne(state: State): void {
+  commitTogether(state, [enqueueCall()])
+  const [claimed] = commitTogether(state, [{ operation: 'claim', params: CLAIM, now: NOW }]) as [{ value: ClaimedRows }]
+  const settlements = claimed.value.rows.map((row) => [row[1], row[13], 'succeeded', null, null])
+  commitTogether(state, [{ operation: 'settle', params: { settlements, claim: null }, now: NOW }])
 }
 
 function codes(answers: readonly Answer[]): readonly string[] {
@@ -44,8 +49,43 @@ function codes(answers: readonly Answer[]): readonly string[] {
 test('a bad call in a shared transaction harms only itself', () => {
   const state = freshState()
   const answers = commitTogether(state, [enqueueCall(), BAD_CALL, enqueueCall()])
-  assert.deepEqual(codes(answers), ['ok', 'invalid_request', 'ok'])
+  assert.deepEqual(codes(answers), ['ok', 'store_unavailable', 'ok'])
   assert.equal(state.counters.of(1).queued, 2)
+})
+
+test('calls beside a bad one share one more transaction', (t) => {
+  const state = freshState()
+  const exec = t.mock.method(state.database, 'exec')
+  commitTogether(state, [enqueueCall(), BAD_CALL, enqueueCall(), enqueueCall()])
+  const statements = exec.mock.calls.map(({ arguments: [text] }) => text)
+  assert.deepEqual(statements, ['BEGIN IMMEDIATE', 'ROLLBACK', 'BEGIN IMMEDIATE', 'COMMIT'])
+})
+
+test('lanes that became ready are told, whatever the call after them does', () => {
+  const state = freshState()
+  const { page_count } = state.database.prepare('PRAGMA page_count').get() as { page_count: number }
+  state.database.exec(`PRAGMA max_page_count = ${page_count + 4}`)
+  const answers = commitTogether(state, [enqueueCall(), enqueueCall(100_000)])
+  assert.deepEqual(codes(answers), ['ok', 'store_full'])
+  assert.deepEqual([...state.readied], [1])
+})
+
+test('retention looks again at what an undone transaction had removed', () => {
+  const state = freshState()
+  finishOne(state)
+  commitTogether(state, [SWEEP_ALL, BAD_CALL])
+  assert.equal(state.counters.of(1).succeeded, 0)
+  finishOne(state)
+  const original = state.database.exec.bind(state.database)
+  state.database.exec = (text) => {
+    if (text === 'COMMIT') throw new Error('the disk is gone')
+    original(text)
+  }
+  assert.deepEqual(codes(commitTogether(state, [SWEEP_ALL])), ['store_unavailable'])
+  state.database.exec = original
+  assert.equal(state.counters.of(1).succeeded, 1)
+  commitTogether(state, [SWEEP_ALL])
+  assert.equal(state.counters.of(1).succeeded, 0)
 })
 
 test('a file at its size limit refuses what does not fit and takes what does', () => {

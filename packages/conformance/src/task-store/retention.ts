@@ -42,6 +42,45 @@ export function describeRetention({ describe, it, itWithoutFaults }: Suite): voi
       assert.equal((await scene.sweep({ limit: 3 })).removed, 0)
     })
 
+    it('removes what ends after everything that had ended was removed', async (scene) => {
+      for (let task = 0; task < 5; task++) await ended(scene, succeeded())
+      await scene.clock.advance(8 * DAY)
+      await sweepAll(scene, SWEEP.retention)
+      const later = [await ended(scene, succeeded()), await ended(scene, cancelled), await ended(scene, succeeded())]
+      await scene.clock.advance(8 * DAY)
+      await sweepAll(scene, SWEEP.retention)
+      for (const task of later) await isGone(scene, task)
+      assert.equal((await scene.counts('kept')).counts.succeeded, 0)
+    })
+
+    it('removes what ends after a kept failure, and the failure in its own time', async (scene) => {
+      await ended(scene, succeeded())
+      const failure = await ended(scene, failed({ retryable: false }))
+      await scene.clock.advance(8 * DAY)
+      await sweepAll(scene, SWEEP.retention)
+      await ended(scene, succeeded())
+      await scene.clock.advance(8 * DAY)
+      await sweepAll(scene, SWEEP.retention)
+      assert.deepEqual(idsOf(await scene.listAll()), [failure])
+      await scene.clock.advance(15 * DAY)
+      await sweepAll(scene, SWEEP.retention)
+      await isGone(scene, failure)
+    })
+
+    it('removes what ends after the last finished task was retried', async (scene) => {
+      await ended(scene, succeeded())
+      const retried = await ended(scene, cancelled)
+      await scene.clock.advance(7 * DAY - 1_000)
+      await scene.retry(retried)
+      await scene.clock.advance(2_000)
+      await sweepAll(scene, SWEEP.retention)
+      await scene.settle(await scene.claimOne({ queues: ['kept'] }), succeeded())
+      await ended(scene, succeeded())
+      await scene.clock.advance(8 * DAY)
+      await sweepAll(scene, SWEEP.retention)
+      assert.deepEqual(await scene.listAll(), [])
+    })
+
     it('never removes tasks that have not ended', async (scene) => {
       const running = await scene.start({}, { leaseMs: 3_000 * DAY })
       const waiting = await scene.submit()

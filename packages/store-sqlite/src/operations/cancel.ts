@@ -4,6 +4,7 @@ import { locate } from './find.ts'
 import { priorityOf } from './leases.ts'
 import { addHistory, finish, makeReady, take } from './move.ts'
 import { promoteDue } from './promote.ts'
+import { keepFloorBelowNext } from './retention.ts'
 
 export function cancel(state: State, { taskIds }: TaskIdsParams, now: number): CancelOutcome[] {
   promoteDue(state, now)
@@ -101,6 +102,7 @@ function retryFinished(state: State, seq: number, lane: number, now: number): Re
   addHistory(state, seq, { kind: status, attempt, token, startedAt, workerId, data }, finishedAt)
   addHistory(state, seq, { kind: 'retried', attempt, token }, now)
   state.sql('DELETE FROM finished WHERE n = ?').run(n)
+  keepFloorBelowNext(state)
   state.counters.add(lane, status, -1)
   state.counters.add(lane, 'finished_bytes', -bytes)
   makeReady(state, { seq, lane, priority: priorityOf(state, seq), attempt: 0, token, crashes: 0 }, now)

@@ -1,5 +1,5 @@
-import type { ListParams, TaskStatus } from '@taskyard/core'
-import { isTerminal, TaskyardError } from '@taskyard/core'
+import { isTerminal, type TaskFilter, type TaskStatus } from '@taskyard/core'
+import { encodeCursor } from '../cursor.ts'
 import type { Lane } from '../lanes.ts'
 import { row1, rows, type State } from '../state.ts'
 import type { TaskRow } from '../wire.ts'
@@ -14,6 +14,13 @@ const PAGE_BYTES = 4 * 1024 * 1024
 /** Up to this many lanes are merged by index; beyond, the tasks are scanned within the budget. */
 const MERGED_LANES = 64
 
+/** A page, its cursor decoded: a bad one is refused before it comes into a transaction that others share. */
+export interface ListRows extends TaskFilter {
+  readonly limit: number
+  /** The number of submission that the page before ended with; `null`: the first page. */
+  readonly below: number | null
+}
+
 interface Window {
   /** Numbers of submission, both exclusive. */
   readonly above: number
@@ -26,7 +33,7 @@ interface Candidates {
   readonly next: number | null
 }
 
-export function list(state: State, params: ListParams, now: number): { rows: TaskRow[]; nextCursor: string | null } {
+export function list(state: State, params: ListRows, now: number): { rows: TaskRow[]; nextCursor: string | null } {
   promoteDue(state, now)
   const window = windowOf(state, params)
   const lanes = state.lanes.matching(params.namespace, params.queue, params.type)
@@ -34,7 +41,7 @@ export function list(state: State, params: ListParams, now: number): { rows: Tas
   return page(state, seqs, next)
 }
 
-function candidates(state: State, params: ListParams, lanes: readonly Lane[], window: Window): Candidates {
+function candidates(state: State, params: ListRows, lanes: readonly Lane[], window: Window): Candidates {
   const { status, tag, limit } = params
   if (lanes.length === 0) return { seqs: [], next: null }
   if (tag !== null) return scanTagged(state, params.namespace, tag, status, lanes, window, limit)
@@ -133,10 +140,10 @@ function page(state: State, seqs: readonly number[], next: number | null) {
   return { rows: found, nextCursor: next === null ? null : encodeCursor(next) }
 }
 
-function windowOf(state: State, { cursor, createdAfter, createdBefore }: ListParams): Window {
+function windowOf(state: State, { below, createdAfter, createdBefore }: ListRows): Window {
   const above = createdAfter === null ? 0 : firstCreatedAt(state, createdAfter) - 1
   const end = createdBefore === null ? state.nextSeq : firstCreatedAt(state, createdBefore)
-  return { above, below: cursor === null ? end : Math.min(end, decodeCursor(cursor)) }
+  return { above, below: below === null ? end : Math.min(end, below) }
 }
 
 // Numbers of submission rise with creation time, so the border is found by halving.
@@ -151,15 +158,4 @@ function firstCreatedAt(state: State, time: number): number {
     else high = middle
   }
   return low
-}
-
-function encodeCursor(seq: number): string {
-  return `seq-${seq.toString(36)}`
-}
-
-function decodeCursor(cursor: string): number {
-  if (!/^seq-[0-9a-z]{1,10}$/.test(cursor)) {
-    throw new TaskyardError('invalid_request', { reason: 'cursor: pass the nextCursor of the page before, unchanged' })
-  }
-  return Number.parseInt(cursor.slice(4), 36)
 }
