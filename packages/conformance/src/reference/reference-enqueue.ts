@@ -24,8 +24,9 @@ function firstRefusal(
   const arriving = new Map<string, number>()
   for (const task of tasks) {
     const key = task.idempotency?.key ?? ''
+    const ownKey = `${task.namespace}/${key}`
     const used = usedKey(state, task, now)
-    const fingerprint = used?.fingerprint ?? fingerprints.get(key)
+    const fingerprint = used?.fingerprint ?? fingerprints.get(ownKey)
     if (fingerprint !== undefined && fingerprint !== task.idempotency?.fingerprint) {
       return { kind: 'idempotency-conflict', key }
     }
@@ -33,7 +34,7 @@ function firstRefusal(
       return { kind: 'idempotent-task-gone', key, taskId: used.taskId }
     }
     const isNew = fingerprint === undefined && !state.tasks.has(task.id)
-    if (task.idempotency !== null) fingerprints.set(key, task.idempotency.fingerprint)
+    if (task.idempotency !== null) fingerprints.set(ownKey, task.idempotency.fingerprint)
     if (!isNew) continue
     const lane = laneKey(task)
     arriving.set(lane, (arriving.get(lane) ?? 0) + 1)

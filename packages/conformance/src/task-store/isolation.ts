@@ -29,5 +29,13 @@ export function describeIsolation({ describe, it }: Suite): void {
       assert.deepEqual(await queuesOf('other'), [['theirs', 1]])
       assert.deepEqual(await queuesOf('empty'), [])
     })
+
+    it('have keys and depths of their own, also within one batch', async (scene) => {
+      const task = scene.newTask({ idempotency: { key: 'k', fingerprint: 'one' } })
+      const inOther = { namespace: 'other', idempotency: { key: 'k', fingerprint: 'another' } }
+      const outcome = only(await scene.enqueue([[task, scene.newTask(inOther)]], 1))
+      assert.deepEqual(outcome.kind === 'accepted' && outcome.tasks.map(({ replayed }) => replayed), [false, false])
+      assert.equal((await scene.claimOne({ limit: 10 })).id, task.id)
+    })
   })
 }

@@ -108,6 +108,12 @@ export function describeRetention({ describe, it, itWithoutFaults }: Suite): voi
       assert.ok((await scene.listAll()).length <= 2)
     })
 
+    it('counts bytes, not characters', async (scene) => {
+      for (let task = 0; task < 4; task++) await ended(scene, succeeded(), `"${'€'.repeat(3_333)}"` as JsonText)
+      await sweepAll(scene, { ...SWEEP.retention, finishedBytes: 25_000 })
+      assert.ok((await scene.listAll()).length <= 2)
+    })
+
     it('counts and lists what is left after a removal', async (scene) => {
       const removed = await ended(scene, succeeded(), undefined, ['tagged'])
       await scene.clock.advance(8 * DAY)

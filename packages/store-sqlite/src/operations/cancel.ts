@@ -22,7 +22,7 @@ export function cancel(state: State, { taskIds }: TaskIdsParams, now: number): C
 function cancelWaiting(state: State, from: 'ready' | 'scheduled', seq: number, now: number): CancelOutcome | null {
   const row = row1<[number, number, number, number, number]>(
     state.sql(
-      `SELECT w.lane, w.attempt, w.token, w.crashes, length(t.payload) FROM ${from} w JOIN tasks t USING (seq)
+      `SELECT w.lane, w.attempt, w.token, w.crashes, octet_length(t.payload) FROM ${from} w JOIN tasks t USING (seq)
        WHERE seq = ?`,
     ),
     seq,

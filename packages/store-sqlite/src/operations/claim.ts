@@ -1,11 +1,9 @@
-import type { ClaimParams } from '@taskyard/core'
+import { type ClaimParams, LIMITS } from '@taskyard/core'
 import type { Lane } from '../lanes.ts'
 import { rows, type State } from '../state.ts'
 import type { ClaimedRow, ClaimedRows } from '../wire.ts'
 import { promoteDue } from './promote.ts'
 
-/** A claim stops early once its payloads reach this, so that a thousand large tasks do not fill the memory. */
-const PAYLOAD_BYTES_PER_CLAIM = 8 * 1024 * 1024
 const TASKS_PER_STATEMENT = 100
 
 export function claim(state: State, params: ClaimParams, now: number): ClaimedRows {
@@ -87,7 +85,7 @@ function isBefore(a: Ready, b: Ready): boolean {
 }
 
 type TaskColumns = [
-  seq: number,
+  bytes: number,
   id: string,
   payload: string,
   createdAt: number,
@@ -100,33 +98,52 @@ type TaskColumns = [
 
 function leaseAll(state: State, heads: readonly Ready[], params: ClaimParams, now: number): ClaimedRow[] {
   const claimed: ClaimedRow[] = []
-  let bytes = 0
-  for (let at = 0; at < heads.length && bytes < PAYLOAD_BYTES_PER_CLAIM; at += TASKS_PER_STATEMENT) {
-    const some = leaseSome(state, heads.slice(at, at + TASKS_PER_STATEMENT), params, now)
-    for (const row of some) bytes += row[3].length
-    claimed.push(...some)
+  let room: number = LIMITS.claimBytes
+  for (let at = 0; at < heads.length && room > 0; at += TASKS_PER_STATEMENT) {
+    const some = heads.slice(at, at + TASKS_PER_STATEMENT)
+    const tasks = readTasks(state, some, room)
+    for (const [bytes] of tasks) room -= bytes
+    claimed.push(...leaseSome(state, some.slice(0, tasks.length), tasks, params, now))
   }
   return claimed
 }
 
-// One statement for many tasks, not one for each: crossing into SQLite costs more than what it does there.
-function leaseSome(state: State, heads: readonly Ready[], params: ClaimParams, now: number): ClaimedRow[] {
-  const seqs = JSON.stringify(heads.map(([seq]) => seq))
-  const tasks = readTasks(state, seqs)
-  insertLeases(state, seqs, params, now)
-  state.sql('DELETE FROM ready WHERE seq IN (SELECT value FROM json_each(?))').run(seqs)
-  return heads.map((head) => {
-    state.counters.move(head[6], 'queued', 'running')
-    return claimedRow(head, tasks.get(head[0]) as TaskColumns)
-  })
+/** The first tasks, up to the one that leaves no room: those behind it are not even read. */
+function readTasks(state: State, heads: readonly Ready[], room: number): readonly TaskColumns[] {
+  const select = state.sql(
+    `SELECT octet_length(t.payload), t.id, t.payload, t.created_at, t.max_attempts, t.timeout_seconds, t.backoff, t.tags,
+       t.idempotency_key
+     FROM json_each(?) head CROSS JOIN tasks t ON t.seq = head.value`,
+  )
+  const tasks: TaskColumns[] = []
+  let left = room
+  for (const task of select.iterate(seqsOf(heads)) as unknown as Iterable<TaskColumns>) {
+    tasks.push(task)
+    left -= task[0]
+    if (left <= 0) break
+  }
+  return tasks
 }
 
-function readTasks(state: State, seqs: string): ReadonlyMap<number, TaskColumns> {
-  const select = state.sql(
-    `SELECT seq, id, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key
-     FROM tasks WHERE seq IN (SELECT value FROM json_each(?))`,
-  )
-  return new Map(rows<TaskColumns>(select, seqs).map((task) => [task[0], task]))
+function seqsOf(heads: readonly Ready[]): string {
+  return JSON.stringify(heads.map(([seq]) => seq))
+}
+
+// One statement for many tasks, not one for each: crossing into SQLite costs more than what it does there.
+function leaseSome(
+  state: State,
+  heads: readonly Ready[],
+  tasks: readonly TaskColumns[],
+  params: ClaimParams,
+  now: number,
+): ClaimedRow[] {
+  const seqs = seqsOf(heads)
+  insertLeases(state, seqs, params, now)
+  state.sql('DELETE FROM ready WHERE seq IN (SELECT value FROM json_each(?))').run(seqs)
+  return heads.map((head, i) => {
+    state.counters.move(head[6], 'queued', 'running')
+    return claimedRow(head, tasks[i] as TaskColumns)
+  })
 }
 
 function insertLeases(state: State, seqs: string, { worker, leaseMs }: ClaimParams, now: number): void {
@@ -134,7 +151,7 @@ function insertLeases(state: State, seqs: string, { worker, leaseMs }: ClaimPara
     `INSERT INTO leases (seq, lane, token, attempt, crashes, expires_at, deadline_at, worker_id, node_id, session, ready_at,
        started_at, records, bytes)
      SELECT seq, r.lane, r.token + 1, r.attempt + 1, r.crashes, ?1 + ?2, ?1 + CAST(round(t.timeout_seconds * 1000) AS INTEGER),
-       ?3, ?4, ?5, r.ready_at, ?1, 0, length(t.payload)
+       ?3, ?4, ?5, r.ready_at, ?1, 0, octet_length(t.payload)
      FROM ready r JOIN tasks t USING (seq) WHERE seq IN (SELECT value FROM json_each(?6))`,
   )
   insert.run(now, leaseMs, worker.workerId, worker.nodeId, worker.session ? 1 : 0, seqs)

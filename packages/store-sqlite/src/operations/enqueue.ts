@@ -31,12 +31,12 @@ function idempotencyRefusal(state: State, tasks: readonly NewTaskRow[], now: num
     const [namespace, key, fingerprint] = [task[1], task[12], task[13]]
     if (key === null || fingerprint === null) continue
     const known = knownKey(state, namespace, key, now)
-    const first = known?.[1] ?? inBatch.get(key) ?? fingerprint
+    const first = known?.[1] ?? inBatch.get(keyOf(task)) ?? fingerprint
     if (first !== fingerprint) return { kind: 'idempotency-conflict', key }
     if (known !== undefined && findTask(state, known[0], now) === null) {
       return { kind: 'idempotent-task-gone', key, taskId: known[0] }
     }
-    inBatch.set(key, fingerprint)
+    inBatch.set(keyOf(task), fingerprint)
   }
   return null
 }
@@ -48,29 +48,34 @@ function depthRefusal(
   now: number,
 ): EnqueueOutcome | null {
   let arriving: ReadonlyMap<string, readonly NewTaskRow[]> | null = null
-  for (const [queue, inQueue] of Map.groupBy(tasks, queueOf)) {
-    const namespace = (inQueue[0] as NewTaskRow)[1]
+  for (const [key, inQueue] of Map.groupBy(tasks, queueOf)) {
+    const [, namespace, queue] = inQueue[0] as NewTaskRow
     // Tasks that come back for another attempt may have filled the queue beyond its depth.
     const room = Math.max(0, queueDepth - waitingIn(state, namespace, queue))
     if (inQueue.length <= room) continue
     // Which tasks are new is looked up only where it matters.
     arriving ??= Map.groupBy(newOf(state, tasks, now), queueOf)
-    if ((arriving.get(queue)?.length ?? 0) > room) return { kind: 'queue-full', queue }
+    if ((arriving.get(key)?.length ?? 0) > room) return { kind: 'queue-full', queue }
   }
   return null
 }
 
-function queueOf(task: NewTaskRow): string {
-  return task[2]
+function queueOf([, namespace, queue]: NewTaskRow): string {
+  return `${namespace}\n${queue}`
+}
+
+function keyOf([, namespace, , , , , , , , , , , key]: NewTaskRow): string {
+  return `${namespace}\n${key}`
 }
 
 function newOf(state: State, tasks: readonly NewTaskRow[], now: number): readonly NewTaskRow[] {
   const keys = new Set<string>()
-  return tasks.filter(([id, namespace, , , , , , , , , , , key]) => {
+  return tasks.filter((task) => {
+    const [id, namespace, , , , , , , , , , , key] = task
     if (locate(state, id) !== null) return false
     if (key === null) return true
-    const isKnown = keys.has(key) || knownKey(state, namespace, key, now) !== undefined
-    keys.add(key)
+    const isKnown = keys.has(keyOf(task)) || knownKey(state, namespace, key, now) !== undefined
+    keys.add(keyOf(task))
     return !isKnown
   })
 }

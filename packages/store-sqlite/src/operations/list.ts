@@ -134,7 +134,7 @@ function page(state: State, seqs: readonly number[], next: number | null) {
     const row = taskRowBySeq(state, seq)
     if (row === null) continue
     found.push(row)
-    bytes += row[6].length + (row[7]?.length ?? 0)
+    bytes += Buffer.byteLength(row[6]) + Buffer.byteLength(row[7] ?? '')
     if (bytes >= PAGE_BYTES && seq !== seqs.at(-1)) return { rows: found, nextCursor: encodeCursor(seq) }
   }
   return { rows: found, nextCursor: next === null ? null : encodeCursor(next) }

@@ -92,7 +92,7 @@ export function finish(
 
 /** What a finished task counts for retention by size. */
 export function finishedBytes(payloadBytes: number, result: string | null, error: string | null = null): number {
-  return ROW_OVERHEAD_BYTES + payloadBytes + (result?.length ?? 0) + (error?.length ?? 0)
+  return ROW_OVERHEAD_BYTES + payloadBytes + Buffer.byteLength(result ?? '') + Buffer.byteLength(error ?? '')
 }
 
 export function countFinished(state: State, lane: number, status: TerminalStatus, bytes: number): void {

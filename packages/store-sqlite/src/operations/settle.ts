@@ -33,8 +33,9 @@ function settleTogether(state: State, settlements: readonly SettlementRow[], now
     const [, token, outcome, result] = settlement
     const lease = leases.get(index)
     if (outcome !== 'succeeded' || lease?.token !== token) return settleOne(state, settlement, now)
-    ended.push([lease.seq, result, finishedBytes(lease.bytes, result)])
-    countFinished(state, lease.lane, 'succeeded', finishedBytes(lease.bytes, result))
+    const bytes = finishedBytes(lease.bytes, result)
+    ended.push([lease.seq, result, bytes])
+    countFinished(state, lease.lane, 'succeeded', bytes)
     state.counters.add(lease.lane, 'running', -1)
     return ['succeeded', lease.lane, Math.max(0, lease.startedAt - lease.readyAt), now - lease.startedAt, null, false]
   })
