@@ -30,14 +30,39 @@ test('a run without any test fails', (t) => {
   assert.equal(status, 1)
 })
 
-function runTests(t: TestContext, files: Readonly<Record<string, string>>) {
+test('a test that hangs tells what it waits for, and those after it run', (t) => {
+  const { lastLine, errors } = runTests(t, {
+    'a.test.mjs': `import { test } from 'node:test'
+      import { EventEmitter, once } from 'node:events'
+      const asked = new EventEmitter()
+      async function answer() { await once(asked, 'answer') }
+      test('waits', { timeout: 50 }, () => answer())
+      test('passes', () => asked.emit('question'))`,
+  })
+  assert.equal(lastLine, '1 passed, 1 failed, 0 skipped')
+  assert.match(errors, /"waits" hangs/)
+  assert.match(errors, /answer \(.*a\.test\.mjs:4\)/)
+})
+
+test('a file that does not end after its tests is ended, and has failed', (t) => {
+  const { status, errors } = runTests(
+    t,
+    { 'a.test.mjs': "import { test } from 'node:test'\ntest('a', () => {})\nsetInterval(() => {}, 1000)\n" },
+    { TEST_IDLE_MS: '500' },
+  )
+  assert.equal(status, 1)
+  assert.match(errors, /No test runs, and the process does not end/)
+})
+
+function runTests(t: TestContext, files: Readonly<Record<string, string>>, settings: NodeJS.ProcessEnv = {}) {
   const folder = plant(t, files)
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const { NODE_TEST_CONTEXT: _, ...inherited } = process.env
+  const env = { ...inherited, ...settings }
   const patterns = join(relative(ROOT, folder), '*.test.mjs')
-  const { status, stdout } = spawnSync(process.execPath, ['tools/run-tests.ts', patterns], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['tools/run-tests.ts', patterns], {
     cwd: ROOT,
     env,
     encoding: 'utf8',
   })
-  return { status, lastLine: stdout.trimEnd().split('\n').at(-1) }
+  return { status, lastLine: stdout.trimEnd().split('\n').at(-1), errors: stdout + stderr }
 }

@@ -61,17 +61,20 @@ export interface StoreSuiteOptions {
   readonly capabilities?: Partial<StoreCapabilities>
   /** Runs every test that changes something through an unreliable connection, behind callers that repeat what failed. */
   readonly faults?: FaultRates
-  /** Random sequences of the model-based test. Default 60; the variable MODEL_RUNS overrides it, for a long search. */
+  /**
+   * Sequences of the model-based test. Default 60, always the same ones; the variable MODEL_RUNS asks for a search in so
+   * many new ones instead.
+   */
   readonly runs?: number
   /** Tasks that wait while a server restarts. Default 20,000. */
   readonly fullQueue?: number
-  /** Repeats the model-based test of an earlier report. */
+  /** Other sequences for the model-based test, such as those of an earlier report. */
   readonly seed?: number
 }
 
 export interface Suite {
   readonly runs: number
-  readonly seed: number | undefined
+  readonly seed: number | 'random' | undefined
   readonly fullQueue: number
   readonly capabilities: StoreCapabilities
   describe(area: string, define: () => void): void
@@ -99,9 +102,10 @@ export function createSuite(options: StoreSuiteOptions): Suite {
     })
   }
   const it: Suite['it'] = (behaviour, show) => itIn(() => ({}), behaviour, show)
+  const searched = Number(process.env['MODEL_RUNS']) || 0
   return {
-    runs: Number(process.env['MODEL_RUNS']) || runs,
-    seed: options.seed,
+    runs: searched || runs,
+    seed: searched > 0 ? 'random' : options.seed,
     fullQueue,
     capabilities: { wakesUp: true, threadAccess: true, shared: true, ...options.capabilities },
     describe: (area, define) => void runner.describe(area, define),
