@@ -3,6 +3,7 @@ import {
   crashes,
   duplicateKeys,
   handedOutTwice,
+  innocentsPoisoned,
   lost,
   tornBatches,
   unexpected,
@@ -27,6 +28,7 @@ export const VIOLATION_KINDS = {
   handedOutTwice: 'a token given out twice, or not rising',
   overlapping: 'given out again while the first lease was alive and its worker well',
   wrongEnds: 'ended otherwise than its handler said',
+  innocentsPoisoned: 'quarantined, though it brings no worker down',
   crashes: 'a server or a worker that ended although nobody killed it',
   lateRecoveries: 'started again too late, or never, after its worker died or hung',
 } as const
@@ -39,7 +41,6 @@ export interface Verdict {
   readonly complete: boolean
   readonly acknowledged: number
   readonly tasks: number
-  readonly poisoned: number
   readonly violations: Readonly<Record<ViolationKind, readonly Violation[]>>
   readonly startedMoreThanOnce: Restarts
   readonly recovery: Recoveries
@@ -63,6 +64,7 @@ export function check(history: readonly HistoryEvent[]): Verdict {
     handedOutTwice: handedOutTwice(story),
     overlapping: overlapping(story),
     wrongEnds: wrongEnds(story),
+    innocentsPoisoned: innocentsPoisoned(story),
     crashes: crashes(story),
     lateRecoveries: recovery.late,
   }
@@ -71,7 +73,6 @@ export function check(history: readonly HistoryEvent[]): Verdict {
     complete: story.complete,
     acknowledged: story.acknowledged.size,
     tasks: [...story.tasks.values()].filter(({ final }) => final !== null).length,
-    poisoned: [...story.tasks.values()].filter(({ final }) => final?.code === 'poisoned').length,
     violations,
     startedMoreThanOnce: startedMoreThanOnce(story),
     recovery,

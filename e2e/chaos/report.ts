@@ -9,7 +9,6 @@ export function verdictText(verdict: Verdict): string {
     '',
     row('acknowledged', verdict.acknowledged, ''),
     row('tasks at the end', verdict.tasks, ''),
-    row('poisoned', verdict.poisoned, 'quarantined after three crashes, as they should be'),
     ...kinds.map((kind) => row(words(kind), verdict.violations[kind].length, VIOLATION_KINDS[kind])),
     row('started more than once', verdict.startedMoreThanOnce.tasks, 'allowed; why:'),
     ...Object.entries(verdict.startedMoreThanOnce.reasons).map(([reason, count]) => row(`  ${reason}`, count, '')),

@@ -1,4 +1,3 @@
-import { POISON_CRASHES } from '@taskyard/core'
 import type { Story, TaskStory } from '../story.ts'
 import type { Violation } from '../violation.ts'
 
@@ -69,10 +68,7 @@ export function handedOutTwice({ tasks }: Story): readonly Violation[] {
   })
 }
 
-/**
- * Tasks that reached an end, but not the one their handler gives them. Quarantine after three crashes is an end that
- * killing brings about, and is counted apart.
- */
+/** Tasks that reached an end, but not the one their handler gives them. */
 export function wrongEnds({ tasks }: Story): readonly Violation[] {
   return [...tasks.values()].filter(endedWrong).map(({ id, final }) => ({
     subject: id,
@@ -81,7 +77,13 @@ export function wrongEnds({ tasks }: Story): readonly Violation[] {
 }
 
 function endedWrong({ final }: TaskStory): boolean {
-  if (final === null || !terminal.has(final.status)) return false
-  if (final.code === 'poisoned') return final.crashes < POISON_CRASHES
+  if (final === null || !terminal.has(final.status) || final.code === 'poisoned') return false
   return final.status !== final.wanted
+}
+
+/** Tasks that were given up for killing their workers. None of them does: all are innocent. */
+export function innocentsPoisoned({ tasks }: Story): readonly Violation[] {
+  return [...tasks.values()]
+    .filter(({ final }) => final?.code === 'poisoned')
+    .map(({ id, final }) => ({ subject: id, what: `quarantined after ${final?.crashes} crashes` }))
 }

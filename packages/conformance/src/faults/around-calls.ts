@@ -1,9 +1,13 @@
 import type { TaskStore } from '@taskyard/core'
 
-/** A call of the port that may be disturbed. A settle that also claims is not safe to repeat blindly, so it has a name of its own. */
+/**
+ * A call of the port that may be disturbed. A claim without a request id gives other tasks when it is repeated, and so does
+ * a settlement with such a claim: they have names of their own.
+ */
 export type StoreOperation =
   | Exclude<keyof TaskStore, 'durability' | 'onReady' | 'health' | 'threadAccess' | 'close'>
   | 'settle-and-claim'
+  | 'claim-by-request'
 
 export type AroundCall = <Reply>(operation: StoreOperation, call: () => Promise<Reply>) => Promise<Reply>
 
@@ -13,9 +17,10 @@ export function aroundCalls(store: TaskStore, around: AroundCall): TaskStore {
     durability: store.durability,
     migrate: () => around('migrate', () => store.migrate()),
     enqueue: (params) => around('enqueue', () => store.enqueue(params)),
-    claim: (params) => around('claim', () => store.claim(params)),
+    claim: (params) => around(params.requestId === null ? 'claim' : 'claim-by-request', () => store.claim(params)),
     extend: (params) => around('extend', () => store.extend(params)),
-    settle: (params) => around(params.claim === null ? 'settle' : 'settle-and-claim', () => store.settle(params)),
+    settle: (params) =>
+      around(params.claim?.requestId === null ? 'settle-and-claim' : 'settle', () => store.settle(params)),
     record: (params) => around('record', () => store.record(params)),
     cancel: (params) => around('cancel', () => store.cancel(params)),
     retry: (params) => around('retry', () => store.retry(params)),

@@ -47,7 +47,8 @@ export interface FaultRates {
 
 /**
  * Faults at random places, the same ones for the same seed. Replies are lost only where repeating the call gives the
- * same answer; a claim, for one, would answer with other tasks (its first ones come back when their leases expire).
+ * same answer; a claim without a request id, for one, would answer with other tasks (its first ones come back when their
+ * leases expire).
  */
 export function seededFaults({ seed, slow, refuse, loseReply }: FaultRates): FaultPlan {
   const random = seededRandom(seed)
@@ -73,6 +74,7 @@ export function faultOnce(faults: Partial<Record<StoreOperation, Fault>>): Fault
 const SAME_ANSWER_AGAIN: ReadonlySet<StoreOperation> = new Set([
   'migrate',
   'enqueue',
+  'claim-by-request',
   'extend',
   'settle',
   'find',

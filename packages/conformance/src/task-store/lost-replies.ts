@@ -35,6 +35,17 @@ export function describeLostReplies({ describe, it }: Suite): void {
       assert.deepEqual(new Set(claimed.map(({ id }) => id)), ids)
     })
 
+    it('a claim that names itself loses nothing with its reply', async (scene) => {
+      const ids = [await scene.submit(), await scene.submit(), await scene.submit()]
+      const store = losing(scene, 'claim-by-request')
+      const claimed = await store.claim({ ...CLAIM, requestId: 'request-1', limit: 2 })
+      assert.deepEqual(
+        claimed.map(({ id, lease }) => ({ id, token: lease.token })),
+        ids.slice(0, 2).map((id) => ({ id, token: 1 })),
+      )
+      assert.equal((await scene.counts()).counts.running, 2)
+    })
+
     it('a settle-and-claim repeated after its reply was lost settles once and leases no task twice', async (scene) => {
       const ids = [await scene.submit(), await scene.submit(), await scene.submit()]
       const first = await scene.claimOne()
