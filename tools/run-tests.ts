@@ -1,10 +1,12 @@
 // Runs every test of the repository, or those of the files and patterns given, and ends with one line of figures.
+// `--only TEXT` runs those with it in their names; `--unlimited` lets files take as long as they want, as a search does.
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, relative } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { run, type TestsStream } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { parseArgs } from 'node:util'
 import { startSharedServers } from '@taskyard/test-servers'
 
 interface Figures {
@@ -38,7 +40,10 @@ const SLOWEST_SHOWN = 10
 const NEEDS_SERVERS = /^(bench|e2e|packages\/(store-(?!sqlite)|taskyard|test-servers))\b/
 
 const root = join(import.meta.dirname, '..')
-const patterns = process.argv.slice(2)
+const { values: options, positionals: patterns } = parseArgs({
+  options: { only: { type: 'string' }, unlimited: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
 const files = filesOf(patterns.length === 0 ? ALL : patterns)
 
 if (files.some((file) => NEEDS_SERVERS.test(file))) Object.assign(process.env, await startSharedServers())
@@ -65,7 +70,8 @@ async function runAll(): Promise<Figures> {
     files: files.map((file) => join(root, file)),
     cwd: root,
     concurrency: CONCURRENCY,
-    timeout: LONGEST_FILE_MS,
+    timeout: options.unlimited ? Number.POSITIVE_INFINITY : LONGEST_FILE_MS,
+    ...(options.only === undefined ? {} : { testNamePatterns: options.only }),
     execArgv: ['--import', join(root, 'tools/hangs/report-hangs.ts'), `--test-timeout=${LONGEST_TEST_MS}`],
   })
   const durations = durationsOf(events)
