@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { MigrationReport } from '@taskyard/core'
 import { TaskyardError } from '@taskyard/core'
-import { toStoreError } from './sqlite-errors.ts'
+import { isAboutTheFile, toStoreError } from './sqlite-errors.ts'
 
 /** "TSKY": marks the file as ours (https://www.sqlite.org/pragma.html#pragma_application_id). */
 const APPLICATION_ID = 0x54534b59
@@ -30,8 +30,26 @@ export function openDatabase(path: string): DatabaseSync {
     }
     return database
   } catch (error) {
-    throw toStoreError(error, path)
+    const reason = isAboutTheFile(error) ? whyNotWritable(path) : null
+    throw reason === null
+      ? toStoreError(error, path)
+      : new TaskyardError('store_read_only', { reason }, { cause: error })
   }
+}
+
+/** SQLite says "disk I/O error" or "unable to open database file" also where a right is all that is missing. */
+function whyNotWritable(path: string): string | null {
+  const files = [path, `${path}-wal`, `${path}-shm`].filter((file) => existsSync(file))
+  for (const target of [...files, dirname(path)]) {
+    try {
+      accessSync(target, constants.W_OK)
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code
+      if (code === 'EROFS') return `${target} is on a file system that is mounted read-only`
+      if (code === 'EACCES' || code === 'EPERM') return `the user that runs Taskyard may not write ${target}`
+    }
+  }
+  return null
 }
 
 /** One level after the other: with `recursive`, `mkdirSync` never ends where /proc says that its own folder is not there. */
@@ -86,6 +104,12 @@ function checkIntegrity(database: DatabaseSync, path: string): void {
 function checkTargets(path: string): readonly (string | number)[] {
   const isSmall = path === ':memory:' || statSync(path).size <= FULL_CHECK_BYTES
   return isSmall ? [1] : ['lanes', 'counters', 'leases', 'scheduled']
+}
+
+/** Moves what is in the write-ahead log into the file, synced, and empties the log. */
+export function saveLog(database: DatabaseSync): void {
+  const { busy } = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
+  if (busy !== 0) throw new Error('the write-ahead log is in use')
 }
 
 /**

@@ -1,8 +1,10 @@
 import { TaskyardError } from '@taskyard/core'
 
 // Primary result codes, https://www.sqlite.org/rescode.html; extended codes keep them in the low byte.
+const SQLITE_PERM = 3
 const SQLITE_BUSY = 5
 const SQLITE_READONLY = 8
+const SQLITE_IOERR = 10
 const SQLITE_CORRUPT = 11
 const SQLITE_FULL = 13
 const SQLITE_CANTOPEN = 14
@@ -33,6 +35,11 @@ export function toStoreError(error: unknown, path: string): TaskyardError {
 /** True when SQLite certainly undid the transaction, so that running its calls again one by one is worthwhile. */
 export function isOutOfSpace(error: unknown): boolean {
   return resultCode(error) === SQLITE_FULL
+}
+
+/** True when SQLite could not open, read or write its files. */
+export function isAboutTheFile(error: unknown): boolean {
+  return [SQLITE_PERM, SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN].includes(resultCode(error) ?? 0)
 }
 
 function resultCode(error: unknown): number | null {

@@ -1,10 +1,9 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { ReadyLane } from '@taskyard/core'
 import { TaskyardError } from '@taskyard/core'
-import { migrate, openDatabase } from './database.ts'
-import { type Answer, type Call, commitTogether } from './group-commit.ts'
+import type { Answer, Call } from './group-commit.ts'
 import { toStoreError } from './sqlite-errors.ts'
-import { createState, type State } from './state.ts'
+import { openStoreFile, type StoreFile } from './store-file.ts'
 import type { CallMessage, ReplyMessage, ThreadMessage, WireError } from './thread-protocol.ts'
 
 // The thread that owns the file: a slow disk stalls this thread alone. Calls that arrive while it commits share the
@@ -16,7 +15,7 @@ const CALLS_PER_TRANSACTION = 64
 const main = parentPort as MessagePort
 const { path } = workerData as { path: string }
 const ports: MessagePort[] = [main]
-let state: State | null = null
+let file: StoreFile | null = null
 
 type Pending = CallMessage & { readonly port: MessagePort }
 
@@ -25,15 +24,8 @@ reply(main, start())
 
 function start(): ReplyMessage {
   try {
-    const database = openDatabase(path)
-    try {
-      const report = migrate(database, path)
-      state = createState(database, path)
-      return { id: 0, value: report }
-    } catch (error) {
-      database.close()
-      throw error
-    }
+    file = openStoreFile(path)
+    return { id: 0, value: file.report }
   } catch (error) {
     return { id: 0, error: wireError(toStoreError(error, path)) }
   }
@@ -69,7 +61,7 @@ function connect(port: MessagePort): void {
 
 function runAll(pending: readonly Pending[]): void {
   if (pending.length === 0) return
-  const answers = state === null ? closedAnswers(pending) : commitTogether(state, pending)
+  const answers = file === null ? closedAnswers(pending) : file.commit(pending)
   pending.forEach(({ id, port }, i) => {
     const answer = answers[i] as Answer
     reply(port, 'error' in answer ? { id, error: wireError(answer.error) } : { id, value: answer.value })
@@ -83,17 +75,17 @@ function closedAnswers(calls: readonly Call[]): Answer[] {
 }
 
 function announceReady(): void {
-  if (state === null || state.readied.size === 0) return
-  const { lanes } = state
-  const ready: ReadyLane[] = [...state.readied].map((lane) => lanes.get(lane))
-  state.readied.clear()
+  if (file === null || file.state.readied.size === 0) return
+  const { lanes, readied } = file.state
+  const ready: ReadyLane[] = [...readied].map((lane) => lanes.get(lane))
+  readied.clear()
   main.postMessage({ id: -1, value: ready } satisfies ReplyMessage)
 }
 
 function stop(pending: readonly Pending[], id: number): void {
   runAll(pending)
-  state?.database.close()
-  state = null
+  file?.close()
+  file = null
   reply(main, { id, value: null })
   for (const port of ports) port.close()
 }

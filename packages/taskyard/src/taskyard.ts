@@ -38,6 +38,7 @@ import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core
 import { createEngine, type Engine, type PayloadCheck } from '@taskyard/engine'
 import { pause, startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
 import { type StoreLocation, storeUrl, withoutSecrets } from './configuration/store-location.ts'
+import { expectation } from './configuration/value-kinds.ts'
 import { createEmbeddedWorkerApi } from './embedded-worker-api.ts'
 import {
   endOf,
@@ -105,7 +106,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   static async open<Handlers extends TaskHandlers = TaskHandlers>(options: OpenOptions): Promise<Taskyard<Handlers>> {
     const location = storeUrl.parse(options.store)
     if (location === undefined) {
-      const reason = `store is ${JSON.stringify(withoutSecrets(options.store))}; expected ${storeUrl.expected}`
+      const reason = `store is ${JSON.stringify(withoutSecrets(options.store))}; ${expectation(storeUrl, options.store)}`
       throw new TaskyardError('invalid_configuration', { reason })
     }
     const { clock = systemClock, random = systemRandom, allowUnsafeDurability = false } = options

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { readConfiguration } from '../src/configuration/read-configuration.ts'
 import { storeName, storeUrl, withoutSecrets } from '../src/configuration/store-location.ts'
+import { Taskyard } from '../src/taskyard.ts'
 
 describe('store URLs', () => {
   for (const [text, kind] of [
@@ -24,6 +26,30 @@ describe('store URLs', () => {
     'constructor://x',
   ]) {
     it(`${text} is refused`, () => assert.equal(storeUrl.parse(text), undefined))
+  }
+})
+
+describe('paths of SQLite files', () => {
+  for (const [text, path] of [
+    ['sqlite:tasks.db', 'tasks.db'],
+    ['sqlite:./data/tasks.db', './data/tasks.db'],
+    ['sqlite:/var/lib/tasks.db', '/var/lib/tasks.db'],
+    ['sqlite:///var/lib/tasks.db', '/var/lib/tasks.db'],
+    ['sqlite:./~/tasks.db', './~/tasks.db'],
+  ] as const) {
+    it(`${text} is ${path}`, () => assert.deepEqual(storeUrl.parse(text), { kind: 'sqlite', path }))
+  }
+
+  for (const [text, why] of [
+    ['sqlite://data/tasks.db', /write sqlite:data\/tasks\.db for a path from the working folder/],
+    ['sqlite:~/tasks.db', /what ~ stands for/],
+    ['sqlite:~ann/tasks.db', /what ~ stands for/],
+  ] as const) {
+    it(`${text} is refused, with what is wrong`, async () => {
+      assert.equal(storeUrl.parse(text), undefined)
+      assert.throws(() => readConfiguration({ TASKYARD_STORE: text }), { code: 'invalid_configuration', message: why })
+      await assert.rejects(Taskyard.open({ store: text }), { code: 'invalid_configuration', message: why })
+    })
   }
 })
 

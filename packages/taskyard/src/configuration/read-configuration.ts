@@ -1,6 +1,7 @@
 import { type Retention, TaskyardError } from '@taskyard/core'
 import { closestName } from './closest-name.ts'
 import { withoutSecrets } from './store-location.ts'
+import { expectation } from './value-kinds.ts'
 import { VARIABLES, type Variable } from './variables.ts'
 
 /** The environment as the composition roots use it: every variable read, checked and typed. */
@@ -63,10 +64,10 @@ function didYouMean(name: string, known: readonly string[]): string {
   return closest === null ? '; see docs/reference/environment.md' : `; did you mean ${closest}?`
 }
 
-function unacceptable(variable: { name: string; secret: boolean; kind: { expected: string } }, text: string): string {
+function unacceptable(variable: Variable<unknown>, text: string): string {
   const shown = variable.secret ? 'a value (not shown)' : JSON.stringify(withoutSecrets(text))
   const hint = /^tcp:\/\//.test(text) ? `. ${KUBERNETES_LINKS}` : ''
-  return `${variable.name} is ${shown}; expected ${variable.kind.expected}${hint}`
+  return `${variable.name} is ${shown}; ${expectation(variable.kind, text)}${hint}`
 }
 
 /** Kubernetes adds such names and `TASKYARD_PORT=tcp://…` to every pod beside a Service named `taskyard`. */

@@ -27,11 +27,25 @@ const SCHEMES: Readonly<Record<string, ServerStoreLocation['kind']>> = {
 export const storeUrl: ValueKind<StoreLocation> = {
   expected: 'sqlite:PATH, postgres://…, redis://… or mongodb://…, such as sqlite:./data/taskyard.db',
   parse: (text) => (text.startsWith('sqlite:') ? fileStore(text) : serverStore(text)),
+  mistake: fileMistake,
 }
 
 function fileStore(text: string): StoreLocation | undefined {
   const path = /^sqlite:(?:\/\/(?=\/))?(.+)$/.exec(text)?.[1]
-  return path === undefined || path === ':memory:' ? undefined : { kind: 'sqlite', path }
+  const isRefused = path === undefined || path === ':memory:' || fileMistake(text) !== null
+  return isRefused ? undefined : { kind: 'sqlite', path }
+}
+
+/** Paths that would lead somewhere else than their author thinks. */
+function fileMistake(text: string): string | null {
+  const hostLike = /^sqlite:\/\/(?!\/)(.*)$/.exec(text)?.[1]
+  if (hostLike !== undefined) {
+    return `after two slashes a server would stand; write sqlite:${hostLike} for a path from the working folder, sqlite:/${hostLike} for one from the root`
+  }
+  if (/^sqlite:(?:\/\/\/)?~[^/]*(?:\/|$)/.test(text)) {
+    return 'nobody but a shell knows what ~ stands for; write the path of the folder'
+  }
+  return null
 }
 
 function serverStore(url: string): StoreLocation | undefined {

@@ -5,6 +5,14 @@ export interface ValueKind<Value> {
   /** What is accepted, to follow "expected". */
   readonly expected: string
   parse(text: string): Value | undefined
+  /** What is wrong with a text that is not accepted, where it can be guessed. */
+  mistake?(text: string): string | null
+}
+
+/** How an error goes on that shows a value: what was expected, and what may have been meant. */
+export function expectation(kind: Pick<ValueKind<unknown>, 'expected' | 'mistake'>, text: string): string {
+  const mistake = kind.mistake?.(text) ?? null
+  return `expected ${kind.expected}${mistake === null ? '' : `: ${mistake}`}`
 }
 
 export const ROLES = ['api', 'worker', 'scheduler'] as const

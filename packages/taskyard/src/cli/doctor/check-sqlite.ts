@@ -10,6 +10,9 @@ const MIB = 1_048_576
 /** Whether the file can be used, is whole, and belongs to nobody else. Changes and creates nothing. */
 export async function checkSqliteFile(storePath: string, examined: Examined): Promise<Finding> {
   const path = resolve(storePath)
+  const { server } = examined
+  // A server that says why it cannot serve, and names this file, knows more than the file shows.
+  if (server?.isTaskyard && server.reason?.includes(path)) return problem('store', server.reason, WHILE_RUNNING)
   const file = await stat(path).catch(() => null)
   if (file === null) return checkPlaceForNewFile(path)
   if (file.isDirectory()) return problem('store', `${path} is a folder`, 'Let TASKYARD_STORE name a file: sqlite:PATH.')
@@ -64,6 +67,8 @@ async function checkPlaceForNewFile(path: string): Promise<Finding> {
 function notWritable(path: string): Finding {
   return problem('store', `${path} or its folder is not writable`, WRITABLE)
 }
+
+const WHILE_RUNNING = 'See "When the file is moved or removed" and "Full disk" in docs/operations/sqlite.md.'
 
 const WRITABLE = 'Give the user that runs Taskyard the right to write there, or change TASKYARD_STORE.'
 

@@ -1,0 +1,48 @@
+import { realpathSync, statSync } from 'node:fs'
+
+/** Where the open file and its write-ahead log are, as somebody who opens the path would find them. */
+export type Place =
+  | { readonly kind: 'in-place' }
+  /** The log was removed: what is committed goes to a file that nobody will find. */
+  | { readonly kind: 'log-lost' }
+  /** A path leads to no file, or to another one. */
+  | { readonly kind: 'misplaced'; readonly reason: string }
+
+/**
+ * Tells whether the path still leads to the file that is open now. SQLite does not look in WAL mode: it goes on with a file
+ * that was removed or moved away, and everything it commits would be gone at the next start.
+ */
+export function watchPlace(path: string): () => Place {
+  const logPath = `${realpathSync(path)}-wal`
+  const file = identityOf(path)
+  const log = identityOf(logPath)
+  return () => {
+    const found = identityOf(path)
+    if (found === NOTHING) return misplaced(`${path} was removed or moved away`)
+    if (differ(found, file)) return misplaced(`${path} was replaced by another file`)
+    const foundLog = identityOf(logPath)
+    if (foundLog === NOTHING) return { kind: 'log-lost' }
+    return differ(foundLog, log) ? misplaced(`${logPath} was replaced by another file`) : { kind: 'in-place' }
+  }
+}
+
+function misplaced(what: string): Place {
+  const advice = 'put the open file back, or restart the server to use what is there'
+  return { kind: 'misplaced', reason: `${what} while it was in use; ${advice}` }
+}
+
+const NOTHING = 'nothing'
+
+/** Device and inode; `null` when they cannot be told, which is no sign of a loss. */
+function identityOf(path: string): string | null {
+  try {
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false })
+    return found === undefined ? NOTHING : `${found.dev}:${found.ino}`
+  } catch {
+    return null
+  }
+}
+
+function differ(found: string | null, opened: string | null): boolean {
+  return found !== null && opened !== null && found !== opened
+}

@@ -1,0 +1,112 @@
+import { type MigrationReport, TaskyardError } from '@taskyard/core'
+import { migrate, openDatabase, saveLog } from './database.ts'
+import { type Place, watchPlace } from './file-place.ts'
+import { type Answer, type Call, commitTogether } from './group-commit.ts'
+import type { OperationName } from './operations/index.ts'
+import { toStoreError } from './sqlite-errors.ts'
+import { createState, type State } from './state.ts'
+
+/** The file, open and locked. */
+export interface StoreFile {
+  readonly report: MigrationReport
+  readonly state: State
+  /** Runs the calls in one transaction; acknowledges no write that the next start of a server would not find. */
+  commit(calls: readonly Call[]): Answer[]
+  close(): void
+}
+
+/** Calls that are answered as well when the file is no longer in its place. */
+const READS: ReadonlySet<OperationName> = new Set(['find', 'list', 'history', 'counts', 'holders', 'beat'])
+
+/** @throws TaskyardError store_locked, store_corrupt, store_too_new, store_read_only, store_full or store_unavailable */
+export function openStoreFile(path: string): StoreFile {
+  let opened = open(path)
+  /** Why nothing can be written; asked for again with each call. */
+  let trouble: TaskyardError | null = null
+
+  /** The log's content goes into the file, and a new log is begun. */
+  function renewLog(): void {
+    const { state, place } = opened
+    if (state.database.isOpen) {
+      saveLog(state.database)
+      state.database.close()
+    }
+    const reopened = open(path)
+    const now = place()
+    if (now.kind === 'misplaced') {
+      reopened.state.database.close()
+      throw new TaskyardError('store_unavailable', { reason: now.reason })
+    }
+    const { nodes, readied, retentionFloor } = state
+    Object.assign(reopened.state, { nodes, readied, retentionFloor })
+    opened = reopened
+  }
+
+  function findTrouble(): TaskyardError | null {
+    const place = opened.place()
+    if (place.kind === 'misplaced') return new TaskyardError('store_unavailable', { reason: place.reason })
+    try {
+      if (place.kind === 'log-lost' || !opened.state.database.isOpen) renewLog()
+      return null
+    } catch (error) {
+      return toStoreError(error, path)
+    }
+  }
+
+  function lookAround(): void {
+    const before = trouble
+    trouble = findTrouble()
+    // Whoever finds the file where it is now finds all of it there, and no log stays behind for a file that took its place.
+    if (before === null && trouble !== null) trySaveLog(opened.state)
+  }
+
+  function commitReads(calls: readonly Call[], error: TaskyardError): Answer[] {
+    const answers = commitTogether(opened.state, calls.filter(isRead)).values()
+    return calls.map((call) => (isRead(call) ? (answers.next().value as Answer) : { error }))
+  }
+
+  return {
+    report: opened.report,
+    get state() {
+      return opened.state
+    },
+    commit(calls) {
+      if (trouble !== null) lookAround()
+      if (trouble !== null) return commitReads(calls, trouble)
+      const answers = commitTogether(opened.state, calls)
+      if (calls.every(isRead)) return answers
+      // After the commit: what is found in its place now was there when the calls were committed.
+      lookAround()
+      const error = trouble as TaskyardError | null
+      return error === null ? answers : answers.map((answer, i) => (isRead(calls[i] as Call) ? answer : { error }))
+    },
+    close() {
+      if (opened.state.database.isOpen) opened.state.database.close()
+    },
+  }
+}
+
+function open(path: string) {
+  const database = openDatabase(path)
+  try {
+    const report = migrate(database, path)
+    const state = createState(database, path)
+    const place: () => Place = path === ':memory:' ? () => ({ kind: 'in-place' }) : watchPlace(path)
+    return { report, state, place }
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function trySaveLog({ database }: State): void {
+  try {
+    saveLog(database)
+  } catch {
+    // The calls are refused already, with the reason that matters.
+  }
+}
+
+function isRead({ operation }: Call): boolean {
+  return READS.has(operation)
+}

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import type { TaskStore } from '@taskyard/core'
+import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
+
+const GONE = { code: 'store_unavailable', message: /was removed or moved away while it was in use/ }
+const REPLACED = { code: 'store_unavailable', message: /was replaced by another file while it was in use/ }
+
+async function setUp(t: TestContext) {
+  const folder = await temporaryFolder(t)
+  await mkdir(join(folder, 'data'))
+  const path = join(folder, 'data', 'tasks.db')
+  return { folder, path, elsewhere: join(folder, 'elsewhere.db'), store: await openStore(t, path) }
+}
+
+async function submit(store: TaskStore): Promise<string> {
+  const task = newTask()
+  await store.enqueue(submissions(task))
+  return task.id
+}
+
+async function holds(store: TaskStore, ...taskIds: string[]): Promise<void> {
+  const found = await store.find({ taskIds })
+  assert.deepEqual(
+    found.map((task) => task?.id),
+    taskIds,
+  )
+}
+
+test('a removed file is noticed: nothing is acknowledged any more, and the store says why it is not healthy', async (t) => {
+  const { path, store } = await setUp(t)
+  const before = await submit(store)
+  await rm(path)
+  await assert.rejects(submit(store), GONE)
+  const { healthy, reason } = await store.health()
+  assert.equal(healthy, false)
+  assert.match(String(reason), GONE.message)
+  await holds(store, before)
+})
+
+test('no write is acknowledged while the file is away', async (t) => {
+  const { path, elsewhere, store } = await setUp(t)
+  await submit(store)
+  await submit(store)
+  const [task] = await store.claim({ ...CLAIM, limit: 1 })
+  assert.ok(task)
+  const lease = { taskId: task.id, token: task.lease.token }
+  await rename(path, elsewhere)
+  const retention = { succeededSeconds: 1, failedSeconds: 1, finishedBytes: 1 }
+  const writes = [
+    () => store.claim(CLAIM),
+    () => store.extend({ leases: [lease], leaseMs: 1000 }),
+    () => store.settle({ settlements: [{ ...lease, outcome: 'succeeded', result: null }], claim: null }),
+    () => store.record({ entries: [{ ...lease, progress: null, log: 'line' }] }),
+    () => store.cancel({ taskIds: [task.id] }),
+    () => store.retry({ taskIds: [task.id] }),
+    () => store.pause({ namespace: 'default', queue: 'default', paused: true }),
+    () => store.endLeases({ workerIds: ['worker-1'] }),
+    () => store.sweep({ cancelGraceMs: 1000, retention, limit: 10, jitter: 0 }),
+  ]
+  for (const write of writes) await assert.rejects(write, GONE)
+})
+
+test('when the file comes back the store goes on, with everything it has acknowledged', async (t) => {
+  const { path, elsewhere, store } = await setUp(t)
+  const before = await submit(store)
+  await rename(path, elsewhere)
+  await assert.rejects(submit(store), GONE)
+  await rename(elsewhere, path)
+  const after = await submit(store)
+  assert.equal((await store.health()).healthy, true)
+  await store.close()
+  await holds(await openStore(t, path), before, after)
+})
+
+test('the folder may be the one that is moved', async (t) => {
+  const { folder, path, store } = await setUp(t)
+  const before = await submit(store)
+  await rename(join(folder, 'data'), join(folder, 'moved'))
+  await assert.rejects(submit(store), GONE)
+  await rename(join(folder, 'moved'), join(folder, 'data'))
+  const after = await submit(store)
+  await store.close()
+  await holds(await openStore(t, path), before, after)
+})
+
+test('a moved file has everything that was acknowledged, and nobody else opens it before its server has ended', async (t) => {
+  const { path, elsewhere, store } = await setUp(t)
+  const before = await submit(store)
+  await rename(path, elsewhere)
+  await assert.rejects(submit(store), GONE)
+  await assert.rejects(openStore(t, elsewhere), { code: 'store_locked' })
+  await store.close()
+  await holds(await openStore(t, elsewhere), before)
+})
+
+test('a second server on the path of a moved file is the only one that acknowledges', async (t) => {
+  const { path, elsewhere, store } = await setUp(t)
+  await submit(store)
+  await rename(path, elsewhere)
+  const second = await openStore(t, path)
+  await assert.rejects(submit(store), REPLACED)
+  const task = await submit(second)
+  await assert.rejects(submit(store), REPLACED)
+  await second.close()
+  await holds(await openStore(t, path), task)
+})
+
+test('a file that takes the place of the open one is left as it is', async (t) => {
+  const { path, elsewhere, store } = await setUp(t)
+  const other = await openStore(t, elsewhere)
+  const theirs = await submit(other)
+  await other.close()
+  const ours = await submit(store)
+  await rename(elsewhere, path)
+  await assert.rejects(submit(store), REPLACED)
+  await holds(store, ours)
+  await store.close()
+  await holds(await openStore(t, path), theirs)
+})
+
+test('a removed write-ahead log costs nothing: its content is saved and a new one is begun', async (t) => {
+  const { folder, path, store } = await setUp(t)
+  const ids = [await submit(store)]
+  await rm(`${path}-wal`)
+  await rm(`${path}-shm`, { force: true })
+  ids.push(await submit(store), await submit(store))
+  await holds(await openCopy(t, folder, path), ...ids)
+  assert.equal((await store.health()).healthy, true)
+})
+
+test('listeners hear of tasks that became ready while the log was renewed, and lanes are known after it', async (t) => {
+  const { path, store } = await setUp(t)
+  await submit(store)
+  await rm(`${path}-wal`)
+  const ready = new Promise((resolve) => store.onReady(resolve))
+  await submit(store)
+  assert.deepEqual(await ready, [{ lane: 1, namespace: 'default', queue: 'default', type: 'test' }])
+  assert.equal((await store.claim(CLAIM)).length, 2)
+})
+
+test('another file in the place of the write-ahead log is not touched', async (t) => {
+  const { folder, path, store } = await setUp(t)
+  const before = await submit(store)
+  await rm(`${path}-wal`)
+  await writeFile(`${path}-wal`, 'somebody else')
+  await assert.rejects(submit(store), REPLACED)
+  await rm(`${path}-wal`)
+  const after = await submit(store)
+  await holds(await openCopy(t, folder, path), before, after)
+})
+
+/** What a server would find that starts after this one was killed. */
+async function openCopy(t: TestContext, folder: string, path: string): Promise<TaskStore> {
+  const copy = join(folder, 'copy.db')
+  await copyFile(path, copy)
+  await copyFile(`${path}-wal`, `${copy}-wal`)
+  return openStore(t, copy)
+}
