@@ -1,5 +1,6 @@
 import {
   type Backoff,
+  type ClaimParams,
   DEFAULT_BACKOFF,
   type HistoryRecord,
   type JsonText,
@@ -40,6 +41,8 @@ export interface TaskDocument {
   readonly token: number
   readonly attempt: number
   readonly crashes: number
+  /** Those of workers that ran nothing else; missing: none. */
+  readonly loneCrashes?: number
   readonly workerId?: string
   readonly startedAt?: number
   readonly progress?: string | null
@@ -52,6 +55,8 @@ export interface TaskDocument {
 
   /** Only while it runs: who holds it (a `Holder` as JSON), its end, its deadline, and when a sweep should look at it. */
   readonly holder?: string
+  /** The claim that gave the lease, where it may be repeated (`claimKey`). */
+  readonly claimed?: string
   readonly expiresAt?: number
   readonly deadlineAt?: number
   readonly cancelRequestedAt?: number
@@ -78,6 +83,10 @@ export const LIGHT = { payload: 0, result: 0, progress: 0, tail: 0 } as const
 
 /** `[namespace, workerId, nodeId, session]` as JSON, so that leases can be grouped by one field. */
 export type Holder = readonly [namespace: string, workerId: string, nodeId: string | null, session: boolean]
+
+export function claimKey({ namespace, worker, requestId }: ClaimParams): string | null {
+  return requestId === null ? null : JSON.stringify([namespace, worker.workerId, requestId])
+}
 
 export function newTaskDocument(task: NewTask, id: string, now: number): TaskDocument {
   const runAt = Math.max(now, task.runAt ?? now + task.delayMs)

@@ -1,4 +1,4 @@
-import type { ReadyLane } from '@taskyard/core'
+import { isTaskId, type ReadyLane } from '@taskyard/core'
 import type { AnyBulkWriteOperation } from 'mongodb'
 import { addCounts, type QueueCounts } from './counters.ts'
 import type { Database } from './database.ts'
@@ -13,9 +13,11 @@ export function idIn(ids: readonly string[]): { readonly _id: string } | { reado
   return ids.length === 1 ? { _id: ids[0] as string } : { _id: { $in: [...ids] } }
 }
 
+/** The tasks of these ids, without what can be big. A text that is no id names none. */
 export async function readLight(database: Database, ids: readonly string[]): Promise<ReadonlyMap<string, LightTask>> {
-  if (ids.length === 0) return new Map()
-  const filter = { ...idIn([...new Set(ids)]), state: { $ne: 'removed' as const } }
+  const possible = [...new Set(ids)].filter(isTaskId)
+  if (possible.length === 0) return new Map()
+  const filter = { ...idIn(possible), state: { $ne: 'removed' as const } }
   const found = await database.tasks.find(filter, { projection: LIGHT }).toArray()
   return new Map(found.map((task) => [task._id, task as LightTask]))
 }

@@ -11,12 +11,14 @@ import { systemRandom } from '@taskyard/core/runtime'
 import { type Connection, connect, readServerTime, withDeadline } from './connect.ts'
 import { createCounters } from './counters.ts'
 import { collectionsOf, type Database } from './database.ts'
+import { claimKey } from './documents.ts'
 import { createLeaseCache } from './lease-cache.ts'
 import { createHeads } from './operations/heads.ts'
 import * as operations from './operations/index.ts'
 import { migrate } from './schema.ts'
 import { createGivenClock, createServerClock, type ServerClock } from './server-clock.ts'
 import { createSignals, type SignalDocument, type Signals } from './signals.ts'
+import { createTurns } from './turns.ts'
 
 export interface MongoDbStoreOptions {
   /** `mongodb://…` or `mongodb+srv://…`; the database is its path, `taskyard` without one. */
@@ -123,6 +125,8 @@ function createStore(
   { url, clock, allowUnsafeDurability = false }: MongoDbStoreOptions,
 ): TaskStore {
   const underWay = new Set<Promise<unknown>>()
+  // A claim that is repeated while it is under way waits for what it gives.
+  const turns = createTurns()
   let closing: Promise<void> | null = null
 
   /** Every call goes through here: not after the end, with the store's time, not for ever, with an error of the catalogue. */
@@ -163,9 +167,12 @@ function createStore(
         if (params.tx !== undefined) throw new TaskyardError('transaction_unsupported', { reason: TRANSACTION })
         return operations.enqueue(database, params, now)
       }),
-    claim: (params) => call((now) => operations.claim(database, params, now)),
+    claim: (params) => turns.take(claimKey(params), () => call((now) => operations.claim(database, params, now))),
     extend: (params) => call((now) => operations.extend(database, params, now)),
-    settle: (params) => call((now) => operations.settle(database, params, now)),
+    settle(params) {
+      const key = params.claim === null ? null : claimKey(params.claim)
+      return turns.take(key, () => call((now) => operations.settle(database, params, now)))
+    },
     record: (params) => call((now) => operations.record(database, params, now)),
     cancel: (params) => call((now) => operations.cancel(database, params, now)),
     retry: (params) => call((now) => operations.retry(database, params, now)),

@@ -48,6 +48,12 @@ const TASK_INDEXES: readonly (IndexDescription & { readonly name: string })[] = 
     key: { state: 1, wakeAt: 1, holder: 1 },
     partialFilterExpression: { state: 'running' },
   },
+  // A claim that is repeated.
+  {
+    name: 'leases_by_claim',
+    key: { claimed: 1 },
+    sparse: true,
+  },
   // Retention, oldest first.
   {
     name: 'finished_by_time',

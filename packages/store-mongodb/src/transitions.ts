@@ -1,9 +1,11 @@
 import {
   afterFailure,
-  afterLeaseExpiry,
+  afterLeaseEnd,
   type EndedLease,
   type HistoryRecord,
   type JsonText,
+  type LeaseWithoutWord,
+  POISON_CRASHES,
   type Settlement,
   type TaskError,
   type TaskEventKind,
@@ -29,7 +31,14 @@ const DOCUMENT_OVERHEAD_BYTES = 600
 /** Ends of attempts kept per task: beyond them only progress and the end itself are told. */
 const MOST_RECORDS = 10_000
 
-const WITHOUT_LEASE = { holder: '', expiresAt: '', deadlineAt: '', cancelRequestedAt: '', wakeAt: '' } as const
+const WITHOUT_LEASE = {
+  holder: '',
+  claimed: '',
+  expiresAt: '',
+  deadlineAt: '',
+  cancelRequestedAt: '',
+  wakeAt: '',
+} as const
 /** A task that waits again: its history has the attempt. */
 const WITHOUT_ATTEMPT = { ...WITHOUT_LEASE, workerId: '', startedAt: '' } as const
 
@@ -112,24 +121,43 @@ export function fail(task: LightTask, failure: AttemptFailure, now: number): Mov
   return onlyAsAsked(task, { ...goOn(task, fields, record), runAt })
 }
 
-/** The lease ended without its worker's word, which counts as a crash. */
-export function expire(task: LightTask, now: number): Move {
-  const crashes = task.crashes + 1
-  const next = afterLeaseExpiry({ crashes, cancelRequested: task.cancelRequestedAt !== undefined })
-  if (next === 'cancelled') return onlyAsAsked(task, finish(task, next, now, {}, { crashes }))
-  if (next === 'failed') {
-    const message = `Its lease expired ${crashes} times: it seems to bring its workers down`
-    return onlyAsAsked(task, finish(task, next, now, { error: { code: 'poisoned', message } }, { crashes }))
+/** What is known of the worker of a lease that ended without its word. */
+export type WorkersFate = Pick<LeaseWithoutWord, 'isDead' | 'isAlone'>
+
+function expire(task: LightTask, fate: WorkersFate, now: number): Move {
+  const { attempt, maxAttempts, crashes, loneCrashes = 0 } = task
+  const cancelRequested = task.cancelRequestedAt !== undefined
+  const { status, ...counted } = afterLeaseEnd({
+    crashes,
+    loneCrashes,
+    attempt,
+    maxAttempts,
+    cancelRequested,
+    ...fate,
+  })
+  if (status === 'cancelled') return onlyAsAsked(task, finish(task, status, now, {}, counted))
+  if (status === 'failed') {
+    const error = { code: 'poisoned', message: poisonedMessage(task, counted.loneCrashes) }
+    return onlyAsAsked(task, finish(task, status, now, { error }, counted))
   }
   const record = endOfAttempt(task, 'lease-expired', JSON.stringify({ workerId: task.workerId ?? null }), now)
-  return onlyAsAsked(task, goOn(task, { state: 'queued', runAt: now, crashes }, record))
+  return onlyAsAsked(task, goOn(task, { state: 'queued', runAt: now, ...counted }, record))
+}
+
+function poisonedMessage({ attempt }: LightTask, loneCrashes: number): string {
+  if (loneCrashes >= POISON_CRASHES) return `Its worker died ${loneCrashes} times while it ran nothing else`
+  return `Its lease ran out again and again, ${attempt} times: its workers stood still, or their answers were lost`
 }
 
 /** Ends a lease that nobody settled, for the reason given. */
-export function endWithoutWord(task: LightTask, reason: EndedLease['reason'], jitter: number, now: number): Move {
+export function endWithoutWord(
+  task: LightTask,
+  { reason, jitter, ...fate }: { reason: EndedLease['reason']; jitter: number } & WorkersFate,
+  now: number,
+): Move {
   switch (reason) {
     case 'expired':
-      return expire(task, now)
+      return expire(task, fate, now)
     case 'timeout':
       return fail(task, { error: TIMEOUT, retryable: true, retryDelayMs: null, jitter, isReported: false }, now)
     case 'cancelled':
@@ -176,7 +204,15 @@ export function retry(task: LightTask, now: number): Move {
     ...settledOf(task),
   } as StoredRecord
   const retried = { at: now, kind: 'retried', attempt, token, startedAt: null, workerId: null, data: null } as const
-  const set = { state: 'queued', runAt: now, attempt: 0, crashes: 0, result: null, error: null } as const
+  const set = {
+    state: 'queued',
+    runAt: now,
+    attempt: 0,
+    crashes: 0,
+    loneCrashes: 0,
+    result: null,
+    error: null,
+  } as const
   const unset = { finishedAt: '', finishedBytes: '', settled: '', workerId: '', startedAt: '' } as const
   return {
     task,

@@ -1,10 +1,11 @@
-import type { ClaimParams, LeasedTask } from '@taskyard/core'
+import { type ClaimParams, type LeasedTask, LIMITS } from '@taskyard/core'
 import type { AnyBulkWriteOperation } from 'mongodb'
 import { addCounts, type QueueCounts } from '../counters.ts'
 import type { Database } from '../database.ts'
-import { type Holder, leasedTaskFrom, queueId, type TaskDocument } from '../documents.ts'
+import { claimKey, type Holder, leasedTaskFrom, queueId, type TaskDocument } from '../documents.ts'
 import { idIn, writeStatements } from '../moves.ts'
-import { type Head, type Lanes, PAYLOAD_BYTES_PER_CLAIM } from './heads.ts'
+import { givenBefore } from './given-before.ts'
+import { type Head, isSuspect, type Lanes } from './heads.ts'
 import { promoteDue } from './promote.ts'
 
 /** Rounds in which other processes may be quicker before a claim goes away with what it has. */
@@ -20,12 +21,18 @@ export async function claim(database: Database, params: ClaimParams, now: number
   const startedAt = database.monotonic()
   const claimed: LeasedTask[] = []
   const counting: Promise<void>[] = []
-  const [lanes] = await Promise.all([claimableLanes(database, params), promoteDue(database, now)])
+  const [given, lanes] = await Promise.all([
+    givenBefore(database, params, now),
+    claimableLanes(database, params),
+    promoteDue(database, now),
+  ])
+  if (given.length > 0) return given
   let bytes = 0
   for (let round = 0; lanes.length > 0 && round < MOST_ROUNDS; round++) {
     const heads = await database.heads.take(params.namespace, lanes, params.limit - claimed.length)
     if (heads.length === 0) break
-    if (database.monotonic() - startedAt > LONGEST_READ_MS) {
+    const isInTheWay = claimed.length > 0 && heads.some(isSuspect)
+    if (isInTheWay || database.monotonic() - startedAt > LONGEST_READ_MS) {
       database.heads.done(heads, 0)
       break
     }
@@ -34,7 +41,8 @@ export async function claim(database: Database, params: ClaimParams, now: number
     claimed.push(...marked)
     bytes += heads.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0)
     const isWhole = marked.length === heads.length
-    if (claimed.length === params.limit || bytes >= PAYLOAD_BYTES_PER_CLAIM || (isWhole && claimed.length > 0)) break
+    const isFull = claimed.length === params.limit || bytes >= LIMITS.claimBytes || marked.some(isSuspect)
+    if (isFull || (isWhole && claimed.length > 0)) break
   }
   await Promise.all(counting)
   return claimed
@@ -64,7 +72,8 @@ async function mark(
   let lost = 0
   try {
     const word = database.nextMark()
-    const leased = heads.map((head) => ({ head, lease: leaseFor(head, params, word, now) }))
+    const claimed = claimKey(params)
+    const leased = heads.map((head) => ({ head, lease: leaseFor(head, params, { mark: word, claimed }, now) }))
     const matchedCount = await writeStatements(database, markings(leased), heads)
     lost = heads.length - matchedCount
     const mine = lost === 0 ? null : await markedBy(database, heads, word, matchedCount)
@@ -85,12 +94,18 @@ async function markedBy({ tasks }: Database, heads: readonly Head[], word: strin
 type Lease = ReturnType<typeof leaseFor>
 
 /** What a task becomes by being claimed, beside one more token and attempt. */
-function leaseFor({ timeoutSeconds }: Head, { namespace, worker, leaseMs }: ClaimParams, mark: string, now: number) {
+function leaseFor(
+  { timeoutSeconds }: Head,
+  { namespace, worker, leaseMs }: ClaimParams,
+  { mark, claimed }: { mark: string; claimed: string | null },
+  now: number,
+) {
   const expiresAt = now + leaseMs
   const deadlineAt = timeoutSeconds === null ? null : now + Math.round(timeoutSeconds * 1000)
   return {
     state: 'running' as const,
     mark,
+    ...(claimed === null ? {} : { claimed }),
     holder: JSON.stringify([namespace, worker.workerId, worker.nodeId, worker.session] satisfies Holder),
     workerId: worker.workerId,
     startedAt: now,

@@ -1,5 +1,4 @@
-import type { ExtendParams, ExtendStatus, LeaseRef } from '@taskyard/core'
-import { TaskyardError } from '@taskyard/core'
+import { type ExtendParams, type ExtendStatus, isLeaseRef, type LeaseRef, TaskyardError } from '@taskyard/core'
 import type { AnyBulkWriteOperation } from 'mongodb'
 import type { Collections } from '../database.ts'
 import type { TaskDocument } from '../documents.ts'
@@ -25,7 +24,7 @@ export async function extend(database: Tasks, { leases, leaseMs }: ExtendParams,
 }
 
 async function read({ tasks }: Tasks, leases: readonly LeaseRef[]): Promise<ReadonlyMap<string, Held>> {
-  const ids = [...new Set(leases.map(({ taskId }) => taskId))]
+  const ids = [...new Set(leases.filter(isLeaseRef).map(({ taskId }) => taskId))]
   if (ids.length === 0) return new Map()
   const found = await tasks.find({ ...idIn(ids), state: 'running' }, { projection: HELD }).toArray()
   return new Map(found.map((task) => [task._id, task]))

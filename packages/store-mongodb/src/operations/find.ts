@@ -1,5 +1,5 @@
 import type { HistoryParams, HistoryRecord, Task, TaskEvent, TaskIdsParams } from '@taskyard/core'
-import { taskHistory } from '@taskyard/core'
+import { isTaskId, taskHistory } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type RecordDocument, recordId, type TaskDocument, taskFrom } from '../documents.ts'
 import { idIn } from '../moves.ts'
@@ -9,9 +9,9 @@ const PAGE_BYTES = 4 * 1024 * 1024
 const VISIBLE = { state: { $ne: 'removed' as const } }
 
 export async function find(database: Database, { taskIds }: TaskIdsParams, now: number): Promise<(Task | null)[]> {
-  if (taskIds.length === 0) return []
-  const filter = { ...idIn([...new Set(taskIds)]), ...VISIBLE }
-  const found = await database.tasks.find(filter, { projection: { tail: 0 } }).toArray()
+  const ids = [...new Set(taskIds)].filter(isTaskId)
+  const filter = { ...idIn(ids), ...VISIBLE }
+  const found = ids.length === 0 ? [] : await database.tasks.find(filter, { projection: { tail: 0 } }).toArray()
   const tasks = new Map(found.map((task) => [task._id, taskFrom(task as TaskDocument, now)]))
   return taskIds.map((id) => tasks.get(id) ?? null)
 }
@@ -21,7 +21,7 @@ export async function history(
   { taskId, after, limit }: HistoryParams,
   now: number,
 ): Promise<readonly TaskEvent[] | null> {
-  const task = await database.tasks.findOne({ _id: taskId, ...VISIBLE })
+  const task = isTaskId(taskId) ? await database.tasks.findOne({ _id: taskId, ...VISIBLE }) : null
   if (task === null) return null
   const events = taskHistory(taskFrom(task, now), task.token, await recordsOf(database, task))
   return firstBytes(events.filter(({ n }) => n > after).slice(0, limit))

@@ -1,9 +1,7 @@
-import type { Random } from '@taskyard/core'
+import { LIMITS, type Random, SUSPECT_CRASHES } from '@taskyard/core'
 import type { Collections } from '../database.ts'
 import type { TaskDocument } from '../documents.ts'
 
-/** What a claim hands out, and what a claim reads, ends once its payloads reach this. Bytes. */
-export const PAYLOAD_BYTES_PER_CLAIM = 8 * 1024 * 1024
 /** Lanes in one query: MongoDB merges up to 200 index ranges in order and sorts in memory beyond. */
 const LANES_PER_QUERY = 200
 /** How far beyond its turn a process looks that has met another one; each time it does not, half as far. */
@@ -70,7 +68,7 @@ export function createHeads(tasks: Collections['tasks'], random: Random, monoton
   function distribute(heads: readonly Head[], waiting: readonly Waiting[]): void {
     let at = 0
     for (const { wanted, resolve } of waiting) {
-      const some = firstBytes(heads.slice(at, at + wanted))
+      const some = untilSuspect(firstBytes(heads.slice(at, at + wanted)))
       at += some.length
       for (const { _id } of some) beingMarked.add(_id)
       resolve(some)
@@ -95,10 +93,20 @@ export function createHeads(tasks: Collections['tasks'], random: Random, monoton
   }
 }
 
+export function isSuspect({ crashes }: Pick<TaskDocument, 'crashes'>): boolean {
+  return crashes >= SUSPECT_CRASHES
+}
+
+/** A suspect is given out alone. */
+function untilSuspect(heads: readonly Head[]): readonly Head[] {
+  const at = heads.findIndex(isSuspect)
+  return at < 0 ? heads : heads.slice(0, Math.max(1, at))
+}
+
 function firstBytes(heads: readonly Head[]): readonly Head[] {
   let bytes = 0
   const end = heads.findIndex(({ payloadBytes }) => {
-    const isFull = bytes >= PAYLOAD_BYTES_PER_CLAIM
+    const isFull = bytes >= LIMITS.claimBytes
     bytes += payloadBytes
     return isFull
   })
@@ -141,7 +149,7 @@ async function readPage(
   for await (const head of cursor) {
     page.push(head)
     bytes += head.payloadBytes
-    if (bytes >= PAYLOAD_BYTES_PER_CLAIM) break
+    if (bytes >= LIMITS.claimBytes) break
   }
   return page
 }
@@ -150,7 +158,7 @@ function oneOrIn(values: readonly string[]): string | { $in: string[] } {
   return values.length === 1 ? (values[0] as string) : { $in: [...values] }
 }
 
-function inOrder(one: Head, other: Head): number {
+export function inOrder(one: Head, other: Head): number {
   if (one.priority !== other.priority) return other.priority - one.priority
   if (one.runAt !== other.runAt) return one.runAt - other.runAt
   return one._id < other._id ? -1 : 1

@@ -19,23 +19,47 @@ export async function beat(
   await upsert(() => database.nodes.updateOne({ _id: nodeId }, { $set }, { upsert: true }))
 }
 
-export async function holders({ tasks, nodes }: Database, now: number): Promise<LeaseHolder[]> {
+export async function holders(database: Database, now: number): Promise<LeaseHolder[]> {
   const [groups, beating] = await Promise.all([
-    tasks
-      .aggregate<{ _id: string; leases: number }>([
-        { $match: { state: 'running' } },
-        { $group: { _id: '$holder', leases: { $sum: 1 } } },
-      ])
-      .toArray(),
-    nodes.find({ until: { $gt: now } }).toArray(),
+    leasesByHolder(database),
+    database.nodes.find({ until: { $gt: now } }).toArray(),
   ])
   const nodeIds = new Set(beating.map(({ _id }) => _id))
   const answeredFor = new Set(beating.flatMap(({ workerIds }) => workerIds))
-  return groups.map(({ _id, leases }) => {
-    const [namespace, workerId, nodeId, session] = JSON.parse(_id) as Holder
+  return groups.map(({ holder, leases }) => {
+    const [namespace, workerId, nodeId, session] = holderFrom(holder)
     const alive = (nodeId !== null && nodeIds.has(nodeId)) || answeredFor.has(workerId)
     return { namespace, workerId, nodeId, session, alive, leases }
   })
+}
+
+// Read from the index of leases alone.
+async function leasesByHolder({ tasks }: Database): Promise<readonly { holder: string; leases: number }[]> {
+  const groups = await tasks
+    .aggregate<{ _id: string; leases: number }>([
+      { $match: { state: 'running' } },
+      { $group: { _id: '$holder', leases: { $sum: 1 } } },
+    ])
+    .toArray()
+  return groups.map(({ _id, leases }) => ({ holder: _id, leases }))
+}
+
+export function holderFrom(text: string): Holder {
+  return JSON.parse(text) as Holder
+}
+
+/** How many leases each worker holds, whatever its namespace. */
+export async function leasesByWorker(database: Database): Promise<ReadonlyMap<string, number>> {
+  return byWorker(await leasesByHolder(database))
+}
+
+function byWorker(groups: readonly { holder: string; leases: number }[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const { holder, leases } of groups) {
+    const [, workerId] = holderFrom(holder)
+    counts.set(workerId, (counts.get(workerId) ?? 0) + leases)
+  }
+  return counts
 }
 
 /** Leases ended in one step. */
@@ -48,11 +72,18 @@ export async function endLeases(
 ): Promise<readonly EndedLease[]> {
   const ended: EndedLease[] = []
   if (workerIds.length === 0) return ended
-  const filter = { state: 'running' as const, workerId: { $in: [...workerIds] } }
+  const dead = new Set(workerIds)
+  const groups = await leasesByHolder(database)
+  const leasesOf = byWorker(groups)
+  const theirs = groups.map(({ holder }) => holder).filter((holder) => dead.has(holderFrom(holder)[1]))
+  const filter = { state: 'running' as const, holder: { $in: theirs } }
   // What others keep changing is not of a dead worker alone; whoever called comes again for what is left.
   for (let conflicts = 0; conflicts < MOST_ROUNDS; ) {
     const held = await database.tasks.find(filter, { projection: LIGHT }).limit(AT_ONCE).toArray()
-    const moves = held.map((task) => endWithoutWord(task as LightTask, 'expired', 0, now))
+    const moves = (held as LightTask[]).map((task) => {
+      const isAlone = leasesOf.get(task.workerId ?? '') === 1
+      return endWithoutWord(task, { reason: 'expired', jitter: 0, isDead: true, isAlone }, now)
+    })
     const endedNow = await applyEndings(database, moves, () => 'expired', now)
     ended.push(...endedNow)
     if (endedNow.length < held.length) conflicts += 1

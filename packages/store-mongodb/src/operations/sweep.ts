@@ -3,7 +3,7 @@ import type { Database } from '../database.ts'
 import { LIGHT, type LightTask } from '../documents.ts'
 import { endWithoutWord, type Move } from '../transitions.ts'
 import { recoverEnvelopes } from './envelopes.ts'
-import { applyEndings } from './holders.ts'
+import { applyEndings, holderFrom, leasesByWorker } from './holders.ts'
 import { promoteDue } from './promote.ts'
 import { forgetKeys, removeFinished } from './retention.ts'
 import { verifyCounts } from './verify-counts.ts'
@@ -32,17 +32,28 @@ async function endOverdue(
     .sort({ wakeAt: 1 })
     .limit(limit)
     .toArray()
+  const overdue = (awake as LightTask[]).map((task) => ({ task, reason: overdueReason(task, cancelGraceMs, now) }))
+  const early = overdue.filter(({ reason }) => reason === null).map(({ task }) => task)
+  const isCrash = overdue.some(({ task, reason }) => reason === 'expired' && isUnwatched(task))
+  const leasesOf = isCrash ? await leasesByWorker(database) : new Map<string, number>()
   const reasons = new Map<Move, EndedLease['reason']>()
-  const early: LightTask[] = []
-  for (const [index, task] of (awake as LightTask[]).entries()) {
-    const reason = overdueReason(task, cancelGraceMs, now)
-    if (reason === null) early.push(task)
+  for (const [index, { task, reason }] of overdue.entries()) {
+    if (reason === null) continue
     // One random number spread over many tasks by the golden ratio, so that they do not all come back at once.
-    else reasons.set(whileItLasts(endWithoutWord(task, reason, (jitter + index * 0.618034) % 1, now), reason), reason)
+    const spread = (jitter + index * 0.618034) % 1
+    const fate = { isDead: isUnwatched(task), isAlone: leasesOf.get(task.workerId ?? '') === 1 }
+    reasons.set(whileItLasts(endWithoutWord(task, { reason, jitter: spread, ...fate }, now), reason), reason)
   }
   const ended = await applyEndings(database, [...reasons.keys()], (move) => reasons.get(move) ?? 'expired', now)
   await postpone(database, early, cancelGraceMs)
   return { ended, isBehind: awake.length === limit }
+}
+
+// Of a worker that nobody watches, the end of its lease is all that will be known.
+function isUnwatched({ holder }: LightTask): boolean {
+  if (holder === undefined) return true
+  const [, , nodeId, session] = holderFrom(holder)
+  return nodeId === null && !session
 }
 
 // A lease ends for its time only while that is still what was read: it may have been granted more since.
