@@ -71,6 +71,18 @@ export function describeTwoProcesses(suite: Suite): void {
       }
     })
 
+    it('give a claim that is repeated at the other one the same leases', async (scene) => {
+      const other = await scene.another()
+      await scene.enqueue([Array.from({ length: 5 }, () => scene.newTask())])
+      const request = { limit: 2, requestId: 'request-1' }
+      const first = await scene.claim(request)
+      const again = await other.claim(request)
+      assert.deepEqual(again.map(leaseRef), first.map(leaseRef))
+      for (const task of again) assert.equal((await scene.settle(task, succeeded())).status, 'ok')
+      const { queued, running, succeeded: done } = (await scene.counts()).counts
+      assert.deepEqual([queued, running, done], [3, 0, 2])
+    })
+
     it('bring the schema up to date at the same time', async () => {
       const opened = await open({ clock: inRealTime().clock as never })
       try {
