@@ -10,6 +10,8 @@ import { describeFencing } from './task-store/fencing.ts'
 import { describeFullQueue } from './task-store/full-queue.ts'
 import { describeHistory } from './task-store/history.ts'
 import { describeHolders } from './task-store/holders.ts'
+import { describeHostileNames } from './task-store/hostile-names.ts'
+import { describeHostileText } from './task-store/hostile-text.ts'
 import { describeIdempotency } from './task-store/idempotency.ts'
 import { describeIsolation } from './task-store/isolation.ts'
 import { describeLeases } from './task-store/leases.ts'
@@ -65,6 +67,8 @@ const OTHER_AREAS = [
   describeHistory,
   describeSweep,
   describePayloads,
+  describeHostileText,
+  describeHostileNames,
   describeRefs,
   describeLostReplies,
   describeWakeUp,

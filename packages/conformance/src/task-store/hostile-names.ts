@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { type LeaseRef, type ListParams, TaskyardError } from '@taskyard/core'
+import { FRAGMENTS, NOT_TOKENS, notIds } from '../hostile/texts.ts'
+import { cancelled, EVERYTHING, failed, idsOf, leaseRef, type Outcome, only, released, succeeded } from '../scene.ts'
+import type { Suite } from '../suite.ts'
+
+const OUTCOMES: readonly Outcome[] = [succeeded(), failed(), failed({ retryable: false }), cancelled, released]
+
+/** What names nothing is answered so, in every call, and what is beside it in the call is served as if it were alone. */
+export function describeHostileNames({ describe, it }: Suite): void {
+  describe('names of nothing', () => {
+    it('what is no id finds, cancels and retries no task', async (scene) => {
+      const id = await scene.submit()
+      const taskIds = [...notIds(id), id]
+      const nothing = <Answer>(answer: Answer) => taskIds.slice(1).map(() => answer)
+      const found = await scene.store.find({ taskIds })
+      assert.deepEqual(
+        found.map((task) => task?.id ?? null),
+        [...nothing(null), id],
+      )
+      const retried = await scene.store.retry({ taskIds })
+      assert.deepEqual(retried, [...nothing({ kind: 'not-found' }), { kind: 'not-retryable', status: 'queued' }])
+      const outcomes = await scene.store.cancel({ taskIds })
+      assert.deepEqual(outcomes, [...nothing({ kind: 'not-found' }), { kind: 'cancelled' }])
+      for (const taskId of taskIds.slice(0, -1)) {
+        assert.equal(await scene.store.history({ taskId, after: 0, limit: 10 }), null, shown(taskId))
+        assert.deepEqual(await scene.store.find({ taskIds: [taskId] }), [null], shown(taskId))
+        assert.deepEqual(await scene.store.cancel({ taskIds: [taskId] }), [{ kind: 'not-found' }], shown(taskId))
+        assert.deepEqual(await scene.store.retry({ taskIds: [taskId] }), [{ kind: 'not-found' }], shown(taskId))
+      }
+      assert.equal((await scene.events(id)).length, 2)
+    })
+
+    it('what is no id is a lost lease, beside one that is held', async (scene) => {
+      const task = await scene.start()
+      const lost = notIds(task.id).map((taskId) => ({ taskId, token: task.lease.token }))
+      await assertServedBeside(scene, lost, leaseRef(task))
+      for (const lease of lost) {
+        assert.deepEqual(await scene.store.extend({ leases: [lease], leaseMs: 30_000 }), ['lost'], shown(lease.taskId))
+      }
+      await assertSettledBeside(scene, notIds)
+    })
+
+    it('what is no token is a lost lease, beside one that is held', async (scene) => {
+      const task = await scene.start()
+      const lost = NOT_TOKENS.map((token) => ({ taskId: task.id, token }))
+      await assertServedBeside(scene, lost, leaseRef(task))
+      for (const lease of lost) {
+        const entries = [{ ...lease, progress: null, log: 'x' }]
+        assert.deepEqual(await scene.store.extend({ leases: [lease], leaseMs: 30_000 }), ['lost'], String(lease.token))
+        assert.deepEqual(await scene.store.record({ entries }), ['lost'], String(lease.token))
+        for (const outcome of OUTCOMES) {
+          const settlements = [{ ...lease, ...outcome }]
+          const { results } = await scene.store.settle({ settlements, claim: null })
+          assert.deepEqual(results, [{ status: 'lost' }], String(lease.token))
+        }
+      }
+      assert.equal(await scene.extend(task), 'ok')
+    })
+
+    it('a filter by what no task has finds none', async (scene) => {
+      await scene.submit({ tags: ['x'] })
+      for (const text of ['', ...FRAGMENTS]) {
+        for (const field of ['queue', 'type', 'tag', 'namespace'] as const) {
+          const page = await definite(scene.store.list({ ...EVERYTHING, limit: 10, cursor: null, [field]: text }))
+          assert.deepEqual(page?.items ?? [], [], `${field} ${shown(text)}`)
+        }
+        const counts = await definite(scene.store.counts({ namespace: 'default', queue: text }))
+        assert.deepEqual(counts ?? [], [], shown(text))
+      }
+      assert.equal((await scene.listAll()).length, 1)
+    })
+
+    it('what is no cursor is refused', async (scene) => {
+      await scene.enqueue([Array.from({ length: 5 }, () => scene.newTask())])
+      const page = (cursor: string) => scene.store.list({ ...EVERYTHING, limit: 2, cursor } satisfies ListParams)
+      const cursor = (await scene.store.list({ ...EVERYTHING, limit: 2, cursor: null })).nextCursor ?? ''
+      for (const text of ['', '\0', '\ud800', 'x'.repeat(100_000)]) {
+        await assert.rejects(page(text), { code: 'invalid_request' }, shown(text))
+      }
+      // One that was tampered with may happen to be a good one: it leads to a page or is refused.
+      for (const text of FRAGMENTS) await definite(page(text))
+      for (let at = 0; at < cursor.length; at++) {
+        for (const piece of ['', 'A', '0', '-', '\0', '😀']) {
+          await definite(page(cursor.slice(0, at) + piece + cursor.slice(at + 1)))
+        }
+      }
+      assert.equal((await page(cursor)).items.length, 2)
+    })
+  })
+}
+
+type Scene = Parameters<Parameters<Suite['it']>[1]>[0]
+
+/** Extended and recorded in one call with the lost ones, before and behind them. */
+async function assertServedBeside(scene: Scene, lost: readonly LeaseRef[], held: LeaseRef): Promise<void> {
+  const leases = [held, ...lost, held]
+  const statuses = ['ok', ...lost.map(() => 'lost'), 'ok']
+  assert.deepEqual(await scene.store.extend({ leases, leaseMs: 30_000 }), statuses)
+  const entries = leases.map((lease, i) => ({ ...lease, progress: null, log: `line ${i}` }))
+  assert.deepEqual(await scene.store.record({ entries }), statuses)
+  const lines = (await scene.events(held.taskId)).filter(({ kind }) => kind === 'log').map(({ data }) => data)
+  assert.deepEqual(
+    lines,
+    [0, leases.length - 1].map((i) => `{"line":"line ${i}"}`),
+  )
+}
+
+/** For every outcome: one call that settles a lease beside all that name none. */
+async function assertSettledBeside(scene: Scene, wrongOf: (id: string) => readonly string[]): Promise<void> {
+  for (const outcome of OUTCOMES) {
+    const task = await scene.start()
+    const { token } = task.lease
+    const settlements = [...wrongOf(task.id), task.id].map((taskId) => ({ taskId, token, ...outcome }))
+    const { results } = await scene.store.settle({ settlements, claim: null })
+    assert.deepEqual(idsOf(await scene.listAll({ queue: task.queue })), [task.id])
+    assert.deepEqual(
+      results.slice(0, -1).filter(({ status }) => status !== 'lost'),
+      [],
+    )
+    assert.equal(results.at(-1)?.status, 'ok', JSON.stringify(outcome))
+    assert.notEqual((await scene.find(task.id)).status, 'running')
+    const counts = only(await scene.store.counts({ namespace: 'default', queue: task.queue })).counts
+    assert.equal(
+      Object.values(counts).reduce((sum, count) => sum + count, 0),
+      1,
+    )
+  }
+}
+
+/** An answer, or `null` for a refusal that changed nothing. */
+async function definite<Answer>(answer: Promise<Answer>): Promise<Answer | null> {
+  try {
+    return await answer
+  } catch (error) {
+    assert.ok(error instanceof TaskyardError && error.definite, `no definite refusal: ${error}`)
+    return null
+  }
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.slice(0, 60))
+}
