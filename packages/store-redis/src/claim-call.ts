@@ -2,7 +2,7 @@ import type { ClaimParams, LeasedTask } from '@taskyard/core'
 import type { CallContext } from './call-context.ts'
 import type { Reply } from './connection.ts'
 import { SCRIPTS } from './scripts.ts'
-import { F, type LaneTable, laneTable, untriedTask } from './task-records.ts'
+import { F, type LaneTable, laneTable, storedTask, untriedTask } from './task-records.ts'
 
 /** The port's `claim`. */
 export async function claim(context: CallContext, params: ClaimParams): Promise<readonly LeasedTask[]> {
@@ -13,7 +13,8 @@ export async function claim(context: CallContext, params: ClaimParams): Promise<
 }
 
 /** Arguments of a claim as the scripts take them. */
-export function claimArgs({ namespace, queues, types, limit, leaseMs, worker }: ClaimParams): readonly string[] {
+export function claimArgs(claim: ClaimParams): readonly string[] {
+  const { namespace, queues, types, limit, leaseMs, worker, requestId } = claim
   return [
     namespace,
     queues.join(F),
@@ -22,10 +23,11 @@ export function claimArgs({ namespace, queues, types, limit, leaseMs, worker }: 
     String(leaseMs),
     JSON.stringify(worker.workerId),
     `${worker.session ? '1' : '0'}${worker.nodeId ?? ''}`,
+    requestId === null ? '' : JSON.stringify(requestId),
   ]
 }
 
-/** The tasks of a claim's answer: their ids, how they differ from a first attempt, their records. */
+/** The tasks of a claim's answer: their ids, how they differ from a first attempt or that they come again, their records. */
 export function leasedTasks(
   { leaseMs, worker }: ClaimParams,
   now: number,
@@ -35,6 +37,7 @@ export function leasedTasks(
   const [idsText, triedText, ...records] = answer as [string, string, ...string[]]
   if (records.length === 0) return []
   const ids = idsText.split(',')
+  if (triedText === GIVEN_AGAIN) return leasesAgain(ids, records, lanes, now, leaseMs)
   const tried = triedText.split(';')
   const expiresAt = now + leaseMs
   return records.map((record, i) => {
@@ -50,6 +53,23 @@ export function leasedTasks(
       workerId: worker.workerId,
       lease: { token: attempts.token, expiresAt },
     }
+  })
+}
+
+const GIVEN_AGAIN = 'again'
+
+/** Leases that an earlier call of the same name has given; of each task both records. */
+function leasesAgain(
+  ids: readonly string[],
+  records: readonly string[],
+  lanes: LaneTable,
+  now: number,
+  leaseMs: number,
+): LeasedTask[] {
+  return ids.map((id, i) => {
+    const [record, state] = records.slice(2 * i) as [string, string]
+    const { task, token } = storedTask(id, record, state, lanes, now)
+    return { ...task, lease: { token, expiresAt: now + leaseMs } }
   })
 }
 

@@ -5,7 +5,7 @@ import { SCRIPTS } from './scripts.ts'
 import { F, type LaneTable, laneTable, statusOf } from './task-records.ts'
 
 const SETTLEMENTS_PER_CALL = 1000
-const NO_CLAIM: readonly string[] = ['', '', '', '0', '0', '', '']
+const NO_CLAIM: readonly string[] = ['', '', '', '0', '0', '', '', '']
 
 /** The port's `settle`. */
 export async function settle(context: CallContext, { settlements, claim }: SettleParams): Promise<SettleReport> {

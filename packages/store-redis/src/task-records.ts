@@ -184,7 +184,8 @@ function presentOf(state: string, runAt: number, now: number): Present {
   return {
     status,
     attempt: Number(attempt),
-    crashes: Number(crashes),
+    // Those of workers that ran nothing else may follow, behind a comma.
+    crashes: Number.parseInt(crashes as string, 10),
     startedAt: numberOrNull(startedAt),
     finishedAt: isRunning || isWaiting ? null : numberOrNull(endAt),
     cancelRequestedAt: isRunning ? numberOrNull(cancelAt) : null,

@@ -4,7 +4,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { DEFAULT_RETENTION, type NewTask, type TaskStatus, type TaskStore } from '@taskyard/core'
 import { sharedServer } from '@taskyard/test-servers'
 import { Redis } from 'ioredis'
-import { CLAIM, freshPrefix, newTask, openTestStore } from './scene.ts'
+import { CLAIM, freshPrefix, newId, newTask, openTestStore } from './scene.ts'
 
 const EVERYTHING = { namespace: 'default', status: null, type: null, queue: null, tag: null } as const
 const ANY_TIME = { createdAfter: null, createdBefore: null } as const
@@ -75,6 +75,36 @@ describe('a long list', () => {
     assert.deepEqual(page.items, [])
     assert.notEqual(page.nextCursor, null)
     assert.deepEqual(await listAll(store, { status: 'succeeded' }), [])
+  })
+})
+
+describe('names of claims in Redis', () => {
+  it('are kept for leases that hold, and others only for a while', async (t) => {
+    const { store, redis, prefix, keys } = await storeWithKeys(t)
+    await submit(store, batch(300))
+    const named = (requestId: string) => store.claim({ ...CLAIM, limit: 1, requestId })
+    const [held] = await named('held')
+    for (let n = 0; n < 299; n++) {
+      const settlements = (await named(`request-${n}`)).map(({ id, lease }) => ({
+        taskId: id,
+        token: lease.token,
+        ...SUCCEEDED,
+      }))
+      await store.settle({ settlements, claim: null })
+    }
+    const names = (await keys()).filter((key) => key.startsWith('claims:'))
+    assert.equal(names.length, 1)
+    assert.ok((await redis.scard(`{${prefix}}:${names[0]}`)) <= 100)
+    assert.deepEqual(idsOf(await named('held')), [held?.id])
+  })
+
+  it('are not kept for claims that found nothing', async (t) => {
+    const { store, keys } = await storeWithKeys(t)
+    assert.deepEqual(await store.claim({ ...CLAIM, requestId: 'nothing' }), [])
+    assert.deepEqual(
+      (await keys()).filter((key) => key.startsWith('claims:')),
+      [],
+    )
   })
 })
 
@@ -168,7 +198,7 @@ async function claimAll(store: TaskStore, limits: readonly number[], wanted: Par
 /** Settles whatever is ready or falls due, one of three ways in turn. */
 async function endAll(store: TaskStore, way: number): Promise<void> {
   for (;;) {
-    const claimed = await store.claim({ ...CLAIM, queues: ['default', 'other'], limit: 100 })
+    const claimed = await store.claim({ ...CLAIM, queues: ['default', 'other'], limit: 100, requestId: newId() })
     if (claimed.length === 0 && (await counted(store, 'scheduled')) === 0) return
     const talkative = claimed.filter((_, n) => n % 4 === 0)
     const entries = talkative.map(({ id, lease }) => ({ taskId: id, token: lease.token, progress: null, log: 'line' }))

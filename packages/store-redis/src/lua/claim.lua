@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
--- include parts/claiming.lua
+-- include parts/named-claims.lua
 
--- ARGV: time, namespace, queues, types or '*', limit, leaseMs, worker, node.
+-- ARGV: time, namespace, queues, types or '*', limit, leaseMs, worker, node,
+-- its name as JSON or ''.
 -- Reply: time, readied lanes, lanes, ids, how the tasks differ from a first attempt, the tasks (see claimReady).
 
 local now = storeTime(ARGV[1])
@@ -9,7 +10,7 @@ promoteDue(now)
 local reply = { whole(now), '', '' }
 claimReady(reply, {
   namespace = ARGV[2], queues = ARGV[3], types = ARGV[4], limit = tonumber(ARGV[5]), leaseMs = tonumber(ARGV[6]),
-  worker = ARGV[7], node = ARGV[8],
+  worker = ARGV[7], node = ARGV[8], request = ARGV[9],
 }, now)
 saveCounts()
 reply[2], reply[3] = readiedLanes(), laneTable()

@@ -14,7 +14,7 @@ for _, holder in ipairs(call('ZRANGE', WORKERS, 0, -1)) do
     local ids = call('ZRANGE', leasesKey(holder), 0, most - #ended - 1)
     if #ids > 0 then
       local states = call('HMGET', RUNNING, unpack(ids))
-      for i, id in ipairs(ids) do endOverdue(ended, id, parseState(states[i]), 'expired', 0, now) end
+      for i, id in ipairs(ids) do endOverdue(ended, id, parseState(states[i]), 'expired', 0, true, now) end
     end
     firstLeaseOf(holder)
   end

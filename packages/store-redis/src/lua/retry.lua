@@ -13,9 +13,10 @@ local function retryEnded(id, s, text)
   count(lane, s.status, -1)
   finishedBytes = finishedBytes - finishedSize(#text, s)
   call('ZREM', endedIndex(lane, s.status), id)
-  addLine(id, s, KINDS[s.status], s.endAt, { startedAt = s.startedAt, worker = s.worker, data = s.text })
+  local line = { startedAt = s.startedAt, worker = s.worker, settled = s.settled, data = s.text }
+  addLine(id, s, KINDS[s.status], s.endAt, line)
   addLine(id, s, 'retried', now, {})
-  s.attempt, s.crashes, s.settled, s.records = 0, 0, '', 0
+  s.attempt, s.crashes, s.loneCrashes, s.settled, s.records = 0, 0, 0, '', 0
   s.startedAt, s.endAt, s.worker, s.progress, s.text = nil, nil, '', '', ''
   makeReady(id, s, now)
   saveState(id, s)

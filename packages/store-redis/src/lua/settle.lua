@@ -1,16 +1,16 @@
 #!lua flags=allow-oom
--- include parts/claiming.lua
+-- include parts/named-claims.lua
 
 -- Ends leases, and claims the next tasks when the call asks for it.
--- ARGV: time; number of settlements; namespace ('' for no claim), queues, types, limit, leaseMs, worker, node; then for
--- each settlement: id; outcome (o f c r) and token, as one word; result, or "retryable,delay,jitter" and error.
+-- ARGV: time; number of settlements; namespace ('' for no claim), queues, types, limit, leaseMs, worker, node, name (see
+-- claim.lua); then for each settlement: id; outcome (o f c r) and token, as one word; result, or "retryable,delay,jitter" and error.
 -- Reply: time; readied lanes; lanes; results, joined by ';', each '' (lost) or status,lane,waitMs,runMs,runAt,repeated;
 -- then, with a claim: ids, how the tasks differ from a first attempt, the tasks (see claimReady).
 
 local now = storeTime(ARGV[1])
 promoteDue(now)
 local n = tonumber(ARGV[2])
-local FIRST, WIDTH = 10, 3
+local FIRST, WIDTH = 11, 3
 
 local saved, succeeded, gone = {}, {}, {}
 local changed, results = {}, {}
@@ -22,11 +22,38 @@ local function resultText(status, s, runAt, repeated)
   return table.concat({ status, s.head.lane, waitMs, runMs, optional(runAt), repeated and '1' or '0' }, ',')
 end
 
--- A settlement that comes again because its reply was lost is answered as it was the first time.
-local function repeatedText(s, token, outcome)
-  if s.token ~= token or sub(s.settled, 1, 1) ~= outcome then return '' end
+-- How a line of the history says that its lease was settled, as a state says it; '' when it does not.
+local function settledByLine(at, kind, word, data)
+  if kind == 'released' then return 'rq' end
+  if kind == 'retry-scheduled' then return data == TIMEOUT and '' or tonumber(word) > tonumber(at) and 'fs' or 'fq' end
+  return (kind == 'failed' or kind == 'cancelled') and word or ''
+end
+
+-- How the history says that a lease was settled: in the last lines of its token.
+local function settledInHistory(id, token)
+  local key = historyKey(id)
+  local index = lastLineUntil(key, token)
+  for i = index, math.max(0, index - 3), -1 do
+    local at, kind, ofLine, word, data = lineAt(key, i)
+    if tonumber(ofLine) ~= token then return '' end
+    local settled = settledByLine(at, kind, word, data)
+    if settled ~= '' then return settled end
+  end
+  return ''
+end
+
+-- A settlement that comes again because its reply was lost is answered as it was the first time, also when the task has
+-- gone on since. A success has ended the task.
+local function repeatedText(id, s, token, outcome)
+  local settled = ''
+  if s.token == token and s.status ~= 'r' then settled = s.settled end
+  if settled == '' and outcome ~= 'o' and s.historyBytes > 0 then
+    local number = tonumber(token)
+    if number and number <= tonumber(s.token) then settled = settledInHistory(id, number) end
+  end
+  if sub(settled, 1, 1) ~= outcome then return '' end
   laneOf(s.head.lane)
-  return resultText(sub(s.settled, 2), s, nil, true)
+  return resultText(sub(settled, 2), s, nil, true)
 end
 
 local function release(id, s)
@@ -101,9 +128,9 @@ local function settleOne(at, text)
   local outcome, token = sub(word, 1, 1), sub(word, 2)
   if not one then
     local state = changed[id] or call('HGET', STATES, id)
-    return state and repeatedText(parseState(state), token, outcome) or ''
+    return state and repeatedText(id, parseState(state), token, outcome) or ''
   end
-  if one.token ~= token then return '' end
+  if one.token ~= token then return repeatedText(id, parseState(text), token, outcome) end
   local answer = settleOther(id, parseState(text), outcome, ARGV[at + 2])
   changed[id] = call('HGET', STATES, id)
   return answer
@@ -140,7 +167,7 @@ local reply = { nowText, '', '', table.concat(results, ';') }
 if ARGV[3] ~= '' then
   claimReady(reply, {
     namespace = ARGV[3], queues = ARGV[4], types = ARGV[5], limit = tonumber(ARGV[6]), leaseMs = tonumber(ARGV[7]),
-    worker = ARGV[8], node = ARGV[9],
+    worker = ARGV[8], node = ARGV[9], request = ARGV[10],
   }, now)
 end
 saveCounts()

@@ -20,7 +20,7 @@ local function endAll(ids, reasonOf)
   local states = call('HMGET', RUNNING, unpack(ids))
   for i, id in ipairs(ids) do
     local s = parseState(states[i])
-    endOverdue(ended, id, s, reasonOf(s), nextJitter(), now)
+    endOverdue(ended, id, s, reasonOf(s), nextJitter(), false, now)
   end
 end
 

@@ -100,8 +100,11 @@ local function readyInOrder(numbers, limit)
   return ids, from, tried
 end
 
-local function leaseText(s, worker, now)
-  s.status, s.token, s.attempt, s.settled = 'r', tostring(s.token + 1), s.attempt + 1, ''
+-- A task with so many crashes is given out alone; of packages/core/src/states.ts.
+local SUSPECT_CRASHES = 2
+
+local function leaseText(s, worker, mark, now)
+  s.status, s.token, s.attempt, s.settled = 'r', tostring(s.token + 1), s.attempt + 1, mark
   s.startedAt, s.endAt, s.cancelAt = now, s.head.timeoutMs and now + s.head.timeoutMs, nil
   s.records, s.worker, s.progress, s.text = 0, worker, '', ''
   return stateText(s)
@@ -142,7 +145,7 @@ local function rememberHolder(holder, node, firstEnd)
 end
 
 -- Leases ready tasks. Adds to `reply` their ids, joined, what differs from a first attempt, joined, and each task's record.
-local function claimReady(reply, wanted, now)
+local function leaseReady(reply, wanted, now)
   local numbers = wantedLanes(wanted.namespace, split(wanted.queues), wanted.types ~= '*' and split(wanted.types) or nil)
   local ids, from, tried = readyInOrder(numbers, wanted.limit)
   local slot = #reply + 2
@@ -150,10 +153,10 @@ local function claimReady(reply, wanted, now)
   local expiresAt = now + wanted.leaseMs
   local firstEnd = expiresAt
   local states, leases, claimedIds, differences, shared = {}, {}, {}, {}, {}
-  local n, claimed, bytes = 0, 0, 0
+  local n, claimed, bytes, isFull = 0, 0, 0, false
 
   local function leaseFor(s)
-    local lease = { text = leaseText(s, wanted.worker, now), tried = '', payloadBytes = s.head.bytes }
+    local lease = { text = leaseText(s, wanted.worker, wanted.mark, now), tried = '', payloadBytes = s.head.bytes }
     local ends = s.endAt and math.min(s.endAt, expiresAt) or expiresAt
     lease.score = whole(ends)
     if ends < firstEnd then firstEnd = ends end
@@ -172,31 +175,46 @@ local function claimReady(reply, wanted, now)
   end
 
   -- The state of a task that was tried moves to the running ones.
-  local function nextLease(id)
-    local text = call('HGET', STATES, id)
-    if not text then return nil end
+  local function nextLease(id, s)
     call('HDEL', STATES, id)
-    local s = parseState(text)
     local lease = leaseFor(s)
     lease.tried = s.token .. ',' .. s.attempt .. ',' .. s.crashes .. ',' .. whole(s.readyAt)
     return lease
   end
 
-  while n < #ids and bytes < CLAIM_BYTES do
-    local to = math.min(n + READ_AT_ONCE, #ids)
-    local before, tasks = n, call('HMGET', TASKS, unpack(ids, n + 1, to))
-    while n < to and bytes < CLAIM_BYTES do
-      n = n + 1
-      local task, id = tasks[n - before], ids[n]
-      local lease = task and (tried[n] and nextLease(id) or not tried[n] and firstLease(task))
-      if lease then
-        bytes, claimed = bytes + lease.payloadBytes, claimed + 1
-        local at = 2 * claimed
-        states[at - 1], states[at] = id, lease.text
-        leases[at - 1], leases[at] = lease.score, id
-        claimedIds[claimed], differences[claimed] = id, lease.tried
-        reply[slot + claimed] = task
+  local function give(id, task, lease)
+    bytes, claimed = bytes + lease.payloadBytes, claimed + 1
+    local at = 2 * claimed
+    states[at - 1], states[at] = id, lease.text
+    leases[at - 1], leases[at] = lease.score, id
+    claimedIds[claimed], differences[claimed] = id, lease.tried
+    reply[slot + claimed] = task
+    if bytes >= CLAIM_BYTES then isFull = true end
+  end
+
+  -- False for a suspect behind others: it stays where it is.
+  local function giveTried(id, task)
+    local text = call('HGET', STATES, id)
+    local s = text and parseState(text)
+    local isSuspect = s and s.crashes >= SUSPECT_CRASHES
+    if isSuspect and claimed > 0 then return false end
+    if s then give(id, task, nextLease(id, s)) end
+    if isSuspect then isFull = true end
+    return true
+  end
+
+  while n < #ids and not isFull do
+    local before, to = n, math.min(n + READ_AT_ONCE, #ids)
+    local tasks = call('HMGET', TASKS, unpack(ids, n + 1, to))
+    while n < to and not isFull do
+      local id, task = ids[n + 1], tasks[n + 1 - before]
+      if task and not tried[n + 1] then
+        give(id, task, firstLease(task))
+      elseif task and not giveTried(id, task) then
+        isFull = true
+        break
       end
+      n = n + 1
     end
   end
   if n == 0 then return end
@@ -207,4 +225,5 @@ local function claimReady(reply, wanted, now)
   callWithAll('ZADD', leasesKey(holder), leases, 4000)
   rememberHolder(holder, wanted.node, firstEnd)
   reply[slot - 1], reply[slot] = table.concat(claimedIds, ','), table.concat(differences, ';')
+  return true
 end

@@ -106,17 +106,25 @@ local function cancelRunning(id, s, by, now)
   return 'c'
 end
 
-local CRASHES = 3
+-- Of packages/core/src/states.ts.
+local POISON_CRASHES, POISON_ATTEMPTS = 3, 20
 
--- Ends a lease whose worker is silent or dead.
-local function expire(id, s, now)
-  s.crashes = s.crashes + 1
+local POISONED = '{"code":"poisoned","message":"Its leases ended again and again without a word: it seems to bring its workers down"}'
+
+local function isPoisoned(id, s)
+  if s.loneCrashes >= POISON_CRASHES then return true end
+  return s.attempt >= POISON_ATTEMPTS and s.attempt >= patienceOf(id)
+end
+
+-- Ends a lease whose worker is silent or dead: afterLeaseEnd of packages/core/src/states.ts.
+local function expire(id, s, isDead, isAlone, now)
+  if isDead then s.crashes = s.crashes + 1 end
+  if isDead and isAlone then s.loneCrashes = s.loneCrashes + 1 end
   if s.cancelAt then return cancelRunning(id, s, '', now) end
   takeLease(id, s)
   s.settled = ''
-  if s.crashes >= CRASHES then
-    local message = 'Its lease expired ' .. s.crashes .. ' times: it seems to bring its workers down'
-    finish(id, s, 'f', '{"code":"poisoned","message":"' .. message .. '"}', now)
+  if isPoisoned(id, s) then
+    finish(id, s, 'f', POISONED, now)
     return 'f'
   end
   endAttempt(id, s, 'lease-expired', now, nil, nil)
@@ -128,15 +136,26 @@ end
 
 local TIMEOUT = '{"code":"timeout","message":"The attempt ran longer than the task\'s timeoutSeconds"}'
 
--- Ends an overdue lease; answers for the reply: id, token, reason, lane, worker, status.
-local function endOverdue(ended, id, s, reason, jitter, now)
+-- Leases of a worker before this call has ended any.
+local leasesBefore = {}
+
+local function isAloneWith(holder)
+  local leases = leasesBefore[holder] or call('ZCARD', leasesKey(holder))
+  leasesBefore[holder] = leases
+  return leases == 1
+end
+
+-- Ends an overdue lease; answers for the reply: id, token, reason, lane, worker, status. `isDead`: its worker is known to be.
+-- One that is watched, and of which nobody knows that, may only have stood still.
+local function endOverdue(ended, id, s, reason, jitter, isDead, now)
   local worker, token, status = s.worker, s.token, nil
+  local isAlone = isAloneWith(holderOf(s))
   if reason == 'cancelled' then
     status = cancelRunning(id, s, '', now)
   elseif reason == 'timeout' then
     status = failAttempt(id, s, { error = TIMEOUT, retryable = true, jitter = jitter }, '', now)
   else
-    status = expire(id, s, now)
+    status = expire(id, s, isDead or sub(s.settled, 1, 1) ~= 'w', isAlone, now)
   end
   ended[#ended + 1] = table.concat({ id, token, reason, s.head.lane, worker, status }, F)
 end

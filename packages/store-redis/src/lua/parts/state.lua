@@ -7,9 +7,11 @@
 -- small table that stays in the processor's cache, else in `states`:
 --   status, token, attempt, crashes, readyAt, settled, startedAt, endAt, cancelAt, records of the attempt, records of
 --   all attempts, bytes of history, worker, head, progress, text
--- status: s(cheduled) q(ueued) r(unning) o(k, succeeded) f(ailed) c(ancelled). settled: how the last lease was settled
--- (its outcome's letter) and where the task went, '' when it ended without its worker's word. endAt: the deadline of a
--- running task, the end of a finished one. worker is JSON. text: the result, or the error as JSON.
+-- status: s(cheduled) q(ueued) r(unning) o(k, succeeded) f(ailed) c(ancelled). crashes: all of them and, where there are
+-- such, those of workers that ran nothing else. settled, of a running task: whether its worker is w(atched) or u(nwatched),
+-- and the id of the claim that gave the lease, as JSON; else how the last lease was settled (its outcome's letter) and where
+-- the task went, '' when it ended without its worker's word. endAt: the deadline of a running task, the end of a finished
+-- one. worker is JSON. text: the result, or the error as JSON.
 
 local HEAD = '^(%d+),(%d+),(%d+),(%d+),(-?%d+),([^,]*),(%d+),(%d)$'
 local STATE = '^' .. string.rep('([^\31]*)\31', 15) .. '(.*)$'
@@ -34,14 +36,27 @@ local function headOf(text)
   return head
 end
 
+local function crashesOf(text)
+  local all = tonumber(text)
+  if all then return all, 0 end
+  local crashes, lone = match(text, '^(%d+),(%d+)$')
+  return tonumber(crashes), tonumber(lone)
+end
+
+local function crashesText(s)
+  return s.loneCrashes == 0 and s.crashes or s.crashes .. ',' .. s.loneCrashes
+end
+
 local function parseState(text)
   local status, token, attempt, crashes, readyAt, settled, startedAt, endAt, cancelAt, records, allRecords, historyBytes,
     worker, headText, progress, rest = match(text, STATE)
+  local allCrashes, loneCrashes = crashesOf(crashes)
   return {
     status = status,
     token = token,
     attempt = tonumber(attempt),
-    crashes = tonumber(crashes),
+    crashes = allCrashes,
+    loneCrashes = loneCrashes,
     readyAt = tonumber(readyAt),
     settled = settled,
     startedAt = tonumber(startedAt),
@@ -64,7 +79,7 @@ end
 
 local function stateText(s)
   return table.concat({
-    s.status, s.token, s.attempt, s.crashes, whole(s.readyAt), s.settled, optional(s.startedAt), optional(s.endAt),
+    s.status, s.token, s.attempt, crashesText(s), whole(s.readyAt), s.settled, optional(s.startedAt), optional(s.endAt),
     optional(s.cancelAt), optional(s.records), optional(s.allRecords), optional(s.historyBytes), s.worker, s.headText,
     s.progress, s.text,
   }, F)
@@ -79,8 +94,8 @@ end
 local function freshState(task)
   local createdAt, headText = splitTask(task)
   return {
-    status = 'q', token = '0', attempt = 0, crashes = 0, readyAt = tonumber(createdAt), settled = '', records = 0,
-    allRecords = 0, historyBytes = 0, worker = '', headText = headText, head = headOf(headText), progress = '', text = '',
+    status = 'q', token = '0', attempt = 0, crashes = 0, loneCrashes = 0, readyAt = tonumber(createdAt), settled = '',
+    records = 0, allRecords = 0, historyBytes = 0, worker = '', headText = headText, head = headOf(headText), progress = '', text = '',
   }
 end
 

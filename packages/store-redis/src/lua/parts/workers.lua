@@ -6,6 +6,7 @@ local function firstLeaseOf(holder)
   if #head == 0 then
     call('ZREM', WORKERS, holder)
     call('HDEL', P .. 'nodes-of', holder)
+    call('UNLINK', P .. 'claims:' .. holder)
     return nil
   end
   call('ZADD', WORKERS, head[2], holder)
