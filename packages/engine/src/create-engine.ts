@@ -1,4 +1,5 @@
 import { DEFAULT_RETENTION, DEFAULTS, type EndedLease, isTerminal, LIMITS, TaskyardError } from '@taskyard/core'
+import { createClaimCalls } from './claim-calls.ts'
 import { createDispatcher } from './dispatcher.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { createLeasing } from './lease.ts'
@@ -34,6 +35,7 @@ export function createEngine(options: EngineOptions): Engine {
     queueDepth: options.queueDepth ?? LIMITS.queueDepth,
     cancelGraceMs: (options.cancelGraceSeconds ?? DEFAULTS.cancelGraceSeconds) * 1000,
     sessionGraceMs: (options.sessionGraceSeconds ?? DEFAULTS.sessionGraceSeconds) * 1000,
+    sweepUnderWay: () => sweeper?.underWay() ?? null,
     wakeSweeperAt: (time) => sweeper?.wakeAt(time),
     isStopping: () => stopping,
     assertRunning() {
@@ -46,8 +48,13 @@ export function createEngine(options: EngineOptions): Engine {
       parts.bus.publish({ kind: 'changed', taskId, terminal: isTerminal(taskStatus) })
     }
   }
-  const dispatcher = createDispatcher(parts.store, parts.clock, parts.troubles)
-  const sweeper = parts.sweeps ? createSweeper(parts, onEnded) : null
+  const calls = createClaimCalls(parts.store, parts.clock, parts.troubles)
+  const dispatcher = createDispatcher(parts, calls)
+  const onSwept = (ended: readonly EndedLease[]) => {
+    dispatcher.endWaits(new Set(ended.filter(({ reason }) => reason === 'expired').map(({ workerId }) => workerId)))
+    onEnded(ended)
+  }
+  const sweeper = parts.sweeps ? createSweeper(parts, onSwept) : null
   const sessions = createSessions(parts, options.nodeId, onEnded)
   const reading = createReading(parts)
   const queues = createQueues(parts)
@@ -63,13 +70,12 @@ export function createEngine(options: EngineOptions): Engine {
     async stop() {
       stopping = true
       parts.standstills.stop()
-      dispatcher.stop()
       reading.stop()
       queues.stop()
-      await Promise.all([sessions.stop(), sweeper?.stop()])
+      await Promise.all([dispatcher.stop(), sessions.stop(), sweeper?.stop()])
     },
     ...createSubmit(parts),
-    ...createLeasing(parts, dispatcher),
+    ...createLeasing(parts, dispatcher, calls),
     ...createSteering(parts, reading),
     openSession: sessions.openSession,
     workers: sessions.workers,

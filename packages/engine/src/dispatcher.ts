@@ -1,14 +1,30 @@
-import type { ClaimParams, Clock, LeasedTask, ReadyLane, TaskStore } from '@taskyard/core'
-import type { Troubles } from './troubles.ts'
+import { type ClaimParams, type LeasedTask, type ReadyLane, TaskyardError } from '@taskyard/core'
+import { type ClaimCalls, leasesOf, requestName } from './claim-calls.ts'
+import type { Parts } from './parts.ts'
+import { isUnexpected } from './unexpected.ts'
 
 /** How often waiting claims look for themselves, should the store's wake-up have been lost. Milliseconds. */
 const FALLBACK_POLL_MS = 1000
+/** Claims of one look that may fail in a way that nobody foresaw, before the look ends. */
+const MOST_FAILURES = 3
+/** The shortest lease is as long: who has waited less holds none that a sweep could end. */
+const SHORTEST_LEASE_MS = 1000
+/** So long may a sweep under way hold up what it has to do with. */
+const LONGEST_HOLD_MS = 100
 
 interface Waiter {
+  /** As its caller asked, who may ask again. */
+  readonly asked: ClaimParams
+  /** The same with a request id in any case. */
   readonly params: ClaimParams
+  readonly since: number
   /** Ends the wait; later calls do nothing. */
-  readonly resolve: (tasks: readonly LeasedTask[]) => void
+  end(tasks: readonly LeasedTask[]): void
   ended: boolean
+  /** Tasks are on their way to it. */
+  isServed: boolean
+  /** Why it is not known whether it was given tasks; `null`: it is known. The same request id will tell. */
+  doubt: unknown
 }
 
 /** Claims that ask for the same queues and types: one look at the store answers for all of them. */
@@ -22,17 +38,22 @@ interface WaitingGroup {
 export interface Dispatcher {
   claim(params: ClaimParams, waitMs: number, signal: AbortSignal | undefined): Promise<readonly LeasedTask[]>
   start(): void
-  /** Every waiting claim ends with no tasks, and so does every later one. */
-  stop(): void
+  /** Every waiting claim ends with no tasks, and so does every later one. Resolves when none is under way. */
+  stop(): Promise<void>
+  /** These workers did not extend a lease in its time: as long as they are not heard of, they get no other. */
+  endWaits(workerIds: ReadonlySet<string>): void
 }
 
 /**
  * Long polls. A claim that finds nothing waits in a line with its like; when tasks become ready the first in line is
  * served, then the next, until the store has no more: nobody is woken for nothing. A store that is away while claims
- * wait is asked again by the next look, so that they outlive its outage.
+ * wait is asked again by the next look, so that they outlive its outage; under the same request id, so that tasks whose
+ * answer was lost are not.
  */
-export function createDispatcher(store: TaskStore, clock: Clock, troubles: Troubles): Dispatcher {
+export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
+  const { store, clock, troubles, ids } = parts
   const groups = new Map<string, WaitingGroup>()
+  const waitingByName = new Map<string, Waiter>()
   let stopped = false
   let wakeUps = 0
   let stopListening = () => {}
@@ -64,48 +85,89 @@ export function createDispatcher(store: TaskStore, clock: Clock, troubles: Troub
   }
 
   async function serveUntilEmpty(group: WaitingGroup): Promise<void> {
-    for (;;) {
-      const waiter = group.waiters.find(({ ended }) => !ended)
+    for (let failures = 0; ; ) {
+      const waiter = group.waiters.find(({ ended, isServed }) => !ended && !isServed)
       if (waiter === undefined) return
-      const tasks = await store.claim(waiter.params)
-      if (tasks.length === 0) return
-      if (waiter.ended) await release(store, tasks)
-      else waiter.resolve(tasks)
+      try {
+        const tasks = await calls.finishFirst(waiter.asked, claimFor(waiter))
+        if (tasks.length === 0) return
+      } catch (error) {
+        failures += 1
+        if (!isUnexpected(error) || failures >= MOST_FAILURES) throw error
+        // It may be this one that is to blame, for whom the others need not wait.
+        if (!waiter.ended) group.waiters.push(...group.waiters.splice(group.waiters.indexOf(waiter), 1))
+      }
     }
   }
 
+  async function claimFor(waiter: Waiter): Promise<readonly LeasedTask[]> {
+    try {
+      const tasks = await store.claim(waiter.params)
+      waiter.doubt = null
+      if (tasks.length > 0) await hand(waiter, tasks)
+      return tasks
+    } catch (error) {
+      if (isIndefinite(error)) waiter.doubt = error
+      throw error
+    }
+  }
+
+  async function hand(waiter: Waiter, tasks: readonly LeasedTask[]): Promise<void> {
+    const sweep = parts.sweepUnderWay()
+    if (waiter.ended) return calls.giveBack(waiter.asked, leasesOf(tasks))
+    if (sweep === null || clock.now() - waiter.since < SHORTEST_LEASE_MS) return waiter.end(tasks)
+    // The tasks may be there because their worker did not extend its lease, and be handed to this same worker.
+    waiter.isServed = true
+    void calls.finishFirst(waiter.asked, handAfter(sweep, waiter, tasks))
+  }
+
+  async function handAfter(sweep: Promise<void>, waiter: Waiter, tasks: readonly LeasedTask[]): Promise<void> {
+    let cancelTimer = () => {}
+    const patience = new Promise<void>((resolve) => {
+      cancelTimer = clock.after(LONGEST_HOLD_MS, resolve)
+    })
+    await Promise.race([sweep, patience])
+    cancelTimer()
+    if (waiter.ended) await calls.giveBack(waiter.asked, leasesOf(tasks))
+    else waiter.end(tasks)
+  }
+
   function join(
-    params: ClaimParams,
+    asked: ClaimParams,
     waitMs: number,
     signal: AbortSignal | undefined,
     wokenSince: boolean,
   ): Promise<readonly LeasedTask[]> {
-    const key = JSON.stringify([params.namespace, params.queues, params.types])
+    const name = requestName(asked)
+    const params = name === null ? { ...asked, requestId: ids() } : asked
+    const key = keyOf(params)
     const group = groups.get(key) ?? { params, waiters: [], isServing: false, wokenAgain: false }
     groups.set(key, group)
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const end = (tasks: readonly LeasedTask[]) => {
         if (waiter.ended) return
         waiter.ended = true
         cancelTimer()
-        signal?.removeEventListener('abort', onAbort)
+        signal?.removeEventListener('abort', endEmpty)
         group.waiters.splice(group.waiters.indexOf(waiter), 1)
+        if (name !== null && waitingByName.get(name) === waiter) waitingByName.delete(name)
         dropWhenIdle(group)
-        resolve(tasks)
+        if (tasks.length === 0 && waiter.doubt !== null) reject(waiter.doubt)
+        else resolve(tasks)
       }
-      const onAbort = () => end([])
-      const waiter: Waiter = { params, resolve: end, ended: false }
+      const endEmpty = () => end([])
+      const waiter: Waiter = { asked, params, since: clock.now(), end, ended: false, isServed: false, doubt: null }
       group.waiters.push(waiter)
-      const cancelTimer = clock.after(waitMs, onAbort)
-      signal?.addEventListener('abort', onAbort)
+      if (name !== null) waitingByName.set(name, waiter)
+      const cancelTimer = clock.after(waitMs, endEmpty)
+      signal?.addEventListener('abort', endEmpty)
       if (wokenSince) void serve(group)
     })
   }
 
   function dropWhenIdle(group: WaitingGroup): void {
     if (group.waiters.length > 0 || group.isServing) return
-    const { namespace, queues, types } = group.params
-    const key = JSON.stringify([namespace, queues, types])
+    const key = keyOf(group.params)
     if (groups.get(key) === group) groups.delete(key)
   }
 
@@ -116,30 +178,43 @@ export function createDispatcher(store: TaskStore, clock: Clock, troubles: Troub
     })
   }
 
+  function endWaitsOf(isMeant: (waiter: Waiter) => boolean): void {
+    for (const group of [...groups.values()]) for (const waiter of group.waiters.filter(isMeant)) waiter.end([])
+  }
+
   return {
     async claim(params, waitMs, signal) {
-      if (stopped || signal?.aborted) return []
-      const wakeUpsBefore = wakeUps
-      const tasks = await store.claim(params)
-      if (signal?.aborted) {
-        await release(store, tasks)
-        return []
-      }
-      if (tasks.length > 0 || waitMs <= 0 || stopped) return tasks
-      // A task that became ready while the store said «none» has woken nobody yet.
-      return join(params, waitMs, signal, wakeUps !== wakeUpsBefore)
+      const isCalledOff = () => stopped || signal?.aborted === true
+      if (isCalledOff()) return []
+      // Whoever asks again does not listen to the first answer any more.
+      waitingByName.get(requestName(params) ?? '')?.end([])
+      return calls.run(params, isCalledOff, async (isRepeated) => {
+        const wakeUpsBefore = wakeUps
+        const tasks = await store.claim(params)
+        if (tasks.length > 0 || waitMs <= 0 || isCalledOff() || isRepeated()) return tasks
+        // A task that became ready while the store said «none» has woken nobody yet.
+        return join(params, waitMs, signal, wakeUps !== wakeUpsBefore)
+      })
     },
     start() {
       stopListening = store.onReady(wake)
       poll()
     },
-    stop() {
+    async stop() {
       stopped = true
       stopListening()
       cancelPoll()
-      for (const group of [...groups.values()]) for (const waiter of [...group.waiters]) waiter.resolve([])
+      endWaitsOf(() => true)
+      await calls.ended()
+    },
+    endWaits(workerIds) {
+      if (workerIds.size > 0) endWaitsOf(({ params }) => workerIds.has(params.worker.workerId))
     },
   }
+}
+
+function keyOf({ namespace, queues, types }: ClaimParams): string {
+  return JSON.stringify([namespace, queues, types])
 }
 
 function wants({ namespace, queues, types }: ClaimParams, lane: ReadyLane): boolean {
@@ -147,9 +222,6 @@ function wants({ namespace, queues, types }: ClaimParams, lane: ReadyLane): bool
   return types === null || types.includes(lane.type)
 }
 
-/** Gives tasks back whose claimer has gone away. */
-async function release(store: TaskStore, tasks: readonly LeasedTask[]): Promise<void> {
-  if (tasks.length === 0) return
-  const settlements = tasks.map(({ id, lease }) => ({ taskId: id, token: lease.token, outcome: 'released' as const }))
-  await store.settle({ settlements, claim: null })
+function isIndefinite(error: unknown): boolean {
+  return !(error instanceof TaskyardError) || !error.definite
 }

@@ -204,8 +204,16 @@ export interface Engine {
   /** All or nothing: one bad task refuses the batch, with its index in the violations' paths (`/tasks/3/payload/to`). */
   submitMany(submissions: readonly Submission[], context?: SubmitContext): Promise<readonly Submitted[]>
 
-  /** Leases ready tasks, waiting up to `waitSeconds` for the first; `signal` ends the wait early, with none. */
+  /**
+   * Leases ready tasks, waiting up to `waitSeconds` for the first; `signal` ends the wait early, with none. A call that is
+   * made again under the same request id ends the first one, with none.
+   */
   claim(claim: Claim, waitSeconds?: number, signal?: AbortSignal): Promise<readonly LeasedTask[]>
+  /**
+   * Gives back the tasks of a claim whose answer nobody heard, unless the claim has been made again under its request id
+   * and has them now. Never rejects for the store's sake: what cannot be given back runs out.
+   */
+  giveBack(claim: Claim, leases: readonly LeaseRef[]): Promise<void>
   heartbeat(leases: readonly LeaseRef[], leaseSeconds?: number): Promise<readonly ExtendStatus[]>
   settle(outcomes: readonly Outcome[], claim?: Claim): Promise<Settled>
   record(entries: readonly Recorded[]): Promise<readonly LeaseStatus[]>

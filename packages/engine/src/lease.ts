@@ -8,10 +8,12 @@ import {
   mendedText,
   type RecordParams,
   type Settlement,
+  type SettleReport,
   type SettleResult,
   type TaskError,
 } from '@taskyard/core'
 import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
+import type { ClaimCalls } from './claim-calls.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Claim, Engine, Outcome, Recorded, SettledOutcome } from './engine.ts'
 import type { Parts } from './parts.ts'
@@ -21,7 +23,8 @@ import { assertBatch } from './submit.ts'
 export function createLeasing(
   parts: Parts,
   dispatcher: Dispatcher,
-): Pick<Engine, 'claim' | 'heartbeat' | 'settle' | 'record'> {
+  calls: ClaimCalls,
+): Pick<Engine, 'claim' | 'giveBack' | 'heartbeat' | 'settle' | 'record'> {
   const { store, observer, bus, random } = parts
   const refuseStale = (operation: 'extend' | 'settle' | 'record', status: string) => {
     if (status === 'lost') observer.staleWriteRefused?.(operation)
@@ -32,6 +35,7 @@ export function createLeasing(
       if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
       return dispatcher.claim(params, waitSeconds * 1000, signal)
     },
+    giveBack: (claim, leases) => calls.giveBack(toClaimParams(claim), leases),
     async heartbeat(leases, leaseSeconds = DEFAULTS.leaseSeconds) {
       assertBatch(leases.length)
       const named = leases.map(({ taskId, token }) => ({ taskId: toTaskId(taskId), token }))
@@ -43,7 +47,7 @@ export function createLeasing(
       if (outcomes.length > 0 || claim === undefined) assertBatch(outcomes.length)
       const settlements = outcomes.map((outcome, i) => toSettlement(outcome, i, random()))
       const next = claim === undefined || parts.isStopping() ? null : toClaimParams(claim)
-      const { results, tasks } = await store.settle({ settlements, claim: next })
+      const { results, tasks } = await settleAndClaim(settlements, next)
       for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
       return { results: results.map(({ status }) => status), tasks }
     },
@@ -57,6 +61,17 @@ export function createLeasing(
       })
       return statuses
     },
+  }
+
+  async function settleAndClaim(settlements: readonly Settlement[], claim: ClaimParams | null): Promise<SettleReport> {
+    if (claim === null) return store.settle({ settlements, claim })
+    let results: readonly SettleResult[] = []
+    const tasks = await calls.run(claim, parts.isStopping, async () => {
+      const report = await store.settle({ settlements, claim })
+      results = report.results
+      return report.tasks
+    })
+    return { results, tasks }
   }
 
   function settled({ taskId, outcome }: Settlement, result: SettleResult): void {

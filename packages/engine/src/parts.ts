@@ -22,6 +22,8 @@ export interface Parts {
   readonly queueDepth: number
   readonly cancelGraceMs: number
   readonly sessionGraceMs: number
+  /** Resolves when the sweep that is being done has ended and its news is told; `null`: there is none. */
+  sweepUnderWay(): Promise<void> | null
   wakeSweeperAt(time: number): void
   isStopping(): boolean
   /** @throws TaskyardError shutting_down */

@@ -1,4 +1,4 @@
-import { type EndedLease, TaskyardError } from '@taskyard/core'
+import { type EndedLease, type SweepReport, TaskyardError } from '@taskyard/core'
 import type { EngineHealth } from './engine.ts'
 import type { Parts } from './parts.ts'
 
@@ -20,6 +20,8 @@ export interface Sweeper {
   stop(): Promise<void>
   /** Something is due at this time (ms): be there. */
   wakeAt(time: number): void
+  /** Resolves when the sweep that the store is doing has ended; `null`: there is none. */
+  underWay(): Promise<void> | null
   health(): EngineHealth['services'][number]
 }
 
@@ -36,6 +38,7 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
   let cancelTimer = () => {}
   let nextAt = Number.POSITIVE_INFINITY
   let underWay: Promise<void> | null = null
+  let sweeping: Promise<void> | null = null
   let lastRunAt: number | null = null
   let failure: string | null = null
   // Nobody knows for how long there was no server when one starts.
@@ -104,8 +107,7 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
 
   async function sweep(): Promise<number> {
     const params = { cancelGraceMs, retention, limit: TASKS_PER_CHORE, jitter: random() }
-    const report = await store.sweep(params)
-    onEnded(report.ended)
+    const report = await reported(store.sweep(params))
     lastRunAt = clock.now()
     const nextAt = report.nextAt ?? Number.POSITIVE_INFINITY
     const isDueByOurClock = nextAt <= lastRunAt
@@ -113,6 +115,17 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
     // The store's clock is behind this one: what is due here is not due there yet.
     idlePauseMs = isDueByOurClock && didNothing ? Math.min(idlePauseMs * 2 || 10, LONGEST_IDLE_PAUSE_MS) : 0
     return Math.max(nextAt, lastRunAt + idlePauseMs)
+  }
+
+  async function reported(sweep: Promise<SweepReport>): Promise<SweepReport> {
+    const told = sweep.then(({ ended }) => onEnded(ended))
+    sweeping = told.catch(() => {})
+    try {
+      await told
+      return await sweep
+    } finally {
+      sweeping = null
+    }
   }
 
   return {
@@ -125,6 +138,7 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
     wakeAt(time) {
       if (time < nextAt) plan(time)
     },
+    underWay: () => sweeping,
     health: () => ({ name: 'sweeper', healthy: failure === null, lastRunAt, reason: failure }),
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { openEvents } from './event-source.ts'
-import { startApi } from './start-api.ts'
+import { type Api, startApi } from './start-api.ts'
 
 function open(context: TestContext, base: string): Socket {
   const { hostname, port } = new URL(base)
@@ -111,6 +111,54 @@ test('a claim whose client goes away takes nothing', async (context) => {
   const id = await submit({ type: 't' })
   assert.equal((await claim('w2')).id, id)
   assert.equal((await get(`/api/v1/tasks/${id}`)).json().workerId, 'w2')
+})
+
+async function untilQueued(get: Api['get'], id: string): Promise<void> {
+  while ((await get(`/api/v1/tasks/${id}`)).json().status !== 'queued') await new Promise(setImmediate)
+}
+
+/** Claims on a connection of its own; `end` may end it when the answer comes. */
+async function claimOnce(context: TestContext, base: string, end: (socket: Socket) => void): Promise<void> {
+  const socket = open(context, base)
+  const body = JSON.stringify({ workerId: 'w1', queues: ['default'], limit: 1, leaseSeconds: 60 })
+  socket.write(json('/api/v1/leases', body))
+  socket.once('data', () => end(socket))
+  await new Promise((resolve) => socket.once('close', resolve))
+}
+
+test('a claim whose connection is reset as it is answered gives its task back, but not for ever', async (context) => {
+  const { listen, submit, get } = await startApi(context)
+  const base = await listen()
+  const id = await submit({ type: 't' })
+  for (let i = 0; i < 2; i++) {
+    await claimOnce(context, base, (socket) => socket.resetAndDestroy())
+    await untilQueued(get, id)
+  }
+  await claimOnce(context, base, (socket) => socket.resetAndDestroy())
+  await fetch(`${base}/livez`)
+  const { status, attempt, crashes } = (await get(`/api/v1/tasks/${id}`)).json()
+  assert.deepEqual({ status, attempt, crashes }, { status: 'running', attempt: 1, crashes: 0 })
+})
+
+test('a claim whose connection is closed in order keeps its task', async (context) => {
+  const { listen, submit, get } = await startApi(context)
+  const base = await listen()
+  const id = await submit({ type: 't' })
+  await claimOnce(context, base, (socket) => socket.end())
+  await fetch(`${base}/livez`)
+  assert.equal((await get(`/api/v1/tasks/${id}`)).json().status, 'running')
+})
+
+test('a claim on whose connection more was asked keeps its task when it is reset', async (context) => {
+  const { listen, submit, get } = await startApi(context)
+  const base = await listen()
+  const id = await submit({ type: 't' })
+  await claimOnce(context, base, (socket) => {
+    socket.write('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n')
+    socket.once('data', () => socket.resetAndDestroy())
+  })
+  await fetch(`${base}/livez`)
+  assert.equal((await get(`/api/v1/tasks/${id}`)).json().status, 'running')
 })
 
 test('closing ends long polls and streams, and takes no new work', async (context) => {

@@ -1,6 +1,7 @@
 import { type JsonText, type LeasedTask, type LeaseRef, leasedTaskDocumentText, type TaskError } from '@taskyard/core'
-import type { Claim, Engine, Outcome, Recorded } from '@taskyard/engine'
+import type { Claim, Outcome, Recorded } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
+import { watchClaimAnswers } from '../claim-answers.ts'
 import { sendJsonText } from '../json-reply.ts'
 import { slices } from '../json-slices.ts'
 import type { RouteContext } from '../route-context.ts'
@@ -37,15 +38,17 @@ const PROGRESS = { list: 'entries', key: 'progress' } as const
 
 export function leaseRoutes(
   server: FastifyInstance,
-  { engine, lifecycle }: RouteContext,
+  { engine, lifecycle, clock }: RouteContext,
   sessions: OpenSessions,
 ): void {
+  const answers = watchClaimAnswers(server, engine, clock)
   server.post<{ Body: ClaimBody }>('/api/v1/leases', { schema: claimRoute }, async (request, reply) => {
     lifecycle.refuseWhenClosing()
-    const { waitSeconds, ...claim } = request.body
-    const signal = lifecycle.untilDisconnect(reply)
-    const tasks = await engine.claim(claimOf(claim, sessions), waitSeconds ?? 0, signal)
-    if (reply.raw.destroyed) await giveBack(engine, tasks)
+    const { waitSeconds, ...body } = request.body
+    const claim = claimOf(body, sessions)
+    answers.asked(claim)
+    const tasks = await engine.claim(claim, waitSeconds ?? 0, lifecycle.untilDisconnect(reply))
+    await answers.sent(reply, claim, tasks)
     return sendJsonText(reply, `{"tasks":${leasedTasksText(tasks)}}`)
   })
 
@@ -70,8 +73,9 @@ export function leaseRoutes(
     const outcomes = request.body.outcomes.map((entry, index) => withText(entry, 'result', results[index]) as Outcome)
     // While shutting down, what is done may be settled, but nothing new is given out.
     const next = claim === undefined || lifecycle.closing ? undefined : claimOf(claim, sessions)
+    if (next !== undefined) answers.asked(next)
     const settled = await engine.settle(outcomes, next)
-    if (reply.raw.destroyed) await giveBack(engine, settled.tasks)
+    if (next !== undefined) await answers.sent(reply, next, settled.tasks)
     const tasks = claim === undefined ? '' : `,"tasks":${leasedTasksText(settled.tasks)}`
     return sendJsonText(reply, `{"results":${resultsText(outcomes, settled.results)}${tasks}}`)
   })
@@ -79,12 +83,6 @@ export function leaseRoutes(
 
 function claimOf({ workerId, ...claim }: Omit<ClaimBody, 'waitSeconds'>, sessions: OpenSessions): Claim {
   return { ...claim, worker: { workerId, nodeId: null, session: sessions.has(workerId) } }
-}
-
-/** Nobody hears the answer any more: the tasks need not wait for their leases to expire. */
-async function giveBack(engine: Engine, tasks: readonly LeasedTask[]): Promise<void> {
-  if (tasks.length === 0) return
-  await engine.settle(tasks.map(({ id, lease }) => ({ taskId: id, token: lease.token, outcome: 'released' })))
 }
 
 function withText(entry: object, name: string, text: JsonText | undefined): object {

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type ClaimParams, type LeasedTask, type TaskStore, TaskyardError } from '@taskyard/core'
+import { leasesOf } from '../src/claim-calls.ts'
+import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+
+const TASK = { type: 'test', payload: PAYLOAD }
+const named = (requestId: string) => ({ ...claimOf('worker-1'), requestId })
+
+/** A store whose claims may be held up, or lose their answers, or fail. */
+function around(claim: (params: ClaimParams, store: TaskStore) => Promise<readonly LeasedTask[]>) {
+  return (store: TaskStore): TaskStore => ({ ...store, claim: (params) => claim(params, store) })
+}
+
+/** A gate that holds up whoever comes until it is opened. */
+function gate() {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
+
+test('a task whose claim lost its answer reaches the long poll that it was claimed for', async (t) => {
+  let losses = 0
+  const losing = around(async (params, store) => {
+    const tasks = await store.claim(params)
+    if (tasks.length > 0 && losses++ === 0) throw new TaskyardError('store_unavailable', { reason: 'lost' })
+    return tasks
+  })
+  const { engine, clock } = await startEngine(t, {}, losing)
+  const waiting = engine.claim(claimOf('worker-1'), 30)
+  const { task } = await engine.submit(TASK)
+  await clock.advance(1000)
+  const [claimed] = await waiting
+  assert.deepEqual([claimed?.id, claimed?.attempt], [task.id, 1])
+})
+
+test('a long poll that may have been given tasks does not end as if there were none', async (t) => {
+  const losing = around(async (params, store) => {
+    const tasks = await store.claim(params)
+    if (tasks.length > 0) throw new TaskyardError('store_unavailable', { reason: 'lost' })
+    return tasks
+  })
+  const { engine, clock } = await startEngine(t, {}, losing)
+  const ended = assert.rejects(engine.claim(named('r1'), 5), { code: 'store_unavailable' })
+  await engine.submit(TASK)
+  await clock.advance(5000)
+  await ended
+})
+
+test('a claim on which the store chokes does not hold up those that wait behind it', async (t) => {
+  const choking = around(async (params, store) => {
+    const tasks = await store.claim({ ...params, limit: 1 })
+    if (tasks.length === 0 || params.worker.workerId !== 'bad') return tasks
+    await store.settle({
+      settlements: tasks.map(({ id, lease }) => ({ taskId: id, token: lease.token, outcome: 'released' })),
+      claim: null,
+    })
+    throw new Error('choked')
+  })
+  const { engine, clock } = await startEngine(t, {}, choking)
+  const bad = engine.claim(claimOf('bad'), 30).catch(() => [])
+  const good = engine.claim(claimOf('good'), 30)
+  await engine.submit(TASK)
+  await clock.advance(0)
+  assert.equal((await good).length, 1)
+  await engine.stop()
+  await bad
+})
+
+test('a worker whose lease ran out is not handed the same task while it does not ask again', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  await clock.advance(5000)
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('frozen', 1, true), leaseSeconds: 2 })
+  const frozen = engine.claim({ ...claimOf('frozen', 1, true), leaseSeconds: 2 }, 60)
+  await clock.advance(1000)
+  const healthy = engine.claim(claimOf('healthy'), 60)
+  await clock.advance(2000)
+  assert.deepEqual(await frozen, [])
+  const [claimed] = await healthy
+  assert.deepEqual([claimed?.id, claimed?.workerId, claimed?.crashes], [task.id, 'healthy', 0])
+})
+
+test('a claim that is made again ends the first one, which waits, and gets its tasks', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const gone = new AbortController()
+  const first = engine.claim(named('r1'), 30, gone.signal)
+  await clock.advance(0)
+  const again = engine.claim(named('r1'), 30)
+  assert.deepEqual(await first, [])
+  const { task } = await engine.submit(TASK)
+  gone.abort()
+  const [claimed] = await again
+  assert.equal(claimed?.id, task.id)
+  assert.deepEqual(await engine.heartbeat([{ taskId: task.id, token: claimed?.lease.token ?? 0 }]), ['ok'])
+})
+
+test('a claim that is made again before the first one waits ends it', async (t) => {
+  const { engine } = await startEngine(t)
+  const first = engine.claim(named('r1'), 30)
+  const again = engine.claim(named('r1'), 30)
+  assert.deepEqual(await first, [])
+  await engine.submit(TASK)
+  assert.equal((await again).length, 1)
+})
+
+test('a claim that is made again while the first is under way keeps what the first got', async (t) => {
+  const { opened, open } = gate()
+  let calls = 0
+  const slow = around(async (params, store) => {
+    const tasks = await store.claim(params)
+    if (++calls === 1) await opened
+    return tasks
+  })
+  const { engine } = await startEngine(t, {}, slow)
+  const { task } = await engine.submit(TASK)
+  const gone = new AbortController()
+  const first = engine.claim(named('r1'), 0, gone.signal)
+  const again = await engine.claim(named('r1'))
+  gone.abort()
+  open()
+  assert.deepEqual(await first, [])
+  assert.equal(again[0]?.id, task.id)
+  assert.deepEqual(await engine.heartbeat([{ taskId: task.id, token: again[0]?.lease.token ?? 0 }]), ['ok'])
+})
+
+test('a claim that is made again waits while tasks of the first are being given back', async (t) => {
+  const { opened, open } = gate()
+  const slow = (store: TaskStore): TaskStore => ({
+    ...store,
+    async settle(params) {
+      await opened
+      return store.settle(params)
+    },
+  })
+  const { engine, clock } = await startEngine(t, {}, slow)
+  await engine.submit(TASK)
+  const gone = new AbortController()
+  const first = engine.claim(named('r1'), 0, gone.signal)
+  gone.abort()
+  await clock.advance(0)
+  const again = engine.claim(named('r1'))
+  await clock.advance(0)
+  open()
+  assert.deepEqual(await first, [])
+  const [claimed] = await again
+  assert.equal(claimed?.lease.token, 2)
+  assert.deepEqual(await engine.heartbeat([{ taskId: claimed?.id ?? '', token: 2 }]), ['ok'])
+})
+
+test('an answer that nobody heard is given back, unless the claim has been made again', async (t) => {
+  const { engine } = await startEngine(t)
+  await engine.submit(TASK)
+  const tasks = await engine.claim(named('r1'))
+  await engine.giveBack(named('r1'), leasesOf(tasks))
+  assert.equal((await engine.queue('default')).counts.queued, 1)
+  const second = await engine.claim(named('r2'))
+  const again = engine.claim(named('r2'))
+  await engine.giveBack(named('r2'), leasesOf(second))
+  const [claimed] = await again
+  assert.deepEqual(await engine.heartbeat([{ taskId: claimed?.id ?? '', token: claimed?.lease.token ?? 0 }]), ['ok'])
+})
+
+for (const kind of ['claim', 'long poll', 'settlement that claims'] as const) {
+  test(`stopping waits for a ${kind} under way, whose tasks go back`, async (t) => {
+    const { opened, open } = gate()
+    const slow = (store: TaskStore): TaskStore => ({
+      ...store,
+      async claim(params) {
+        const tasks = await store.claim(params)
+        if (tasks.length > 0) await opened
+        return tasks
+      },
+      async settle(params) {
+        const report = await store.settle(params)
+        if (report.tasks.length > 0) await opened
+        return report
+      },
+    })
+    const { engine, clock, store } = await startEngine(t, {}, slow)
+    const isWaiting = kind === 'long poll'
+    const first = isWaiting ? engine.claim(claimOf('worker-1'), 30) : null
+    const { task } = await engine.submit(TASK)
+    const claiming =
+      first ??
+      (kind === 'claim'
+        ? engine.claim(claimOf('worker-1'))
+        : engine.settle([], claimOf('worker-1')).then(({ tasks }) => tasks))
+    await clock.advance(0)
+    let hasStopped = false
+    const stopped = engine.stop().then(() => {
+      hasStopped = true
+    })
+    await clock.advance(0)
+    assert.equal(hasStopped, false)
+    open()
+    await stopped
+    assert.deepEqual(await claiming, [])
+    const [found] = await store.find({ taskIds: [task.id] })
+    assert.deepEqual([found?.status, found?.attempt], ['queued', 0])
+  })
+}
