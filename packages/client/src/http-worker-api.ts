@@ -9,6 +9,7 @@ import {
   type RecordEntry,
   type SettleRequest,
   type SettleResponse,
+  type TaskOutcome,
   toJsonText,
   type WorkerApi,
 } from '@taskyard/core'
@@ -81,7 +82,7 @@ export async function postOnce<Answer>(
 // Outcomes that do not fit into one body go in several; the last one claims. Should one fail, the worker repeats them
 // all, and those already accepted are accepted again.
 async function settle(post: Post, { outcomes, claim }: SettleRequest): Promise<SettleResponse> {
-  const bodies = inBodies('outcomes', outcomes.map(toJsonText), claim === undefined ? {} : { claim: claimText(claim) })
+  const bodies = inBodies('outcomes', outcomes.map(outcomeText), claim === undefined ? {} : { claim: claimText(claim) })
   const results: SettleResponse['results'][number][] = []
   let tasks: readonly LeasedTaskDocument[] | undefined
   for (const body of bodies) {
@@ -96,6 +97,16 @@ function claimText(claim: Omit<ClaimRequest, 'waitSeconds'>): JsonText {
   return toJsonText({ ...claim, limit: Math.min(claim.limit, LIMITS.claim) })
 }
 
-function recordText(entry: RecordEntry): JsonText {
-  return toJsonText(entry)
+function outcomeText({ result, ...outcome }: TaskOutcome): JsonText {
+  return withMember(outcome, 'result', result)
+}
+
+function recordText({ progress, ...entry }: RecordEntry): JsonText {
+  return withMember(entry, 'progress', progress)
+}
+
+/** The JSON of an object with one more member, whose text is put in as it is. */
+function withMember(object: object, name: string, text: JsonText | undefined): JsonText {
+  const own = toJsonText(object)
+  return text === undefined ? own : (`${own.slice(0, -1)},"${name}":${text}}` as JsonText)
 }

@@ -137,7 +137,7 @@ export class TaskyardError extends Error {
     options: { violations?: readonly Violation[]; cause?: unknown; message?: string } = {},
   ) {
     const { status, title, template, retryable, definite } = ERRORS[code]
-    super(options.message ?? fillTemplate(template, values), { cause: options.cause })
+    super(options.message ?? fillTemplate(template, values) ?? title, { cause: options.cause })
     this.code = code
     this.status = status
     this.title = title
@@ -177,6 +177,13 @@ function entry(
   return { status, title, template, retryable: flags.retryable ?? false, definite: flags.definite ?? true }
 }
 
-function fillTemplate(template: string, values: Readonly<Record<string, unknown>>): string {
-  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? `{${name}}`))
+/** `null` when a value is missing: a message never shows a gap. */
+function fillTemplate(template: string, values: Readonly<Record<string, unknown>>): string | null {
+  let complete = true
+  const text = template.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = values[name]
+    if (value === undefined || value === null) complete = false
+    return String(value)
+  })
+  return complete ? text : null
 }

@@ -23,3 +23,37 @@ export function toJsonText(value: unknown): JsonText {
 export function fromJsonText(text: JsonText): unknown {
   return JSON.parse(text)
 }
+
+/** Whether the value of a JSON text nests in more than `levels` arrays and objects. */
+export function nestsDeeperThan(text: JsonText, levels: number): boolean {
+  if (text.length <= 2 * levels) return false
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    switch (text.charCodeAt(at)) {
+      case QUOTE:
+        at = closingQuote(text, at)
+        break
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
+        if (++depth > levels) return true
+        break
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
+        depth--
+    }
+  }
+  return false
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+
+function closingQuote(text: string, open: number): number {
+  let at = open + 1
+  while (text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1
+  return at
+}

@@ -2,6 +2,8 @@
 export const LIMITS = {
   bodyBytes: 1_048_576,
   jsonDepth: 64,
+  /** Of a result or a progress: the body that carries it nests three levels more. */
+  resultDepth: 61,
   batch: 1000,
   /** Payloads of one batch together. */
   batchBytes: 16_777_216,

@@ -121,3 +121,13 @@ test('a heartbeat hears of a cancel request', async (context) => {
   const response = await post('/api/v1/leases/heartbeat', { leases: [{ taskId: id, token: lease.token }] })
   assert.deepEqual(response.json().results, [{ taskId: id, status: 'cancel' }])
 })
+
+test('a claim, and the claim of a settle, may carry a request id, which is a name', async (context) => {
+  const { post } = await startApi(context)
+  const claim = { workerId: 'w1', queues: ['default'], limit: 1, requestId: 'start-1' }
+  assert.equal((await post('/api/v1/leases', claim)).statusCode, 200)
+  assert.equal((await post('/api/v1/leases/settle', { outcomes: [], claim })).statusCode, 200)
+  const bad = { ...claim, requestId: 'no name' }
+  assert.equal((await post('/api/v1/leases', bad)).statusCode, 400)
+  assert.equal((await post('/api/v1/leases/settle', { outcomes: [], claim: bad })).statusCode, 400)
+})

@@ -2,13 +2,11 @@ import { extname } from 'node:path'
 import {
   type ClaimRequest,
   type LeaseStatus,
-  type TaskOutcome,
   type ThreadAccess,
-  toJsonText,
   toLeasedTaskDocument,
   type WorkerApi,
 } from '@taskyard/core'
-import type { Claim, Engine, Outcome } from '@taskyard/engine'
+import type { Claim, Engine } from '@taskyard/engine'
 import type { EmbeddedExtenderData } from './embedded-lease-extender.ts'
 
 /** This file is a `.ts` among sources and a `.js` in a built package, and so is the extender beside it. */
@@ -37,14 +35,11 @@ export function createEmbeddedWorkerApi(engine: Engine, { threadAccess, shared }
     },
     async settle({ outcomes, claim }) {
       const next = claim === undefined ? undefined : toClaim(engine.nodeId, claim)
-      const settled = await engine.settle(outcomes.map(toOutcome), next)
+      const settled = await engine.settle(outcomes, next)
       return { results: withTaskIds(outcomes, settled.results), tasks: settled.tasks.map(toLeasedTaskDocument) }
     },
     async record(entries) {
-      const recorded = entries.map(({ progress, ...entry }) =>
-        progress === undefined ? entry : { ...entry, progress: toJsonText(progress) },
-      )
-      return withTaskIds(entries, await engine.record(recorded))
+      return withTaskIds(entries, await engine.record(entries))
     },
     openSession(worker, onCancel) {
       workerId = worker.workerId
@@ -54,22 +49,8 @@ export function createEmbeddedWorkerApi(engine: Engine, { threadAccess, shared }
   }
 }
 
-function toClaim(nodeId: string, { workerId, queues, types, limit, leaseSeconds }: Omit<ClaimRequest, 'waitSeconds'>) {
-  const claim: Claim = { worker: { workerId, nodeId, session: true }, queues, limit }
-  return {
-    ...claim,
-    ...(types === undefined ? {} : { types }),
-    ...(leaseSeconds === undefined ? {} : { leaseSeconds }),
-  }
-}
-
-function toOutcome(outcome: TaskOutcome): Outcome {
-  if (outcome.outcome !== 'succeeded') {
-    const { result: _, ...withoutResult } = outcome
-    return withoutResult
-  }
-  const { taskId, token, result } = outcome
-  return { taskId, token, outcome: 'succeeded', result: toJsonText(result) }
+function toClaim(nodeId: string, { workerId, waitSeconds: _, ...claim }: ClaimRequest): Claim {
+  return { ...claim, worker: { workerId, nodeId, session: true } }
 }
 
 function withTaskIds(leases: readonly { readonly taskId: string }[], statuses: readonly LeaseStatus[]) {

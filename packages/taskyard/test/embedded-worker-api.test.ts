@@ -75,7 +75,7 @@ describe('the embedded worker API', () => {
     const [first, second, third, fourth] = tasks.map((task) => ({ taskId: task.id, token: task.lease.token }))
     const settled = await api.settle({
       outcomes: [
-        { ...(first as Lease), outcome: 'succeeded', result: { sent: true } },
+        { ...(first as Lease), outcome: 'succeeded', result: toJsonText({ sent: true }) },
         { ...(second as Lease), outcome: 'succeeded' },
         { ...(third as Lease), outcome: 'failed', error: { code: 'no', message: 'No' }, retryable: false },
         { ...(fourth as Lease), outcome: 'released' },
@@ -89,7 +89,7 @@ describe('the embedded worker API', () => {
     assert.deepEqual(settled.tasks?.map(({ id }) => id).toSorted(), [ids[3], ids[4]].toSorted())
     const [one, two, three] = await Promise.all(ids.map((id) => engine.get(id)))
     assert.equal(one?.result, '{"sent":true}')
-    assert.equal(two?.result, 'null')
+    assert.equal(two?.result, null)
     assert.deepEqual(three?.error, { code: 'no', message: 'No' })
   })
 
@@ -108,7 +108,7 @@ describe('the embedded worker API', () => {
     const { id, lease } = await claimOne()
     const entry = { taskId: id, token: lease.token }
     await api.record([
-      { ...entry, progress: { done: 1 } },
+      { ...entry, progress: toJsonText({ done: 1 }) },
       { ...entry, log: 'a line' },
     ])
     const kinds = (await engine.history(id)).map(({ kind }) => kind)

@@ -21,6 +21,8 @@ export class Attempt {
   leaseLost = false
   cancelRequested = false
   outcome: TaskOutcome | null = null
+  /** Its own outcome was not taken; what is sent says so. */
+  refused = false
   /** The last of its records, by the number the record buffer gave it; 0: none. */
   lastRecord = 0
   records = 0

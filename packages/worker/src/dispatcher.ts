@@ -1,4 +1,5 @@
 import type { LeasedTaskDocument, TaskHandler, TaskHandlers, TaskOutcome, WorkerApi } from '@taskyard/core'
+import { AbortedHandlers } from './aborted-handlers.ts'
 import { Attempt } from './attempt.ts'
 import type { Condition } from './condition.ts'
 import { Deadlines } from './deadlines.ts'
@@ -7,6 +8,7 @@ import { HandlerContext } from './handler-context.ts'
 import { LeaseSlots } from './lease-slots.ts'
 import { Lookahead } from './lookahead.ts'
 import { outcomeOfAbort, outcomeOfError, outcomeOfResult, releasedOutcome } from './outcome.ts'
+import { isSuspect, ReadyLine, suspectGiveBackAt } from './ready-line.ts'
 import { RecordBuffer } from './record-buffer.ts'
 import { soon } from './runtime.ts'
 import type { AbortCode } from './task-aborted.ts'
@@ -39,7 +41,8 @@ export class Dispatcher {
   readonly #lookahead: Lookahead
   readonly #deadlines: Deadlines
   readonly #counts = { started: 0, succeeded: 0, failed: 0, cancelled: 0, released: 0, lost: 0 }
-  #ready: Attempt[] = []
+  readonly #ready = new ReadyLine()
+  readonly #abortedHandlers: AbortedHandlers
   #running = 0
   #settling = 0
   #finishedSinceFlush = 0
@@ -47,11 +50,18 @@ export class Dispatcher {
 
   constructor(params: DispatcherParams) {
     const { api, handlers, settings, stopping, giveUp, condition } = params
-    const { clock, random, report, concurrency, prefetch } = settings
+    const { clock, random, report, concurrency, prefetch, abortGraceSeconds, maxAbandoned } = settings
     this.#params = params
     this.#handlers = new Map(Object.entries(handlers))
     this.#lookahead = new Lookahead(prefetch, clock.now())
     this.#deadlines = new Deadlines(clock, (now) => this.#endOverdue(now))
+    this.#abortedHandlers = new AbortedHandlers({
+      clock,
+      report,
+      graceMs: abortGraceSeconds * 1000,
+      most: maxAbandoned,
+      onGivenUp: (attempt) => this.#abandon(attempt),
+    })
     // Twice what can be here: outcomes keep their lease, and so their slot, until they are accepted.
     this.slots = new LeaseSlots(2 * (concurrency + this.#lookahead.max) + 64)
     this.records = new RecordBuffer({
@@ -78,7 +88,8 @@ export class Dispatcher {
   }
 
   get stats(): WorkerStats {
-    return { running: this.#running, ready: this.#ready.length, settling: this.#settling, ...this.#counts }
+    const abandoned = this.#abortedHandlers.givenUp
+    return { running: this.#running, abandoned, ready: this.#ready.length, settling: this.#settling, ...this.#counts }
   }
 
   get running(): number {
@@ -105,8 +116,9 @@ export class Dispatcher {
     attempt.leaseLost = true
     // A settling attempt is judged by the answer to its outcome, which may have been accepted just now.
     if (attempt.state === 'settling') return
-    if (attempt.state === 'ready') this.#ready = this.#ready.filter((other) => other !== attempt)
     const wasReady = attempt.state === 'ready'
+    if (wasReady) this.#ready.remove(attempt)
+    else this.#abortedHandlers.add(attempt)
     attempt.abort('lease_lost')
     this.slots.release(attempt)
     this.#counts.lost++
@@ -116,9 +128,7 @@ export class Dispatcher {
 
   /** Gives back what has not started. */
   releaseReady(): void {
-    const released = this.#ready
-    this.#ready = []
-    for (const attempt of released) this.#settle(attempt, releasedOutcome(attempt))
+    for (const attempt of this.#ready.takeAll()) this.#settle(attempt, releasedOutcome(attempt))
     this.#pumpSoon()
   }
 
@@ -136,9 +146,12 @@ export class Dispatcher {
 
   close(): void {
     this.#deadlines.clear()
+    this.#abortedHandlers.close()
+    this.records.close()
   }
 
   #room(): number {
+    if (this.#ready.isQuiet(this.#params.settings.clock.now(), this.#running)) return 0
     const room = this.#params.settings.concurrency + this.#lookahead.size - this.#running - this.#ready.length
     return Math.min(room, this.slots.free)
   }
@@ -160,7 +173,9 @@ export class Dispatcher {
   #take(task: LeasedTaskDocument, now: number): void {
     const attempt = new Attempt(task, this.#handlers.get(task.type) ?? noHandler, now)
     this.slots.hold(attempt)
-    this.#ready.push(attempt)
+    // Claimed before a suspect came that keeps its place free of others.
+    if (this.#ready.isReserved) return this.#settle(attempt, releasedOutcome(attempt))
+    this.#ready.add(attempt)
     this.#deadlines.add(Math.min(attempt.deadlineAt, this.#giveBackAt(attempt)))
   }
 
@@ -193,7 +208,9 @@ export class Dispatcher {
         this.#pumpSoon()
         return
       }
-      this.#run(this.#ready.shift() as Attempt)
+      const next = this.#ready.next(this.#running + this.#settling)
+      if (next === undefined) return
+      this.#run(next)
       now = clock.now()
     }
   }
@@ -229,7 +246,7 @@ export class Dispatcher {
   }
 
   #ended(attempt: Attempt, outcome: TaskOutcome): void {
-    this.#running--
+    if (!this.#abortedHandlers.ended(attempt)) this.#running--
     this.#finishedSinceFlush++
     if (attempt.state !== 'running') return
     if (attempt.leaseLost) attempt.state = 'ended'
@@ -238,19 +255,30 @@ export class Dispatcher {
 
   #endedLater(attempt: Attempt, outcome: TaskOutcome): void {
     this.#ended(attempt, outcome)
-    const next = this.#params.stopping.aborted ? undefined : this.#ready.shift()
+    const { stopping, settings } = this.#params
+    const hasPlace = !stopping.aborted && this.#running < settings.concurrency
+    const next = hasPlace ? this.#ready.next(this.#running + this.#settling) : undefined
     if (next !== undefined) this.#run(next)
     this.#pumpSoon()
   }
 
   #abort(attempt: Attempt, code: AbortCode): void {
     if (attempt.state !== 'running' && attempt.state !== 'ready') return
+    if (attempt.state === 'running') this.#abortedHandlers.add(attempt)
     attempt.abort(code)
     if (attempt.state === 'ready') this.#settleUnstarted(attempt, outcomeOfAbort(attempt))
   }
 
+  /** A handler that does not obey: its attempt ends here, and so does its claim to a place. */
+  #abandon(attempt: Attempt): void {
+    this.#running--
+    if (attempt.leaseLost) attempt.state = 'ended'
+    else if (attempt.state === 'running') this.#settle(attempt, outcomeOfAbort(attempt))
+    this.#pumpSoon()
+  }
+
   #settleUnstarted(attempt: Attempt, outcome: TaskOutcome): void {
-    this.#ready = this.#ready.filter((other) => other !== attempt)
+    this.#ready.remove(attempt)
     this.#settle(attempt, outcome)
     this.#pumpSoon()
   }
@@ -266,24 +294,33 @@ export class Dispatcher {
     attempt.state = 'ended'
     this.#settling--
     this.slots.release(attempt)
+    if (this.#ready.isReserved) this.#pumpSoon()
     if (status === 'lost') this.#counts.lost++
     else this.#counts[(attempt.outcome as TaskOutcome).outcome]++
   }
 
-  #giveBackAt({ receivedAt }: Attempt): number {
-    return this.#lookahead.adaptive ? receivedAt + READY_MS : Number.POSITIVE_INFINITY
+  #giveBackAt(attempt: Attempt): number {
+    if (isSuspect(attempt)) return suspectGiveBackAt(attempt)
+    return this.#lookahead.adaptive ? attempt.receivedAt + READY_MS : Number.POSITIVE_INFINITY
+  }
+
+  #giveBack(attempt: Attempt): void {
+    this.#settleUnstarted(attempt, releasedOutcome(attempt))
+    if (isSuspect(attempt)) this.#ready.keepQuietFor(attempt)
   }
 
   #endOverdue(now: number): number {
+    if (this.#ready.quietUntil <= now) this.#pumpSoon()
     let next = Number.POSITIVE_INFINITY
     for (const attempt of this.slots.held()) {
       if (attempt.state !== 'ready' && attempt.state !== 'running') continue
       if (attempt.deadlineAt <= now) this.#abort(attempt, 'timeout')
       else if (attempt.state === 'running') next = attempt.abortCode ? next : Math.min(next, attempt.deadlineAt)
-      else if (this.#giveBackAt(attempt) <= now) this.#settleUnstarted(attempt, releasedOutcome(attempt))
+      else if (this.#giveBackAt(attempt) <= now) this.#giveBack(attempt)
       else next = Math.min(next, attempt.deadlineAt, this.#giveBackAt(attempt))
     }
-    return next
+    const { quietUntil } = this.#ready
+    return quietUntil > now ? Math.min(next, quietUntil) : next
   }
 }
 

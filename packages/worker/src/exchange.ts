@@ -1,8 +1,24 @@
-import { type ClaimRequest, type LeasedTaskDocument, LIMITS, type TaskOutcome, type WorkerApi } from '@taskyard/core'
+import {
+  type ClaimRequest,
+  type LeasedTaskDocument,
+  LIMITS,
+  type SettleResponse,
+  type TaskOutcome,
+  type WorkerApi,
+} from '@taskyard/core'
 import type { Attempt } from './attempt.ts'
 import { failedOutcome } from './outcome.ts'
 import type { RecordBuffer } from './record-buffer.ts'
-import { isRefusal, pause, retryDelayMs } from './retry.ts'
+import {
+  isDefinite,
+  isRefusal,
+  isUnexpected,
+  MOST_UNEXPECTED,
+  MOST_UNEXPECTED_ALONE,
+  pause,
+  retryDelayMs,
+} from './retry.ts'
+import { requestIds } from './runtime.ts'
 import type { WorkerSettings } from './worker-options.ts'
 
 /** Settle calls under way at once: while one is on the wire, the next can be filled and the last be answered. */
@@ -35,6 +51,7 @@ export interface ExchangeParams {
  */
 export class Exchange {
   readonly #params: ExchangeParams
+  readonly #nextRequestId = requestIds()
   #finished: Attempt[] = []
   #flights = 0
   #reserved = 0
@@ -101,8 +118,6 @@ export class Exchange {
   async #fly(batch: readonly Attempt[], limit: number): Promise<void> {
     let tasks: readonly LeasedTaskDocument[] = []
     try {
-      const recorded = this.#params.records.delivered(batch)
-      if (recorded !== null) await recorded
       tasks = await this.#settle(batch, limit)
     } finally {
       this.#reserved -= limit
@@ -111,39 +126,59 @@ export class Exchange {
   }
 
   async #settle(all: readonly Attempt[], limit: number): Promise<readonly LeasedTaskDocument[]> {
-    const { api, settings, giveUp } = this.#params
+    const { records, settings, giveUp } = this.#params
+    const claim = limit > 0 ? this.#claimRequest(limit) : null
     let batch = all
+    // A claim that may have been done is repeated, too, or what it gave would wait for the end of its leases.
+    let mayHaveClaimed = false
+    let unexpected = 0
     for (let failures = 0; ; failures++) {
-      const claim = limit > 0 && !this.#params.stopping.aborted ? { claim: this.#claimRequest(limit) } : {}
+      const recorded = records.delivered(batch)
+      if (recorded !== null) await recorded
+      const next: typeof claim = claim !== null && (mayHaveClaimed || !this.#params.stopping.aborted) ? claim : null
       try {
-        const response = await api.settle({ outcomes: batch.map(outcomeOf), ...claim })
-        this.#settled(batch, response.results)
-        return response.tasks ?? []
+        return await this.#settleOnce(batch, next)
       } catch (error) {
         settings.report(error, 'settle')
-        if (isRefusal(error)) return await this.#settleOneByOne(batch, error)
+        unexpected = isUnexpected(error) ? unexpected + 1 : 0
+        if (isRefusal(error) || unexpected > (batch.length > 1 ? MOST_UNEXPECTED : MOST_UNEXPECTED_ALONE)) {
+          return await this.#settleOneByOne(batch, error as Error)
+        }
+        mayHaveClaimed ||= next !== null && !isDefinite(error)
         await pause(settings.clock, retryDelayMs(failures, settings.random), giveUp)
       }
       batch = this.#dropLost(batch)
-      if (giveUp.aborted || batch.length === 0) return []
+      if (giveUp.aborted || (batch.length === 0 && !mayHaveClaimed)) return []
     }
   }
 
+  async #settleOnce(
+    batch: readonly Attempt[],
+    claim: Omit<ClaimRequest, 'waitSeconds'> | null,
+  ): Promise<readonly LeasedTaskDocument[]> {
+    const outcomes = batch.map(outcomeOf)
+    const { results, tasks = [] } = checked(await this.#params.api.settle(claim ? { outcomes, claim } : { outcomes }))
+    this.#settled(batch, results)
+    return tasks
+  }
+
   // One outcome that the other side will never take must not hold back the rest: each goes by itself, and the one that
-  // is refused again becomes a failure that says why.
-  async #settleOneByOne(batch: readonly Attempt[], refusal: Error & { code: string }): Promise<readonly []> {
+  // fails again becomes a failure that says why.
+  async #settleOneByOne(batch: readonly Attempt[], error: Error): Promise<readonly []> {
     if (batch.length > 1) {
       for (const attempt of batch) await this.#settle([attempt], 0)
       return []
     }
     const attempt = batch[0]
     if (attempt === undefined) return []
-    if (attempt.outcome?.outcome !== 'failed' || attempt.outcome.error?.code !== refusal.code) {
-      attempt.outcome = failedOutcome(attempt, { code: refusal.code, message: refusal.message }, false)
-      await this.#settle([attempt], 0)
-    } else {
+    if (attempt.refused) {
       this.#params.onSettled(attempt, 'lost')
+      return []
     }
+    const { code = 'error' } = error as { code?: string }
+    attempt.refused = true
+    attempt.outcome = failedOutcome(attempt, { code, message: error.message }, !isRefusal(error))
+    await this.#settle([attempt], 0)
     return []
   }
 
@@ -176,18 +211,16 @@ export class Exchange {
       })
   }
 
-  /** One claim after the other until one would have no room. Paced when claims fail, or come back empty at once. */
+  /** One claim after the other until one would have no room. Paced when they come back empty at once. */
   async #poll(firstLimit: number): Promise<void> {
-    const { api, settings, stopping, onTasks } = this.#params
+    const { settings, stopping, onTasks } = this.#params
     let fruitless = 0
     for (let limit = firstLimit; limit > 0; limit = this.#wanted()) {
       const startedAt = settings.clock.now()
-      let tasks: readonly LeasedTaskDocument[] = []
       this.#reserved += limit
+      let tasks: readonly LeasedTaskDocument[] = []
       try {
-        tasks = await api.claim({ ...this.#claimRequest(limit), waitSeconds: WAIT_SECONDS }, stopping)
-      } catch (error) {
-        if (!stopping.aborted) settings.report(error, 'claim')
+        tasks = await this.#claim(limit)
       } finally {
         this.#reserved -= limit
       }
@@ -198,12 +231,53 @@ export class Exchange {
     }
   }
 
+  /** One claim, repeated as it is until it is answered. */
+  async #claim(limit: number): Promise<readonly LeasedTaskDocument[]> {
+    const { api, settings, stopping } = this.#params
+    const request = this.#claimRequest(limit)
+    let mayHaveClaimed = false
+    for (let failures = 0; !stopping.aborted; failures++) {
+      try {
+        return listed(await api.claim({ ...request, waitSeconds: WAIT_SECONDS }, stopping))
+      } catch (error) {
+        mayHaveClaimed ||= !isDefinite(error)
+        if (stopping.aborted) break
+        settings.report(error, 'claim')
+        await pause(settings.clock, retryDelayMs(failures, settings.random), stopping)
+      }
+    }
+    return mayHaveClaimed ? await this.#claimLeftBehind(request) : []
+  }
+
+  /** What a claim gave whose answer never came, when the worker stops: one look, so that it can be given back. */
+  async #claimLeftBehind(request: ClaimRequest): Promise<readonly LeasedTaskDocument[]> {
+    const { api, settings, giveUp } = this.#params
+    try {
+      return listed(await api.claim({ ...request, limit: 1, waitSeconds: 0 }, giveUp))
+    } catch (error) {
+      settings.report(error, 'claim')
+      return []
+    }
+  }
+
   #claimRequest(limit: number): Omit<ClaimRequest, 'waitSeconds'> {
     const { workerId, queues, types, leaseSeconds } = this.#params.settings
-    return { workerId, queues, types, limit, leaseSeconds }
+    return { workerId, queues, types, limit, leaseSeconds, requestId: this.#nextRequestId() }
   }
 }
 
 function outcomeOf({ outcome }: Attempt): TaskOutcome {
   return outcome as TaskOutcome
+}
+
+/** @throws TypeError for an answer that is none: nothing is known then */
+function checked(response: SettleResponse): SettleResponse {
+  if (!Array.isArray(response?.results)) throw new TypeError('settle was answered without results')
+  return response
+}
+
+/** @throws TypeError for an answer that is none */
+function listed(tasks: readonly LeasedTaskDocument[]): readonly LeasedTaskDocument[] {
+  if (!Array.isArray(tasks)) throw new TypeError('claim was answered without a list of tasks')
+  return tasks
 }

@@ -1,19 +1,27 @@
-import { LIMITS, type TaskError, TaskFailure, type TaskOutcome } from '@taskyard/core'
+import {
+  type JsonText,
+  LIMITS,
+  nestsDeeperThan,
+  type TaskError,
+  type TaskFailure,
+  type TaskOutcome,
+  toJsonText,
+} from '@taskyard/core'
 import type { Attempt } from './attempt.ts'
-import { truncateUtf8 } from './truncate.ts'
+import { describeError, isTaskFailure, nounOf } from './describe-error.ts'
 
-const MESSAGE_BYTES = 4096
-const STACK_BYTES = 8192
-const ERROR_WORD = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/
-
-/** The outcome of a handler that returned. A result that cannot be kept fails the attempt for good. */
+/**
+ * The outcome of a handler that returned. The result is written down here and now: whatever becomes of its objects later
+ * changes nothing. One that cannot be kept fails the attempt for good.
+ */
 export function outcomeOfResult(attempt: Attempt, value: unknown): TaskOutcome {
   if (attempt.abortCode !== null) return outcomeOfAbort(attempt)
   const { taskId, token } = leaseOf(attempt)
   if (value === undefined) return { taskId, token, outcome: 'succeeded' }
-  const error = resultError(value)
-  if (error === null) return { taskId, token, outcome: 'succeeded', result: value }
-  return { taskId, token, outcome: 'failed', error, retryable: false }
+  const result = jsonTextOrNull(value)
+  const error = resultError(value, result)
+  if (result !== null && error === null) return { taskId, token, outcome: 'succeeded', result }
+  return { taskId, token, outcome: 'failed', error: error ?? notJson(value), retryable: false }
 }
 
 /** The outcome of a handler that threw. Anything can be thrown, even what throws when looked at. */
@@ -23,12 +31,9 @@ export function outcomeOfError(attempt: Attempt, thrown: unknown): TaskOutcome {
   try {
     const error = describeError(thrown)
     if (!isTaskFailure(thrown)) return { ...lease, outcome: 'failed', error }
-    const { retryable, retryDelaySeconds } = thrown
-    const failed = { ...lease, outcome: 'failed', error, retryable } as const
-    if (retryDelaySeconds === null || !(retryDelaySeconds >= 0)) return failed
-    return { ...failed, retryDelaySeconds: Math.min(retryDelaySeconds, LIMITS.delaySeconds) }
+    return { ...lease, outcome: 'failed', error, ...wishesOf(thrown) }
   } catch {
-    const message = `the handler threw a ${typeof thrown} that cannot be described`
+    const message = `the handler threw ${nounOf(thrown)} that cannot be described`
     return { ...lease, outcome: 'failed', error: { code: 'error', message } }
   }
 }
@@ -67,46 +72,31 @@ function timeoutError(timeoutSeconds: number | null): TaskError {
   return { code: 'timeout', message: `The attempt ran longer than its ${timeoutSeconds} s` }
 }
 
-function resultError(value: unknown): TaskError | null {
-  if (isSmallPrimitive(value)) return null
-  const text = jsonTextOrNull(value)
-  if (text === null) return { code: 'result_not_json', message: `The result, a ${typeof value}, has no JSON form` }
-  if (text.length * 3 <= LIMITS.resultBytes || Buffer.byteLength(text) <= LIMITS.resultBytes) return null
-  const message = `The result is ${Buffer.byteLength(text)} bytes of JSON, the limit is ${LIMITS.resultBytes}`
-  return { code: 'result_too_large', message }
+function resultError(value: unknown, text: JsonText | null): TaskError | null {
+  if (text === null) return notJson(value)
+  if (text.length * 3 > LIMITS.resultBytes && Buffer.byteLength(text) > LIMITS.resultBytes) {
+    const message = `The result is ${Buffer.byteLength(text)} bytes of JSON, the limit is ${LIMITS.resultBytes}`
+    return { code: 'result_too_large', message }
+  }
+  if (!nestsDeeperThan(text, LIMITS.resultDepth)) return null
+  return { code: 'too_deep', message: `The result nests deeper than ${LIMITS.resultDepth} levels` }
 }
 
-function jsonTextOrNull(value: unknown): string | null {
+function notJson(value: unknown): TaskError {
+  return { code: 'result_not_json', message: `The result, ${nounOf(value)}, has no JSON form` }
+}
+
+function jsonTextOrNull(value: unknown): JsonText | null {
   try {
-    return JSON.stringify(value) ?? null
+    return toJsonText(value)
   } catch {
     return null
   }
 }
 
-function isSmallPrimitive(value: unknown): boolean {
-  if (value === null || typeof value === 'boolean' || typeof value === 'number') return true
-  return typeof value === 'string' && value.length < 65_536
-}
-
-function describeError(thrown: unknown): TaskError {
-  const message = truncateUtf8(messageOf(thrown), MESSAGE_BYTES)
-  if (!(thrown instanceof Error)) return { code: 'error', message }
-  const own = 'code' in thrown ? thrown.code : undefined
-  const code = typeof own === 'string' && ERROR_WORD.test(own) ? own : 'error'
-  if (typeof thrown.stack !== 'string') return { code, message }
-  return { code, message, stack: truncateUtf8(thrown.stack, STACK_BYTES) }
-}
-
-function messageOf(thrown: unknown): string {
-  if (thrown instanceof Error) return String(thrown.message)
-  return typeof thrown === 'object' ? (JSON.stringify(thrown) ?? 'undefined') : String(thrown)
-}
-
-// A handler may come with its own copy of the core package, so the class alone does not tell.
-function isTaskFailure(thrown: unknown): thrown is TaskFailure {
-  if (thrown instanceof TaskFailure) return true
-  return (
-    thrown instanceof Error && thrown.name === 'TaskFailure' && 'retryable' in thrown && 'retryDelaySeconds' in thrown
-  )
+/** What a `TaskFailure` asks for, as far as it makes sense: it may come from a copy of the class, with any values. */
+function wishesOf({ retryable, retryDelaySeconds }: TaskFailure): Pick<TaskOutcome, 'retryable' | 'retryDelaySeconds'> {
+  const wishes = { retryable: retryable !== false }
+  if (typeof retryDelaySeconds !== 'number' || !(retryDelaySeconds >= 0)) return wishes
+  return { ...wishes, retryDelaySeconds: Math.min(retryDelaySeconds, LIMITS.delaySeconds) }
 }

@@ -32,3 +32,19 @@ export function isRefusal(error: unknown): error is Error & { readonly code: str
   const { retryable, definite } = error as { retryable?: unknown; definite?: unknown }
   return retryable === false && definite === true
 }
+
+/** The call certainly had no effect. */
+export function isDefinite(error: unknown): boolean {
+  return error instanceof Error && (error as { definite?: unknown }).definite === true
+}
+
+/** So often in a row a call may fail unexpectedly before it is taken apart; one with a single outcome has longer. */
+export const MOST_UNEXPECTED = 5
+export const MOST_UNEXPECTED_ALONE = 100
+
+/** The other side failed in a way that nobody foresaw: perhaps by this very call, each time. */
+export function isUnexpected(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { retryable, definite } = error as { retryable?: unknown; definite?: unknown }
+  return retryable === false && definite === false
+}

@@ -9,6 +9,13 @@ export function defaultWorkerId(): string {
   return `${host.slice(0, 80)}-${process.pid}-${randomBytes(3).toString('hex')}`
 }
 
+/** Gives ids that nobody gave before, in no other process either. */
+export function requestIds(): () => string {
+  const prefix = randomBytes(6).toString('hex')
+  let n = 0
+  return () => `${prefix}-${++n}`
+}
+
 /** Runs `callback` after the I/O that is waiting now, so that work which arrives together is handled together. */
 export function soon(callback: () => void): void {
   setImmediate(callback)

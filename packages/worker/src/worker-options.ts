@@ -32,6 +32,13 @@ export interface WorkerOptions {
   readonly workerId?: string
   /** How long `stop()` lets handlers run on. Default 30. */
   readonly drainSeconds?: number
+  /**
+   * How long a handler may run on after its signal aborted (cancel, time-out, lost lease). Then its place goes to another
+   * task, although it still runs: nothing can end it. Default 10; infinity: it keeps its place until it ends.
+   */
+  readonly abortGraceSeconds?: number
+  /** So many handlers may run on in that way at the same time; one more keeps its place. Default: `concurrency`. */
+  readonly maxAbandoned?: number
   readonly clock?: Clock
   readonly random?: Random
   /** Told of every trouble that the worker works around: outages, refused outcomes. Default: lines on the console, the same at most every 30 s. */
@@ -47,6 +54,8 @@ export interface WorkerSettings {
   readonly leaseSeconds: number
   readonly workerId: string
   readonly drainSeconds: number
+  readonly abortGraceSeconds: number
+  readonly maxAbandoned: number
   readonly clock: Clock
   readonly random: Random
   readonly report: ReportError
@@ -63,6 +72,8 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
     leaseSeconds: seconds('leaseSeconds', options.leaseSeconds ?? DEFAULTS.leaseSeconds, 1, LIMITS.leaseSeconds),
     workerId: options.workerId ?? defaultWorkerId(),
     drainSeconds: seconds('drainSeconds', options.drainSeconds ?? 30, 0, LIMITS.timeoutSeconds),
+    abortGraceSeconds: seconds('abortGraceSeconds', options.abortGraceSeconds ?? 10, 0, Number.POSITIVE_INFINITY),
+    maxAbandoned: integer('maxAbandoned', options.maxAbandoned ?? options.concurrency ?? 10, 0, 100_000),
     clock,
     random: options.random ?? systemRandom,
     report: guarded(options.onError ?? seldom(warnOnConsole, clock)),

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import type { TaskContext } from '@taskyard/core'
 import { TaskAborted } from '@taskyard/worker'
-import { whenAborted, yard } from './scene.ts'
+import { until, whenAborted, yard } from './scene.ts'
 
 test('a pushed cancel aborts the signal and settles as cancelled, even when the handler returns', async (t) => {
   const started = Promise.withResolvers<void>()
@@ -27,7 +27,7 @@ test('a pushed cancel aborts the signal and settles as cancelled, even when the 
 
 test('a cancel of a prefetched task ends it before it starts', async (t) => {
   const started: string[] = []
-  const { api } = yard(
+  const { api, worker } = yard(
     t,
     {
       wait: (task, { signal }) => {
@@ -39,7 +39,7 @@ test('a cancel of a prefetched task ends it before it starts', async (t) => {
   )
   const first = api.add('wait')
   const second = api.add('wait')
-  while (api.extendOne({ taskId: second, token: 1 }) !== 'ok') await once(api.events, 'claim')
+  await until(() => worker.stats.ready === 1)
   api.onCancel(second)
   const [outcome] = await api.settled(1)
   assert.deepEqual([outcome?.taskId, outcome?.outcome], [second, 'cancelled'])

@@ -1,17 +1,19 @@
 import { EventEmitter, once } from 'node:events'
 import { MessageChannel } from 'node:worker_threads'
-import type {
-  ClaimRequest,
-  ExtendParams,
-  ExtendStatus,
-  LeasedTaskDocument,
-  RecordEntry,
-  SettleRequest,
-  SettleResponse,
-  TaskOutcome,
-  ThreadAccess,
-  WorkerApi,
-  WorkerSession,
+import {
+  type ClaimRequest,
+  type ExtendParams,
+  type ExtendStatus,
+  fromJsonText,
+  type LeasedTaskDocument,
+  type LeaseRef,
+  type RecordEntry,
+  type SettleRequest,
+  type SettleResponse,
+  type TaskOutcome,
+  type ThreadAccess,
+  type WorkerApi,
+  type WorkerSession,
 } from '@taskyard/core'
 
 interface MemoryTask {
@@ -21,11 +23,15 @@ interface MemoryTask {
   cancelRequested: boolean
 }
 
+/** What came, with its values read. */
+type AcceptedOutcome = Omit<TaskOutcome, 'result'> & { readonly result?: unknown }
+type TakenRecord = LeaseRef & { readonly progress?: unknown; readonly log?: string }
+
 /** A Taskyard in memory with the rules a worker can notice: leases, tokens, cancel requests and outages. */
 export class MemoryApi implements WorkerApi {
   readonly tasks = new Map<string, MemoryTask>()
-  readonly accepted: TaskOutcome[] = []
-  readonly records: RecordEntry[] = []
+  readonly accepted: AcceptedOutcome[] = []
+  readonly records: TakenRecord[] = []
   readonly calls: string[] = []
   readonly claims: ClaimRequest[] = []
   readonly events = new EventEmitter()
@@ -33,15 +39,21 @@ export class MemoryApi implements WorkerApi {
   outage: Error | null = null
   /** What a settle call rejects with, asked for each. */
   refuse: (request: SettleRequest) => Error | null = () => null
+  /** The same of a record call. */
+  refuseRecords: (entries: readonly RecordEntry[]) => Error | null = () => null
   sessions = 0
   onCancel: (taskId: string) => void = () => {}
   /** Answers heartbeats by itself, in the thread, as long as the flag in here is 0: [flag, leases extended]. */
   readonly counters = new Int32Array(new SharedArrayBuffer(8))
   #nextId = 0
 
-  add(type: string, payload: unknown = null, options: { timeoutSeconds?: number | null } = {}): string {
+  add(
+    type: string,
+    payload: unknown = null,
+    { timeoutSeconds = null, crashes = 0 }: { timeoutSeconds?: number | null; crashes?: number } = {},
+  ): string {
     const id = `00000000-0000-7000-8000-${String(++this.#nextId).padStart(12, '0')}`
-    const document = taskDocument(id, type, payload, options.timeoutSeconds ?? null)
+    const document = { ...taskDocument(id, type, payload, timeoutSeconds), crashes }
     this.tasks.set(id, { document, token: 0, state: 'queued', cancelRequested: false })
     this.events.emit('ready')
     return id
@@ -51,7 +63,7 @@ export class MemoryApi implements WorkerApi {
     this.#enter('claim')
     this.claims.push(request)
     const tasks = this.#lease(request)
-    if (tasks.length > 0 || signal.aborted) return tasks
+    if (tasks.length > 0 || signal.aborted || request.waitSeconds === 0) return tasks
     await once(this.events, 'ready', { signal }).catch(() => null)
     if (signal.aborted) return []
     this.#enter('claim')
@@ -70,7 +82,11 @@ export class MemoryApi implements WorkerApi {
 
   async record(entries: readonly RecordEntry[]) {
     this.#enter('record')
-    this.records.push(...entries)
+    const refusal = this.refuseRecords(entries)
+    if (refusal !== null) throw refusal
+    for (const { progress, ...entry } of entries) {
+      this.records.push(progress === undefined ? entry : { ...entry, progress: fromJsonText(progress) })
+    }
     this.events.emit('recorded')
     return entries.map(({ taskId, token }) => ({ taskId, status: this.#holds(taskId, token) ? 'ok' : 'lost' }) as const)
   }
@@ -107,8 +123,14 @@ export class MemoryApi implements WorkerApi {
     this.events.emit('ready')
   }
 
+  /** Ends a task without its worker's word, as a cancel that was not obeyed would. */
+  end(taskId: string): void {
+    const task = this.tasks.get(taskId) as MemoryTask
+    task.state = 'ended'
+  }
+
   /** Resolves once so many outcomes were accepted. */
-  async settled(count: number): Promise<readonly TaskOutcome[]> {
+  async settled(count: number): Promise<readonly AcceptedOutcome[]> {
     while (this.accepted.length < count) await once(this.events, 'settled')
     return this.accepted
   }
@@ -139,11 +161,18 @@ export class MemoryApi implements WorkerApi {
     return leased
   }
 
+  #toTheEndOfTheLine(taskId: string, task: MemoryTask): void {
+    this.tasks.delete(taskId)
+    this.tasks.set(taskId, task)
+  }
+
   #settle(outcome: TaskOutcome): 'ok' | 'lost' {
     if (!this.#holds(outcome.taskId, outcome.token)) return 'lost'
     const task = this.tasks.get(outcome.taskId) as MemoryTask
     task.state = outcome.outcome === 'released' ? 'queued' : 'ended'
-    this.accepted.push(outcome)
+    if (task.state === 'queued') this.#toTheEndOfTheLine(outcome.taskId, task)
+    const { result, ...rest } = outcome
+    this.accepted.push(result === undefined ? rest : { ...rest, result: fromJsonText(result) })
     return 'ok'
   }
 }

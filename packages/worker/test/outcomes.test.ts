@@ -101,6 +101,107 @@ for (const [what, make, code] of [
   })
 }
 
+test('a result is what it was when the handler returned', async (t) => {
+  const counter = { seen: 0 }
+  const { api } = yard(t, {
+    count: (_, { log }) => {
+      counter.seen++
+      log('seen')
+      return counter
+    },
+  })
+  for (let n = 0; n < 5; n++) api.add('count')
+  const outcomes = await api.settled(5)
+  assert.deepEqual(outcomes.map(({ result }) => (result as typeof counter).seen).toSorted(), [1, 2, 3, 4, 5])
+})
+
+test('a result that has no JSON form any more when it is sent holds back nothing', async (t) => {
+  const shared: { self?: unknown } = {}
+  const { api } = yard(t, {
+    share: (_, { log }) => {
+      log('a line keeps the outcome waiting')
+      queueMicrotask(() => {
+        shared.self = shared
+      })
+      return shared
+    },
+  })
+  api.add('share')
+  assert.deepEqual((await api.settled(1))[0]?.result, {})
+})
+
+for (const [levels, ended] of [
+  [LIMITS.resultDepth, 'succeeded'],
+  [LIMITS.resultDepth + 1, 'too_deep'],
+] as const) {
+  test(`a result of ${levels} levels is ${ended}`, async (t) => {
+    const { api } = yard(t, { make: () => JSON.parse('['.repeat(levels) + ']'.repeat(levels)) })
+    api.add('make')
+    const [outcome] = await api.settled(1)
+    assert.equal(outcome?.error?.code ?? outcome?.outcome, ended)
+  })
+}
+
+for (const [what, thrown, message] of [
+  [
+    'an error without words, of several',
+    new AggregateError([new Error('connect ECONNREFUSED ::1:9'), new Error('connect ECONNREFUSED 127.0.0.1:9')]),
+    'connect ECONNREFUSED ::1:9; connect ECONNREFUSED 127.0.0.1:9',
+  ],
+  [
+    'an error with causes',
+    new TypeError('fetch failed', { cause: new Error('read', { cause: 'reset' }) }),
+    'fetch failed: read: reset',
+  ],
+  ['an error without words', new RangeError(), 'RangeError'],
+  [
+    'a failure for people, with a cause',
+    new TaskFailure('no such mailbox', { cause: new Error('550') }),
+    'no such mailbox',
+  ],
+  ['an object', { status: 7 }, '{"status":7}'],
+  ['an object with a message', { message: 'no' }, 'no'],
+  ['nothing', undefined, 'the handler threw undefined'],
+] as const) {
+  test(`${what} thrown is told as "${message}"`, async (t) => {
+    const { api } = yard(t, { fail: () => Promise.reject(thrown) })
+    api.add('fail')
+    assert.equal((await api.settled(1))[0]?.error?.message, message)
+  })
+}
+
+test('the stacks of the causes are kept, and a circle of causes ends', async (t) => {
+  const inner = new Error('inner')
+  const outer = new Error('outer', { cause: inner })
+  inner.cause = outer
+  const { api } = yard(t, { fail: () => Promise.reject(outer) })
+  api.add('fail')
+  const [outcome] = await api.settled(1)
+  assert.equal(outcome?.error?.message, 'outer: inner')
+  assert.match(String(outcome?.error?.stack), /^Error: outer\n[\s\S]*\ncaused by: Error: inner\n/)
+})
+
+test('a failure with wishes of a wrong kind is told without them', async (t) => {
+  const odd = Object.assign(new Error('odd'), { name: 'TaskFailure', retryable: 'yes', retryDelaySeconds: '5' })
+  const { api } = yard(t, { fail: () => Promise.reject(odd) })
+  api.add('fail')
+  const [outcome] = await api.settled(1)
+  assert.deepEqual([outcome?.retryable, outcome?.retryDelaySeconds], [true, undefined])
+})
+
+test('an outcome that fails unexpectedly each time goes alone and holds back no other', async (t) => {
+  const { api } = yard(t, { echo: (task) => task.payload }, { concurrency: 10, random: () => 0.001 })
+  api.refuse = ({ outcomes }) =>
+    outcomes.some(({ result }) => result === '"bad"') ? new TaskyardError('internal', { reason: 'test' }) : null
+  for (const payload of ['a', 'bad', 'b']) api.add('echo', payload)
+  const outcomes = await api.settled(3)
+  assert.deepEqual(outcomes.map(({ outcome, error }) => error?.code ?? outcome).toSorted(), [
+    'internal',
+    'succeeded',
+    'succeeded',
+  ])
+})
+
 test('a result of exactly the limit is kept', async (t) => {
   const { api } = yard(t, { make: () => 'x'.repeat(LIMITS.resultBytes - 2) })
   api.add('make')
@@ -111,7 +212,7 @@ test('a result of exactly the limit is kept', async (t) => {
 test('one outcome that is refused for good fails with the reason and holds back no other', async (t) => {
   const { api } = yard(t, { echo: (task) => task.payload }, { concurrency: 10 })
   api.refuse = ({ outcomes }) =>
-    outcomes.some(({ result }) => result === 'bad') ? new TaskyardError('too_deep', { limit: 64 }) : null
+    outcomes.some(({ result }) => result === '"bad"') ? new TaskyardError('too_deep', { limit: 64 }) : null
   for (const payload of ['a', 'bad', 'b']) api.add('echo', payload)
   const outcomes = await api.settled(3)
   assert.deepEqual(outcomes.map(({ outcome, error }) => error?.code ?? outcome).toSorted(), [

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { LIMITS } from '@taskyard/core'
-import { whenAborted, yard } from './scene.ts'
+import { createSimulatedClock } from '@taskyard/conformance'
+import { LIMITS, TaskyardError } from '@taskyard/core'
+import { startWorker } from '@taskyard/worker'
+import { MemoryApi } from './memory-api.ts'
+import { until, whenAborted, yard } from './scene.ts'
 
 test('progress and logs arrive before the outcome, progress coalesced to the newest', async (t) => {
   const { api } = yard(t, {
@@ -58,4 +61,121 @@ test('a handler that only logs without end is bounded', async (t) => {
   api.add('chat')
   await api.settled(1)
   assert.equal(api.records.length, LIMITS.recordsPerAttempt)
+})
+
+test('a progress that nests too deeply, or has no JSON form, throws at once', async (t) => {
+  const deep = JSON.parse('['.repeat(LIMITS.resultDepth + 1) + ']'.repeat(LIMITS.resultDepth + 1))
+  const { api } = yard(t, {
+    report: (_, { progress }) => {
+      assert.throws(() => progress(deep), TypeError)
+      assert.throws(() => progress(1n), TypeError)
+      return 'caught'
+    },
+  })
+  api.add('report')
+  assert.equal((await api.settled(1))[0]?.result, 'caught')
+  assert.equal(api.records.length, 0)
+})
+
+test('a progress is what it was when it was told', async (t) => {
+  const state = { done: 1 }
+  const { api } = yard(t, {
+    report: (_, { progress }) => {
+      progress(state)
+      state.done = 2
+    },
+  })
+  api.add('report')
+  await api.settled(1)
+  assert.deepEqual(api.records[0]?.progress, { done: 1 })
+})
+
+test('one record that is refused costs itself alone, and that is said', async (t) => {
+  const told: string[] = []
+  const onError = (error: unknown) => told.push((error as Error).message)
+  const { api } = yard(t, { chat: (task, { log }) => log(task.payload) }, { onError, concurrency: 20 })
+  api.refuseRecords = (entries) =>
+    entries.some(({ log }) => log === 'line 7') ? new TaskyardError('too_deep', { limit: 64 }) : null
+  for (let n = 0; n < 20; n++) api.add('chat', `line ${n}`)
+  await api.settled(20)
+  assert.deepEqual(
+    api.records.map(({ log }) => log).toSorted(),
+    Array.from({ length: 20 }, (_, n) => `line ${n}`)
+      .filter((line) => line !== 'line 7')
+      .toSorted(),
+  )
+  assert.ok(told.some((message) => /^1 log line or progress was dropped: .*too deep|levels/.test(message)))
+})
+
+test('records that a full store does not take hold back no outcome, and what was dropped is said', async (t) => {
+  const clock = createSimulatedClock()
+  const told: string[] = []
+  const onError = (error: unknown) => told.push((error as Error).message)
+  const { api } = yard(t, { chat: (_, { log }) => log('hello') }, { onError, clock, concurrency: 5, random: () => 1 })
+  api.refuseRecords = () => new TaskyardError('store_full', { reason: 'test' })
+  for (let n = 0; n < 5; n++) api.add('chat')
+  await api.settled(5)
+  await clock.advance(2000)
+  assert.deepEqual(api.records, [])
+  assert.ok(told.some((message) => /^5 log lines and progress values were dropped: .*no space left/.test(message)))
+})
+
+for (const [what, refuse] of [
+  ['are refused again and again', () => new TaskyardError('store_unavailable', { reason: 'test' })],
+  ['fail unexpectedly again and again', () => new TaskyardError('internal', { reason: 'test' })],
+] as const) {
+  test(`records that ${what} hold back an outcome for 5 s at most, and later ones not at all`, async (t) => {
+    const clock = createSimulatedClock()
+    const { api } = yard(t, { chat: (_, { log }) => log('hello') }, { clock, random: () => 1 })
+    const refused = Promise.withResolvers<void>()
+    api.refuseRecords = () => {
+      refused.resolve()
+      return refuse()
+    }
+    api.add('chat')
+    await refused.promise
+    assert.equal(api.accepted.length, 0)
+    await clock.advance(5100)
+    await api.settled(1)
+    api.add('chat')
+    await api.settled(2)
+  })
+}
+
+test('a record call that is never answered holds back an outcome for 5 s at most', async (t) => {
+  const asked = Promise.withResolvers<void>()
+  class DeafApi extends MemoryApi {
+    override record(): ReturnType<MemoryApi['record']> {
+      asked.resolve()
+      return new Promise(() => {})
+    }
+  }
+  const clock = createSimulatedClock()
+  const api = new DeafApi()
+  const worker = startWorker(api, { chat: (_, { log }) => log('hello') }, { clock, onError: () => {} })
+  t.after(() => worker.stop({ deadlineSeconds: 0 }))
+  api.add('chat')
+  await asked.promise
+  assert.equal(api.accepted.length, 0)
+  await clock.advance(5000)
+  await api.settled(1)
+})
+
+test('an outage of everything loses no record: they go before their outcomes when it ends', async (t) => {
+  const clock = createSimulatedClock()
+  const { api, worker } = yard(t, { chat: (task, { log }) => log(task.payload) }, { clock, random: () => 1 })
+  const refused = once(api.events, 'refused record')
+  api.add('chat', 'hello')
+  await once(api.events, 'claim')
+  api.outage = new TaskyardError('store_unavailable', { reason: 'test' })
+  await refused
+  await until(() => worker.stats.settling === 1)
+  await clock.advance(62_500)
+  api.outage = null
+  await clock.advance(4000)
+  await api.settled(1)
+  assert.deepEqual(
+    api.records.map(({ log }) => log),
+    ['hello'],
+  )
 })

@@ -12,8 +12,14 @@ export function yard(t: { after(fn: () => Promise<void>): void }, handlers: Task
   return { api, worker }
 }
 
+/** Resolves once it holds. For what no event tells of, or of which it may have told before anybody listened. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
 export function whenAborted(signal: AbortSignal): Promise<void> {
   return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
     signal.addEventListener('abort', () => reject(signal.reason))
   })
 }

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { test } from 'node:test'
 import { TaskyardError } from '@taskyard/core'
 import { startWorker } from '@taskyard/worker'
 import { MemoryApi } from './memory-api.ts'
-import { whenAborted, yard } from './scene.ts'
+import { until, whenAborted, yard } from './scene.ts'
 
 test('stop gives back what has not started and waits for what runs', async (t) => {
   const release = Promise.withResolvers<string>()
@@ -21,7 +20,7 @@ test('stop gives back what has not started and waits for what runs', async (t) =
   )
   const ids = [api.add('wait'), api.add('wait'), api.add('wait')]
   await started.promise
-  while (worker.stats.ready < 2) await once(api.events, 'claim')
+  await until(() => worker.stats.ready === 2)
   const stopped = worker.stop()
   const given = await api.settled(2)
   assert.deepEqual(

@@ -1,3 +1,4 @@
+import type { JsonText } from '../json.ts'
 import type { LeaseRef, TaskError } from '../task.ts'
 import type { LeasedTaskDocument } from '../task-document.ts'
 import type { ThreadAccess } from './task-store.ts'
@@ -40,6 +41,8 @@ export interface ClaimRequest {
   readonly types?: readonly string[]
   /** 1–1000. */
   readonly limit: number
+  /** The same claim again, with the same id, gives the same tasks as long as their leases hold: its answer was lost. */
+  readonly requestId?: string
   /** 1–3600, default 30. */
   readonly leaseSeconds?: number
   /** 0–60, default 0. */
@@ -48,7 +51,8 @@ export interface ClaimRequest {
 
 export interface TaskOutcome extends LeaseRef {
   readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'released'
-  readonly result?: unknown
+  /** Of `succeeded`. */
+  readonly result?: JsonText
   readonly error?: TaskError
   /** Of `failed`; default true. */
   readonly retryable?: boolean
@@ -66,6 +70,6 @@ export interface SettleResponse {
 }
 
 export interface RecordEntry extends LeaseRef {
-  readonly progress?: unknown
+  readonly progress?: JsonText
   readonly log?: string
 }

@@ -1,9 +1,8 @@
-import { type TaskEvent, TaskyardError } from '@taskyard/core'
+import { formatRfc3339, type TaskEvent, TaskyardError } from '@taskyard/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { openEventStream } from '../event-stream.ts'
 import { sendJsonText } from '../json-reply.ts'
 import { invalidRequest } from '../problem.ts'
-import { formatRfc3339 } from '../rfc3339.ts'
 import type { IdParams, RouteContext } from '../route-context.ts'
 import { problems } from '../schemas/problem.ts'
 

@@ -15,6 +15,7 @@ interface ClaimBody {
   types?: string[]
   limit: number
   leaseSeconds?: number
+  requestId?: string
   waitSeconds?: number
 }
 

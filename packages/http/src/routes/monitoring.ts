@@ -1,8 +1,7 @@
-import { LIMITS, TaskyardError } from '@taskyard/core'
+import { formatRfc3339, LIMITS, TaskyardError } from '@taskyard/core'
 import type { EngineHealth, WorkerView } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
 import type { HttpInfo } from '../options.ts'
-import { formatRfc3339 } from '../rfc3339.ts'
 import type { RouteContext } from '../route-context.ts'
 import { problems } from '../schemas/problem.ts'
 

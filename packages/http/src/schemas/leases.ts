@@ -15,6 +15,12 @@ const claimProperties = {
   types: { ...names, description: 'Default: every type.' },
   limit: { type: 'integer', minimum: 1, maximum: LIMITS.claim },
   leaseSeconds,
+  requestId: {
+    ...name,
+    description:
+      'The same claim again, by the same worker under the same id, gives the same tasks as long as a lease of them ' +
+      'holds. Default: every claim gives other tasks.',
+  },
 } as const
 
 export const claimSchema = {

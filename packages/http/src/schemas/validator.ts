@@ -1,5 +1,5 @@
+import { parseRfc3339 } from '@taskyard/core'
 import { Ajv, type Options, type ValidateFunction } from 'ajv'
-import { parseRfc3339 } from '../rfc3339.ts'
 import { bulkFilterSchema } from './filters.ts'
 import { claimSchema } from './leases.ts'
 import { submissionSchema } from './submission.ts'
