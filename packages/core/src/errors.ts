@@ -24,6 +24,18 @@ export const ERRORS = {
     'The first task of this key is gone',
     'The key "{key}" was used for task {id}, which retention has removed since',
   ),
+  cross_origin: entry(
+    403,
+    'The request comes from a page of another site',
+    'A page of another site asked for this, which browsers may do for pages of this server alone; programs leave out ' +
+      'the headers Origin and Sec-Fetch-Site',
+  ),
+  unknown_host: entry(
+    403,
+    'The server is not known by this name',
+    '"{host}" is not a name of this server, which listens on its own machine alone; use localhost, or set ' +
+      'TASKYARD_PUBLIC_HOSTS to the names under which it is reached',
+  ),
   task_not_found: entry(
     404,
     'There is no such task',

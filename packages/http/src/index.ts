@@ -1,3 +1,4 @@
+export type { HostNames } from './browser-guard.ts'
 export { createMetrics, type Metrics, type MetricsOptions } from './metrics/create-metrics.ts'
 export { openApiDocument } from './openapi-document.ts'
 export { DEFAULT_HTTP_LIMITS, type ErrorLog, type HttpInfo, type HttpLimits, type HttpOptions } from './options.ts'

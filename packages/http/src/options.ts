@@ -1,5 +1,6 @@
 import { type Clock, DEFAULTS } from '@taskyard/core'
 import type { Engine } from '@taskyard/engine'
+import type { HostNames } from './browser-guard.ts'
 import type { Metrics } from './metrics/create-metrics.ts'
 
 /** What the HTTP API is made of. It owns none of it. */
@@ -9,6 +10,8 @@ export interface HttpOptions {
   readonly info: HttpInfo
   readonly metrics: Metrics
   readonly limits?: Partial<HttpLimits>
+  /** Default: any name. */
+  readonly hosts?: HostNames
   /** Default: unexpected errors are not logged. */
   readonly logger?: ErrorLog
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { guardAgainstPages } from './browser-guard.ts'
 import { classicRoutes } from './classic-routes.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { acceptJsonBodies } from './json-body.ts'
@@ -17,6 +18,8 @@ import { workerSessionRoute } from './routes/worker-session.ts'
 import { addComponents } from './schemas/components.ts'
 import { createValidatorCompiler } from './schemas/validator.ts'
 
+const ANY_HOST = { loopbackOnly: false, others: [] }
+
 /**
  * The HTTP API of Taskyard as a Fastify plugin: it translates between HTTP and the engine and decides nothing itself.
  * It keeps its parsers, schemas and error answers to itself. The engine must be started and outlive the server.
@@ -32,6 +35,7 @@ export async function taskyardHttp(server: FastifyInstance, options: HttpOptions
     lifecycle: createLifecycle(server, clock),
   }
   server.setErrorHandler(createErrorHandler(options.logger ?? SILENT, metrics.problemSent))
+  guardAgainstPages(server, options.hosts ?? ANY_HOST)
   acceptJsonBodies(server)
   addComponents(server)
   server.setValidatorCompiler(createValidatorCompiler())

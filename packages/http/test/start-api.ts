@@ -7,7 +7,7 @@ import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core
 import { createEngine, type Engine, type EngineOptions } from '@taskyard/engine'
 import { openSqliteStore } from '@taskyard/store-sqlite'
 import type { FastifyInstance } from 'fastify'
-import { createMetrics, createServer, type HttpLimits } from '../src/index.ts'
+import { createMetrics, createServer, type HostNames, type HttpLimits } from '../src/index.ts'
 
 export interface Api {
   readonly server: FastifyInstance
@@ -26,7 +26,12 @@ export interface Api {
 /** The whole API on the real engine and a real store in a folder of its own, taken down after the test. */
 export async function startApi(
   context: TestContext,
-  options: { limits?: Partial<HttpLimits>; engine?: Partial<EngineOptions>; metricLabels?: number } = {},
+  options: {
+    limits?: Partial<HttpLimits>
+    hosts?: HostNames
+    engine?: Partial<EngineOptions>
+    metricLabels?: number
+  } = {},
 ): Promise<Api> {
   const folder = await mkdtemp(join(tmpdir(), 'taskyard-http-'))
   const metrics = createMetrics({
@@ -53,6 +58,7 @@ export async function startApi(
     info: { version: '9.9.9', stack: { store: 'sqlite', broker: null }, durability: store.durability },
     logger: { error: (details, message) => void logged.push({ details, message }) },
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
   })
   context.after(async () => {
     await server.close()

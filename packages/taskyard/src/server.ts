@@ -181,10 +181,11 @@ interface HttpParts {
 
 async function listen(configuration: Configuration, parts: HttpParts, stops: Stop[]): Promise<string> {
   const { engine, store, metrics, log } = parts
-  const { host, port } = configuration
+  const { host, port, publicHosts } = configuration
   const info = { version: readVersion(), stack: stackOf(configuration), durability: store.durability }
   const limits = { sessionGraceSeconds: configuration.sessionGraceSeconds }
-  const server = await createServer({ engine, metrics, info, limits, clock: systemClock, logger: log })
+  const hosts = { loopbackOnly: isLoopback(host), others: publicHosts ?? [] }
+  const server = await createServer({ engine, metrics, info, limits, hosts, clock: systemClock, logger: log })
   stops.push(() => closeWithin(configuration.drainSeconds, server))
   try {
     return await server.listen({ host, port })

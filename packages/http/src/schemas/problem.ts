@@ -30,6 +30,7 @@ const problem = (description: string) =>
 
 const PROBLEMS = {
   400: problem('The request is malformed'),
+  403: problem('The request comes from a page of another site, or under an unknown name'),
   404: problem('There is no such thing'),
   409: problem('The state of the task does not allow it'),
   413: problem('The body or the batch is too large'),
@@ -41,7 +42,8 @@ const PROBLEMS = {
 
 /** The problems a route can answer with, beside its own responses. */
 export function problems(...statuses: (keyof typeof PROBLEMS)[]): Record<number, object> {
-  return Object.fromEntries(statuses.map((status) => [status, PROBLEMS[status]]))
+  const all = [403, ...statuses] as const
+  return Object.fromEntries(all.map((status) => [status, PROBLEMS[status]]))
 }
 
 export const BODY_PROBLEMS = [400, 413, 415, 503] as const

@@ -88,6 +88,15 @@ export const hostName: ValueKind<string> = {
   parse: (text) => (/^[A-Za-z0-9._:%-]+$/.test(text) ? text : undefined),
 }
 
+/** Names as they come in the header Host; compared in lower case. */
+export const hostNames: ValueKind<readonly string[]> = {
+  expected: 'comma-separated host names without ports, such as tasks.example.com',
+  parse(text) {
+    const names = splitList(text).map((name) => name.toLowerCase())
+    return names.length > 0 && names.every((name) => /^([a-z0-9._-]+|\[[0-9a-f:.]+\])$/.test(name)) ? names : undefined
+  },
+}
+
 export function url(...protocols: readonly string[]): ValueKind<string> {
   return {
     expected: `a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,

@@ -4,6 +4,7 @@ import {
   decimal,
   flag,
   hostName,
+  hostNames,
   integer,
   listOf,
   mailbox,
@@ -54,6 +55,11 @@ export const VARIABLES = {
   ),
   host: variable('TASKYARD_HOST', hostName, '127.0.0.1', 'Address the HTTP API listens on.'),
   port: variable('TASKYARD_PORT', integer(0, 65_535), '8080', 'Port of the HTTP API; `0` takes a free one.'),
+  publicHosts: optional(
+    'TASKYARD_PUBLIC_HOSTS',
+    hostNames,
+    'Further host names, comma-separated, under which the HTTP API is reached: of a proxy in front of it, say. A server that listens on its own machine alone refuses all other names but `localhost` and loopback addresses, and every server refuses pages of other origins that want to change something.',
+  ),
   roles: variable(
     'TASKYARD_ROLES',
     listOf(ROLES),
