@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { ClaimRequests } from './claim-requests.ts'
 import { Counters } from './counters.ts'
 import { Lanes } from './lanes.ts'
 
@@ -13,6 +14,7 @@ export interface State {
   sql(text: string): StatementSync
   lanes: Lanes
   counters: Counters
+  requests: ClaimRequests
   nextSeq: number
   /** When the earliest scheduled task is due, ms; `Infinity` when none is. Never later than the truth. */
   nextDue: number
@@ -41,6 +43,7 @@ export function createState(database: DatabaseSync, path: string): State {
     sql,
     lanes: new Lanes(sql),
     counters: new Counters(sql),
+    requests: new ClaimRequests(sql),
     nextSeq: 1,
     nextDue: Number.POSITIVE_INFINITY,
     readied: new Set(),
@@ -54,6 +57,7 @@ export function createState(database: DatabaseSync, path: string): State {
 function reloadState(state: State): void {
   state.lanes = new Lanes(state.sql)
   state.counters = new Counters(state.sql)
+  state.requests = new ClaimRequests(state.sql)
   state.nextSeq = lastSeq(state) + 1
   state.nextDue = earliestScheduled(state)
 }

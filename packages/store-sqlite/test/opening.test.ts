@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, open, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { systemClock } from '@taskyard/core/runtime'
 import { openSqliteStore } from '../src/index.ts'
-import { newTask, openStore, submissions, temporaryFolder } from './scene.ts'
+import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
 
 const openAt = (path: string) => openSqliteStore({ path, clock: systemClock })
 
@@ -85,6 +85,44 @@ test('a file from a newer version is refused', async (t) => {
   database.exec('PRAGMA user_version = 999')
   database.close()
   await assert.rejects(openAt(path), { code: 'store_too_new', message: /schema version 999/ })
+})
+
+test('a file of the first version is brought up to date, and what ran then goes on', async (t) => {
+  const path = join(await temporaryFolder(t), 'tasks.db')
+  const id = newTask().id
+  const old = new DatabaseSync(path)
+  old.exec(await readFile(new URL('../src/migrations/0001-tasks.sql', import.meta.url), 'utf8'))
+  old.exec(`
+    PRAGMA application_id = 0x54534b59;
+    PRAGMA user_version = 1;
+    INSERT INTO lanes VALUES (1, 'default', 'default', 'test');
+    INSERT INTO counters VALUES (1, 0, 0, 1, 0, 0, 0, 0, 0);
+    INSERT INTO tasks VALUES (1, '${id}', 1, 0, '1', 1000, 1000, 3, NULL, NULL, NULL, NULL);
+    INSERT INTO leases VALUES (1, 1, 7, 1, 0, ${systemClock.now() + 60_000}, NULL, 'w', NULL, 0, 1000, 2000, NULL, NULL, 0, 1);`)
+  old.close()
+  const store = await openStore(t, path)
+  const lease = { taskId: id, token: 7 }
+  assert.deepEqual(await store.extend({ leases: [lease], leaseMs: 60_000 }), ['ok'])
+  const settlements = [{ ...lease, outcome: 'released' as const }]
+  for (const repeated of [false, true]) {
+    const { results } = await store.settle({ settlements, claim: null })
+    assert.equal(results[0]?.status === 'ok' && results[0].repeated, repeated)
+  }
+  assert.equal((await store.claim({ ...CLAIM, requestId: 'again' })).length, 1)
+})
+
+test('a claim that is named gives its leases again after a restart', async (t) => {
+  const path = join(await temporaryFolder(t), 'tasks.db')
+  const named = { ...CLAIM, requestId: 'request-1', limit: 2 }
+  const first = await openAt(path)
+  await first.enqueue(submissions(newTask(), newTask(), newTask()))
+  const ids = (await first.claim(named)).map((task) => task.id)
+  await first.close()
+  const store = await openStore(t, path)
+  assert.deepEqual(
+    (await store.claim(named)).map((task) => task.id),
+    ids,
+  )
 })
 
 test('migrating twice changes nothing', async (t) => {

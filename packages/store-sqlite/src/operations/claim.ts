@@ -1,17 +1,36 @@
-import { type ClaimParams, LIMITS } from '@taskyard/core'
+import { type ClaimParams, LIMITS, SUSPECT_CRASHES } from '@taskyard/core'
 import type { Lane } from '../lanes.ts'
 import { rows, type State } from '../state.ts'
 import type { ClaimedRow, ClaimedRows } from '../wire.ts'
+import { claimedBefore, nameOf } from './claim-again.ts'
 import { promoteDue } from './promote.ts'
 
 const TASKS_PER_STATEMENT = 100
 
 export function claim(state: State, params: ClaimParams, now: number): ClaimedRows {
   promoteDue(state, now)
+  return claimedBefore(state, params, now) ?? claimAnew(state, params, now)
+}
+
+function claimAnew(state: State, params: ClaimParams, now: number): ClaimedRows {
   const { worker, leaseMs, limit } = params
   const lanes = claimableLanes(state, params)
-  const rows = leaseAll(state, readyInOrder(state, lanes, limit), params, now)
-  return { rows, lanes, startedAt: now, expiresAt: now + leaseMs, workerId: worker.workerId }
+  const heads = untilSuspect(readyInOrder(state, lanes, limit))
+  const claimed = leaseAll(state, heads, params, now)
+  const name = nameOf(params)
+  if (name !== null && claimed.length > 0) {
+    state.requests.set(
+      name,
+      claimed.map((row, i) => [(heads[i] as Ready)[0], row[13]]),
+    )
+  }
+  return { rows: claimed, lanes, startedAt: now, expiresAt: now + leaseMs, workerId: worker.workerId }
+}
+
+/** A suspect is given out alone. */
+function untilSuspect(heads: readonly Ready[]): readonly Ready[] {
+  const at = heads.findIndex(([, , , , , crashes]) => crashes >= SUSPECT_CRASHES)
+  return at === -1 ? heads : heads.slice(0, Math.max(1, at))
 }
 
 function claimableLanes(state: State, { namespace, queues, types }: ClaimParams): readonly Lane[] {
@@ -146,15 +165,15 @@ function leaseSome(
   })
 }
 
-function insertLeases(state: State, seqs: string, { worker, leaseMs }: ClaimParams, now: number): void {
+function insertLeases(state: State, seqs: string, { worker, leaseMs, requestId }: ClaimParams, now: number): void {
   const insert = state.sql(
     `INSERT INTO leases (seq, lane, token, attempt, crashes, expires_at, deadline_at, worker_id, node_id, session, ready_at,
-       started_at, records, bytes)
+       started_at, records, bytes, request_id)
      SELECT seq, r.lane, r.token + 1, r.attempt + 1, r.crashes, ?1 + ?2, ?1 + CAST(round(t.timeout_seconds * 1000) AS INTEGER),
-       ?3, ?4, ?5, r.ready_at, ?1, 0, octet_length(t.payload)
+       ?3, ?4, ?5, r.ready_at, ?1, 0, octet_length(t.payload), ?7
      FROM ready r JOIN tasks t USING (seq) WHERE seq IN (SELECT value FROM json_each(?6))`,
   )
-  insert.run(now, leaseMs, worker.workerId, worker.nodeId, worker.session ? 1 : 0, seqs)
+  insert.run(now, leaseMs, worker.workerId, worker.nodeId, worker.session ? 1 : 0, seqs, requestId)
 }
 
 function claimedRow([, priority, readyAt, attempt, token, crashes, lane]: Ready, task: TaskColumns): ClaimedRow {

@@ -8,7 +8,7 @@ import type {
   LeaseStatus,
   RecordParams,
 } from '@taskyard/core'
-import { afterFailure, afterLeaseExpiry, LIMITS } from '@taskyard/core'
+import { afterFailure, afterLeaseEnd, LIMITS, POISON_CRASHES } from '@taskyard/core'
 import { row1, rows, type State } from '../state.ts'
 import { backoffFromText } from '../wire.ts'
 import { addHistory, endAttempt, finish, type Lease, makeReady, makeScheduled, take } from './move.ts'
@@ -99,10 +99,16 @@ export function beat(state: State, { nodeId, workerIds, ttlMs }: BeatParams, now
 }
 
 export function endLeases(state: State, { workerIds }: EndLeasesParams, now: number): EndedLease[] {
-  const select = state.sql(`SELECT t.id, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq) WHERE l.worker_id = ?`)
-  return workerIds.flatMap((workerId) =>
-    rows<[string, ...LeaseRow]>(select, workerId).map(([id, ...row]) => expireLease(state, id, leaseFromRow(row), now)),
+  const select = state.sql(
+    `SELECT t.id, t.max_attempts, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq) WHERE l.worker_id = ?`,
   )
+  return workerIds.flatMap((workerId) => {
+    const held = rows<[string, number, ...LeaseRow]>(select, workerId)
+    const isAlone = held.length === 1
+    return held.map(([id, maxAttempts, ...row]) =>
+      expireLease(state, id, leaseFromRow(row), { maxAttempts, isDead: true, isAlone }, now),
+    )
+  })
 }
 
 export interface OverdueParams {
@@ -117,39 +123,75 @@ export function endOverdueLeases(
   { cancelGraceMs, limit, jitter }: OverdueParams,
   now: number,
 ): EndedLease[] {
-  const overdue = rows<[string, string | null, number, number | null, ...LeaseRow]>(
+  const overdue = rows<[string, string | null, number, number | null, number, ...LeaseRow]>(
     state.sql(
-      `SELECT t.id, t.backoff, t.max_attempts, l.deadline_at, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq)
+      `SELECT t.id, t.backoff, t.max_attempts, l.deadline_at, l.session OR l.node_id IS NOT NULL, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq)
        WHERE l.expires_at <= ?1 OR l.deadline_at <= ?1 OR l.cancel_requested_at <= ?2 LIMIT ?3`,
     ),
     now,
     now - cancelGraceMs,
     limit,
   )
-  return overdue.map(([id, backoff, maxAttempts, deadlineAt, ...row], index) => {
+  const leasesOf = overdue.length === 0 ? NO_WORKERS : leasesByWorker(state)
+  return overdue.map(([id, backoff, maxAttempts, deadlineAt, isWatched, ...row], index) => {
     const lease = leaseFromRow(row)
     if (lease.cancelRequestedAt !== null && lease.cancelRequestedAt <= now - cancelGraceMs)
       return cancelLease(state, id, lease, now)
-    if (deadlineAt === null || deadlineAt > now) return expireLease(state, id, lease, now)
+    if (deadlineAt === null || deadlineAt > now) {
+      // A worker that is watched would have been noticed if it had died: it stood still, or its answer was lost.
+      const [isDead, isAlone] = [isWatched === 0, leasesOf.get(lease.workerId) === 1]
+      return expireLease(state, id, lease, { maxAttempts, isDead, isAlone }, now)
+    }
     // One random number spread over many tasks by the golden ratio, so that they do not all come back at once.
     return timeOutLease(state, id, lease, { backoff, maxAttempts, jitter: (jitter + index * 0.618034) % 1 }, now)
   })
 }
 
-function expireLease(state: State, taskId: string, lease: Lease, now: number): EndedLease {
-  const expired = { ...lease, crashes: lease.crashes + 1 }
-  const next = afterLeaseExpiry({ crashes: expired.crashes, cancelRequested: lease.cancelRequestedAt !== null })
+const NO_WORKERS: ReadonlyMap<string, number> = new Map()
+
+function leasesByWorker(state: State): ReadonlyMap<string, number> {
+  return new Map(rows<[string, number]>(state.sql('SELECT worker_id, count(*) FROM leases GROUP BY worker_id')))
+}
+
+interface Expiry {
+  readonly maxAttempts: number
+  readonly isDead: boolean
+  readonly isAlone: boolean
+}
+
+function expireLease(state: State, taskId: string, lease: Lease, expiry: Expiry, now: number): EndedLease {
+  const loneBefore = lease.crashes === 0 ? 0 : loneCrashesOf(state, lease.seq)
+  const cancelRequested = lease.cancelRequestedAt !== null
+  const { status, crashes, loneCrashes } = afterLeaseEnd({
+    ...lease,
+    ...expiry,
+    loneCrashes: loneBefore,
+    cancelRequested,
+  })
+  if (loneCrashes > loneBefore) setLoneCrashes(state, lease.seq, loneCrashes)
   take(state, 'leases', lease.seq, lease.lane)
-  if (next === 'queued') {
+  const expired = { ...lease, crashes }
+  if (status === 'queued') {
     endAttempt(state, lease, 'lease-expired', JSON.stringify({ workerId: lease.workerId }), now)
     makeReady(state, { ...expired, priority: priorityOf(state, lease.seq) }, now)
-  } else if (next === 'cancelled') {
-    finish(state, expired, 'cancelled', {}, now)
   } else {
-    const message = `Its lease expired ${expired.crashes} times: it seems to bring its workers down`
-    finish(state, expired, 'failed', { error: { code: 'poisoned', message } }, now)
+    const error = status === 'failed' ? { code: 'poisoned', message: whyPoisoned(loneCrashes, lease.attempt) } : null
+    finish(state, expired, status, { error }, now)
   }
-  return endedLease(state, taskId, lease, 'expired', next)
+  return endedLease(state, taskId, lease, 'expired', status)
+}
+
+function whyPoisoned(loneCrashes: number, attempt: number): string {
+  if (loneCrashes < POISON_CRASHES) return `None of its ${attempt} attempts came to an end: its leases ran out`
+  return `It seems to bring its workers down: ${loneCrashes} died while they ran nothing else`
+}
+
+function loneCrashesOf(state: State, seq: number): number {
+  return row1<[number]>(state.sql('SELECT crashes FROM lone_crashes WHERE seq = ?'), seq)?.[0] ?? 0
+}
+
+function setLoneCrashes(state: State, seq: number, crashes: number): void {
+  state.sql('INSERT OR REPLACE INTO lone_crashes (seq, crashes) VALUES (?, ?)').run(seq, crashes)
 }
 
 function cancelLease(state: State, taskId: string, lease: Lease, now: number): EndedLease {

@@ -79,7 +79,7 @@ const STATUS_NAMES = ['succeeded', 'failed', 'cancelled'] as const
 
 function removeTask(state: State, [n, seq, lane, status, bytes]: FinishedRow): void {
   state.sql('DELETE FROM finished WHERE n = ?').run(n)
-  state.sql('DELETE FROM history WHERE seq = ?').run(seq)
+  for (const table of ['history', 'settled', 'lone_crashes']) state.sql(`DELETE FROM ${table} WHERE seq = ?`).run(seq)
   const [tags] = row1<[string | null]>(state.sql('SELECT tags FROM tasks WHERE seq = ?'), seq) ?? [null]
   if (tags !== null) removeTags(state, seq, lane, JSON.parse(tags))
   state.sql('DELETE FROM tasks WHERE seq = ?').run(seq)

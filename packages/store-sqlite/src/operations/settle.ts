@@ -1,4 +1,4 @@
-import type { ClaimParams, JsonText, Settlement, TaskStatus, TerminalStatus } from '@taskyard/core'
+import type { ClaimParams, JsonText, Settlement, TaskStatus } from '@taskyard/core'
 import type { Lane } from '../lanes.ts'
 import { row1, rows, type State } from '../state.ts'
 import type { SettledRow, SettledRows, SettlementRow } from '../wire.ts'
@@ -68,10 +68,11 @@ function finishSucceeded(state: State, ended: readonly EndedSuccess[], now: numb
 }
 
 function settleOne(state: State, settlement: SettlementRow, now: number): SettledRow {
-  const [taskId, token] = settlement
+  const [taskId, token, outcome] = settlement
   const lease = heldLease(state, taskId, token)
   if (lease === null) return acceptedBefore(state, settlement)
   const { taskStatus, runAt } = endLease(state, lease, settlement, now)
+  rememberSettled(state, lease, outcome, taskStatus)
   const waitMs = Math.max(0, lease.startedAt - lease.readyAt)
   return [taskStatus, lease.lane, waitMs, now - lease.startedAt, runAt, false]
 }
@@ -120,36 +121,31 @@ function release(state: State, lease: Lease, now: number) {
 /** A settlement that comes again because its reply was lost is answered as it was the first time. */
 function acceptedBefore(state: State, [taskId, token, outcome]: SettlementRow): SettledRow {
   const task = locate(state, taskId)
-  const taskStatus = task && endedUnder(state, task.seq, task.lane, token, outcome)
-  return task && taskStatus ? [taskStatus, task.lane, 0, 0, null, true] : null
+  if (task === null) return null
+  const wentTo = outcome === 'succeeded' ? successOf(state, task, token) : wentBefore(state, task.seq, token, outcome)
+  return wentTo === null ? null : [wentTo, task.lane, 0, 0, null, true]
 }
 
-function endedUnder(
+function successOf(state: State, { seq, lane }: { seq: number; lane: number }, token: number): TaskStatus | null {
+  const select = state.sql('SELECT 1 FROM finished WHERE lane = ? AND status = ? AND seq = ? AND token = ?')
+  return row1(select, lane, STATUS_NUMBER.succeeded, seq, token) === undefined ? null : 'succeeded'
+}
+
+function wentBefore(state: State, seq: number, token: number, outcome: Settlement['outcome']): TaskStatus | null {
+  const select = state.sql('SELECT went_to FROM settled WHERE seq = ? AND token = ? AND outcome = ?')
+  return row1<[TaskStatus]>(select, seq, token, outcome)?.[0] ?? null
+}
+
+/** Leases of a task whose ends by their workers are remembered: the newest. */
+const REMEMBERED = 1000
+
+function rememberSettled(
   state: State,
-  seq: number,
-  lane: number,
-  token: number,
+  { seq, token }: Lease,
   outcome: Settlement['outcome'],
-): TaskStatus | null {
-  const isEndedAs = (status: TerminalStatus) =>
-    row1(
-      state.sql(
-        `SELECT 1 FROM finished WHERE lane = ? AND status = ? AND seq = ? AND token = ? AND worker_id IS NOT NULL`,
-      ),
-      ...[lane, STATUS_NUMBER[status], seq, token],
-    ) !== undefined
-  const wentOn = (kind: string) =>
-    row1(state.sql('SELECT 1 FROM history WHERE seq = ? AND token = ? AND kind = ?'), seq, token, kind) !== undefined
-  switch (outcome) {
-    case 'succeeded':
-      return isEndedAs('succeeded') ? 'succeeded' : null
-    case 'cancelled':
-      return isEndedAs('cancelled') ? 'cancelled' : null
-    case 'failed':
-      if (wentOn('retry-scheduled')) return 'scheduled'
-      return isEndedAs('failed') ? 'failed' : isEndedAs('cancelled') ? 'cancelled' : null
-    case 'released':
-      if (wentOn('released')) return 'queued'
-      return isEndedAs('cancelled') ? 'cancelled' : null
-  }
+  wentTo: TaskStatus,
+): void {
+  if (outcome === 'succeeded') return
+  state.sql('INSERT INTO settled (seq, token, outcome, went_to) VALUES (?, ?, ?, ?)').run(seq, token, outcome, wentTo)
+  if (token > REMEMBERED) state.sql('DELETE FROM settled WHERE seq = ? AND token <= ?').run(seq, token - REMEMBERED)
 }
