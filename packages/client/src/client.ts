@@ -28,7 +28,7 @@ import type {
   WaitOptions,
   WatchOptions,
 } from './taskyard-api.ts'
-import { parseJson, Transport, withQuery } from './transport.ts'
+import { parseJson, Transport, type TransportCall, withQuery } from './transport.ts'
 import { waitForEnd } from './wait-for-end.ts'
 import { watchEvents } from './watch-events.ts'
 
@@ -79,7 +79,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   ): Promise<TaskOf<Handlers, Type>> {
     refuseTransaction(tx)
     const headers = { 'idempotency-key': idempotencyKey }
-    return this.#post('', { ...options, type, payload: payload ?? null }, { headers, repeatable: true })
+    return this.#post('', { ...options, type, payload: payload ?? null }, { headers, repeatable: true, member: 'id' })
   }
 
   async submitMany(
@@ -89,11 +89,16 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     refuseTransaction(tx)
     const body = { tasks: tasks.map((task) => ({ ...task, payload: task.payload ?? null })) }
     const repeatable = tasks.every(({ idempotencyKey }) => idempotencyKey !== undefined)
-    return (await this.#post<{ tasks: { id: string; status: TaskStatus }[] }>('/batch', body, { repeatable })).tasks
+    return (
+      await this.#post<{ tasks: { id: string; status: TaskStatus }[] }>('/batch', body, {
+        repeatable,
+        member: 'tasks',
+      })
+    ).tasks
   }
 
   get(id: string): Promise<AnyTaskOf<Handlers>> {
-    return this.#transport.get(taskPath(id))
+    return this.#transport.get(taskPath(id), { member: 'id' })
   }
 
   wait<Task extends TaskDocument>(task: Task, options?: WaitOptions): Promise<Task>
@@ -132,19 +137,19 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   }
 
   cancel(id: string): Promise<AnyTaskOf<Handlers>> {
-    return this.#transport.call({ method: 'POST', path: `${taskPath(id)}/cancel` })
+    return this.#transport.call({ method: 'POST', path: `${taskPath(id)}/cancel`, member: 'id' })
   }
 
   retry(id: string): Promise<AnyTaskOf<Handlers>> {
-    return this.#transport.call({ method: 'POST', path: `${taskPath(id)}/retry` })
+    return this.#transport.call({ method: 'POST', path: `${taskPath(id)}/retry`, member: 'id' })
   }
 
   async cancelMatching(filter: TaskFilterOptions): Promise<number> {
-    return (await this.#post<{ matched: number }>('/cancel', filter, { repeatable: true })).matched
+    return (await this.#post<{ matched: number }>('/cancel', filter, { repeatable: true, member: 'matched' })).matched
   }
 
   async retryMatching(filter: TaskFilterOptions): Promise<number> {
-    return (await this.#post<{ matched: number }>('/retry', filter)).matched
+    return (await this.#post<{ matched: number }>('/retry', filter, { member: 'matched' })).matched
   }
 
   async queues(): Promise<readonly QueueDocument[]> {
@@ -194,7 +199,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   #post<Answer>(
     path: string,
     body: unknown,
-    options: { headers?: Readonly<Record<string, string>>; repeatable?: boolean } = {},
+    options: Pick<TransportCall, 'headers' | 'repeatable' | 'member'> = {},
   ): Promise<Answer> {
     return this.#transport.call({ method: 'POST', path: `/api/v1/tasks${path}`, body, ...options })
   }

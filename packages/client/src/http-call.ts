@@ -1,5 +1,5 @@
 import { type JsonText, TaskyardError } from '@taskyard/core'
-import { errorOfAnswer } from './problem-error.ts'
+import { type Answer, answeredInBetween, errorOfAnswer } from './problem-error.ts'
 import { timeoutSignal } from './runtime.ts'
 import type { ServerAddress } from './server-address.ts'
 
@@ -29,24 +29,36 @@ export class FailedCall extends Error {
   }
 }
 
+/** JSON, but not what this call is answered with. `parse` throws it. */
+export class NotTheAnswer extends Error {
+  override readonly name = 'NotTheAnswer'
+}
+
 /**
- * One request, one try: the text of a successful answer.
- * @throws FailedCall, or the reason of the caller's own signal
+ * One request, one try: the answer of a call that succeeded, read by `parse`.
+ * @throws FailedCall, the reason of the caller's own signal, or what `parse` throws at JSON
  */
-export async function callOnce(address: ServerAddress, call: HttpCall): Promise<string> {
+export async function callOnce<Value>(
+  address: ServerAddress,
+  call: HttpCall,
+  parse: (text: JsonText) => Value,
+): Promise<Value> {
   const response = await send(address, call)
-  const text = await readText(response, address, call)
-  if (response.ok) return text
-  const error = errorOfAnswer(response.status, text, address.url + call.path)
-  throw new FailedCall(error, retryAfterMs(response.headers.get('retry-after')), false)
+  const answer = await read(response, address, call)
+  if (!response.ok) throw failedAnswer(response, errorOfAnswer(answer))
+  try {
+    return parse(answer.body as JsonText)
+  } catch (error) {
+    const isAnother = error instanceof NotTheAnswer || !isJson(answer.body)
+    throw isAnother ? failedAnswer(response, answeredInBetween(answer)) : error
+  }
 }
 
 /** One request whose answer is a stream, such as server-sent events. No time limit but the caller's signal. */
 export async function openStream(address: ServerAddress, call: HttpCall): Promise<ReadableStream<Uint8Array>> {
   const response = await send(address, call)
   if (response.ok && response.body !== null) return response.body
-  const error = errorOfAnswer(response.status, await readText(response, address, call), address.url + call.path)
-  throw new FailedCall(error, retryAfterMs(response.headers.get('retry-after')), false)
+  throw failedAnswer(response, errorOfAnswer(await read(response, address, call)))
 }
 
 async function send({ url, headers }: ServerAddress, call: HttpCall): Promise<Response> {
@@ -57,6 +69,8 @@ async function send({ url, headers }: ServerAddress, call: HttpCall): Promise<Re
       method,
       headers: { ...headers, ...type, ...call.headers },
       body: body ?? null,
+      // A redirected POST may arrive as a GET, whose answer would be taken for that of the POST.
+      redirect: method === 'POST' ? 'manual' : 'follow',
       signal: signalOf(call),
     })
   } catch (error) {
@@ -64,11 +78,25 @@ async function send({ url, headers }: ServerAddress, call: HttpCall): Promise<Re
   }
 }
 
-async function readText(response: Response, { url }: ServerAddress, call: HttpCall): Promise<string> {
+async function read(response: Response, { url }: ServerAddress, call: HttpCall): Promise<Answer> {
   try {
-    return await response.text()
+    const { status, statusText } = response
+    return { url: url + call.path, status, statusText, body: await response.text() }
   } catch (error) {
     throw failureOf(error, url, call)
+  }
+}
+
+function failedAnswer({ headers }: Response, error: TaskyardError): FailedCall {
+  return new FailedCall(error, retryAfterMs(headers.get('retry-after')), false)
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
   }
 }
 

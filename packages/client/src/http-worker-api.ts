@@ -14,7 +14,7 @@ import {
   type WorkerApi,
 } from '@taskyard/core'
 import type { ReportError } from '@taskyard/worker'
-import { callOnce, FailedCall } from './http-call.ts'
+import { callOnce, FailedCall, NotTheAnswer } from './http-call.ts'
 import { inBodies } from './in-bodies.ts'
 import type { ServerAddress } from './server-address.ts'
 import { openWorkerSession } from './worker-session.ts'
@@ -32,13 +32,12 @@ export interface HttpWorkerApiParams {
 
 /** What a worker needs, over the lease routes. Each call is one try: the worker itself repeats. */
 export function createHttpWorkerApi({ address, clock, random, report }: HttpWorkerApiParams): WorkerApi {
-  const post = <Answer>(path: string, body: JsonText, options?: PostOptions) =>
-    postOnce<Answer>(address, path, body, options)
+  const post: Post = (path, list, body, options) => postOnce(address, path, list, body, options)
   return {
     async claim(request, signal) {
       try {
         const options = { signal, timeoutMs: ANSWER_MS + (request.waitSeconds ?? 0) * 1000 }
-        return (await post<{ tasks: LeasedTaskDocument[] }>('', toJsonText(request), options)).tasks
+        return (await post<{ tasks: LeasedTaskDocument[] }>('', 'tasks', toJsonText(request), options)).tasks
       } catch (error) {
         if (signal.aborted) return []
         throw error
@@ -48,7 +47,7 @@ export function createHttpWorkerApi({ address, clock, random, report }: HttpWork
     async record(entries) {
       const results = []
       for (const body of inBodies('entries', entries.map(recordText))) {
-        results.push(...(await post<{ results: { taskId: string; status: 'ok' | 'lost' }[] }>('/record', body)).results)
+        results.push(...(await post<Recorded>('/record', 'results', body)).results)
       }
       return results
     },
@@ -62,21 +61,35 @@ interface PostOptions {
   readonly timeoutMs?: number
 }
 
-type Post = <Answer>(path: string, body: JsonText, options?: PostOptions) => Promise<Answer>
+interface Recorded {
+  readonly results: { readonly taskId: string; readonly status: 'ok' | 'lost' }[]
+}
+
+type Post = <Answer>(path: string, list: List, body: JsonText, options?: PostOptions) => Promise<Answer>
+
+/** The list that an answer has at least: one without it is somebody else's. */
+type List = 'tasks' | 'results'
 
 /** @throws TaskyardError */
 export async function postOnce<Answer>(
   address: ServerAddress,
   path: string,
+  list: List,
   body: JsonText,
   { signal, timeoutMs = ANSWER_MS }: PostOptions = {},
 ): Promise<Answer> {
   try {
     const call = { method: 'POST', path: `/api/v1/leases${path}`, body, timeoutMs } as const
-    return JSON.parse(await callOnce(address, signal === undefined ? call : { ...call, signal })) as Answer
+    const parse = (text: JsonText) => withList(JSON.parse(text), list)
+    return (await callOnce(address, signal === undefined ? call : { ...call, signal }, parse)) as Answer
   } catch (error) {
     throw error instanceof FailedCall ? error.error : error
   }
+}
+
+function withList(answer: unknown, list: List): unknown {
+  if (!Array.isArray((answer as Partial<Record<List, unknown>> | null)?.[list])) throw new NotTheAnswer()
+  return answer
 }
 
 // Outcomes that do not fit into one body go in several; the last one claims. Should one fail, the worker repeats them
@@ -86,7 +99,7 @@ async function settle(post: Post, { outcomes, claim }: SettleRequest): Promise<S
   const results: SettleResponse['results'][number][] = []
   let tasks: readonly LeasedTaskDocument[] | undefined
   for (const body of bodies) {
-    const response = await post<SettleResponse>('/settle', body)
+    const response = await post<SettleResponse>('/settle', 'results', body)
     results.push(...response.results)
     tasks = response.tasks
   }

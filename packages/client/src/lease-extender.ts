@@ -11,9 +11,15 @@ export function openLeaseExtender(address: ServerAddress): LeaseExtender {
     async extend({ leases, leaseMs }) {
       const body = toJsonText({ leases, leaseSeconds: leaseMs / 1000 })
       const timeoutMs = Math.min(MAX_ANSWER_MS, leaseMs / 3)
-      const { results } = await postOnce<{ results: { status: ExtendStatus }[] }>(address, '/heartbeat', body, {
-        timeoutMs,
-      })
+      const { results } = await postOnce<{ results: { status: ExtendStatus }[] }>(
+        address,
+        '/heartbeat',
+        'results',
+        body,
+        {
+          timeoutMs,
+        },
+      )
       return results.map(({ status }) => status)
     },
     close: async () => {},

@@ -1,22 +1,42 @@
-import { ERRORS, type ErrorCode, TaskyardError, type Violation } from '@taskyard/core'
+import { ERRORS, type ErrorCode, problemType, TaskyardError, type Violation } from '@taskyard/core'
+import { excerpt } from './excerpt.ts'
 
 interface ProblemDocument {
+  readonly type?: unknown
   readonly code?: unknown
   readonly detail?: unknown
   readonly errors?: unknown
+  readonly retryable?: unknown
+  readonly definite?: unknown
+}
+
+/** What was answered, and by whom it should have been. */
+export interface Answer {
+  readonly url: string
+  readonly status: number
+  readonly statusText: string
+  readonly body: string
 }
 
 /**
- * The error of an answer that is not a success. Of a problem document (RFC 9457) it keeps code, words and violations;
- * an answer from something else on the way (a proxy's page) is judged by its status.
+ * The error of an answer that is not a success. Of a problem document of Taskyard (RFC 9457) it keeps code, words and
+ * violations. Any other answer, whatever its status, comes from something on the way (a proxy, a load balancer without
+ * a server behind it) and refuses nothing: it says that the server was not reached.
  */
-export function errorOfAnswer(status: number, body: string, url: string): TaskyardError {
-  const problem = parseProblem(body)
-  const code = knownCode(problem?.code) ?? codeOfStatus(status)
-  const detail = typeof problem?.detail === 'string' ? problem.detail : `${url} answered ${status}`
-  const error = new TaskyardError(code, { url, reason: detail }, { violations: violationsOf(problem?.errors) })
-  if (typeof problem?.detail === 'string') error.message = problem.detail
-  return error
+export function errorOfAnswer(answer: Answer): TaskyardError {
+  const problem = parseProblem(answer.body)
+  const code = problem === null ? null : codeOf(problem)
+  if (problem === null || code === null) return answeredInBetween(answer)
+  const detail = typeof problem.detail === 'string' ? problem.detail : ERRORS[code].title
+  return new TaskyardError(code, {}, { violations: violationsOf(problem.errors), message: detail })
+}
+
+/** Something that is not a Taskyard server answered in its place. */
+export function answeredInBetween({ url, status, statusText, body }: Answer): TaskyardError {
+  const words = statusText === '' ? `${status}` : `${status} ${statusText}`
+  const text = body.trim() === '' ? 'with nothing more' : `"${excerpt(body)}"`
+  const reason = `something that is no Taskyard server answered ${words}, ${text}`
+  return new TaskyardError('connection_failed', { url, reason })
 }
 
 function parseProblem(body: string): ProblemDocument | null {
@@ -28,15 +48,12 @@ function parseProblem(body: string): ProblemDocument | null {
   }
 }
 
-function knownCode(code: unknown): ErrorCode | null {
-  return typeof code === 'string' && Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : null
-}
-
-function codeOfStatus(status: number): ErrorCode {
-  if (status === 408 || status === 502 || status === 503 || status === 504) return 'connection_failed'
-  if (status === 413) return 'too_large'
-  if (status === 429) return 'rate_limited'
-  return status >= 400 && status < 500 ? 'invalid_request' : 'internal'
+/** A newer server may have codes that are unknown here: then its flags tell what they are worth. */
+function codeOf({ type, code, retryable, definite }: ProblemDocument): ErrorCode | null {
+  if (typeof code !== 'string' || type !== problemType(code)) return null
+  if (Object.hasOwn(ERRORS, code)) return code as ErrorCode
+  if (retryable === true) return definite === true ? 'shutting_down' : 'store_unavailable'
+  return definite === true ? 'invalid_request' : 'internal'
 }
 
 function violationsOf(errors: unknown): readonly Violation[] {

@@ -1,6 +1,6 @@
 import { type Clock, fromJsonText, type JsonText, type Random, toJsonText } from '@taskyard/core'
 import { pause, retryDelayMs } from '@taskyard/worker'
-import { callOnce, FailedCall, type HttpCall } from './http-call.ts'
+import { callOnce, FailedCall, type HttpCall, NotTheAnswer } from './http-call.ts'
 import type { ServerAddress } from './server-address.ts'
 
 export interface TransportParams {
@@ -25,6 +25,8 @@ export interface TransportCall {
   readonly extraMs?: number
   /** Doing it twice is the same as doing it once, so a lost reply is no reason to stop. Default: of GET only. */
   readonly repeatable?: boolean
+  /** A member that the answer always has: one without it is not the server's. */
+  readonly member?: string
 }
 
 /** Calls that mend what can be mended: repeated while that is safe and can help, with jittered backoff. */
@@ -39,10 +41,11 @@ export class Transport {
   async call<Answer>(call: TransportCall): Promise<Answer> {
     const { clock, random, retryMs, parse } = this.params
     const httpCall = this.#httpCall(call)
+    const read = (text: JsonText) => withMember(parse(text), call.member)
     const giveUpAt = clock.now() + retryMs
     for (let failures = 0; ; failures++) {
       try {
-        return parse((await callOnce(this.params.address, httpCall)) as JsonText) as Answer
+        return (await callOnce(this.params.address, httpCall, read)) as Answer
       } catch (error) {
         if (!(error instanceof FailedCall)) throw error
         const waitMs = Math.max(error.retryAfterMs, retryDelayMs(failures, random))
@@ -53,7 +56,7 @@ export class Transport {
     }
   }
 
-  get<Answer>(path: string, options: { signal?: AbortSignal | undefined; extraMs?: number } = {}): Promise<Answer> {
+  get<Answer>(path: string, options: Pick<TransportCall, 'signal' | 'extraMs' | 'member'> = {}): Promise<Answer> {
     return this.call({ method: 'GET', path, ...options })
   }
 
@@ -68,6 +71,12 @@ export class Transport {
       ...(headers === undefined ? {} : { headers }),
     }
   }
+}
+
+function withMember(answer: unknown, member: string | undefined): unknown {
+  if (member === undefined) return answer
+  if (typeof answer !== 'object' || answer === null || !(member in answer)) throw new NotTheAnswer()
+  return answer
 }
 
 function worthRepeating({ error, unsent }: FailedCall, { method, repeatable }: TransportCall): boolean {

@@ -11,12 +11,12 @@ export async function waitForEnd(transport: Transport, id: string, options: Wait
   const signal = options.signal ?? closed
   const path = `/api/v1/tasks/${encodeURIComponent(id)}`
   const endAt = clock.now() + (options.timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000
-  let task = await transport.get<TaskDocument>(path)
+  let task = await transport.get<TaskDocument>(path, { member: 'id' })
   while (!isTerminal(task.status) && !signal.aborted && clock.now() < endAt) {
     const askedAt = clock.now()
     const waitSeconds = Math.min(POLL_SECONDS, (endAt - askedAt) / 1000)
     try {
-      const poll = { signal, extraMs: waitSeconds * 1000 }
+      const poll = { signal, member: 'id', extraMs: waitSeconds * 1000 }
       task = await transport.get<TaskDocument>(withQuery(path, { waitSeconds }), poll)
     } catch (error) {
       if (signal.aborted && !closed.aborted) return task

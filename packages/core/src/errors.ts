@@ -128,6 +128,11 @@ export interface ErrorEntry {
   readonly definite: boolean
 }
 
+/** The `type` of a problem document (RFC 9457) about this code: it tells our errors from those of others on the way. */
+export function problemType(code: string): string {
+  return `https://taskyard.dev/problems/${code}`
+}
+
 /** One failed location inside a request or payload; `path` is a JSON Pointer (RFC 6901). */
 export interface Violation {
   readonly path: string

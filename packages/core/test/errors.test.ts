@@ -73,6 +73,11 @@ describe('TaskyardError', () => {
     assert.ok(error instanceof Error)
   })
 
+  it('says its title when a value for its message is missing', () => {
+    assert.equal(new TaskyardError('queue_full', { queue: 'mail' }).message, ERRORS.queue_full.title)
+    assert.equal(new TaskyardError('too_large', { limit: null }).message, ERRORS.too_large.title)
+  })
+
   it('puts values in as they are', () => {
     const { message } = new TaskyardError('invalid_request', { reason: '$& $1 {reason} {limit}' })
     assert.equal(message, '$& $1 {reason} {limit}')

@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode, TaskyardError, type Violation } from '@taskyard/core'
+import { ERRORS, type ErrorCode, problemType, TaskyardError, type Violation } from '@taskyard/core'
 
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json; charset=utf-8'
 const RETRY_AFTER_SECONDS = 1
@@ -19,7 +19,7 @@ export interface Problem {
 /** What a caller is told of an error. `instance` is the path of the request. */
 export function problemOf(error: TaskyardError, instance?: string): Problem {
   return {
-    type: `https://taskyard.dev/problems/${error.code}`,
+    type: problemType(error.code),
     title: error.title,
     status: error.status,
     detail: error.message,

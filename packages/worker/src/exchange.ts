@@ -157,7 +157,8 @@ export class Exchange {
     claim: Omit<ClaimRequest, 'waitSeconds'> | null,
   ): Promise<readonly LeasedTaskDocument[]> {
     const outcomes = batch.map(outcomeOf)
-    const { results, tasks = [] } = checked(await this.#params.api.settle(claim ? { outcomes, claim } : { outcomes }))
+    const response = await this.#params.api.settle(claim ? { outcomes, claim } : { outcomes })
+    const { results, tasks = [] } = answered(response, batch.length)
     this.#settled(batch, results)
     return tasks
   }
@@ -271,8 +272,8 @@ function outcomeOf({ outcome }: Attempt): TaskOutcome {
 }
 
 /** @throws TypeError for an answer that is none: nothing is known then */
-function checked(response: SettleResponse): SettleResponse {
-  if (!Array.isArray(response?.results)) throw new TypeError('settle was answered without results')
+function answered(response: SettleResponse, count: number): SettleResponse {
+  if (response?.results?.length !== count) throw new TypeError(`settle was not answered with ${count} results`)
   return response
 }
 

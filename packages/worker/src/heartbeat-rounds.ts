@@ -84,9 +84,11 @@ export class HeartbeatRounds {
     const askedAt = clock.now()
     const refs = leases.map(({ taskId, token }) => ({ taskId, token }))
     const statuses = await extender.extend({ leases: refs, leaseMs })
+    if (statuses.length !== leases.length)
+      throw new TypeError(`a heartbeat was not answered with ${leases.length} results`)
     const news: LeaseNews[] = []
     leases.forEach((lease, index) => {
-      const status = this.#note(lease, statuses[index] ?? 'lost', askedAt)
+      const status = this.#note(lease, statuses[index] as ExtendStatus, askedAt)
       if (status !== null) news.push({ slot: lease.slot, generation: lease.generation, status })
     })
     if (news.length > 0) onNews(news)
