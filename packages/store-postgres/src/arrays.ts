@@ -26,10 +26,3 @@ export function quoted(text: string): string {
 export function joinJson(texts: readonly string[]): string {
   return texts.join('\x1e')
 }
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
-/** Whether there can be a task of this id at all. */
-export function isId(text: string): boolean {
-  return UUID.test(text)
-}

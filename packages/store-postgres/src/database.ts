@@ -190,7 +190,7 @@ export function openDatabase(location: PostgresLocation, connections = location.
 }
 
 /** Runs what lost a race again. `isMore` names further races of this kind of work. */
-async function unlessRaced<Result>(
+export async function unlessRaced<Result>(
   work: () => Promise<Result>,
   isMore: (error: unknown) => boolean = () => false,
 ): Promise<Result> {

@@ -1,17 +1,23 @@
-import type { ClaimParams, JsonText, LeasedTask } from '@taskyard/core'
+import { type ClaimParams, type JsonText, type LeasedTask, LIMITS, SUSPECT_CRASHES } from '@taskyard/core'
 import type { Statement, Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import { createClaimFloors, FROM_START, type Start } from './claim-floors.ts'
 import { backoffFromText, numberOrNull } from './moves.ts'
 
-/** A claim stops early once its payloads reach this, so that a thousand large tasks do not fill the memory. */
-const PAYLOAD_BYTES_PER_CLAIM = 8 * 1024 * 1024
 /** Who met other claimers allows for them so long. */
 const CROWDED_MS = 1_000
 /** Claims of so many stand in line: side by side, each would walk over the heads that the others are taking. */
 const LARGE = 100
 
 type Row = readonly Text[]
+
+/** What a claim has found. */
+interface Look {
+  readonly before: readonly Row[]
+  readonly tasks: LeasedTask[]
+  /** There is nothing to add: these are of the same claim before, or they end at a bound or before a suspect. */
+  readonly isWhole: boolean
+}
 
 interface Asked {
   readonly params: ClaimParams
@@ -59,25 +65,19 @@ export function createClaims(
   let foretelling: { asked: Asked | null } | null = null
 
   function claimStatement(
-    { namespace, queues, types, limit, leaseMs, worker }: ClaimParams,
+    { namespace, queues, types, limit, leaseMs, worker, requestId }: ClaimParams,
     beside: number,
     { values: floors }: Start,
+    found: readonly LeasedTask[],
   ) {
     const text = `SELECT id, lane, rank, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key,
-         ready_at, attempt, crashes, token, seq, started_at
-       FROM @claim_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
+         ready_at, attempt, crashes, token, seq, started_at, cancel_requested_at, progress, note
+       FROM @claim_tasks_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
     const { workerId, nodeId, session } = worker
-    const who = [workerId, nodeId, session] as const
-    return {
-      text,
-      values: [
-        ...time.params(),
-        ...[namespace, queues, types, limit, leaseMs, PAYLOAD_BYTES_PER_CLAIM],
-        ...who,
-        beside,
-        ...floors,
-      ],
-    }
+    const bytes = found.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0)
+    const what = [namespace, queues, types, limit - found.length, leaseMs, LIMITS.claimBytes - bytes] as const
+    const who = [workerId, nodeId, session, requestId] as const
+    return { text, values: [...time.params(), ...what, ...who, found.length > 0, SUSPECT_CRASHES, beside, ...floors] }
   }
 
   function claim(params: ClaimParams): Promise<readonly LeasedTask[]> {
@@ -95,7 +95,7 @@ export function createClaims(
     const { asked } = mine
     if (asked === null) return { before: await database.run(before.text, before.values), tasks: [] }
     try {
-      const both = await look(asked.params, floors.start(), before)
+      const both = await look(asked.params, floors.start(), { before })
       asked.resolve(both.tasks)
       return both
     } catch (error) {
@@ -110,45 +110,52 @@ export function createClaims(
       database.run(before.text, before.values),
       claimNow(params, null),
     ])
-    if (first.status === 'fulfilled' && claimed.status === 'fulfilled')
-      return { before: first.value, tasks: claimed.value.tasks }
-    if (claimed.status === 'fulfilled' && claimed.value.tasks.length > 0)
-      await giveBack(claimed.value.tasks).catch(() => {})
-    throw first.status === 'rejected' ? first.reason : (claimed as PromiseRejectedResult).reason
+    const tasks = claimed.status === 'fulfilled' ? claimed.value.tasks : []
+    // What the other statement did must be told. Its caller will ask again for tasks, and meet what is wrong then.
+    if (first.status === 'fulfilled') return { before: first.value, tasks }
+    if (tasks.length > 0) await giveBack(tasks).catch(() => {})
+    throw first.reason
   }
 
   async function claimNow(params: ClaimParams, before: Statement | null) {
     const from = floors.start()
-    const claimed = await look(params, from, before)
-    const isShort = claimed.tasks.length < params.limit && !from.fromStart
+    const claimed = await look(params, from, { before })
+    const isShort = claimed.tasks.length < params.limit && !claimed.isWhole && !from.fromStart
     if (!isShort || !floors.isDue()) return claimed
-    const rest = { ...params, limit: params.limit - claimed.tasks.length }
     // What the first look has claimed must reach its claimer.
-    const more = await look(rest, FROM_START, null).catch(() => ({ tasks: [] }))
+    const more = await look(params, FROM_START, { found: claimed.tasks }).catch(() => ({ tasks: [] }))
     return { before: claimed.before, tasks: [...claimed.tasks, ...more.tasks] }
   }
 
-  async function look(params: ClaimParams, from: Start, before: Statement | null) {
+  /** @param more a statement that goes before, and what the same claim has found so far */
+  async function look(
+    params: ClaimParams,
+    from: Start,
+    { before = null, found = [] }: { before?: Statement | null; found?: readonly LeasedTask[] },
+  ): Promise<Look> {
     const aside = params.limit < LARGE ? params.limit : 0
-    const claim = claimStatement(params, underWay + (nowMs() < crowdedUntil ? params.limit : 0), from)
+    const claim = claimStatement(params, underWay + (nowMs() < crowdedUntil ? params.limit : 0), from, found)
     underWay += aside
     const startedAt = nowMs()
     try {
       const [rows, first] = await send(claim, params.limit, before)
       const claimed = rows.filter(([id]) => id !== null)
-      if (claimed.length < rows.length) noteOthers(rows.filter(([id]) => id === null).map(([, lane]) => lane as Text))
-      floors.claimed(claimed.map(placeOf), from.fromStart, nowMs() - startedAt)
-      return { before: first, tasks: await toTasks(claimed, params) }
+      const notes = claimed.length < rows.length ? rows.filter(([id]) => id === null) : []
+      take(notes)
+      const given = notes.find((row) => noteOf(row) === 'given')
+      if (given === undefined) floors.claimed(claimed.map(placeOf), from.fromStart, nowMs() - startedAt)
+      const isWhole = given !== undefined || notes.some((row) => noteOf(row) === 'cut')
+      return { before: first, tasks: await toTasks(claimed, params, given), isWhole }
     } finally {
       underWay -= aside
     }
   }
 
-  /** Lanes in which tasks became ready; `null` for other claimers. */
-  function noteOthers(lanes: readonly Text[]): void {
-    if (lanes.includes(null)) crowdedUntil = nowMs() + CROWDED_MS
-    const due = lanes.filter((lane) => lane !== null)
-    if (due.length > 0) readied(due.map(Number))
+  /** Other claimers, and lanes in which tasks became ready. */
+  function take(notes: readonly Row[]): void {
+    if (notes.some((row) => noteOf(row) === 'crowded')) crowdedUntil = nowMs() + CROWDED_MS
+    const due = notes.filter((row) => noteOf(row) === 'due')
+    if (due.length > 0) readied(due.map(([, lane]) => Number(lane)))
   }
 
   async function send(claim: Statement, limit: number, before: Statement | null): Promise<[Text[][], Text[][]]> {
@@ -157,11 +164,15 @@ export function createClaims(
     return [await run(claim.text, claim.values), []]
   }
 
-  async function toTasks(rows: readonly Row[], { leaseMs, worker }: ClaimParams): Promise<LeasedTask[]> {
+  async function toTasks(
+    rows: readonly Row[],
+    { leaseMs, worker }: ClaimParams,
+    given: Row | undefined,
+  ): Promise<LeasedTask[]> {
     await lanes.load(new Set(rows.map((row) => Number(row[1]))))
     return rows.map((row) => {
       const { namespace, queue, type } = lanes.get(Number(row[1]))
-      const startedAt = time.saw(row[15] as string)
+      const now = time.saw((given ?? row)[15] as string)
       return {
         id: row[0] as string,
         namespace,
@@ -175,7 +186,7 @@ export function createClaims(
         attempt: Number(row[11]) + 1,
         maxAttempts: Number(row[5]),
         crashes: Number(row[12]),
-        progress: null,
+        progress: (row[17] ?? null) as JsonText | null,
         tags: tagsFromText(row[8]),
         backoff: backoffFromText(row[7]),
         timeoutSeconds: numberOrNull(row[6]),
@@ -183,10 +194,10 @@ export function createClaims(
         workerId: worker.workerId,
         runAt: Number(row[10]),
         createdAt: Number(row[4]),
-        startedAt,
+        startedAt: Number(row[15]),
         finishedAt: null,
-        cancelRequestedAt: null,
-        lease: { token: Number(row[13]) + 1, expiresAt: startedAt + leaseMs },
+        cancelRequestedAt: numberOrNull(row[16]),
+        lease: { token: Number(row[13]) + 1, expiresAt: now + leaseMs },
       }
     })
   }
@@ -203,6 +214,10 @@ const NO_TAGS: readonly string[] = []
 
 export function tagsFromText(text: Text | undefined): readonly string[] {
   return text === null || text === undefined ? NO_TAGS : (JSON.parse(text) as string[])
+}
+
+function noteOf(row: Row): Text | undefined {
+  return row[18]
 }
 
 function placeOf(row: Row) {

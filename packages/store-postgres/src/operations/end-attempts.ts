@@ -1,17 +1,32 @@
 import {
   afterFailure,
-  afterLeaseExpiry,
+  afterLeaseEnd,
   type EndedLease,
+  POISON_CRASHES,
   type Settlement,
   type TaskError,
   type TaskStatus,
+  TaskyardError,
 } from '@taskyard/core'
-import { count, type Lease, newMoves } from './moves.ts'
+import { ids } from '../arrays.ts'
+import type { Run } from '../database.ts'
+import { count, type Lease, type Moves, newMoves, type ToFinished, writeMoves } from './moves.ts'
 
 /** Where a task went whose attempt has ended. */
 export interface Ended {
   readonly taskStatus: TaskStatus
   readonly runAt: number | null
+}
+
+/** Why a lease ends without its worker's word. */
+export interface EndWithoutWord {
+  readonly reason: EndedLease['reason']
+  /** Uniform in [0, 1), for the backoff. */
+  readonly jitter: number
+  /** Its worker is known to be gone, or nobody would know. */
+  readonly isDead: boolean
+  /** It is the only lease of its worker. */
+  readonly isAlone: boolean
 }
 
 export type OtherSettlement = Exclude<Settlement, { outcome: 'succeeded' }>
@@ -20,8 +35,13 @@ export type OtherSettlement = Exclude<Settlement, { outcome: 'succeeded' }>
 export function createEndings(now: number) {
   const moves = newMoves()
 
-  function finish(lease: Lease, status: 'failed' | 'cancelled', error: TaskError | null): Ended {
-    moves.finished.push({ ...lease, status, error })
+  function finish(
+    lease: Lease,
+    status: 'failed' | 'cancelled',
+    error: TaskError | null,
+    settledAs: ToFinished['settledAs'],
+  ): Ended {
+    moves.finished.push({ ...lease, status, settledAs, error })
     return { taskStatus: status, runAt: null }
   }
 
@@ -33,11 +53,12 @@ export function createEndings(now: number) {
   function fail(
     lease: Lease,
     failure: { error: TaskError; retryable: boolean; retryDelayMs: number | null; jitter: number },
+    settledAs: 'failed' | null,
   ): Ended {
     const { attempt, maxAttempts, backoff } = lease
     const cancelRequested = lease.cancelRequestedAt !== null
     const next = afterFailure({ attempt, maxAttempts, backoff, cancelRequested, ...failure })
-    if (next.status !== 'scheduled') return finish(lease, next.status, failure.error)
+    if (next.status !== 'scheduled') return finish(lease, next.status, failure.error, settledAs)
     const runAt = now + next.delayMs
     const { error } = failure
     goOn(lease, 'retry-scheduled', JSON.stringify({ error, retryAt: new Date(runAt).toISOString() }))
@@ -48,22 +69,23 @@ export function createEndings(now: number) {
 
   // The attempt is given back, and so is the task's place in the line.
   function release(lease: Lease): Ended {
-    if (lease.cancelRequestedAt !== null) return finish(lease, 'cancelled', null)
+    if (lease.cancelRequestedAt !== null) return finish(lease, 'cancelled', null, 'released')
     goOn(lease, 'released', null)
     moves.ready.push({ ...lease, attempt: lease.attempt - 1 })
     return { taskStatus: 'queued', runAt: lease.readyAt }
   }
 
-  function expire(lease: Lease): TaskStatus {
-    const expired = { ...lease, crashes: lease.crashes + 1 }
-    const next = afterLeaseExpiry({ crashes: expired.crashes, cancelRequested: lease.cancelRequestedAt !== null })
-    if (next === 'cancelled') finish(expired, 'cancelled', null)
-    else if (next === 'failed') finish(expired, 'failed', poisoned(expired.crashes))
+  function expire(lease: Lease, { isDead, isAlone }: EndWithoutWord): TaskStatus {
+    const cancelRequested = lease.cancelRequestedAt !== null
+    const { status, ...crashes } = afterLeaseEnd({ ...lease, cancelRequested, isDead, isAlone })
+    const expired = { ...lease, ...crashes }
+    if (status === 'cancelled') finish(expired, 'cancelled', null, null)
+    else if (status === 'failed') finish(expired, 'failed', poisoned(expired), null)
     else {
       goOn(lease, 'lease-expired', JSON.stringify({ workerId: lease.workerId }))
       moves.ready.push({ ...expired, readyAt: now })
     }
-    return next
+    return status
   }
 
   return {
@@ -72,30 +94,49 @@ export function createEndings(now: number) {
       count(moves, lease.lane, 'running', -1)
       switch (settlement.outcome) {
         case 'failed':
-          return fail(lease, settlement)
+          return fail(lease, settlement, 'failed')
         case 'cancelled':
-          return finish(lease, 'cancelled', null)
+          return finish(lease, 'cancelled', null, 'cancelled')
         case 'released':
           return release(lease)
       }
     },
     /** Ends a lease without its worker's word. */
-    end(lease: Lease, reason: EndedLease['reason'], jitter: number): TaskStatus {
+    end(lease: Lease, end: EndWithoutWord): TaskStatus {
       count(moves, lease.lane, 'running', -1)
-      switch (reason) {
+      switch (end.reason) {
         case 'cancelled':
-          return finish(lease, 'cancelled', null).taskStatus
+          return finish(lease, 'cancelled', null, null).taskStatus
         case 'timeout':
-          return fail(lease, { error: TIMEOUT, retryable: true, retryDelayMs: null, jitter }).taskStatus
+          return fail(lease, { error: TIMEOUT, retryable: true, retryDelayMs: null, jitter: end.jitter }, null)
+            .taskStatus
         case 'expired':
-          return expire(lease)
+          return expire(lease, end)
       }
     },
   }
 }
 
+/**
+ * Takes leases out and writes where their tasks go, in one round trip.
+ * @throws TaskyardError internal, when not as many would go somewhere as are taken: then the transaction must not commit
+ */
+export async function writeEndings(run: Run, leases: readonly Lease[], moves: Moves, now: number): Promise<void> {
+  if (leases.length === 0) return
+  const taken = run('DELETE FROM @leases WHERE id = ANY ($1::uuid[]) RETURNING 1', [ids(leases.map(({ id }) => id))])
+  const [rows] = await Promise.all([taken, writeMoves(run, moves, now)])
+  const moved = moves.ready.length + moves.scheduled.length + moves.finished.length
+  if (rows.length !== moved) {
+    throw new TaskyardError('internal', { reason: `${rows.length} leases ended, ${moved} of their tasks went on` })
+  }
+}
+
 const TIMEOUT: TaskError = { code: 'timeout', message: `The attempt ran longer than the task's timeoutSeconds` }
 
-function poisoned(crashes: number): TaskError {
-  return { code: 'poisoned', message: `Its lease expired ${crashes} times: it seems to bring its workers down` }
+function poisoned({ loneCrashes, attempt }: Lease): TaskError {
+  const message =
+    loneCrashes >= POISON_CRASHES
+      ? `Its workers died ${loneCrashes} times while they ran nothing else: it seems to bring them down`
+      : `Its lease ran out again and again, the last time in attempt ${attempt}: it seems to hold its workers up`
+  return { code: 'poisoned', message }
 }

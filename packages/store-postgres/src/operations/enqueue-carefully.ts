@@ -9,6 +9,7 @@ import {
 import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import type { Parts } from '../parts.ts'
+import { partsBySize, STATEMENT_SIZE } from '../parts-by-size.ts'
 import { insertTasks, runAtOf } from './enqueue.ts'
 import { waitingIn } from './queue-depths.ts'
 
@@ -92,7 +93,9 @@ export async function enqueueCarefully(
   }
 
   const outcomes = submissions.map((submission) => judge(submission.tasks))
-  if (fresh.length > 0) await insertTasks(run, [now, now], fresh, laneOf)
+  for (const part of partsBySize(fresh, ({ payload }) => payload.length, STATEMENT_SIZE)) {
+    await insertTasks(run, [now, now], part, laneOf)
+  }
   await rememberKeys(run, fresh, now)
   return outcomes
 }
@@ -139,7 +142,7 @@ async function usedKeys(run: Run, tasks: readonly NewTask[], now: number): Promi
 
 async function knownTasks(run: Run, taskIds: readonly string[], now: number): Promise<Map<string, Known>> {
   const rows = await run<[string, string, string, string]>(
-    'SELECT id, status, created_at, run_at FROM @find_tasks($1::bigint, $1::bigint, $2::uuid[], $3::bigint)',
+    'SELECT id, status, created_at, run_at FROM @find_tasks_2($1::bigint, $1::bigint, $2::uuid[], $3::bigint)',
     [now, ids(taskIds), Number.MAX_SAFE_INTEGER],
   )
   return new Map(

@@ -3,6 +3,7 @@ import { ids, joinJson, numbers, quoted, unlessAll } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import { executorOf } from '../join-transaction.ts'
 import type { Parts } from '../parts.ts'
+import { STATEMENT_SIZE } from '../parts-by-size.ts'
 import { isDuplicate, mayHaveChanged } from '../postgres-errors.ts'
 import type { Claims } from './claim.ts'
 import { enqueueCarefully } from './enqueue-carefully.ts'
@@ -11,7 +12,7 @@ import { isDefaultBackoff } from './task-columns.ts'
 
 /**
  * New tasks without idempotency keys, far from the depth of their queues, are one statement. Where something may refuse
- * a submission it is judged by itself, in a transaction.
+ * a submission it is judged by itself, in a transaction; so are those that are too much for one statement.
  */
 export async function enqueue(
   parts: Parts,
@@ -24,7 +25,7 @@ export async function enqueue(
   const laneOf = new Map(tasks.map((task, i) => [task, laneNumbers[i] as number]))
   const hasRoom = await depths.haveRoom(tasks, params.queueDepth)
   if (params.tx !== undefined) return enqueueInTransaction(parts, params, laneOf, hasRoom)
-  if (hasRoom && !hasKeys(tasks)) {
+  if (hasRoom && !hasKeys(tasks) && isSmall(tasks)) {
     let claimed = new Set<string>()
     const run: Run = async (text, values = []) => {
       const sent = await claims.claimBehind({ text, values }, () => foretell(parts, tasks))
@@ -51,6 +52,10 @@ async function noteSkew({ idSkew }: Parts, outcomes: readonly EnqueueOutcome[]):
   if (stored !== undefined) await idSkew.note(stored.id, stored.createdAt).catch(mayHaveChanged)
 }
 
+function isSmall(tasks: readonly NewTask[]): boolean {
+  return tasks.reduce((size, { payload }) => size + payload.length, 0) <= STATEMENT_SIZE
+}
+
 /** So many tasks at once are too many for a claim to wait for. */
 const MANY = 100
 
@@ -69,7 +74,8 @@ async function enqueueInTransaction(
 ): Promise<readonly EnqueueOutcome[]> {
   const execute = executorOf(params.tx)
   const run: Run = async (text, values = []) => (await execute(parts.database.inSchema(text), values)) as never
-  const isPlain = hasRoom && !hasKeys(params.submissions.flatMap(({ tasks }) => tasks))
+  const tasks = params.submissions.flatMap((submission) => submission.tasks)
+  const isPlain = hasRoom && !hasKeys(tasks) && isSmall(tasks)
   const outcomes =
     (isPlain ? await enqueuePlainly(parts, run, params, laneOf) : null) ??
     (await enqueueCarefully(parts, run, params, laneOf, hasRoom))
@@ -120,7 +126,7 @@ export function runAtOf({ runAt, delayMs }: NewTask, now: number): number {
   return Math.max(now, runAt ?? now + delayMs)
 }
 
-/** Stores tasks and gives the time; fails when one of the ids is there already. */
+/** Stores tasks in one statement and gives the time; fails when one of the ids is there already. */
 export async function insertTasks(
   run: Run,
   [now, atLeast]: readonly [number | null, number],
@@ -128,11 +134,17 @@ export async function insertTasks(
   laneOf: ReadonlyMap<NewTask, number>,
 ): Promise<number> {
   const [row] = await run<[string]>(
-    `SELECT now FROM @submit_tasks($1::bigint, $2::bigint, $3::uuid[], $4::integer[], $5::text, $6::smallint[], $7::bigint[],
-       $8::bigint[], $9::smallint[], $10::double precision[], $11::text[], $12::text[], $13::text[])`,
-    [now, atLeast, ...taskColumns(tasks, laneOf)],
+    `SELECT now FROM @submit_tasks_2($1::bigint, $2::bigint, $3::uuid[], $4::integer[], $5::text, $6::smallint[], $7::bigint[],
+       $8::bigint[], $9::smallint[], $10::double precision[], $11::text[], $12::text[], $13::text[], $14::integer[], $15::text[])`,
+    [now, atLeast, ...taskColumns(tasks, laneOf), ...tagColumns(tasks)],
   )
   return Number(row?.[0])
+}
+
+/** Which task each tag is of, counted from 1, and the tags. */
+function tagColumns(tasks: readonly NewTask[]): readonly [string, string] {
+  const tagged = tasks.flatMap(({ tags }, i) => tags.map((tag) => ({ n: i + 1, tag })))
+  return [numbers(tagged.map(({ n }) => n)), `{${tagged.map(({ tag }) => quoted(tag)).join(',')}}`]
 }
 
 function taskColumns(tasks: readonly NewTask[], laneOf: ReadonlyMap<NewTask, number>): string[] {

@@ -1,5 +1,5 @@
-import type { Task, TaskIdsParams } from '@taskyard/core'
-import { ids, isId } from '../arrays.ts'
+import { isTaskId, type Task, type TaskIdsParams } from '@taskyard/core'
+import { ids } from '../arrays.ts'
 import type { Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import { TASK_COLUMNS, taskFromRow } from './task-columns.ts'
@@ -13,7 +13,7 @@ export interface Found {
 export async function find(parts: Parts, { taskIds }: TaskIdsParams): Promise<(Task | null)[]> {
   const found = await findTasks(parts, taskIds)
   const byId = new Map(found.map(({ task }) => [task.id, task]))
-  return taskIds.map((id) => byId.get(id.toLowerCase()) ?? null)
+  return taskIds.map((id) => byId.get(id) ?? null)
 }
 
 /** The tasks there are, in the order of their ids' first mention; ends early once their texts reach `maxBytes`. */
@@ -22,9 +22,9 @@ export async function findTasks(
   taskIds: readonly string[],
   maxBytes = Number.MAX_SAFE_INTEGER,
 ): Promise<readonly Found[]> {
-  const wanted = [...new Set(taskIds.filter(isId).map((id) => id.toLowerCase()))]
+  const wanted = [...new Set(taskIds.filter(isTaskId))]
   if (wanted.length === 0) return []
-  const rows: Text[][] = await database.run(`SELECT ${TASK_COLUMNS} FROM @find_tasks($1, $2, $3, $4)`, [
+  const rows: Text[][] = await database.run(`SELECT ${TASK_COLUMNS} FROM @find_tasks_2($1, $2, $3, $4)`, [
     ...time.params(),
     ids(wanted),
     maxBytes,

@@ -4,25 +4,18 @@ import {
   type EndLeasesParams,
   type ExtendParams,
   type ExtendStatus,
+  isLeaseRef,
   type LeaseHolder,
   type LeaseStatus,
   LIMITS,
   type RecordParams,
 } from '@taskyard/core'
-import { ids, isId, numbers } from '../arrays.ts'
+import { ids, numbers } from '../arrays.ts'
 import type { Database, Run } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import type { ServerTime } from '../server-time.ts'
-import { createEndings } from './end-attempts.ts'
-import {
-  type HistoryLine,
-  LEASE_COLUMNS,
-  type Lease,
-  leaseFromRow,
-  type Moves,
-  writeHistory,
-  writeMoves,
-} from './moves.ts'
+import { createEndings, type EndWithoutWord, writeEndings } from './end-attempts.ts'
+import { type HistoryLine, LEASE_COLUMNS, type Lease, leaseFromRow, writeHistory } from './moves.ts'
 
 /** Heartbeats. */
 export async function extend(
@@ -30,7 +23,7 @@ export async function extend(
   { leases, leaseMs }: ExtendParams,
 ): Promise<ExtendStatus[]> {
   const statuses: ExtendStatus[] = leases.map(() => 'lost')
-  const valid = [...leases.entries()].filter(([, { taskId }]) => isId(taskId))
+  const valid = [...leases.entries()].filter(([, lease]) => isLeaseRef(lease))
   const rows = await database.run<[n: string, isCancelled: string]>(
     'SELECT n, is_cancelled FROM @extend_leases($1, $2, $3, $4, $5)',
     [
@@ -50,7 +43,7 @@ export async function extend(
 type HeldRow = [id: string, token: string, attempt: string, records: string, total: string, now: string]
 
 export function record({ database, time }: Parts, { entries }: RecordParams): Promise<LeaseStatus[]> {
-  const valid = entries.filter(({ taskId }) => isId(taskId))
+  const valid = entries.filter(isLeaseRef)
   return database.transaction(async (run) => {
     const rows = await run<HeldRow>(
       `SELECT l.id, l.token, l.attempt, l.records, (SELECT count(*) FROM @history h WHERE h.id = l.id), @server_now($1, $2)
@@ -60,7 +53,7 @@ export function record({ database, time }: Parts, { entries }: RecordParams): Pr
     )
     const held = new Map(rows.map((row) => [`${row[0]} ${row[1]}`, createRecording(row)]))
     const statuses = entries.map(({ taskId, token, progress, log }): LeaseStatus => {
-      const recording = held.get(`${taskId.toLowerCase()} ${token}`)
+      const recording = held.get(`${taskId} ${token}`)
       if (recording === undefined) return 'lost'
       if (progress !== null) recording.add('progress', progress)
       if (log !== null) recording.add('log', JSON.stringify({ line: log }))
@@ -118,7 +111,7 @@ export async function beat(
   await database.run(
     `INSERT INTO @nodes (node_id, worker_ids, until) VALUES ($3, $4, @server_now($1, $2) + $5)
      ON CONFLICT (node_id) DO UPDATE SET worker_ids = excluded.worker_ids, until = excluded.until`,
-    [...time.params(), nodeId, workerIds, ttlMs],
+    [...time.params(), nodeId, storable(workerIds), ttlMs],
   )
 }
 
@@ -153,7 +146,7 @@ export async function holders({ database, time }: Parts): Promise<LeaseHolder[]>
 
 export function endLeases(parts: Parts, { workerIds }: EndLeasesParams): Promise<readonly EndedLease[]> {
   const where = 'l.worker_id = ANY ($3)'
-  return endWhere(parts, where, [workerIds], () => ({ reason: 'expired', jitter: 0 }))
+  return endWhere(parts, where, [storable(workerIds)], () => ({ reason: 'expired', jitter: 0, isDead: true }))
 }
 
 export interface OverdueParams {
@@ -179,11 +172,13 @@ export function endOverdueLeases(
     ) LIMIT $4`
   return endWhere(parts, where, [cancelGraceMs, limit, dueAfter], (lease, now, index) => {
     const { cancelRequestedAt, deadlineAt } = lease
+    const isDead = !lease.isWatched
     if (cancelRequestedAt !== null && cancelRequestedAt <= now - cancelGraceMs)
-      return { reason: 'cancelled', jitter: 0 }
+      return { reason: 'cancelled', jitter: 0, isDead }
     // One random number spread over many tasks by the golden ratio, so that they do not all come back at once.
-    if (deadlineAt !== null && deadlineAt <= now) return { reason: 'timeout', jitter: (jitter + index * 0.618034) % 1 }
-    return { reason: 'expired', jitter: 0 }
+    if (deadlineAt !== null && deadlineAt <= now)
+      return { reason: 'timeout', jitter: (jitter + index * 0.618034) % 1, isDead }
+    return { reason: 'expired', jitter: 0, isDead }
   })
 }
 
@@ -192,7 +187,7 @@ async function endWhere(
   { database, lanes, time, readied }: Parts,
   where: string,
   values: readonly (number | readonly string[])[],
-  why: (lease: Lease, now: number, index: number) => { reason: EndedLease['reason']; jitter: number },
+  why: (lease: Lease, now: number, index: number) => Omit<EndWithoutWord, 'isAlone'>,
 ): Promise<readonly EndedLease[]> {
   const { moves, ended } = await database.transaction(async (run) => {
     const rows = await run(
@@ -202,13 +197,15 @@ async function endWhere(
     )
     const now = time.saw(rows[0]?.[0] ?? 0)
     const leases = rows.map(([, ...row]) => leaseFromRow(row))
+    const ends = leases.map((lease, index) => ({ lease, ...why(lease, now, index) }))
+    const leasesOf = await countLeases(run, ends)
     const endings = createEndings(now)
-    const ended = leases.map((lease, index) => {
-      const { reason, jitter } = why(lease, now, index)
-      return { lease, reason, taskStatus: endings.end(lease, reason, jitter) }
+    const ended = ends.map(({ lease, ...end }) => {
+      const isAlone = leasesOf.get(lease.workerId) === 1
+      return { lease, reason: end.reason, taskStatus: endings.end(lease, { ...end, isAlone }) }
     })
-    await Promise.all([deleteLeases(run, leases), writeMoves(run, endings.moves, now)])
-    return { moves: endings.moves as Moves, ended }
+    await writeEndings(run, leases, endings.moves, now)
+    return { moves: endings.moves, ended }
   })
   await lanes.load(new Set(ended.map(({ lease }) => lease.lane)))
   readied(moves.ready.map(({ lane }) => lane))
@@ -218,6 +215,21 @@ async function endWhere(
   })
 }
 
-async function deleteLeases(run: Run, leases: readonly Lease[]): Promise<void> {
-  if (leases.length > 0) await run('DELETE FROM @leases WHERE id = ANY ($1::uuid[])', [ids(leases.map(({ id }) => id))])
+/** How many leases the workers hold that died, where that counts. */
+async function countLeases(
+  run: Run,
+  ends: readonly { readonly lease: Lease; readonly reason: EndedLease['reason']; readonly isDead: boolean }[],
+): Promise<ReadonlyMap<string, number>> {
+  const dead = ends.filter(({ reason, isDead }) => reason === 'expired' && isDead).map(({ lease }) => lease.workerId)
+  if (dead.length === 0) return new Map()
+  const rows = await run<[string, string]>(
+    'SELECT worker_id, count(*) FROM @leases WHERE worker_id = ANY ($1::text[]) GROUP BY 1',
+    [[...new Set(dead)]],
+  )
+  return new Map(rows.map(([workerId, leases]) => [workerId, Number(leases)]))
+}
+
+/** Those that the server can store: the others hold no leases. */
+function storable(workerIds: readonly string[]): string[] {
+  return workerIds.filter((workerId) => !workerId.includes('\0'))
 }

@@ -1,5 +1,5 @@
-import { type ListParams, type Task, type TaskPage, TaskyardError } from '@taskyard/core'
-import { ids, isId } from '../arrays.ts'
+import { isTaskId, type ListParams, type Task, type TaskPage, TaskyardError } from '@taskyard/core'
+import { ids } from '../arrays.ts'
 import { firstIdAt } from '../id-times.ts'
 import type { Lane } from '../lanes.ts'
 import type { Parts } from '../parts.ts'
@@ -89,7 +89,7 @@ function encodeCursor(id: string): string {
 
 function decodeCursor(cursor: string): string {
   const id = cursor.slice('before-'.length)
-  if (!cursor.startsWith('before-') || !isId(id)) {
+  if (!cursor.startsWith('before-') || !isTaskId(id)) {
     throw new TaskyardError('invalid_request', { reason: 'cursor: pass the nextCursor of the page before, unchanged' })
   }
   return id

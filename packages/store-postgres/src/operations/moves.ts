@@ -16,9 +16,12 @@ export interface Lease {
   readonly token: number
   readonly attempt: number
   readonly crashes: number
+  readonly loneCrashes: number
   readonly seq: number
   readonly priority: number
   readonly workerId: string
+  /** Somebody would notice if its worker died. */
+  readonly isWatched: boolean
   readonly readyAt: number
   readonly startedAt: number
   readonly cancelRequestedAt: number | null
@@ -32,7 +35,7 @@ export interface Lease {
 
 export const LEASE_COLUMNS = `l.id, l.lane, l.token, l.attempt, l.crashes, l.priority, l.worker_id, l.ready_at, l.started_at,
   l.cancel_requested_at, l.deadline_at, l.progress, l.bytes, l.seq, t.max_attempts, t.backoff,
-  round(t.timeout_seconds * 1000)::bigint`
+  round(t.timeout_seconds * 1000)::bigint, l.lone_crashes, l.session OR l.node_id IS NOT NULL`
 
 export function leaseFromRow(row: readonly Text[]): Lease {
   return {
@@ -53,6 +56,8 @@ export function leaseFromRow(row: readonly Text[]): Lease {
     maxAttempts: Number(row[14]),
     backoff: backoffFromText(row[15]),
     timeoutMs: numberOrNull(row[16]),
+    loneCrashes: Number(row[17]),
+    isWatched: row[18] === 't',
   }
 }
 
@@ -74,6 +79,7 @@ interface Carried {
 }
 
 export interface ToReady extends Carried {
+  readonly loneCrashes: number
   /** Of the payload. */
   readonly bytes: number
   readonly timeoutMs: number | null
@@ -84,12 +90,15 @@ export interface ToReady extends Carried {
 }
 
 export interface ToScheduled extends Carried {
+  readonly loneCrashes: number
   readonly seq: number
   readonly runAt: number
 }
 
 export interface ToFinished extends Carried {
   readonly status: TerminalStatus
+  /** How its worker ended it; `null`: it did not. */
+  readonly settledAs: keyof typeof SETTLED_AS | null
   readonly startedAt: number | null
   readonly workerId: string | null
   readonly error: TaskError | null
@@ -132,6 +141,10 @@ export type Counter =
 /** Rough cost of a finished task's rows and index entries beside its texts, measured on ten million tasks. Bytes. */
 export const ROW_OVERHEAD_BYTES = 360
 
+/** How workers end tasks that do not succeed, as `finished` has it. */
+export const SETTLED_AS = { failed: 2, cancelled: 3, released: 4 } as const
+const WITHOUT_WORD = 0
+
 const STATUS_NUMBER: Readonly<Record<TerminalStatus, number>> = { succeeded: 1, failed: 2, cancelled: 3 }
 
 export function newMoves(): Moves {
@@ -160,14 +173,15 @@ async function writeReady(run: Run, moves: Moves): Promise<void> {
   if (ready.length === 0) return
   for (const { lane } of ready) count(moves, lane, 'queued', 1)
   await run(
-    `INSERT INTO @ready (id, lane, token, attempt, crashes, ready_at, rank, bytes, timeout_ms, seq)
-     SELECT id, lane, token, attempt, crashes, ready_at, rank, bytes, nullif(timeout_ms, -1),
+    `INSERT INTO @ready (id, lane, token, attempt, crashes, lone_crashes, ready_at, rank, bytes, timeout_ms, seq)
+     SELECT id, lane, token, attempt, crashes, lone_crashes, ready_at, rank, bytes, nullif(timeout_ms, -1),
        coalesce(nullif(seq, 0), nextval('@submissions') * 4096)
-     FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::smallint[], $6::bigint[], $7::smallint[],
-       $8::integer[], $9::bigint[], $10::bigint[])
-       AS r (id, lane, token, attempt, crashes, ready_at, rank, bytes, timeout_ms, seq)`,
+     FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::smallint[], $6::smallint[], $7::bigint[],
+       $8::smallint[], $9::integer[], $10::bigint[], $11::bigint[])
+       AS r (id, lane, token, attempt, crashes, lone_crashes, ready_at, rank, bytes, timeout_ms, seq)`,
     [
       ...carriedColumns(ready),
+      numbers(ready.map(({ loneCrashes }) => loneCrashes)),
       numbers(ready.map(({ readyAt }) => readyAt)),
       numbers(ready.map(({ priority }) => -priority)),
       numbers(ready.map(({ bytes }) => bytes)),
@@ -182,10 +196,12 @@ async function writeScheduled(run: Run, moves: Moves): Promise<void> {
   if (scheduled.length === 0) return
   for (const { lane } of scheduled) count(moves, lane, 'scheduled', 1)
   await run(
-    `INSERT INTO @scheduled (id, lane, token, attempt, crashes, run_at, seq)
-     SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::smallint[], $6::bigint[], $7::bigint[])`,
+    `INSERT INTO @scheduled (id, lane, token, attempt, crashes, lone_crashes, run_at, seq)
+     SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::smallint[], $6::smallint[], $7::bigint[],
+       $8::bigint[])`,
     [
       ...carriedColumns(scheduled),
+      numbers(scheduled.map(({ loneCrashes }) => loneCrashes)),
       numbers(scheduled.map(({ runAt }) => runAt)),
       numbers(scheduled.map(({ seq }) => seq)),
     ],
@@ -203,14 +219,16 @@ async function writeFinished(run: Run, moves: Moves, now: number): Promise<void>
     count(moves, lane, 'finished_bytes', bytes[i] as number)
   })
   await run(
-    `INSERT INTO @finished (id, lane, token, attempt, crashes, status, bytes, started_at, finished_at, worker_id, error, progress)
-     SELECT id, lane, token, attempt, crashes, status, bytes, nullif(started_at, -1), $12, worker_id, error, progress
-     FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::smallint[], $6::smallint[], $7::integer[],
-       $8::bigint[], $9::text[], $10::text[], $11::text[])
-       AS f (id, lane, token, attempt, crashes, status, bytes, started_at, worker_id, error, progress)`,
+    `INSERT INTO @finished (id, lane, token, attempt, crashes, status, settled_as, bytes, started_at, finished_at, worker_id, error,
+       progress)
+     SELECT id, lane, token, attempt, crashes, status, settled_as, bytes, nullif(started_at, -1), $13, worker_id, error, progress
+     FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::smallint[], $6::smallint[], $7::smallint[],
+       $8::integer[], $9::bigint[], $10::text[], $11::text[], $12::text[])
+       AS f (id, lane, token, attempt, crashes, status, settled_as, bytes, started_at, worker_id, error, progress)`,
     [
       ...carriedColumns(finished),
       numbers(finished.map(({ status }) => STATUS_NUMBER[status])),
+      numbers(finished.map(({ settledAs }) => (settledAs === null ? WITHOUT_WORD : SETTLED_AS[settledAs]))),
       numbers(bytes),
       numbers(finished.map(({ startedAt }) => startedAt ?? -1)),
       finished.map(({ workerId }) => workerId) as string[],

@@ -3,7 +3,7 @@ import type { Parts } from '../parts.ts'
 /** Makes due tasks ready and says how many; one look at an index when nothing is due. */
 export async function promoteDue({ database, time, readied }: Parts): Promise<number> {
   const rows = await database.run<[lane: string, promoted: string]>(
-    'SELECT lane, promoted FROM @promote_due($1, $2)',
+    'SELECT lane, promoted FROM @promote_due_2($1, $2)',
     time.params(),
   )
   if (rows.length === 0) return 0

@@ -1,27 +1,49 @@
-import type { CancelOutcome, RetryOutcome, TaskIdsParams, TaskStatus } from '@taskyard/core'
-import { ids, isId } from '../arrays.ts'
+import {
+  type CancelOutcome,
+  isTaskId,
+  type RetryOutcome,
+  type TaskIdsParams,
+  type TaskStatus,
+  TaskyardError,
+} from '@taskyard/core'
+import { ids } from '../arrays.ts'
 import type { Run, Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import { count, type Moves, newMoves, numberOrNull, writeMoves } from './moves.ts'
 
-/** A task that moves between two tables while it is looked for is found at the next look. */
-const LOOKS = 5
+/** A task that moves from one table to another while it is looked for is found at the next look, or at one of the next. */
+const LOOKS = 100
 
-/** Cancels waiting tasks at once and asks running ones to stop. */
+/**
+ * Cancels waiting tasks at once and asks running ones to stop.
+ * @throws TaskyardError store_unavailable, when a task keeps moving; others of the call may have been cancelled
+ */
 export async function cancel(parts: Parts, { taskIds }: TaskIdsParams): Promise<CancelOutcome[]> {
   const outcomes = new Map<string, CancelOutcome>()
-  for (let look = 0; look < LOOKS; look++) {
-    const open = openIds(taskIds, outcomes)
-    if (open.length === 0) break
-    const found = await parts.database.transaction((run) => cancelFound(parts, run, open))
+  let open = distinctIds(taskIds)
+  for (let look = 0; open.length > 0; look++) {
+    if (look === LOOKS) throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
+    const ids = open
+    const found = await parts.database.transaction((run) => cancelFound(parts, run, ids))
     for (const [id, outcome] of found) outcomes.set(id, outcome)
+    open = await existing(
+      parts,
+      open.filter((id) => !outcomes.has(id)),
+    )
   }
-  return taskIds.map((id) => outcomes.get(id.toLowerCase()) ?? { kind: 'not-found' })
+  return taskIds.map((id) => outcomes.get(id) ?? { kind: 'not-found' })
 }
 
-function openIds(taskIds: readonly string[], outcomes: ReadonlyMap<string, unknown>): string[] {
-  const wanted = new Set(taskIds.filter(isId).map((id) => id.toLowerCase()))
-  return [...wanted].filter((id) => !outcomes.has(id)).sort()
+function distinctIds(taskIds: readonly string[]): string[] {
+  return [...new Set(taskIds.filter(isTaskId))].sort()
+}
+
+async function existing({ database }: Parts, taskIds: readonly string[]): Promise<string[]> {
+  if (taskIds.length === 0) return []
+  const rows = await database.run<[string]>('SELECT id FROM @tasks WHERE id = ANY ($1::uuid[]) ORDER BY id', [
+    ids(taskIds),
+  ])
+  return rows.map(([id]) => id)
 }
 
 type Outcomes<Outcome> = Map<string, Outcome>
@@ -31,12 +53,7 @@ async function cancelFound({ time }: Parts, run: Run, taskIds: readonly string[]
   const now = time.saw(nowRow?.[0] ?? 0)
   const moves = newMoves()
   const outcomes: Outcomes<CancelOutcome> = new Map()
-  for (const from of ['ready', 'scheduled'] as const) {
-    for (const id of await takeWaiting(run, from, taskIds, moves)) outcomes.set(id, { kind: 'cancelled' })
-  }
-  for (const [id, workerId] of await requestCancels(run, taskIds, moves, now)) {
-    outcomes.set(id, { kind: 'requested', workerId })
-  }
+  for (const row of await takeAndAsk(run, taskIds, now)) outcomes.set(row[1], cancelOne(moves, row, now))
   for (const [id, status] of await endedAmong(run, taskIds)) {
     if (!outcomes.has(id)) outcomes.set(id, { kind: 'ended', status })
   }
@@ -44,43 +61,49 @@ async function cancelFound({ time }: Parts, run: Run, taskIds: readonly string[]
   return outcomes
 }
 
-async function takeWaiting(
-  run: Run,
-  from: 'ready' | 'scheduled',
-  taskIds: readonly string[],
-  moves: Moves,
-): Promise<string[]> {
-  const rows = await run(
-    `WITH taken AS (DELETE FROM @${from} WHERE id = ANY ($1::uuid[]) RETURNING id, lane, token, attempt, crashes)
-     SELECT k.id, k.lane, k.token, k.attempt, k.crashes, octet_length(t.payload) FROM taken k JOIN @tasks t ON t.id = k.id`,
-    [ids(taskIds)],
-  )
-  for (const row of rows) {
-    const [lane, token, attempt, crashes, bytes] = row.slice(1).map(Number) as [number, number, number, number, number]
-    count(moves, lane, from === 'ready' ? 'queued' : 'scheduled', -1)
-    const nothing = { error: null, progress: null, workerId: null, startedAt: null }
-    moves.finished.push({ id: row[0] as string, lane, token, attempt, crashes, bytes, status: 'cancelled', ...nothing })
-  }
-  return rows.map(([id]) => id as string)
-}
+type FoundRow = [
+  from: 'queued' | 'scheduled' | 'running',
+  id: string,
+  lane: string,
+  token: string,
+  attempt: string,
+  crashes: string,
+  bytes: string,
+  workerId: Text,
+  requestedAt: Text,
+]
 
-async function requestCancels(
-  run: Run,
-  taskIds: readonly string[],
-  moves: Moves,
-  now: number,
-): Promise<[string, string][]> {
-  const rows = await run<[string, string, string, string, Text]>(
-    `WITH held AS (SELECT id, cancel_requested_at FROM @leases WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE)
-     UPDATE @leases l SET cancel_requested_at = coalesce(l.cancel_requested_at, $2) FROM held h WHERE l.id = h.id
-     RETURNING l.id, l.worker_id, l.attempt, l.token, h.cancel_requested_at`,
+/** Where the tasks are at one moment: one look after the other would miss those that go where it has been. */
+function takeAndAsk(run: Run, taskIds: readonly string[], now: number): Promise<FoundRow[]> {
+  return run<FoundRow>(
+    `WITH from_ready AS (
+       DELETE FROM @ready WHERE id = ANY ($1::uuid[]) RETURNING id, lane, token, attempt, crashes
+     ), from_scheduled AS (
+       DELETE FROM @scheduled WHERE id = ANY ($1::uuid[]) RETURNING id, lane, token, attempt, crashes
+     ), held AS (
+       SELECT id, cancel_requested_at FROM @leases WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE
+     ), asked AS (
+       UPDATE @leases l SET cancel_requested_at = coalesce(l.cancel_requested_at, $2) FROM held h WHERE l.id = h.id
+       RETURNING l.id, l.lane, l.token, l.attempt, l.crashes, l.worker_id, h.cancel_requested_at
+     ), waiting AS (SELECT 'queued' AS status, * FROM from_ready UNION ALL SELECT 'scheduled', * FROM from_scheduled)
+     SELECT w.status, w.id, w.lane, w.token, w.attempt, w.crashes, octet_length(t.payload), NULL, NULL
+     FROM waiting w JOIN @tasks t ON t.id = w.id
+     UNION ALL SELECT 'running', id, lane, token, attempt, crashes, 0, worker_id, cancel_requested_at FROM asked`,
     [ids(taskIds), now],
   )
-  for (const [id, , attempt, token, requestedAt] of rows) {
-    if (requestedAt !== null) continue
-    moves.history.push({ id, at: now, kind: 'cancel-requested', attempt: Number(attempt), token: Number(token) })
+}
+
+function cancelOne(moves: Moves, row: FoundRow, now: number): CancelOutcome {
+  const [status, id, , , , , , workerId, requestedAt] = row
+  const [lane, token, attempt, crashes, bytes] = row.slice(2, 7).map(Number) as [number, number, number, number, number]
+  if (status === 'running') {
+    if (requestedAt === null) moves.history.push({ id, at: now, kind: 'cancel-requested', attempt, token })
+    return { kind: 'requested', workerId: workerId ?? '' }
   }
-  return rows.map(([id, workerId]) => [id, workerId])
+  count(moves, lane, status, -1)
+  const nothing = { settledAs: null, error: null, progress: null, workerId: null, startedAt: null }
+  moves.finished.push({ id, lane, token, attempt, crashes, bytes, status: 'cancelled', ...nothing })
+  return { kind: 'cancelled' }
 }
 
 const ENDED = ['succeeded', 'failed', 'cancelled'] as const
@@ -96,11 +119,11 @@ async function endedAmong(run: Run, taskIds: readonly string[]): Promise<[string
 
 /** Makes failed and cancelled tasks ready again. */
 export async function retry(parts: Parts, { taskIds }: TaskIdsParams): Promise<RetryOutcome[]> {
-  const wanted = openIds(taskIds, new Map())
+  const wanted = distinctIds(taskIds)
   if (wanted.length === 0) return taskIds.map(() => ({ kind: 'not-found' }))
   const { outcomes, lanes } = await parts.database.transaction((run) => retryFound(parts, run, wanted))
   parts.readied(lanes)
-  return taskIds.map((id) => outcomes.get(id.toLowerCase()) ?? { kind: 'not-found' })
+  return taskIds.map((id) => outcomes.get(id) ?? { kind: 'not-found' })
 }
 
 async function retryFound({ time }: Parts, run: Run, taskIds: readonly string[]) {
@@ -118,7 +141,7 @@ async function retryFound({ time }: Parts, run: Run, taskIds: readonly string[])
   for (const row of rows) retryOne(moves, row, now)
   await writeMoves(run, moves, now)
   const outcomes: Outcomes<RetryOutcome> = new Map()
-  const states = await run<[string, string]>('SELECT id, status FROM @find_tasks($1, $2, $3, $4)', [
+  const states = await run<[string, string]>('SELECT id, status FROM @find_tasks_2($1, $2, $3, $4)', [
     ...time.params(),
     ids(taskIds),
     Number.MAX_SAFE_INTEGER,
@@ -146,6 +169,7 @@ function retryOne(moves: Moves, row: readonly Text[], now: number): void {
     token,
     attempt: 0,
     crashes: 0,
+    loneCrashes: 0,
     seq: null,
     readyAt: now,
     priority: Number(row[10]),

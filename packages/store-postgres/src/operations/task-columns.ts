@@ -1,6 +1,7 @@
 import {
   type Backoff,
   DEFAULT_BACKOFF,
+  isTerminal,
   type JsonText,
   type Task,
   type TaskError,
@@ -21,9 +22,9 @@ export function isDefaultBackoff(backoff: Backoff): boolean {
   )
 }
 
-/** The columns of `find_tasks`, in order. */
+/** The columns of `find_tasks_2`, in order. */
 export const TASK_COLUMNS = `id, lane, priority, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key,
-  status, run_at, attempt, crashes, token, worker_id, started_at, finished_at, cancel_requested_at, progress, result, error`
+  status, run_at, attempt, crashes, token, worker_id, started_at, finished_at, cancel_requested_at, progress, result, failure`
 
 export function taskFromRow(row: readonly Text[], { namespace, queue, type }: Lane): Task {
   return {
@@ -35,7 +36,7 @@ export function taskFromRow(row: readonly Text[], { namespace, queue, type }: La
     priority: Number(row[2]),
     payload: row[3] as JsonText,
     result: (row[20] ?? null) as JsonText | null,
-    error: row[21] === null || row[21] === undefined ? null : (JSON.parse(row[21]) as TaskError),
+    error: errorFromText(row[21] ?? null, row[10] as TaskStatus),
     attempt: Number(row[12]),
     maxAttempts: Number(row[5]),
     crashes: Number(row[13]),
@@ -51,4 +52,9 @@ export function taskFromRow(row: readonly Text[], { namespace, queue, type }: La
     finishedAt: numberOrNull(row[17]),
     cancelRequestedAt: numberOrNull(row[18]),
   }
+}
+
+function errorFromText(failure: Text, status: TaskStatus): TaskError | null {
+  if (failure === null) return null
+  return isTerminal(status) ? JSON.parse(failure) : JSON.parse(failure).error
 }

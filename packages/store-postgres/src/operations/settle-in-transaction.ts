@@ -1,0 +1,116 @@
+import type { Settlement } from '@taskyard/core'
+import { ids, numbers } from '../arrays.ts'
+import type { Run, Text } from '../database.ts'
+import type { Parts } from '../parts.ts'
+import { partsBySize, STATEMENT_SIZE } from '../parts-by-size.ts'
+import { mayHaveChanged } from '../postgres-errors.ts'
+import { createEndings, type Ended, type OtherSettlement, writeEndings } from './end-attempts.ts'
+import { LEASE_COLUMNS, type Lease, leaseFromRow, type Moves } from './moves.ts'
+import { type Indexed, type Results, type Succeeded, settleStatement, takeSettled } from './settle-succeeded.ts'
+
+/** Ends leases in whatever way, all or nothing; each is named once. */
+export async function settleInTransaction(
+  parts: Parts,
+  settlements: readonly Indexed<Settlement>[],
+  results: Results,
+): Promise<void> {
+  const { now, others, moves, successes } = await parts.database.transaction(async (run) => {
+    const { now, held } = await lockHeld(run, parts, settlements)
+    const mine = settlements.filter(([, { taskId, token }]) => held.get(taskId)?.token === token)
+    const [ended, successes] = await Promise.all([
+      settleOthers(run, mine.filter(isOther), held, now),
+      settleSuccesses(run, mine.filter(isSuccess), now),
+    ])
+    return { now, ...ended, successes }
+  })
+  parts.readied(moves.ready.map(({ lane }) => lane))
+  await takeAll(parts, others, successes, now, results).catch(mayHaveChanged)
+}
+
+function isSuccess(one: Indexed<Settlement>): one is Indexed<Succeeded> {
+  return one[1].outcome === 'succeeded'
+}
+
+function isOther(one: Indexed<Settlement>): one is Indexed<OtherSettlement> {
+  return !isSuccess(one)
+}
+
+/** In the order of their ids, so that nobody waits in a circle. */
+async function lockHeld(
+  run: Run,
+  { time }: Parts,
+  settlements: readonly Indexed<Settlement>[],
+): Promise<{ now: number; held: ReadonlyMap<string, Lease> }> {
+  const rows = await run(
+    `SELECT @server_now($1, $2), ${LEASE_COLUMNS} FROM @leases l JOIN @tasks t ON t.id = l.id
+     WHERE (l.id, l.token) IN (SELECT * FROM unnest($3::uuid[], $4::integer[])) ORDER BY l.id FOR UPDATE OF l`,
+    [
+      ...time.params(),
+      ids(settlements.map(([, { taskId }]) => taskId)),
+      numbers(settlements.map(([, { token }]) => token)),
+    ],
+  )
+  const held = rows.map(([, ...row]) => leaseFromRow(row))
+  return { now: time.saw(rows[0]?.[0] ?? 0), held: new Map(held.map((lease) => [lease.id, lease])) }
+}
+
+interface EndedLease extends Ended {
+  readonly index: number
+  readonly lease: Lease
+}
+
+async function settleOthers(
+  run: Run,
+  others: readonly Indexed<OtherSettlement>[],
+  held: ReadonlyMap<string, Lease>,
+  now: number,
+): Promise<{ others: readonly EndedLease[]; moves: Moves }> {
+  const endings = createEndings(now)
+  const ended = others.map(([index, settlement]) => {
+    const lease = held.get(settlement.taskId) as Lease
+    return { index, lease, ...endings.settle(lease, settlement) }
+  })
+  await writeEndings(
+    run,
+    ended.map(({ lease }) => lease),
+    endings.moves,
+    now,
+  )
+  return { others: ended, moves: endings.moves }
+}
+
+interface Successes {
+  readonly part: readonly Indexed<Succeeded>[]
+  readonly rows: readonly (readonly Text[])[]
+}
+
+/** Large results one statement after the other: each has its own time to be answered. */
+async function settleSuccesses(
+  run: Run,
+  succeeded: readonly Indexed<Succeeded>[],
+  now: number,
+): Promise<readonly Successes[]> {
+  const done: Successes[] = []
+  for (const part of partsBySize(succeeded, ([, { result }]) => result?.length ?? 0, STATEMENT_SIZE)) {
+    const { text, values } = settleStatement([now, now], part)
+    done.push({ part, rows: await run(text, values) })
+  }
+  return done
+}
+
+async function takeAll(
+  parts: Parts,
+  others: readonly EndedLease[],
+  successes: readonly Successes[],
+  now: number,
+  results: Results,
+): Promise<void> {
+  const { lanes } = parts
+  for (const { part, rows } of successes) await takeSettled(parts, part, rows, results)
+  await lanes.load(new Set(others.map(({ lease }) => lease.lane)))
+  for (const { index, lease, taskStatus, runAt } of others) {
+    const { queue, type } = lanes.get(lease.lane)
+    const [waitMs, runMs] = [lease.startedAt - lease.readyAt, now - lease.startedAt]
+    results[index] = { status: 'ok', taskStatus, repeated: false, queue, type, waitMs, runMs, runAt }
+  }
+}

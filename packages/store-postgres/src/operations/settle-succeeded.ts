@@ -1,0 +1,54 @@
+import type { Settlement, SettleResult } from '@taskyard/core'
+import { ids, joinJson, numbers } from '../arrays.ts'
+import type { Statement, Text } from '../database.ts'
+import type { Parts } from '../parts.ts'
+import { ROW_OVERHEAD_BYTES } from './moves.ts'
+
+/** What becomes of each settlement of a call; a gap where it is not known yet. */
+export type Results = (SettleResult | undefined)[]
+
+/** A settlement and its place in the call. */
+export type Indexed<Kind> = readonly [index: number, settlement: Kind]
+
+export type Succeeded = Extract<Settlement, { outcome: 'succeeded' }>
+
+/** Ends leases as succeeded, each named once. */
+export function settleStatement(
+  time: readonly [now: number | null, atLeast: number],
+  succeeded: readonly Indexed<Succeeded>[],
+): Statement {
+  return {
+    text: 'SELECT ns, lanes, ready_ats, started_ats, now FROM @settle_succeeded($1, $2, $3, $4, $5, $6)',
+    values: [
+      ...time,
+      ROW_OVERHEAD_BYTES,
+      ids(succeeded.map(([, { taskId }]) => taskId)),
+      numbers(succeeded.map(([, { token }]) => token)),
+      joinJson(succeeded.map(([, { result }]) => result ?? '')),
+    ],
+  }
+}
+
+/** Takes the answer of that statement, which names those that were held. */
+export async function takeSettled(
+  { lanes, time }: Parts,
+  succeeded: readonly Indexed<Succeeded>[],
+  rows: readonly (readonly Text[])[],
+  results: Results,
+): Promise<void> {
+  const [ns, laneNumbers, readyAts, startedAts] = (rows[0] ?? []).slice(0, 4).map(numbersOf) as number[][]
+  if (ns === undefined || laneNumbers === undefined) return
+  const now = time.saw(rows[0]?.[4] as string)
+  await lanes.load(new Set(laneNumbers))
+  for (const [at, n] of ns.entries()) {
+    const [index] = succeeded[n - 1] as Indexed<Succeeded>
+    const { queue, type } = lanes.get(laneNumbers[at] as number)
+    const [readyAt, startedAt] = [readyAts?.[at] as number, startedAts?.[at] as number]
+    const [waitMs, runMs] = [startedAt - readyAt, now - startedAt]
+    results[index] = { status: 'ok', taskStatus: 'succeeded', repeated: false, queue, type, waitMs, runMs, runAt: null }
+  }
+}
+
+function numbersOf(list: Text): number[] {
+  return list === null ? [] : list.split(',').map(Number)
+}
