@@ -1,6 +1,6 @@
 import { TaskyardError } from '@taskyard/core'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { paintFor, type Terminal } from './terminal.ts'
+import { jsonLine, paintFor, printable, type Terminal } from './terminal.ts'
 
 /** Ends a command with its own words and exit code. */
 export class CommandFailure extends Error {
@@ -21,8 +21,8 @@ export function usageFailure(message: string): CommandFailure {
 export function reportFailure(terminal: Terminal, error: unknown, json: boolean): void {
   const failure = describe(error)
   const label = paintFor(terminal.stderr, terminal.environment)('red', 'error:')
-  terminal.stderr.write(`${label} ${failure.lines.join('\n  ')}\n`)
-  if (json) terminal.stdout.write(`${JSON.stringify({ error: failure.document })}\n`)
+  terminal.stderr.write(`${label} ${failure.lines.map(printable).join('\n  ')}\n`)
+  if (json) terminal.stdout.write(`${jsonLine({ error: failure.document })}\n`)
   terminal.exitWith(failure.exitCode)
 }
 
@@ -31,7 +31,7 @@ function describe(error: unknown) {
   const message = error instanceof Error ? error.message : String(error)
   const exitCode = error instanceof CommandFailure ? error.exitCode : EXIT.failed
   const code = exitCode === EXIT.usage ? 'usage' : exitCode === EXIT.timedOut ? 'timed_out' : 'failed'
-  return { lines: [message], document: { code, message }, exitCode }
+  return { lines: message.split(/\n */), document: { code, message }, exitCode }
 }
 
 function describeTaskyardError(error: TaskyardError) {

@@ -1,4 +1,4 @@
-import { type Paint, paintFor, type Terminal } from './terminal.ts'
+import { jsonLine, type Paint, paintFor, printable, printableLine, type Terminal } from './terminal.ts'
 
 /** How a command speaks: one JSON document with `--json`, lines for people without. */
 export interface Printer {
@@ -19,7 +19,8 @@ export function createPrinter(terminal: Terminal, json: boolean): Printer {
     json,
     paint: paintFor(stdout, environment),
     width: stdout.isTTY ? stdout.columns : undefined,
-    answer: (document, lines) => stdout.write(json ? `${JSON.stringify(document)}\n` : `${lines.join('\n')}\n`),
-    note: (text) => json || stderr.write(`${notePaint('dim', text)}\n`),
+    answer: (document, lines) =>
+      stdout.write(json ? `${jsonLine(document)}\n` : `${lines.map(printableLine).join('\n')}\n`),
+    note: (text) => json || stderr.write(`${notePaint('dim', printable(text))}\n`),
   }
 }

@@ -14,7 +14,7 @@ import { addWorkers } from './commands/workers.ts'
 import { EXIT } from './exit-codes.ts'
 import { reportFailure } from './failure.ts'
 import { processTerminal } from './process-terminal.ts'
-import { paintFor, type Terminal, wantsColours } from './terminal.ts'
+import { jsonLine, paintFor, type Terminal, wantsColours } from './terminal.ts'
 
 /** The whole command line, ready to parse. Reading it has no effects, so documentation can be checked against it. */
 export function createProgram(terminal: Terminal = processTerminal()): Command {
@@ -54,7 +54,7 @@ export async function runProgram(
     if (!(error instanceof CommanderError)) return reportFailure(terminal, error, json)
     if (error.exitCode === 0 || error.code === 'commander.help')
       return terminal.exitWith(error.exitCode === 0 ? EXIT.ok : EXIT.usage)
-    if (json) terminal.stdout.write(`${JSON.stringify({ error: { code: 'usage', message: plainMessage(error) } })}\n`)
+    if (json) terminal.stdout.write(`${jsonLine({ error: { code: 'usage', message: plainMessage(error) } })}\n`)
     terminal.exitWith(EXIT.usage)
   }
 }

@@ -1,4 +1,4 @@
-import type { Terminal } from './terminal.ts'
+import { printable, type Terminal } from './terminal.ts'
 
 /** One line on a terminal's stderr that is rewritten as work goes on; silent when nobody watches. */
 export interface Progress {
@@ -14,7 +14,7 @@ export function createProgress({ stderr }: Terminal): Progress {
   return {
     show(text) {
       if (!stderr.isTTY) return
-      stderr.write(`${RETURN_AND_ERASE}${text}`)
+      stderr.write(`${RETURN_AND_ERASE}${printable(text)}`)
       shown = true
     },
     clear() {

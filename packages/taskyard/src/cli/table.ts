@@ -1,4 +1,4 @@
-import { type Paint, shortened, visibleWidth } from './terminal.ts'
+import { type Paint, printable, shortened, visibleWidth } from './terminal.ts'
 
 export interface Column {
   readonly title: string
@@ -22,8 +22,9 @@ export interface TableOptions {
 
 const GAP = '  '
 
-/** Lines of an aligned table with a heading. Cells hold plain, printable text; their style is put on after alignment. */
-export function tableLines(columns: readonly Column[], rows: readonly (readonly Cell[])[], options: TableOptions) {
+/** Lines of an aligned table with a heading. Cells hold plain text; their style is put on after alignment. */
+export function tableLines(columns: readonly Column[], cells: readonly (readonly Cell[])[], options: TableOptions) {
+  const rows = cells.map((row) => row.map((cell) => ({ ...cell, text: printable(cell.text) })))
   const widths = naturalWidths(columns, rows)
   const kept = columnsThatFit(columns, widths, options.width)
   const heading = columns.map(({ title }): Cell => ({ text: title, style: 'dim' }))

@@ -16,7 +16,8 @@ const STATUS_STYLES: Readonly<Record<TaskStatus, Parameters<Paint>[0]>> = {
 
 /** Everything about one task, a field a line. */
 export function taskLines(task: TaskDocument, { paint, width = 1000 }: Printer, now: number): string[] {
-  const heading = `${paint('bold', task.id)}  ${task.type}  ${paint(STATUS_STYLES[task.status], task.status)}`
+  const [id, type, status] = [task.id, task.type, task.status].map(printable) as [string, string, TaskStatus]
+  const heading = `${paint('bold', id)}  ${type}  ${paint(STATUS_STYLES[status] ?? 'bold', status)}`
   const room = Math.max(20, width - 14)
   const fields = taskFields(task, now).map(([name, value]) => {
     return `  ${paint('dim', name.padEnd(10))}  ${shortened(printable(value), room)}`
@@ -75,7 +76,7 @@ export function taskTableLines(tasks: readonly TaskDocument[], { paint, width }:
     { text: task.queue },
     { text: `${task.attempt}/${task.maxAttempts}` },
     { text: spokenDistance(task.createdAt, now) },
-    { text: task.error === null ? '' : printable(`${task.error.code}: ${task.error.message}`), style: 'red' },
+    { text: task.error === null ? '' : `${task.error.code}: ${task.error.message}`, style: 'red' },
   ])
   const columns = tasks.some(({ error }) => error !== null) ? COLUMNS : COLUMNS.slice(0, -1)
   return tableLines(columns, rows, { paint, width })

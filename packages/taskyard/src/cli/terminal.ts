@@ -38,13 +38,30 @@ export function paintFor(output: Output, environment: Environment): Paint {
   return (style, text) => styleText(style, text, { validateStream: false })
 }
 
+// What steers a terminal, turns the direction of the text around it, or is a mark that nobody sees.
+const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\p{Surrogate}]/gu
+
 /** Text that came from outside, made harmless: what could steer a terminal is shown as an escape. */
 export function printable(text: string): string {
-  return text.replace(
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    (character) => ESCAPES.get(character) ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return text.replace(UNPRINTABLE, (character) => ESCAPES.get(character) ?? escaped(character))
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what it looks for begins with one
+const COLOURS = /(\u001b\[[\d;]*m)/
+
+/** The same for a whole line of output, whose colours are our own. */
+export function printableLine(line: string): string {
+  const parts = line.split(COLOURS)
+  return parts.length === 1 ? printable(line) : parts.map((part, i) => (i % 2 === 1 ? part : printable(part))).join('')
+}
+
+/** A document on one line, which spells what could steer a terminal as JSON allows. */
+export function jsonLine(document: unknown): string {
+  return JSON.stringify(document).replace(UNPRINTABLE, escaped)
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 const ESCAPES = new Map([

@@ -1,6 +1,5 @@
-import { stripVTControlCharacters } from 'node:util'
 import { type Logger, pino } from 'pino'
-import { type Output, paintFor } from '../cli/terminal.ts'
+import { type Output, paintFor, printable } from '../cli/terminal.ts'
 import type { Configuration, Environment } from '../configuration/read-configuration.ts'
 
 /** The server's log: JSON lines on `output` for programs, short lines for people when it is a terminal. */
@@ -16,8 +15,9 @@ function peopleStream(output: Output, environment: Environment) {
       const { level, time, msg, err, ...details } = JSON.parse(line)
       const [word, style] = LEVELS.get(level) ?? ['info', 'cyan']
       const rest = Object.entries(details).map(([key, value]) => `${key}=${spoken(value)}`)
-      const trace = typeof err?.stack === 'string' ? `\n${stripVTControlCharacters(err.stack)}` : ''
-      const parts = [paint('dim', time.slice(11, 23)), paint(style, word.padEnd(5)), msg, paint('dim', rest.join(' '))]
+      const trace = typeof err?.stack === 'string' ? `\n${err.stack.split('\n').map(printable).join('\n')}` : ''
+      const [text, more] = [printable(msg), printable(rest.join(' '))]
+      const parts = [paint('dim', time.slice(11, 23)), paint(style, word.padEnd(5)), text, paint('dim', more)]
       output.write(`${parts.filter((part) => part !== '').join('  ')}${trace}\n`)
     },
   }

@@ -45,8 +45,8 @@ async function follow({ client, patientClient, printer, terminal }: ServerComman
 }
 
 function eventLine({ at, kind, attempt, data }: TaskEventDocument, paint: Paint): string {
-  const time = paint('dim', at)
-  const name = kind.padEnd(16)
+  const time = paint('dim', printable(at))
+  const name = printable(kind).padEnd(16)
   return `${time}  ${attempt}  ${paint(STYLES.get(kind) ?? 'bold', name)}  ${printable(dataText(kind, data))}`.trimEnd()
 }
 

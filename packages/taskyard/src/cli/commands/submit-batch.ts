@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { LIMITS, TaskyardError } from '@taskyard/core'
-import { parseExactJson } from '../exact-json.ts'
+import { parseExactJson, withoutMark } from '../exact-json.ts'
 import { EXIT, exitCodeOf } from '../exit-codes.ts'
 import { CommandFailure, usageFailure } from '../failure.ts'
 import type { ServerCommand } from '../server-command.ts'
@@ -60,8 +60,9 @@ async function* readTasks(terminal: Terminal, { file, type }: Batch): AsyncItera
   const input = file === '-' ? Readable.from(terminal.stdin) : createReadStream(file)
   let number = 0
   try {
-    for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
       number++
+      const text = number === 1 ? withoutMark(line) : line
       if (text.trim() !== '')
         yield { number, bytes: Buffer.byteLength(text) + KEY_BYTES, task: readTask(text, number, type) }
     }

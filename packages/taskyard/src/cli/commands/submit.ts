@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { LIMITS, type TaskDocument } from '@taskyard/core'
 import type { Command } from 'commander'
-import { parseExactJson } from '../exact-json.ts'
+import { parseExactJson, withoutMark } from '../exact-json.ts'
 import { usageFailure } from '../failure.ts'
 import { collected, futureTime, priority, queueName, seconds, waitSeconds, wholeNumber } from '../options.ts'
 import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
@@ -91,7 +91,7 @@ function submitOptions({ queue, priority, delay, runAt, maxAttempts, timeout, ta
 
 async function readPayload(argument: string | undefined, terminal: Terminal): Promise<unknown> {
   if (argument === undefined) return null
-  const text = await payloadText(argument, terminal)
+  const text = withoutMark(await payloadText(argument, terminal))
   try {
     return parseExactJson(text)
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { LeasedTaskDocument, TaskHandler, TaskHandlers } from '@taskyard/core'
 import { seldom, TaskAborted } from '@taskyard/worker'
 import { spokenDuration } from '../spoken-time.ts'
-import { type Paint, paintFor, printable, type Terminal } from '../terminal.ts'
+import { jsonLine, type Paint, paintFor, printable, type Terminal } from '../terminal.ts'
 
 /** Tells what a worker does: a line for each thing that happens; with `--json`, each line is a document. */
 export interface WorkReport {
@@ -44,7 +44,7 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
           throw error
         }
         const message = error instanceof Error ? error.message : String(error)
-        end('failed', '✘', 'red', { error: message }, `${printable(message)}  `)
+        end('failed', '✘', 'red', { error: message }, `${message}  `)
         throw error
       }
     }
@@ -64,7 +64,7 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
     stopped: () => tell('stopped', { tasks: done }, `stopped after ${done} ${done === 1 ? 'task' : 'tasks'}`, 'bold'),
     trouble: seldom((error, during) => {
       const message = error instanceof Error ? error.message : String(error)
-      tell('trouble', { during, message }, `! ${during}: ${printable(message)}`, 'yellow')
+      tell('trouble', { during, message }, `! ${during}: ${message}`, 'yellow')
     }, terminal),
   }
 }
@@ -74,8 +74,9 @@ function createTell(terminal: Terminal, json: boolean): Tell {
   const paint = paintFor(stdout, environment)
   return (event, details, text, style) => {
     const at = new Date(terminal.now()).toISOString()
-    if (json) return void stdout.write(`${JSON.stringify({ at, event, ...details })}\n`)
-    stdout.write(`${paint('dim', at.slice(11, 23))}  ${style === undefined ? text : paint(style, text)}\n`)
+    if (json) return void stdout.write(`${jsonLine({ at, event, ...details })}\n`)
+    const line = printable(text)
+    stdout.write(`${paint('dim', at.slice(11, 23))}  ${style === undefined ? line : paint(style, line)}\n`)
   }
 }
 
