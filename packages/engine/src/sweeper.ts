@@ -1,4 +1,4 @@
-import { type EndedLease, type SweepReport, TaskyardError } from '@taskyard/core'
+import { type ChoreFailure, type EndedLease, type SweepReport, TaskyardError } from '@taskyard/core'
 import type { EngineHealth } from './engine.ts'
 import type { Parts } from './parts.ts'
 
@@ -47,6 +47,8 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
   let excusedEnd = Number.NEGATIVE_INFINITY
   let excused = 0
   let idlePauseMs = 0
+  /** Chores of the store, by what they are called in the log. */
+  let failing: ReadonlyMap<string, TaskyardError> = new Map()
 
   function plan(wantedAt: number): void {
     const time = Math.max(wantedAt, graceUntil)
@@ -105,9 +107,18 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
     graceUntil = Math.max(graceUntil, end + OUTAGE_GRACE_MS)
   }
 
+  /** Each failure once: the store tells of it until the chore works again. */
+  function tellFailures(failures: readonly ChoreFailure[]): void {
+    const now = new Map(failures.map(({ chore, error }) => [`sweeper: ${chore}`, error]))
+    for (const [service, error] of now) if (failing.get(service) !== error) troubles.failed(service, error)
+    for (const service of failing.keys()) if (!now.has(service)) troubles.worked(service)
+    failing = now
+  }
+
   async function sweep(): Promise<number> {
     const params = { cancelGraceMs, retention, limit: TASKS_PER_CHORE, jitter: random() }
     const report = await reported(store.sweep(params))
+    tellFailures(report.failures ?? [])
     lastRunAt = clock.now()
     const nextAt = report.nextAt ?? Number.POSITIVE_INFINITY
     const isDueByOurClock = nextAt <= lastRunAt

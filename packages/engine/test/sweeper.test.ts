@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { type ChoreFailure, type TaskStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine } from '../src/index.ts'
 import { awayWhile, claimOf, PAYLOAD, startEngine, startStallingEngine } from './scene.ts'
@@ -202,4 +203,27 @@ test('a machine that stands still again and again ends leases all the same', asy
     await clock.advance(100)
   }
   assert.equal((await engine.get(task.id)).status, 'queued')
+})
+
+test('a chore of the store that fails is told once, and so is its end; the store counts as there', async (t) => {
+  const told: string[] = []
+  const observer = {
+    backgroundError: (service: string) => told.push(`${service} failed`),
+    backgroundRecovered: (service: string) => told.push(`${service} works`),
+  }
+  let failures: readonly ChoreFailure[] = []
+  const withFailures = (store: TaskStore): TaskStore => ({
+    ...store,
+    sweep: async (params) => ({ ...(await store.sweep(params)), failures }),
+  })
+  const { engine, clock } = await startEngine(t, { observer }, withFailures)
+  await clock.advance(5000)
+  failures = [{ chore: 'vacuum', error: new TaskyardError('store_unavailable', { reason: 'no answer' }) }]
+  await clock.advance(5000)
+  assert.deepEqual(told, ['sweeper: vacuum failed'])
+  const { services } = await engine.health()
+  assert.equal(services.find(({ name }) => name === 'sweeper')?.healthy, true)
+  failures = []
+  await clock.advance(5000)
+  assert.deepEqual(told, ['sweeper: vacuum failed', 'sweeper: vacuum works'])
 })

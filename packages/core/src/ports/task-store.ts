@@ -1,4 +1,5 @@
 import type { Backoff } from '../backoff.ts'
+import type { TaskyardError } from '../errors.ts'
 import type { JsonText } from '../json.ts'
 import type { Retention } from '../limits.ts'
 import type { LeasedTask, LeaseRef, Task, TaskError, TaskStatus } from '../task.ts'
@@ -345,6 +346,18 @@ export interface SweepReport {
   readonly removed: number
   /** When the next lease, deadline, cancel or due task wants a sweep, ms; `null`: nothing is foreseen. */
   readonly nextAt: number | null
+  /**
+   * Chores that failed when they ran last, where there are any. The store is there nevertheless, and the rest of the
+   * report holds.
+   */
+  readonly failures?: readonly ChoreFailure[]
+}
+
+export interface ChoreFailure {
+  /** In words. */
+  readonly chore: string
+  /** The same object for as long as it is the same failure. */
+  readonly error: TaskyardError
 }
 
 export interface ReadyLane {
