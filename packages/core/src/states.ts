@@ -105,11 +105,3 @@ export function afterLeaseEnd(lease: LeaseWithoutWord): AfterLeaseEnd {
   const isPoisoned = loneCrashes >= POISON_CRASHES || lease.attempt >= Math.max(lease.maxAttempts, POISON_ATTEMPTS)
   return { status: isPoisoned ? 'failed' : 'queued', crashes, loneCrashes }
 }
-
-export type AfterLeaseExpiry = 'queued' | 'failed' | 'cancelled'
-
-/** What becomes of a task whose lease expired; `crashes` counts this expiry too. */
-export function afterLeaseExpiry(lease: { crashes: number; cancelRequested: boolean }): AfterLeaseExpiry {
-  if (lease.cancelRequested) return 'cancelled'
-  return lease.crashes >= POISON_CRASHES ? 'failed' : 'queued'
-}

@@ -4,7 +4,6 @@ import {
   type AfterFailure,
   afterFailure,
   afterLeaseEnd,
-  afterLeaseExpiry,
   type FailedAttempt,
   isTerminal,
   type LeaseWithoutWord,
@@ -165,13 +164,6 @@ describe('after a lease that ended without its worker', () => {
     for (const loneCrashes of [0, 2]) {
       assert.equal(afterLeaseEnd({ ...expired, loneCrashes, cancelRequested: true }).status, 'cancelled')
     }
-  })
-
-  it('still knows the rule of stores that count every crash', () => {
-    assert.deepEqual(
-      [2, 3].map((crashes) => afterLeaseExpiry({ crashes, cancelRequested: false })),
-      ['queued', 'failed'],
-    )
   })
 })
 
