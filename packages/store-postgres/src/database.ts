@@ -41,11 +41,12 @@ export const CALL_TIMEOUT_MS = 10_000
 export const CONNECT_TIMEOUT_MS = 5_000
 const RACES_RUN_AGAIN = 5
 /** Statistics of tables that fill and empty within seconds are never right: rows are looked up by key, whatever they say. */
-const BY_INDEX = `SELECT set_config(name, 'off', true) FROM unnest('{enable_seqscan,enable_hashjoin,enable_mergejoin,jit}'::text[]) AS s (name)`
+export const BY_INDEX = `SELECT set_config(name, 'off', true) FROM unnest('{enable_seqscan,enable_hashjoin,enable_mergejoin,jit}'::text[]) AS s (name)`
 
 const BEGIN: Statement = { text: 'BEGIN', values: [] }
 const COMMIT: Statement = { text: 'COMMIT', values: [] }
-const AS_TEXT = { getTypeParser: () => (text: unknown) => text }
+/** Every column as the server wrote it. */
+export const AS_TEXT = { getTypeParser: () => (text: unknown) => text }
 
 /** A connection of the pool in use. */
 interface Borrowed {
@@ -236,7 +237,7 @@ function send(client: pg.PoolClient, config: pg.QueryArrayConfig): Promise<Text[
 }
 
 /** Ends a connection whose statements are never answered: its `end` waits for them. */
-function hangUp(client: pg.PoolClient): void {
+export function hangUp(client: pg.PoolClient): void {
   const { connection } = client as unknown as { connection: { stream: Duplex } }
   connection.stream.destroy()
 }
@@ -254,25 +255,34 @@ const CALL = /^SELECT [^@]* FROM @\w+\([^@]*\)$/
  * alike for all values. Other statements have none.
  */
 function statementNamer(): (text: string) => string | null {
-  const known = new Map<string, string | null>()
+  const known = new Map<string, string>()
   return (text) => {
-    let name = known.get(text)
-    if (name === undefined) {
-      name = CALL.test(text) ? `taskyard_${known.size}` : null
+    let name = known.get(text) ?? null
+    if (name === null && CALL.test(text)) {
+      name = `taskyard_${known.size}`
       known.set(text, name)
     }
     return name
   }
 }
 
+/** More texts than there are operations: some name slots of time, which come and go. */
+const FILLED_KEPT = 1000
+
 function schemaFiller(schema: string): (text: string) => string {
   const known = new Map<string, string>()
   return (text) => {
     let filled = known.get(text)
     if (filled === undefined) {
-      filled = text.replace(/@(?=[a-z_])/g, `"${schema}".`)
+      filled = fillSchema(text, schema)
+      if (known.size === FILLED_KEPT) known.clear()
       known.set(text, filled)
     }
     return filled
   }
+}
+
+/** `@` before a name stands for the schema. */
+export function fillSchema(text: string, schema: string): string {
+  return text.replace(/@(?=[a-z_])/g, `"${schema}".`)
 }

@@ -5,6 +5,7 @@ import { checkDurability } from './durability.ts'
 import { createIdSkew } from './id-times.ts'
 import { createLanes } from './lanes.ts'
 import { readPostgresUrl } from './location.ts'
+import { openMaintenance } from './maintenance.ts'
 import { migrate } from './migrate.ts'
 import { createClaims } from './operations/claim.ts'
 import { enqueue } from './operations/enqueue.ts'
@@ -16,10 +17,8 @@ import { list } from './operations/list.ts'
 import { createQueueDepths } from './operations/queue-depths.ts'
 import { counts, pause } from './operations/queues.ts'
 import { settle } from './operations/settle.ts'
-import { createSlots } from './operations/slots.ts'
 import { cancel, retry } from './operations/steer.ts'
 import { createSweeping } from './operations/sweep.ts'
-import { createVacuum } from './operations/vacuum.ts'
 import type { Parts } from './parts.ts'
 import { createServerTime } from './server-time.ts'
 import { createWakeUps } from './wake-ups.ts'
@@ -59,10 +58,13 @@ function createStore(
 ): OpenedStore {
   const nowMs = () => performance.now()
   const lanes = createLanes(database)
-  const wakeUps = createWakeUps(database, lanes, location, createUuidV7Generator(clock)())
+  const processId = createUuidV7Generator(clock)()
+  const wakeUps = createWakeUps(database, lanes, location, processId)
+  const maintenance = openMaintenance(location)
   const time = createServerTime(storeTime)
   const parts: Parts = {
     database,
+    maintenance,
     lanes,
     time,
     idSkew: createIdSkew(database),
@@ -77,7 +79,7 @@ function createStore(
     return settle(parts, claims, { settlements, claim: null })
   })
   const depths = createQueueDepths(database, nowMs)
-  const sweeping = createSweeping(parts, createSlots(parts, nowMs), createVacuum(database, nowMs), nowMs)
+  const sweeping = createSweeping(parts, processId, nowMs)
   let closing: Promise<void> | null = null
   const whenOpen =
     <Params, Result>(operation: (params: Params) => Promise<Result>) =>
@@ -85,10 +87,16 @@ function createStore(
       if (closing !== null) throw new TaskyardError('store_unavailable', { reason: 'it is closed' })
       return operation(params)
     }
+  async function close(): Promise<void> {
+    sweeping.stop()
+    await Promise.all([wakeUps.close(), maintenance.close()])
+    await sweeping.idle()
+    await database.close()
+  }
   const store: TaskStore = {
     durability,
     async migrate() {
-      const report = await migrate(database, location.shown)
+      const report = await migrate(database, maintenance, location.shown)
       wakeUps.start()
       return report
     },
@@ -116,7 +124,7 @@ function createStore(
       transfer: [],
     }),
     close() {
-      closing ??= wakeUps.close().then(() => database.close())
+      closing ??= close()
       return closing
     },
   }

@@ -2,11 +2,13 @@ import type { ReadyLane } from '@taskyard/core'
 import type { Database } from './database.ts'
 import type { IdSkew } from './id-times.ts'
 import type { Lanes } from './lanes.ts'
+import type { Maintenance } from './maintenance.ts'
 import type { ServerTime } from './server-time.ts'
 
 /** What every operation stands on. */
 export interface Parts {
   readonly database: Database
+  readonly maintenance: Maintenance
   readonly lanes: Lanes
   readonly time: ServerTime
   readonly idSkew: IdSkew

@@ -110,7 +110,7 @@ describe('what is wrong is found', () => {
   it('too few connections', async () => {
     const { verdict, detail } = (await inspected(withParameter(schema.url, 'connections', '50')))('connections')
     assert.equal(verdict, 'problem')
-    assert.match(detail, /^\d+ of 37 in use; a process of Taskyard takes up to 52$/)
+    assert.match(detail, /^\d+ of 37 in use; a process of Taskyard takes up to 54$/)
   })
 
   it('a session that is idle in a transaction', async (t) => {

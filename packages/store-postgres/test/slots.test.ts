@@ -1,166 +1,252 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createSimulatedClock, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
-import type { JsonText, LeasedTask, NewTask, Settlement } from '@taskyard/core'
-import { openDatabase } from '../src/database.ts'
-import { createIdSkew } from '../src/id-times.ts'
-import { createLanes } from '../src/lanes.ts'
-import { readPostgresUrl } from '../src/location.ts'
-import { dropSlot } from '../src/operations/retention.ts'
-import { createSlots } from '../src/operations/slots.ts'
-import type { Parts } from '../src/parts.ts'
-import { createServerTime } from '../src/server-time.ts'
-import { openStore } from './scene.ts'
-
-const HOUR = 3_600_000
-const RETENTION = { succeededSeconds: 7 * 86_400, failedSeconds: 30 * 86_400, finishedBytes: 1e12 }
-const SWEEP = { cancelGraceMs: 10_000, retention: RETENTION, limit: 1000, jitter: 0.5 }
+import type { JsonText, LeasedTask } from '@taskyard/core'
+import { dissolveSlots } from '../src/operations/slot-dissolve.ts'
+import { beginRewrite, stepRewrite } from '../src/operations/slot-rewrite.ts'
+import { isLocked } from '../src/postgres-errors.ts'
+import { DAY, EVERYTHING, FAILED, type SlotScene, SWEEP, slotScene } from './slot-scene.ts'
 
 describe('slots of time', () => {
-  const clock = createSimulatedClock()
-  const newTask = taskMaker(clock)
-  let opened: StoreUnderTest
-  let parts: Parts
-
+  let scene: SlotScene
   before(async () => {
-    opened = await openStore({ clock })
-    await opened.store.migrate()
-    const url = (opened.store.threadAccess().data as { url: string }).url
-    const database = openDatabase(readPostgresUrl(url))
-    const time = createServerTime(() => clock.now())
-    const untold = { foretell: () => {}, readied: () => {} }
-    parts = { database, lanes: createLanes(database), time, idSkew: createIdSkew(database), ...untold }
+    scene = await slotScene()
   })
+  after(() => scene.close())
 
-  after(async () => {
-    await parts.database.close()
-    await opened.destroy()
-  })
-
-  const submit = async (overrides: Partial<NewTask> = {}): Promise<string> => {
-    const task = newTask(overrides)
-    await opened.store.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000_000 })
-    return task.id
-  }
-  const claim = async (): Promise<LeasedTask> => {
-    const [task] = await opened.store.claim(CLAIM)
-    assert.ok(task)
-    return task
-  }
-  const settle = async (task: LeasedTask, outcome: object): Promise<void> => {
-    const settlement = { taskId: task.id, token: task.lease.token, ...outcome } as Settlement
-    const { results } = await opened.store.settle({ settlements: [settlement], claim: null })
-    assert.equal(results[0]?.status, 'ok')
-  }
   const partitionOf = async (id: string) => {
-    const [row] = await parts.database.run<[string]>('SELECT tableoid::regclass FROM @tasks WHERE id = $1', [id])
+    const [row] = await scene.parts.database.run<[string]>('SELECT tableoid::regclass FROM @tasks WHERE id = $1', [id])
     return row?.[0]?.split('.').at(-1)
   }
+  const counts = async () => {
+    const queues = await scene.store.counts({ namespace: 'default', queue: null })
+    const sum = (name: keyof (typeof queues)[number]['counts']) =>
+      queues.reduce((total, { counts }) => total + counts[name], 0)
+    return {
+      queued: sum('queued'),
+      scheduled: sum('scheduled'),
+      running: sum('running'),
+      succeeded: sum('succeeded'),
+      failed: sum('failed'),
+      cancelled: sum('cancelled'),
+    }
+  }
+  const tablesOf = (slot: number) =>
+    scene.parts.database.run(
+      `SELECT 1 FROM pg_class WHERE relname = 'tasks_s${slot}' AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = '@slots'::regclass)`,
+    )
+  const statuses = async (ids: readonly string[]) =>
+    (await scene.store.find({ taskIds: ids })).map((task) => task?.status ?? null)
 
-  it('are made ahead of time by a sweep', async () => {
-    const early = await submit()
+  it('are made ahead of time by sweeps', async () => {
+    const early = await scene.submit()
     assert.equal(await partitionOf(early), 'tasks_kept')
-    await opened.store.sweep(SWEEP)
-    await clock.advance(60_000)
-    const later = await submit()
-    assert.equal(await partitionOf(later), 'tasks_s1')
-    await opened.store.cancel({ taskIds: [early, later] })
+    while ((await scene.slots()).length === 0) await scene.store.sweep(SWEEP)
+    const [slot] = await scene.slots()
+    assert.ok(slot !== undefined && slot.fromAt > scene.clock.now())
+    await scene.clock.advance(60_000)
+    const later = await scene.submit()
+    assert.equal(await partitionOf(later), `tasks_s${slot.slot}`)
+    await scene.store.cancel({ taskIds: [early, later] })
   })
 
-  it('are dropped whole; what must stay is kept and goes on as before', async () => {
-    const ids = { done: [] as string[], failed: '', running: '', queued: '', scheduled: '' }
-    for (let n = 0; n < 20; n++) {
-      await submit({ tags: ['old'] })
-      const task = await claim()
-      await settle(task, { outcome: 'succeeded', result: '1' })
-      ids.done.push(task.id)
-    }
-    await submit({ tags: ['old'] })
-    const failing = await claim()
-    ids.failed = failing.id
-    await opened.store.record({
+  it('are rewritten; what must stay is kept and goes on as before', async () => {
+    const slot = await scene.beginSlot()
+    const before = await counts()
+    const done: string[] = []
+    for (let n = 0; n < 20; n++) done.push(await scene.succeed({ tags: ['old'] }))
+    await scene.submit({ tags: ['old', 'broken'] })
+    const failing = await scene.claim()
+    await scene.store.record({
       entries: [{ taskId: failing.id, token: failing.lease.token, progress: '5' as JsonText, log: 'line' }],
     })
-    await settle(failing, FAILED)
-    await submit()
-    const running = await claim()
-    ids.running = running.id
-    ids.queued = await submit()
-    ids.scheduled = await submit({ delayMs: 300 * 24 * HOUR })
-    const events = await opened.store.history({ taskId: ids.failed, after: 0, limit: 100 })
-    await clock.advance(8 * 24 * HOUR)
-    const [slot] = await createSlots(parts, () => 0).all()
-    assert.ok(slot)
+    await scene.settle(failing, FAILED)
+    await scene.submit()
+    const running = await scene.claim()
+    const queued = await scene.submit()
+    const scheduled = await scene.submit({ delayMs: 300 * DAY })
+    const kept = [failing.id, running.id, queued, scheduled]
+    const events = await scene.store.history({ taskId: failing.id, after: 0, limit: 100 })
+    await scene.clock.advance(8 * DAY)
 
-    const now = clock.now()
-    const bounds = { succeededUntil: now - 7 * 24 * HOUR, failedUntil: now - 30 * 24 * HOUR }
-    const removed = await dropSlot(parts, { ...slot, suffix: `s${slot.slot}` }, bounds)
+    assert.equal(await beginRewrite(scene.parts.maintenance, [slot], scene.bounds()), true)
+    assert.equal(await scene.finishRewrite(), 20)
 
-    assert.equal(removed?.tasks, 21, 'the twenty that succeeded and the one cancelled before')
-    const gone = await opened.store.find({ taskIds: ids.done })
-    assert.deepEqual(new Set(gone), new Set([null]))
-    const kept = await opened.store.find({ taskIds: [ids.failed, ids.running, ids.queued, ids.scheduled] })
-    assert.deepEqual(
-      kept.map((task) => task?.status),
-      ['failed', 'running', 'queued', 'scheduled'],
+    assert.deepEqual(new Set(await statuses(done)), new Set([null]))
+    assert.deepEqual(await statuses(kept), ['failed', 'running', 'queued', 'scheduled'])
+    assert.deepEqual(await scene.store.history({ taskId: failing.id, after: 0, limit: 100 }), events)
+    assert.deepEqual(await counts(), { ...before, failed: before.failed + 1, running: 1, queued: 1, scheduled: 1 })
+    for (const tag of ['old', 'broken']) {
+      const { items } = await scene.store.list({ ...EVERYTHING, tag })
+      assert.deepEqual(
+        items.map(({ id }) => id),
+        [failing.id],
+      )
+    }
+    assert.equal((await scene.claim()).id, queued)
+    await scene.settle(running, { outcome: 'succeeded', result: null })
+    assert.deepEqual(await scene.store.retry({ taskIds: [failing.id] }), [{ kind: 'retried' }])
+    assert.deepEqual(await tablesOf(slot.slot), [])
+    const [{ slot: target, ...span } = { slot: 0 }] = (await scene.slots()).filter(
+      ({ fromAt }) => fromAt === slot.fromAt,
     )
-    assert.deepEqual(await opened.store.history({ taskId: ids.failed, after: 0, limit: 100 }), events)
-    const [counts] = await opened.store.counts({ namespace: 'default', queue: 'default' })
-    assert.deepEqual(counts?.counts, { ...NONE, failed: 1, running: 1, queued: 1, scheduled: 1, cancelled: 1 })
-    const tagged = await opened.store.list({ ...EVERYTHING, tag: 'old' })
-    assert.deepEqual(
-      tagged.items.map(({ id }) => id),
-      [ids.failed],
-    )
-    assert.equal((await claim()).id, ids.queued)
-    await settle(running, { outcome: 'succeeded', result: null })
-    assert.deepEqual(await opened.store.retry({ taskIds: [ids.failed] }), [{ kind: 'retried' }])
-    assert.deepEqual(await parts.database.run(`SELECT to_regclass('@tasks_s${slot.slot}')`), [[null]])
+    assert.deepEqual(span, { fromAt: slot.fromAt, toAt: slot.toAt })
+    assert.notDeepEqual(await tablesOf(target), [])
   })
 
-  it('are not dropped while somebody reads them, and nobody waits for that', async () => {
-    const slots = createSlots(parts, () => 0)
-    await slots.prepare(RETENTION)
-    const [slot] = await slots.all()
-    assert.ok(slot)
-    const now = clock.now() + 400 * 24 * HOUR
-    const drop = () => dropSlot(parts, { ...slot, suffix: `s${slot.slot}` }, { succeededUntil: now, failedUntil: now })
-    await parts.database.transaction(async (run) => {
-      await run('SELECT count(*) FROM @tasks')
-      assert.equal(await drop(), null)
+  it('are rewritten beside claims, settlements, cancels and retries of their tasks', async () => {
+    const slot = await scene.beginSlot()
+    const before = await counts()
+    const count = 40
+    const waiting: string[] = []
+    const running: string[] = []
+    const failed: string[] = []
+    const cancelled: string[] = []
+    const done: string[] = []
+    for (let n = 0; n < count; n++) {
+      done.push(await scene.succeed())
+      failed.push(await scene.fail({ tags: ['mixed'] }))
+      cancelled.push(await scene.submit({ queue: 'to-cancel', tags: ['mixed'] }))
+      waiting.push(await scene.submit({ queue: 'waiting', tags: ['mixed'] }))
+      running.push(await scene.submit({ queue: 'running', tags: ['mixed'] }))
+    }
+    await scene.store.cancel({ taskIds: cancelled })
+    const leases: LeasedTask[] = []
+    for (let n = 0; n < count; n++) leases.push(await scene.claim({ queues: ['running'] }))
+    await scene.clock.advance(8 * DAY)
+
+    const expected = new Map<string, string | null>()
+    for (const id of [...done, ...cancelled]) expected.set(id, null)
+    for (const id of failed) expected.set(id, 'failed')
+    for (const id of waiting) expected.set(id, 'queued')
+    for (const id of running) expected.set(id, 'running')
+    const act = {
+      claim: async () => expected.set((await scene.claim({ queues: ['waiting'] })).id, 'running'),
+      cancel: async () => {
+        const id = waiting.findLast((id) => expected.get(id) === 'queued') as string
+        await scene.store.cancel({ taskIds: [id] })
+        expected.set(id, 'cancelled')
+      },
+      release: async () => {
+        const lease = leases.pop()
+        assert.ok(lease)
+        await scene.settle(lease, { outcome: 'released' })
+        expected.set(lease.id, 'queued')
+      },
+      succeed: async () => {
+        const lease = leases.pop()
+        assert.ok(lease)
+        await scene.settle(lease, { outcome: 'succeeded', result: '1' })
+        expected.set(lease.id, 'succeeded')
+      },
+      retryFailed: async () => {
+        const id = failed.pop() as string
+        await scene.store.retry({ taskIds: [id] })
+        expected.set(id, 'queued')
+      },
+      /** What was counted as over is not any more. */
+      retryCancelled: async () => {
+        const id = cancelled.pop() as string
+        assert.deepEqual(await scene.store.retry({ taskIds: [id] }), [{ kind: 'retried' }])
+        expected.set(id, 'queued')
+      },
+    }
+    const stages = new Set<string>()
+    await beginRewrite(scene.parts.maintenance, [slot], scene.bounds())
+    const removed = await scene.finishRewrite(async (stage) => {
+      stages.add(stage)
+      for (const action of Object.values(act)) {
+        // Once the copy has taken the slot's place, what is over is gone.
+        if (stage === 'drop' && action === act.retryCancelled) continue
+        await action()
+      }
     })
-    assert.notEqual(await drop(), null)
+
+    assert.deepEqual([...stages], ['count', 'copy-waiting', 'copy-finished', 'prove', 'swap', 'drop'])
+    const ids = [...expected.keys()]
+    assert.deepEqual(await statuses(ids), [...expected.values()])
+    const gone = [...expected.values()].filter((status) => status === null).length
+    assert.equal(removed, gone)
+    const now = await counts()
+    const held = (status: string) => [...expected.values()].filter((one) => one === status).length
+    for (const status of ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const) {
+      assert.equal(now[status] - before[status], held(status), status)
+    }
+    const { items } = await scene.store.list({ ...EVERYTHING, tag: 'mixed' })
+    const tagged = ids.filter((id) => expected.get(id) !== null && !done.includes(id))
+    assert.deepEqual(new Set(items.map(({ id }) => id)), new Set(tagged))
+  })
+
+  it('that lie side by side become one', async () => {
+    const slots = [await scene.beginSlot()]
+    const kept = [await scene.fail()]
+    slots.push(await scene.beginSlot())
+    const over = await scene.succeed()
+    kept.push(await scene.submit({ queue: 'left' }))
+    await scene.clock.advance(8 * DAY)
+    const apart = [slots[1] as (typeof slots)[number], slots[0] as (typeof slots)[number]]
+    assert.equal(await beginRewrite(scene.parts.maintenance, apart, scene.bounds()), false, 'in another order')
+
+    assert.equal(await beginRewrite(scene.parts.maintenance, slots, scene.bounds()), true)
+    assert.equal(await scene.finishRewrite(), 1)
+
+    assert.deepEqual(await statuses([...kept, over]), ['failed', 'queued', null])
+    const [first, last] = [slots[0], slots[1]]
+    const one = (await scene.slots()).filter(({ fromAt }) => fromAt >= (first?.fromAt ?? 0))
+    assert.deepEqual(
+      one.map(({ fromAt, toAt }) => [fromAt, toAt]),
+      [[first?.fromAt, last?.toAt]],
+    )
+    assert.equal(await partitionOf(kept[0] as string), await partitionOf(kept[1] as string))
+  })
+
+  it('are dissolved when little is left of them', async () => {
+    const slot = await scene.beginSlot()
+    const kept = [await scene.fail({ tags: ['little'] }), await scene.submit({ queue: 'little' })]
+    await scene.clock.advance(8 * DAY)
+    const before = await counts()
+
+    assert.equal(await dissolveSlots(scene.parts.maintenance, [slot.slot]), true)
+
+    assert.deepEqual(await tablesOf(slot.slot), [])
+    assert.deepEqual(await statuses(kept), ['failed', 'queued'])
+    for (const id of kept) assert.equal(await partitionOf(id), 'tasks_kept')
+    assert.deepEqual(await counts(), before)
+    assert.equal((await scene.store.list({ ...EVERYTHING, tag: 'little' })).items.length, 1)
+  })
+
+  it('are not changed while somebody reads them, and nobody waits for that', async () => {
+    const slot = await scene.beginSlot()
+    const left = await scene.submit({ queue: 'read' })
+    await scene.clock.advance(8 * DAY)
+    const { maintenance, database } = scene.parts
+    await beginRewrite(maintenance, [slot], scene.bounds())
+    await database.transaction(async (run) => {
+      await run('SELECT count(*) FROM @tasks')
+      await assert.rejects(scene.finishRewrite(), isLocked)
+      await assert.rejects(
+        dissolveSlots(maintenance, [slot.slot]).then(() => stepRewrite(maintenance)),
+        isLocked,
+      )
+    })
+    await scene.finishRewrite()
+    assert.deepEqual(await statuses([left]), ['queued'])
+  })
+
+  it('go back to what they were when one has been dropped beside a rewriting', async () => {
+    const slot = await scene.beginSlot()
+    await scene.clock.advance(8 * DAY)
+    await beginRewrite(scene.parts.maintenance, [slot], scene.bounds())
+    await scene.parts.database.run('DELETE FROM @slots WHERE slot = $1', [slot.slot])
+    assert.equal(await scene.finishRewrite(), 0)
+    const triggers = await scene.parts.database.run(
+      `SELECT 1 FROM pg_trigger WHERE tgrelid = '@tasks_s${slot.slot}'::regclass`,
+    )
+    assert.deepEqual(triggers, [])
+  })
+
+  it('leave nothing behind in the tables of the rewriting', async () => {
+    for (const table of ['slot_rewrites', 'slot_changes', 'slot_removals']) {
+      assert.deepEqual(await scene.parts.database.run(`SELECT 1 FROM @${table}`), [], table)
+    }
   })
 })
-
-const CLAIM = {
-  namespace: 'default',
-  queues: ['default'],
-  types: null,
-  limit: 1,
-  leaseMs: 300 * 24 * HOUR,
-  worker: { workerId: 'worker-1', nodeId: null, session: false },
-  requestId: null,
-}
-
-const FAILED = {
-  outcome: 'failed',
-  error: { code: 'broken', message: 'It broke' },
-  retryable: false,
-  retryDelayMs: null,
-  jitter: 0,
-}
-
-const NONE = { blocked: 0, scheduled: 0, queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0 }
-
-const EVERYTHING = {
-  namespace: 'default',
-  status: null,
-  type: null,
-  queue: null,
-  tag: null,
-  createdAfter: null,
-  createdBefore: null,
-  limit: 50,
-  cursor: null,
-}

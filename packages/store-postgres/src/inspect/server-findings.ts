@@ -1,5 +1,6 @@
 import type { Clock, Finding } from '@taskyard/core'
 import type { Run, Text } from '../database.ts'
+import { MAINTENANCE_CONNECTIONS } from '../maintenance.ts'
 import { inBytes, inCount, inTime, ok, problem, warning } from './findings.ts'
 
 export async function checksums(run: Run): Promise<Finding> {
@@ -34,8 +35,8 @@ export async function clockDifference(run: Run, clock: Clock): Promise<Finding> 
   )
 }
 
-/** One that listens, and one that extends leases from a thread of its own. */
-const BESIDE = 2
+/** One that listens, one that extends leases from a thread of its own, and those of chores. */
+const BESIDE = 2 + MAINTENANCE_CONNECTIONS
 
 export async function connections(run: Run, own: number): Promise<Finding> {
   const [row] = await run<[most: string, used: string]>(

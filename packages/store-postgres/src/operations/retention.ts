@@ -1,95 +1,75 @@
 import type { Retention } from '@taskyard/core'
 import type { Run } from '../database.ts'
-import { firstIdAt } from '../id-times.ts'
 import type { Parts } from '../parts.ts'
-import { isLocked } from '../postgres-errors.ts'
 import { count, newMoves, writeMoves } from './moves.ts'
-import { SLOTTED_TABLES, type Slot, type Slots } from './slots.ts'
+import { type Bounds, isOverAt } from './retention-bounds.ts'
+import type { RowScans } from './row-scans.ts'
+import { slotsUnderRewrite } from './slot-rewrite.ts'
+import { allSlots, type Slot } from './slot-tables.ts'
 
 /**
  * A slot whose finished rows take less is cleaned row by row, exactly on time; a larger one waits until all of it is
- * over its time and is dropped whole, which costs next to nothing however many rows it has.
+ * over its time and is rewritten, which costs no more than what must stay.
  */
-const SMALL_SLOT_BYTES = 16 * 1024 * 1024
-/** A slot with more tasks that must stay is not dropped. */
-const MOST_KEEPERS = 100_000
+export const SMALL_SLOT_BYTES = 16 * 1024 * 1024
+/** While there is too much in all, so many of the oldest slots are looked at. */
+const OLDEST_SLOTS = 16
 
-interface Bounds {
-  readonly succeededUntil: number
-  readonly failedUntil: number
+/** What retention asks for at one moment. */
+export interface Due extends Bounds {
+  readonly now: number
+  /** Nothing that ended later is over its time. */
+  readonly latest: number
+  /** Finished tasks take so many bytes more than they may. */
+  readonly excess: number
 }
 
-interface Partition extends Slot {
+export interface Partition extends Slot {
   /** What follows the name of the table. */
   readonly suffix: string
   readonly finishedBytesOnDisk: number
   readonly bytesOnDisk: number
 }
 
-interface Removal {
+/** What a sweep has to know of slots that are rewritten beside it. */
+export interface WholeSlots {
+  /** Too much of it must stay, so that it is cleaned row by row. */
+  isTooFull(slot: number): boolean
+}
+
+export interface Removal {
   readonly removed: number
   /** More is to be removed than one call may. */
   readonly isBehind: boolean
 }
 
+/** Removes rows that are over, as far as slots are not left to be rewritten whole. */
 export async function removeFinished(
   parts: Parts,
-  slots: Slots,
-  { succeededSeconds, failedSeconds, finishedBytes }: Retention,
+  scans: RowScans,
+  wholeSlots: WholeSlots,
+  retention: Retention,
   limit: number,
-  smallSlotBytes = SMALL_SLOT_BYTES,
+  smallSlotBytes: number,
 ): Promise<Removal> {
-  const { bytes, now } = await finishedTotals(parts)
-  const bounds = { succeededUntil: now - succeededSeconds * 1000, failedUntil: now - failedSeconds * 1000 }
-  const latest = Math.max(bounds.succeededUntil, bounds.failedUntil)
-  const oldest = (await slots.all())[0]
-  const hasOld = oldest === undefined || oldest.fromAt <= latest || (await hasKept(parts))
-  if (!hasOld && bytes <= finishedBytes) return { removed: 0, isBehind: false }
-  return removeFrom(parts, await partitions(parts, slots), {
-    bounds,
-    latest,
-    now,
-    excess: bytes - finishedBytes,
-    limit,
-    smallSlotBytes,
-  })
-}
-
-interface Removing {
-  readonly bounds: Bounds
-  readonly latest: number
-  readonly now: number
-  readonly excess: number
-  readonly limit: number
-  readonly smallSlotBytes: number
-}
-
-async function removeFrom(
-  parts: Parts,
-  all: readonly Partition[],
-  { bounds, latest, now, excess, limit, smallSlotBytes }: Removing,
-): Promise<Removal> {
+  const { run } = parts.database
+  const due = await whatIsDue(parts, retention)
+  const partitions = await duePartitions(run, due)
+  const rewritten = partitions.length > 0 ? await slotsUnderRewrite(run) : []
   let removed = 0
-  let over = excess
-  for (const partition of all) {
-    const isSmall = partition.suffix === 'kept' || partition.finishedBytesOnDisk < smallSlotBytes
-    if (partition.fromAt > latest && over <= 0) break
-    if (
-      !isSmall &&
-      partition.toAt <= now &&
-      (partition.toAt <= bounds.succeededUntil || over >= partition.bytesOnDisk)
-    ) {
-      const isOver = over >= partition.bytesOnDisk
-      const dropped = await dropSlot(parts, partition, isOver ? { succeededUntil: now, failedUntil: now } : bounds)
-      if (dropped !== null) {
-        removed += dropped.tasks
-        over -= dropped.bytes
-        continue
-      }
+  // What a rewriting will free is not known before it has counted.
+  let over = rewritten.length > 0 ? 0 : due.excess
+  for (const partition of partitions) {
+    if (rewritten.includes(partition.slot)) continue
+    const isLeft = !wholeSlots.isTooFull(partition.slot) && isWholeDue(partition, due, over, smallSlotBytes)
+    if (isLeft) {
+      if (partition.toAt > due.succeededUntil) over -= partition.bytesOnDisk
+      continue
     }
     if (removed >= limit) break
-    if (isSmall && partition.fromAt <= latest) {
-      const { tasks, bytes } = await removeRows(parts, partition, bounds, limit - removed)
+    const isSmall = isKept(partition) || partition.finishedBytesOnDisk < smallSlotBytes
+    if (partition.fromAt <= due.latest && (isSmall || wholeSlots.isTooFull(partition.slot))) {
+      const { tasks, bytes } = await removeOver(parts, scans, partition, due, limit - removed)
       removed += tasks
       over -= bytes
     }
@@ -102,37 +82,75 @@ async function removeFrom(
   return { removed, isBehind: removed >= limit }
 }
 
-async function finishedTotals({ database, time }: Parts): Promise<{ bytes: number; now: number }> {
+/** Whether a slot is large and all of its finished tasks are over, but for those that failed; or it is all too much. */
+export function isWholeDue(
+  { toAt, finishedBytesOnDisk, bytesOnDisk, suffix }: Partition,
+  { now, succeededUntil }: Due,
+  excess: number,
+  smallSlotBytes: number,
+): boolean {
+  if (suffix === KEPT || finishedBytesOnDisk < smallSlotBytes || toAt > now) return false
+  return toAt <= succeededUntil || excess >= bytesOnDisk
+}
+
+export async function whatIsDue(
+  { database, time }: Parts,
+  { succeededSeconds, failedSeconds, finishedBytes }: Retention,
+): Promise<Due> {
   const rows = await database.run<[string, string]>(
     `SELECT coalesce(sum(finished_bytes), 0), @server_now($1, $2)
      FROM (SELECT finished_bytes FROM @counters UNION ALL SELECT finished_bytes FROM @counter_changes) AS c`,
     time.params(),
   )
-  const [bytes, now] = rows[0] as [string, string]
-  return { bytes: Number(bytes), now: time.saw(now) }
+  const [bytes, at] = rows[0] as [string, string]
+  const now = time.saw(at)
+  const succeededUntil = now - succeededSeconds * 1000
+  const failedUntil = now - failedSeconds * 1000
+  return {
+    now,
+    succeededUntil,
+    failedUntil,
+    latest: Math.max(succeededUntil, failedUntil),
+    excess: Number(bytes) - finishedBytes,
+  }
 }
 
-async function hasKept({ database }: Parts): Promise<boolean> {
-  return (await database.run('SELECT 1 FROM @finished_kept LIMIT 1')).length > 0
+const KEPT = 'kept'
+const isKept = ({ suffix }: Partition) => suffix === KEPT
+
+/** The rest, where it has finished tasks, and slots that hold something over its time or the oldest; oldest first. */
+export async function duePartitions(run: Run, { latest, excess }: Due): Promise<readonly Partition[]> {
+  const slots = await allSlots(run)
+  const due = slots.filter(({ fromAt }, n) => fromAt <= latest || (excess > 0 && n < OLDEST_SLOTS))
+  const [kept] = await run<[string]>('SELECT EXISTS (SELECT FROM @finished_kept)')
+  const rest = { slot: 0, fromAt: 0, toAt: Number.POSITIVE_INFINITY, suffix: KEPT }
+  return withSizes(run, [
+    ...(kept?.[0] === 't' ? [rest] : []),
+    ...due.map((slot) => ({ ...slot, suffix: `s${slot.slot}` })),
+  ])
 }
 
-async function partitions({ database }: Parts, slots: Slots): Promise<readonly Partition[]> {
-  const found = [{ slot: 0, fromAt: 0, toAt: Number.POSITIVE_INFINITY, suffix: 'kept' }]
-  for (const slot of await slots.all()) found.push({ ...slot, suffix: `s${slot.slot}` })
-  const rows = await database.run<[string, string]>(
-    `SELECT pg_relation_size(f.name::regclass), pg_total_relation_size(f.name::regclass) + pg_total_relation_size(t.name::regclass)
-     FROM ROWS FROM (unnest($1::text[]), unnest($2::text[])) WITH ORDINALITY AS n (finished, tasks, n),
-       LATERAL (SELECT n.finished AS name) f, LATERAL (SELECT n.tasks AS name) t ORDER BY n.n`,
-    [
-      found.map(({ suffix }) => database.inSchema(`@finished_${suffix}`)),
-      found.map(({ suffix }) => database.inSchema(`@tasks_${suffix}`)),
-    ],
+async function withSizes(
+  run: Run,
+  found: readonly (Slot & { readonly suffix: string })[],
+): Promise<readonly Partition[]> {
+  if (found.length === 0) return []
+  // One that is gone meanwhile has no size.
+  const rows = await run<[string, string, string]>(
+    `SELECT suffix, pg_relation_size(f.oid), pg_total_relation_size(f.oid) + pg_total_relation_size(t.oid)
+     FROM unnest($1::text[]) AS s (suffix)
+       JOIN pg_class f ON f.relname = 'finished_' || s.suffix 
+        AND f.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = '@slots'::regclass)
+       JOIN pg_class t ON t.relname = 'tasks_' || s.suffix AND t.relnamespace = f.relnamespace`,
+    [found.map(({ suffix }) => suffix)],
   )
-  return found.map((slot, i) => ({
-    ...slot,
-    finishedBytesOnDisk: Number(rows[i]?.[0]),
-    bytesOnDisk: Number(rows[i]?.[1]),
-  }))
+  const sizes = new Map(
+    rows.map(([suffix, finished, all]) => [suffix, { finished: Number(finished), all: Number(all) }]),
+  )
+  return found.flatMap((slot) => {
+    const size = sizes.get(slot.suffix)
+    return size === undefined ? [] : [{ ...slot, finishedBytesOnDisk: size.finished, bytesOnDisk: size.all }]
+  })
 }
 
 interface Removed {
@@ -140,14 +158,27 @@ interface Removed {
   readonly bytes: number
 }
 
-function removeRows(parts: Parts, { suffix }: Partition, { succeededUntil, failedUntil }: Bounds, limit: number) {
-  return removeSelected(
+const NONE: Removed = { tasks: 0, bytes: 0 }
+
+/** Looks at a bounded part of the partition at a time, and at all of it only now and then where that takes long. */
+async function removeOver(
+  parts: Parts,
+  scans: RowScans,
+  { suffix, finishedBytesOnDisk }: Partition,
+  { succeededUntil, failedUntil }: Bounds,
+  limit: number,
+): Promise<Removed> {
+  const scan = scans.begin(suffix, finishedBytesOnDisk)
+  if (scan === null) return NONE
+  const removed = await removeSelected(
     parts,
     suffix,
-    `SELECT ctid FROM @finished_${suffix} WHERE (status <> 2 AND finished_at <= $1) OR (status = 2 AND finished_at <= $2)
+    `SELECT ctid FROM @finished_${suffix} WHERE ctid >= $1::tid AND ctid < $2::tid AND ${isOverAt('$4::bigint', '$5::bigint')}
      ORDER BY finished_at LIMIT $3 FOR UPDATE SKIP LOCKED`,
-    [succeededUntil, failedUntil, limit],
+    [`(${scan.fromBlock},0)`, `(${scan.toBlock},0)`, limit, Math.floor(succeededUntil), Math.floor(failedUntil)],
   )
+  scan.end(removed.tasks < limit)
+  return removed
 }
 
 // Rows are appended as tasks finish, so the first on disk are about the oldest; a small partition is sorted all the same.
@@ -169,22 +200,29 @@ async function removeSelected(
   { database }: Parts,
   suffix: string,
   select: string,
-  values: readonly number[],
+  values: readonly (number | string)[],
 ): Promise<Removed> {
   return database.transaction(async (run) => {
     const rows = await run<[string, string, string, string]>(
       `DELETE FROM @finished_${suffix} WHERE ctid = ANY (ARRAY(${select})) RETURNING id, lane, status, bytes`,
       values,
     )
-    if (rows.length === 0) return { tasks: 0, bytes: 0 }
-    const removedIds = rows.map(([id]) => id)
-    const others = SLOTTED_TABLES.filter((table) => table !== 'finished')
-    const deletes = others.map((table) =>
-      run(`DELETE FROM @${table}_${suffix} WHERE id = ANY ($1::uuid[])`, [removedIds]),
+    if (rows.length === 0) return NONE
+    const removedIds = [rows.map(([id]) => id)]
+    // Tags go first: what they are says the task.
+    const tags = run(
+      `DELETE FROM @task_tags_${suffix} d USING unnest($1::uuid[]) AS i (id)
+         CROSS JOIN LATERAL (SELECT * FROM @tasks_${suffix} t WHERE t.id = i.id AND t.tags IS NOT NULL OFFSET 0) AS t
+         JOIN @lanes l ON l.lane = t.lane CROSS JOIN LATERAL json_array_elements_text(t.tags::json) AS g (tag)
+       WHERE d.namespace = l.namespace AND d.tag = g.tag AND d.id = t.id`,
+      removedIds,
+    )
+    const deletes = ['history', 'tasks'].map((table) =>
+      run(`DELETE FROM @${table}_${suffix} WHERE id = ANY ($1::uuid[])`, removedIds),
     )
     const moves = newMoves()
     for (const [, lane, status, bytes] of rows) uncount(moves, Number(lane), Number(status), 1, Number(bytes))
-    await Promise.all([...deletes, writeMoves(run, moves, 0)])
+    await Promise.all([tags, ...deletes, writeMoves(run, moves, 0)])
     return { tasks: rows.length, bytes: rows.reduce((sum, [, , , bytes]) => sum + Number(bytes), 0) }
   })
 }
@@ -194,64 +232,4 @@ const STATUS_NAMES = ['succeeded', 'failed', 'cancelled'] as const
 function uncount(moves: ReturnType<typeof newMoves>, lane: number, status: number, tasks: number, bytes: number): void {
   count(moves, lane, STATUS_NAMES[status - 1] as (typeof STATUS_NAMES)[number], -tasks)
   count(moves, lane, 'finished_bytes', -bytes)
-}
-
-/** Drops a slot whole, after what must stay has moved to the rest; `null` when too much must stay. */
-export async function dropSlot(
-  { database }: Parts,
-  { slot, suffix, fromAt, toAt }: Pick<Partition, 'slot' | 'suffix' | 'fromAt' | 'toAt'>,
-  { succeededUntil, failedUntil }: Bounds,
-): Promise<Removed | null> {
-  const isOver = `((status <> 2 AND finished_at <= ${Number(succeededUntil)}) OR (status = 2 AND finished_at <= ${Number(failedUntil)}))`
-  const dropping = database.transaction(async (run) => {
-    // Detaching waits for whoever reads the tables; it is better to try again than to hold up everybody.
-    await run(`SET LOCAL lock_timeout = '100ms'`)
-    const [locked] = await run<[string]>(
-      `SELECT pg_try_advisory_xact_lock(hashtextextended('taskyard slots @slots', 0))`,
-    )
-    if (locked?.[0] !== 't') return null
-    const [kept] = await run<[string]>(
-      `SELECT count(*) FROM (SELECT 1 FROM @finished_${suffix} WHERE NOT ${isOver} LIMIT $1) AS k`,
-      [MOST_KEEPERS],
-    )
-    if (Number(kept?.[0]) >= MOST_KEEPERS) return null
-    for (const table of SLOTTED_TABLES) await run(`ALTER TABLE @${table} DETACH PARTITION @${table}_${suffix}`)
-    await moveKeepers(run, suffix, isOver, firstIdAt(fromAt), firstIdAt(toAt))
-    const removed = await uncountOver(run, suffix, isOver)
-    for (const table of SLOTTED_TABLES) await run(`DROP TABLE @${table}_${suffix}`)
-    await run('DELETE FROM @slots WHERE slot = $1', [slot])
-    return removed
-  })
-  return dropping.catch((error) => {
-    if (isLocked(error)) return null
-    throw error
-  })
-}
-
-async function moveKeepers(run: Run, suffix: string, isOver: string, from: string, to: string): Promise<void> {
-  await run(
-    `CREATE TEMP TABLE keepers ON COMMIT DROP AS
-     SELECT id FROM @ready WHERE id >= $1 AND id < $2 UNION SELECT id FROM @scheduled WHERE id >= $1 AND id < $2
-     UNION SELECT id FROM @leases WHERE id >= $1 AND id < $2 UNION SELECT id FROM @finished_${suffix} WHERE NOT ${isOver}`,
-    [from, to],
-  )
-  await run('ANALYZE keepers')
-  for (const table of SLOTTED_TABLES) {
-    await run(`INSERT INTO @${table} SELECT o.* FROM @${table}_${suffix} o JOIN keepers k ON k.id = o.id`)
-  }
-}
-
-async function uncountOver(run: Run, suffix: string, isOver: string): Promise<Removed> {
-  const rows = await run<[string, string, string, string]>(
-    `SELECT lane, status, count(*), sum(bytes) FROM @finished_${suffix} WHERE ${isOver} GROUP BY 1, 2`,
-  )
-  const moves = newMoves()
-  const removed = { tasks: 0, bytes: 0 }
-  for (const [lane, status, tasks, bytes] of rows) {
-    uncount(moves, Number(lane), Number(status), Number(tasks), Number(bytes))
-    removed.tasks += Number(tasks)
-    removed.bytes += Number(bytes)
-  }
-  await writeMoves(run, moves, 0)
-  return removed
 }

@@ -1,24 +1,15 @@
 import type { Retention } from '@taskyard/core'
+import { createBackOff } from '../back-off.ts'
 import type { Run } from '../database.ts'
 import { firstIdAt, timeOfId } from '../id-times.ts'
 import type { Parts } from '../parts.ts'
 import { isLocked, isOccupied } from '../postgres-errors.ts'
-
-/** What is kept for long is split by time: a slot is one partition of each of these tables. */
-export const SLOTTED_TABLES = ['tasks', 'finished', 'history', 'task_tags'] as const
-
-export interface Slot {
-  readonly slot: number
-  /** Times of its ids, ms; the second exclusive. */
-  readonly fromAt: number
-  readonly toAt: number
-}
+import type { ServerTime } from '../server-time.ts'
+import { allSlots, attachSlot, changeSlots, createSlotTables, newSlotNumber, type Slot } from './slot-tables.ts'
 
 export interface Slots {
-  /** Makes the slots that will be needed soon; quick when they are there. */
-  prepare(retention: Retention): Promise<void>
-  /** Oldest first. */
-  all(): Promise<readonly Slot[]>
+  /** Makes the slots that will be needed soon; `false` when it is not yet time to look. */
+  prepare(retention: Retention): Promise<boolean>
 }
 
 const MINUTE = 60_000
@@ -33,40 +24,37 @@ const CHECK_EVERY_MS = 30_000
 const AHEAD_MS = 10_000
 
 /** @param nowMs a monotonic clock, ms */
-export function createSlots(parts: Parts, nowMs: () => number): Slots {
-  const { database, time } = parts
+export function createSlots({ maintenance, time }: Parts, nowMs: () => number): Slots {
+  const backOff = createBackOff(nowMs)
   let checkedAt = Number.NEGATIVE_INFINITY
 
-  async function all(run: Run = database.run): Promise<Slot[]> {
-    const rows = await run<[string, string, string]>('SELECT slot, from_at, to_at FROM @slots ORDER BY from_at')
-    return rows.map(([slot, fromAt, toAt]) => ({ slot: Number(slot), fromAt: Number(fromAt), toAt: Number(toAt) }))
-  }
-
   return {
-    all: () => all(),
     async prepare(retention) {
-      if (nowMs() - checkedAt < CHECK_EVERY_MS) return
-      const making = database.transaction(async (run) => {
-        // Attaching a partition waits for whoever uses the tables, and everybody else for it: rather try again later.
-        await run(`SET LOCAL lock_timeout = '100ms'`)
-        const [locked] = await run<[string, string]>(
-          `SELECT pg_try_advisory_xact_lock(hashtextextended('taskyard slots @slots', 0)), @server_now($1, $2)`,
-          time.params(),
-        )
-        if (locked?.[0] !== 't') return
-        const now = Number(locked[1])
-        const slots = await all(run)
-        const width = await slotWidth(run, retention, slots.at(-1), now)
-        const end = slots.at(-1)?.toAt ?? 0
-        if (end < now + width / 2) await makeSlot(run, Math.max(end, now + AHEAD_MS), width)
+      if (nowMs() - checkedAt < CHECK_EVERY_MS || !backOff.isDue()) return false
+      try {
+        const checked = await changeSlots(maintenance, (run) => makeDue(run, time, retention))
+        if (checked === null) return false
         checkedAt = nowMs()
-      })
-      // Somebody uses the tables, or has just stored a task of that time, by a clock that is far ahead: then the next sweep.
-      await making.catch((error) => {
-        if (!isLocked(error) && !isOccupied(error)) throw error
-      })
+        backOff.worked()
+        return true
+      } catch (error) {
+        backOff.failed()
+        // Somebody uses the tables, or has just stored a task of that time, by a clock that is far ahead.
+        if (isLocked(error) || isOccupied(error)) return false
+        throw error
+      }
     },
   }
+}
+
+async function makeDue(run: Run, time: ServerTime, retention: Retention): Promise<true> {
+  const [row] = await run<[string]>('SELECT @server_now($1, $2)', time.params())
+  const now = time.saw(row?.[0] as string)
+  const last = (await allSlots(run)).at(-1)
+  const width = await slotWidth(run, retention, last, now)
+  const end = last?.toAt ?? 0
+  if (end < now + width / 2) await makeSlot(run, Math.max(end, now + AHEAD_MS), width)
+  return true
 }
 
 async function slotWidth(
@@ -84,17 +72,27 @@ async function slotWidth(
   return Math.min(widest, Math.max(SHORTEST_MS, TASKS_PER_SLOT / tasksPerMs))
 }
 
+/** Spans that are looked at for one in which nothing is stored already. */
+const LOOKS = 8
+
 async function makeSlot(run: Run, wantedFrom: number, width: number): Promise<void> {
-  // What is in the rest already, from a machine whose clock is ahead, stays there.
-  const [newest] = await run<[string | null]>('SELECT max(id::text) FROM @tasks_kept')
-  const fromAt = Math.max(wantedFrom, newest?.[0] ? timeOfId(newest[0]) + 1 : 0)
-  const toAt = Math.floor(fromAt + width)
-  const rows = await run<[string]>('INSERT INTO @slots (from_at, to_at) VALUES ($1, $2) RETURNING slot', [fromAt, toAt])
-  const slot = Number(rows[0]?.[0])
-  for (const table of SLOTTED_TABLES) {
-    await run(`CREATE TABLE @${table}_s${slot} (LIKE @${table} INCLUDING ALL)`)
-    await run(
-      `ALTER TABLE @${table} ATTACH PARTITION @${table}_s${slot} FOR VALUES FROM ('${firstIdAt(fromAt)}') TO ('${firstIdAt(toAt)}')`,
-    )
+  let fromAt = Math.ceil(wantedFrom)
+  for (let look = 0; look < LOOKS; look++) {
+    const newest = await newestKept(run, fromAt, fromAt + width)
+    if (newest === null) break
+    // What is in the rest already, from a machine whose clock is ahead, stays there.
+    fromAt = newest + 1
   }
+  const made = { slot: await newSlotNumber(run), fromAt, toAt: Math.floor(fromAt + width) }
+  await createSlotTables(run, made)
+  await attachSlot(run, made)
+}
+
+/** Time of the newest task in the rest within a span of time; `null`: there is none. */
+async function newestKept(run: Run, fromAt: number, toAt: number): Promise<number | null> {
+  const [newest] = await run<[string]>(
+    'SELECT id FROM @tasks_kept WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT 1',
+    [firstIdAt(fromAt), firstIdAt(toAt)],
+  )
+  return newest === undefined ? null : timeOfId(newest[0])
 }

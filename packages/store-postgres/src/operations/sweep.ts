@@ -1,13 +1,20 @@
 import type { SweepParams, SweepReport } from '@taskyard/core'
+import { createBackground } from '../background.ts'
 import type { Parts } from '../parts.ts'
 import { endOverdueLeases } from './leases.ts'
 import { promoteDue } from './promote.ts'
-import { removeFinished } from './retention.ts'
-import type { Slots } from './slots.ts'
-import type { Vacuum } from './vacuum.ts'
+import { removeFinished, SMALL_SLOT_BYTES } from './retention.ts'
+import { createRowScans } from './row-scans.ts'
+import { createSlotUpkeep } from './slot-upkeep.ts'
+import { createSlots } from './slots.ts'
+import { createVacuum } from './vacuum.ts'
 
 export interface Sweeping {
   sweep(params: SweepParams): Promise<SweepReport>
+  /** Begins no further chores. */
+  stop(): void
+  /** Resolves when no chore is under way. */
+  idle(): Promise<void>
 }
 
 /** Leases that were due so long ago are looked at again only now and then, for they have ended. Milliseconds. */
@@ -16,32 +23,66 @@ const LOOK_AT_ALL_EVERY_MS = 30_000
 /** In a larger table a sweep looks no further ahead than this: the dead rows of leases that ended in time lie there. */
 const FEW_LEASES_BYTES = 1024 * 1024
 const LOOK_AHEAD_MS = 1500
+/** A sweep waits so long for new slots, which are quick to make mostly. */
+const LONGEST_WAIT_MS = 500
 
 /**
- * Every process may sweep: rows that another one works on are passed over.
+ * Every process may sweep: rows that another one works on are passed over. What may take long is begun and not waited for.
+ * A chore that fails takes nothing from the others, least of all the word of the leases that have ended.
+ * @param processId of this process among those that sweep
  * @param nowMs a monotonic clock, ms
  */
-export function createSweeping(parts: Parts, slots: Slots, vacuum: Vacuum, nowMs: () => number): Sweeping {
+export function createSweeping(
+  parts: Parts,
+  processId: string,
+  nowMs: () => number,
+  smallSlotBytes = SMALL_SLOT_BYTES,
+): Sweeping {
+  const background = createBackground()
+  const slots = createSlots(parts, nowMs)
+  const upkeep = createSlotUpkeep(parts, processId, nowMs, smallSlotBytes)
+  const vacuum = createVacuum(parts.maintenance, nowMs)
+  const scans = createRowScans(nowMs)
   let lookedAtAllAt = Number.NEGATIVE_INFINITY
   let dueAfter = 0
+  let isStopped = false
+
+  async function doChores({ retention, limit }: SweepParams) {
+    const { attempt } = background
+    const remove = () => removeFinished(parts, scans, upkeep, retention, limit, smallSlotBytes)
+    const removal = await attempt('retention', remove)
+    await attempt('idempotency keys', () => forgetKeys(parts, limit))
+    await attempt('counters', () => foldCounters(parts))
+    if (!isStopped) {
+      await background.startAndWait('new slots of time', () => slots.prepare(retention), LONGEST_WAIT_MS)
+      background.start('old slots of time', () => upkeep.run(retention))
+      background.start('vacuum', () => vacuum.hotTables())
+    }
+    return { removed: (removal?.removed ?? 0) + upkeep.takeRemoved(), isBehind: removal?.isBehind === true }
+  }
 
   return {
     async sweep(params) {
       if (nowMs() - lookedAtAllAt >= LOOK_AT_ALL_EVERY_MS) dueAfter = 0
       const promoted = await promoteDue(parts)
       const ended = await endOverdueLeases(parts, params, dueAfter)
-      const { removed, isBehind } = await removeFinished(parts, slots, params.retention, params.limit)
-      await slots.prepare(params.retention)
-      await forgetKeys(parts, params.limit)
-      await foldCounters(parts)
-      await vacuum.hotTables()
-      const { now, nextAt } = await nextWake(parts, params.cancelGraceMs, dueAfter)
-      const comeBack = isBehind || ended.length === params.limit || removed >= params.limit
+      const { removed, isBehind } = await doChores(params)
+      const next = await background.attempt('next wake', () => nextWake(parts, params.cancelGraceMs, dueAfter))
+      const failures = background.failures()
+      const told = failures.length === 0 ? {} : { failures }
+      if (next === null) return { ended, promoted, removed, nextAt: null, ...told }
+      const { now, nextAt } = next
+      const comeBack = isBehind || ended.length === params.limit
       // Behind this moment leave the dead rows of leases that ended in time, which are not worth a walk each second.
       if (dueAfter === 0) lookedAtAllAt = nowMs()
       if (ended.length < params.limit) dueAfter = Math.max(dueAfter, now - LOOK_BACK_MS)
-      return { ended, promoted, removed, nextAt: comeBack ? now : nextAt }
+      return { ended, promoted, removed, nextAt: comeBack ? now : nextAt, ...told }
     },
+    stop() {
+      isStopped = true
+      upkeep.stop()
+    },
+    idle: () => background.idle(),
   }
 }
 

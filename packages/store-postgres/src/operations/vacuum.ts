@@ -1,4 +1,5 @@
-import type { Database } from '../database.ts'
+import type { Run } from '../database.ts'
+import type { Maintenance } from '../maintenance.ts'
 
 /** Their rows live for moments, so that what is dead must go within seconds: autovacuum looks once a minute. */
 const HOT_TABLES = ['ready', 'leases', 'scheduled', 'counter_changes'] as const
@@ -9,25 +10,33 @@ const EVERY_MS = 5_000
 const SHARE = 0.05
 
 export interface Vacuum {
-  /** Removes the dead rows of tables that have grown; quick when there is nothing to do. */
-  hotTables(): Promise<void>
+  /** Removes the dead rows of tables that have grown; `false` when it is not yet time to look. */
+  hotTables(): Promise<boolean>
 }
 
 /** @param nowMs a monotonic clock, ms */
-export function createVacuum({ run, inSchema }: Database, nowMs: () => number): Vacuum {
+export function createVacuum({ run }: Pick<Maintenance, 'run'>, nowMs: () => number): Vacuum {
   let nextAt = 0
   return {
     async hotTables() {
-      if (nowMs() < nextAt) return
+      if (nowMs() < nextAt) return false
       const startedAt = nowMs()
-      const names = HOT_TABLES.map((table) => inSchema(`@${table}`))
-      const grown = await run<[string]>(
-        `SELECT n.name FROM unnest($1::text[]) AS n (name) JOIN pg_class c ON c.oid = n.name::regclass
-         WHERE pg_relation_size(c.oid) >= $2 AND pg_stat_get_dead_tuples(c.oid) > 10000`,
-        [names, WORTH_IT_BYTES],
-      )
-      for (const [name] of grown) await run(`VACUUM (TRUNCATE false, SKIP_LOCKED) ${name}`)
-      nextAt = nowMs() + Math.max(EVERY_MS, (nowMs() - startedAt) / SHARE)
+      try {
+        for (const name of await grownTables(run)) await run(`VACUUM (TRUNCATE false, SKIP_LOCKED) ${name}`)
+        return true
+      } finally {
+        nextAt = nowMs() + Math.max(EVERY_MS, (nowMs() - startedAt) / SHARE)
+      }
     },
   }
+}
+
+async function grownTables(run: Run): Promise<readonly string[]> {
+  const rows = await run<[string]>(
+    `SELECT n.name FROM (VALUES ${HOT_TABLES.map((table) => `('@${table}')`).join(', ')}) AS n (name)
+       JOIN pg_class c ON c.oid = n.name::regclass
+     WHERE pg_relation_size(c.oid) >= $1 AND pg_stat_get_dead_tuples(c.oid) > 10000`,
+    [WORTH_IT_BYTES],
+  )
+  return rows.map(([name]) => name)
 }

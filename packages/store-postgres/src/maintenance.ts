@@ -1,0 +1,85 @@
+import pg from 'pg'
+import { AS_TEXT, connectionOptions, fillSchema, hangUp, type Run, type Text, type Value } from './database.ts'
+import type { PostgresLocation } from './location.ts'
+import { toStoreError } from './postgres-errors.ts'
+
+/**
+ * Statements of chores. They may take as long as they need, so they have connections of their own: no call waits for one
+ * of these, and none is taken for a server that hangs. Nothing runs again after a lost race: a chore comes back.
+ */
+export interface Maintenance {
+  /** One statement outside of any transaction, as VACUUM needs it. */
+  readonly run: Run
+  /** All or nothing. It plans as the server would, unlike the transactions of calls, which look everything up by index. */
+  transaction<Result>(work: (run: Run) => Promise<Result>): Promise<Result>
+  /** Hangs up on what is under way. The server undoes it, or ends it, as a VACUUM. */
+  close(): Promise<void>
+}
+
+/** One for slots of time, one for vacuuming. */
+export const MAINTENANCE_CONNECTIONS = 2
+const IDLE_MS = 10_000
+
+export function openMaintenance({ connectionString, schema }: PostgresLocation): Maintenance {
+  const pool = new pg.Pool({
+    ...connectionOptions(connectionString),
+    query_timeout: undefined,
+    max: MAINTENANCE_CONNECTIONS,
+    idleTimeoutMillis: IDLE_MS,
+  })
+  pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
+  const busy = new Set<pg.PoolClient>()
+  let closed = false
+
+  async function query(client: pg.PoolClient, text: string, values: readonly Value[] = []): Promise<Text[][]> {
+    const config = { text: fillSchema(text, schema), values: [...values], rowMode: 'array', types: AS_TEXT }
+    const { rows } = await client.query(config as pg.QueryArrayConfig)
+    return rows as Text[][]
+  }
+
+  async function withClient<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
+    let isBroken = true
+    let client: pg.PoolClient | null = null
+    try {
+      if (closed) throw new Error('it is closed')
+      client = await pool.connect()
+      busy.add(client)
+      if (closed) throw new Error('it is closed')
+      const result = await work(client)
+      isBroken = false
+      return result
+    } catch (error) {
+      // The server's own word leaves a connection usable.
+      isBroken = !(error instanceof pg.DatabaseError)
+      throw toStoreError(error)
+    } finally {
+      if (client !== null) {
+        busy.delete(client)
+        client.release(isBroken)
+      }
+    }
+  }
+
+  async function transaction<Result>(client: pg.PoolClient, work: (run: Run) => Promise<Result>): Promise<Result> {
+    await query(client, 'BEGIN')
+    try {
+      const result = await work(((text, values) => query(client, text, values)) as Run)
+      await query(client, 'COMMIT')
+      return result
+    } catch (error) {
+      if (!closed) await query(client, 'ROLLBACK')
+      throw error
+    }
+  }
+
+  return {
+    run: ((text, values) => withClient((client) => query(client, text, values))) as Run,
+    transaction: (work) => withClient((client) => transaction(client, work)),
+    async close() {
+      closed = true
+      for (const client of busy) hangUp(client)
+      await pool.end()
+    },
+  }
+}

@@ -1,0 +1,41 @@
+import type { Run } from '../database.ts'
+import type { Maintenance } from '../maintenance.ts'
+import { countRows, DISSOLVED_ROWS } from './slot-contents.ts'
+import { slotsUnderRewrite } from './slot-rewrite.ts'
+import {
+  allSlots,
+  changeSlots,
+  detachSlots,
+  dropSlotTables,
+  lockSlots,
+  runAll,
+  SLOTTED_TABLES,
+  type Slot,
+} from './slot-tables.ts'
+
+/** What is left of slots moves to the rest, and they are gone; `false` when that is too much by now. */
+export async function dissolveSlots(maintenance: Maintenance, slots: readonly number[]): Promise<boolean> {
+  const dissolved = await changeSlots(maintenance, async (run) => {
+    if (!(await mayDissolve(run, slots))) return false
+    await lockSlots(run, slots)
+    let rows = 0
+    for (const slot of slots) rows += await countRows(run, slot)
+    if (rows > DISSOLVED_ROWS) return false
+    await detachSlots(run, slots)
+    await runAll(
+      run,
+      slots.flatMap((slot) =>
+        SLOTTED_TABLES.map((table) => `INSERT INTO @${table}_kept SELECT * FROM @${table}_s${slot}`),
+      ),
+    )
+    await dropSlotTables(run, slots)
+    return true
+  })
+  return dissolved ?? false
+}
+
+async function mayDissolve(run: Run, wanted: readonly number[]): Promise<boolean> {
+  const there: readonly Slot[] = await allSlots(run)
+  const isThere = wanted.every((number) => there.some(({ slot }) => slot === number))
+  return isThere && (await slotsUnderRewrite(run)).length === 0
+}

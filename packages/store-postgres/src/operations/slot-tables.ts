@@ -1,0 +1,124 @@
+import type { Run } from '../database.ts'
+import { firstIdAt } from '../id-times.ts'
+import type { Maintenance } from '../maintenance.ts'
+
+/** What is kept for long is split by time: a slot is one partition of each of these tables. */
+export const SLOTTED_TABLES = ['tasks', 'finished', 'history', 'task_tags'] as const
+
+/** Times of ids, ms; the second exclusive. */
+export interface Span {
+  readonly fromAt: number
+  readonly toAt: number
+}
+
+export interface Slot extends Span {
+  readonly slot: number
+}
+
+/**
+ * Whoever waits for one of these tables to be free holds up everybody behind it, so that a reader who takes longer is not
+ * waited for: it is better to come back.
+ */
+const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '50ms'`
+
+/** Changes slots, all or nothing; `null` while another process changes some. Rejects at once when the tables are in use. */
+export function changeSlots<Result>(
+  maintenance: Maintenance,
+  work: (run: Run) => Promise<Result>,
+): Promise<Result | null> {
+  return maintenance.transaction(async (run) => {
+    await run(LOCK_TIMEOUT)
+    const [locked] = await run<[string]>(
+      `SELECT pg_try_advisory_xact_lock(hashtextextended('taskyard slots @slots', 0))`,
+    )
+    return locked?.[0] === 't' ? work(run) : null
+  })
+}
+
+export async function allSlots(run: Run): Promise<readonly Slot[]> {
+  const rows = await run<[string, string, string]>('SELECT slot, from_at, to_at FROM @slots ORDER BY from_at')
+  return rows.map(([slot, fromAt, toAt]) => ({ slot: Number(slot), fromAt: Number(fromAt), toAt: Number(toAt) }))
+}
+
+export async function newSlotNumber(run: Run): Promise<number> {
+  const [row] = await run<[string]>(`SELECT nextval(pg_get_serial_sequence('@slots', 'slot'))`)
+  return Number(row?.[0])
+}
+
+/** Tables that can become a slot without a look at what is in them. */
+export async function createSlotTables(run: Run, { slot, ...span }: Slot): Promise<void> {
+  await runAll(
+    run,
+    SLOTTED_TABLES.map((table) => `CREATE TABLE @${table}_s${slot} (LIKE @${table} INCLUDING ALL, ${within(span)})`),
+  )
+}
+
+/** Tables made by `createSlotTables` become a slot. */
+export async function attachSlot(run: Run, { slot, fromAt, toAt }: Slot): Promise<void> {
+  await runAll(
+    run,
+    SLOTTED_TABLES.flatMap((table) => [
+      `ALTER TABLE @${table} ATTACH PARTITION @${table}_s${slot} FOR VALUES FROM ('${firstIdAt(fromAt)}') TO ('${firstIdAt(toAt)}')`,
+      `ALTER TABLE @${table}_s${slot} DROP CONSTRAINT within`,
+      `ALTER TABLE @${table}_kept DROP CONSTRAINT IF EXISTS outside`,
+    ]),
+  )
+  await run('INSERT INTO @slots (slot, from_at, to_at) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3)', [
+    slot,
+    fromAt,
+    toAt,
+  ])
+}
+
+/** The tables of slots are tables of their own from now on. */
+export async function detachSlots(run: Run, slots: readonly number[]): Promise<void> {
+  await runAll(
+    run,
+    slots.flatMap((slot) => SLOTTED_TABLES.map((table) => `ALTER TABLE @${table} DETACH PARTITION @${table}_s${slot}`)),
+  )
+  await run('DELETE FROM @slots WHERE slot = ANY ($1::integer[])', [slots])
+}
+
+export async function dropSlotTables(run: Run, slots: readonly number[]): Promise<void> {
+  await runAll(
+    run,
+    slots.flatMap((slot) => SLOTTED_TABLES.map((table) => `DROP TABLE IF EXISTS @${table}_s${slot}`)),
+  )
+}
+
+/** Locks the slotted tables, and the partitions of these slots, against everybody. */
+export async function lockSlots(run: Run, slots: readonly number[]): Promise<void> {
+  const parents = SLOTTED_TABLES.map((table) => `ONLY @${table}`)
+  const partitions = slots.flatMap((slot) => SLOTTED_TABLES.map((table) => `@${table}_s${slot}`))
+  await run(`LOCK TABLE ${[...parents, ...partitions].join(', ')} IN ACCESS EXCLUSIVE MODE`)
+}
+
+/** In one round trip. */
+export async function runAll(run: Run, statements: readonly string[]): Promise<void> {
+  await run(`DO $do$ BEGIN ${statements.map((statement) => `${statement};`).join(' ')} END $do$`)
+}
+
+function within({ fromAt, toAt }: Span): string {
+  return `CONSTRAINT within CHECK (id >= '${firstIdAt(fromAt)}' AND id < '${firstIdAt(toAt)}')`
+}
+
+/** Looking through a table of the rest that takes less is quick enough to be done while everybody waits. */
+const WORTH_A_PROOF_BYTES = 1024 * 1024
+
+/**
+ * Proves that the rest has no tasks of a span of time that slots cover, which is why it cannot get any either. Without it
+ * the server would look through all of the rest when another slot takes their place, while everybody waits.
+ */
+export async function proveOutside(maintenance: Maintenance, { fromAt, toAt }: Span): Promise<void> {
+  for (const table of SLOTTED_TABLES) {
+    const [size] = await maintenance.run<[string]>(`SELECT pg_relation_size('@${table}_kept')`)
+    if (Number(size?.[0]) < WORTH_A_PROOF_BYTES) continue
+    await changeSlots(maintenance, async (run) => {
+      await run(`ALTER TABLE @${table}_kept DROP CONSTRAINT IF EXISTS outside`)
+      await run(
+        `ALTER TABLE @${table}_kept ADD CONSTRAINT outside CHECK (id < '${firstIdAt(fromAt)}' OR id >= '${firstIdAt(toAt)}') NOT VALID`,
+      )
+    })
+    await maintenance.run(`ALTER TABLE @${table}_kept VALIDATE CONSTRAINT outside`)
+  }
+}

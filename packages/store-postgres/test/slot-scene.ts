@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { createSimulatedClock, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
+import type { ClaimParams, LeasedTask, NewTask, Settlement, TaskStore } from '@taskyard/core'
+import { openDatabase } from '../src/database.ts'
+import { createIdSkew } from '../src/id-times.ts'
+import { createLanes } from '../src/lanes.ts'
+import { readPostgresUrl } from '../src/location.ts'
+import { openMaintenance } from '../src/maintenance.ts'
+import { stepRewrite } from '../src/operations/slot-rewrite.ts'
+import { allSlots, type Slot } from '../src/operations/slot-tables.ts'
+import { createSlots } from '../src/operations/slots.ts'
+import type { Parts } from '../src/parts.ts'
+import { createServerTime } from '../src/server-time.ts'
+import { openStore } from './scene.ts'
+
+export const HOUR = 3_600_000
+export const DAY = 24 * HOUR
+export const RETENTION = { succeededSeconds: 7 * 86_400, failedSeconds: 30 * 86_400, finishedBytes: 1e12 }
+export const SWEEP = { cancelGraceMs: 10_000, retention: RETENTION, limit: 1000, jitter: 0.5 }
+
+export interface SlotScene {
+  readonly clock: ReturnType<typeof createSimulatedClock>
+  readonly store: TaskStore
+  /** Of a process beside the store. */
+  readonly parts: Parts
+  submit(overrides?: Partial<NewTask>): Promise<string>
+  claim(overrides?: Partial<ClaimParams>): Promise<LeasedTask>
+  settle(task: LeasedTask, outcome: object): Promise<void>
+  succeed(overrides?: Partial<NewTask>): Promise<string>
+  fail(overrides?: Partial<NewTask>): Promise<string>
+  /** Makes the next slot and lets its time begin. */
+  beginSlot(): Promise<Slot>
+  slots(): Promise<readonly Slot[]>
+  /** What retention leaves behind now. */
+  bounds(): { succeededUntil: number; failedUntil: number }
+  /** Goes on with the rewriting under way until it is done; gives the tasks removed. `between` runs before each step. */
+  finishRewrite(between?: (stage: string) => Promise<void>): Promise<number>
+  close(): Promise<void>
+}
+
+/** A store on a simulated clock, and what its retention works with. */
+export async function slotScene(): Promise<SlotScene> {
+  const clock = createSimulatedClock()
+  const newTask = taskMaker(clock)
+  const opened: StoreUnderTest = await openStore({ clock })
+  const { store } = opened
+  await store.migrate()
+  const location = readPostgresUrl((store.threadAccess().data as { url: string }).url)
+  const database = openDatabase(location)
+  const maintenance = openMaintenance(location)
+  const time = createServerTime(() => clock.now())
+  let ended = 0
+  const untold = { foretell: () => {}, readied: () => {} }
+  const parts: Parts = {
+    database,
+    maintenance,
+    lanes: createLanes(database),
+    time,
+    idSkew: createIdSkew(database),
+    ...untold,
+  }
+
+  const scene: SlotScene = {
+    clock,
+    store,
+    parts,
+    async submit(overrides = {}) {
+      const task = newTask(overrides)
+      await store.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000_000 })
+      return task.id
+    },
+    async claim(overrides = {}) {
+      const [task] = await store.claim({ ...CLAIM, ...overrides })
+      assert.ok(task)
+      return task
+    },
+    async settle(task, outcome) {
+      const settlement = { taskId: task.id, token: task.lease.token, ...outcome } as Settlement
+      const { results } = await store.settle({ settlements: [settlement], claim: null })
+      assert.equal(results[0]?.status, 'ok')
+    },
+    succeed: (overrides) => endNow({ outcome: 'succeeded', result: '1' }, overrides),
+    fail: (overrides) => endNow(FAILED, overrides),
+    async beginSlot() {
+      const before = await scene.slots()
+      const last = before.at(-1)
+      if (last !== undefined) await clock.advance(Math.max(0, last.toAt - 60_000 - clock.now()))
+      await createSlots(parts, () => 0).prepare(RETENTION)
+      const slot = (await scene.slots()).at(-1)
+      assert.ok(slot !== undefined && slot.slot !== last?.slot)
+      await clock.advance(Math.max(0, slot.fromAt + 1 - clock.now()))
+      return slot
+    },
+    slots: () => allSlots(database.run),
+    bounds: () => ({ succeededUntil: clock.now() - 7 * DAY, failedUntil: clock.now() - 30 * DAY }),
+    async finishRewrite(between = async () => {}) {
+      let removed = 0
+      for (;;) {
+        const [row] = await database.run<[string]>('SELECT stage FROM @slot_rewrites')
+        if (row === undefined) return removed
+        await between(row[0])
+        removed += (await stepRewrite(maintenance))?.removed ?? 0
+      }
+    },
+    async close() {
+      await maintenance.close()
+      await database.close()
+      await opened.destroy()
+    },
+  }
+
+  async function endNow(outcome: object, overrides: Partial<NewTask> = {}): Promise<string> {
+    // A queue of its own: those that ended before may be retried.
+    const queue = `ending-${++ended}`
+    const id = await scene.submit({ queue, ...overrides })
+    const task = await scene.claim({ queues: [queue] })
+    assert.equal(task.id, id)
+    await scene.settle(task, outcome)
+    return id
+  }
+
+  return scene
+}
+
+export const CLAIM: ClaimParams = {
+  namespace: 'default',
+  queues: ['default'],
+  types: null,
+  limit: 1,
+  leaseMs: 300 * DAY,
+  worker: { workerId: 'worker-1', nodeId: null, session: false },
+  requestId: null,
+}
+
+export const FAILED = {
+  outcome: 'failed',
+  error: { code: 'broken', message: 'It broke' },
+  retryable: false,
+  retryDelayMs: null,
+  jitter: 0,
+}
+
+export const EVERYTHING = {
+  namespace: 'default',
+  status: null,
+  type: null,
+  queue: null,
+  tag: null,
+  createdAfter: null,
+  createdBefore: null,
+  limit: 200,
+  cursor: null,
+}
