@@ -112,7 +112,7 @@ describe('a server', () => {
     const { id } = await submit(server.url, { type: 'test', payload: { delayMs: 1000 } })
     await statusReached(server.url, id, 'running')
     server.child.kill('SIGINT')
-    await refusesConnections(server.url)
+    await drains(server.url)
     const { code } = await server.stop('SIGINT')
     assert.equal(code, 0)
   })
@@ -123,7 +123,7 @@ describe('a server', () => {
     await statusReached(server.url, id, 'running')
     const since = performance.now()
     server.child.kill('SIGTERM')
-    await refusesConnections(server.url)
+    await drains(server.url)
     const { code } = await server.stop('SIGTERM')
     assert.equal(code, 130)
     assert.ok(performance.now() - since < 10_000, 'it waited for the task')
@@ -217,8 +217,8 @@ async function statusReached(url: string, id: string, status: string): Promise<v
   }
 }
 
-async function refusesConnections(url: string): Promise<void> {
-  for (;;) if (!(await fetch(`${url}/livez`).catch(() => null))) return
+async function drains(url: string): Promise<void> {
+  while ((await fetch(`${url}/readyz`)).status === 200);
 }
 
 /** The one line that a failed start says on stderr, besides its log. */

@@ -15,6 +15,8 @@ import type { Parts } from './parts.ts'
 
 /** A task that is waited for is looked at this often even without news. Milliseconds. */
 const LOOK_AGAIN_MS = 1000
+/** Events that are read at once for somebody who watches. */
+const WATCH_PAGE = 16
 
 export interface Reading extends Pick<Engine, 'get' | 'wait' | 'list' | 'history' | 'watch'> {
   stop(): void
@@ -39,6 +41,13 @@ export function createReading(parts: Parts): Reading {
     const taskId = toTaskId(id)
     const events = await store.history({ taskId, after, limit: LIMITS.eventPage })
     if (events === null) throw new TaskyardError('task_not_found', { id })
+    return events
+  }
+
+  /** Few events: a reader that takes its time holds them all. */
+  async function watchPage(taskId: string, after: number): Promise<readonly TaskEvent[]> {
+    const events = await store.history({ taskId, after, limit: WATCH_PAGE })
+    if (events === null) throw new TaskyardError('task_not_found', { id: taskId })
     return events
   }
 
@@ -90,19 +99,24 @@ export function createReading(parts: Parts): Reading {
     }
   }
 
-  async function* watch(id: string, after: number, signal: AbortSignal): AsyncGenerator<TaskEvent> {
-    const listener = listen(toTaskId(id), signal)
+  async function* watch(taskId: string, after: number, signal: AbortSignal): AsyncGenerator<TaskEvent> {
+    const id = toTaskId(taskId)
+    const listener = listen(id, signal)
     let last = after
     try {
       for (;;) {
+        // Asked before the events are read: an end that comes in between is among them.
         const wasTerminal = isTerminal((await get(id)).status)
-        const events = await history(id, last)
-        for (const event of events) {
-          yield event
-          last = event.n
+        const from = last
+        for (let page = await watchPage(id, last); page.length > 0; page = await watchPage(id, last)) {
+          for (const event of page) {
+            yield event
+            last = event.n
+          }
+          if (signal.aborted || stopped) return
         }
-        if (signal.aborted || stopped || (wasTerminal && events.length === 0)) return
-        if (events.length === 0) await listener.next(LOOK_AGAIN_MS)
+        if (signal.aborted || stopped || (wasTerminal && last === from)) return
+        if (last === from) await listener.next(LOOK_AGAIN_MS)
       }
     } finally {
       listener.end()

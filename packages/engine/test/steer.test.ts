@@ -130,3 +130,26 @@ test('namespaces that nobody asks for any more are not counted in the background
   await clock.advance(10_000)
   assert.deepEqual([...new Set(counted)], ['default'])
 })
+
+test('events are read for a watcher as it takes them, few at a time', async (t) => {
+  const read: number[] = []
+  const { engine } = await startEngine(t, {}, (store) => ({
+    ...store,
+    async history(params) {
+      const events = await store.history(params)
+      read.push(events?.length ?? 0)
+      return events
+    },
+  }))
+  const { task } = await engine.submit(TASK)
+  const [leased] = await engine.claim(claimOf('worker-1'))
+  const lease = { taskId: task.id, token: leased?.lease.token ?? 0 }
+  await engine.record(Array.from({ length: 300 }, (_, i) => ({ ...lease, log: `line ${i}` })))
+  await engine.settle([{ ...lease, outcome: 'succeeded' }])
+  const watched = engine.watch(task.id, 0, new AbortController().signal)[Symbol.asyncIterator]()
+  await watched.next()
+  assert.ok(Math.max(...read) <= 16 && read.length === 1, `read ${read}`)
+  let seen = 1
+  while (!(await watched.next()).done) seen += 1
+  assert.equal(seen, 303)
+})

@@ -3,13 +3,20 @@ import type { Clock } from '@taskyard/core'
 import type { FastifyReply } from 'fastify'
 
 /** Pings in a row for which a client may have no room. */
-const STALLED_PINGS = 6
+const STALLED_PINGS = 3
+/** So long may a client take to read the end of its stream. */
+const FLUSH_MS = 2000
+/** More than this waits for no client: what is sent without waiting for room ends the stream. */
+const MOST_UNREAD_BYTES = 256 * 1024
 
 /** A server-sent event stream (WHATWG HTML, "Server-sent events"). */
 export interface EventStream {
   /** Aborts when the client goes away or has stopped reading, or when the server closes. */
   readonly signal: AbortSignal
-  /** Sends one event; resolves when the client has room for the next. `data` is one JSON value. */
+  /**
+   * Sends one event; resolves when the client has room for the next. `data` is one JSON value. A client that does not
+   * read, and for which too much is sent without waiting, is cut off.
+   */
   send(event: string, data: string, id?: number): Promise<void>
   end(): void
 }
@@ -29,7 +36,10 @@ export function openEventStream(reply: FastifyReply, signal: AbortSignal, clock:
   const end = () => {
     stopPings()
     signal.removeEventListener('abort', end)
-    if (!raw.writableEnded) raw.end()
+    if (raw.writableEnded) return
+    const cancel = clock.after(FLUSH_MS, () => raw.destroy())
+    raw.once('close', cancel)
+    raw.end()
   }
   if (signal.aborted) end()
   else signal.addEventListener('abort', end)
@@ -42,7 +52,8 @@ export function openEventStream(reply: FastifyReply, signal: AbortSignal, clock:
       // A line break inside JSON text can only be white space between tokens.
       const line = data.replaceAll(/[\r\n]+/g, ' ')
       const hasRoom = raw.write(`${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${line}\n\n`)
-      if (!hasRoom) await once(raw, 'drain', { signal }).catch(() => undefined)
+      if (raw.writableLength > MOST_UNREAD_BYTES + line.length) raw.destroy()
+      else if (!hasRoom) await once(raw, 'drain', { signal }).catch(() => undefined)
     },
   }
 

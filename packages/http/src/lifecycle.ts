@@ -2,20 +2,26 @@ import { type Clock, TaskyardError } from '@taskyard/core'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { idleConnectionsCloser } from './idle-connections.ts'
 
-/** Whether the server is on its way out, and the end of everything that waits or streams. */
+/** Whether the server is on its way out (it drains, or closes), and the end of everything that waits or streams. */
 export interface Lifecycle {
   readonly closing: boolean
-  /** Aborts when the server starts to close. */
+  /** Aborts when the server starts to drain or to close. */
   readonly signal: AbortSignal
-  /** @throws TaskyardError `shutting_down` once the server has started to close */
+  /** @throws TaskyardError `shutting_down` once the server has started to drain or to close */
   refuseWhenClosing(): void
-  /** Aborts when the client goes away or the server starts to close, whichever comes first. */
+  /** Aborts when the client goes away or the server is on its way out, whichever comes first. */
   untilDisconnect(reply: FastifyReply): AbortSignal
 }
 
-export function createLifecycle(server: FastifyInstance, clock: Clock): Lifecycle {
+export function createLifecycle(server: FastifyInstance, clock: Clock, draining?: AbortSignal): Lifecycle {
   const controller = new AbortController()
   const closeIdleConnections = idleConnectionsCloser(server.server, clock)
+  draining?.addEventListener('abort', () => controller.abort(), { once: true })
+  server.addHook('onRequest', (_request, reply, done) => {
+    // The next request had better go to another server.
+    if (controller.signal.aborted) reply.header('connection', 'close')
+    done()
+  })
   server.addHook('preClose', async () => {
     // Waiting calls and streams may not hold up the close, which waits for open requests.
     controller.abort()

@@ -12,6 +12,11 @@ export interface HttpOptions {
   readonly limits?: Partial<HttpLimits>
   /** Default: any name. */
   readonly hosts?: HostNames
+  /**
+   * Aborts when the server is to drain: from then on it refuses new work and ends what waits or streams, and goes on
+   * answering everything else until it is closed.
+   */
+  readonly draining?: AbortSignal
   /** Default: unexpected errors are not logged. */
   readonly logger?: ErrorLog
 }
@@ -29,6 +34,8 @@ export interface HttpLimits {
   readonly bulkPerMinute: number
   /** Open connections; further ones are closed at once. */
   readonly connections: number
+  /** Open event streams of tasks; further ones are refused with `rate_limited`. */
+  readonly eventStreams: number
   /** How long the head of a request, and the whole of it, may take to arrive. */
   readonly headersTimeoutMs: number
   readonly requestTimeoutMs: number
@@ -43,6 +50,7 @@ export interface HttpLimits {
 export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   bulkPerMinute: 30,
   connections: 10_000,
+  eventStreams: 1000,
   headersTimeoutMs: 15_000,
   requestTimeoutMs: 60_000,
   keepAliveTimeoutMs: 75_000,

@@ -32,7 +32,7 @@ export async function taskyardHttp(server: FastifyInstance, options: HttpOptions
     info,
     metrics,
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
-    lifecycle: createLifecycle(server, clock),
+    lifecycle: createLifecycle(server, clock, options.draining),
   }
   server.setErrorHandler(createErrorHandler(options.logger ?? SILENT, metrics.problemSent))
   guardAgainstPages(server, options.hosts ?? ANY_HOST)

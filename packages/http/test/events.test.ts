@@ -99,3 +99,20 @@ test('a client that has stopped reading is cut off', async (context) => {
   const connection = await accepted
   await new Promise((resolve) => connection.once('close', resolve))
 })
+
+test('more event streams than a server keeps are refused, until one ends', async (context) => {
+  const { listen, submit } = await startApi(context, { limits: { eventStreams: 1 } })
+  const base = await listen()
+  const url = `${base}/api/v1/tasks/${await submit({ type: 't' })}/events`
+  const first = await openEvents(context, url)
+  await first.next()
+  const headers = { accept: 'text/event-stream' }
+  const refused = await fetch(url, { headers })
+  assert.deepEqual([refused.status, ((await refused.json()) as { code: string }).code], [429, 'rate_limited'])
+  first.close()
+  for (;;) {
+    const again = await fetch(url, { headers })
+    await again.body?.cancel()
+    if (again.status === 200) return
+  }
+})

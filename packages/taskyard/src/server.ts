@@ -22,14 +22,17 @@ export interface RunningServer {
   /** Where the API listens; `null` without the role `api`. */
   readonly url: string | null
   /**
-   * Stops accepting, lets running tasks finish for as long as the configuration says, hands the rest back, and closes
-   * the store. Idempotent; resolves when all is still.
+   * Refuses new work, lets running tasks finish for as long as the configuration says, hands the rest back, answers what
+   * is asked meanwhile, and closes the store. Idempotent; resolves when all is still.
    */
   stop(): Promise<void>
 }
 
 /** Something that was started, and how it stops. */
 type Stop = () => Promise<unknown>
+
+/** Requests that are open when the drain time is over may take so long. */
+const LAST_ANSWERS_MS = 1000
 
 interface StartOptions {
   readonly log: Logger
@@ -68,11 +71,12 @@ async function startParts(configuration: Configuration, options: StartOptions, s
   const engine = openEngine(configuration, { store, bus: opened.bus, types, metrics, troubles })
   stops.push(() => engine.stop())
   await engine.start()
-  // The API stops accepting while the worker drains, not after it.
-  const fronts: Stop[] = []
-  stops.push(() => Promise.all(fronts.map((stop) => stop())))
-  const url = has('api') ? await listen(configuration, { engine, store, metrics, log }, fronts) : null
-  if (has('worker')) startEmbeddedWorker(configuration, { engine, store, bus: opened.bus, types, troubles }, fronts)
+  const draining = new AbortController()
+  const http = { engine, store, metrics, log, draining: draining.signal }
+  const url = has('api') ? await listen(configuration, http, stops) : null
+  if (has('worker')) startEmbeddedWorker(configuration, { engine, store, bus: opened.bus, types, troubles }, stops)
+  // While the worker drains the API takes no new work, and answers everything else.
+  stops.push(async () => draining.abort())
   keepHeapSmall()
   log.info({ url, store: placeOf(configuration), roles: configuration.roles }, 'started')
   if (url !== null && !isLoopback(configuration.host)) {
@@ -177,16 +181,21 @@ interface HttpParts {
   readonly store: TaskStore
   readonly metrics: Metrics
   readonly log: Logger
+  readonly draining: AbortSignal
 }
 
 async function listen(configuration: Configuration, parts: HttpParts, stops: Stop[]): Promise<string> {
-  const { engine, store, metrics, log } = parts
+  const { engine, store, metrics, log, draining } = parts
   const { host, port, publicHosts } = configuration
   const info = { version: readVersion(), stack: stackOf(configuration), durability: store.durability }
   const limits = { sessionGraceSeconds: configuration.sessionGraceSeconds }
   const hosts = { loopbackOnly: isLoopback(host), others: publicHosts ?? [] }
-  const server = await createServer({ engine, metrics, info, limits, hosts, clock: systemClock, logger: log })
-  stops.push(() => closeWithin(configuration.drainSeconds, server))
+  const server = await createServer({ engine, metrics, info, limits, hosts, draining, clock: systemClock, logger: log })
+  let drainUntil = Number.POSITIVE_INFINITY
+  draining.addEventListener('abort', () => {
+    drainUntil = systemClock.now() + configuration.drainSeconds * 1000
+  })
+  stops.push(() => closeBy(drainUntil, server))
   try {
     return await server.listen({ host, port })
   } catch (error) {
@@ -194,9 +203,10 @@ async function listen(configuration: Configuration, parts: HttpParts, stops: Sto
   }
 }
 
-/** Open requests may finish; whoever is still there at the deadline is cut off. */
-async function closeWithin(seconds: number, server: Awaited<ReturnType<typeof createServer>>): Promise<void> {
-  const callOff = systemClock.after(seconds * 1000, () => server.server.closeAllConnections())
+/** Open requests may finish; whoever is still there at the deadline, or a moment later, is cut off. */
+async function closeBy(deadline: number, server: Awaited<ReturnType<typeof createServer>>): Promise<void> {
+  const patience = Math.max(LAST_ANSWERS_MS, deadline - systemClock.now())
+  const callOff = systemClock.after(patience, () => server.server.closeAllConnections())
   await server.close()
   callOff()
 }

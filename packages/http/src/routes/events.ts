@@ -6,8 +6,12 @@ import { invalidRequest } from '../problem.ts'
 import type { IdParams, RouteContext } from '../route-context.ts'
 import { problems } from '../schemas/problem.ts'
 
+/** When a place among the streams may be free. */
+const RETRY_SECONDS = 10
+
 export function eventRoutes(server: FastifyInstance, context: RouteContext): void {
   const { engine, lifecycle, clock, limits } = context
+  let streams = 0
   server.get<{ Params: IdParams; Querystring: { after?: number } }>(
     '/api/v1/tasks/:id/events',
     { schema: eventsSchema, exposeHeadRoute: false },
@@ -21,6 +25,8 @@ export function eventRoutes(server: FastifyInstance, context: RouteContext): voi
       const after = lastEventId(request)
       // A task that does not exist is told in the plain way, while the reply can still say so.
       await engine.get(id)
+      if (streams >= limits.eventStreams) throw new TaskyardError('rate_limited', { retryAfterSeconds: RETRY_SECONDS })
+      streams += 1
       const stream = openEventStream(reply, lifecycle.untilDisconnect(reply), clock, limits.pingMs)
       try {
         for await (const event of engine.watch(id, after, stream.signal)) {
@@ -31,6 +37,7 @@ export function eventRoutes(server: FastifyInstance, context: RouteContext): voi
         // The store is away, say: without the event named end the client knows to come back.
         if (!(error instanceof TaskyardError)) throw error
       } finally {
+        streams -= 1
         stream.end()
       }
     },
@@ -82,6 +89,6 @@ const eventsSchema = {
         'text/event-stream': { schema: { type: 'string' } },
       },
     },
-    ...problems(400, 404, 503),
+    ...problems(400, 404, 429, 503),
   },
 } as const
