@@ -81,7 +81,9 @@ export function createCounters(queues: Collection<QueueDocument>, processWord: s
       }
       const written = `writes.${processWord}`
       const filter = { _id, [written]: { $not: { $gte: n } } }
-      return { updateMany: { filter, update: { $inc, $set: { changedAt: latest, [written]: n } } } }
+      return {
+        updateMany: { filter, update: { $inc, $set: { changedAt: latest, standing: 'changed', [written]: n } } },
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 import type { ReadyLane } from '@taskyard/core'
 import { type Collection, type MongoClient, ReadConcern } from 'mongodb'
+import type { BoundedMap } from './bounded-map.ts'
 import type { Counters } from './counters.ts'
 import type { Deployment } from './deployment.ts'
 import type {
@@ -31,11 +32,13 @@ export interface Database extends Collections {
   readonly deployment: Deployment
   readonly counters: Counters
   /** Lanes this process has seen in the store; only ever a shortcut. */
-  readonly knownLanes: Set<string>
+  readonly knownLanes: BoundedMap<string, true>
   /** Leases given out here, as they began: what their settlements need to know, without reading it again. */
   readonly leases: LeaseCache
+  /** What sweeps remember. */
+  readonly upkeep: Upkeep
   /** How much queues hold, by what was read lately and submitted here since. */
-  readonly fillings: Map<string, Filling>
+  readonly fillings: BoundedMap<string, Filling>
   /** Hands ready tasks to the claims of this process. */
   readonly heads: Heads
   /** A word that no other call of any process has. */
@@ -44,6 +47,11 @@ export interface Database extends Collections {
   announce(lanes: readonly ReadyLane[]): void
   /** Milliseconds of a clock that nobody sets. */
   monotonic(): number
+}
+
+export interface Upkeep {
+  /** What finished tasks of all queues took when that was last read; only worth to know where there are many queues. */
+  finished: { readonly bytes: number; readonly readAt: number } | null
 }
 
 export interface Filling {

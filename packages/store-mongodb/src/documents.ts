@@ -221,7 +221,14 @@ export interface QueueDocument {
   /** The `changes` at which the counts were last compared with the tasks, and when. */
   readonly verified?: number
   readonly verifiedAt?: number
+  readonly standing?: Standing
 }
+
+/**
+ * What is to be done about a queue's counts: they have changed since they were compared, or have not while tasks live, or while
+ * none does; `large`: comparing takes too long to be done without a doubt.
+ */
+export type Standing = 'changed' | 'live' | 'idle' | 'large'
 
 export const COUNTERS = [
   'scheduled',

@@ -1,27 +1,28 @@
 import type { ReadyLane } from '@taskyard/core'
+import type { AnyBulkWriteOperation } from 'mongodb'
 import type { Database } from './database.ts'
-import { queueId } from './documents.ts'
+import { type QueueDocument, queueId } from './documents.ts'
 import { isDuplicateKey } from './mongodb-errors.ts'
 
 /** Makes sure that the queues know these lanes. Before the first task of a lane, so that claims of every type find it. */
 export async function ensureLanes(database: Database, lanes: readonly ReadyLane[]): Promise<void> {
   const unknown = new Map<string, ReadyLane>()
-  for (const lane of lanes) if (!database.knownLanes.has(laneKey(lane))) unknown.set(laneKey(lane), lane)
+  for (const lane of lanes) {
+    const key = laneKey(lane)
+    if (database.knownLanes.get(key) === undefined) unknown.set(key, lane)
+  }
+  if (unknown.size === 0) return
   const byQueue = Map.groupBy(unknown.values(), ({ namespace, queue }) => queueId(namespace, queue))
-  await Promise.all([...byQueue.values()].map((ofQueue) => addTypes(database, ofQueue)))
-  for (const key of unknown.keys()) database.knownLanes.add(key)
+  const operations = [...byQueue].map(([_id, ofQueue]) => addTypes(_id, ofQueue))
+  await upsert(() => database.queues.bulkWrite(operations, { ordered: false }))
+  for (const key of unknown.keys()) database.knownLanes.set(key, true)
 }
 
-async function addTypes(database: Database, lanes: readonly ReadyLane[]): Promise<void> {
+function addTypes(_id: string, lanes: readonly ReadyLane[]): AnyBulkWriteOperation<QueueDocument> {
   const { namespace, queue } = lanes[0] as ReadyLane
   const types = lanes.map(({ type }) => type)
-  await upsert(() =>
-    database.queues.updateOne(
-      { _id: queueId(namespace, queue) },
-      { $addToSet: { types: { $each: types } }, $setOnInsert: { namespace, queue } },
-      { upsert: true },
-    ),
-  )
+  const update = { $addToSet: { types: { $each: types } }, $setOnInsert: { namespace, queue } }
+  return { updateOne: { filter: { _id }, update, upsert: true } }
 }
 
 /** Runs an upsert again that met another one making the same document. */

@@ -1,3 +1,4 @@
+import { createBoundedMap } from './bounded-map.ts'
 import type { LightTask } from './documents.ts'
 
 /** Leases remembered; older ones are read again when they are settled. */
@@ -10,13 +11,9 @@ export interface LeaseCache {
 }
 
 export function createLeaseCache(): LeaseCache {
-  const tasks = new Map<string, LightTask>()
+  const tasks = createBoundedMap<string, LightTask>(MOST_LEASES)
   return {
-    add(task) {
-      tasks.delete(task._id)
-      tasks.set(task._id, task)
-      if (tasks.size > MOST_LEASES) tasks.delete(tasks.keys().next().value as string)
-    },
+    add: (task) => tasks.set(task._id, task),
     take(taskId, token) {
       const task = tasks.get(taskId)
       if (task?.token !== token) return undefined

@@ -8,6 +8,7 @@ import {
   TaskyardError,
 } from '@taskyard/core'
 import { systemRandom } from '@taskyard/core/runtime'
+import { createBoundedMap } from './bounded-map.ts'
 import { type Connection, connect, readServerTime, withDeadline } from './connect.ts'
 import { createCounters } from './counters.ts'
 import { collectionsOf, type Database } from './database.ts'
@@ -35,6 +36,9 @@ export interface MongoDbStoreOptions {
 const CALL_MS = 10_000
 /** The server's clock is read anew when the answer takes longer. */
 const SAMPLE_MS = 5_000
+/** Lanes and queues that a process remembers; others are looked up again. */
+const MOST_LANES = 50_000
+const MOST_FILLINGS = 20_000
 /** Indexes of a large store take their time. */
 const MIGRATION_MS = 3_600_000
 
@@ -70,8 +74,8 @@ function openSignals(connection: Connection, options: MongoDbStoreOptions, time:
     processId: randomWord(options.random ?? systemRandom),
     changeStream: settings.wakeUps !== 'poll' && deployment.changeStreams,
     now: () => time.now(),
-    async everyLane() {
-      return (await queues.find({}).toArray()).flatMap(operations.lanesOf)
+    async readyLanes() {
+      return operations.readyLanes(queues)
     },
   })
   // The driver repeats a read by itself, so that an outage may show nowhere else.
@@ -97,9 +101,10 @@ function openDatabase(
     name: settings.database,
     deployment,
     counters: createCounters(collections.queues, word, clock),
-    knownLanes: new Set(),
+    knownLanes: createBoundedMap(MOST_LANES),
     leases: createLeaseCache(),
-    fillings: new Map(),
+    upkeep: { finished: null },
+    fillings: createBoundedMap(MOST_FILLINGS),
     heads: createHeads(collections.tasks, random, () => performance.now()),
     nextMark: () => `${word}.${(marks++).toString(36)}`,
     announce: (lanes: readonly ReadyLane[]) => signals.announce(lanes),

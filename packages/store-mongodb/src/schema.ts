@@ -80,9 +80,13 @@ export function wantedIndexes(): readonly string[] {
   return TASK_INDEXES.map(({ name }) => name)
 }
 
-async function createIndexes({ tasks, keys, deployment }: Database): Promise<void> {
+async function createIndexes({ tasks, keys, queues, deployment }: Database): Promise<void> {
   // FerretDB has no partial indexes, and plain ones it makes but does not use.
   if (deployment.kind === 'FerretDB') return
   await tasks.createIndexes([...TASK_INDEXES])
   await keys.createIndex({ expiresAt: 1 }, { name: 'by_end' })
+  await queues.createIndexes([
+    { name: 'doubtful', key: { isDoubtful: 1 }, sparse: true },
+    { name: 'by_standing', key: { standing: 1, verifiedAt: 1 } },
+  ])
 }

@@ -35,8 +35,8 @@ export interface SignalsOptions {
   readonly changeStream: boolean
   /** The store's time, ms. */
   now(): number
-  /** All lanes there are: who may have missed news is told of every one. */
-  everyLane(): Promise<readonly ReadyLane[]>
+  /** All lanes with ready tasks: who may have missed news is told of each. */
+  readyLanes(): Promise<readonly ReadyLane[]>
 }
 
 /** How often a process reads: where a change stream tells it when to, this is for what the stream may miss. */
@@ -158,7 +158,7 @@ export function createSignals(options: SignalsOptions): Signals {
     const others = await collection.find({ _id: { $ne: processId }, at: { $gt: since } }).toArray()
     if (clock.now() - lastWriteAt > REFRESH_MS) await refresh(since)
     const hasMissed = others.map(hear)
-    if (wasBroken || hasMissed.includes(true)) tellReady(await options.everyLane())
+    if (wasBroken || hasMissed.includes(true)) tellReady(await options.readyLanes())
   }
 
   /** @returns whether some of the news was missed */

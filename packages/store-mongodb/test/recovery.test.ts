@@ -123,12 +123,23 @@ test('counts that a dead process left wrong are mended once the queue is quiet',
   await store.enqueue(submissions(newTask(), newTask(), newTask()))
   await succeed(store, 1)
   const before = await countsOf(store)
+  const finishedBytes = async () =>
+    (await collection('queues').findOne({ _id: 'default/default' }))?.counts.finishedBytes
+  const bytesBefore = await finishedBytes()
+  assert.ok(bytesBefore > 0)
   // As if the process had died after its changes and before their counts.
-  const wrong = { 'counts.queued': 1, 'counts.running': 2, 'counts.succeeded': -1, 'counts.finishedTotal': -1 }
+  const wrong = {
+    'counts.finishedBytes': -100,
+    'counts.queued': 1,
+    'counts.running': 2,
+    'counts.succeeded': -1,
+    'counts.finishedTotal': -1,
+  }
   await collection('queues').updateOne({ _id: 'default/default' }, { $inc: wrong })
   advance(60_000)
   await store.sweep(SWEEP)
   assert.deepEqual(await countsOf(store), before)
+  assert.equal(await finishedBytes(), bytesBefore)
   assert.equal(before?.finishedTotal, 1)
 })
 
@@ -140,6 +151,53 @@ test('counts are in doubt after a start, and compared', async (t) => {
   advance(2_000)
   await store.sweep(SWEEP)
   assert.equal((await countsOf(store))?.counts.queued, 1)
+})
+
+test('counts of many queues are compared some at a time, until all are right', async (t) => {
+  const { store, collection, advance } = await openAt(t)
+  const tasks = Array.from({ length: 50 }, (_, n) => newTask({ queue: `queue-${n}` }))
+  await store.enqueue(submissions(...tasks))
+  await collection('queues').updateMany({}, { $set: { 'counts.queued': 7, isDoubtful: true } })
+  advance(2_000)
+  const wrong = async () => (await collection('queues').find({ 'counts.queued': 7 }).toArray()).length
+  const left: number[] = []
+  for (let sweep = 0; sweep < 3; sweep++) {
+    await store.sweep(SWEEP)
+    left.push(await wrong())
+  }
+  assert.deepEqual(left, [30, 10, 0])
+  const standings = await collection('queues').distinct('isDoubtful')
+  assert.deepEqual(standings, [])
+})
+
+test('counts of a queue that has gone quiet with tasks in it are compared once a minute', async (t) => {
+  const { store, collection, advance } = await openAt(t)
+  await store.enqueue(submissions(newTask()))
+  const verifiedAt = async () => {
+    await store.sweep(SWEEP)
+    return (await collection('queues').findOne({ _id: 'default/default' }))?.verifiedAt
+  }
+  advance(20_000)
+  assert.equal(await verifiedAt(), START + 20_000)
+  advance(40_000)
+  assert.equal(await verifiedAt(), START + 20_000)
+  advance(20_000)
+  assert.equal(await verifiedAt(), START + 80_000)
+  await succeed(store)
+  advance(20_000)
+  assert.equal(await verifiedAt(), START + 100_000)
+  advance(600_000)
+  assert.equal(await verifiedAt(), START + 100_000, 'nothing can be wrong any more')
+})
+
+test('a claim that is repeated while it is under way gives the same leases', async (t) => {
+  const { store } = await openAt(t)
+  await store.enqueue(submissions(...Array.from({ length: 6 }, () => newTask())))
+  const request = { ...CLAIM, limit: 2, requestId: 'request-1' }
+  const answers = await Promise.all([store.claim(request), store.claim(request), store.claim(request)])
+  const leases = answers.map((tasks) => tasks.map(({ id, lease }) => `${id} ${lease.token}`))
+  assert.equal(leases[0]?.length, 2)
+  assert.deepEqual(leases, [leases[0], leases[0], leases[0]])
 })
 
 test('history lines that were copied and not yet taken from the task are shown once', async (t) => {

@@ -19,7 +19,7 @@ async function open(url: string, processId: string, clock: SimulatedClock): Prom
     processId,
     changeStream: false,
     now: () => clock.now(),
-    everyLane: async () => [OTHER],
+    readyLanes: async () => [OTHER],
   })
 }
 

@@ -46,6 +46,29 @@ export function describeCounts({ describe, it }: Suite): void {
       assert.deepEqual(await scene.store.counts({ namespace: 'default', queue: 'never' }), [])
     })
 
+    it('tells of each of many queues since when its oldest task is ready, few tasks or many', async (scene) => {
+      const queues = Array.from({ length: 30 }, (_, n) => `queue-${n}`)
+      const start = scene.clock.now()
+      for (const moment of [0, 1]) {
+        await scene.enqueue([queues.slice(moment).map((queue) => scene.newTask({ queue, priority: moment }))])
+        await scene.clock.advance(1_000)
+      }
+      const expected = queues.map((queue) => [queue, start])
+      const oldest = async () => {
+        const counts = await scene.store.counts({ namespace: 'default', queue: null })
+        return counts.map(({ queue, oldestReadyAt }) => [queue, oldestReadyAt]).sort(byText)
+      }
+      assert.deepEqual(await oldest(), [...expected].sort(byText))
+      await scene.enqueue([Array.from({ length: 1_000 }, () => scene.newTask({ queue: 'queue-0', priority: 9 }))])
+      assert.deepEqual(await oldest(), [...expected].sort(byText))
+      await scene.claim({ queues: ['queue-1'], limit: 2 })
+      assert.equal((await scene.counts('queue-1')).oldestReadyAt, null)
+      assert.deepEqual(
+        (await oldest()).find(([queue]) => queue === 'queue-1'),
+        ['queue-1', null],
+      )
+    })
+
     it('tells since when the task that has waited longest is ready', async (scene) => {
       const readyAt = scene.clock.now() + 1_000
       await scene.submit({ delayMs: 1_000 })
@@ -90,4 +113,8 @@ async function agreesWithList(scene: Scene): Promise<void> {
   for (const status of TASK_STATUSES) {
     assert.equal(counts[status], (await scene.listAll({ status })).length, `${status} tasks`)
   }
+}
+
+function byText(one: unknown, other: unknown): number {
+  return String(one) < String(other) ? -1 : 1
 }

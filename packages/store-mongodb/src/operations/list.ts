@@ -21,8 +21,9 @@ export async function list(database: Database, params: ListParams, now: number):
   const rest = restFilter(params, now)
   // What is filtered beyond the index is looked for within a window of bounded size.
   const end = rest === null ? null : await windowEnd(database, indexed)
-  const filter = { $and: [indexed, ...(rest === null ? [] : [rest]), ...(end === null ? [] : [notAfter(end)])] }
-  return readPage(database, filter as Filter<TaskDocument>, params.limit, end, now)
+  const parts = [indexed, ...(rest === null ? [] : [rest]), ...(end === null ? [] : [notAfter(end)])]
+  const filter = parts.length === 1 ? indexed : { $and: parts }
+  return readPage(database, filter, params.limit, end, now)
 }
 
 async function readPage(
@@ -37,20 +38,22 @@ async function readPage(
     .find(filter, options)
     .sort({ createdAt: -1, _id: -1 })
     .limit(limit + 1)
-  const items: TaskDocument[] = []
+  const found: TaskDocument[] = []
   let bytes = 0
   let hasMore = false
   for await (const task of cursor) {
-    if (items.length === limit || bytes >= PAGE_BYTES) {
+    if (found.length === limit || bytes >= PAGE_BYTES) {
       hasMore = true
       break
     }
-    items.push(task as TaskDocument)
-    bytes += task.payloadBytes + (task.result?.length ?? 0)
+    found.push(task as TaskDocument)
+    bytes += task.payloadBytes + Buffer.byteLength(task.result ?? '')
   }
-  const last = items.at(-1)
+  const last = found.at(-1)
   const next = hasMore && last !== undefined ? { createdAt: last.createdAt, id: last._id } : end
-  return { items: items.map((task) => taskFrom(task, now)), nextCursor: next === null ? null : encodeCursor(next) }
+  // Retention may be at some of them. They are few, and looking for others would cost each page a scan.
+  const items = found.filter(({ state }) => state !== 'removed').map((task) => taskFrom(task, now))
+  return { items, nextCursor: next === null ? null : encodeCursor(next) }
 }
 
 /** The last place of the window; `null` when the list ends within it. */
@@ -91,8 +94,7 @@ function restFilter({ tag, status, type }: ListParams, now: number): Filter<Task
     ...(status === null || (tag === null && status === 'failed') ? {} : inStatus(status, now)),
     ...(type === null ? {} : { type }),
   }
-  if (Object.keys(filter).length > 0) return filter as Filter<TaskDocument>
-  return status === null ? ({ state: { $ne: 'removed' } } as Filter<TaskDocument>) : null
+  return Object.keys(filter).length > 0 ? (filter as Filter<TaskDocument>) : null
 }
 
 // A task whose time has come is queued, whether or not a sweep has noticed.

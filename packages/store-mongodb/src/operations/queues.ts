@@ -1,14 +1,9 @@
-import {
-  type CountsParams,
-  type PauseParams,
-  type QueueCounts,
-  type ReadyLane,
-  TASK_STATUSES,
-  type TaskStatus,
-} from '@taskyard/core'
+import { type CountsParams, type PauseParams, type QueueCounts, type ReadyLane, TASK_STATUSES } from '@taskyard/core'
+import type { Collection } from 'mongodb'
 import type { Database } from '../database.ts'
 import { type QueueDocument, queueId } from '../documents.ts'
 import { upsert } from '../lanes.ts'
+import { type Counted, countOf, oldestReady } from './oldest-ready.ts'
 import { promoteDue } from './promote.ts'
 
 export async function counts(
@@ -18,30 +13,20 @@ export async function counts(
 ): Promise<QueueCounts[]> {
   await promoteDue(database, now)
   await database.counters.flush()
-  const filter = queue === null ? { namespace } : { _id: queueId(namespace, queue) }
-  const found = await database.queues.find(filter).sort({ _id: 1 }).toArray()
-  return Promise.all(found.filter(({ types = [] }) => types.length > 0).map((each) => queueCounts(database, each)))
+  const wanted = queue === null ? { namespace } : { _id: queueId(namespace, queue) }
+  // One that was only ever paused has had no task.
+  const filter = { ...wanted, types: { $exists: true } }
+  const projection = { queue: 1, paused: 1, counts: 1 } as const
+  const found = await database.queues.find(filter, { projection }).sort({ _id: 1 }).toArray()
+  const waiting = found.filter((each) => countOf(each, 'queued') > 0)
+  const oldest = await oldestReady(database, namespace, waiting)
+  return found.map((each) => queueCounts(each, oldest.get(each.queue) ?? null))
 }
 
-async function queueCounts(database: Database, document: QueueDocument): Promise<QueueCounts> {
-  const { namespace, queue, paused = false, counts: counted = {} } = document
-  const countOf = (status: TaskStatus) => Math.max(0, status === 'blocked' ? 0 : (counted[status] ?? 0))
-  return {
-    queue,
-    paused,
-    counts: Object.fromEntries(TASK_STATUSES.map((status) => [status, countOf(status)])) as QueueCounts['counts'],
-    oldestReadyAt: countOf('queued') === 0 ? null : await oldestReady(database, namespace, queue),
-    finishedTotal: counted.finishedTotal ?? 0,
-  }
-}
-
-async function oldestReady({ tasks }: Database, namespace: string, queue: string): Promise<number | null> {
-  const [oldest] = await tasks
-    .find({ state: 'queued', namespace, queue }, { projection: { runAt: 1 } })
-    .sort({ runAt: 1 })
-    .limit(1)
-    .toArray()
-  return oldest?.runAt ?? null
+function queueCounts(document: Counted, oldestReadyAt: number | null): QueueCounts {
+  const { queue, paused = false, counts: { finishedTotal = 0 } = {} } = document
+  const counted = TASK_STATUSES.map((status) => [status, countOf(document, status)])
+  return { queue, paused, counts: Object.fromEntries(counted) as QueueCounts['counts'], oldestReadyAt, finishedTotal }
 }
 
 export async function pause(database: Database, { namespace, queue, paused }: PauseParams): Promise<void> {
@@ -56,6 +41,15 @@ async function announceQueue(database: Database, _id: string): Promise<void> {
   database.announce(lanesOf(found))
 }
 
-export function lanesOf({ namespace, queue, types = [] }: QueueDocument): ReadyLane[] {
+function lanesOf({ namespace, queue, types = [] }: Lanes): ReadyLane[] {
   return types.map((type) => ({ namespace, queue, type }))
+}
+
+type Lanes = Pick<QueueDocument, 'namespace' | 'queue' | 'types'>
+
+/** The lanes of all queues that have ready tasks, by their counts. */
+export async function readyLanes(queues: Collection<QueueDocument>): Promise<readonly ReadyLane[]> {
+  const projection = { namespace: 1, queue: 1, types: 1 } as const
+  const found = await queues.find({ 'counts.queued': { $gt: 0 } }, { projection }).toArray()
+  return found.flatMap(lanesOf)
 }

@@ -46,7 +46,7 @@ async function finishedBefore(
 }
 
 async function removeOverBytes(database: Database, maxBytes: number, limit: number, now: number): Promise<number> {
-  let over = (await finishedBytes(database)) - maxBytes
+  let over = (await finishedBytes(database, maxBytes, now)) - maxBytes
   if (over <= 0) return 0
   const oldest = await Promise.all(
     ENDINGS.map((state) => finishedBefore(database, state, Number.MAX_SAFE_INTEGER, limit)),
@@ -61,10 +61,21 @@ async function removeOverBytes(database: Database, maxBytes: number, limit: numb
   return remove(database, chosen, now)
 }
 
-async function finishedBytes({ queues }: Database): Promise<number> {
-  const found = await queues.find({}, { projection: { 'counts.finishedBytes': 1 } }).toArray()
-  return found.reduce((sum, { counts = {} }) => sum + (counts.finishedBytes ?? 0), 0)
+/** Of many queues the sum is read anew only now and then, unless it is over the bound: then before each removal. */
+async function finishedBytes({ queues, upkeep }: Database, maxBytes: number, now: number): Promise<number> {
+  const { finished } = upkeep
+  if (finished !== null && finished.bytes <= maxBytes && now - finished.readAt < SUM_LIFE_MS) return finished.bytes
+  const sums = queues.aggregate<{ bytes: number }>([
+    { $group: { _id: null, bytes: { $sum: '$counts.finishedBytes' } } },
+  ])
+  const [[sum], count] = await Promise.all([sums.toArray(), queues.estimatedDocumentCount()])
+  const bytes = sum?.bytes ?? 0
+  upkeep.finished = count > FEW_QUEUES ? { bytes, readAt: now } : null
+  return bytes
 }
+
+const FEW_QUEUES = 1_000
+const SUM_LIFE_MS = 30_000
 
 /**
  * Marks the tasks as removed, which nobody else does while they are finished, and then takes away what belongs to them,
