@@ -220,5 +220,6 @@ function queuePath(queue: string): string {
 }
 
 function timeText(time: Date | string | undefined): string | undefined {
-  return time instanceof Date ? time.toISOString() : time
+  // As in a body, where an invalid date is null: the server refuses it.
+  return time instanceof Date ? String(time.toJSON()) : time
 }

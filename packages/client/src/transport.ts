@@ -1,4 +1,4 @@
-import { type Clock, fromJsonText, type JsonText, type Random, toJsonText } from '@taskyard/core'
+import { type Clock, fromJsonText, type JsonText, type Random, TaskyardError, toJsonText } from '@taskyard/core'
 import { pause, retryDelayMs } from '@taskyard/worker'
 import { callOnce, FailedCall, type HttpCall, NotTheAnswer } from './http-call.ts'
 import type { ServerAddress } from './server-address.ts'
@@ -67,9 +67,19 @@ export class Transport {
       path,
       timeoutMs: timeoutMs + (extraMs ?? 0),
       signal: signal === undefined ? closed : AbortSignal.any([signal, closed]),
-      ...(body === undefined ? {} : { body: toJsonText(body) }),
+      ...(body === undefined ? {} : { body: bodyText(body) }),
       ...(headers === undefined ? {} : { headers }),
     }
+  }
+}
+
+/** Written down when the call is made: repetitions send the same. */
+function bodyText(body: unknown): JsonText {
+  try {
+    return toJsonText(body)
+  } catch (error) {
+    const reason = `what is to be sent has no JSON form: ${(error as Error).message}`
+    throw new TaskyardError('invalid_request', { reason }, { cause: error })
   }
 }
 

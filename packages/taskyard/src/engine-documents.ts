@@ -8,6 +8,7 @@ import type {
 } from '@taskyard/client'
 import {
   fromJsonText,
+  parseRfc3339,
   type TaskDocument,
   type TaskEvent,
   TaskyardError,
@@ -18,10 +19,18 @@ import type { BulkFilter, ListRequest, Submission, WorkerView } from '@taskyard/
 
 // What the library's callers say and see, in the engine's terms and back.
 
+/** Made at once and whole: what becomes of the caller's objects later changes nothing. */
 export function toSubmission(type: string, payload: unknown, options: SubmitOptions = {}): Submission {
   const { runAt, ...rest } = options
-  const submission = { ...rest, type, payload: payloadText(payload) }
+  const submission = { ...rest, ...ownLists(rest), type, payload: payloadText(payload) }
   return runAt === undefined ? submission : { ...submission, runAt: toMs(runAt, '/runAt') }
+}
+
+function ownLists({ tags, backoff }: SubmitOptions): Pick<SubmitOptions, 'tags' | 'backoff'> {
+  return {
+    ...(Array.isArray(tags) ? { tags: [...tags] } : {}),
+    ...(typeof backoff === 'object' && backoff !== null ? { backoff: { ...backoff } } : {}),
+  }
 }
 
 export function toListRequest({ limit, cursor, ...filter }: ListOptions): ListRequest {
@@ -66,10 +75,12 @@ function payloadText(payload: unknown) {
   }
 }
 
-function toMs(time: Date | string, path: string): number {
-  const ms = typeof time === 'string' ? Date.parse(time) : time.getTime()
-  if (Number.isNaN(ms)) throw malformed({ path, message: 'is not a time in RFC 3339' })
-  return ms
+/** As over HTTP: a `Date` counts as its text. */
+function toMs(time: unknown, path: string): number {
+  const text = time instanceof Date && !Number.isNaN(time.getTime()) ? time.toISOString() : time
+  const ms = typeof text === 'string' ? parseRfc3339(text) : null
+  if (ms !== null) return ms
+  throw malformed({ path, message: 'is not a time in RFC 3339, such as 2030-01-31T12:00:00Z' })
 }
 
 function malformed(violation: Violation): TaskyardError {
