@@ -58,6 +58,48 @@ describe('taskyard work', () => {
     assert.equal(useless.code, 2)
     assert.match(useless.stderr, /exports no handlers\. Export an object of functions/)
   })
+
+  for (const [what, text] of [
+    ['one function', 'export default async function resize(task) {}'],
+    ['one class', 'export default class Resize { run() {} }'],
+    ['one arrow function', 'export default () => 1'],
+  ] as const) {
+    it(`takes no module whose default export is ${what} for handlers of a type called default`, async () => {
+      const file = inFolder('nameless.mjs')
+      await writeFile(file, text)
+      const { code, stderr } = await run(['work', file])
+      assert.equal(code, 2)
+      assert.match(stderr, /is one function or class, and no task type goes with it\. Export an object/)
+    })
+  }
+
+  it('names the task that left an unhandled error behind, fails it, and hands the others back', async () => {
+    const file = inFolder('careless.mjs')
+    await writeFile(
+      file,
+      `export const tasks = {
+        innocent: (_, { signal }) => new Promise((_, no) => signal.addEventListener('abort', () => no(signal.reason))),
+        careless: () => {
+          void (async () => { await null; throw new Error('nobody awaits me') })()
+          return new Promise(() => {})
+        },
+      }`,
+    )
+    const worker = runTaskyard(['work', file, '--queues', 'careless'], { env: { TASKYARD_URL: serverUrl() } })
+    const innocent = await runJson(['submit', 'innocent', '--queue', 'careless'])
+    await worker.line(/▸ innocent/)
+    const careless = await runJson(['submit', 'careless', '--queue', 'careless', '--max-attempts', '1'])
+    const { code, stdout } = await worker.ended
+    assert.equal(code, 1)
+    assert.match(
+      stdout,
+      new RegExp(`✘ careless  ${careless.id}  left an error behind; the worker ends\nError: nobody awaits me\n`),
+    )
+    const after = await runJson(['get', careless.id])
+    assert.deepEqual([after.status, after.error.message, after.crashes], ['failed', 'nobody awaits me', 0])
+    const given = await runJson(['get', innocent.id])
+    assert.deepEqual([given.status, given.attempt, given.crashes], ['queued', 0, 0])
+  })
 })
 
 describe('a restart of the server', () => {

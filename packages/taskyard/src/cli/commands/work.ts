@@ -1,9 +1,11 @@
 import type { TaskHandlers } from '@taskyard/core'
 import type { Command } from 'commander'
+import { EXIT } from '../exit-codes.ts'
 import { untilInterrupted } from '../interruption.ts'
 import { queueNames, seconds, wholeNumber } from '../options.ts'
 import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
 import type { Terminal } from '../terminal.ts'
+import { FatalErrors } from '../work/fatal-errors.ts'
 import { loadHandlers } from '../work/load-handlers.ts'
 import { createWorkReport } from '../work/work-report.ts'
 
@@ -44,16 +46,25 @@ async function work(terminal: Terminal, file: string, options: WorkOptions): Pro
 async function runWorker(server: ServerCommand, handlers: TaskHandlers, options: WorkOptions): Promise<void> {
   const { client, url, terminal } = server
   const report = createWorkReport(terminal, options.json === true)
+  const fatalErrors = new FatalErrors()
+  const died = Promise.withResolvers<void>()
+  const stopListening = fatalErrors.listen((fatal) => {
+    report.died(fatal)
+    died.resolve()
+  })
   await client.queues().catch((error) => report.trouble(error, 'starting'))
-  const worker = client.work(report.watching(handlers), {
+  const worker = client.work(report.watching(fatalErrors.watching(handlers)), {
     queues: options.queues,
     concurrency: options.concurrency,
     drainSeconds: options.drain,
     onError: report.trouble,
   })
   report.started(url, Object.keys(handlers), options.queues)
-  await untilInterrupted(terminal)
-  report.draining()
-  await worker.stop()
+  const hasDied = await Promise.race([untilInterrupted(terminal).then(() => false), died.promise.then(() => true)])
+  if (!hasDied) report.draining()
+  // Nobody knows what state the program is in: what still runs is handed back, and the process ends.
+  await worker.stop(hasDied ? { deadlineSeconds: 0 } : {})
   report.stopped()
+  stopListening()
+  if (hasDied) process.exit(EXIT.failed)
 }

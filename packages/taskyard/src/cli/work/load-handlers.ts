@@ -8,6 +8,7 @@ import { CommandFailure, usageFailure } from '../failure.ts'
 export async function loadHandlers(file: string): Promise<TaskHandlers> {
   const exported = await importModule(resolve(file))
   const handlers = handlersAmong(exported)
+  if (handlers === null && typeof exported.default === 'function') throw usageFailure(nameless(file, exported.default))
   if (handlers === null) throw usageFailure(`${file} exports no handlers. ${EXPECTED}`)
   for (const [type, handler] of Object.entries(handlers)) refuseUnusable(file, type, handler)
   return handlers as TaskHandlers
@@ -16,10 +17,20 @@ export async function loadHandlers(file: string): Promise<TaskHandlers> {
 const EXPECTED = `Export an object of functions by task type:
   export default { 'say-hello': async (task) => \`Hello \${task.payload.name}\` }`
 
+/** A function alone, or a class, says nothing of the task type that it is for. */
+function nameless(file: string, exported: { readonly name: string }): string {
+  const name = exported.name === '' || exported.name === 'default' ? 'my-type' : exported.name
+  return `the default export of ${file} is one function or class, and no task type goes with it. ${EXPECTED}
+or give the function its type as a name: export default { '${name}': … }`
+}
+
 type Module = Readonly<Record<string, unknown>>
 
 function handlersAmong(exported: Module): Readonly<Record<string, unknown>> | null {
-  const named = Object.fromEntries(Object.entries(exported).filter(([, value]) => typeof value === 'function'))
+  const functions = Object.entries(exported).filter(
+    ([name, value]) => name !== 'default' && typeof value === 'function',
+  )
+  const named = Object.fromEntries(functions)
   for (const candidate of [exported.default, exported.tasks, named]) {
     if (typeof candidate === 'object' && candidate !== null && Object.keys(candidate).length > 0) {
       return candidate as Readonly<Record<string, unknown>>

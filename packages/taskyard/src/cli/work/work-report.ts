@@ -2,6 +2,7 @@ import type { LeasedTaskDocument, TaskHandler, TaskHandlers } from '@taskyard/co
 import { seldom, TaskAborted } from '@taskyard/worker'
 import { spokenDuration } from '../spoken-time.ts'
 import { jsonLine, type Paint, paintFor, printable, type Terminal } from '../terminal.ts'
+import type { FatalError } from './fatal-errors.ts'
 
 /** Tells what a worker does: a line for each thing that happens; with `--json`, each line is a document. */
 export interface WorkReport {
@@ -10,6 +11,8 @@ export interface WorkReport {
   started(url: string, types: readonly string[], queues: readonly string[]): void
   draining(): void
   stopped(): void
+  /** The process is about to end by an error that nobody handled. */
+  died(fatal: FatalError): void
   readonly trouble: (error: unknown, during: string) => void
 }
 
@@ -62,6 +65,13 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
     draining: () =>
       tell('draining', {}, 'draining: no new tasks, running ones finish (again to quit at once)', 'yellow'),
     stopped: () => tell('stopped', { tasks: done }, `stopped after ${done} ${done === 1 ? 'task' : 'tasks'}`, 'bold'),
+    died: ({ error, task }) => {
+      const details = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      const whose = task === null ? 'an error that nobody handles' : `${task.type}  ${task.id}  left an error behind`
+      const fields = task === null ? {} : taskFields(task)
+      tell('died', { ...fields, error: details }, `✘ ${whose}; the worker ends`, 'red')
+      if (!json) terminal.stdout.write(`${shownLines(details)}\n`)
+    },
     trouble: seldom((error, during) => {
       const message = error instanceof Error ? error.message : String(error)
       tell('trouble', { during, message }, `! ${during}: ${message}`, 'yellow')
@@ -78,6 +88,10 @@ function createTell(terminal: Terminal, json: boolean): Tell {
     const line = printable(text)
     stdout.write(`${paint('dim', at.slice(11, 23))}  ${style === undefined ? line : paint(style, line)}\n`)
   }
+}
+
+function shownLines(text: string): string {
+  return text.split('\n').map(printable).join('\n')
 }
 
 /** `cancelled`, `timeout`, `lease lost` or `shutting down`. */
