@@ -81,6 +81,7 @@ class RunningWorker implements Worker {
       report,
       access: () => api.threadAccess(),
       onNews: ({ slot, generation, status }) => {
+        if (status === 'lost') api.heartbeatRefused?.()
         const attempt = dispatcher.slots.find(slot, generation)
         if (attempt === null) return
         if (status === 'cancel') dispatcher.cancelAttempt(attempt)

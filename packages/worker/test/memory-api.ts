@@ -42,6 +42,7 @@ export class MemoryApi implements WorkerApi {
   /** The same of a record call. */
   refuseRecords: (entries: readonly RecordEntry[]) => Error | null = () => null
   sessions = 0
+  heartbeatsRefused = 0
   onCancel: (taskId: string) => void = () => {}
   /** Answers heartbeats by itself, in the thread, as long as the flag in here is 0: [flag, leases extended]. */
   readonly counters = new Int32Array(new SharedArrayBuffer(8))
@@ -100,6 +101,10 @@ export class MemoryApi implements WorkerApi {
         this.sessions--
       },
     }
+  }
+
+  heartbeatRefused(): void {
+    this.heartbeatsRefused++
   }
 
   threadAccess(): ThreadAccess {

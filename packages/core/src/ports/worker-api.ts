@@ -21,6 +21,8 @@ export interface WorkerApi {
   openSession(worker: SessionRequest, onCancel: (taskId: string) => void): WorkerSession
   /** How a heartbeat thread reaches the same Taskyard. */
   threadAccess(): ThreadAccess
+  /** A heartbeat of that thread was answered `lost`: for a Taskyard whose heartbeats go past whoever counts that. */
+  heartbeatRefused?(): void
 }
 
 export interface SessionRequest {
