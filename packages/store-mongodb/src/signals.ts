@@ -54,7 +54,8 @@ const CALL_MS = 3_000
 const FAREWELL_MS = 1_000
 /** What one write, and what all that a document keeps, may carry. */
 const MOST_LANES = 500
-const MOST_MESSAGES = 300
+const MOST_CHANGES = 300
+const MOST_REQUESTS = 5_000
 const NEWS_KEPT = 50
 
 /**
@@ -67,7 +68,8 @@ export function createSignals(options: SignalsOptions): Signals {
   const busListeners = new Set<(message: BusMessage) => void>()
   const seen = new Map<string, number>()
   let lanes = new Map<string, ReadyLane>()
-  let messages: BusMessage[] = []
+  let changes: BusMessage[] = []
+  let requests: BusMessage[] = []
   let news: readonly News[] = []
   let lastNumber = 0
   let lastWriteAt = Number.NEGATIVE_INFINITY
@@ -81,7 +83,7 @@ export function createSignals(options: SignalsOptions): Signals {
   let closed = false
 
   function plan(): void {
-    if (closed || writing !== null || cancelWrite !== null || (lanes.size === 0 && messages.length === 0)) return
+    if (closed || writing !== null || cancelWrite !== null || lanes.size + changes.length + requests.length === 0) return
     const pause = changeStream ? STREAM_PAUSE_MS : POLL_PAUSE_MS
     const wait = lastWriteAt + pause - clock.now()
     if (wait <= 0) {
@@ -98,13 +100,12 @@ export function createSignals(options: SignalsOptions): Signals {
     const item = {
       n: ++lastNumber,
       lanes: lanes.size > MOST_LANES ? null : [...lanes.keys()],
-      messages,
+      messages: [...requests, ...changes],
     }
     lanes = new Map()
-    messages = []
-    news = [...news, item].slice(-NEWS_KEPT)
-    while (news.length > 1 && news.reduce((sum, each) => sum + each.messages.length, 0) > MOST_MESSAGES)
-      news = news.slice(1)
+    changes = []
+    requests = []
+    news = bounded([...news, item].slice(-NEWS_KEPT))
     await save()
     plan()
   }
@@ -209,7 +210,8 @@ export function createSignals(options: SignalsOptions): Signals {
       publish(message) {
         if (closed) return
         tellBus(message)
-        if (messages.length < MOST_MESSAGES) messages.push(message)
+        if (message.kind === 'changed' && changes.length < MOST_CHANGES) changes.push(message)
+        if (message.kind === 'cancel-requested' && requests.length < MOST_REQUESTS) requests.push(message)
         plan()
       },
       subscribe(listener) {
@@ -242,6 +244,17 @@ export function createSignals(options: SignalsOptions): Signals {
       await Promise.race([farewell(), new Promise<void>((resolve) => void clock.after(FAREWELL_MS, resolve))])
     },
   }
+}
+
+/** Older changes go first: they only save their readers a look. Requests to cancel stay until they have been read. */
+function bounded(news: readonly News[]): readonly News[] {
+  const count = (items: readonly News[]) => items.reduce((sum, { messages }) => sum + messages.length, 0)
+  if (count(news) <= MOST_CHANGES) return news
+  const isRequest = ({ kind }: BusMessage) => kind === 'cancel-requested'
+  const last = news.length - 1
+  let kept = news.map((item, i) => (i === last ? item : { ...item, messages: item.messages.filter(isRequest) }))
+  while (kept.length > 1 && count(kept) > MOST_CHANGES + MOST_REQUESTS) kept = kept.slice(1)
+  return kept
 }
 
 function laneName({ namespace, queue, type }: ReadyLane): string {

@@ -12,6 +12,8 @@ export interface Lanes {
   /** Makes sure that these numbers are known to `get`. */
   load(lanes: Iterable<number>): Promise<void>
   get(lane: number): Lane
+  /** As `get`, for a number that may be none. */
+  find(lane: number): Lane | undefined
   /** Reads all lanes there are now. */
   all(): Promise<readonly Lane[]>
   known(): readonly Lane[]
@@ -81,6 +83,7 @@ export function createLanes({ run }: Database): Lanes {
       if (found === undefined) throw new Error(`lane ${lane} is unknown`)
       return found
     },
+    find: (lane) => byNumber.get(lane),
     all,
     known: () => [...byNumber.values()],
   }

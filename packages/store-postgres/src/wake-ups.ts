@@ -4,17 +4,17 @@ import pg from 'pg'
 import { connectionOptions, type Database } from './database.ts'
 import type { Lanes } from './lanes.ts'
 import type { PostgresLocation } from './location.ts'
+import { readNotification, writeNotifications } from './notifications.ts'
 
 /** News go out at once, and then at most this often. NOTIFY makes commits wait for each other, so it is used sparingly. */
 const NEWS_EVERY_MS = 20
 const RECONNECT_MS = 500
-/** Less than the 8000 bytes that a notification may have. */
-const NOTIFICATION_BYTES = 7500
-/** Messages in one notification at most; the others are dropped, which costs latency only. */
-const MESSAGES = 90
+/** Changes told at a time; the others are dropped, which costs latency only. Requests to cancel never are. */
+const MOST_CHANGES = 90
 
 /** Without waiting for the disk, as every commit that is written meanwhile would do, too. */
-const NOTIFY = `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`
+const NOTIFY = `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, payload)
+  FROM unnest($2::text[]) AS p (payload)`
 
 export interface WakeUps {
   readonly bus: EventBus
@@ -26,13 +26,6 @@ export interface WakeUps {
   /** Begins to listen. Idempotent. */
   start(): void
   close(): Promise<void>
-}
-
-interface News {
-  /** Which process sent it; empty for one that wants to hear of it too. */
-  readonly from: string
-  readonly lanes?: readonly number[]
-  readonly messages?: readonly BusMessage[]
 }
 
 /**
@@ -49,7 +42,8 @@ export function createWakeUps(
   const subscribers = new Set<(message: BusMessage) => void>()
   const channel = `${location.schema}:ready`
   let pendingLanes = new Set<number>()
-  let pendingMessages: BusMessage[] = []
+  let pendingChanges: BusMessage[] = []
+  let pendingCancels: BusMessage[] = []
   let isWaiting = false
   let cancelTimers: (() => void)[] = []
   let started = false
@@ -58,7 +52,8 @@ export function createWakeUps(
 
   async function tellLanes(numbers: readonly number[]): Promise<void> {
     await lanes.load(numbers)
-    const named = numbers.map((lane) => lanes.get(lane))
+    const named = numbers.map((lane) => lanes.find(lane)).filter((lane) => lane !== undefined)
+    if (named.length === 0) return
     for (const listener of listeners) listener(named)
   }
 
@@ -67,15 +62,14 @@ export function createWakeUps(
     isWaiting = true
     after(NEWS_EVERY_MS, () => {
       isWaiting = false
-      if (pendingLanes.size > 0 || pendingMessages.length > 0) send()
+      if (pendingLanes.size + pendingChanges.length + pendingCancels.length > 0) send()
     })
-    const news: News = { from: processId, lanes: [...pendingLanes], messages: pendingMessages }
+    const messages = [...pendingCancels, ...pendingChanges]
+    const payloads = writeNotifications({ from: processId, lanes: [...pendingLanes], messages })
     pendingLanes = new Set()
-    pendingMessages = []
-    const text = JSON.stringify(news)
-    const fitting = text.length <= NOTIFICATION_BYTES ? text : JSON.stringify({ ...news, messages: [] })
-    if (fitting.length > NOTIFICATION_BYTES) return
-    database.run(NOTIFY, [channel, fitting]).catch(() => {})
+    pendingChanges = []
+    pendingCancels = []
+    database.run(NOTIFY, [channel, payloads]).catch(() => {})
   }
 
   function after(delayMs: number, callback: () => void): void {
@@ -114,17 +108,18 @@ export function createWakeUps(
   }
 
   function hear(payload: string | undefined): void {
-    const { from, lanes: readyLanes = [], messages = [] } = JSON.parse(payload ?? '{}') as News
-    if (from === processId) return
-    if (readyLanes.length > 0) tellLanes(readyLanes).catch(() => {})
-    for (const message of messages) for (const subscriber of subscribers) subscriber(message)
+    const news = readNotification(payload ?? '')
+    if (news === null || news.from === processId) return
+    if (news.lanes.length > 0) tellLanes(news.lanes).catch(() => {})
+    for (const message of news.messages) for (const subscriber of subscribers) subscriber(message)
   }
 
   return {
     bus: {
       publish(message) {
         for (const subscriber of subscribers) subscriber(message)
-        if (pendingMessages.length < MESSAGES) pendingMessages.push(message)
+        if (message.kind === 'cancel-requested') pendingCancels.push(message)
+        else if (pendingChanges.length < MOST_CHANGES) pendingChanges.push(message)
         send()
       },
       subscribe(subscriber) {

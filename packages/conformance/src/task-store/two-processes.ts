@@ -238,6 +238,28 @@ export function describeTwoProcesses(suite: Suite): void {
       }
     })
 
+    itIn(
+      inRealTime,
+      'a request to cancel reaches the other process, however much else there is to tell',
+      async (scene) => {
+        const { bus } = await scene.another()
+        const heard = new Set<string>()
+        bus.subscribe((message) => heard.add(message.taskId))
+        const ids = Array.from({ length: 300 }, () => scene.newTask().id)
+        const first = scene.newTask().id
+        await eventually('the other process listens', BACK_WITHIN_MS, () => {
+          scene.bus.publish({ kind: 'changed', taskId: first, terminal: true })
+          return heard.has(first)
+        })
+        for (const taskId of ids) {
+          for (let change = 0; change < 5; change++)
+            scene.bus.publish({ kind: 'changed', taskId: first, terminal: false })
+          scene.bus.publish({ kind: 'cancel-requested', taskId, workerId: 'worker-1' })
+        }
+        await eventually('all requests are heard', BACK_WITHIN_MS, () => ids.every((id) => heard.has(id)))
+      },
+    )
+
     itIn(inRealTime, 'whoever has stopped listening hears no more, and the others still do', async (scene) => {
       let heard = 0
       const stop = scene.bus.subscribe(() => {
