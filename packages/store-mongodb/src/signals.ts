@@ -83,7 +83,8 @@ export function createSignals(options: SignalsOptions): Signals {
   let closed = false
 
   function plan(): void {
-    if (closed || writing !== null || cancelWrite !== null || lanes.size + changes.length + requests.length === 0) return
+    if (closed || writing !== null || cancelWrite !== null || lanes.size + changes.length + requests.length === 0)
+      return
     const pause = changeStream ? STREAM_PAUSE_MS : POLL_PAUSE_MS
     const wait = lastWriteAt + pause - clock.now()
     if (wait <= 0) {

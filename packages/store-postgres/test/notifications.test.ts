@@ -56,7 +56,7 @@ test('a store goes on listening when somebody else notifies', async (t) => {
   await store.enqueue(submissions(newTask()))
   assert.equal((await store.claim(CLAIM)).length, 1)
   const wanted = newId()
-  const heard = new Promise((resolve) => bus.subscribe((message) => message.taskId === wanted && resolve(message)))
+  const heard = new Promise((resolve) => bus?.subscribe((message) => message.taskId === wanted && resolve(message)))
   const notify = (payload: string) => schema.query('SELECT pg_notify($1, $2)', [`${schema.schema}:ready`, payload])
   let isOver = false
   const over = heard.then(() => {

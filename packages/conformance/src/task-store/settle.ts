@@ -210,6 +210,23 @@ export function describeSettle({ describe, it, itWithoutFaults }: Suite): void {
       assert.deepEqual(await statusesOf(scene, fail), ['ok', 'lost'], 'after the end')
     })
 
+    it('does not take what ended without its worker for what the worker says afterwards', async (scene) => {
+      const late = { timeoutSeconds: 1 }
+      const retried = await scene.start(late)
+      const ended = await scene.start({ ...late, maxAttempts: 1 })
+      const asked = await scene.start()
+      await scene.cancel(asked.id)
+      await scene.clock.advance(10_000)
+      await scene.sweep()
+      const states = [retried, ended, asked].map(async ({ id }) => (await scene.find(id)).status)
+      assert.deepEqual(await Promise.all(states), ['scheduled', 'failed', 'cancelled'])
+      assert.deepEqual(await scene.settle(retried, failed()), { status: 'lost' })
+      assert.deepEqual(await scene.settle(ended, failed()), { status: 'lost' })
+      for (const outcome of [cancelled, failed(), released]) {
+        assert.deepEqual(await scene.settle(asked, outcome), { status: 'lost' })
+      }
+    })
+
     itWithoutFaults('accepts the same settlements at the same time, once', async (scene) => {
       for (const outcome of Object.values(OUTCOMES)) {
         const tasks = [await scene.start(), await scene.start(), await scene.start()]

@@ -13,6 +13,8 @@ CREATE INDEX leases_by_request ON leases (request_id) WHERE request_id IS NOT NU
 -- How its worker ended a task that did not succeed: 2 failed, 3 cancelled, 4 released; 0: it ended without its worker's word.
 -- NULL: it succeeded, or a server of the version before wrote this.
 ALTER TABLE finished ADD COLUMN settled_as smallint;
+-- Of a line about the end of an attempt: 0: it ended without its worker's word; NULL: by it, or it is not known.
+ALTER TABLE history ADD COLUMN settled_as smallint;
 
 -- Fails when an id is there already: the same call came again. `p_tagged` says which task a tag of `p_tag_texts` is of, counted
 -- from 1: the JSON of `p_tags` is never read here, which not every text that JSON can hold would survive.

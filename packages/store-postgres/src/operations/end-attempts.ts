@@ -45,9 +45,14 @@ export function createEndings(now: number) {
     return { taskStatus: status, runAt: null }
   }
 
-  function goOn(lease: Lease, kind: 'retry-scheduled' | 'released' | 'lease-expired', data: string | null): void {
+  function goOn(
+    lease: Lease,
+    kind: 'retry-scheduled' | 'released' | 'lease-expired',
+    data: string | null,
+    isWithoutWord = false,
+  ): void {
     const { id, attempt, token, startedAt, workerId } = lease
-    moves.history.push({ id, at: now, kind, attempt, token, startedAt, workerId, data })
+    moves.history.push({ id, at: now, kind, attempt, token, startedAt, workerId, data, isWithoutWord })
   }
 
   function fail(
@@ -61,7 +66,12 @@ export function createEndings(now: number) {
     if (next.status !== 'scheduled') return finish(lease, next.status, failure.error, settledAs)
     const runAt = now + next.delayMs
     const { error } = failure
-    goOn(lease, 'retry-scheduled', JSON.stringify({ error, retryAt: new Date(runAt).toISOString() }))
+    goOn(
+      lease,
+      'retry-scheduled',
+      JSON.stringify({ error, retryAt: new Date(runAt).toISOString() }),
+      settledAs === null,
+    )
     if (next.delayMs > 0) moves.scheduled.push({ ...lease, runAt })
     else moves.ready.push({ ...lease, readyAt: now })
     return { taskStatus: next.delayMs > 0 ? 'scheduled' : 'queued', runAt }

@@ -116,6 +116,8 @@ export interface HistoryLine {
   readonly startedAt?: number | null
   readonly workerId?: string | null
   readonly data?: string | null
+  /** The attempt ended without its worker's word. */
+  readonly isWithoutWord?: boolean
 }
 
 /** Where tasks go in one transaction, collected first so that each table is written once. */
@@ -243,12 +245,13 @@ async function writeFinished(run: Run, moves: Moves, now: number): Promise<void>
 export async function writeHistory(run: Run, lines: readonly HistoryLine[]): Promise<void> {
   if (lines.length === 0) return
   await run(
-    `INSERT INTO @history (id, n, at, kind, attempt, token, started_at, worker_id, data)
-     SELECT id, last + row_number() OVER (PARTITION BY id ORDER BY ord), at, kind, attempt, token, nullif(started_at, -1), worker_id, data
+    `INSERT INTO @history (id, n, at, kind, attempt, token, started_at, worker_id, data, settled_as)
+     SELECT id, last + row_number() OVER (PARTITION BY id ORDER BY ord), at, kind, attempt, token, nullif(started_at, -1), worker_id, data,
+       CASE WHEN without_word THEN ${WITHOUT_WORD} END
      FROM (
        SELECT i.*, coalesce((SELECT max(h.n) FROM @history h WHERE h.id = i.id), 0) AS last
-       FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::smallint[], $5::integer[], $6::bigint[], $7::text[], $8::text[])
-         WITH ORDINALITY AS i (id, at, kind, attempt, token, started_at, worker_id, data, ord)
+       FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::smallint[], $5::integer[], $6::bigint[], $7::text[], $8::text[],
+         $10::boolean[]) WITH ORDINALITY AS i (id, at, kind, attempt, token, started_at, worker_id, data, without_word, ord)
      ) AS numbered
      WHERE last < $9 OR kind NOT IN ('retry-scheduled', 'released', 'lease-expired')`,
     [
@@ -261,6 +264,7 @@ export async function writeHistory(run: Run, lines: readonly HistoryLine[]): Pro
       lines.map(({ workerId }) => workerId ?? null) as string[],
       lines.map(({ data }) => data ?? null) as string[],
       ENDS_OF_ATTEMPTS,
+      `{${lines.map(({ isWithoutWord = false }) => isWithoutWord).join(',')}}`,
     ],
   )
 }

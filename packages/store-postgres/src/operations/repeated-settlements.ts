@@ -17,7 +17,8 @@ export async function findRepeated(
 ): Promise<void> {
   const rows = await database.run<PastRow>(
     `SELECT i.n, t.lane, f.status, f.settled_as, f.worker_id, (
-       SELECT h.kind FROM @history h WHERE h.id = t.id AND h.token = i.token AND h.kind IN ('retry-scheduled', 'released') LIMIT 1
+       SELECT h.kind FROM @history h WHERE h.id = t.id AND h.token = i.token AND h.kind IN ('retry-scheduled', 'released')
+         AND h.settled_as IS NULL LIMIT 1
      )
      FROM unnest($1::uuid[], $2::integer[]) WITH ORDINALITY AS i (id, token, n)
      CROSS JOIN LATERAL (SELECT * FROM @tasks t WHERE t.id = i.id OFFSET 0) t
