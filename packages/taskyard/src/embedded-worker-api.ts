@@ -21,7 +21,10 @@ export interface EmbeddedStoreAccess {
 }
 
 /** What one worker in the server's own process works on: the engine, without HTTP in between. */
-export function createEmbeddedWorkerApi(engine: Engine, { threadAccess, shared, staleHeartbeat }: EmbeddedStoreAccess): WorkerApi {
+export function createEmbeddedWorkerApi(
+  engine: Engine,
+  { threadAccess, shared, staleHeartbeat }: EmbeddedStoreAccess,
+): WorkerApi {
   let workerId: string | null = null
   return {
     threadAccess() {

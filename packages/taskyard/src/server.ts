@@ -74,7 +74,8 @@ async function startParts(configuration: Configuration, options: StartOptions, s
   const draining = new AbortController()
   const http = { engine, store, metrics, log, draining: draining.signal }
   const url = has('api') ? await listen(configuration, http, stops) : null
-  if (has('worker')) startEmbeddedWorker(configuration, { engine, store, bus: opened.bus, types, metrics, troubles }, stops)
+  if (has('worker'))
+    startEmbeddedWorker(configuration, { engine, store, bus: opened.bus, types, metrics, troubles }, stops)
   // While the worker drains the API takes no new work, and answers everything else.
   stops.push(async () => draining.abort())
   keepHeapSmall()
