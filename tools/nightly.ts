@@ -22,6 +22,7 @@ const STEPS: readonly Step[] = [
     ],
     env: { MODEL_RUNS: '5000' },
   })),
+  ...STORES.map((store) => ({ name: `fuzz on ${store}`, command: ['e2e/fuzz/main.ts', '--store', store] })),
   ...STORES.map((store) => ({
     name: `chaos on ${store}`,
     command: ['e2e/chaos/main.ts', '--store', store, ...(store === 'mongodb' ? ['--tasks', '6000'] : [])],

@@ -8,6 +8,7 @@ export {
   seededFaults,
   withFaults,
 } from './faults/with-faults.ts'
+export { FRAGMENTS, JSON_TEXTS, notIds, PLAIN_TEXTS } from './hostile/texts.ts'
 export { emptyReferenceState, type ReferenceState } from './reference/reference-state.ts'
 export { createReferenceStore } from './reference/reference-store.ts'
 export { type Calls, taskMaker } from './scene.ts'

@@ -1,17 +1,25 @@
 import type { Socket } from 'node:net'
 import { PROBLEM_CONTENT_TYPE, problemWithStatus } from './problem.ts'
 
+interface ClientError extends Error {
+  readonly code?: string | undefined
+  /** The bytes at which reading ended, where they are known. */
+  readonly rawPacket?: unknown
+}
+
 /** Answers what is not HTTP, comes too slowly or has too long a head, then closes the connection. */
-export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+export function answerClientError(error: ClientError, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy()
     return
   }
   const { status, phrase, reason } = describe(error.code)
   const body = JSON.stringify(problemWithStatus(status, reason))
+  // What was not understood in whole may still be known to want no body (RFC 9110 §9.3.2).
+  const isHead = Buffer.isBuffer(error.rawPacket) && error.rawPacket.toString('latin1', 0, 5) === 'HEAD '
   socket.end(
     `HTTP/1.1 ${status} ${phrase}\r\ncontent-type: ${PROBLEM_CONTENT_TYPE}\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${isHead ? '' : body}`,
     () => socket.destroy(),
   )
 }

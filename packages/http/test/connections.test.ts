@@ -46,6 +46,15 @@ const NOT_HTTP: readonly (readonly [name: string, bytes: string, status: number]
   ['a head that is too long', `GET / HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(100_000)}\r\n\r\n`, 431],
 ]
 
+test('a HEAD that is refused for its length is answered without a body', async (context) => {
+  const { listen } = await startApi(context)
+  const socket = open(context, await listen())
+  socket.write(`HEAD /${'a'.repeat(100_000)} HTTP/1.1\r\nhost: x\r\n\r\n`)
+  const text = await answer(socket)
+  assert.match(text, /^HTTP\/1.1 431 /)
+  assert.equal(text.slice(text.indexOf('\r\n\r\n') + 4), '')
+})
+
 test('what is not HTTP is refused with a problem document and the connection closed', async (context) => {
   const { listen, get } = await startApi(context)
   const base = await listen()

@@ -1,0 +1,67 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Api, Document } from './api.ts'
+
+const LOOKS = 60
+const BETWEEN_MS = 500
+/** Of this many tasks, spread over the list, the whole is read as well. */
+const READ = 100
+
+type Counts = Readonly<Record<string, Readonly<Record<string, number>>>>
+
+/** Whether the whole list can be read and agrees with the counts, once nothing moves any more. */
+export async function finalFaults(api: Api): Promise<readonly string[]> {
+  for (let look = 1; ; look++) {
+    const before = await countsOf(api)
+    const tasks = await walk(api)
+    const isStill = JSON.stringify(before) === JSON.stringify(await countsOf(api))
+    const differences = isStill ? differencesOf(before, tallied(tasks)) : ['the tasks do not come to rest']
+    if (differences.length === 0 || look === LOOKS) return [...differences, ...(await unreadable(api, tasks))]
+    // Leases that the fuzzer left behind run out, and delayed tasks become due.
+    await delay(BETWEEN_MS)
+  }
+}
+
+async function countsOf(api: Api): Promise<Counts> {
+  const { queues } = await api.get('/api/v1/queues')
+  return Object.fromEntries(queues.map(({ queue, counts }: Document) => [queue, counts]))
+}
+
+async function walk(api: Api): Promise<readonly Document[]> {
+  const tasks: Document[] = []
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const page: Document = await api.get(`/api/v1/tasks?limit=200${cursor && `&cursor=${encodeURIComponent(cursor)}`}`)
+    tasks.push(...page.items)
+    cursor = page.nextCursor
+  }
+  return tasks
+}
+
+function tallied(tasks: readonly Document[]): Counts {
+  const counts: Record<string, Record<string, number>> = {}
+  for (const { queue, status } of tasks) {
+    counts[queue] ??= {}
+    const ofQueue = counts[queue]
+    ofQueue[status] = (ofQueue[status] ?? 0) + 1
+  }
+  return counts
+}
+
+function differencesOf(counted: Counts, listed: Counts): readonly string[] {
+  return Object.entries(counted).flatMap(([queue, counts]) =>
+    Object.entries(counts)
+      .filter(([status, count]) => count !== (listed[queue]?.[status] ?? 0))
+      .map(([status, count]) => `${queue} counts ${count} ${status}, the list has ${listed[queue]?.[status] ?? 0}`),
+  )
+}
+
+async function unreadable(api: Api, tasks: readonly Document[]): Promise<readonly string[]> {
+  const faults: string[] = []
+  const step = Math.max(1, Math.floor(tasks.length / READ))
+  for (let at = 0; at < tasks.length; at += step) {
+    const { id } = tasks[at]
+    for (const path of [`/api/v1/tasks/${id}`, `/api/v1/tasks/${id}/events`, `/tasks/${id}`]) {
+      await api.get(path).catch((error) => faults.push(String(error)))
+    }
+  }
+  return faults
+}

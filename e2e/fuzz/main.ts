@@ -1,0 +1,46 @@
+// Requests made from contracts/openapi.json, most of them wrong: `npm run fuzz -- [--store sqlite] [--requests 20000] [--seed n]`.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type ServerKind, startServer } from '@taskyard/test-servers'
+import { newStoreOn, storeSettings } from '../support/store-urls.ts'
+import { runFuzz } from './run.ts'
+import { startServerProcess } from './server.ts'
+
+const KINDS = ['sqlite', 'postgres', 'redis', 'mongodb']
+const { values } = parseArgs({
+  options: {
+    store: { type: 'string', default: 'sqlite' },
+    requests: { type: 'string', default: '20000' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  },
+})
+const [requests, seed] = [Number(values.requests), Number(values.seed)]
+if (!KINDS.includes(values.store) || !Number.isInteger(requests) || !Number.isInteger(seed)) {
+  process.stderr.write(`usage: npm run fuzz -- [--store ${KINDS.join('|')}] [--requests 20000] [--seed n]\n`)
+  process.exit(2)
+}
+// An interrupted run must not leave its processes behind: 'exit' handlers kill them.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
+const folder = mkdtempSync(join(tmpdir(), 'taskyard-fuzz-'))
+const kind = values.store as ServerKind
+const database = values.store === 'sqlite' ? null : await startServer(kind)
+const store =
+  database === null
+    ? { TASKYARD_STORE: `sqlite:${join(folder, 'fuzz.db')}`, TASKYARD_PORT: '0' }
+    : storeSettings(kind, newStoreOn(kind, database.url))
+const server = await startServerProcess({ ...store, TASKYARD_ROLES: 'api,scheduler', TASKYARD_LOG_LEVEL: 'error' })
+const tell = (line: string) => void process.stderr.write(`${line}\n`)
+tell(`seed ${seed}, ${server.url}`)
+const { sent, answers, faults } = await runFuzz({ url: server.url, requests, seed, isAlive: server.isAlive, tell })
+const code = await server.stop()
+await database?.destroy()
+rmSync(folder, { recursive: true })
+
+for (const [answer, count] of [...answers].sort()) console.log(`${answer.padEnd(28)} ${count}`)
+for (const fault of faults) console.log(`FAULT ${fault}`)
+if (code !== 0) console.log(`FAULT the server ended with code ${code}`)
+console.log(`${sent} requests on ${values.store}, seed ${seed}: ${faults.length} faults`)
+process.exitCode = faults.length === 0 && code === 0 ? 0 : 1

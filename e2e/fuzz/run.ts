@@ -1,0 +1,90 @@
+import { Agent } from 'node:http'
+import { seededRandom } from '../chaos/seeded-random.ts'
+import { createApi } from './api.ts'
+import { createChoice } from './choice.ts'
+import { finalFaults } from './final-look.ts'
+import { faultsOf } from './judge.ts'
+import { createKnowledge } from './knowledge.ts'
+import { readContract } from './operations.ts'
+import { createRequests, type FuzzRequest } from './requests.ts'
+import { type Answer, send } from './send.ts'
+import { postSentinels } from './sentinels.ts'
+import { createValues } from './values.ts'
+
+export interface FuzzOptions {
+  readonly url: string
+  readonly requests: number
+  readonly seed: number
+  /** Whether the server process lives. */
+  isAlive(): boolean
+  tell?(line: string): void
+}
+
+export interface FuzzReport {
+  readonly sent: number
+  /** Answers by operation and class of status, such as `submitTask 2xx`. */
+  readonly answers: ReadonlyMap<string, number>
+  /** Each with the request that showed it. */
+  readonly faults: readonly string[]
+}
+
+const AT_ONCE = 8
+/** Faults after which there is no use in going on. */
+const ENOUGH = 50
+const TOLD_EVERY = 2000
+
+/** Sends requests that are as the contract wants them, almost, or not at all, and says what the server did wrong. */
+export async function runFuzz({ url, requests, seed, isAlive, tell }: FuzzOptions): Promise<FuzzReport> {
+  const contract = readContract()
+  const choice = createChoice(seededRandom(seed))
+  const knowledge = createKnowledge()
+  const generator = createRequests(contract, createValues(contract, knowledge, choice), knowledge, choice)
+  const api = createApi(url)
+  const sentinels = await postSentinels(api)
+  const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE })
+  const answers = new Map<string, number>()
+  const faults: string[] = []
+  let sent = 0
+
+  async function sendMany(): Promise<void> {
+    while (sent < requests && faults.length < ENOUGH && isAlive()) {
+      sent += 1
+      if (sent % TOLD_EVERY === 0) tell?.(`${sent} requests, ${faults.length} faults`)
+      await sendOne(generator.next())
+    }
+  }
+
+  async function sendOne(request: FuzzRequest): Promise<void> {
+    try {
+      const answer = await send(url, request, agent)
+      note(request, answer)
+      for (const fault of faultsOf(request, answer)) faults.push(`${fault}\n  ${shown(request)}`)
+      if (answer.status < 300) learnFrom(answer)
+    } catch (error) {
+      faults.push(`no answer: ${error}\n  ${shown(request)}`)
+    }
+  }
+
+  function note({ operation }: FuzzRequest, { status }: Answer): void {
+    const key = `${operation} ${Math.floor(status / 100)}xx`
+    answers.set(key, (answers.get(key) ?? 0) + 1)
+  }
+
+  function learnFrom({ contentType, text }: Answer): void {
+    if (contentType.startsWith('application/json') && text !== '') generator.learn(JSON.parse(text))
+  }
+
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, sendMany))
+  } finally {
+    agent.destroy()
+  }
+  if (!isAlive()) return { sent, answers, faults: [...faults, 'the server has ended'] }
+  for (const change of await sentinels.changes()) faults.push(`a task that nobody touched has changed: ${change}`)
+  return { sent, answers, faults: [...faults, ...(await finalFaults(api))] }
+}
+
+function shown({ method, target, headers, body }: FuzzRequest): string {
+  const bytes = body === null ? '' : JSON.stringify(body.toString('utf8')).slice(0, 600)
+  return `${method} ${target.slice(0, 300)} ${JSON.stringify(headers)} ${bytes}`
+}
