@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { systemClock } from '@taskyard/core/runtime'
 import pg from 'pg'
 import type { PostgresLocation } from './location.ts'
-import { isDuplicate, isRace, isReadOnly, toStoreError } from './postgres-errors.ts'
+import { isDuplicate, isRace, isReadOnly, toConnectError, toStoreError } from './postgres-errors.ts'
 
 export type Value = string | number | boolean | null | readonly string[] | readonly number[]
 
@@ -91,7 +91,7 @@ export function openDatabase(location: PostgresLocation, connections = location.
     try {
       client = await pool.connect()
     } catch (error) {
-      throw toStoreError(error)
+      throw toConnectError(error)
     }
     const onError = () => {
       borrowed.broken = true

@@ -9,6 +9,7 @@ import {
   clockDifference,
   connections,
   replication,
+  settings,
   transactionIds,
 } from './inspect/server-findings.ts'
 import { deadRows, oldestTransaction, preparedTransactions, replicationSlots } from './inspect/vacuum-findings.ts'
@@ -33,6 +34,7 @@ export async function inspectPostgresStore(options: PostgresStoreOptions): Promi
     const durability = await durabilityFinding(() => checkDurability(database, allowUnsafeDurability))
     const version = await schemaVersion(run, schema)
     const ofServer: Check[] = [
+      ['settings', () => settings(run)],
       ['checksums', () => checksums(run)],
       ['clocks', () => clockDifference(run, clock)],
       ['connections', () => connections(run, location.connections)],

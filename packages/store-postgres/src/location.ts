@@ -1,4 +1,5 @@
 import { TaskyardError } from '@taskyard/core'
+import pg from 'pg'
 
 /** Where a store is, as its URL says. */
 export interface PostgresLocation {
@@ -23,6 +24,8 @@ const DRIVERS = new Set(
    statement_timeout target_session_attrs tcp_user_timeout uselibpqcompat`.split(/\s+/),
 )
 const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/
+/** The driver takes those in the middle for the last one, and says so on stderr. */
+const SSL_MODES = ['disable', 'no-verify', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
 
 /**
  * Reads `postgres://user:password@host:port/database?schema=…&connections=…&listen=host:port`. Other parameters, such as
@@ -41,21 +44,52 @@ export function readPostgresUrl(text: string): PostgresLocation {
   }
   const schema = take('schema') ?? 'taskyard'
   if (!SCHEMA.test(schema)) throw wrong(`schema is "${schema}"; expected lower-case letters, digits and _`)
+  if (schema.startsWith('pg_')) throw wrong(`schema is "${schema}"; names that begin with pg_ are the server's own`)
   const connections = Number(take('connections') ?? DEFAULT_CONNECTIONS)
   if (!Number.isInteger(connections) || connections < 1 || connections > 1000) {
     throw wrong('connections is not a whole number from 1 to 1000')
   }
   const listen = take('listen')
+  if (url.searchParams.has('host') || url.searchParams.has('port')) {
+    throw wrong(
+      'host and port stand before the database; for a socket: postgres://user@%2Fvar%2Frun%2Fpostgresql/database',
+    )
+  }
+  setSslMode(url)
   const unknown = [...url.searchParams.keys()].find((name) => !DRIVERS.has(name))
   if (unknown !== undefined) {
     throw wrong(`the parameter "${unknown}" is unknown; ours are schema, connections and listen, others the driver's`)
   }
+  assertReadable(url.href)
   return {
     connectionString: url.href,
     schema,
     connections,
     listenString: listen === null ? null : withHost(url, listen),
     shown: withoutPassword(url),
+  }
+}
+
+/** @throws TaskyardError invalid_configuration */
+function setSslMode({ searchParams }: URL): void {
+  const mode = searchParams.get('sslmode')
+  if (mode === null) return
+  if (!(SSL_MODES as readonly string[]).includes(mode)) {
+    throw wrong(`sslmode is "${mode}"; expected ${SSL_MODES.join(', ')}`)
+  }
+  const isFull = mode !== 'disable' && mode !== 'no-verify' && searchParams.get('uselibpqcompat') !== 'true'
+  if (isFull) searchParams.set('sslmode', 'verify-full')
+}
+
+/**
+ * Has the driver read the URL, which reads files that it names.
+ * @throws TaskyardError invalid_configuration
+ */
+function assertReadable(connectionString: string): void {
+  try {
+    new pg.Client({ connectionString })
+  } catch (error) {
+    throw wrong((error as Error).message)
   }
 }
 

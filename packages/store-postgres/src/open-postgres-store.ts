@@ -20,6 +20,7 @@ import { settle } from './operations/settle.ts'
 import { cancel, retry } from './operations/steer.ts'
 import { createSweeping } from './operations/sweep.ts'
 import type { Parts } from './parts.ts'
+import { checkSettings } from './server-settings.ts'
 import { createServerTime } from './server-time.ts'
 import { createWakeUps } from './wake-ups.ts'
 
@@ -42,6 +43,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const location = readPostgresUrl(options.url)
   const database = openDatabase(location)
   try {
+    await checkSettings(database.run)
     const durability = await checkDurability(database, options.allowUnsafeDurability === true)
     return createStore(options, location, database, durability)
   } catch (error) {

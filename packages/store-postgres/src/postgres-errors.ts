@@ -66,6 +66,17 @@ export function toStoreError(error: unknown): TaskyardError {
 }
 
 /**
+ * What the driver throws when it connects. Before the first statement it is parameters of the URL that the server finds
+ * wrong (SQLSTATE classes 22 and 42).
+ */
+export function toConnectError(error: unknown): TaskyardError {
+  const isParameter = /^(22|42)/.test(codeOf(error) ?? '') && codeOf(error) !== '42501'
+  if (!isParameter) return toStoreError(error)
+  const reason = `TASKYARD_STORE: the server refuses a parameter of the URL: ${reasonOf(error)}`
+  return new TaskyardError('invalid_configuration', { reason }, { cause: error })
+}
+
+/**
  * Rejects with what went wrong after something was committed: however certain the error is, its call has had an effect.
  * @throws TaskyardError store_unavailable
  */

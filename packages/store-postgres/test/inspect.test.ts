@@ -42,7 +42,7 @@ describe('inspecting a store', () => {
     assert.deepEqual(
       findings.map(({ check }) => check),
       [
-        ...['durability', 'schema', 'checksums', 'clocks', 'connections', 'replication', 'autovacuum'],
+        ...['durability', 'schema', 'settings', 'checksums', 'clocks', 'connections', 'replication', 'autovacuum'],
         ...['transaction ids', 'transactions', 'prepared', 'slots', 'wake-ups'],
         ...['dead rows', 'size', 'time slots', 'claims'],
       ],
@@ -88,6 +88,13 @@ describe('what is wrong is found', () => {
     const { verdict, detail } = (await inspected(url))('durability')
     assert.equal(verdict, 'problem')
     assert.match(detail, /synchronous_commit=off/)
+  })
+
+  it('settings that Taskyard cannot work with', async () => {
+    const url = withParameter(schema.url, 'options', '-c array_nulls=off')
+    const { verdict, detail, advice } = (await inspected(url))('settings')
+    assert.equal(verdict, 'problem')
+    assert.match(`${detail} ${advice}`, /array_nulls is off.*RESET/)
   })
 
   it('a schema of another version', async (t) => {

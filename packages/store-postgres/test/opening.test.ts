@@ -47,6 +47,38 @@ describe('opening', () => {
     await store.close()
   })
 
+  for (const encoding of ['LATIN1', 'WIN1252', 'SQL_ASCII']) {
+    it(`refuses a database that lacks characters (${encoding})`, async (t) => {
+      const name = `${schema.schema}_${encoding.toLowerCase()}`
+      await schema.query(
+        `CREATE DATABASE ${name} ENCODING '${encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`,
+      )
+      t.after(() => schema.query(`DROP DATABASE ${name}`))
+      const refusal = {
+        code: 'invalid_configuration',
+        message: new RegExp(`"${name}" is ${encoding}.*ENCODING 'UTF8'`),
+      }
+      await assert.rejects(open(schema.url.replace('/postgres?', `/${name}?`)), refusal)
+    })
+  }
+
+  it('refuses array_nulls=off, with which missing values would be words', async () => {
+    const refusal = { code: 'invalid_configuration', message: /array_nulls is off.*RESET array_nulls/ }
+    await assert.rejects(open(withSetting(schema.url, 'array_nulls=off')), refusal)
+  })
+
+  for (const [parameter, value, message] of [
+    ['statement_timeout', 'abc', /refuses a parameter of the URL.*statement_timeout/],
+    ['options', '-c no_such_setting=1', /refuses a parameter of the URL.*no_such_setting/],
+  ] as const) {
+    it(`refuses a parameter that the server does not understand (${parameter})`, async () => {
+      await assert.rejects(open(withParameter(schema.url, parameter, value)), {
+        code: 'invalid_configuration',
+        message,
+      })
+    })
+  }
+
   it('refuses a server that is too old', async () => {
     const run = async () => [['140011', '14.11', 'on', 'on', 'on', '']]
     await assert.rejects(checkDurability({ run } as never, false), {

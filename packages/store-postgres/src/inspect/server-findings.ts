@@ -1,7 +1,16 @@
 import type { Clock, Finding } from '@taskyard/core'
 import type { Run, Text } from '../database.ts'
 import { MAINTENANCE_CONNECTIONS } from '../maintenance.ts'
+import { wrongSettings } from '../server-settings.ts'
 import { inBytes, inCount, inTime, ok, problem, warning } from './findings.ts'
+
+export async function settings(run: Run): Promise<Finding> {
+  const wrong = await wrongSettings(run)
+  if (wrong.length === 0)
+    return ok('settings', 'the database holds every character (UTF8), and no setting is in the way')
+  const advice = wrong.map((each) => each.advice).join(' ')
+  return problem('settings', wrong.map(({ detail }) => detail).join('; '), advice)
+}
 
 export async function checksums(run: Run): Promise<Finding> {
   const [[setting] = []] = await run<[string]>(`SELECT current_setting('data_checksums')`)
