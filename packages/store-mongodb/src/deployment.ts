@@ -17,18 +17,27 @@ const OLDEST_VERSION = 6
 export async function readDeployment(client: MongoClient): Promise<Deployment> {
   const admin = client.db('admin')
   const [hello, build] = await Promise.all([admin.command({ hello: 1 }), admin.command({ buildInfo: 1 })])
+  return deploymentFrom(hello, build)
+}
+
+type Reply = Readonly<Record<string, unknown>>
+
+export function deploymentFrom(hello: Reply, build: Reply): Deployment {
   const setName = typeof hello.setName === 'string' ? hello.setName : null
   const kind = kindOf(hello, build)
   return {
     kind,
-    version: kind === 'FerretDB' ? String(build.ferretdbVersion ?? build.ferretdb?.version) : String(build.version),
+    version:
+      kind === 'FerretDB'
+        ? String(build['ferretdbVersion'] ?? (build['ferretdb'] as Reply | undefined)?.['version'])
+        : String(build.version),
     setName,
     changeStreams: kind === 'replica set' || kind === 'sharded cluster',
     isWritable: hello.isWritablePrimary === true,
   }
 }
 
-function kindOf(hello: Record<string, unknown>, build: Record<string, unknown>): Deployment['kind'] {
+function kindOf(hello: Reply, build: Reply): Deployment['kind'] {
   if (build.ferretdbVersion !== undefined || build.ferretdb !== undefined) return 'FerretDB'
   if (hello.msg === 'isdbgrid') return 'sharded cluster'
   return hello.setName === undefined ? 'standalone' : 'replica set'

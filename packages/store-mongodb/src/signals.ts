@@ -1,5 +1,6 @@
 import type { BusMessage, Clock, EventBus, ReadyLane, ReadyListener } from '@taskyard/core'
-import type { ChangeStream, Collection } from 'mongodb'
+import type { Collection } from 'mongodb'
+import { type FollowedChanges, followChanges } from './change-stream.ts'
 import { withDeadline } from './connect.ts'
 
 /**
@@ -32,6 +33,7 @@ export interface SignalsOptions {
   readonly collection: Collection<SignalDocument>
   readonly clock: Clock
   readonly processId: string
+  /** Whether the server may have change streams; where it refuses them all the same, polling does. */
   readonly changeStream: boolean
   /** The store's time, ms. */
   now(): number
@@ -59,8 +61,8 @@ const MOST_REQUESTS = 5_000
 const NEWS_KEPT = 50
 
 /**
- * News between processes through a small collection: read every second, and as soon as a change stream says that there is
- * something to read. Best effort: what is lost costs time, never a task.
+ * News between processes through a small collection: read twice a second, or where a change stream says when there is
+ * something to read, then and every second. Best effort: what is lost costs time, never a task.
  */
 export function createSignals(options: SignalsOptions): Signals {
   const { collection, clock, processId, changeStream } = options
@@ -79,13 +81,13 @@ export function createSignals(options: SignalsOptions): Signals {
   let polling: Promise<void> | null = null
   let isReading = false
   let isBroken = false
-  let stream: ChangeStream | null = null
+  let stream: FollowedChanges | null = null
   let closed = false
 
   function plan(): void {
     if (closed || writing !== null || cancelWrite !== null || lanes.size + changes.length + requests.length === 0)
       return
-    const pause = changeStream ? STREAM_PAUSE_MS : POLL_PAUSE_MS
+    const pause = stream?.isOpen() ? STREAM_PAUSE_MS : POLL_PAUSE_MS
     const wait = lastWriteAt + pause - clock.now()
     if (wait <= 0) {
       void write()
@@ -132,13 +134,13 @@ export function createSignals(options: SignalsOptions): Signals {
   function read(): void {
     if (isReading) return
     isReading = true
-    if (changeStream) void follow()
+    if (changeStream) stream = follow()
     void poll()
   }
 
   function planPoll(): void {
     cancelPoll()
-    if (!closed) cancelPoll = clock.after(changeStream ? STREAM_POLL_MS : POLL_MS, () => void poll())
+    if (!closed) cancelPoll = clock.after(stream?.isOpen() ? STREAM_POLL_MS : POLL_MS, () => void poll())
   }
 
   function poll(): Promise<void> {
@@ -182,22 +184,16 @@ export function createSignals(options: SignalsOptions): Signals {
     for (const listener of busListeners) listener(message)
   }
 
-  /** Keeps a change stream open. Whenever one that worked has broken, news may have been missed. */
-  async function follow(): Promise<void> {
-    while (!closed) {
-      stream = collection.watch([], { maxAwaitTimeMS: STREAM_POLL_MS })
-      let worked = false
-      stream.once('resumeTokenChanged', () => {
-        worked = true
-      })
-      try {
-        for await (const _ of stream) await poll()
-      } catch {
-        isBroken ||= worked
-      }
-      await stream.close().catch(() => {})
-      if (!closed) await new Promise<void>((resolve) => void clock.after(STREAM_POLL_MS, resolve))
-    }
+  function follow(): FollowedChanges {
+    return followChanges({
+      collection: collection as unknown as Collection<never>,
+      clock,
+      awaitMs: STREAM_POLL_MS,
+      onChange: poll,
+      onBroken() {
+        isBroken = true
+      },
+    })
   }
 
   async function farewell(): Promise<void> {
@@ -241,7 +237,7 @@ export function createSignals(options: SignalsOptions): Signals {
       closed = true
       cancelPoll()
       cancelWrite?.()
-      await stream?.close().catch(() => {})
+      await stream?.stop()
       await Promise.race([farewell(), new Promise<void>((resolve) => void clock.after(FAREWELL_MS, resolve))])
     },
   }

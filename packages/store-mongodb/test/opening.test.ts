@@ -3,27 +3,34 @@ import { createServer } from 'node:net'
 import { after, test } from 'node:test'
 import { systemClock } from '@taskyard/core/runtime'
 import { openMongoDbStore } from '@taskyard/store-mongodb'
-import { closeClients, databaseOf, freshUrl, openStore } from './scene.ts'
+import { closeClients, databaseOf, deploymentOfTests, freshUrl, openStore, withParameter } from './scene.ts'
 
-// The tests' server is a FerretDB, which the store takes only where safety is waived.
+const { kind, changeStreams } = await deploymentOfTests()
 
 after(closeClients)
 
 const open = (url: string, allowUnsafeDurability = false) =>
   openMongoDbStore({ url, clock: systemClock, allowUnsafeDurability })
 
-test('a server that does not apply updates atomically is refused by name', async (t) => {
-  const url = await freshUrl(t)
-  await assert.rejects(open(url), {
-    code: 'unsafe_durability',
-    message: /FerretDB .* does not apply updates atomically/,
+if (kind === 'FerretDB') {
+  test('a server that does not apply updates atomically is refused by name', async (t) => {
+    const url = await freshUrl(t)
+    await assert.rejects(open(url), {
+      code: 'unsafe_durability',
+      message: /FerretDB .* does not apply updates atomically/,
+    })
   })
-})
 
-test('where safety is waived, the durability says what is missing', async (t) => {
-  const { store } = await openStore(t)
-  assert.match(store.durability, /^weakened: .*FerretDB/)
-})
+  test('where safety is waived, the durability says what is missing', async (t) => {
+    const { store } = await openStore(t)
+    assert.match(store.durability, /^weakened: .*FerretDB/)
+  })
+} else {
+  test('the durability says what a write waits for', async (t) => {
+    const { store } = await openStore(t, { allowUnsafeDurability: false })
+    assert.match(store.durability, /^every write journaled by .* \(MongoDB .*, (w:majority, )?j:true\)/)
+  })
+}
 
 for (const [parameter, reason] of [
   ['w=1', /w=1.*w=majority/],
@@ -31,19 +38,20 @@ for (const [parameter, reason] of [
   ['journal=false', /journal=false/],
 ] as const) {
   test(`a URL with ${parameter} is refused`, async (t) => {
-    const url = `${await freshUrl(t)}?${parameter}`
+    const url = withParameter(await freshUrl(t), parameter)
     await assert.rejects(open(url), { code: 'unsafe_durability', message: reason })
   })
 
   test(`a URL with ${parameter} is taken where safety is waived, and says so`, async (t) => {
-    const { store } = await openStore(t, { url: `${await freshUrl(t)}?${parameter}` })
+    const { store } = await openStore(t, { url: withParameter(await freshUrl(t), parameter) })
     assert.match(store.durability, reason)
   })
 }
 
-test('change streams are refused where the server has none', async (t) => {
-  const url = `${await freshUrl(t)}?wakeUps=changeStream`
-  await assert.rejects(open(url, true), { code: 'invalid_configuration', message: /replica set/ })
+test('change streams are taken where the server has them, and refused by name where it has none', async (t) => {
+  const url = withParameter(await freshUrl(t), 'wakeUps=changeStream')
+  if (changeStreams) await openStore(t, { url })
+  else await assert.rejects(open(url, true), { code: 'invalid_configuration', message: /replica set/ })
 })
 
 for (const url of [

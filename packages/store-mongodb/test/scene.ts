@@ -5,28 +5,51 @@ import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
 import { type MongoDbStoreOptions, openMongoDbStore } from '@taskyard/store-mongodb'
 import { sharedServer } from '@taskyard/test-servers'
 import { type Db, MongoClient } from 'mongodb'
+import { type Deployment, readDeployment } from '../src/deployment.ts'
 
 export const newId = createUuidV7Generator(systemClock)
 
-/** The server's URL with the database in its path. */
-export function withDatabase(server: string, database: string): string {
-  const url = new URL(server)
-  url.pathname = `/${database}`
-  return url.href
+interface ServerAndDatabase {
+  /** The URL without a database. */
+  readonly server: string
+  readonly database: string
 }
 
-/** One connection for all that tests do behind the stores' backs. */
+/** Of a URL with any number of hosts. Users are looked for in `admin`, as without a path. */
+function split(url: string): ServerAndDatabase {
+  const [, origin = '', database = '', query = ''] = /^(.+?:\/\/[^/?]+)(?:\/([^?]*))?(\?.*)?$/.exec(url) ?? []
+  return { server: `${origin}/${query}`, database }
+}
+
+/** The server's URL with the database in its path. */
+export function withDatabase(server: string, database: string): string {
+  const hasUser = server.includes('@') && !server.includes('authSource=')
+  return withParameter(split(server).server.replace(/\/(\?|$)/, `/${database}$1`), hasUser ? 'authSource=admin' : '')
+}
+
+/** The URL with one more parameter. */
+export function withParameter(url: string, parameter: string): string {
+  return parameter === '' ? url : `${url}${url.includes('?') ? '&' : '?'}${parameter}`
+}
+
+/** One connection per server for all that tests do behind the stores' backs. */
 const clients = new Map<string, MongoClient>()
 
-function clientOf(url: string): MongoClient {
-  const { host } = new URL(url)
-  const client = clients.get(host) ?? new MongoClient(`mongodb://${host}/`)
-  clients.set(host, client)
+function clientOf(server: string): MongoClient {
+  const client = clients.get(server) ?? new MongoClient(server)
+  clients.set(server, client)
   return client
 }
 
 export function databaseOf(url: string): Db {
-  return clientOf(url).db(new URL(url).pathname.slice(1))
+  const { server, database } = split(url)
+  return clientOf(server).db(database)
+}
+
+/** What the server of the run is: FerretDB, unless TEST_MONGODB_URL names a MongoDB. */
+export async function deploymentOfTests(): Promise<Deployment> {
+  const { url } = await sharedServer('mongodb')
+  return readDeployment(clientOf(split(url).server))
 }
 
 export async function dropDatabase(url: string): Promise<void> {
