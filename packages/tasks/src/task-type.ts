@@ -17,6 +17,11 @@ export interface TaskTypeDeps {
   readonly allowPrivateAddresses?: boolean | readonly string[]
   /** How `http-request` finds the addresses of a host. Default: the operating system's resolver. */
   readonly lookup?: LookupAll
+  /**
+   * Whether a handler may block the event loop when its task asks for it: only where nothing else runs on it. Default:
+   * `false`.
+   */
+  readonly mayBlock?: boolean
   /** When `http-request` stops calling a host that keeps failing. Default: 5 failures in a row, for 30 seconds. */
   readonly circuit?: { readonly failures: number; readonly openSeconds: number }
 }

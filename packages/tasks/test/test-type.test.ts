@@ -39,10 +39,21 @@ describe('the test type', () => {
     assert.equal((await failure).message, 'cancelled by the test')
   })
 
-  it('blocks the event loop for blockMs', async (t) => {
+  it('blocks the event loop for blockMs where nothing else runs on it', async (t) => {
+    const { handlers } = openTypes(t, { mayBlock: true })
+    const { task, context } = attemptOf('test', { blockMs: 50 })
     const start = performance.now()
-    await openTypes(t).run('test', { blockMs: 50 })
+    const running = handlers.test?.(task, context)
     assert.ok(performance.now() - start >= 50)
+    await running
+  })
+
+  it('only waits for blockMs in a server that serves others', async (t) => {
+    const { handlers } = openTypes(t)
+    const { task, context, cancel } = attemptOf('test', { blockMs: 60_000 })
+    const failure = failureFrom(Promise.resolve(handlers.test?.(task, context)))
+    cancel()
+    assert.equal((await failure).message, 'cancelled by the test')
   })
 
   it('fails every attempt, or the first n', async (t) => {

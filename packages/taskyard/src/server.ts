@@ -132,12 +132,13 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-function openTaskTypes({ smtpUrl, smtpFrom, httpAllowPrivate }: Configuration): BuiltInTaskTypes {
+function openTaskTypes({ smtpUrl, smtpFrom, httpAllowPrivate, roles }: Configuration): BuiltInTaskTypes {
   return builtInTaskTypes({
     clock: systemClock,
     random: systemRandom,
     smtpUrl,
     allowPrivateAddresses: httpAllowPrivate,
+    mayBlock: roles.every((role) => role === 'worker'),
     ...(smtpFrom === null ? {} : { defaultFrom: smtpFrom }),
   })
 }

@@ -16,11 +16,13 @@ export const TEST_FAILURES = {
   test_failure: { retryable: true, when: 'the payload asked for it with `fail`; `"retryable": false` makes it final' },
 } as const satisfies FailureCatalogue
 
-export function createTestHandler({ clock }: TaskTypeDeps): OpenHandler {
+export function createTestHandler({ clock, mayBlock = false }: TaskTypeDeps): OpenHandler {
   return statelessHandler(async (task: LeasedTaskDocument, context) => {
     const wishes = wishesOf(task.payload)
     for (const line of wishes.log ?? []) context.log(line)
-    blockEventLoop(wishes.blockMs ?? 0)
+    const { blockMs = 0 } = wishes
+    if (mayBlock) blockEventLoop(blockMs)
+    else await pause(clock, blockMs, context.signal)
     await passTime(clock, wishes, context)
     failIfAsked(wishes, task.attempt)
     return { message: wishes.message ?? null, attempt: task.attempt }

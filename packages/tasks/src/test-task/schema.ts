@@ -26,7 +26,8 @@ export const testSchema = {
       minimum: 0,
       maximum: 60_000,
       description:
-        "Blocks the worker's event loop for so many milliseconds, as a badly behaved handler does. Default 0.",
+        'For so many milliseconds a process with the role worker alone blocks its event loop, as a badly behaved handler ' +
+        'does; one that serves others as well waits. Default 0.',
     },
     fail: {
       type: ['boolean', 'integer'],
