@@ -17,6 +17,7 @@ import { serverAddress } from './server-address.ts'
 import type {
   AnyTaskOf,
   ListOptions,
+  MatchingOptions,
   Page,
   Submission,
   SubmitOptions,
@@ -31,6 +32,9 @@ import type {
 import { parseJson, Transport, type TransportCall, withQuery } from './transport.ts'
 import { waitForEnd } from './wait-for-end.ts'
 import { watchEvents } from './watch-events.ts'
+
+/** A server that works by filter answers after about this long, with what it has done so far. */
+const LONGEST_PART_MS = 20_000
 
 export interface ClientOptions {
   /** Such as `http://127.0.0.1:8080`. A user name and password in it are sent as basic authentication. */
@@ -144,12 +148,30 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     return this.#transport.call({ method: 'POST', path: `${taskPath(id)}/retry`, member: 'id' })
   }
 
-  async cancelMatching(filter: TaskFilterOptions): Promise<number> {
-    return (await this.#post<{ matched: number }>('/cancel', filter, { repeatable: true, member: 'matched' })).matched
+  cancelMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
+    return this.#forMatching('/cancel', filter, { ...options, repeatable: true })
   }
 
-  async retryMatching(filter: TaskFilterOptions): Promise<number> {
-    return (await this.#post<{ matched: number }>('/retry', filter, { member: 'matched' })).matched
+  retryMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
+    return this.#forMatching('/retry', filter, { ...options, repeatable: false })
+  }
+
+  /** The server answers in parts when there is much to do. */
+  async #forMatching(
+    path: string,
+    filter: TaskFilterOptions,
+    { onProgress, repeatable }: MatchingOptions & { readonly repeatable: boolean },
+  ): Promise<number> {
+    const options = { repeatable, member: 'matched', extraMs: LONGEST_PART_MS }
+    let matched = 0
+    for (let cursor: string | undefined; ; ) {
+      const body = cursor === undefined ? filter : { ...filter, cursor }
+      const part: { matched: number; cursor?: string } = await this.#post(path, body, options)
+      matched += part.matched
+      cursor = part.cursor
+      if (cursor === undefined) return matched
+      onProgress?.(matched)
+    }
   }
 
   async queues(): Promise<readonly QueueDocument[]> {
@@ -199,7 +221,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   #post<Answer>(
     path: string,
     body: unknown,
-    options: Pick<TransportCall, 'headers' | 'repeatable' | 'member'> = {},
+    options: Pick<TransportCall, 'headers' | 'repeatable' | 'member' | 'extraMs'> = {},
   ): Promise<Answer> {
     return this.#transport.call({ method: 'POST', path: `/api/v1/tasks${path}`, body, ...options })
   }

@@ -3,6 +3,7 @@ export type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } f
 export type {
   AnyTaskOf,
   ListOptions,
+  MatchingOptions,
   Page,
   Submission,
   SubmitOptions,

@@ -61,6 +61,11 @@ export interface TaskFilterOptions {
   readonly createdBefore?: Date | string
 }
 
+export interface MatchingOptions {
+  /** Told now and then, when there is much to do, how many tasks it has been so far. */
+  readonly onProgress?: (matched: number) => void
+}
+
 export interface ListOptions extends TaskFilterOptions {
   /** 1–200, default 50. */
   readonly limit?: number
@@ -126,9 +131,9 @@ export interface TaskyardApi<Handlers extends TaskHandlers = TaskHandlers> exten
   /** @throws task_not_found, not_retryable */
   retry(id: string): Promise<AnyTaskOf<Handlers>>
   /** Cancels what matches and has not ended; at least one field. Resolves with how many it was. */
-  cancelMatching(filter: TaskFilterOptions): Promise<number>
+  cancelMatching(filter: TaskFilterOptions, options?: MatchingOptions): Promise<number>
   /** Makes failed (or, by `status`, cancelled) tasks that match ready again. Resolves with how many it was. */
-  retryMatching(filter: TaskFilterOptions): Promise<number>
+  retryMatching(filter: TaskFilterOptions, options?: MatchingOptions): Promise<number>
 
   queues(): Promise<readonly QueueDocument[]>
   /** @throws queue_not_found */

@@ -202,3 +202,16 @@ test('a transaction does not travel over HTTP', async () => {
   })
   await client.close()
 })
+
+test('an operation by filter goes on until its last part', async (t) => {
+  const { url, seen } = await fakeServer(t, (n, _, response) =>
+    n < 2 ? json(response, { matched: 5, done: false, cursor: `c${n}` }, 202) : json(response, { matched: 1 }),
+  )
+  const told: number[] = []
+  const matched = await new Client({ url }).retryMatching({ type: 'a' }, { onProgress: (n) => told.push(n) })
+  assert.deepEqual([matched, told], [11, [5, 10]])
+  assert.deepEqual(
+    seen.map(({ body }) => JSON.parse(body)),
+    [{ type: 'a' }, { type: 'a', cursor: 'c0' }, { type: 'a', cursor: 'c1' }],
+  )
+})

@@ -140,6 +140,23 @@ export type ListRequest = Partial<Omit<ListParams, 'namespace'>> & { readonly na
 /** Which tasks a bulk operation means: at least one of the fields must be set. */
 export type BulkFilter = Partial<Omit<TaskFilter, 'namespace'>> & { readonly namespace?: string }
 
+export interface BulkPartOptions {
+  /** Where an answer before has left off; the filter must be the same. */
+  readonly cursor?: string
+  /** Leaves off after so long, but not before it has done something. Default: at the end. */
+  readonly seconds?: number
+  /** Leaves off when it aborts. */
+  readonly signal?: AbortSignal
+}
+
+/** What an operation by filter has done. */
+export interface BulkPart {
+  /** Tasks of this part alone. */
+  readonly matched: number
+  /** Goes on with the rest; `null`: it is done. */
+  readonly cursor: string | null
+}
+
 export interface QueueView {
   readonly queue: string
   readonly paused: boolean
@@ -239,10 +256,13 @@ export interface Engine {
   cancel(taskId: string): Promise<Task>
   /** @throws task_not_found, not_retryable */
   retry(taskId: string): Promise<Task>
-  /** Cancels every matching task that has not ended. Resolves with how many were cancelled or asked to stop. */
-  cancelMatching(filter: BulkFilter): Promise<number>
-  /** Redrives every matching failed or cancelled task (default: failed). Resolves with how many. */
-  retryMatching(filter: BulkFilter): Promise<number>
+  /**
+   * Cancels every matching task that is there and has not ended, also those that change their state meanwhile. Counts those
+   * that were cancelled or asked to stop.
+   */
+  cancelMatching(filter: BulkFilter, options?: BulkPartOptions): Promise<BulkPart>
+  /** Redrives every matching failed or cancelled task (default: failed), and counts them. */
+  retryMatching(filter: BulkFilter, options?: BulkPartOptions): Promise<BulkPart>
 
   queues(namespace?: string): Promise<readonly QueueView[]>
   /** @throws queue_not_found */

@@ -1,14 +1,22 @@
-import { LIMITS, type RetryOutcome, type TaskStatus, TaskyardError } from '@taskyard/core'
-import { invalid, toTaskId } from './check-submission.ts'
-import type { BulkFilter, Engine } from './engine.ts'
+import { type RetryOutcome, TaskyardError } from '@taskyard/core'
+import { createBulkWalks, isOfEnded, statusesOf } from './bulk.ts'
+import { toTaskId } from './check-submission.ts'
+import type { Engine } from './engine.ts'
 import type { Parts } from './parts.ts'
-import { type Reading, toListParams } from './read.ts'
+import type { Reading } from './read.ts'
+
+/**
+ * A task that fails and is tried again can go round behind a walk over the states. It cannot behind several at once, each
+ * of them over in milliseconds when there is nothing left.
+ */
+const QUIET_PASSES = 3
 
 type Steering = Pick<Engine, 'cancel' | 'retry' | 'cancelMatching' | 'retryMatching'>
 
 /** Cancel and retry, by id and by filter. */
 export function createSteering(parts: Parts, reading: Reading): Steering {
   const { store, bus } = parts
+  const walk = createBulkWalks(parts)
 
   async function cancelAll(taskIds: readonly string[]) {
     const outcomes = await store.cancel({ taskIds })
@@ -41,41 +49,29 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
       if (outcome?.kind === 'not-retryable') throw new TaskyardError('not_retryable', { id, status: outcome.status })
       return reading.get(id)
     },
-    async cancelMatching(filter) {
-      return forEachPage(filter, ['queued', 'scheduled', 'blocked', 'running'], async (taskIds) => {
-        const outcomes = await cancelAll(taskIds)
-        return outcomes.filter(({ kind }) => kind === 'cancelled' || kind === 'requested').length
+    async cancelMatching(filter, options = {}) {
+      if (isOfEnded(filter)) return { matched: 0, cursor: null }
+      return walk(filter, options, {
+        statuses: statusesOf(filter, ['scheduled', 'queued', 'blocked', 'running']),
+        quietPasses: QUIET_PASSES,
+        wants: ({ cancelRequestedAt }, isFirstPass) => isFirstPass || cancelRequestedAt === null,
+        async act(taskIds) {
+          const outcomes = await cancelAll(taskIds)
+          return outcomes.filter(({ kind }) => kind === 'cancelled' || kind === 'requested').length
+        },
       })
     },
-    async retryMatching(filter) {
-      return forEachPage(filter, ['failed'], async (taskIds) => {
-        const outcomes = await retryAll(taskIds)
-        return outcomes.filter(({ kind }) => kind === 'retried').length
+    async retryMatching(filter, options = {}) {
+      return walk(filter, options, {
+        statuses: statusesOf(filter, ['failed']),
+        // What has ended stays where it is until it is retried, and what fails again is not retried again.
+        quietPasses: 0,
+        wants: () => true,
+        async act(taskIds) {
+          const outcomes = await retryAll(taskIds)
+          return outcomes.filter(({ kind }) => kind === 'retried').length
+        },
       })
     },
   }
-
-  // Pages go from newest to oldest, so what is changed on the way never comes up again.
-  async function forEachPage(
-    filter: BulkFilter,
-    defaultStatuses: readonly TaskStatus[],
-    act: (taskIds: readonly string[]) => Promise<number>,
-  ): Promise<number> {
-    assertSelective(filter)
-    let matched = 0
-    for (const status of filter.status ? [filter.status] : defaultStatuses) {
-      let cursor: string | null = null
-      do {
-        const page = await store.list(toListParams({ ...filter, status, limit: LIMITS.listPage, cursor }))
-        if (page.items.length > 0) matched += await act(page.items.map(({ id }) => id))
-        cursor = page.nextCursor
-      } while (cursor !== null)
-    }
-    return matched
-  }
-}
-
-function assertSelective({ namespace: _, ...fields }: BulkFilter): void {
-  const isSet = Object.values(fields).some((value) => value !== undefined && value !== null)
-  if (!isSet) throw invalid('', 'name at least one of queue, type, status, tag, createdAfter, createdBefore')
 }

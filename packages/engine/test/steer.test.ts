@@ -71,7 +71,7 @@ test('cancelling by filter ends what matches and nothing else, over many pages',
   const { engine } = await startEngine(t)
   await engine.submitMany(Array.from({ length: 450 }, () => ({ ...TASK, queue: 'mail' })))
   const { task: other } = await engine.submit(TASK)
-  assert.equal(await engine.cancelMatching({ queue: 'mail' }), 450)
+  assert.deepEqual(await engine.cancelMatching({ queue: 'mail' }), { matched: 450, cursor: null })
   assert.equal((await engine.get(other.id)).status, 'queued')
 })
 
@@ -84,7 +84,7 @@ test('redriving by filter makes dead letters ready again', async (t) => {
   const leased = await engine.claim(claimOf('worker-1', 2))
   const outcome = 'failed' as const
   await engine.settle(leased.map(({ id, lease }) => ({ taskId: id, token: lease.token, outcome, retryable: false })))
-  assert.equal(await engine.retryMatching({ tag: 'a' }), 1)
+  assert.equal((await engine.retryMatching({ tag: 'a' })).matched, 1)
   const [again] = await engine.claim(claimOf('worker-1', 2))
   assert.deepEqual([again?.tags, again?.attempt], [['a'], 1])
 })
@@ -152,4 +152,74 @@ test('events are read for a watcher as it takes them, few at a time', async (t) 
   let seen = 1
   while (!(await watched.next()).done) seen += 1
   assert.equal(seen, 303)
+})
+
+test('cancelling by filter reaches tasks that change their state meanwhile', async (t) => {
+  let lists = 0
+  const { engine, clock } = await startEngine(t, {}, (store) => ({
+    ...store,
+    // Between two looks of the walk each task goes on to its next state, behind it.
+    async list(params) {
+      const page = await store.list(params)
+      lists += 1
+      if (lists < 12) await goOn()
+      return page
+    },
+  }))
+  let leased: readonly { readonly id: string; readonly lease: { readonly token: number } }[] = []
+  async function failAll() {
+    if (leased.length === 0) return
+    await engine.settle(leased.map(({ id, lease }) => ({ taskId: id, token: lease.token, outcome: 'failed' as const })))
+    leased = []
+  }
+  async function goOn() {
+    await failAll()
+    await clock.advance(100)
+    leased = await engine.claim(claimOf('worker-1', 7))
+  }
+  const backoff = { kind: 'fixed', baseSeconds: 0.05 } as const
+  await engine.submitMany(Array.from({ length: 20 }, () => ({ ...TASK, maxAttempts: 1000, backoff })))
+  await goOn()
+  await engine.cancelMatching({ queue: 'default' })
+  await failAll()
+  const { queued, scheduled, running, cancelled } = (await engine.queue('default')).counts
+  assert.deepEqual({ queued, scheduled, running, cancelled }, { queued: 0, scheduled: 0, running: 0, cancelled: 20 })
+})
+
+test('cancelling by filter leaves alone what is submitted meanwhile', async (t) => {
+  const { engine, clock } = await startEngine(t, {}, (store) => ({
+    ...store,
+    async list(params) {
+      const page = await store.list(params)
+      await clock.advance(2000)
+      await engine.submit(TASK)
+      return page
+    },
+  }))
+  await engine.submit(TASK)
+  assert.equal((await engine.cancelMatching({ queue: 'default' })).cursor, null)
+  assert.notEqual((await engine.queue('default')).counts.queued, 0)
+})
+
+test('an operation by filter leaves off in time, and goes on where it left off', async (t) => {
+  const { engine, clock } = await startEngine(t, {}, (store) => ({
+    ...store,
+    async cancel(params) {
+      await clock.advance(8000)
+      return store.cancel(params)
+    },
+  }))
+  await engine.submitMany(Array.from({ length: 900 }, () => TASK))
+  const filter = { type: 'test' }
+  const first = await engine.cancelMatching(filter, { seconds: 20 })
+  assert.deepEqual([first.matched, typeof first.cursor], [600, 'string'])
+  const rest = await engine.cancelMatching(filter, { seconds: 20, cursor: first.cursor as string })
+  assert.deepEqual(rest, { matched: 300, cursor: null })
+})
+
+test('a cursor that no operation by filter has given is refused', async (t) => {
+  const { engine } = await startEngine(t)
+  for (const cursor of ['', 'x', 'W10', Buffer.from('[1,9,null,0,0,true]').toString('base64url')]) {
+    await assert.rejects(engine.cancelMatching({ type: 'test' }, { cursor }), { code: 'invalid_request' })
+  }
 })

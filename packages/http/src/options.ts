@@ -32,6 +32,8 @@ export interface HttpInfo {
 export interface HttpLimits {
   /** Calls per minute and client of each route that works by filter. */
   readonly bulkPerMinute: number
+  /** How long such a call works before it answers with what it has done so far. */
+  readonly bulkSeconds: number
   /** Open connections; further ones are closed at once. */
   readonly connections: number
   /** Open event streams of tasks; further ones are refused with `rate_limited`. */
@@ -49,6 +51,7 @@ export interface HttpLimits {
 
 export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   bulkPerMinute: 30,
+  bulkSeconds: 20,
   connections: 10_000,
   eventStreams: 1000,
   headersTimeoutMs: 15_000,

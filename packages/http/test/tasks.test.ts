@@ -226,3 +226,23 @@ test('a batch that uses a key for another task is refused whole', async (context
   assert.equal(response.statusCode, 422)
   assert.equal((await get('/api/v1/tasks')).json().items.length, 1)
 })
+
+test('an operation by filter that takes long is answered in parts', async (context) => {
+  const { submit, post } = await startApi(context, { limits: { bulkSeconds: 0 } })
+  for (let i = 0; i < 3; i++) await submit({ type: 'a' })
+  const first = await post('/api/v1/tasks/cancel', { type: 'a' })
+  assert.equal(first.statusCode, 202)
+  assert.equal(first.json().done, false)
+  let matched = 0
+  for (let part = first; ; ) {
+    matched += part.json().matched
+    if (part.statusCode === 200) break
+    part = await post('/api/v1/tasks/cancel', { type: 'a', cursor: part.json().cursor })
+  }
+  assert.equal(matched, 3)
+})
+
+test('a cursor without a filter is refused', async (context) => {
+  const { post } = await startApi(context)
+  assert.equal((await post('/api/v1/tasks/cancel', { cursor: 'x' })).statusCode, 400)
+})

@@ -3,6 +3,7 @@ export type {
   ClientOptions,
   InfoDocument,
   ListOptions,
+  MatchingOptions,
   Page,
   QueueDocument,
   Submission,

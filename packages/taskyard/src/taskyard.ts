@@ -2,6 +2,7 @@ import type {
   AnyTaskOf,
   InfoDocument,
   ListOptions,
+  MatchingOptions,
   Page,
   QueueDocument,
   Submission,
@@ -35,7 +36,7 @@ import {
   toTaskDocument,
 } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
-import { createEngine, type Engine, type PayloadCheck } from '@taskyard/engine'
+import { type BulkPart, type BulkPartOptions, createEngine, type Engine, type PayloadCheck } from '@taskyard/engine'
 import { pause, startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
 import { type StoreLocation, storeUrl, withoutSecrets } from './configuration/store-location.ts'
 import { expectation } from './configuration/value-kinds.ts'
@@ -56,6 +57,8 @@ import { readVersion } from './version.ts'
 
 /** A wait or a watch looks again after so long when the store was away. */
 const STORE_AWAY_MS = 500
+/** An operation by filter tells this often how far it is. */
+const PART_SECONDS = 2
 
 export interface OpenOptions {
   /** Where tasks live, as in `TASKYARD_STORE`: `sqlite:PATH`, `postgres://…`, `redis://…` or `mongodb://…`. */
@@ -231,12 +234,29 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     return toTaskDocument(await this.#engine.retry(id)) as AnyTaskOf<Handlers>
   }
 
-  async cancelMatching(filter: TaskFilterOptions): Promise<number> {
-    return this.#engine.cancelMatching(toFilter(filter))
+  cancelMatching(filter: TaskFilterOptions, { onProgress }: MatchingOptions = {}): Promise<number> {
+    const wanted = toFilter(filter)
+    return this.#inParts((options) => this.#engine.cancelMatching(wanted, options), onProgress)
   }
 
-  async retryMatching(filter: TaskFilterOptions): Promise<number> {
-    return this.#engine.retryMatching(toFilter(filter))
+  retryMatching(filter: TaskFilterOptions, { onProgress }: MatchingOptions = {}): Promise<number> {
+    const wanted = toFilter(filter)
+    return this.#inParts((options) => this.#engine.retryMatching(wanted, options), onProgress)
+  }
+
+  async #inParts(
+    work: (options: BulkPartOptions) => Promise<BulkPart>,
+    onProgress: MatchingOptions['onProgress'],
+  ): Promise<number> {
+    let matched = 0
+    for (let cursor: string | null = null; ; ) {
+      const part: BulkPart = await work({ seconds: PART_SECONDS, ...(cursor === null ? {} : { cursor }) })
+      matched += part.matched
+      cursor = part.cursor
+      if (cursor === null) return matched
+      if (this.#closing !== null) throw new TaskyardError('shutting_down')
+      onProgress?.(matched)
+    }
   }
 
   queues(): Promise<readonly QueueDocument[]> {

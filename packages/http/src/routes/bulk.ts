@@ -1,12 +1,19 @@
 import rateLimit from '@fastify/rate-limit'
 import { TaskyardError } from '@taskyard/core'
-import type { FastifyInstance } from 'fastify'
+import type { BulkPart } from '@taskyard/engine'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { RouteContext } from '../route-context.ts'
 import { BODY_PROBLEMS, problems } from '../schemas/problem.ts'
 import { type FilterFields, filterOf } from './tasks.ts'
 
-/** Operations on every task that matches a filter. One call may touch millions, so each client gets few per minute. */
-export async function bulkRoutes(server: FastifyInstance, { engine, limits }: RouteContext): Promise<void> {
+type BulkBody = FilterFields & { cursor?: string }
+
+/**
+ * Operations on every task that matches a filter. One may touch millions, so each client gets few calls per minute, and a
+ * call that takes long answers with where it is.
+ */
+export async function bulkRoutes(server: FastifyInstance, context: RouteContext): Promise<void> {
+  const { engine, limits, lifecycle } = context
   await server.register(rateLimit, {
     global: false,
     max: limits.bulkPerMinute,
@@ -16,17 +23,34 @@ export async function bulkRoutes(server: FastifyInstance, { engine, limits }: Ro
   })
   const config = { rateLimit: {} }
 
-  server.post<{ Body: FilterFields }>(
+  server.post<{ Body: BulkBody }>(
     '/api/v1/tasks/cancel',
     { config, schema: bulkSchema('cancelTasks', 'Cancel every matching task that has not ended') },
-    async (request) => ({ matched: await engine.cancelMatching(filterOf(request.body)) }),
+    async (request, reply) => {
+      const { cursor, ...filter } = request.body
+      return partOf(reply, await engine.cancelMatching(filterOf(filter), options(reply, cursor)))
+    },
   )
 
-  server.post<{ Body: FilterFields }>(
+  server.post<{ Body: BulkBody }>(
     '/api/v1/tasks/retry',
     { config, schema: bulkSchema('retryTasks', 'Retry every matching failed or cancelled task (default: failed)') },
-    async (request) => ({ matched: await engine.retryMatching(filterOf(request.body)) }),
+    async (request, reply) => {
+      const { cursor, ...filter } = request.body
+      return partOf(reply, await engine.retryMatching(filterOf(filter), options(reply, cursor)))
+    },
   )
+
+  function options(reply: FastifyReply, cursor: string | undefined) {
+    const signal = lifecycle.untilDisconnect(reply)
+    return { seconds: limits.bulkSeconds, signal, ...(cursor === undefined ? undefined : { cursor }) }
+  }
+}
+
+function partOf(reply: FastifyReply, { matched, cursor }: BulkPart): object {
+  if (cursor === null) return { matched }
+  reply.code(202)
+  return { matched, done: false, cursor }
 }
 
 function bulkSchema(operationId: string, summary: string) {
@@ -34,14 +58,27 @@ function bulkSchema(operationId: string, summary: string) {
     operationId,
     tags: ['tasks'],
     summary,
-    description: 'At least one filter field must be set. Rate-limited per client.',
+    description:
+      'At least one filter field must be set. Rate-limited per client. What takes longer than about 20 s is answered 202 ' +
+      'when a part is done: the same call with its cursor goes on.',
     body: { $ref: 'BulkFilter#' },
     response: {
       200: {
-        description: 'How many tasks it was',
+        description: 'It is done: how many tasks it was, or in the last part',
         type: 'object',
         required: ['matched'],
         properties: { matched: { type: 'integer' } },
+      },
+      202: {
+        description:
+          'A part is done: how many tasks it was in this one. Call again with the same filter and the cursor',
+        type: 'object',
+        required: ['matched', 'done', 'cursor'],
+        properties: {
+          matched: { type: 'integer' },
+          done: { type: 'boolean', const: false },
+          cursor: { type: 'string' },
+        },
       },
       ...problems(...BODY_PROBLEMS, 429),
     },

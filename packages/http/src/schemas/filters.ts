@@ -14,7 +14,10 @@ export const bulkFilterSchema = {
   type: 'object',
   additionalProperties: false,
   minProperties: 1,
-  properties: filterProperties,
+  properties: {
+    ...filterProperties,
+    cursor: { type: 'string', description: 'Of a 202 before, with the same filter: goes on.' },
+  },
 } as const
 
 export const listQuerySchema = {

@@ -80,9 +80,14 @@ async function byId({ client, printer }: ServerCommand, { name }: Operation, ids
 async function byFilter(server: ServerCommand, { name, done }: Operation, filter: FilterOptions): Promise<void> {
   const { client, printer, progress, terminal } = server
   const since = terminal.now()
-  const ticking = setInterval(() => progress.show(`${name} … ${Math.round((terminal.now() - since) / 1000)} s`), 1000)
+  let soFar = ''
+  const onProgress = (matched: number) => {
+    soFar = ` ${matched.toLocaleString('en')} so far,`
+  }
+  const show = () => progress.show(`${name} …${soFar} ${Math.round((terminal.now() - since) / 1000)} s`)
+  const ticking = setInterval(show, 1000)
   try {
-    const matched = await (name === 'cancel' ? client.cancelMatching(filter) : client.retryMatching(filter))
+    const matched = await client[name === 'cancel' ? 'cancelMatching' : 'retryMatching'](filter, { onProgress })
     progress.clear()
     printer.answer({ matched }, [`${matched.toLocaleString('en')} ${matched === 1 ? 'task' : 'tasks'} ${done}`])
   } finally {

@@ -1,0 +1,125 @@
+import { isTerminal, LIMITS, type Task, type TaskStatus } from '@taskyard/core'
+import { invalid, isIntegerIn } from './check-submission.ts'
+import type { BulkFilter, BulkPart, BulkPartOptions } from './engine.ts'
+import type { Parts } from './parts.ts'
+import { toListParams } from './read.ts'
+
+/** Where a walk over matching tasks is: what it takes to go on with it, here or in another process. */
+interface Position {
+  /** Only tasks that were there when it began; ms, exclusive. */
+  readonly before: number
+  readonly status: number
+  readonly cursor: string | null
+  /** Passes that have ended, and how many of the last found nothing. */
+  readonly passes: number
+  readonly quiet: number
+  /** This pass has found something. */
+  readonly found: boolean
+}
+
+export interface Walk {
+  /** States to look through, in this order. */
+  readonly statuses: readonly TaskStatus[]
+  /** The walk ends after so many passes that found nothing; 0: after the first pass. */
+  readonly quietPasses: number
+  /** Whether a task is wanted, in the first pass or in a later one. */
+  wants(task: Task, isFirstPass: boolean): boolean
+  /** Resolves with how many of the tasks it changed. */
+  act(taskIds: readonly string[]): Promise<number>
+}
+
+/** Beyond clocks of servers and stores that disagree a little. */
+const CLOCK_MARGIN_MS = 1000
+
+/**
+ * Walks over every task that matches, in parts. Within a pass pages go from newest to oldest, so what is changed on the way
+ * never comes up again; but a task that changes its state meanwhile may be passed by, so that some passes have to be
+ * without a find before all are known to be found.
+ */
+export function createBulkWalks(parts: Parts) {
+  const { store, clock } = parts
+
+  async function walk(filter: BulkFilter, options: BulkPartOptions, how: Walk): Promise<BulkPart> {
+    assertSelective(filter)
+    const { cursor = null, seconds = Number.POSITIVE_INFINITY, signal } = options
+    const until = clock.now() + seconds * 1000
+    let position = cursor === null ? await start(filter) : decode(cursor, how.statuses.length)
+    for (let matched = 0; ; ) {
+      const { count, nextCursor } = await changePage(filter, position, how)
+      matched += count
+      const next = after(position, nextCursor, count > 0, how)
+      if (next === null) return { matched, cursor: null }
+      if (clock.now() >= until || signal?.aborted || parts.isStopping()) return { matched, cursor: encode(next) }
+      position = next
+    }
+  }
+
+  /** The newest task says how far the store's clock is. */
+  async function start({ namespace, createdBefore }: BulkFilter): Promise<Position> {
+    const { items } = await store.list(toListParams({ ...(namespace === undefined ? {} : { namespace }), limit: 1 }))
+    const now = Math.max(clock.now(), items[0]?.createdAt ?? 0) + CLOCK_MARGIN_MS
+    const before = Math.min(now, createdBefore ?? now)
+    return { before, status: 0, cursor: null, passes: 0, quiet: 0, found: false }
+  }
+
+  async function changePage(filter: BulkFilter, { before, status, cursor, passes }: Position, how: Walk) {
+    const wanted = { ...filter, status: how.statuses[status] as TaskStatus, createdBefore: before }
+    const page = await store.list(toListParams({ ...wanted, limit: LIMITS.listPage, cursor }))
+    const ids = page.items.filter((task) => how.wants(task, passes === 0)).map(({ id }) => id)
+    return { count: ids.length === 0 ? 0 : await how.act(ids), nextCursor: page.nextCursor }
+  }
+
+  return walk
+}
+
+/** Where the walk goes on; `null`: it is over. */
+function after(position: Position, cursor: string | null, hasFound: boolean, how: Walk): Position | null {
+  const found = position.found || hasFound
+  if (cursor !== null) return { ...position, cursor, found }
+  if (position.status + 1 < how.statuses.length) return { ...position, status: position.status + 1, cursor, found }
+  const quiet = found ? 0 : position.quiet + 1
+  if (quiet >= how.quietPasses) return null
+  return { ...position, status: 0, cursor, passes: position.passes + 1, quiet, found: false }
+}
+
+function encode({ before, status, cursor, passes, quiet, found }: Position): string {
+  return Buffer.from(JSON.stringify([before, status, cursor, passes, quiet, found])).toString('base64url')
+}
+
+/** @throws TaskyardError `invalid_request` for a cursor that is not one of these */
+function decode(text: string, statuses: number): Position {
+  const [before, status, cursor, passes, quiet, found] = fieldsOf(text)
+  const isOurs =
+    isIntegerIn(before, 0, Number.MAX_SAFE_INTEGER) &&
+    isIntegerIn(status, 0, statuses - 1) &&
+    (cursor === null || typeof cursor === 'string') &&
+    isIntegerIn(passes, 0, Number.MAX_SAFE_INTEGER) &&
+    isIntegerIn(quiet, 0, Number.MAX_SAFE_INTEGER) &&
+    typeof found === 'boolean'
+  if (!isOurs) throw invalid('/cursor', 'the cursor of an answer before, with the same filter')
+  return { before, status, cursor, passes, quiet, found } as Position
+}
+
+function fieldsOf(text: string): readonly unknown[] {
+  try {
+    const fields: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
+    return Array.isArray(fields) ? fields : []
+  } catch {
+    return []
+  }
+}
+
+/** The states among these that a filter leaves. */
+export function statusesOf({ status }: BulkFilter, usual: readonly TaskStatus[]): readonly TaskStatus[] {
+  return status === undefined || status === null ? usual : [status]
+}
+
+/** Whether a filter means only tasks that have ended. */
+export function isOfEnded({ status }: BulkFilter): boolean {
+  return status !== undefined && status !== null && isTerminal(status)
+}
+
+function assertSelective({ namespace: _, ...fields }: BulkFilter): void {
+  const isSet = Object.values(fields).some((value) => value !== undefined && value !== null)
+  if (!isSet) throw invalid('', 'name at least one of queue, type, status, tag, createdAfter, createdBefore')
+}
