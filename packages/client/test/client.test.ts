@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Client, type ClientOptions } from '@taskyard/client'
 import type { LeasedTaskDocument, TaskContext } from '@taskyard/core'
+import { fakeServer, json } from './fake-server.ts'
 import { databaseFile, startRealServer } from './real-server.ts'
 
 const handlers = {

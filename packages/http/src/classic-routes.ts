@@ -23,6 +23,7 @@ const CLASSIC_STATUS: Readonly<Record<TaskStatus, ClassicStatus>> = {
 }
 
 const LIST_LIMIT = 200
+const LIST_BYTES = 4 * 1024 * 1024
 const DATA = { list: null, key: 'data' } as const
 const PAYLOAD = { list: null, key: 'payload' } as const
 
@@ -46,7 +47,7 @@ export function classicRoutes(server: FastifyInstance, { engine, lifecycle }: Ro
 
   server.get('/tasks', { schema: listSchema }, async (_request, reply) => {
     const tasks = await newest(engine)
-    return sendJsonText(reply, `{"tasks":[${tasks.map(classicText).join(',')}],"count":${tasks.length}}`)
+    return sendJsonText(reply, `{"tasks":[${tasks.join(',')}],"count":${tasks.length}}`)
   })
 
   server.post<{ Params: IdParams }>('/tasks/:id/retry', { schema: retrySchema }, async (request, reply) =>
@@ -66,17 +67,23 @@ function acknowledgement({ id, status }: Task, message: string): string {
   return JSON.stringify({ task_id: id, taskId: id, id, status: CLASSIC_STATUS[status], message })
 }
 
-/** The newest tasks. A page may be short although more follow, so a few are read; never without end. */
-async function newest(engine: Engine): Promise<Task[]> {
-  const tasks: Task[] = []
+/** The newest tasks, as far as they fit. A page may be short although more follow, so a few are read; never without end. */
+async function newest(engine: Engine): Promise<string[]> {
+  const texts: string[] = []
+  let bytes = 0
   let cursor: string | null = null
-  for (let pages = 0; pages < 10 && tasks.length < LIST_LIMIT; pages++) {
-    const page = await engine.list({ limit: LIST_LIMIT - tasks.length, cursor })
-    tasks.push(...page.items)
+  for (let pages = 0; pages < 10 && texts.length < LIST_LIMIT; pages++) {
+    const page = await engine.list({ limit: LIST_LIMIT - texts.length, cursor })
+    for (const task of page.items) {
+      const text = classicText(task)
+      bytes += Buffer.byteLength(text)
+      if (bytes > LIST_BYTES && texts.length > 0) return texts
+      texts.push(text)
+    }
     cursor = page.nextCursor
     if (cursor === null) break
   }
-  return tasks
+  return texts
 }
 
 // Data and result are spliced in as text: they come back exactly as sent.

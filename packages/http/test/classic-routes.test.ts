@@ -158,3 +158,13 @@ test('classic data keeps its exact text and defaults to an empty object', async 
   const empty = (await post('/tasks', { type: 't' })).json()
   assert.deepEqual((await get(`/tasks/${empty.id}`)).json().data, {})
 })
+
+test('the list of all tasks is bounded in bytes', async (context) => {
+  const { get, submit } = await startApi(context)
+  const ids: string[] = []
+  for (let i = 0; i < 8; i++) ids.push(await submit({ type: 't', payload: 'x'.repeat(900_000) }))
+  const response = await get('/tasks')
+  const { tasks, count } = response.json()
+  assert.ok(response.body.length < 4_300_000, `${response.body.length} bytes`)
+  assert.deepEqual([count, tasks[0].id], [2, ids[7]])
+})
