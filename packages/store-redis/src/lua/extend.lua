@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- include parts/ending.lua
+-- include parts/leases.lua
 
 -- Heartbeats. ARGV: time, leaseMs, then id and token of each lease. Reply: one letter each: o(k), l(ost), c(ancel).
 

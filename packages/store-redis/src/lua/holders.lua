@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- include parts/ending.lua
+-- include parts/leases.lua
 
 -- ARGV: time. Reply: number of living nodes; for each its name and workers as JSON; then for each worker with leases: its
 -- namespace and id, its node, the number of its leases.

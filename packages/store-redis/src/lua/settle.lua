@@ -1,4 +1,5 @@
 #!lua flags=allow-oom
+-- include parts/ending.lua
 -- include parts/named-claims.lua
 
 -- Ends leases, and claims the next tasks when the call asks for it.
@@ -22,34 +23,38 @@ local function resultText(status, s, runAt, repeated)
   return table.concat({ status, s.head.lane, waitMs, runMs, optional(runAt), repeated and '1' or '0' }, ',')
 end
 
--- How a line of the history says that its lease was settled, as a state says it; '' when it does not.
-local function settledByLine(at, kind, word, data)
-  if kind == 'released' then return 'rq' end
-  if kind == 'retry-scheduled' then return data == TIMEOUT and '' or tonumber(word) > tonumber(at) and 'fs' or 'fq' end
-  return (kind == 'failed' or kind == 'cancelled') and word or ''
-end
-
--- How the history says that a lease was settled: in the last lines of its token.
-local function settledInHistory(id, token)
-  local key = historyKey(id)
-  local index = lastLineUntil(key, token)
-  for i = index, math.max(0, index - 3), -1 do
-    local at, kind, ofLine, word, data = lineAt(key, i)
-    if tonumber(ofLine) ~= token then return '' end
-    local settled = settledByLine(at, kind, word, data)
-    if settled ~= '' then return settled end
-  end
-  return ''
-end
+local LINE = '^(%d+)\31([^\31]*)\31[^\31]*\31(%d+)\31[^\31]*\31[^\31]*\31([^\31]*)\31(.*)$'
 
 -- A settlement that comes again because its reply was lost is answered as it was the first time, also when the task has
 -- gone on since. A success has ended the task.
 local function repeatedText(id, s, token, outcome)
+  -- How the history says that a lease was settled, as a state says it; '' when it does not. The lines that end a lease are
+  -- the last ones of its token.
+  local function settledInHistory(number)
+    local key = historyKey(id)
+    local first, last = 0, call('LLEN', key) - 1
+    while first < last do
+      local middle = floor((first + last + 1) / 2)
+      local _, _, ofLine = match(call('LINDEX', key, middle), LINE)
+      if tonumber(ofLine) <= number then first = middle else last = middle - 1 end
+    end
+    for i = last, math.max(0, last - 3), -1 do
+      local at, kind, ofLine, word, data = match(call('LINDEX', key, i), LINE)
+      if tonumber(ofLine) ~= number then return '' end
+      if kind == 'released' then return 'rq' end
+      if kind == 'retry-scheduled' then
+        return data == TIMEOUT and '' or tonumber(word) > tonumber(at) and 'fs' or 'fq'
+      end
+      if (kind == 'failed' or kind == 'cancelled') and word ~= '' then return word end
+    end
+    return ''
+  end
+
   local settled = ''
   if s.token == token and s.status ~= 'r' then settled = s.settled end
   if settled == '' and outcome ~= 'o' and s.historyBytes > 0 then
     local number = tonumber(token)
-    if number and number <= tonumber(s.token) then settled = settledInHistory(id, number) end
+    if number and number <= tonumber(s.token) then settled = settledInHistory(number) end
   end
   if sub(settled, 1, 1) ~= outcome then return '' end
   laneOf(s.head.lane)

@@ -1,26 +1,5 @@
+-- include parts/leases.lua
 -- include parts/history.lua
-
--- Leases of a worker are a sorted set by when they end (or their deadline passes); `workers` holds, for each worker with
--- leases, a time not later than the first of them.
-
-local WORKERS, CANCELS = P .. 'workers', P .. 'cancels'
-
-local function holderOf(s)
-  return laneOf(s.head.lane).namespace .. '\n' .. s.worker
-end
-
-local function leasesKey(holder)
-  return P .. 'leases:' .. holder
-end
-
--- Takes a running task from its worker. The caller says what becomes of it.
-local function takeLease(id, s)
-  call('HDEL', RUNNING, id)
-  call('ZREM', leasesKey(holderOf(s)), id)
-  if s.cancelAt then call('ZREM', CANCELS, id) end
-  count(laneOf(s.head.lane), 'r', -1)
-  s.cancelAt, s.records = nil, 0
-end
 
 -- Rough cost of a finished task beside its texts, measured: index entries and Redis' own headers. Bytes.
 local OVERHEAD = 450
@@ -106,56 +85,4 @@ local function cancelRunning(id, s, by, now)
   return 'c'
 end
 
--- Of packages/core/src/states.ts.
-local POISON_CRASHES, POISON_ATTEMPTS = 3, 20
-
-local POISONED = '{"code":"poisoned","message":"Its leases ended again and again without a word: it seems to bring its workers down"}'
-
-local function isPoisoned(id, s)
-  if s.loneCrashes >= POISON_CRASHES then return true end
-  return s.attempt >= POISON_ATTEMPTS and s.attempt >= patienceOf(id)
-end
-
--- Ends a lease whose worker is silent or dead: afterLeaseEnd of packages/core/src/states.ts.
-local function expire(id, s, isDead, isAlone, now)
-  if isDead then s.crashes = s.crashes + 1 end
-  if isDead and isAlone then s.loneCrashes = s.loneCrashes + 1 end
-  if s.cancelAt then return cancelRunning(id, s, '', now) end
-  takeLease(id, s)
-  s.settled = ''
-  if isPoisoned(id, s) then
-    finish(id, s, 'f', POISONED, now)
-    return 'f'
-  end
-  endAttempt(id, s, 'lease-expired', now, nil, nil)
-  s.startedAt, s.endAt, s.worker, s.progress, s.text = nil, nil, '', '', ''
-  makeReady(id, s, now)
-  saveState(id, s)
-  return 'q'
-end
-
 local TIMEOUT = '{"code":"timeout","message":"The attempt ran longer than the task\'s timeoutSeconds"}'
-
--- Leases of a worker before this call has ended any.
-local leasesBefore = {}
-
-local function isAloneWith(holder)
-  local leases = leasesBefore[holder] or call('ZCARD', leasesKey(holder))
-  leasesBefore[holder] = leases
-  return leases == 1
-end
-
--- Ends an overdue lease; answers for the reply: id, token, reason, lane, worker, status. `isDead`: its worker is known to be.
--- One that is watched, and of which nobody knows that, may only have stood still.
-local function endOverdue(ended, id, s, reason, jitter, isDead, now)
-  local worker, token, status = s.worker, s.token, nil
-  local isAlone = isAloneWith(holderOf(s))
-  if reason == 'cancelled' then
-    status = cancelRunning(id, s, '', now)
-  elseif reason == 'timeout' then
-    status = failAttempt(id, s, { error = TIMEOUT, retryable = true, jitter = jitter }, '', now)
-  else
-    status = expire(id, s, isDead or sub(s.settled, 1, 1) ~= 'w', isAlone, now)
-  end
-  ended[#ended + 1] = table.concat({ id, token, reason, s.head.lane, worker, status }, F)
-end

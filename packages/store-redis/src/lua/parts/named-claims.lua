@@ -5,33 +5,12 @@
 
 local MOST_NAMES = 64
 
-local function claimsKey(holder)
-  return P .. 'claims:' .. holder
-end
-
--- Ids and states of a worker's leases.
-local function leasesOf(holder)
-  local ids, states = call('ZRANGE', leasesKey(holder), 0, -1), {}
+local function eachLease(holder, visit)
+  local ids = call('ZRANGE', leasesKey(holder), 0, -1)
   for from = 1, #ids, 1000 do
-    for _, text in ipairs(call('HMGET', RUNNING, unpack(ids, from, math.min(from + 999, #ids)))) do
-      states[#states + 1] = text
-    end
+    local states = call('HMGET', RUNNING, unpack(ids, from, math.min(from + 999, #ids)))
+    for i, text in ipairs(states) do visit(ids[from + i - 1], text, parseState(text)) end
   end
-  return ids, states
-end
-
-local function dropOldNames(holder)
-  local names = call('SCARD', claimsKey(holder))
-  if names <= MOST_NAMES or names <= 2 * call('ZCARD', leasesKey(holder)) then return end
-  local held, seen = {}, {}
-  local _, states = leasesOf(holder)
-  for _, text in ipairs(states) do
-    local name = sub(parseState(text).settled, 2)
-    if name ~= '' and not seen[name] then held[#held + 1] = name end
-    seen[name] = true
-  end
-  call('UNLINK', claimsKey(holder))
-  callWithAll('SADD', claimsKey(holder), held, 4000)
 end
 
 -- Gives the leases of an earlier call of the same name again, where any holds. Adds to `reply` their ids, joined, the word
@@ -39,18 +18,19 @@ end
 local function giveAgain(reply, wanted, holder, now)
   local expiresAt, firstEnd = now + wanted.leaseMs, nil
   local slot, given, moved = #reply + 2, {}, {}
-  local ids, states = leasesOf(holder)
-  for i, text in ipairs(states) do
-    local s = parseState(text)
-    if sub(s.settled, 2) == wanted.request then
-      local id, ends = ids[i], s.endAt and math.min(s.endAt, expiresAt) or expiresAt
-      given[#given + 1] = id
-      moved[#moved + 1], moved[#moved + 2] = whole(ends), id
-      firstEnd = math.min(firstEnd or ends, ends)
-      laneOf(s.head.lane)
-      reply[slot + 2 * #given - 1], reply[slot + 2 * #given] = call('HGET', TASKS, id), text
-    end
+
+  local function give(id, text, s)
+    local ends = s.endAt and math.min(s.endAt, expiresAt) or expiresAt
+    given[#given + 1] = id
+    moved[#moved + 1], moved[#moved + 2] = whole(ends), id
+    firstEnd = math.min(firstEnd or ends, ends)
+    laneOf(s.head.lane)
+    reply[slot + 2 * #given - 1], reply[slot + 2 * #given] = call('HGET', TASKS, id), text
   end
+
+  eachLease(holder, function(id, text, s)
+    if sub(s.settled, 2) == wanted.request then give(id, text, s) end
+  end)
   if #given == 0 then return false end
   callWithAll('ZADD', leasesKey(holder), moved, 4000)
   call('ZADD', WORKERS, 'LT', whole(firstEnd), holder)
@@ -58,16 +38,30 @@ local function giveAgain(reply, wanted, holder, now)
   return true
 end
 
+-- Leaves the names of leases that hold.
+local function dropOldNames(key, holder)
+  local held, seen = {}, {}
+  eachLease(holder, function(_, _, s)
+    local name = sub(s.settled, 2)
+    if name ~= '' and not seen[name] then held[#held + 1] = name end
+    seen[name] = true
+  end)
+  call('DEL', key)
+  callWithAll('SADD', key, held, 4000)
+end
+
 -- Leases ready tasks, or gives those of the same claim again: see leaseReady and giveAgain.
 local function claimReady(reply, wanted, now)
   wanted.mark = (wanted.node == '0' and 'u' or 'w') .. wanted.request
   if wanted.request == '' then return leaseReady(reply, wanted, now) end
   local holder = wanted.namespace .. '\n' .. wanted.worker
-  local isKnown = call('SADD', claimsKey(holder), wanted.request) == 0
+  local key = P .. 'claims:' .. holder
+  local isKnown = call('SADD', key, wanted.request) == 0
   if isKnown and giveAgain(reply, wanted, holder, now) then return end
-  if leaseReady(reply, wanted, now) then
-    dropOldNames(holder)
-  else
-    call('SREM', claimsKey(holder), wanted.request)
+  if not leaseReady(reply, wanted, now) then
+    call('SREM', key, wanted.request)
+    return
   end
+  local names = call('SCARD', key)
+  if names > MOST_NAMES and names > 2 * call('ZCARD', leasesKey(holder)) then dropOldNames(key, holder) end
 end

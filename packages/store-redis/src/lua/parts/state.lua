@@ -36,21 +36,14 @@ local function headOf(text)
   return head
 end
 
-local function crashesOf(text)
-  local all = tonumber(text)
-  if all then return all, 0 end
-  local crashes, lone = match(text, '^(%d+),(%d+)$')
-  return tonumber(crashes), tonumber(lone)
-end
-
-local function crashesText(s)
-  return s.loneCrashes == 0 and s.crashes or s.crashes .. ',' .. s.loneCrashes
-end
-
 local function parseState(text)
   local status, token, attempt, crashes, readyAt, settled, startedAt, endAt, cancelAt, records, allRecords, historyBytes,
     worker, headText, progress, rest = match(text, STATE)
-  local allCrashes, loneCrashes = crashesOf(crashes)
+  local allCrashes, loneCrashes = tonumber(crashes), 0
+  if not allCrashes then
+    allCrashes, loneCrashes = match(crashes, '^(%d+),(%d+)$')
+    allCrashes, loneCrashes = tonumber(allCrashes), tonumber(loneCrashes)
+  end
   return {
     status = status,
     token = token,
@@ -78,8 +71,9 @@ local function optional(number)
 end
 
 local function stateText(s)
+  local crashes = s.loneCrashes == 0 and s.crashes or s.crashes .. ',' .. s.loneCrashes
   return table.concat({
-    s.status, s.token, s.attempt, crashesText(s), whole(s.readyAt), s.settled, optional(s.startedAt), optional(s.endAt),
+    s.status, s.token, s.attempt, crashes, whole(s.readyAt), s.settled, optional(s.startedAt), optional(s.endAt),
     optional(s.cancelAt), optional(s.records), optional(s.allRecords), optional(s.historyBytes), s.worker, s.headText,
     s.progress, s.text,
   }, F)

@@ -1,4 +1,4 @@
--- include parts/ending.lua
+-- include parts/overdue.lua
 
 -- Sets a worker's time in `workers` to that of its first lease; nil when it has none, and it is forgotten.
 local function firstLeaseOf(holder)
@@ -6,7 +6,7 @@ local function firstLeaseOf(holder)
   if #head == 0 then
     call('ZREM', WORKERS, holder)
     call('HDEL', P .. 'nodes-of', holder)
-    call('UNLINK', P .. 'claims:' .. holder)
+    call('DEL', P .. 'claims:' .. holder)
     return nil
   end
   call('ZADD', WORKERS, head[2], holder)

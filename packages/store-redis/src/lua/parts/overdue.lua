@@ -1,0 +1,48 @@
+-- include parts/ending.lua
+
+-- Of packages/core/src/states.ts.
+local POISON_CRASHES, POISON_ATTEMPTS = 3, 20
+
+local POISONED = '{"code":"poisoned","message":"Its leases end without a word: it seems to bring its workers down"}'
+
+local function isPoisoned(id, s)
+  if s.loneCrashes >= POISON_CRASHES then return true end
+  return s.attempt >= POISON_ATTEMPTS and s.attempt >= patienceOf(id)
+end
+
+-- Ends a lease whose worker is silent or dead: afterLeaseEnd of packages/core/src/states.ts.
+local function expire(id, s, isDead, isAlone, now)
+  if isDead then s.crashes = s.crashes + 1 end
+  if isDead and isAlone then s.loneCrashes = s.loneCrashes + 1 end
+  if s.cancelAt then return cancelRunning(id, s, '', now) end
+  takeLease(id, s)
+  s.settled = ''
+  if isPoisoned(id, s) then
+    finish(id, s, 'f', POISONED, now)
+    return 'f'
+  end
+  endAttempt(id, s, 'lease-expired', now, nil, nil)
+  s.startedAt, s.endAt, s.worker, s.progress, s.text = nil, nil, '', '', ''
+  makeReady(id, s, now)
+  saveState(id, s)
+  return 'q'
+end
+
+-- Leases of each worker before this call has ended any.
+local leasesBefore = {}
+
+-- Ends an overdue lease; answers for the reply: id, token, reason, lane, worker, status. `isDead`: its worker is known to be.
+-- One that is watched, and of which nobody knows that, may only have stood still.
+local function endOverdue(ended, id, s, reason, jitter, isDead, now)
+  local worker, token, status = s.worker, s.token, nil
+  local holder = holderOf(s)
+  leasesBefore[holder] = leasesBefore[holder] or call('ZCARD', leasesKey(holder))
+  if reason == 'cancelled' then
+    status = cancelRunning(id, s, '', now)
+  elseif reason == 'timeout' then
+    status = failAttempt(id, s, { error = TIMEOUT, retryable = true, jitter = jitter }, '', now)
+  else
+    status = expire(id, s, isDead or sub(s.settled, 1, 1) ~= 'w', leasesBefore[holder] == 1, now)
+  end
+  ended[#ended + 1] = table.concat({ id, token, reason, s.head.lane, worker, status }, F)
+end
