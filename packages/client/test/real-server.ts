@@ -10,6 +10,8 @@ import { openSqliteStore } from '@taskyard/store-sqlite'
 export interface RealServer {
   readonly url: string
   readonly engine: Engine
+  /** Takes no new work from now on, and answers everything else. */
+  drain(): void
   stop(): Promise<void>
 }
 
@@ -21,8 +23,10 @@ export async function startRealServer(file: string, port = 0): Promise<RealServe
   const ids = createUuidV7Generator(systemClock)
   const engine = createEngine({ store, clock: systemClock, random: systemRandom, ids, nodeId: ids() })
   await engine.start()
+  const draining = new AbortController()
   const server = await createServer({
     engine,
+    draining: draining.signal,
     clock: systemClock,
     metrics,
     info: { version: '9.9.9', stack: { store: 'sqlite', broker: null }, durability: store.durability },
@@ -31,6 +35,7 @@ export async function startRealServer(file: string, port = 0): Promise<RealServe
   return {
     url: `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`,
     engine,
+    drain: () => draining.abort(),
     async stop() {
       await server.close()
       await engine.stop()

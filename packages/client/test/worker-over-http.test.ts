@@ -51,6 +51,36 @@ test('after an outage the outcome of the task that ran is accepted, and new task
   assert.deepEqual([task.result, task.attempt], ['survived', 1])
 })
 
+test('while a server drains, what ran is settled with it, and new work waits for its successor', async (t) => {
+  const file = await databaseFile(t)
+  const first = await startRealServer(file)
+  const { port } = new URL(first.url)
+  const client = new Client({ url: first.url, retrySeconds: 60 })
+  const release = Promise.withResolvers<string>()
+  const started = Promise.withResolvers<void>()
+  const wait = () => {
+    started.resolve()
+    return release.promise
+  }
+  client.work({ wait, noop: () => 'ok' }, { onError: () => {} })
+  const running = await client.submit('wait', null)
+  await started.promise
+  first.drain()
+  const submitting = client.submit('noop', null)
+  release.resolve('settled in time')
+  const settled = await first.engine.wait(running.id, 30)
+  assert.deepEqual([settled.status, settled.result], ['succeeded', '"settled in time"'])
+  assert.equal((await first.engine.list({})).items.length, 1)
+  await first.stop()
+  const second = await startRealServer(file, Number(port))
+  t.after(async () => {
+    await client.close()
+    await second.stop()
+  })
+  const task = await client.wait(await submitting)
+  assert.deepEqual([task.status, task.result, task.attempt], ['succeeded', 'ok', 1])
+})
+
 test('a worker that stops gives its prefetched tasks back with their attempts', async (t) => {
   const server = await startRealServer(await databaseFile(t))
   const client = new Client({ url: server.url })
