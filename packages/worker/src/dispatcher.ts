@@ -246,7 +246,8 @@ export class Dispatcher {
   }
 
   #ended(attempt: Attempt, outcome: TaskOutcome): void {
-    if (!this.#abortedHandlers.ended(attempt)) this.#running--
+    const wasGivenUp = attempt.abortCode !== null && this.#abortedHandlers.ended(attempt)
+    if (!wasGivenUp) this.#running--
     this.#finishedSinceFlush++
     if (attempt.state !== 'running') return
     if (attempt.leaseLost) attempt.state = 'ended'
