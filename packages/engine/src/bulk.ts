@@ -40,7 +40,7 @@ export function createBulkWalks(parts: Parts) {
   const { store, clock } = parts
 
   async function walk(filter: BulkFilter, options: BulkPartOptions, how: Walk): Promise<BulkPart> {
-    assertSelective(filter)
+    assertFilter(filter)
     const { cursor = null, seconds = Number.POSITIVE_INFINITY, signal } = options
     const until = clock.now() + seconds * 1000
     let position = cursor === null ? await start(filter) : decode(cursor, how.statuses.length)
@@ -119,7 +119,10 @@ export function isOfEnded({ status }: BulkFilter): boolean {
   return status !== undefined && status !== null && isTerminal(status)
 }
 
-function assertSelective({ namespace: _, ...fields }: BulkFilter): void {
+/** @throws TaskyardError `invalid_request` for a filter that is wrong, or means every task */
+export function assertFilter(filter: BulkFilter): void {
+  const { namespace: _, ...fields } = filter
   const isSet = Object.values(fields).some((value) => value !== undefined && value !== null)
   if (!isSet) throw invalid('', 'name at least one of queue, type, status, tag, createdAfter, createdBefore')
+  toListParams(filter)
 }

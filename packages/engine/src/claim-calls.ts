@@ -1,8 +1,5 @@
-import type { ClaimParams, Clock, LeasedTask, LeaseRef, TaskStore } from '@taskyard/core'
-import type { Troubles } from './troubles.ts'
-
-/** Stopping waits so long for claims whose store does not answer; the store's own time-outs are shorter. */
-const STOP_PATIENCE_MS = 15_000
+import type { ClaimParams, LeasedTask, LeaseRef } from '@taskyard/core'
+import type { Parts } from './parts.ts'
 
 export interface ClaimCalls {
   /**
@@ -18,24 +15,16 @@ export interface ClaimCalls {
   finishFirst<Result>(params: ClaimParams, step: Promise<Result>): Promise<Result>
   /** Gives tasks back that nobody heard of, unless their claim has been made again. */
   giveBack(params: ClaimParams, leases: readonly LeaseRef[]): Promise<void>
-  /** Resolves when nothing is under way. */
-  ended(): Promise<void>
 }
 
 /**
  * Claims under way. A claim with a request id that is made again gets the same leases; so none of them may be given back
  * for the first call, which nobody listens to any more, once the second one can have them.
  */
-export function createClaimCalls(store: TaskStore, clock: Clock, troubles: Troubles): ClaimCalls {
+export function createClaimCalls({ store, troubles, underWay }: Parts): ClaimCalls {
+  const { track } = underWay
   const newest = new Map<string, symbol>()
   const unfinished = new Map<string, Promise<unknown>>()
-  const underWay = new Set<Promise<unknown>>()
-
-  function track<Result>(promise: Promise<Result>): Promise<Result> {
-    const ended = promise.catch(() => {}).finally(() => underWay.delete(ended))
-    underWay.add(ended)
-    return promise
-  }
 
   async function run(
     params: ClaimParams,
@@ -99,14 +88,6 @@ export function createClaimCalls(store: TaskStore, clock: Clock, troubles: Troub
     run: (params, isCalledOff, claim) => track(run(params, isCalledOff, claim)),
     finishFirst: (params, step) => track(finishFirst(params, step)),
     giveBack,
-    async ended() {
-      let cancelPatience = () => {}
-      const patience = new Promise<'over'>((resolve) => {
-        cancelPatience = clock.after(STOP_PATIENCE_MS, () => resolve('over'))
-      })
-      while (underWay.size > 0) if ((await Promise.race([Promise.all(underWay), patience])) === 'over') break
-      cancelPatience()
-    },
   }
 }
 

@@ -13,6 +13,7 @@ import { createSteering } from './steer.ts'
 import { createSubmit } from './submit.ts'
 import { createSweeper } from './sweeper.ts'
 import { createTroubles } from './troubles.ts'
+import { createUnderWay } from './under-way.ts'
 
 /** The use cases over a store; see {@link Engine}. */
 export function createEngine(options: EngineOptions): Engine {
@@ -30,6 +31,7 @@ export function createEngine(options: EngineOptions): Engine {
     observer,
     troubles: createTroubles(observer),
     standstills: createStandstills(options.clock),
+    underWay: createUnderWay(options.clock),
     checkPayload: options.checkPayload ?? (() => []),
     retention: options.retention ?? DEFAULT_RETENTION,
     queueDepth: options.queueDepth ?? LIMITS.queueDepth,
@@ -48,7 +50,7 @@ export function createEngine(options: EngineOptions): Engine {
       parts.bus.publish({ kind: 'changed', taskId, terminal: isTerminal(taskStatus) })
     }
   }
-  const calls = createClaimCalls(parts.store, parts.clock, parts.troubles)
+  const calls = createClaimCalls(parts)
   const dispatcher = createDispatcher(parts, calls)
   const onSwept = (ended: readonly EndedLease[]) => {
     dispatcher.endWaits(new Set(ended.filter(({ reason }) => reason === 'expired').map(({ workerId }) => workerId)))
@@ -70,9 +72,11 @@ export function createEngine(options: EngineOptions): Engine {
     async stop() {
       stopping = true
       parts.standstills.stop()
+      dispatcher.stop()
       reading.stop()
       queues.stop()
-      await Promise.all([dispatcher.stop(), sessions.stop(), sweeper?.stop()])
+      await Promise.all([sessions.stop(), sweeper?.stop()])
+      await parts.underWay.ended()
     },
     ...createSubmit(parts),
     ...createLeasing(parts, dispatcher, calls),

@@ -38,8 +38,8 @@ interface WaitingGroup {
 export interface Dispatcher {
   claim(params: ClaimParams, waitMs: number, signal: AbortSignal | undefined): Promise<readonly LeasedTask[]>
   start(): void
-  /** Every waiting claim ends with no tasks, and so does every later one. Resolves when none is under way. */
-  stop(): Promise<void>
+  /** Every waiting claim ends with no tasks, and so does every later one. What those under way get goes back. */
+  stop(): void
   /** These workers did not extend a lease in its time: as long as they are not heard of, they get no other. */
   endWaits(workerIds: ReadonlySet<string>): void
 }
@@ -200,12 +200,11 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
       stopListening = store.onReady(wake)
       poll()
     },
-    async stop() {
+    stop() {
       stopped = true
       stopListening()
       cancelPoll()
       endWaitsOf(() => true)
-      await calls.ended()
     },
     endWaits(workerIds) {
       if (workerIds.size > 0) endWaitsOf(({ params }) => workerIds.has(params.worker.workerId))

@@ -2,6 +2,7 @@ import type { Clock, EventBus, IdGenerator, Random, Retention, TaskStore } from 
 import type { EngineObserver, PayloadCheck } from './engine.ts'
 import type { Standstills } from './standstills.ts'
 import type { Troubles } from './troubles.ts'
+import type { UnderWay } from './under-way.ts'
 
 /** What the use cases and services share. */
 export interface Parts {
@@ -17,6 +18,7 @@ export interface Parts {
   readonly observer: EngineObserver
   readonly troubles: Troubles
   readonly standstills: Standstills
+  readonly underWay: UnderWay
   readonly checkPayload: PayloadCheck
   readonly retention: Retention
   readonly queueDepth: number

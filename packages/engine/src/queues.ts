@@ -38,7 +38,7 @@ export function createQueues(parts: Parts): Queues {
     } catch (error) {
       troubles.failed('throughput', error)
     }
-    if (!stopped) cancelTimer = clock.after(SAMPLE_EVERY_MS, () => void sampleAll())
+    if (!stopped) cancelTimer = clock.after(SAMPLE_EVERY_MS, () => void parts.underWay.track(sampleAll()))
   }
 
   /** A namespace that nobody asks for is not sampled, so that any number of them may be asked for. */
@@ -98,7 +98,7 @@ export function createQueues(parts: Parts): Queues {
   }
 
   return {
-    start: () => void sampleAll(),
+    start: () => void parts.underWay.track(sampleAll()),
     stop() {
       stopped = true
       cancelTimer()

@@ -71,7 +71,7 @@ export function createSessions(
       const stoodStill = standstills.lastEnd() > since
       if (stoodStill && excused < MOST_EXCUSED) return startGrace(workerId, sessionGraceMs, excused + 1)
       overdue.add(workerId)
-      void endOverdue()
+      void parts.underWay.track(endOverdue())
     })
   }
 
@@ -155,7 +155,8 @@ export function createSessions(
     if (!parts.sweeps || isLooking || !presence?.isTrusted() || clock.now() - lookedAt < LOOK_MS) return
     lookedAt = clock.now()
     isLooking = true
-    void lookForTheDead()
+    void parts.underWay
+      .track(lookForTheDead())
       .then(
         () => troubles.worked('sessions'),
         (error) => troubles.failed('sessions', error),

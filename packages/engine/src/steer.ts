@@ -1,5 +1,5 @@
 import { type RetryOutcome, TaskyardError } from '@taskyard/core'
-import { createBulkWalks, isOfEnded, statusesOf } from './bulk.ts'
+import { assertFilter, createBulkWalks, isOfEnded, statusesOf } from './bulk.ts'
 import { toTaskId } from './check-submission.ts'
 import type { Engine } from './engine.ts'
 import type { Parts } from './parts.ts'
@@ -50,6 +50,7 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
       return reading.get(id)
     },
     async cancelMatching(filter, options = {}) {
+      assertFilter(filter)
       if (isOfEnded(filter)) return { matched: 0, cursor: null }
       return walk(filter, options, {
         statuses: statusesOf(filter, ['scheduled', 'queued', 'blocked', 'running']),
