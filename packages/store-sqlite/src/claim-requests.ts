@@ -7,55 +7,55 @@ export interface ClaimName {
   readonly requestId: string
 }
 
-type LeaseKey = readonly [seq: number, token: number]
-
-const FIRST_CLEANING = 1024
+/** Leases remembered before those that have ended are let go of. */
+const LEAST_REMEMBERED = 10_000
 
 /**
- * Which leases each named claim gave, in memory: an index in the file would cost every lease two more writes. Leases say
- * themselves by which name they were given; names whose leases have all ended are forgotten from time to time.
+ * Which tasks each named claim gave, in memory: an index in the file would cost every lease two more writes. The leases carry
+ * the name themselves, so what is remembered of leases that have ended does no harm, and is let go of from time to time.
  */
 export class ClaimRequests {
   readonly #sql: (text: string) => StatementSync
-  readonly #leases = new Map<string, LeaseKey[]>()
-  #cleanAt = FIRST_CLEANING
+  #given = new Map<string, number[]>()
+  #remembered = 0
+  #mostRemembered = LEAST_REMEMBERED
 
   constructor(sql: (text: string) => StatementSync) {
     this.#sql = sql
-    const named = sql(
-      `SELECT namespace, worker_id, request_id, seq, token FROM leases JOIN lanes USING (lane) WHERE request_id IS NOT NULL`,
-    ).all() as unknown as [string, string, string, number, number][]
-    for (const [namespace, workerId, requestId, seq, token] of named) {
-      const key = keyOf({ namespace, workerId, requestId })
-      this.#leases.set(key, [...(this.#leases.get(key) ?? []), [seq, token]])
-    }
+    this.#read()
   }
 
   /** Claims that are remembered. */
   get size(): number {
-    return this.#leases.size
+    return this.#given.size
   }
 
-  set(name: ClaimName, leases: readonly LeaseKey[]): void {
-    this.#leases.set(keyOf(name), [...leases])
-    if (this.#leases.size >= this.#cleanAt) this.#clean()
+  /** Called when the leases are written. */
+  set(name: ClaimName, seqs: readonly number[]): void {
+    this.#given.set(keyOf(name), [...seqs])
+    this.#remembered += seqs.length
+    if (this.#remembered > this.#mostRemembered) this.#read()
   }
 
-  /** Numbers of the tasks whose leases this claim gave and that hold. */
+  /** The tasks that this claim gave and whose leases hold. */
   get(name: ClaimName): readonly number[] {
-    const given = this.#leases.get(keyOf(name)) ?? []
-    return given.filter((lease) => this.#holds(lease)).map(([seq]) => seq)
+    const seqs = this.#given.get(keyOf(name))
+    if (seqs === undefined) return []
+    const held = this.#sql(
+      `SELECT seq FROM leases WHERE seq IN (SELECT value FROM json_each(?)) AND request_id = ? AND worker_id = ?`,
+    ).all(JSON.stringify(seqs), name.requestId, name.workerId) as unknown as [number][]
+    return held.map(([seq]) => seq)
   }
 
-  #holds([seq, token]: LeaseKey): boolean {
-    return this.#sql('SELECT 1 FROM leases WHERE seq = ? AND token = ?').get(seq, token) !== undefined
-  }
-
-  #clean(): void {
-    for (const [key, leases] of this.#leases) {
-      if (!leases.some((lease) => this.#holds(lease))) this.#leases.delete(key)
-    }
-    this.#cleanAt = Math.max(FIRST_CLEANING, 2 * this.#leases.size)
+  /** What the leases say, which is all that is needed. */
+  #read(): void {
+    const named = this.#sql(
+      `SELECT namespace, worker_id, request_id, seq FROM leases JOIN lanes USING (lane) WHERE request_id IS NOT NULL`,
+    ).all() as unknown as [string, string, string, number][]
+    const given = Map.groupBy(named, ([namespace, workerId, requestId]) => keyOf({ namespace, workerId, requestId }))
+    this.#given = new Map([...given].map(([key, leases]) => [key, leases.map(([, , , seq]) => seq)]))
+    this.#remembered = named.length
+    this.#mostRemembered = Math.max(LEAST_REMEMBERED, 2 * named.length)
   }
 }
 

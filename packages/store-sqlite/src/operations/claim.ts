@@ -1,6 +1,6 @@
 import { type ClaimParams, LIMITS, SUSPECT_CRASHES } from '@taskyard/core'
 import type { Lane } from '../lanes.ts'
-import { rows, type State } from '../state.ts'
+import { row1, rows, type State } from '../state.ts'
 import type { ClaimedRow, ClaimedRows } from '../wire.ts'
 import { claimedBefore, nameOf } from './claim-again.ts'
 import { promoteDue } from './promote.ts'
@@ -18,12 +18,7 @@ function claimAnew(state: State, params: ClaimParams, now: number): ClaimedRows 
   const heads = untilSuspect(readyInOrder(state, lanes, limit))
   const claimed = leaseAll(state, heads, params, now)
   const name = nameOf(params)
-  if (name !== null && claimed.length > 0) {
-    state.requests.set(
-      name,
-      claimed.map((row, i) => [(heads[i] as Ready)[0], row[13]]),
-    )
-  }
+  if (name !== null && claimed.length > 0) state.requests.set(name, seqsOf(heads.slice(0, claimed.length)))
   return { rows: claimed, lanes, startedAt: now, expiresAt: now + leaseMs, workerId: worker.workerId }
 }
 
@@ -127,25 +122,33 @@ function leaseAll(state: State, heads: readonly Ready[], params: ClaimParams, no
   return claimed
 }
 
-/** The first tasks, up to the one that leaves no room: those behind it are not even read. */
+/** A payload that is not read together with others: a hundred of them could be many times what a claim may hold. */
+const LARGE_BYTES = Math.floor(LIMITS.claimBytes / TASKS_PER_STATEMENT)
+
+/** The first tasks, up to the one that leaves no room: large ones behind it are not even read. */
 function readTasks(state: State, heads: readonly Ready[], room: number): readonly TaskColumns[] {
   const select = state.sql(
-    `SELECT octet_length(t.payload), t.id, t.payload, t.created_at, t.max_attempts, t.timeout_seconds, t.backoff, t.tags,
-       t.idempotency_key
+    `SELECT octet_length(t.payload), t.id, CASE WHEN octet_length(t.payload) <= ${LARGE_BYTES} THEN t.payload END,
+       t.created_at, t.max_attempts, t.timeout_seconds, t.backoff, t.tags, t.idempotency_key
      FROM json_each(?) head CROSS JOIN tasks t ON t.seq = head.value`,
   )
+  const found = rows<TaskColumns>(select, JSON.stringify(seqsOf(heads)))
   const tasks: TaskColumns[] = []
-  let left = room
-  for (const task of select.iterate(seqsOf(heads)) as unknown as Iterable<TaskColumns>) {
-    tasks.push(task)
+  for (let left = room; left > 0 && tasks.length < found.length; ) {
+    const task = found[tasks.length] as TaskColumns
     left -= task[0]
-    if (left <= 0) break
+    if (task[0] > LARGE_BYTES) task[2] = payloadOf(state, (heads[tasks.length] as Ready)[0])
+    tasks.push(task)
   }
   return tasks
 }
 
-function seqsOf(heads: readonly Ready[]): string {
-  return JSON.stringify(heads.map(([seq]) => seq))
+function payloadOf(state: State, seq: number): string {
+  return row1<[string]>(state.sql('SELECT payload FROM tasks WHERE seq = ?'), seq)?.[0] ?? ''
+}
+
+function seqsOf(heads: readonly Ready[]): readonly number[] {
+  return heads.map(([seq]) => seq)
 }
 
 // One statement for many tasks, not one for each: crossing into SQLite costs more than what it does there.
@@ -156,7 +159,7 @@ function leaseSome(
   params: ClaimParams,
   now: number,
 ): ClaimedRow[] {
-  const seqs = seqsOf(heads)
+  const seqs = JSON.stringify(seqsOf(heads))
   insertLeases(state, seqs, params, now)
   state.sql('DELETE FROM ready WHERE seq IN (SELECT value FROM json_each(?))').run(seqs)
   return heads.map((head, i) => {
