@@ -2,8 +2,11 @@ import type { Retention } from '@taskyard/core'
 import { row1, rows, type State } from '../state.ts'
 import { STATUS_NUMBER } from './move.ts'
 
-/** Finished tasks looked at in one step. Failed ones are passed over on the way: they are kept longer than the others. */
-const LOOKED_AT = 20_000
+/** Tasks looked at, and removed, by a few statements for all of them: at first, and at most when they are small. */
+const FIRST_AT_ONCE = 8
+const MOST_AT_ONCE = 128
+/** A step ends after this time, so that calls beside it need not wait for long, however large what it removes. Milliseconds. */
+const STEP_MS = 50
 
 export interface Removal {
   readonly removed: number
@@ -13,36 +16,61 @@ export interface Removal {
 
 /** Removes finished tasks that are over their time or, the longest finished first, over the bytes of all. */
 export function removeFinished(state: State, retention: Retention, limit: number, now: number): Removal {
-  const succeeded = removeOldSucceeded(state, now - retention.succeededSeconds * 1000, limit)
-  let { removed } = succeeded
-  removed += removeOldFailed(state, now - retention.failedSeconds * 1000, limit - removed)
-  removed += removeOverBytes(state, retention.finishedBytes, limit - removed)
-  return { removed, hasMore: succeeded.hasMore || removed === limit }
+  const step = { left: limit, atOnce: FIRST_AT_ONCE, roundFrom: performance.now(), until: performance.now() + STEP_MS }
+  removeOldSucceeded(state, now - retention.succeededSeconds * 1000, step)
+  removeOldFailed(state, now - retention.failedSeconds * 1000, step)
+  removeOverBytes(state, retention.finishedBytes, step)
+  return { removed: limit - step.left, hasMore: step.left === 0 || step.until === SPENT }
+}
+
+interface Step {
+  /** Tasks that may still be removed. */
+  left: number
+  /** Tasks of the next round. */
+  atOnce: number
+  roundFrom: number
+  until: number
+}
+
+const SPENT = Number.NEGATIVE_INFINITY
+
+/** How many tasks the next round may have, by how long the one before took; 0 when the step is over. The first is always made. */
+function nextRound(step: Step, isFirst: boolean): number {
+  const now = performance.now()
+  if (!isFirst) {
+    if (now > step.until) step.until = SPENT
+    const wasQuick = now - step.roundFrom < STEP_MS / 8
+    step.atOnce = wasQuick ? Math.min(MOST_AT_ONCE, step.atOnce * 2) : Math.max(1, step.atOnce >> 1)
+  }
+  step.roundFrom = now
+  return step.until === SPENT ? 0 : Math.min(step.left, step.atOnce)
+}
+
+/** Makes rounds of at most so many tasks until `round` has nothing more to do, or the step is over. */
+function inRounds(step: Step, round: (most: number) => 'more' | 'done'): void {
+  for (let isFirst = true; ; isFirst = false) {
+    const most = nextRound(step, isFirst)
+    if (most === 0 || round(most) === 'done') return
+  }
 }
 
 type FinishedRow = [n: number, seq: number, lane: number, status: number, bytes: number, finishedAt: number]
 const FINISHED_COLUMNS = 'n, seq, lane, status, bytes, finished_at'
 
-function removeOldSucceeded(state: State, before: number, limit: number): Removal {
+// Failed tasks are passed over on the way: they are kept longer than the others.
+function removeOldSucceeded(state: State, before: number, step: Step): void {
   const select = state.sql(`SELECT ${FINISHED_COLUMNS} FROM finished WHERE n > ? ORDER BY n LIMIT ?`)
-  let removed = 0
-  for (let lookedAt = 0; lookedAt < LOOKED_AT; ) {
-    const next = rows<FinishedRow>(select, state.retentionFloor, limit - removed)
-    const old = next.filter(([, , , status, , at]) => status !== STATUS_NUMBER.failed && at <= before)
-    for (const row of old) removeTask(state, row)
-    removed += old.length
-    lookedAt += next.length
-    const firstKept = next.findIndex(([, , , status, , at]) => status !== STATUS_NUMBER.failed && at > before)
-    raiseFloor(state, firstKept === -1 ? next.at(-1) : next[firstKept - 1])
-    if (removed === limit) return { removed, hasMore: true }
-    if (firstKept !== -1 || next.length === 0) return { removed, hasMore: false }
-  }
-  return { removed, hasMore: true }
-}
-
-function raiseFloor(state: State, row: FinishedRow | undefined): void {
-  if (row !== undefined) state.retentionFloor = row[0]
-  keepFloorBelowNext(state)
+  const isFailed = ([, , , status]: FinishedRow) => status === STATUS_NUMBER.failed
+  inRounds(step, (most) => {
+    const next = rows<FinishedRow>(select, state.retentionFloor, most)
+    const firstKept = next.findIndex((row) => !isFailed(row) && row[5] > before)
+    const passed = firstKept === -1 ? next : next.slice(0, firstKept)
+    const old = passed.filter((row) => !isFailed(row))
+    removeTasks(state, old, step)
+    state.retentionFloor = passed.at(-1)?.[0] ?? state.retentionFloor
+    keepFloorBelowNext(state)
+    return passed.length === next.length && next.length > 0 ? 'more' : 'done'
+  })
 }
 
 /**
@@ -54,41 +82,65 @@ export function keepFloorBelowNext(state: State): void {
   state.retentionFloor = Math.min(state.retentionFloor, last ?? 0)
 }
 
-function removeOldFailed(state: State, before: number, limit: number): number {
+function removeOldFailed(state: State, before: number, step: Step): void {
   const select = state.sql(`SELECT ${FINISHED_COLUMNS} FROM finished WHERE status = 2 ORDER BY n LIMIT ?`)
-  const old = rows<FinishedRow>(select, limit).filter(([, , , , , at]) => at <= before)
-  for (const row of old) removeTask(state, row)
-  keepFloorBelowNext(state)
-  return old.length
+  inRounds(step, (most) => {
+    const next = rows<FinishedRow>(select, most)
+    const old = next.filter(([, , , , , at]) => at <= before)
+    removeTasks(state, old, step)
+    keepFloorBelowNext(state)
+    return old.length === next.length && next.length > 0 ? 'more' : 'done'
+  })
 }
 
-function removeOverBytes(state: State, maxBytes: number, limit: number): number {
-  if (limit <= 0 || state.counters.finishedBytes <= maxBytes) return 0
-  const oldest = rows<FinishedRow>(state.sql(`SELECT ${FINISHED_COLUMNS} FROM finished ORDER BY n LIMIT ?`), limit)
-  let removed = 0
-  for (const row of oldest) {
-    if (state.counters.finishedBytes <= maxBytes) break
-    removeTask(state, row)
-    removed += 1
-  }
-  keepFloorBelowNext(state)
-  return removed
+function removeOverBytes(state: State, maxBytes: number, step: Step): void {
+  const select = state.sql(`SELECT ${FINISHED_COLUMNS} FROM finished ORDER BY n LIMIT ?`)
+  const excess = () => state.counters.finishedBytes - maxBytes
+  if (excess() <= 0) return
+  inRounds(step, (most) => {
+    const oldest = rows<FinishedRow>(select, most)
+    removeTasks(state, firstBytes(oldest, excess()), step)
+    keepFloorBelowNext(state)
+    return excess() > 0 && oldest.length > 0 ? 'more' : 'done'
+  })
+}
+
+/** The first tasks that together have these bytes. */
+function firstBytes(tasks: readonly FinishedRow[], bytes: number): readonly FinishedRow[] {
+  let left = bytes
+  const last = tasks.findIndex((row) => {
+    left -= row[4]
+    return left <= 0
+  })
+  return last === -1 ? tasks : tasks.slice(0, last + 1)
 }
 
 const STATUS_NAMES = ['succeeded', 'failed', 'cancelled'] as const
 
-function removeTask(state: State, [n, seq, lane, status, bytes]: FinishedRow): void {
-  state.sql('DELETE FROM finished WHERE n = ?').run(n)
-  for (const table of ['history', 'settled', 'lone_crashes']) state.sql(`DELETE FROM ${table} WHERE seq = ?`).run(seq)
-  const [tags] = row1<[string | null]>(state.sql('SELECT tags FROM tasks WHERE seq = ?'), seq) ?? [null]
-  if (tags !== null) removeTags(state, seq, lane, JSON.parse(tags))
-  state.sql('DELETE FROM tasks WHERE seq = ?').run(seq)
-  state.counters.add(lane, STATUS_NAMES[status - 1] as (typeof STATUS_NAMES)[number], -1)
-  state.counters.add(lane, 'finished_bytes', -bytes)
+function removeTasks(state: State, removed: readonly FinishedRow[], step: Step): void {
+  if (removed.length === 0) return
+  const seqs = JSON.stringify(removed.map(([, seq]) => seq))
+  removeTags(state, seqs)
+  deleteAll(state, 'finished', 'n', JSON.stringify(removed.map(([n]) => n)))
+  for (const table of ['history', 'settled', 'lone_crashes', 'tasks']) deleteAll(state, table, 'seq', seqs)
+  for (const [, , lane, status, bytes] of removed) {
+    state.counters.add(lane, STATUS_NAMES[status - 1] as (typeof STATUS_NAMES)[number], -1)
+    state.counters.add(lane, 'finished_bytes', -bytes)
+  }
+  step.left -= removed.length
 }
 
-function removeTags(state: State, seq: number, lane: number, tags: readonly string[]): void {
-  const { namespace } = state.lanes.get(lane)
+function deleteAll(state: State, table: string, column: string, values: string): void {
+  state.sql(`DELETE FROM ${table} WHERE ${column} IN (SELECT value FROM json_each(?))`).run(values)
+}
+
+function removeTags(state: State, seqs: string): void {
+  const select = state.sql(
+    'SELECT seq, lane, tags FROM tasks WHERE tags IS NOT NULL AND seq IN (SELECT value FROM json_each(?))',
+  )
   const remove = state.sql('DELETE FROM task_tags WHERE namespace = ? AND tag = ? AND seq = ?')
-  for (const tag of tags) remove.run(namespace, tag, seq)
+  for (const [seq, lane, tags] of rows<[number, number, string]>(select, seqs)) {
+    const { namespace } = state.lanes.get(lane)
+    for (const tag of JSON.parse(tags) as string[]) remove.run(namespace, tag, seq)
+  }
 }
