@@ -5,6 +5,7 @@ import type { CallContext } from './call-context.ts'
 import { claim } from './claim-call.ts'
 import { type Client, connect, type Reply, type RunScript, scriptRunner } from './connection.ts'
 import { enqueue } from './enqueue-call.ts'
+import { health } from './health-call.ts'
 import { endLeases, extend, holders, record } from './lease-calls.ts'
 import type { ExtenderData } from './lease-extender.ts'
 import { list } from './list-call.ts'
@@ -125,22 +126,7 @@ async function createStore(
     endLeases: (params) => endLeases(context, params),
     sweep: (params) => sweep(context, params),
     onReady: (listener) => news.listen(listener),
-    async health() {
-      const from = performance.now()
-      const latencyMs = () => performance.now() - from
-      try {
-        await context.run(SCRIPTS.probe, [])
-        const memory = /^used_memory:(\d+)/m.exec(await client.info('memory'))?.[1]
-        return {
-          healthy: true,
-          latencyMs: latencyMs(),
-          reason: null,
-          sizeBytes: memory === undefined ? null : Number(memory),
-        }
-      } catch (error) {
-        return { healthy: false, latencyMs: latencyMs(), reason: toStoreError(error).message, sizeBytes: null }
-      }
-    },
+    health: () => health(context.run),
     threadAccess() {
       const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
       return { module, data: { address } satisfies ExtenderData, transfer: [] }

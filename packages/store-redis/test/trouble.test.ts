@@ -36,6 +36,20 @@ describe('a Redis server that takes no writes', () => {
     assert.equal((await store.enqueue(submissions(newTask())))[0]?.kind, 'accepted')
   })
 
+  it('with next to no memory left is unhealthy before it refuses', async (t) => {
+    const { store, redis } = await ownServer(t)
+    await store.enqueue(submissions(newTask()))
+    const { healthy, sizeBytes } = await store.health()
+    assert.equal(healthy, true)
+    assert.ok(sizeBytes !== null && sizeBytes > 0)
+    await redis.config('SET', 'maxmemory', Math.ceil(sizeBytes * 1.05))
+    const { healthy: isHealthy, reason } = await store.health()
+    assert.equal(isHealthy, false)
+    assert.match(reason ?? '', /maxmemory/)
+    await redis.config('SET', 'maxmemory', sizeBytes * 2)
+    assert.equal((await store.health()).healthy, true)
+  })
+
   it('as a replica says so, and what was refused has changed nothing', async (t) => {
     const { store, redis } = await ownServer(t)
     const task = newTask()

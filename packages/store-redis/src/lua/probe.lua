@@ -1,7 +1,7 @@
 #!lua
 -- include parts/base.lua
 
--- Writes, so that a server which takes no writes is noticed.
+-- Writes, so that a server which takes no writes is noticed. Reply: what INFO says of memory.
 
 call('HSET', META, 'probe', call('TIME')[1])
-return 'ok'
+return call('INFO', 'memory')
