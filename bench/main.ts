@@ -6,7 +6,7 @@ import type { ScenarioOptions } from './scenario.ts'
 import { scenarios } from './scenarios/index.ts'
 
 const usage = `usage: npm run bench -- SCENARIO [--json] [--runs n] [--tasks n] [--seconds n] [--warmup n] [--connections n]
-       [--finished n] [--only NAME,…] [--works NAME,…] [--directory path]
+       [--finished n] [--waiting n] [--days n] [--store name] [--only NAME,…] [--works NAME,…] [--directory path]
 
 ${scenarios.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join('\n')}
 `
@@ -21,6 +21,9 @@ const { values, positionals } = parseArgs({
     warmup: { type: 'string' },
     connections: { type: 'string' },
     finished: { type: 'string' },
+    waiting: { type: 'string' },
+    days: { type: 'string' },
+    store: { type: 'string' },
     only: { type: 'string' },
     works: { type: 'string' },
     directory: { type: 'string', default: '.tmp/bench' },
@@ -40,6 +43,9 @@ const options: ScenarioOptions = {
   ...whole('warmupSeconds', values.warmup),
   ...whole('connections', values.connections),
   ...whole('finished', values.finished),
+  ...whole('waiting', values.waiting),
+  ...whole('days', values.days),
+  ...(values.store === undefined ? {} : { store: values.store }),
   ...names('only', values.only),
   ...names('works', values.works),
 }

@@ -27,6 +27,12 @@ export interface ScenarioOptions {
   readonly connections?: number
   /** Finished tasks that lie beside the work. */
   readonly finished?: number
+  /** Tasks that wait in a paused queue. */
+  readonly waiting?: number
+  /** Days that a store ages. */
+  readonly days?: number
+  /** `sqlite`, `postgres`, `redis` or `mongodb`. */
+  readonly store?: string
   /** Only these of the systems or kinds of work that are compared. */
   readonly only?: readonly string[]
   readonly works?: readonly string[]

@@ -1,4 +1,4 @@
-import type { Clock, TaskStore } from '@taskyard/core'
+import type { Clock, OpenedStore, TaskStore } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 
 /**
@@ -6,23 +6,37 @@ import { systemClock } from '@taskyard/core/runtime'
  * server's clock, so that a history can be written that looks as if it had grown over days.
  */
 export async function openStore(url: string, storeTime?: () => number): Promise<TaskStore> {
-  const clock: Clock = storeTime === undefined ? systemClock : { ...systemClock, now: storeTime }
-  const store = url.startsWith('postgres:') ? await openPostgres(url, storeTime) : await openSqlite(url, clock)
+  const store = await openWithout(url, storeTime === undefined ? {} : { storeTime })
   await store.migrate()
   return store
 }
 
-async function openPostgres(url: string, storeTime?: () => number): Promise<TaskStore> {
-  const { openPostgresStore } = await import('@taskyard/store-postgres')
-  const { store } = await openPostgresStore({
-    url,
-    clock: systemClock,
-    ...(storeTime === undefined ? {} : { storeTime }),
-  })
-  return store
+interface Time {
+  readonly storeTime?: () => number
 }
 
-async function openSqlite(url: string, clock: Clock): Promise<TaskStore> {
+async function openWithout(url: string, time: Time): Promise<TaskStore> {
+  const options = { url, clock: systemClock, ...time }
+  switch (url.split(':')[0]) {
+    case 'postgres':
+      return opened(import('@taskyard/store-postgres').then((module) => module.openPostgresStore(options)))
+    case 'redis':
+      return opened(import('@taskyard/store-redis').then((module) => module.openRedisStore(options)))
+    case 'mongodb': {
+      const unsafe = { ...options, allowUnsafeDurability: true }
+      return opened(import('@taskyard/store-mongodb').then((module) => module.openMongoDbStore(unsafe)))
+    }
+    default:
+      return openSqlite(url, time)
+  }
+}
+
+async function opened(opening: Promise<OpenedStore>): Promise<TaskStore> {
+  return (await opening).store
+}
+
+async function openSqlite(url: string, { storeTime }: Time): Promise<TaskStore> {
   const { openSqliteStore } = await import('@taskyard/store-sqlite')
+  const clock: Clock = storeTime === undefined ? systemClock : { ...systemClock, now: storeTime }
   return openSqliteStore({ path: url.replace(/^sqlite:/, ''), clock })
 }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 
 /** A child that reads its options as JSON from standard input and prints its result as its last line, as JSON. */
 export interface Program {
@@ -7,11 +8,13 @@ export interface Program {
   readonly script: string
   readonly options: unknown
   readonly environment?: Readonly<Record<string, string>>
+  /** Hears each line of its standard error. */
+  readonly tell?: (line: string) => void
 }
 
 /** Runs a program to its end. Rejects with its standard error when it fails. */
 export async function runProgram<Result>(program: Program): Promise<Result> {
-  const { command = process.execPath, script, options, environment } = program
+  const { command = process.execPath, script, options, environment, tell } = program
   const child = spawn(command, [script], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
@@ -21,6 +24,7 @@ export async function runProgram<Result>(program: Program): Promise<Result> {
   const errors: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => errors.push(chunk))
+  if (tell !== undefined) createInterface(child.stderr).on('line', tell)
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', resolve)

@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts'
+import { ageing } from './ageing.ts'
 import { drain } from './drain.ts'
 import { httpBatch } from './http-batch.ts'
 import { httpCycle } from './http-cycle.ts'
@@ -23,4 +24,5 @@ export const scenarios: readonly Scenario[] = [
   peersRedis,
   postgresHistory,
   postgresLayouts,
+  ageing,
 ]

@@ -1,0 +1,102 @@
+import type { ClaimParams, TaskStore } from '@taskyard/core'
+import { newTaskMaker, succeeded } from './tasks.ts'
+
+/** How long calls took, ms. */
+export interface Calls {
+  readonly submits: readonly number[]
+  readonly claims: readonly number[]
+}
+
+export interface SteadyLoad {
+  /** Of the calls that have ended since the last time. Throws when one has failed. */
+  take(): Calls
+  /** Submits no more; resolves when all that was submitted is settled, with their number. */
+  stop(): Promise<number>
+}
+
+const queue = 'steady'
+const tickMs = 2
+
+const claim: ClaimParams = {
+  namespace: 'default',
+  queues: [queue],
+  types: null,
+  limit: 10,
+  leaseMs: 100 * 86_400_000,
+  worker: { workerId: 'steady', nodeId: null, session: false },
+  requestId: null,
+}
+
+/**
+ * Submits a task so many times a second, and claims and settles as often. A call's time is counted from the moment at
+ * which it was to begin: one that is held up shows, and so do those behind it.
+ */
+export function startSteadyLoad(store: TaskStore, storeTime: () => number, perSecond: number): SteadyLoad {
+  const newTask = newTaskMaker(storeTime)
+  const underWay = new Set<Promise<void>>()
+  let submits: number[] = []
+  let claims: number[] = []
+  let failure: unknown = null
+  let settled = 0
+
+  async function submit(dueAt: number): Promise<void> {
+    const submission = { tasks: [newTask({ queue, type: 'steady' })] }
+    await store.enqueue({ submissions: [submission], queueDepth: 1e9 })
+    submits.push(performance.now() - dueAt)
+  }
+
+  async function claimAndSettle(dueAt: number): Promise<number> {
+    const leased = await store.claim(claim)
+    claims.push(performance.now() - dueAt)
+    if (leased.length > 0) await store.settle({ settlements: leased.map(succeeded), claim: null })
+    settled += leased.length
+    return leased.length
+  }
+
+  function watch(call: Promise<unknown>): void {
+    const ended: Promise<void> = call
+      .then(
+        () => {},
+        (error) => {
+          failure ??= error
+        },
+      )
+      .then(() => {
+        underWay.delete(ended)
+      })
+    underWay.add(ended)
+  }
+
+  const startedAt = performance.now()
+  let begun = 0
+  const timer = setInterval(() => {
+    for (;;) {
+      const dueAt = startedAt + (begun * 1000) / perSecond
+      if (dueAt > performance.now()) return
+      begun += 1
+      watch(submit(dueAt))
+      watch(claimAndSettle(dueAt))
+    }
+  }, tickMs)
+
+  function throwFailure(): void {
+    if (failure !== null) throw failure
+  }
+
+  return {
+    take() {
+      throwFailure()
+      const taken = { submits, claims }
+      submits = []
+      claims = []
+      return taken
+    },
+    async stop() {
+      clearInterval(timer)
+      await Promise.all(underWay)
+      while ((await claimAndSettle(performance.now())) > 0);
+      throwFailure()
+      return settled
+    },
+  }
+}
