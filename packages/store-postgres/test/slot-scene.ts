@@ -24,6 +24,7 @@ export interface SlotScene {
   /** Of a process beside the store. */
   readonly parts: Parts
   submit(overrides?: Partial<NewTask>): Promise<string>
+  submitMany(count: number, overrides?: Partial<NewTask>): Promise<void>
   claim(overrides?: Partial<ClaimParams>): Promise<LeasedTask>
   settle(task: LeasedTask, outcome: object): Promise<void>
   succeed(overrides?: Partial<NewTask>): Promise<string>
@@ -68,6 +69,10 @@ export async function slotScene(): Promise<SlotScene> {
       const task = newTask(overrides)
       await store.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000_000 })
       return task.id
+    },
+    async submitMany(count, overrides = {}) {
+      const tasks = Array.from({ length: count }, () => newTask(overrides))
+      await store.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
     },
     async claim(overrides = {}) {
       const [task] = await store.claim({ ...CLAIM, ...overrides })

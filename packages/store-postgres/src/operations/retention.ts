@@ -164,15 +164,16 @@ const NONE: Removed = { tasks: 0, bytes: 0 }
 async function removeOver(
   parts: Parts,
   scans: RowScans,
-  { suffix, finishedBytesOnDisk }: Partition,
+  partition: Partition,
   { succeededUntil, failedUntil }: Bounds,
   limit: number,
 ): Promise<Removed> {
+  const { suffix, finishedBytesOnDisk } = partition
   const scan = scans.begin(suffix, finishedBytesOnDisk)
   if (scan === null) return NONE
   const removed = await removeSelected(
     parts,
-    suffix,
+    partition,
     `SELECT ctid FROM @finished_${suffix} WHERE ctid >= $1::tid AND ctid < $2::tid AND ${isOverAt('$4::bigint', '$5::bigint')}
      ORDER BY finished_at LIMIT $3 FOR UPDATE SKIP LOCKED`,
     [`(${scan.fromBlock},0)`, `(${scan.toBlock},0)`, limit, Math.floor(succeededUntil), Math.floor(failedUntil)],
@@ -182,10 +183,11 @@ async function removeOver(
 }
 
 // Rows are appended as tasks finish, so the first on disk are about the oldest; a small partition is sorted all the same.
-function removeOldest(parts: Parts, { suffix }: Partition, bytes: number, limit: number): Promise<Removed> {
+function removeOldest(parts: Parts, partition: Partition, bytes: number, limit: number): Promise<Removed> {
+  const { suffix } = partition
   return removeSelected(
     parts,
-    suffix,
+    partition,
     `SELECT f.ctid FROM @finished_${suffix} f JOIN (
        SELECT at, sum(bytes) OVER (ORDER BY finished_at, at) - bytes AS before FROM (
          SELECT ctid AS at, bytes, finished_at FROM @finished_${suffix} LIMIT 50000
@@ -198,11 +200,13 @@ function removeOldest(parts: Parts, { suffix }: Partition, bytes: number, limit:
 
 async function removeSelected(
   { database }: Parts,
-  suffix: string,
+  partition: Partition,
   select: string,
   values: readonly (number | string)[],
 ): Promise<Removed> {
+  const { suffix } = partition
   return database.transaction(async (run) => {
+    if (!(await holdPartition(run, partition))) return NONE
     const rows = await run<[string, string, string, string]>(
       `DELETE FROM @finished_${suffix} WHERE ctid = ANY (ARRAY(${select})) RETURNING id, lane, status, bytes`,
       values,
@@ -225,6 +229,15 @@ async function removeSelected(
     await Promise.all([tags, ...deletes, writeMoves(run, moves, 0)])
     return { tasks: rows.length, bytes: rows.reduce((sum, [, , , bytes]) => sum + Number(bytes), 0) }
   })
+}
+
+/**
+ * Keeps a slot from being replaced or dissolved until the end of the transaction; `false` when it is gone: what is removed
+ * from what it was would count twice.
+ */
+async function holdPartition(run: Run, { suffix, slot }: Partition): Promise<boolean> {
+  if (suffix === KEPT) return true
+  return (await run('SELECT 1 FROM @slots WHERE slot = $1 FOR KEY SHARE', [slot])).length > 0
 }
 
 const STATUS_NAMES = ['succeeded', 'failed', 'cancelled'] as const

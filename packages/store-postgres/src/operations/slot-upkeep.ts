@@ -32,11 +32,6 @@ const KEEPER_MS = 60_000
 
 const DONE: Step = { removed: 0, locked: false }
 
-interface Look {
-  readonly at: number
-  readonly isTooFull: boolean
-}
-
 /**
  * Cares for slots that are old: rewrites them when they are mostly over, moves what little is left of others to the rest, and
  * makes one of many. One process does so at a time.
@@ -51,19 +46,19 @@ export function createSlotUpkeep(
 ): SlotUpkeep {
   const { maintenance } = parts
   const backOff = createBackOff(nowMs)
-  const looks = new Map<number, Look>()
+  const isTooFull = new Map<number, boolean>()
+  const judged = createLooks(nowMs)
+  const counted = createLooks(nowMs)
   let removed = 0
   let mergedAt = Number.NEGATIVE_INFINITY
   let stopped = false
   let wake = () => {}
 
-  function note(slot: number, isTooFull: boolean): void {
-    if (looks.size >= MOST_LOOKS) looks.clear()
-    looks.set(slot, { at: nowMs(), isTooFull })
+  function judge(slot: number, tooFull: boolean): void {
+    if (isTooFull.size >= MOST_LOOKS) isTooFull.clear()
+    isTooFull.set(slot, tooFull)
+    judged.note(slot)
   }
-
-  const isTooFull = (slot: number) => looks.get(slot)?.isTooFull === true
-  const isRecent = (slot: number) => nowMs() - (looks.get(slot)?.at ?? Number.NEGATIVE_INFINITY) < LOOK_EVERY_MS
 
   async function careForOld(retention: Retention): Promise<void> {
     while (!stopped && (await isKeeper(parts, processId))) {
@@ -92,11 +87,12 @@ export function createSlotUpkeep(
       if (!isWholeDue(partition, due, excess, smallSlotBytes)) continue
       const isOld = partition.toAt <= due.succeededUntil
       const bounds = isOld ? due : { succeededUntil: due.now, failedUntil: due.now }
-      if (!isRecent(partition.slot)) {
-        note(partition.slot, await mustMostStay(maintenance.run, partition, bounds))
-        if (!isTooFull(partition.slot) && (await beginRewrite(maintenance, [partition], bounds))) return DONE
+      if (!judged.isRecent(partition.slot)) {
+        const tooFull = await mustMostStay(maintenance.run, partition, bounds)
+        judge(partition.slot, tooFull)
+        if (!tooFull && (await beginRewrite(maintenance, [partition], bounds))) return DONE
       }
-      if (!isOld && !isTooFull(partition.slot)) excess -= partition.bytesOnDisk
+      if (!isOld && isTooFull.get(partition.slot) === false) excess -= partition.bytesOnDisk
     }
     return null
   }
@@ -104,10 +100,10 @@ export function createSlotUpkeep(
   async function dissolve(old: readonly Partition[]): Promise<Step | null> {
     const chosen: number[] = []
     let rows = 0
-    for (const { slot } of old.filter((partition) => !isRecent(partition.slot))) {
+    for (const { slot } of old.filter((partition) => !counted.isRecent(partition.slot))) {
       const count = await countRows(maintenance.run, slot)
       if (count <= DISSOLVED_ROWS && rows + count > DISSOLVED_ROWS) break
-      note(slot, isTooFull(slot))
+      counted.note(slot)
       if (count > DISSOLVED_ROWS) continue
       chosen.push(slot)
       rows += count
@@ -144,7 +140,7 @@ export function createSlotUpkeep(
   }
 
   return {
-    isTooFull,
+    isTooFull: (slot) => isTooFull.get(slot) === true,
     takeRemoved() {
       const taken = removed
       removed = 0
@@ -165,6 +161,18 @@ export function createSlotUpkeep(
         throw error
       }
     },
+  }
+}
+
+/** Which slots have been looked at lately. */
+function createLooks(nowMs: () => number) {
+  const looks = new Map<number, number>()
+  return {
+    note(slot: number) {
+      if (looks.size >= MOST_LOOKS) looks.clear()
+      looks.set(slot, nowMs())
+    },
+    isRecent: (slot: number) => nowMs() - (looks.get(slot) ?? Number.NEGATIVE_INFINITY) < LOOK_EVERY_MS,
   }
 }
 

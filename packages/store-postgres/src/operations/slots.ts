@@ -27,14 +27,20 @@ const AHEAD_MS = 10_000
 export function createSlots({ maintenance, time }: Parts, nowMs: () => number): Slots {
   const backOff = createBackOff(nowMs)
   let checkedAt = Number.NEGATIVE_INFINITY
+  /** Of the store. */
+  let checkAt = Number.POSITIVE_INFINITY
+
+  /** Another process may have removed slots, or changed how long they are. */
+  const isDue = () => nowMs() - checkedAt >= CHECK_EVERY_MS || latestTime(time) >= checkAt
 
   return {
     async prepare(retention) {
-      if (nowMs() - checkedAt < CHECK_EVERY_MS || !backOff.isDue()) return false
+      if (!isDue() || !backOff.isDue()) return false
       try {
-        const checked = await changeSlots(maintenance, (run) => makeDue(run, time, retention))
-        if (checked === null) return false
+        const due = await changeSlots(maintenance, (run) => makeDue(run, time, retention))
+        if (due === null) return false
         checkedAt = nowMs()
+        checkAt = due
         backOff.worked()
         return true
       } catch (error) {
@@ -47,14 +53,20 @@ export function createSlots({ maintenance, time }: Parts, nowMs: () => number): 
   }
 }
 
-async function makeDue(run: Run, time: ServerTime, retention: Retention): Promise<true> {
+function latestTime(time: ServerTime): number {
+  const [given, seen] = time.params()
+  return given ?? seen
+}
+
+/** Makes the next slot if it is time; gives the time at which it will be again. */
+async function makeDue(run: Run, time: ServerTime, retention: Retention): Promise<number> {
   const [row] = await run<[string]>('SELECT @server_now($1, $2)', time.params())
   const now = time.saw(row?.[0] as string)
   const last = (await allSlots(run)).at(-1)
   const width = await slotWidth(run, retention, last, now)
   const end = last?.toAt ?? 0
-  if (end < now + width / 2) await makeSlot(run, Math.max(end, now + AHEAD_MS), width)
-  return true
+  const madeUntil = end < now + width / 2 ? await makeSlot(run, Math.max(end, now + AHEAD_MS), width) : end
+  return madeUntil - width / 2
 }
 
 async function slotWidth(
@@ -75,7 +87,8 @@ async function slotWidth(
 /** Spans that are looked at for one in which nothing is stored already. */
 const LOOKS = 8
 
-async function makeSlot(run: Run, wantedFrom: number, width: number): Promise<void> {
+/** Gives where it ends. */
+async function makeSlot(run: Run, wantedFrom: number, width: number): Promise<number> {
   let fromAt = Math.ceil(wantedFrom)
   for (let look = 0; look < LOOKS; look++) {
     const newest = await newestKept(run, fromAt, fromAt + width)
@@ -86,6 +99,7 @@ async function makeSlot(run: Run, wantedFrom: number, width: number): Promise<vo
   const made = { slot: await newSlotNumber(run), fromAt, toAt: Math.floor(fromAt + width) }
   await createSlotTables(run, made)
   await attachSlot(run, made)
+  return made.toAt
 }
 
 /** Time of the newest task in the rest within a span of time; `null`: there is none. */
