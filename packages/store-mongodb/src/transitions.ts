@@ -281,7 +281,7 @@ export function withRecords(
   lines: readonly StoredRecord[],
 ): UpdateFilter<TaskDocument> {
   if (lines.length === 0 || records >= MOST_RECORDS) return update
-  const tailBytes = lines.reduce((sum, { data }) => sum + 100 + (data?.length ?? 0), 0)
+  const tailBytes = lines.reduce((sum, { data }) => sum + 100 + Buffer.byteLength(data ?? ''), 0)
   return {
     ...update,
     $push: { tail: { $each: [...lines] } },

@@ -72,30 +72,32 @@ async function insertOnce({ envelopes }: Database, documents: EnvelopeDocument[]
   }
 }
 
-/** Completes submissions whose process died between accepting and storing them. */
+/** Completes submissions whose process died between accepting and storing them, and forgets what was never accepted. */
 export async function recoverEnvelopes(database: Database, now: number): Promise<void> {
   const { envelopes } = database
+  const accepted = { parts: { $exists: true }, at: { $lte: now - LEFT_AFTER_MS } }
   const left = await envelopes
-    .find({ at: { $lte: now - LEFT_AFTER_MS } })
+    .find(accepted, { projection: { parts: 1 } })
+    .sort({ at: 1 })
     .limit(AT_ONCE)
     .toArray()
-  for (const { _id, parts, tasks, at } of left) {
-    if (parts !== undefined) await complete(database, _id, parts, tasks, now)
-    else if (at <= now - PARTS_KEPT_MS) await envelopes.deleteMany({ _id })
-  }
+  for (const { _id, parts = 1 } of left) await complete(database, _id, parts, now)
+  const orphans = { parts: { $exists: false }, at: { $lte: now - PARTS_KEPT_MS } }
+  const found = await envelopes
+    .find(orphans, { projection: { _id: 1 } })
+    .limit(AT_ONCE)
+    .toArray()
+  if (found.length > 0) await envelopes.deleteMany(idIn(found.map(({ _id }) => _id)))
 }
 
-async function complete(
-  database: Database,
-  id: string,
-  parts: number,
-  tasks: readonly TaskDocument[],
-  now: number,
-): Promise<void> {
-  const ids = Array.from({ length: parts - 1 }, (_, n) => `${id}/${n + 1}`)
-  const others = ids.length === 0 ? [] : await database.envelopes.find(idIn(ids)).toArray()
-  const all = [...tasks, ...others.flatMap((part) => part.tasks)]
-  await ensureLanes(database, all)
-  await insertTasks(database, all, now)
-  await closeEnvelopes(database, [id, ...ids])
+// One part at a time: together they can be as big as a submission.
+async function complete(database: Database, id: string, parts: number, now: number): Promise<void> {
+  const ids = [id, ...Array.from({ length: parts - 1 }, (_, n) => `${id}/${n + 1}`)]
+  for (const _id of ids) {
+    const part = await database.envelopes.findOne({ _id })
+    if (part === null) continue
+    await ensureLanes(database, part.tasks)
+    await insertTasks(database, part.tasks, now)
+  }
+  await closeEnvelopes(database, ids)
 }

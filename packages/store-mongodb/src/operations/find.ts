@@ -43,7 +43,7 @@ function withoutId({ at, kind, attempt, token, startedAt, workerId, data }: Reco
 function firstBytes(events: readonly TaskEvent[]): readonly TaskEvent[] {
   let bytes = 0
   const end = events.findIndex(({ data }) => {
-    bytes += data?.length ?? 0
+    bytes += Buffer.byteLength(data ?? '')
     return bytes > PAGE_BYTES
   })
   return end === -1 ? events : events.slice(0, Math.max(1, end))

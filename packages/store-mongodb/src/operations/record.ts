@@ -109,7 +109,7 @@ function roomFor({ attemptLines = 0, lines = 0 }: LightTask): number {
 function firstBytes(lines: readonly Line[]): readonly Line[] {
   let bytes = 0
   const end = lines.findIndex(({ data }) => {
-    bytes += data.length
+    bytes += Buffer.byteLength(data)
     return bytes > BYTES_PER_UPDATE
   })
   return end === -1 ? lines : lines.slice(0, Math.max(1, end))

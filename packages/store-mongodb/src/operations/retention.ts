@@ -122,11 +122,18 @@ async function takeAway(database: Database, tasks: readonly LightTask[]): Promis
     const operations = keys.map((filter) => ({ updateMany: { filter, update: { $set: { isTaskGone: true } } } }))
     await database.keys.bulkWrite(operations, { ordered: false })
   }
-  for (const { _id, records } of tasks) {
-    // Few tasks have a history beyond what their own document holds.
-    if (records > 0) await database.records.deleteMany({ _id: { $gt: recordId(_id, 0), $lte: recordId(_id, records) } })
+  // Few tasks have a history beyond what their own document holds.
+  const withHistory = tasks.filter(({ records }) => records > 0)
+  for (let at = 0; at < withHistory.length; at += HISTORIES_AT_ONCE) {
+    await Promise.all(withHistory.slice(at, at + HISTORIES_AT_ONCE).map((task) => removeHistory(database, task)))
   }
   await database.tasks.deleteMany({ ...idIn(tasks.map(({ _id }) => _id)), state: 'removed' })
+}
+
+const HISTORIES_AT_ONCE = 20
+
+async function removeHistory(database: Database, { _id, records }: LightTask): Promise<void> {
+  await database.records.deleteMany({ _id: { $gt: recordId(_id, 0), $lte: recordId(_id, records) } })
 }
 
 // A sweep died after it had marked and before it had taken away; its counts are mended with the others.
@@ -139,10 +146,12 @@ async function completeRemovals(database: Database, limit: number, now: number):
 /** A removal as old as this is not under way any more. */
 const LEFT_AFTER_MS = 20_000
 
-export async function forgetKeys({ keys }: Database, limit: number, now: number): Promise<void> {
+/** @returns how many keys were over; there may be more when it is `limit` */
+export async function forgetKeys({ keys }: Database, limit: number, now: number): Promise<number> {
   const over = await keys
     .find({ expiresAt: { $lte: now } }, { projection: { _id: 1 } })
     .limit(limit)
     .toArray()
   if (over.length > 0) await keys.deleteMany({ ...idIn(over.map(({ _id }) => _id)), expiresAt: { $lte: now } })
+  return over.length
 }

@@ -10,14 +10,14 @@ import { verifyCounts } from './verify-counts.ts'
 
 export async function sweep(database: Database, params: SweepParams, now: number): Promise<SweepReport> {
   await Promise.all([recoverEnvelopes(database, now), database.counters.flush()])
-  const [promoted, { ended, isBehind: hasMoreLeases }, removed] = await Promise.all([
+  const [promoted, { ended, isBehind: hasMoreLeases }, removed, forgotten] = await Promise.all([
     promoteDue(database, now, params.limit),
     endOverdue(database, params, now),
     removeFinished(database, params.retention, params.limit, now),
     forgetKeys(database, params.limit, now),
     verifyCounts(database, now),
   ])
-  const isBehind = promoted >= params.limit || hasMoreLeases || removed >= params.limit
+  const isBehind = hasMoreLeases || [promoted, removed, forgotten].some((count) => count >= params.limit)
   return { ended, promoted, removed, nextAt: isBehind ? now : await nextWake(database) }
 }
 
