@@ -1,4 +1,4 @@
-import { realpathSync, statSync } from 'node:fs'
+import { readdirSync, realpathSync, statSync } from 'node:fs'
 
 /** Where the open file and its write-ahead log are, as somebody who opens the path would find them. */
 export type Place =
@@ -14,15 +14,15 @@ export type Place =
  */
 export function watchPlace(path: string): () => Place {
   const logPath = `${realpathSync(path)}-wal`
-  const file = identityOf(path)
-  const log = identityOf(logPath)
+  const isFile = recognize(path)
+  const isLog = recognize(logPath)
   return () => {
     const found = identityOf(path)
     if (found === NOTHING) return misplaced(`${path} was removed or moved away`)
-    if (differ(found, file)) return misplaced(`${path} was replaced by another file`)
+    if (!isFile(found)) return misplaced(`${path} was replaced by another file`)
     const foundLog = identityOf(logPath)
     if (foundLog === NOTHING) return { kind: 'log-lost' }
-    return differ(foundLog, log) ? misplaced(`${logPath} was replaced by another file`) : { kind: 'in-place' }
+    return isLog(foundLog) ? { kind: 'in-place' } : misplaced(`${logPath} was replaced by another file`)
   }
 }
 
@@ -43,6 +43,28 @@ function identityOf(path: string): string | null {
   }
 }
 
-function differ(found: string | null, opened: string | null): boolean {
-  return found !== null && opened !== null && found !== opened
+/** Tells the file that is at the path now from others, later. */
+function recognize(path: string): (found: string | null) => boolean {
+  let own = identityOf(path)
+  return (found) => {
+    if (found === null || own === null || found === own) return true
+    if (!wasRenumbered(own, found)) return false
+    own = found
+    return true
+  }
+}
+
+/** Some file systems (FUSE, shared folders of virtual machines) give an open file another number: then it has that one here too. */
+function wasRenumbered(own: string, found: string): boolean {
+  const open = openFiles()
+  return open.has(found) && !open.has(own)
+}
+
+/** What this process has open, where the system tells it (Linux). */
+function openFiles(): ReadonlySet<string | null> {
+  try {
+    return new Set(readdirSync('/proc/self/fd').map((fd) => identityOf(`/proc/self/fd/${fd}`)))
+  } catch {
+    return new Set()
+  }
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { TaskStore } from '@taskyard/core'
+import { watchPlace } from '../src/file-place.ts'
 import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
 
 const GONE = { code: 'store_unavailable', message: /was removed or moved away while it was in use/ }
@@ -151,6 +152,34 @@ test('another file in the place of the write-ahead log is not touched', async (t
   const after = await submit(store)
   await holds(await openCopy(t, folder, path), before, after)
 })
+
+test('a file system that gives the open file another number is no loss', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const { path, elsewhere } = await filesNamed(t, 'tasks.db', 'elsewhere.db')
+  const place = watchPlace(path)
+  // As that would look: the number found is one of an open file, and the one from before is none.
+  await rename(elsewhere, path)
+  const renumbered = await open(path)
+  assert.deepEqual(place(), { kind: 'in-place' })
+  await renumbered.close()
+})
+
+test('another file is one, also when this process has it open', async (t) => {
+  const { path, elsewhere } = await filesNamed(t, 'tasks.db', 'elsewhere.db')
+  const files = [await open(path), await open(elsewhere)]
+  const place = watchPlace(path)
+  await rename(elsewhere, path)
+  assert.equal(place().kind, 'misplaced')
+  for (const file of files) await file.close()
+})
+
+async function filesNamed(t: TestContext, file: string, other: string) {
+  const folder = await temporaryFolder(t)
+  const [path, elsewhere] = [join(folder, file), join(folder, other)]
+  for (const name of [path, `${path}-wal`, elsewhere]) await writeFile(name, '')
+  return { path, elsewhere }
+}
 
 /** What a server would find that starts after this one was killed. */
 async function openCopy(t: TestContext, folder: string, path: string): Promise<TaskStore> {
