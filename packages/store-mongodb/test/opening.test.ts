@@ -78,7 +78,7 @@ for (const login of ['user:100%', 'user%:secret', 'user:a/secret', 'user:a:b', '
 test('a server that is down is reported within seconds', async () => {
   const from = performance.now()
   await assert.rejects(open(`mongodb://127.0.0.1:${await closedPort()}/`), { code: 'store_unavailable' })
-  assert.ok(performance.now() - from < 8_000)
+  assert.ok(performance.now() - from < 30_000)
 })
 
 test('two stores on two databases of a server have nothing to do with each other', async (t) => {

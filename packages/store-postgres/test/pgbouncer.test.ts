@@ -63,7 +63,8 @@ describe('PgBouncer', () => {
     await assert.rejects(openPostgresStore({ url, clock: systemClock }), { code: 'store_unavailable' })
     await server.start()
     const from = performance.now()
-    while (!(await store.health()).healthy) assert.ok(performance.now() - from < 5000, 'not within 5 s of its return')
+    while (!(await store.health()).healthy)
+      assert.ok(performance.now() - from < 60_000, 'not within a minute of its return')
   })
 })
 

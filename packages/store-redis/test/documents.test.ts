@@ -7,8 +7,7 @@ import { describe, it } from 'node:test'
 import { systemClock } from '@taskyard/core/runtime'
 import { inspectRedisStore } from '@taskyard/store-redis'
 import { startServer } from '@taskyard/test-servers'
-import { Redis } from 'ioredis'
-import { newTask, openTestStore, submissions } from './scene.ts'
+import { adminClient, newTask, openTestStore, submissions, troubles, untilServed } from './scene.ts'
 
 const DOCS = join(import.meta.dirname, '../../../docs')
 
@@ -21,10 +20,7 @@ describe('the Redis guide', () => {
     t.after(() => server.destroy())
     await openTestStore(t, { url: server.url })
     const findings = await inspectRedisStore({ url: server.url, clock: systemClock })
-    assert.deepEqual(
-      findings.filter(({ verdict }) => verdict !== 'ok'),
-      [],
-    )
+    assert.deepEqual(troubles(findings), [])
   })
 })
 
@@ -32,13 +28,13 @@ describe('the operations page of Redis', () => {
   it('brings tasks back from a backup, after the data was lost', async (t) => {
     const server = await startServer('redis')
     t.after(() => server.destroy())
-    const redis = new Redis(server.url)
+    const redis = adminClient(t, server.url)
     const folder = (await redis.config('GET', 'dir'))[1] as string
     // Where the server's program is, there redis-cli is too.
     const programs = dirname(/^executable:(.*)$/m.exec(await redis.info('server'))?.[1]?.trim() ?? '')
-    redis.disconnect()
     const run = (block: string) => {
-      const env = { ...process.env, REDIS_URL: server.url, PATH: [programs, process.env.PATH].join(delimiter) }
+      const path = [programs, process.env.PATH].join(delimiter)
+      const env = { ...process.env, ...server.environment, REDIS_URL: server.url, PATH: path }
       execFileSync('sh', ['-e', '-c', blockOf('operations/redis.md', block)], { cwd: folder, env, stdio: 'pipe' })
     }
 
@@ -51,7 +47,7 @@ describe('the operations page of Redis', () => {
     run('sh restore')
     await server.start()
 
-    const restored = await openTestStore(t, { url: server.url, prefix })
+    const restored = await untilServed(() => openTestStore(t, { url: server.url, prefix }))
     assert.equal((await restored.store.find({ taskIds: [task.id] }))[0]?.status, 'scheduled')
   })
 })

@@ -4,8 +4,7 @@ import { type ErrorCode, TaskyardError } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openRedisStore, type RedisStoreOptions } from '@taskyard/store-redis'
 import { sharedServer, startServer, type TestServer } from '@taskyard/test-servers'
-import { Redis } from 'ioredis'
-import { freshPrefix, newTask, openTestStore, submissions } from './scene.ts'
+import { adminClient, freshPrefix, newTask, openTestStore, submissions } from './scene.ts'
 
 describe('opening a Redis store', () => {
   const UNSAFE: Readonly<Record<string, readonly [Readonly<Record<string, string>>, RegExp]>> = {
@@ -33,7 +32,7 @@ describe('opening a Redis store', () => {
 
   it('judges by INFO where CONFIG is forbidden, as on managed servers', async (t) => {
     const { url } = await serverWith(t, { appendonly: 'no' })
-    await admin(t, url).acl('SETUSER', 'limited', 'on', '>secret', '~*', '&*', '+@all', '-config')
+    await adminClient(t, url).acl('SETUSER', 'limited', 'on', '>secret', '~*', '&*', '+@all', '-config')
     const limited = url.replace('redis://', 'redis://limited:secret@')
     await refuses('unsafe_durability', { url: limited }, /append-only file/)
   })
@@ -41,13 +40,13 @@ describe('opening a Redis store', () => {
   it('refuses a replica', async (t) => {
     const [primary, replica] = [await serverWith(t), await serverWith(t)]
     const { hostname, port } = new URL(primary.url)
-    await admin(t, replica.url).replicaof(hostname, Number(port))
+    await adminClient(t, replica.url).replicaof(hostname, Number(port))
     await refuses('store_read_only', { url: replica.url }, /replica/)
   })
 
   it('refuses a wrong password, and does not show it', async (t) => {
     const { url } = await serverWith(t)
-    await admin(t, url).config('SET', 'requirepass', 'right')
+    await adminClient(t, url).config('SET', 'requirepass', 'right')
     const wrong = url.replace('redis://', 'redis://:wrong-one@')
     await assert.rejects(open({ url: wrong }), (error) => {
       assert.ok(error instanceof TaskyardError && error.code === 'store_unavailable', String(error))
@@ -60,7 +59,7 @@ describe('opening a Redis store', () => {
   it('refuses what is stored by a newer version', async (t) => {
     const { url } = await sharedServer('redis')
     const prefix = freshPrefix()
-    await admin(t, url).hset(`{${prefix}}:meta`, 'version', 99)
+    await adminClient(t, url).hset(`{${prefix}}:meta`, 'version', 99)
     const { store } = await openRedisStore({ url, prefix, clock: systemClock })
     t.after(() => store.close())
     await assert.rejects(store.migrate(), (error) => error instanceof TaskyardError && error.code === 'store_too_new')
@@ -124,10 +123,4 @@ async function serverWith(t: Cleanup, settings: Readonly<Record<string, string>>
   const server = await startServer('redis', { settings })
   t.after(() => server.destroy())
   return server
-}
-
-function admin(t: Cleanup, url: string): Redis {
-  const redis = new Redis(url)
-  t.after(() => redis.disconnect())
-  return redis
 }

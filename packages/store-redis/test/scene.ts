@@ -1,6 +1,14 @@
 import type { TestContext } from 'node:test'
 import type { OpenStore, StoreSetting, StoreUnderTest } from '@taskyard/conformance'
-import { type ClaimParams, DEFAULT_BACKOFF, type NewTask, type OpenedStore, toJsonText } from '@taskyard/core'
+import {
+  type ClaimParams,
+  DEFAULT_BACKOFF,
+  type Finding,
+  type NewTask,
+  type OpenedStore,
+  TaskyardError,
+  toJsonText,
+} from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
 import { openRedisStore, type RedisStoreOptions } from '@taskyard/store-redis'
 import { sharedServer, startServer, type TestServer } from '@taskyard/test-servers'
@@ -79,6 +87,32 @@ async function removeKeys(url: string, prefix: string): Promise<void> {
   } finally {
     redis.disconnect()
   }
+}
+
+/** A client that ends with its test, and does not give up while the server restarts. */
+export function adminClient(t: { after(clean: () => unknown): void }, url: string): Redis {
+  const redis = new Redis(url, { maxRetriesPerRequest: null })
+  // A server that is away is what some tests are about; the client connects again by itself.
+  redis.on('error', () => {})
+  t.after(() => redis.disconnect())
+  return redis
+}
+
+/** Repeats the call while the server is away, which it may be for a while on a busy machine. */
+export async function untilServed<Reply>(call: () => Promise<Reply>): Promise<Reply> {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!(error instanceof TaskyardError) || error.code !== 'store_unavailable') throw error
+      await new Promise(setImmediate)
+    }
+  }
+}
+
+/** Findings that are not about the time that a busy machine takes. */
+export function troubles(findings: readonly Finding[]): readonly Finding[] {
+  return findings.filter(({ check, verdict }) => verdict !== 'ok' && check !== 'latency' && check !== 'slow scripts')
 }
 
 /** A store that closes with its test, on the shared server unless the options say otherwise. */

@@ -27,6 +27,7 @@ function inFrontOf(backend: TestServer, front: TestServer): TestServer {
   return {
     kind: 'mongodb',
     url: front.url,
+    environment: front.environment,
     get pid() {
       return front.pid
     },

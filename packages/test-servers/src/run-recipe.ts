@@ -49,6 +49,7 @@ export async function runRecipe(kind: TestServer['kind'], recipe: Recipe, option
   return {
     kind,
     url: recipe.url(place),
+    environment: recipe.command(place).env,
     get pid() {
       return current().pid
     },

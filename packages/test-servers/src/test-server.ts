@@ -6,6 +6,8 @@ export interface TestServer {
   readonly kind: ServerKind | 'pgbouncer'
   /** The same for the server's whole life, over restarts. */
   readonly url: string
+  /** What programs that came with the server need in their environment, beside the present one. */
+  readonly environment: Readonly<Record<string, string>>
   /** Of the server's first process; changes with each start. */
   readonly pid: number
   /** Asks it to end, as an operator would: what is running may finish. Resolves when it has ended. */
