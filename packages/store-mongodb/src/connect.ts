@@ -16,7 +16,8 @@ const CLIENT_OPTIONS: MongoClientOptions = {
   serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS,
   connectTimeoutMS: SELECTION_TIMEOUT_MS,
   socketTimeoutMS: SOCKET_TIMEOUT_MS,
-  waitQueueTimeoutMS: SELECTION_TIMEOUT_MS,
+  // Many calls at once wait for each other here, on a server that answers: no reason to give up before the call does.
+  waitQueueTimeoutMS: SOCKET_TIMEOUT_MS,
   heartbeatFrequencyMS: 2_000,
 }
 

@@ -14,6 +14,7 @@ import type {
 } from './documents.ts'
 import type { LeaseCache } from './lease-cache.ts'
 import type { Heads } from './operations/heads.ts'
+import type { UnderWay } from './under-way.ts'
 
 export interface Collections {
   readonly tasks: Collection<TaskDocument>
@@ -33,12 +34,14 @@ export interface Database extends Collections {
   readonly counters: Counters
   /** Lanes this process has seen in the store; only ever a shortcut. */
   readonly knownLanes: BoundedMap<string, true>
+  readonly lanesUnderWay: UnderWay
   /** Leases given out here, as they began: what their settlements need to know, without reading it again. */
   readonly leases: LeaseCache
   /** What sweeps remember. */
   readonly upkeep: Upkeep
   /** How much queues hold, by what was read lately and submitted here since. */
   readonly fillings: BoundedMap<string, Filling>
+  readonly fillingsUnderWay: UnderWay
   /** Hands ready tasks to the claims of this process. */
   readonly heads: Heads
   /** A word that no other call of any process has. */

@@ -12,10 +12,19 @@ export async function ensureLanes(database: Database, lanes: readonly ReadyLane[
     if (database.knownLanes.get(key) === undefined) unknown.set(key, lane)
   }
   if (unknown.size === 0) return
-  const byQueue = Map.groupBy(unknown.values(), ({ namespace, queue }) => queueId(namespace, queue))
+  await database.lanesUnderWay.each([...unknown.keys()], (keys) =>
+    addLanes(
+      database,
+      keys.map((key) => unknown.get(key) as ReadyLane),
+    ),
+  )
+}
+
+async function addLanes(database: Database, lanes: readonly ReadyLane[]): Promise<void> {
+  const byQueue = Map.groupBy(lanes, ({ namespace, queue }) => queueId(namespace, queue))
   const operations = [...byQueue].map(([_id, ofQueue]) => addTypes(_id, ofQueue))
   await upsert(() => database.queues.bulkWrite(operations, { ordered: false }))
-  for (const key of unknown.keys()) database.knownLanes.set(key, true)
+  for (const lane of lanes) database.knownLanes.set(laneKey(lane), true)
 }
 
 function addTypes(_id: string, lanes: readonly ReadyLane[]): AnyBulkWriteOperation<QueueDocument> {

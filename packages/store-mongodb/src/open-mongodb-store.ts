@@ -20,6 +20,7 @@ import { migrate } from './schema.ts'
 import { createGivenClock, createServerClock, type ServerClock } from './server-clock.ts'
 import { createSignals, type SignalDocument, type Signals } from './signals.ts'
 import { createTurns } from './turns.ts'
+import { createUnderWay } from './under-way.ts'
 
 export interface MongoDbStoreOptions {
   /** `mongodb://…` or `mongodb+srv://…`; the database is its path, `taskyard` without one. */
@@ -102,9 +103,11 @@ function openDatabase(
     deployment,
     counters: createCounters(collections.queues, word, clock),
     knownLanes: createBoundedMap(MOST_LANES),
+    lanesUnderWay: createUnderWay(clock),
     leases: createLeaseCache(),
     upkeep: { finished: null },
     fillings: createBoundedMap(MOST_FILLINGS),
+    fillingsUnderWay: createUnderWay(clock),
     heads: createHeads(collections.tasks, random, () => performance.now()),
     nextMark: () => `${word}.${(marks++).toString(36)}`,
     announce: (lanes: readonly ReadyLane[]) => signals.announce(lanes),

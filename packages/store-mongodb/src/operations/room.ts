@@ -21,9 +21,9 @@ export async function readRoom(
     arriving.set(id, (arriving.get(id) ?? 0) + 1)
   }
   const unsure = [...arriving].filter(([id, count]) => !hasAmpleRoom(database, id, count, queueDepth))
-  await readFillings(
-    database,
+  await database.fillingsUnderWay.each(
     unsure.map(([id]) => id),
+    (ids) => readFillings(database, ids),
   )
   const room = new Map<string, number>()
   for (const [id, count] of arriving) {
@@ -41,7 +41,6 @@ function hasAmpleRoom(database: Database, id: string, count: number, queueDepth:
 }
 
 async function readFillings({ queues, fillings, monotonic }: Database, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return
   const readAt = monotonic()
   const found = await queues.find(idIn(ids), { projection: { counts: 1 } }).toArray()
   const counts = new Map(found.map(({ _id, counts: counted = {} }) => [_id, counted]))
