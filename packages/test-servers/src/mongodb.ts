@@ -7,9 +7,17 @@ import type { TestServer } from './test-server.ts'
 
 /**
  * What is kept behind FerretDB survives the death of the processes, not that of the machine: it stands for MongoDB, which
- * syncs once for many, and not with each statement.
+ * syncs once for many, and not with each statement. Each test makes tables of its own: the log says little of them.
  */
-const BACKEND_SETTINGS = { fsync: 'off', shared_buffers: '128MB', plan_cache_mode: 'force_custom_plan' }
+const BACKEND_SETTINGS = {
+  fsync: 'off',
+  full_page_writes: 'off',
+  wal_level: 'minimal',
+  max_wal_senders: '0',
+  shared_buffers: '128MB',
+  plan_cache_mode: 'force_custom_plan',
+  jit: 'off',
+}
 
 /** FerretDB and the PostgreSQL behind it, as one server. */
 export async function startMongodb(): Promise<TestServer> {
