@@ -60,11 +60,12 @@ async function readConnection(session: OpenWorkerSession, signal: AbortSignal, o
   }
 }
 
-function sessionPath({ workerId, queues, types, concurrency }: SessionRequest): string {
+function sessionPath({ workerId, queues, types, concurrency, startId }: SessionRequest): string {
   return withQuery(`/api/v1/workers/${encodeURIComponent(workerId)}/session`, {
     queues: joined(queues),
     types: joined(types ?? []),
     concurrency,
+    startId,
   })
 }
 

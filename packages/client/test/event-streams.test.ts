@@ -8,7 +8,7 @@ import { readEvents, type ServerSentEvent } from '../src/server-sent-events.ts'
 import { openWorkerSession } from '../src/worker-session.ts'
 import { cut, fakeServer, json } from './fake-server.ts'
 
-const worker = { workerId: 'w 1', queues: ['a', 'b'], types: ['t'], concurrency: 3 }
+const worker = { workerId: 'w 1', queues: ['a', 'b'], types: ['t'], startId: 'start-1', concurrency: 3 }
 
 function startStream(response: ServerResponse, text: string): void {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -44,7 +44,7 @@ test('a session says who the worker is, and hears cancels', async (t) => {
   const { opened, heard, cancelled, close } = session(url)
   await Promise.all([opened, heard])
   await close()
-  assert.equal(seen[0]?.url, '/api/v1/workers/w%201/session?queues=a%2Cb&types=t&concurrency=3')
+  assert.equal(seen[0]?.url, '/api/v1/workers/w%201/session?queues=a%2Cb&types=t&concurrency=3&startId=start-1')
   assert.deepEqual(cancelled, ['x'])
 })
 

@@ -2,7 +2,7 @@ import { Client } from '@taskyard/client'
 import type { TaskContext, TaskHandler } from '@taskyard/core'
 import type { TaskAborted } from '@taskyard/worker'
 
-// A worker in a process of its own: `worker-process.ts URL`. It holds its tasks until they are aborted, tells of each by
+// A worker in a process of its own: `worker-process.ts URL LEASE_SECONDS`. It holds its tasks until they are aborted, tells of each by
 // message, and ends when the process that started it goes away.
 export type WorkerMessage =
   | { readonly kind: 'started'; readonly id: string }
@@ -18,6 +18,10 @@ const hold: TaskHandler = ({ id }, { signal }: TaskContext) => {
     })
   })
 }
-const client = new Client({ url: process.argv[2] as string })
-client.work({ hold }, { workerId: 'frozen-at-times', leaseSeconds: 1, drainSeconds: 0, onError: () => {} })
+const [url, leaseSeconds] = process.argv.slice(2) as [string, string]
+const client = new Client({ url })
+client.work(
+  { hold },
+  { workerId: 'always-the-same', leaseSeconds: Number(leaseSeconds), drainSeconds: 0, onError: () => {} },
+)
 process.once('disconnect', () => process.exit())

@@ -184,6 +184,11 @@ export interface OpenSession {
   readonly types?: readonly string[] | null
   readonly concurrency?: number
   readonly embedded?: boolean
+  /**
+   * Names this start of the worker's program. When another start of the same worker was connected here and its connection broke, that one is
+   * dead: its leases end now, and not after the grace.
+   */
+  readonly startId?: string
   onCancel(taskId: string): void
 }
 
@@ -239,7 +244,7 @@ export interface Engine {
    * same worker opens another within the session grace, its leases end early.
    * @throws TaskyardError invalid_request
    */
-  openSession(session: OpenSession): { close(): void }
+  openSession(session: OpenSession): { readonly opened: Promise<void>; close(): void }
   workers(): Promise<readonly WorkerView[]>
 
   /** @throws task_not_found */

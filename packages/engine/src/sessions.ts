@@ -15,6 +15,8 @@ const MOST_EXCUSED = 3
 interface Worker {
   readonly connections: Set<OpenSession>
   connectedAt: number | null
+  /** Which start of the worker's program was connected last; `null`: it did not say. */
+  startId: string | null
   /** Called off when the worker is back; `null`: no grace runs. */
   callOffGrace: (() => void) | null
 }
@@ -47,7 +49,7 @@ export function createSessions(
   function workerOf(workerId: string): Worker {
     let worker = workers.get(workerId)
     if (worker === undefined) {
-      worker = { connections: new Set(), connectedAt: null, callOffGrace: null }
+      worker = { connections: new Set(), connectedAt: null, startId: null, callOffGrace: null }
       workers.set(workerId, worker)
     }
     return worker
@@ -166,6 +168,33 @@ export function createSessions(
       })
   }
 
+  /** Another start of a worker whose connection broke: the one before is dead, and need not be waited for. */
+  function succeedsTheDead({ workerId, startId }: OpenSession): boolean {
+    const before = workers.get(workerId)
+    if (startId === undefined || !before?.callOffGrace || before.startId === null) return false
+    if (before.startId === startId) return false
+    before.callOffGrace()
+    before.callOffGrace = null
+    return true
+  }
+
+  function connect(session: OpenSession): () => void {
+    const worker = workerOf(session.workerId)
+    const isNew = worker.connections.size === 0
+    worker.callOffGrace?.()
+    worker.callOffGrace = null
+    worker.connections.add(session)
+    worker.connectedAt ??= clock.now()
+    worker.startId = session.startId ?? null
+    // The process that it was connected to before may be about to end its leases. Trouble is the next beat's to tell.
+    if (isNew) presence?.beat().catch(() => {})
+    return () => {
+      if (!worker.connections.delete(session) || worker.connections.size > 0 || stopped) return
+      worker.connectedAt = null
+      startGrace(session.workerId, sessionGraceMs)
+    }
+  }
+
   /** The only user of a store knows at once that all who hold leases are gone. */
   async function succeedTheDead(): Promise<void> {
     const holders = (await store.holders()).filter(({ workerId }) => !isConnected(workerId))
@@ -191,19 +220,17 @@ export function createSessions(
     },
     openSession(session) {
       checkSession(session)
-      const worker = workerOf(session.workerId)
-      const isNew = worker.connections.size === 0
-      worker.callOffGrace?.()
-      worker.callOffGrace = null
-      worker.connections.add(session)
-      worker.connectedAt ??= clock.now()
-      // The process that it was connected to before may be about to end its leases. Trouble is the next beat's to tell.
-      if (isNew) presence?.beat().catch(() => {})
+      if (!succeedsTheDead(session)) return { opened: Promise.resolve(), close: connect(session) }
+      let close: (() => void) | null = null
+      let isClosed = false
+      const opened = parts.underWay.track(endUnlessAlive([session.workerId])).then(() => {
+        if (!isClosed) close = connect(session)
+      })
       return {
+        opened,
         close() {
-          if (!worker.connections.delete(session) || worker.connections.size > 0 || stopped) return
-          worker.connectedAt = null
-          startGrace(session.workerId, sessionGraceMs)
+          isClosed = true
+          close?.()
         },
       }
     },
@@ -219,9 +246,10 @@ export function createSessions(
 const MOST_CONCURRENCY = 1_000_000
 
 // The id goes into the store beside everybody else's, the rest to whoever looks at the workers.
-function checkSession({ workerId, queues, types, concurrency }: OpenSession): void {
+function checkSession({ workerId, queues, types, concurrency, startId }: OpenSession): void {
   assertName(workerId, '/workerId', 'worker id')
   assertNames(queues ?? [], '/queues', 'queue')
+  if (startId !== undefined) assertName(startId, '/startId', 'start id')
   assertNames(types ?? [], '/types', 'type')
   if (concurrency !== undefined && !isIntegerIn(concurrency, 1, MOST_CONCURRENCY)) {
     throw invalid('/concurrency', `a whole number from 1 to ${MOST_CONCURRENCY}`)

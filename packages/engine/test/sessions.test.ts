@@ -33,6 +33,48 @@ test('a session resumed within its grace keeps its leases', async (t) => {
   assert.equal((await engine.get(task.id)).status, 'running')
 })
 
+test('another start of a worker whose session broke ends the leases of the one before at once', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const first = engine.openSession({ workerId: 'worker-1', startId: 'a', onCancel: deaf })
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1', 1, true), leaseSeconds: 3600 })
+  first.close()
+  await clock.advance(100)
+  const second = engine.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf })
+  await second.opened
+  const { status, crashes } = await engine.get(task.id)
+  assert.deepEqual({ status, crashes }, { status: 'queued', crashes: 1 })
+  const [again] = await engine.claim({ ...claimOf('worker-1', 1, true), leaseSeconds: 3600 })
+  await clock.advance(60_000)
+  assert.equal((await engine.get(task.id)).status, 'running')
+  second.close()
+  await clock.advance(5000)
+  assert.equal((await engine.get(String(again?.id))).status, 'queued')
+})
+
+test('the same start, or one that does not say, takes its leases up again', async (t) => {
+  for (const startId of ['a', undefined]) {
+    const { engine, clock } = await startEngine(t)
+    const named = startId === undefined ? {} : { startId }
+    const first = engine.openSession({ workerId: 'worker-1', startId: 'a', onCancel: deaf })
+    const { task } = await engine.submit(TASK)
+    await engine.claim({ ...claimOf('worker-1', 1, true), leaseSeconds: 3600 })
+    first.close()
+    await engine.openSession({ workerId: 'worker-1', ...named, onCancel: deaf }).opened
+    await clock.advance(60_000)
+    assert.equal((await engine.get(task.id)).status, 'running')
+  }
+})
+
+test('another start that goes away before the leases of the first have ended is not connected', async (t) => {
+  const { engine } = await startEngine(t)
+  engine.openSession({ workerId: 'worker-1', startId: 'a', onCancel: deaf }).close()
+  const second = engine.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf })
+  second.close()
+  await second.opened
+  assert.ok((await engine.workers()).every(({ connected }) => !connected))
+})
+
 test('a new connection that opens before the old one breaks leaves no gap', async (t) => {
   const { engine, clock } = await startEngine(t)
   const first = engine.openSession({ workerId: 'worker-1', onCancel: deaf })

@@ -50,7 +50,7 @@ export function createEmbeddedWorkerApi(
     openSession(worker, onCancel) {
       workerId = worker.workerId
       const session = engine.openSession({ ...worker, embedded: true, onCancel })
-      return { opened: Promise.resolve(), close: async () => session.close() }
+      return { opened: session.opened, close: async () => session.close() }
     },
   }
 }

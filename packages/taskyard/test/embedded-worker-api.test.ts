@@ -118,7 +118,7 @@ describe('the embedded worker API', () => {
   it('passes cancel requests on while its session is open, and shows the worker as embedded', async () => {
     const cancelled = Promise.withResolvers<string>()
     const session = api.openSession(
-      { workerId: 'worker', queues: [queue], types: null, concurrency: 1 },
+      { workerId: 'worker', queues: [queue], types: null, startId: 'start-1', concurrency: 1 },
       cancelled.resolve,
     )
     await session.opened

@@ -18,7 +18,6 @@ import {
   pause,
   retryDelayMs,
 } from './retry.ts'
-import { requestIds } from './runtime.ts'
 import type { WorkerSettings } from './worker-options.ts'
 
 /** Settle calls under way at once: while one is on the wire, the next can be filled and the last be answered. */
@@ -51,11 +50,11 @@ export interface ExchangeParams {
  */
 export class Exchange {
   readonly #params: ExchangeParams
-  readonly #nextRequestId = requestIds()
   #finished: Attempt[] = []
   #flights = 0
   #reserved = 0
   #polling = false
+  #claims = 0
 
   constructor(params: ExchangeParams) {
     this.#params = params
@@ -262,8 +261,8 @@ export class Exchange {
   }
 
   #claimRequest(limit: number): Omit<ClaimRequest, 'waitSeconds'> {
-    const { workerId, queues, types, leaseSeconds } = this.#params.settings
-    return { workerId, queues, types, limit, leaseSeconds, requestId: this.#nextRequestId() }
+    const { workerId, startId, queues, types, leaseSeconds } = this.#params.settings
+    return { workerId, queues, types, limit, leaseSeconds, requestId: `${startId}-${++this.#claims}` }
   }
 }
 

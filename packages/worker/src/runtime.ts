@@ -9,11 +9,9 @@ export function defaultWorkerId(): string {
   return `${host.slice(0, 80)}-${process.pid}-${randomBytes(3).toString('hex')}`
 }
 
-/** Gives ids that nobody gave before, in no other process either. */
-export function requestIds(): () => string {
-  const prefix = randomBytes(6).toString('hex')
-  let n = 0
-  return () => `${prefix}-${++n}`
+/** Names one start of a worker: no other has it, in no process. */
+export function newStartId(): string {
+  return randomBytes(6).toString('hex')
 }
 
 /** Runs `callback` after the I/O that is waiting now, so that work which arrives together is handled together. */

@@ -58,7 +58,7 @@ class RunningWorker implements Worker {
   #resolveClosed: () => void = () => {}
 
   constructor(api: WorkerApi, handlers: TaskHandlers, settings: WorkerSettings) {
-    const { workerId, queues, types, concurrency, leaseSeconds, clock, random, report } = settings
+    const { workerId, startId, queues, types, concurrency, leaseSeconds, clock, random, report } = settings
     this.workerId = workerId
     this.#settings = settings
     this.closed = new Promise((resolve) => {
@@ -88,7 +88,9 @@ class RunningWorker implements Worker {
         else dispatcher.loseLease(attempt)
       },
     })
-    this.#session = api.openSession({ workerId, queues, types, concurrency }, (taskId) => dispatcher.cancel(taskId))
+    this.#session = api.openSession({ workerId, startId, queues, types, concurrency }, (taskId) =>
+      dispatcher.cancel(taskId),
+    )
     this.#started = this.#start()
   }
 

@@ -8,7 +8,7 @@ import {
   TaskyardError,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
-import { defaultWorkerId, warnOnConsole } from './runtime.ts'
+import { defaultWorkerId, newStartId, warnOnConsole } from './runtime.ts'
 import { seldom } from './seldom.ts'
 
 export type ReportError = (error: unknown, during: string) => void
@@ -53,6 +53,7 @@ export interface WorkerSettings {
   readonly prefetch: number | null
   readonly leaseSeconds: number
   readonly workerId: string
+  readonly startId: string
   readonly drainSeconds: number
   readonly abortGraceSeconds: number
   readonly maxAbandoned: number
@@ -71,6 +72,7 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
     prefetch: options.prefetch === undefined ? null : integer('prefetch', options.prefetch, 0, 100_000),
     leaseSeconds: seconds('leaseSeconds', options.leaseSeconds ?? DEFAULTS.leaseSeconds, 1, LIMITS.leaseSeconds),
     workerId: options.workerId ?? defaultWorkerId(),
+    startId: newStartId(),
     drainSeconds: seconds('drainSeconds', options.drainSeconds ?? 30, 0, LIMITS.timeoutSeconds),
     abortGraceSeconds: seconds('abortGraceSeconds', options.abortGraceSeconds ?? 10, 0, Number.POSITIVE_INFINITY),
     maxAbandoned: integer('maxAbandoned', options.maxAbandoned ?? options.concurrency ?? 10, 0, 100_000),

@@ -30,6 +30,8 @@ export interface SessionRequest {
   readonly queues: readonly string[]
   readonly types: readonly string[] | null
   readonly concurrency: number
+  /** Unique per start of a worker: one that is started again under its id is not the one before. */
+  readonly startId: string
 }
 
 export interface WorkerSession {

@@ -8,6 +8,7 @@ interface SessionQuery {
   queues?: string
   types?: string
   concurrency?: number
+  startId?: string
 }
 
 /** Which workers hold a session open on this server now. */
@@ -29,7 +30,7 @@ export function workerSessionRoute(server: FastifyInstance, context: RouteContex
     async (request, reply) => {
       lifecycle.refuseWhenClosing()
       const { workerId } = request.params
-      const { queues, types, concurrency } = request.query
+      const { queues, types, concurrency, startId } = request.query
       const early: string[] = []
       let deliver = (taskId: string): void => void early.push(taskId)
       const session = engine.openSession({
@@ -37,6 +38,7 @@ export function workerSessionRoute(server: FastifyInstance, context: RouteContex
         queues: names(queues) ?? [],
         types: names(types),
         ...(concurrency === undefined ? undefined : { concurrency }),
+        ...(startId === undefined ? undefined : { startId }),
         onCancel: (taskId) => deliver(taskId),
       })
       const stream = openEventStream(reply, lifecycle.untilDisconnect(reply), clock, limits.pingMs)
@@ -46,6 +48,7 @@ export function workerSessionRoute(server: FastifyInstance, context: RouteContex
         // A server that hangs up itself has no reason to think that the worker is gone.
         if (!lifecycle.closing) session.close()
       })
+      await session.opened
       void stream.send('ready', JSON.stringify({ graceSeconds: limits.sessionGraceSeconds }))
       deliver = (taskId) => void stream.send('cancel', JSON.stringify({ taskId }))
       early.forEach(deliver)
@@ -94,6 +97,12 @@ const sessionSchema = {
       queues: commaSeparated,
       types: commaSeparated,
       concurrency: { type: 'integer', minimum: 1, maximum: 1_000_000 },
+      startId: {
+        ...workerIdSchema,
+        description:
+          'Names this start of the worker. When another start was connected under the same id and its connection broke, ' +
+          'that one is dead: its leases end at once.',
+      },
     },
   },
   response: {
