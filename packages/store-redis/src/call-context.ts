@@ -20,3 +20,27 @@ export function inParts<Item>(items: readonly Item[], size: number): readonly (r
   for (let at = 0; at < items.length; at += size) parts.push(items.slice(at, at + size))
   return parts
 }
+
+/** A part ends with the item that brings its texts to this. */
+const PART_LENGTH = 4 * 1024 * 1024
+
+/** The same where items carry texts: a part is bounded in their length, too. */
+export function inTextParts<Item>(
+  items: readonly Item[],
+  size: number,
+  lengthOf: (item: Item) => number,
+): readonly (readonly Item[])[] {
+  const parts: Item[][] = []
+  let length = PART_LENGTH
+  for (const item of items) {
+    const last = parts.at(-1)
+    if (last === undefined || last.length === size || length >= PART_LENGTH) {
+      parts.push([item])
+      length = 0
+    } else {
+      last.push(item)
+    }
+    length += lengthOf(item)
+  }
+  return parts
+}

@@ -10,7 +10,7 @@ import {
   type RecordParams,
   toJsonText,
 } from '@taskyard/core'
-import { type CallContext, inParts } from './call-context.ts'
+import { type CallContext, inParts, inTextParts } from './call-context.ts'
 import { SCRIPTS } from './scripts.ts'
 import { F, type LaneTable, laneTable, statusOf } from './task-records.ts'
 
@@ -33,7 +33,8 @@ export async function extend(
 /** The port's `record`. */
 export async function record({ run, now }: CallContext, { entries }: RecordParams): Promise<readonly LeaseStatus[]> {
   const statuses: LeaseStatus[] = []
-  for (const part of inParts(entries, LEASES_PER_CALL)) {
+  const lengthOf = ({ progress, log }: RecordParams['entries'][number]) => (progress?.length ?? 0) + (log?.length ?? 0)
+  for (const part of inTextParts(entries, LEASES_PER_CALL, lengthOf)) {
     const args = part.flatMap(({ taskId, token, progress, log }) => [
       taskId,
       String(token),

@@ -1,6 +1,6 @@
 import { type ListParams, type TaskFilter, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
 import type { CallContext } from './call-context.ts'
-import { findStored } from './read-calls.ts'
+import { findStored, tasksFor } from './read-calls.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { StoredTask } from './task-records.ts'
 
@@ -10,7 +10,8 @@ const SCAN_BUDGET = 5_000
 const PAGE_BYTES = 4 * 1024 * 1024
 /** Up to this many waiting or running tasks are looked at all at once. */
 const FEW = 2_000
-const FOUND_AT_ONCE = 100
+/** Tasks read at once: so many at first, then more or fewer by how large they are. */
+const FIRST_FOUND = 20
 
 interface Candidate {
   readonly id: string
@@ -42,12 +43,14 @@ export async function list(context: CallContext, params: ListParams): Promise<Ta
 interface Page {
   readonly items: StoredTask['task'][]
   scanned: number
+  /** Of what was looked at, whether or not it fits. */
+  length: number
   bytes: number
   lastNumber: number
 }
 
 function emptyPage(): Page {
-  return { items: [], scanned: 0, bytes: 0, lastNumber: 0 }
+  return { items: [], scanned: 0, length: 0, bytes: 0, lastNumber: 0 }
 }
 
 function closed({ items }: Page, below: number | null): TaskPage {
@@ -61,14 +64,17 @@ async function fillPage(
   page: Page,
   tasks: readonly Candidate[],
 ): Promise<boolean> {
-  for (let at = 0; at < tasks.length; at += FOUND_AT_ONCE) {
-    const some = tasks.slice(at, at + FOUND_AT_ONCE)
+  for (let at = 0, count = 0; at < tasks.length; at += count) {
+    count = page.scanned === 0 ? FIRST_FOUND : tasksFor(page.length / page.scanned)
+    const some = tasks.slice(at, at + count)
     const found = await findStored(context, { taskIds: some.map(({ id }) => id) })
     for (const [i, stored] of found.entries()) {
+      const length = stored === null ? 0 : stored.task.payload.length + (stored.task.result?.length ?? 0)
+      page.length += length
       if (stored !== null && fits(stored.task, params)) {
         if (page.items.length === params.limit || page.bytes >= PAGE_BYTES) return true
         page.items.push(stored.task)
-        page.bytes += stored.task.payload.length + (stored.task.result?.length ?? 0)
+        page.bytes += length
       }
       page.lastNumber = (some[i] as Candidate).number
       page.scanned += 1

@@ -7,12 +7,15 @@ import {
   taskHistory,
   toJsonText,
 } from '@taskyard/core'
-import { type CallContext, inParts } from './call-context.ts'
+import type { CallContext } from './call-context.ts'
 import { SCRIPTS } from './scripts.ts'
 import { F, laneTable, type StoredTask, storedTask } from './task-records.ts'
 
-/** Tasks of up to a mebibyte each in one answer. */
 const TASKS_PER_CALL = 200
+/** So many in the first answer, as nobody knows yet how large they are. */
+const FIRST_TASKS = 20
+/** What an answer should not exceed by much. */
+const ANSWER_LENGTH = 4 * 1024 * 1024
 const LINES_PER_CALL = 200
 /** An answer ends once its events reach this. */
 const PAGE_BYTES = 4 * 1024 * 1024
@@ -23,7 +26,9 @@ export async function findStored(
   { taskIds }: TaskIdsParams,
 ): Promise<readonly (StoredTask | null)[]> {
   const found: (StoredTask | null)[] = []
-  for (const part of inParts(taskIds, TASKS_PER_CALL)) {
+  let read = 0
+  for (let count = FIRST_TASKS; found.length < taskIds.length; count = tasksFor(read / found.length)) {
+    const part = taskIds.slice(found.length, found.length + count)
     const [at, names, ...records] = (await run(SCRIPTS.find, [now(), ...part])) as [
       string,
       string,
@@ -31,11 +36,17 @@ export async function findStored(
     ]
     const lanes = laneTable(names)
     part.forEach((id, i) => {
-      const task = records[2 * i] ?? null
-      found.push(task === null ? null : storedTask(id, task, records[2 * i + 1] ?? null, lanes, Number(at)))
+      const [task, state] = [records[2 * i] ?? null, records[2 * i + 1] ?? null]
+      read += (task?.length ?? 0) + (state?.length ?? 0)
+      found.push(task === null ? null : storedTask(id, task, state, lanes, Number(at)))
     })
   }
   return found
+}
+
+/** How many tasks to ask for, by how large they are on average. */
+export function tasksFor(averageLength: number): number {
+  return Math.min(TASKS_PER_CALL, Math.max(1, Math.floor(ANSWER_LENGTH / Math.max(1, averageLength))))
 }
 
 /** The port's `history`. */

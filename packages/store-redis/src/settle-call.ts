@@ -1,5 +1,5 @@
 import type { ClaimParams, Settlement, SettleParams, SettleReport, SettleResult } from '@taskyard/core'
-import { type CallContext, inParts } from './call-context.ts'
+import { type CallContext, inTextParts } from './call-context.ts'
 import { claimArgs, leasedTasks } from './claim-call.ts'
 import { SCRIPTS } from './scripts.ts'
 import { F, type LaneTable, laneTable, statusOf } from './task-records.ts'
@@ -9,11 +9,15 @@ const NO_CLAIM: readonly string[] = ['', '', '', '0', '0', '', '', '']
 
 /** The port's `settle`. */
 export async function settle(context: CallContext, { settlements, claim }: SettleParams): Promise<SettleReport> {
-  const parts = inParts(settlements, SETTLEMENTS_PER_CALL)
+  const parts = inTextParts(settlements, SETTLEMENTS_PER_CALL, lengthOf)
   const results: SettleResult[] = []
   for (const part of parts.slice(0, -1)) results.push(...(await settlePart(context, part, null)).results)
   const last = await settlePart(context, parts.at(-1) ?? [], claim)
   return { results: [...results, ...last.results], tasks: last.tasks }
+}
+
+function lengthOf(settlement: Settlement): number {
+  return settlement.outcome === 'succeeded' ? (settlement.result?.length ?? 0) : 0
 }
 
 async function settlePart(

@@ -54,10 +54,8 @@ local function readEntry(list)
   local time, common, ids = match(entry, '^(%d+):([%d,]*):(.*)$')
   list.read, list.at, list.finishedAt, list.ids = list.read + 1, 1, tonumber(time), {}
   for id in string.gmatch(ids, '[^,]+') do list.ids[#list.ids + 1] = id end
-  list.common, list.states = nil, nil
-  if common == '' then
-    list.states = call('HMGET', STATES, unpack(list.ids))
-  else
+  list.common = nil
+  if common ~= '' then
     local lane, base, size, bytes = match(common, '^(%d+),(%d+),(%d+),(%d+)$')
     list.common = { lane = laneOf(lane), base = base, size = tonumber(size), bytes = tonumber(bytes), left = #list.ids }
   end
@@ -103,7 +101,7 @@ end
 local function removeTask(id, s, length)
   local head, lane = s.head, laneOf(s.head.lane)
   if head.tagged then removeTags(id, lane, call('HGET', TASKS, id)) end
-  if s.historyBytes > 0 then call('DEL', historyKey(id)) end
+  if s.historyBytes > 0 then call('UNLINK', historyKey(id)) end
   if s.status ~= 'o' then call('ZREM', endedIndex(lane, s.status), id) end
   forget(id, lane, head.base, head.size, s.status, finishedSize(length, s))
 end
@@ -116,8 +114,9 @@ local function takeFirst(list)
     common.bytes, common.left = common.bytes - bytes, common.left - 1
     forget(id, common.lane, common.base, common.size, 'o', bytes)
   else
-    local text = list.states[list.at]
-    local s = text and not isGone[id] and parseState(text)
+    -- One at a time: a state may hold a large result.
+    local text = not isGone[id] and call('HGET', STATES, id)
+    local s = text and parseState(text)
     if s and find('ofc', s.status, 1, true) and s.endAt == list.finishedAt then removeTask(id, s, #text) end
   end
   list.at, list.taken = list.at + 1, list.taken + 1
