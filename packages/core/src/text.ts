@@ -57,11 +57,12 @@ export function fitsBytes(text: string, maxBytes: number): boolean {
   return text.length * 3 <= maxBytes || (text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes)
 }
 
-// Bytes of UTF-8 that go on with a character begin with the bits 10.
-function cutToBytes(text: string, maxBytes: number): string {
+/** The beginning of a text that takes at most so many bytes of UTF-8; no character is cut in two. */
+export function cutToBytes(text: string, maxBytes: number): string {
   if (fitsBytes(text, maxBytes)) return text
   const bytes = Buffer.from(text.slice(0, maxBytes))
   let end = maxBytes
+  // Bytes that go on with a character begin with the bits 10.
   while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1
   return bytes.toString('utf8', 0, end)
 }

@@ -1,4 +1,5 @@
 import {
+  fitsBytes,
   type JsonText,
   LIMITS,
   nestsDeeperThan,
@@ -74,7 +75,7 @@ function timeoutError(timeoutSeconds: number | null): TaskError {
 
 function resultError(value: unknown, text: JsonText | null): TaskError | null {
   if (text === null) return notJson(value)
-  if (text.length * 3 > LIMITS.resultBytes && Buffer.byteLength(text) > LIMITS.resultBytes) {
+  if (!fitsBytes(text, LIMITS.resultBytes)) {
     const message = `The result is ${Buffer.byteLength(text)} bytes of JSON, the limit is ${LIMITS.resultBytes}`
     return { code: 'result_too_large', message }
   }

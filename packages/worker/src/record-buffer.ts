@@ -1,5 +1,6 @@
 import {
   type Clock,
+  fitsBytes,
   type JsonText,
   LIMITS,
   nestsDeeperThan,
@@ -243,7 +244,7 @@ function progressText(value: unknown): JsonText {
   if (nestsDeeperThan(text, LIMITS.resultDepth)) {
     throw new TypeError(`progress nests deeper than ${LIMITS.resultDepth} levels`)
   }
-  if (text.length * 3 <= LIMITS.progressBytes || Buffer.byteLength(text) <= LIMITS.progressBytes) return text
+  if (fitsBytes(text, LIMITS.progressBytes)) return text
   // Quoting the cut text as a JSON string can at most double it.
   return toJsonText(truncateUtf8(text, LIMITS.progressBytes / 2 - 2))
 }

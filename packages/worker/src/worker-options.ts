@@ -1,8 +1,9 @@
 import {
   type Clock,
   DEFAULTS,
+  isName,
   LIMITS,
-  NAME_PATTERN,
+  nameRule,
   type Random,
   type TaskHandlers,
   TaskyardError,
@@ -94,8 +95,8 @@ function typesWithHandlers(handlers: TaskHandlers, wanted: readonly string[] | u
 
 function names(option: string, values: readonly string[]): readonly string[] {
   if (values.length === 0) throw wrong(`${option} is empty`)
-  const bad = values.find((value) => !new RegExp(NAME_PATTERN).test(value))
-  if (bad !== undefined) throw wrong(`"${bad}" in ${option} does not match ${NAME_PATTERN}`)
+  const bad = values.find((value) => !isName(value))
+  if (bad !== undefined) throw wrong(`"${bad}" in ${option} is no name: ${nameRule('name')}`)
   return [...new Set(values)]
 }
 

@@ -1,4 +1,4 @@
-import { LIMITS, NAME_PATTERN, TASK_STATUSES, type TaskStatus } from '@taskyard/core'
+import { isName, LIMITS, TASK_STATUSES, type TaskStatus } from '@taskyard/core'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { readPastTime } from './spoken-time.ts'
 
@@ -52,7 +52,7 @@ export function seconds(minimum: number, maximum: number): (text: string) => num
 }
 
 export function queueName(text: string): string {
-  if (new RegExp(NAME_PATTERN).test(text)) return text
+  if (isName(text)) return text
   throw new InvalidArgumentError('Expected a queue name of letters, digits and . _ : -')
 }
 

@@ -1,4 +1,4 @@
-import { NAME_PATTERN } from '@taskyard/core'
+import { isName } from '@taskyard/core'
 
 /** How the text of a variable becomes its value. `parse` answers `undefined` to what it does not accept. */
 export interface ValueKind<Value> {
@@ -79,7 +79,7 @@ export const queueNames: ValueKind<readonly string[]> = {
   expected: 'comma-separated queue names of letters, digits and . _ : -',
   parse(text) {
     const names = splitList(text)
-    return names.length > 0 && names.every((name) => new RegExp(NAME_PATTERN).test(name)) ? names : undefined
+    return names.length > 0 && names.every(isName) ? names : undefined
   },
 }
 

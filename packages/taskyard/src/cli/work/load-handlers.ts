@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { NAME_PATTERN, type TaskHandlers } from '@taskyard/core'
+import { isName, type TaskHandlers } from '@taskyard/core'
 import { EXIT } from '../exit-codes.ts'
 import { CommandFailure, usageFailure } from '../failure.ts'
 
@@ -40,7 +40,7 @@ function handlersAmong(exported: Module): Readonly<Record<string, unknown>> | nu
 }
 
 function refuseUnusable(file: string, type: string, handler: unknown): void {
-  if (!new RegExp(NAME_PATTERN).test(type)) {
+  if (!isName(type)) {
     throw usageFailure(`${file}: "${type}" cannot be a task type; use letters, digits and . _ : -`)
   }
   if (typeof handler !== 'function') {
