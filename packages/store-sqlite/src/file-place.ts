@@ -8,23 +8,35 @@ export type Place =
   /** A path leads to no file, or to another one. */
   | { readonly kind: 'misplaced'; readonly reason: string }
 
+export interface PlaceWatch {
+  place(): Place
+  /** Whether the path leads to the open file; whatever became of its log. */
+  leadsToFile(): boolean
+}
+
 /**
  * Tells whether the path still leads to the file that is open now. SQLite does not look in WAL mode: it goes on with a file
  * that was removed or moved away, and everything it commits would be gone at the next start.
  */
-export function watchPlace(path: string): () => Place {
+export function watchPlace(path: string): PlaceWatch {
   const logPath = `${realpathSync(path)}-wal`
   const isFile = recognize(path)
   const isLog = recognize(logPath)
-  return () => {
-    const found = identityOf(path)
-    if (found === NOTHING) return misplaced(`${path} was removed or moved away`)
-    if (!isFile(found)) return misplaced(`${path} was replaced by another file`)
-    const foundLog = identityOf(logPath)
-    if (foundLog === NOTHING) return { kind: 'log-lost' }
-    return isLog(foundLog) ? { kind: 'in-place' } : misplaced(`${logPath} was replaced by another file`)
+  return {
+    place() {
+      const found = identityOf(path)
+      if (found === NOTHING) return misplaced(`${path} was removed or moved away`)
+      if (!isFile(found)) return misplaced(`${path} was replaced by another file`)
+      const foundLog = identityOf(logPath)
+      if (foundLog === NOTHING) return { kind: 'log-lost' }
+      return isLog(foundLog) ? { kind: 'in-place' } : misplaced(`${logPath} was replaced by another file`)
+    },
+    leadsToFile: () => isFile(identityOf(path)),
   }
 }
+
+/** Of a database in memory, which nobody can take away. */
+export const IN_MEMORY: PlaceWatch = { place: () => ({ kind: 'in-place' }), leadsToFile: () => true }
 
 function misplaced(what: string): Place {
   const advice = 'put the open file back, or restart the server to use what is there'
@@ -48,7 +60,7 @@ function recognize(path: string): (found: string | null) => boolean {
   let own = identityOf(path)
   return (found) => {
     if (found === null || own === null || found === own) return true
-    if (!wasRenumbered(own, found)) return false
+    if (found === NOTHING || !wasRenumbered(own, found)) return false
     own = found
     return true
   }

@@ -1,6 +1,6 @@
 import { type MigrationReport, TaskyardError } from '@taskyard/core'
 import { migrate, openDatabase, saveLog } from './database.ts'
-import { type Place, watchPlace } from './file-place.ts'
+import { IN_MEMORY, watchPlace } from './file-place.ts'
 import { type Answer, type Call, commitTogether } from './group-commit.ts'
 import type { OperationName } from './operations/index.ts'
 import { toStoreError } from './sqlite-errors.ts'
@@ -26,16 +26,15 @@ export function openStoreFile(path: string): StoreFile {
 
   /** The log's content goes into the file, and a new log is begun. */
   function renewLog(): void {
-    const { state, place } = opened
+    const { state, watch } = opened
     if (state.database.isOpen) {
       saveLog(state.database)
       state.database.close()
     }
     const reopened = open(path)
-    const now = place()
-    if (now.kind === 'misplaced') {
+    if (!watch.leadsToFile()) {
       reopened.state.database.close()
-      throw new TaskyardError('store_unavailable', { reason: now.reason })
+      throw new TaskyardError('store_unavailable', { reason: `${path} was replaced while its log was renewed` })
     }
     const { nodes, readied, retentionFloor } = state
     Object.assign(reopened.state, { nodes, readied, retentionFloor })
@@ -43,7 +42,7 @@ export function openStoreFile(path: string): StoreFile {
   }
 
   function findTrouble(): TaskyardError | null {
-    const place = opened.place()
+    const place = opened.watch.place()
     if (place.kind === 'misplaced') return new TaskyardError('store_unavailable', { reason: place.reason })
     try {
       if (place.kind === 'log-lost' || !opened.state.database.isOpen) renewLog()
@@ -91,8 +90,7 @@ function open(path: string) {
   try {
     const report = migrate(database, path)
     const state = createState(database, path)
-    const place: () => Place = path === ':memory:' ? () => ({ kind: 'in-place' }) : watchPlace(path)
-    return { report, state, place }
+    return { report, state, watch: path === ':memory:' ? IN_MEMORY : watchPlace(path) }
   } catch (error) {
     database.close()
     throw error

@@ -157,7 +157,7 @@ test('a file system that gives the open file another number is no loss', {
   skip: process.platform !== 'linux',
 }, async (t) => {
   const { path, elsewhere } = await filesNamed(t, 'tasks.db', 'elsewhere.db')
-  const place = watchPlace(path)
+  const { place } = watchPlace(path)
   // As that would look: the number found is one of an open file, and the one from before is none.
   await rename(elsewhere, path)
   const renumbered = await open(path)
@@ -168,7 +168,7 @@ test('a file system that gives the open file another number is no loss', {
 test('another file is one, also when this process has it open', async (t) => {
   const { path, elsewhere } = await filesNamed(t, 'tasks.db', 'elsewhere.db')
   const files = [await open(path), await open(elsewhere)]
-  const place = watchPlace(path)
+  const { place } = watchPlace(path)
   await rename(elsewhere, path)
   assert.equal(place().kind, 'misplaced')
   for (const file of files) await file.close()
