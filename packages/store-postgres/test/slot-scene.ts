@@ -6,10 +6,12 @@ import { createIdSkew } from '../src/id-times.ts'
 import { createLanes } from '../src/lanes.ts'
 import { readPostgresUrl } from '../src/location.ts'
 import { openMaintenance } from '../src/maintenance.ts'
-import { stepRewrite } from '../src/operations/slot-rewrite.ts'
+import { dissolveSlots } from '../src/operations/slot-dissolve.ts'
+import { beginRewrite, stepRewrite } from '../src/operations/slot-rewrite.ts'
 import { allSlots, type Slot } from '../src/operations/slot-tables.ts'
 import { createSlots } from '../src/operations/slots.ts'
 import type { Parts } from '../src/parts.ts'
+import { isLocked } from '../src/postgres-errors.ts'
 import { createServerTime } from '../src/server-time.ts'
 import { openStore } from './scene.ts'
 
@@ -34,6 +36,9 @@ export interface SlotScene {
   slots(): Promise<readonly Slot[]>
   /** What retention leaves behind now. */
   bounds(): { succeededUntil: number; failedUntil: number }
+  /** Begins to rewrite these. */
+  rewrite(slots: readonly Slot[]): Promise<boolean>
+  dissolve(...slots: readonly Slot[]): Promise<boolean>
   /** Goes on with the rewriting under way until it is done; gives the tasks removed. `between` runs before each step. */
   finishRewrite(between?: (stage: string) => Promise<void>): Promise<number>
   close(): Promise<void>
@@ -90,21 +95,31 @@ export async function slotScene(): Promise<SlotScene> {
       const before = await scene.slots()
       const last = before.at(-1)
       if (last !== undefined) await clock.advance(Math.max(0, last.toAt - 60_000 - clock.now()))
-      await createSlots(parts, () => 0).prepare(RETENTION)
-      const slot = (await scene.slots()).at(-1)
-      assert.ok(slot !== undefined && slot.slot !== last?.slot)
+      let slot = last
+      while (slot === undefined || slot.slot === last?.slot) {
+        await createSlots(parts, () => 0).prepare(RETENTION)
+        slot = (await scene.slots()).at(-1)
+      }
       await clock.advance(Math.max(0, slot.fromAt + 1 - clock.now()))
       return slot
     },
     slots: () => allSlots(database.run),
     bounds: () => ({ succeededUntil: clock.now() - 7 * DAY, failedUntil: clock.now() - 30 * DAY }),
+    rewrite: (slots) => unlessLocked(() => beginRewrite(maintenance, slots, scene.bounds())),
+    dissolve: (...slots) =>
+      unlessLocked(() =>
+        dissolveSlots(
+          maintenance,
+          slots.map(({ slot }) => slot),
+        ),
+      ),
     async finishRewrite(between = async () => {}) {
       let removed = 0
       for (;;) {
         const [row] = await database.run<[string]>('SELECT stage FROM @slot_rewrites')
         if (row === undefined) return removed
         await between(row[0])
-        removed += (await stepRewrite(maintenance))?.removed ?? 0
+        removed += (await unlessLocked(() => stepRewrite(maintenance)))?.removed ?? 0
       }
     },
     async close() {
@@ -125,6 +140,17 @@ export async function slotScene(): Promise<SlotScene> {
   }
 
   return scene
+}
+
+/** Again for as long as somebody else, such as autovacuum, uses the tables. */
+export async function unlessLocked<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isLocked(error)) throw error
+    }
+  }
 }
 
 export const CLAIM: ClaimParams = {

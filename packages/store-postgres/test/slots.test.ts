@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { JsonText, LeasedTask } from '@taskyard/core'
-import { dissolveSlots } from '../src/operations/slot-dissolve.ts'
-import { beginRewrite, stepRewrite } from '../src/operations/slot-rewrite.ts'
+import type { JsonText, LeasedTask, Settlement } from '@taskyard/core'
+import { stepRewrite } from '../src/operations/slot-rewrite.ts'
+import type { Slot } from '../src/operations/slot-tables.ts'
 import { isLocked } from '../src/postgres-errors.ts'
-import { DAY, EVERYTHING, FAILED, type SlotScene, SWEEP, slotScene } from './slot-scene.ts'
+import { CLAIM, DAY, EVERYTHING, FAILED, type SlotScene, SWEEP, slotScene } from './slot-scene.ts'
 
 describe('slots of time', () => {
   let scene: SlotScene
@@ -68,7 +68,7 @@ describe('slots of time', () => {
     const events = await scene.store.history({ taskId: failing.id, after: 0, limit: 100 })
     await scene.clock.advance(8 * DAY)
 
-    assert.equal(await beginRewrite(scene.parts.maintenance, [slot], scene.bounds()), true)
+    assert.equal(await scene.rewrite([slot]), true)
     assert.equal(await scene.finishRewrite(), 20)
 
     assert.deepEqual(new Set(await statuses(done)), new Set([null]))
@@ -151,7 +151,7 @@ describe('slots of time', () => {
       },
     }
     const stages = new Set<string>()
-    await beginRewrite(scene.parts.maintenance, [slot], scene.bounds())
+    await scene.rewrite([slot])
     const removed = await scene.finishRewrite(async (stage) => {
       stages.add(stage)
       for (const action of Object.values(act)) {
@@ -184,9 +184,9 @@ describe('slots of time', () => {
     kept.push(await scene.submit({ queue: 'left' }))
     await scene.clock.advance(8 * DAY)
     const apart = [slots[1] as (typeof slots)[number], slots[0] as (typeof slots)[number]]
-    assert.equal(await beginRewrite(scene.parts.maintenance, apart, scene.bounds()), false, 'in another order')
+    assert.equal(await scene.rewrite(apart), false, 'in another order')
 
-    assert.equal(await beginRewrite(scene.parts.maintenance, slots, scene.bounds()), true)
+    assert.equal(await scene.rewrite(slots), true)
     assert.equal(await scene.finishRewrite(), 1)
 
     assert.deepEqual(await statuses([...kept, over]), ['failed', 'queued', null])
@@ -205,7 +205,7 @@ describe('slots of time', () => {
     await scene.clock.advance(8 * DAY)
     const before = await counts()
 
-    assert.equal(await dissolveSlots(scene.parts.maintenance, [slot.slot]), true)
+    assert.equal(await scene.dissolve(slot), true)
 
     assert.deepEqual(await tablesOf(slot.slot), [])
     assert.deepEqual(await statuses(kept), ['failed', 'queued'])
@@ -219,14 +219,13 @@ describe('slots of time', () => {
     const left = await scene.submit({ queue: 'read' })
     await scene.clock.advance(8 * DAY)
     const { maintenance, database } = scene.parts
-    await beginRewrite(maintenance, [slot], scene.bounds())
+    await scene.rewrite([slot])
+    const replaced = async () => {
+      while ((await stepRewrite(maintenance)) !== null);
+    }
     await database.transaction(async (run) => {
       await run('SELECT count(*) FROM @tasks')
-      await assert.rejects(scene.finishRewrite(), isLocked)
-      await assert.rejects(
-        dissolveSlots(maintenance, [slot.slot]).then(() => stepRewrite(maintenance)),
-        isLocked,
-      )
+      await assert.rejects(replaced(), isLocked)
     })
     await scene.finishRewrite()
     assert.deepEqual(await statuses([left]), ['queued'])
@@ -235,7 +234,7 @@ describe('slots of time', () => {
   it('go back to what they were when one has been dropped beside a rewriting', async () => {
     const slot = await scene.beginSlot()
     await scene.clock.advance(8 * DAY)
-    await beginRewrite(scene.parts.maintenance, [slot], scene.bounds())
+    await scene.rewrite([slot])
     await scene.parts.database.run('DELETE FROM @slots WHERE slot = $1', [slot.slot])
     assert.equal(await scene.finishRewrite(), 0)
     const triggers = await scene.parts.database.run(
@@ -249,4 +248,59 @@ describe('slots of time', () => {
       assert.deepEqual(await scene.parts.database.run(`SELECT 1 FROM @${table}`), [], table)
     }
   })
+})
+
+it('slots are rewritten, merged and dissolved beside a busy queue, and nothing is lost or counted twice', async (t) => {
+  const scene = await slotScene()
+  t.after(() => scene.close())
+  const { store, clock } = scene
+  const slots: Slot[] = []
+  const known: string[] = []
+  for (let n = 0; n < 3; n++) {
+    slots.push(await scene.beginSlot())
+    for (let task = 0; task < 20; task++) {
+      known.push(await scene.submit({ queue: 'busy', tags: ['busy'] }))
+      await scene.succeed()
+    }
+    for (let task = 0; task < 5; task++) known.push(await scene.fail({ tags: ['busy'] }))
+  }
+  await clock.advance(8 * DAY)
+  let isBusy = true
+  const during = async (work: () => Promise<unknown>) => {
+    while (isBusy) await work()
+  }
+  const some = (n: number) => known.filter((_, i) => i % 7 === n % 7)
+  let round = 0
+  const claimAndSettle = async () => {
+    const leased = await store.claim({ ...CLAIM, queues: ['busy'], limit: 5 })
+    const outcomes = [{ outcome: 'succeeded', result: '1' }, { outcome: 'released' }, FAILED]
+    const settlements = leased.map(({ id, lease }, n) => ({ taskId: id, token: lease.token, ...outcomes[n % 3] }))
+    await store.settle({ settlements: settlements as Settlement[], claim: null })
+  }
+  const load = [
+    during(claimAndSettle),
+    during(claimAndSettle),
+    during(() => store.cancel({ taskIds: some(++round) })),
+    during(() => store.retry({ taskIds: some(++round) })),
+    during(() => store.list({ ...EVERYTHING, tag: 'busy' })),
+  ]
+  await scene.rewrite(slots.slice(0, 1))
+  let removed = await scene.finishRewrite()
+  await scene.rewrite((await scene.slots()).slice(0, 2))
+  removed += await scene.finishRewrite()
+  for (const slot of await scene.slots()) await scene.dissolve(slot)
+  isBusy = false
+  await Promise.all(load)
+
+  assert.equal(removed, 40)
+  const found = await store.find({ taskIds: known })
+  assert.ok(found.every((task) => task !== null))
+  const queues = await store.counts({ namespace: 'default', queue: null })
+  for (const status of ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const) {
+    const counted = queues.reduce((sum, { counts }) => sum + counts[status], 0)
+    const there: number = found.filter((task) => task?.status === status).length + (status === 'succeeded' ? 20 : 0)
+    assert.equal(counted, there, status)
+  }
+  const { items } = await store.list({ ...EVERYTHING, tag: 'busy' })
+  assert.equal(items.length, known.length)
 })

@@ -182,19 +182,23 @@ async function removeOver(
   return removed
 }
 
+/** Rows of a small partition that are sorted to find the oldest. */
+const SORTED_ROWS = 50_000
+
 // Rows are appended as tasks finish, so the first on disk are about the oldest; a small partition is sorted all the same.
 function removeOldest(parts: Parts, partition: Partition, bytes: number, limit: number): Promise<Removed> {
-  const { suffix } = partition
+  const { suffix, finishedBytesOnDisk } = partition
+  const looked = finishedBytesOnDisk < SMALL_SLOT_BYTES ? SORTED_ROWS : limit
   return removeSelected(
     parts,
     partition,
     `SELECT f.ctid FROM @finished_${suffix} f JOIN (
        SELECT at, sum(bytes) OVER (ORDER BY finished_at, at) - bytes AS before FROM (
-         SELECT ctid AS at, bytes, finished_at FROM @finished_${suffix} LIMIT 50000
+         SELECT ctid AS at, bytes, finished_at FROM @finished_${suffix} LIMIT $3
        ) AS first_rows
      ) AS oldest ON f.ctid = oldest.at
      WHERE oldest.before < $1 ORDER BY oldest.before LIMIT $2 FOR UPDATE OF f SKIP LOCKED`,
-    [bytes, limit],
+    [bytes, limit, looked],
   )
 }
 

@@ -107,7 +107,7 @@ export async function stepRewrite(maintenance: Maintenance): Promise<Step | null
   const rewrite = await readRewrite(maintenance.run)
   if (rewrite === null) return null
   // Not in one transaction: nobody should wait while the rest is looked through.
-  if (rewrite.stage === 'prove') await proveOutside(maintenance, rewrite)
+  if (rewrite.stage === 'prove' && !(await proveOutside(maintenance, rewrite))) return null
   return changeSlots(maintenance, async (run) => {
     const current = await readRewrite(run)
     if (current?.target !== rewrite.target || current.stage !== rewrite.stage) return NOTHING

@@ -107,18 +107,22 @@ const WORTH_A_PROOF_BYTES = 1024 * 1024
 
 /**
  * Proves that the rest has no tasks of a span of time that slots cover, which is why it cannot get any either. Without it
- * the server would look through all of the rest when another slot takes their place, while everybody waits.
+ * the server would look through all of the rest when another slot takes their place, while everybody waits. `false` while
+ * another process changes slots.
  */
-export async function proveOutside(maintenance: Maintenance, { fromAt, toAt }: Span): Promise<void> {
+export async function proveOutside(maintenance: Maintenance, { fromAt, toAt }: Span): Promise<boolean> {
   for (const table of SLOTTED_TABLES) {
     const [size] = await maintenance.run<[string]>(`SELECT pg_relation_size('@${table}_kept')`)
     if (Number(size?.[0]) < WORTH_A_PROOF_BYTES) continue
-    await changeSlots(maintenance, async (run) => {
+    const isAsked = await changeSlots(maintenance, async (run) => {
       await run(`ALTER TABLE @${table}_kept DROP CONSTRAINT IF EXISTS outside`)
       await run(
         `ALTER TABLE @${table}_kept ADD CONSTRAINT outside CHECK (id < '${firstIdAt(fromAt)}' OR id >= '${firstIdAt(toAt)}') NOT VALID`,
       )
+      return true
     })
+    if (isAsked === null) return false
     await maintenance.run(`ALTER TABLE @${table}_kept VALIDATE CONSTRAINT outside`)
   }
+  return true
 }
