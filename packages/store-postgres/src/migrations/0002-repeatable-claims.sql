@@ -6,9 +6,20 @@ ALTER TABLE ready ADD COLUMN lone_crashes smallint NOT NULL DEFAULT 0;
 ALTER TABLE scheduled ADD COLUMN lone_crashes smallint NOT NULL DEFAULT 0;
 ALTER TABLE leases ADD COLUMN lone_crashes smallint NOT NULL DEFAULT 0;
 
--- Which claim of its worker gave the lease; NULL: one that is not repeated.
-ALTER TABLE leases ADD COLUMN request_id text COLLATE "C";
-CREATE INDEX leases_by_request ON leases (request_id) WHERE request_id IS NOT NULL;
+-- Which claim gave the lease; NULL: one that is not repeated.
+ALTER TABLE leases ADD COLUMN claim bigint;
+
+-- Claims that may be repeated. They have a row each, and an index of its own, because leases are many more: it is removed when
+-- none of its leases holds.
+CREATE TABLE claim_requests (
+  claim bigint NOT NULL,
+  until bigint NOT NULL, -- when its leases end unless they are extended
+  namespace text COLLATE "C" NOT NULL,
+  worker_id text COLLATE "C" NOT NULL,
+  request_id text COLLATE "C" NOT NULL,
+  PRIMARY KEY (worker_id, request_id, namespace)
+);
+ALTER TABLE claim_requests SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0);
 
 -- How its worker ended a task that did not succeed: 2 failed, 3 cancelled, 4 released; 0: it ended without its worker's word.
 -- NULL: it succeeded, or a server of the version before wrote this.
@@ -91,29 +102,33 @@ BEGIN
 END
 $$;
 
--- What claim `p_request_id` of this worker has given and still holds, extended.
-CREATE FUNCTION given_leases(p_now bigint, p_namespace text, p_worker_id text, p_request_id text, p_lease_ms bigint)
-RETURNS TABLE (
+-- What the same claim has given and still holds, extended.
+CREATE FUNCTION given_leases(
+  p_now bigint, p_at_least bigint, p_namespace text, p_worker_id text, p_request_id text, p_lease_ms bigint
+) RETURNS TABLE (
   id uuid, lane integer, rank smallint, payload text, created_at bigint, max_attempts smallint,
   timeout_seconds double precision, backoff text, tags text, idempotency_key text, ready_at bigint, attempt smallint,
-  crashes smallint, token integer, seq bigint, started_at bigint, cancel_requested_at bigint, progress text
+  crashes smallint, token integer, seq bigint, started_at bigint, expires_at bigint, cancel_requested_at bigint, progress text
 )
 LANGUAGE plpgsql
-SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
-SET enable_mergejoin = off SET jit = off
+SET search_path FROM CURRENT SET jit = off
 AS $$
 #variable_conflict use_column
+DECLARE
+  v_now bigint := server_now(p_now, p_at_least);
 BEGIN
   RETURN QUERY
   WITH given AS (
-    UPDATE leases SET expires_at = p_now + p_lease_ms, due_at = least(p_now + p_lease_ms, deadline_at)
-    WHERE request_id = p_request_id AND worker_id = p_worker_id
-      AND lane IN (SELECT n.lane FROM lanes n WHERE n.namespace = p_namespace)
+    UPDATE leases SET expires_at = v_now + p_lease_ms, due_at = least(v_now + p_lease_ms, deadline_at)
+    WHERE claim = (
+      SELECT c.claim FROM claim_requests c
+      WHERE c.worker_id = p_worker_id AND c.request_id = p_request_id AND c.namespace = p_namespace
+    )
     RETURNING *
   )
   SELECT g.id, g.lane, (-g.priority)::smallint, t.payload, t.created_at, t.max_attempts, t.timeout_seconds, t.backoff, t.tags,
-    t.idempotency_key, g.ready_at, (g.attempt - 1)::smallint, g.crashes, g.token - 1, g.seq, g.started_at, g.cancel_requested_at,
-    g.progress
+    t.idempotency_key, g.ready_at, (g.attempt - 1)::smallint, g.crashes, g.token - 1, g.seq, g.started_at, g.expires_at,
+    g.cancel_requested_at, g.progress
   FROM given g CROSS JOIN LATERAL (SELECT * FROM tasks t WHERE t.id = g.id OFFSET 0) t
   ORDER BY 3, g.ready_at, g.seq;
 END
@@ -124,9 +139,9 @@ $$;
 -- nothing left, as far as it knows. Floors come in order; without any, the claim looks from the start. Tasks that are due
 -- are made ready first.
 --
--- `p_is_rest`: the claimer has tasks already, of the same claim. Rows without an id tell the claimer more, by their note:
+-- `p_is_rest`: the claimer has tasks already, of the same claim. A row without an id is a note, and its `payload` says of what:
 -- `due`: tasks of this lane have become ready; `crowded`: others were claiming here; `cut`: the answer is full, or a suspect
--- is next; `given`: these are the leases that the same claim gave before, which run from `started_at` of this row.
+-- is next; `given`: the same claim gave leases before that still hold, see `given_leases`.
 CREATE FUNCTION claim_tasks_2(
   p_now bigint, p_at_least bigint, p_namespace text, p_queues text[], p_types text[], p_limit integer, p_lease_ms bigint,
   p_max_bytes bigint, p_worker_id text, p_node_id text, p_session boolean, p_request_id text, p_is_rest boolean,
@@ -135,7 +150,7 @@ CREATE FUNCTION claim_tasks_2(
 ) RETURNS TABLE (
   id uuid, lane integer, rank smallint, payload text, created_at bigint, max_attempts smallint,
   timeout_seconds double precision, backoff text, tags text, idempotency_key text, ready_at bigint, attempt smallint,
-  crashes smallint, token integer, seq bigint, started_at bigint, cancel_requested_at bigint, progress text, note text
+  crashes smallint, token integer, seq bigint, started_at bigint
 )
 LANGUAGE plpgsql
 SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
@@ -145,24 +160,27 @@ AS $$
 DECLARE
   v_now bigint := server_now(p_now, p_at_least);
   v_lanes integer[];
+  v_claim bigint;
+  v_claim_before bigint;
+  v_lock text;
   v_has_some boolean := p_is_rest;
   v_left integer := p_limit;
   v_window integer;
   v_heads tid[];
+  v_found integer;
   v_may_be_cut boolean;
   v_rows integer;
 BEGIN
-  IF p_request_id IS NOT NULL AND NOT p_is_rest THEN
+  IF p_request_id IS NOT NULL THEN
     -- The same claim at the same moment, because its answer is late, waits here and is then given the same.
-    PERFORM pg_advisory_xact_lock(hashtextextended('taskyard claim ' || p_worker_id || ' ' || p_request_id, 0));
-    IF EXISTS (SELECT FROM leases WHERE request_id = p_request_id AND worker_id = p_worker_id) THEN
-      RETURN QUERY SELECT g.*, NULL FROM given_leases(v_now, p_namespace, p_worker_id, p_request_id, p_lease_ms) AS g;
-      IF FOUND THEN
-        note := 'given';
-        started_at := v_now;
-        RETURN NEXT;
-        RETURN;
-      END IF;
+    v_lock := pg_advisory_xact_lock(hashtextextended('taskyard claim ' || p_worker_id || ' ' || p_request_id, 0));
+    SELECT claim INTO v_claim_before FROM claim_requests
+    WHERE worker_id = p_worker_id AND request_id = p_request_id AND namespace = p_namespace;
+    v_claim := v_claim_before;
+    IF v_claim IS NOT NULL AND NOT p_is_rest AND EXISTS (SELECT FROM leases l WHERE l.claim = v_claim) THEN
+      payload := 'given';
+      RETURN NEXT;
+      RETURN;
     END IF;
   END IF;
   v_lanes := ARRAY(
@@ -171,14 +189,15 @@ BEGIN
       AND NOT EXISTS (SELECT FROM paused_queues p WHERE p.namespace = l.namespace AND p.queue = l.queue)
   );
   IF EXISTS (SELECT FROM scheduled WHERE run_at <= v_now) THEN
-    note := 'due';
+    payload := 'due';
     FOR lane IN SELECT d.lane FROM promote_due_2(v_now, 0) AS d LOOP RETURN NEXT; END LOOP;
     lane := NULL;
   END IF;
   -- Heads are looked up first and locked then, so that no more rows are locked than are taken. There are enough of them
   -- for claims at the same moment of `p_beside` tasks; a second look goes on where others have taken those.
   FOREACH v_window IN ARRAY ARRAY[p_limit + p_beside, (p_limit + p_beside) * 8 + 1000] LOOP
-  SELECT coalesce(array_agg(at), '{}'), coalesce(bool_or(crashes >= p_suspect_crashes) OR sum(bytes) >= p_max_bytes, false)
+  SELECT coalesce(array_agg(at), '{}'),
+    coalesce(sum(CASE WHEN crashes >= p_suspect_crashes THEN p_max_bytes ELSE bytes END) >= p_max_bytes, false)
   INTO v_heads, v_may_be_cut
   FROM (
     SELECT h.at, h.crashes, h.bytes FROM (
@@ -198,44 +217,60 @@ BEGIN
     ) h
     ORDER BY h.rank, h.ready_at, h.seq LIMIT v_window
   ) AS in_order;
-  EXIT WHEN v_heads = '{}';
-  -- A suspect, a task that was there when workers died, is given out alone: an answer ends before it, or holds nothing
-  -- else. Payloads are joined last, so that no step copies them; without a sort the rows keep the order of their heads.
+  v_found := cardinality(v_heads);
+  EXIT WHEN v_found = 0;
+  IF v_may_be_cut THEN
+    -- A suspect, a task that was there when workers died, is given out alone: an answer ends before it, or holds nothing else.
+    v_heads := ARRAY(
+      WITH heads AS MATERIALIZED (
+        SELECT r.ctid AS at, r.bytes, r.crashes, h.n FROM unnest(v_heads) WITH ORDINALITY AS h (at, n) JOIN ready r ON r.ctid = h.at
+        WHERE r.lane = ANY (v_lanes) ORDER BY h.n LIMIT v_left FOR UPDATE OF r SKIP LOCKED
+      )
+      SELECT at FROM (
+        SELECT at, n, sum(bytes) OVER in_order - bytes AS bytes_before,
+          count(*) FILTER (WHERE crashes >= p_suspect_crashes) OVER in_order AS suspects
+        FROM heads WINDOW in_order AS (ORDER BY n)
+      ) AS h
+      WHERE (suspects = 0 AND bytes_before < p_max_bytes) OR (bytes_before = 0 AND NOT v_has_some) ORDER BY n
+    );
+  END IF;
+  IF p_request_id IS NOT NULL AND NOT v_has_some THEN v_claim := nextval('submissions'); END IF;
+  -- Payloads are joined last, so that no step copies them; without a sort the rows keep the order of their heads.
   RETURN QUERY
-  WITH heads AS MATERIALIZED (
+  WITH chosen AS MATERIALIZED (
     SELECT r.ctid AS at, r.*, h.n FROM unnest(v_heads) WITH ORDINALITY AS h (at, n) JOIN ready r ON r.ctid = h.at
     WHERE r.lane = ANY (v_lanes) ORDER BY h.n LIMIT v_left FOR UPDATE OF r SKIP LOCKED
-  ), chosen AS MATERIALIZED (
-    SELECT * FROM (
-      SELECT *, sum(bytes) OVER in_order - bytes AS bytes_before,
-        count(*) FILTER (WHERE crashes >= p_suspect_crashes) OVER in_order AS suspects
-      FROM heads WINDOW in_order AS (ORDER BY n)
-    ) AS h
-    WHERE (suspects = 0 AND bytes_before < p_max_bytes) OR (bytes_before = 0 AND NOT v_has_some)
   ), taken AS (
     DELETE FROM ready WHERE ctid = ANY (ARRAY(SELECT at FROM chosen))
   ), leased AS (
     INSERT INTO leases (id, due_at, expires_at, deadline_at, ready_at, started_at, seq, lane, token, bytes, records, priority, attempt,
-      crashes, lone_crashes, session, worker_id, node_id, request_id)
+      crashes, lone_crashes, session, worker_id, node_id, claim)
     SELECT id, v_now + least(p_lease_ms, timeout_ms), v_now + p_lease_ms, v_now + timeout_ms, ready_at, v_now, seq, lane, token + 1,
-      bytes, 0, -rank, attempt + 1, crashes, lone_crashes, p_session, p_worker_id, p_node_id, p_request_id
+      bytes, 0, -rank, attempt + 1, crashes, lone_crashes, p_session, p_worker_id, p_node_id, v_claim
     FROM chosen
   ), counted AS (
     INSERT INTO counter_changes (lane, queued, running) SELECT lane, -count(*), count(*) FROM chosen GROUP BY lane
   )
   SELECT c.id, c.lane, c.rank, t.payload, t.created_at, t.max_attempts, t.timeout_seconds, t.backoff, t.tags, t.idempotency_key,
-    c.ready_at, c.attempt, c.crashes, c.token, c.seq, v_now, NULL::bigint, NULL::text, NULL::text
+    c.ready_at, c.attempt, c.crashes, c.token, c.seq, v_now
   FROM chosen c CROSS JOIN LATERAL (SELECT * FROM tasks t WHERE t.id = c.id OFFSET 0) t;
   GET DIAGNOSTICS v_rows = ROW_COUNT;
+  IF v_rows > 0 AND p_request_id IS NOT NULL AND NOT v_has_some THEN
+    IF v_claim_before IS NOT NULL THEN
+      DELETE FROM claim_requests WHERE worker_id = p_worker_id AND request_id = p_request_id AND namespace = p_namespace;
+    END IF;
+    INSERT INTO claim_requests (claim, until, namespace, worker_id, request_id)
+    VALUES (v_claim, v_now + p_lease_ms, p_namespace, p_worker_id, p_request_id);
+  END IF;
   v_has_some := v_has_some OR v_rows > 0;
   IF v_may_be_cut AND v_has_some THEN
-    note := 'cut';
+    payload := 'cut';
     RETURN NEXT;
     EXIT;
   END IF;
-  EXIT WHEN v_rows * 2 >= v_left OR cardinality(v_heads) < v_window;
+  EXIT WHEN v_rows * 2 >= v_left OR v_found < v_window;
   v_left := v_left - v_rows;
-  note := 'crowded';
+  payload := 'crowded';
   RETURN NEXT;
   END LOOP;
 END

@@ -71,7 +71,7 @@ export function createClaims(
     found: readonly LeasedTask[],
   ) {
     const text = `SELECT id, lane, rank, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key,
-         ready_at, attempt, crashes, token, seq, started_at, cancel_requested_at, progress, note
+         ready_at, attempt, crashes, token, seq, started_at
        FROM @claim_tasks_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
     const { workerId, nodeId, session } = worker
     const bytes = found.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0)
@@ -142,10 +142,10 @@ export function createClaims(
       const claimed = rows.filter(([id]) => id !== null)
       const notes = claimed.length < rows.length ? rows.filter(([id]) => id === null) : []
       take(notes)
-      const given = notes.find((row) => noteOf(row) === 'given')
-      if (given === undefined) floors.claimed(claimed.map(placeOf), from.fromStart, nowMs() - startedAt)
-      const isWhole = given !== undefined || notes.some((row) => noteOf(row) === 'cut')
-      return { before: first, tasks: await toTasks(claimed, params, given), isWhole }
+      const tells = (note: Note) => notes.some((row) => noteOf(row) === note)
+      if (tells('given')) return { before: first, tasks: await givenBefore(params), isWhole: true }
+      floors.claimed(claimed.map(placeOf), from.fromStart, nowMs() - startedAt)
+      return { before: first, tasks: await toTasks(claimed, params), isWhole: tells('cut') }
     } finally {
       underWay -= aside
     }
@@ -164,15 +164,33 @@ export function createClaims(
     return [await run(claim.text, claim.values), []]
   }
 
-  async function toTasks(
-    rows: readonly Row[],
-    { leaseMs, worker }: ClaimParams,
-    given: Row | undefined,
-  ): Promise<LeasedTask[]> {
+  /** What the same claim gave before, its leases extended. */
+  async function givenBefore(params: ClaimParams): Promise<LeasedTask[]> {
+    const { namespace, worker, requestId, leaseMs } = params
+    const rows = await database.run(
+      `SELECT id, lane, rank, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key, ready_at, attempt,
+         crashes, token, seq, started_at, expires_at, cancel_requested_at, progress
+       FROM @given_leases($1, $2, $3, $4, $5, $6)`,
+      [...time.params(), namespace, worker.workerId, requestId, leaseMs],
+    )
+    const tasks = await toTasks(rows, params)
+    return tasks.map((task, i) => {
+      const [expiresAt, cancelRequestedAt, progress] = (rows[i] as Row).slice(16) as [Text, Text, Text]
+      const lease = { ...task.lease, expiresAt: Number(expiresAt) }
+      return {
+        ...task,
+        lease,
+        cancelRequestedAt: numberOrNull(cancelRequestedAt),
+        progress: progress as JsonText | null,
+      }
+    })
+  }
+
+  async function toTasks(rows: readonly Row[], { leaseMs, worker }: ClaimParams): Promise<LeasedTask[]> {
     await lanes.load(new Set(rows.map((row) => Number(row[1]))))
     return rows.map((row) => {
       const { namespace, queue, type } = lanes.get(Number(row[1]))
-      const now = time.saw((given ?? row)[15] as string)
+      const startedAt = time.saw(row[15] as string)
       return {
         id: row[0] as string,
         namespace,
@@ -186,7 +204,7 @@ export function createClaims(
         attempt: Number(row[11]) + 1,
         maxAttempts: Number(row[5]),
         crashes: Number(row[12]),
-        progress: (row[17] ?? null) as JsonText | null,
+        progress: null,
         tags: tagsFromText(row[8]),
         backoff: backoffFromText(row[7]),
         timeoutSeconds: numberOrNull(row[6]),
@@ -194,10 +212,10 @@ export function createClaims(
         workerId: worker.workerId,
         runAt: Number(row[10]),
         createdAt: Number(row[4]),
-        startedAt: Number(row[15]),
+        startedAt,
         finishedAt: null,
-        cancelRequestedAt: numberOrNull(row[16]),
-        lease: { token: Number(row[13]) + 1, expiresAt: now + leaseMs },
+        cancelRequestedAt: null,
+        lease: { token: Number(row[13]) + 1, expiresAt: startedAt + leaseMs },
       }
     })
   }
@@ -216,8 +234,11 @@ export function tagsFromText(text: Text | undefined): readonly string[] {
   return text === null || text === undefined ? NO_TAGS : (JSON.parse(text) as string[])
 }
 
-function noteOf(row: Row): Text | undefined {
-  return row[18]
+/** What a row without an id tells. */
+type Note = 'due' | 'crowded' | 'cut' | 'given'
+
+function noteOf([, , , note]: Row): Note {
+  return note as Note
 }
 
 function placeOf(row: Row) {

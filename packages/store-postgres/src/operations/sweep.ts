@@ -1,6 +1,7 @@
 import type { SweepParams, SweepReport } from '@taskyard/core'
 import { createBackground } from '../background.ts'
 import type { Parts } from '../parts.ts'
+import { createClaimRequests } from './claim-requests.ts'
 import { endOverdueLeases } from './leases.ts'
 import { promoteDue } from './promote.ts'
 import { removeFinished, SMALL_SLOT_BYTES } from './retention.ts'
@@ -43,6 +44,7 @@ export function createSweeping(
   const upkeep = createSlotUpkeep(parts, processId, nowMs, smallSlotBytes)
   const vacuum = createVacuum(parts.maintenance, nowMs)
   const scans = createRowScans(nowMs)
+  const claimRequests = createClaimRequests(parts, nowMs)
   let lookedAtAllAt = Number.NEGATIVE_INFINITY
   let dueAfter = 0
   let isStopped = false
@@ -52,6 +54,7 @@ export function createSweeping(
     const remove = () => removeFinished(parts, scans, upkeep, retention, limit, smallSlotBytes)
     const removal = await attempt('retention', remove)
     await attempt('idempotency keys', () => forgetKeys(parts, limit))
+    await attempt('claim requests', () => claimRequests.forget(limit))
     await attempt('counters', () => foldCounters(parts))
     if (!isStopped) {
       await background.startAndWait('new slots of time', () => slots.prepare(retention), LONGEST_WAIT_MS)
