@@ -234,12 +234,12 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     return toTaskDocument(await this.#engine.retry(id)) as AnyTaskOf<Handlers>
   }
 
-  cancelMatching(filter: TaskFilterOptions, { onProgress }: MatchingOptions = {}): Promise<number> {
+  async cancelMatching(filter: TaskFilterOptions, { onProgress }: MatchingOptions = {}): Promise<number> {
     const wanted = toFilter(filter)
     return this.#inParts((options) => this.#engine.cancelMatching(wanted, options), onProgress)
   }
 
-  retryMatching(filter: TaskFilterOptions, { onProgress }: MatchingOptions = {}): Promise<number> {
+  async retryMatching(filter: TaskFilterOptions, { onProgress }: MatchingOptions = {}): Promise<number> {
     const wanted = toFilter(filter)
     return this.#inParts((options) => this.#engine.retryMatching(wanted, options), onProgress)
   }
