@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -50,6 +51,19 @@ describe('a server', () => {
       assert.match(stdout, /^Taskyard is ready at http:\/\/127\.0\.0\.1:\d+ .*\n$/)
     }
     assert.ok(Math.min(...elapsed) < 2000, `they took ${elapsed.join(', ')} ms`)
+  })
+
+  it('answers under its own names alone, and those that it is told', async () => {
+    const server = await startServerProcess({ store: newStore(), env: { TASKYARD_PUBLIC_HOSTS: 'yard.example.com' } })
+    const statusUnder = async (host: string) => {
+      const [response] = await once(request(`${server.url}/api/v1/info`, { headers: { host } }).end(), 'response')
+      response.resume()
+      return response.statusCode
+    }
+    assert.equal(await statusUnder('rebound.evil.example'), 403)
+    assert.equal(await statusUnder('yard.example.com'), 200)
+    assert.equal(await statusUnder('localhost:8080'), 200)
+    await server.stop()
   })
 
   it('keeps acknowledged tasks over kill -9', async () => {

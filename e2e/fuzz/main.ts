@@ -34,7 +34,9 @@ const store =
 const server = await startServerProcess({ ...store, TASKYARD_ROLES: 'api,scheduler', TASKYARD_LOG_LEVEL: 'error' })
 const tell = (line: string) => void process.stderr.write(`${line}\n`)
 tell(`seed ${seed}, ${server.url}`)
-const { sent, answers, faults } = await runFuzz({ url: server.url, requests, seed, isAlive: server.isAlive, tell })
+// FerretDB goes through all tasks for most filters, which takes longer than a call may.
+const isSlow = kind === 'mongodb'
+const { sent, answers, late, faults } = await runFuzz({ ...server, requests, seed, isSlow, tell })
 const code = await server.stop()
 await database?.destroy()
 rmSync(folder, { recursive: true })
@@ -42,5 +44,7 @@ rmSync(folder, { recursive: true })
 for (const [answer, count] of [...answers].sort()) console.log(`${answer.padEnd(28)} ${count}`)
 for (const fault of faults) console.log(`FAULT ${fault}`)
 if (code !== 0) console.log(`FAULT the server ended with code ${code}`)
-console.log(`${sent} requests on ${values.store}, seed ${seed}: ${faults.length} faults`)
+console.log(
+  `${sent} requests on ${values.store}, seed ${seed}: ${faults.length} faults${late === 0 ? '' : `, ${late} answers too late`}`,
+)
 process.exitCode = faults.length === 0 && code === 0 ? 0 : 1

@@ -7,7 +7,7 @@ import { faultsOf } from './judge.ts'
 import { createKnowledge } from './knowledge.ts'
 import { readContract } from './operations.ts'
 import { createRequests, type FuzzRequest } from './requests.ts'
-import { type Answer, send } from './send.ts'
+import { type Answer, NO_ANSWER, send } from './send.ts'
 import { postSentinels } from './sentinels.ts'
 import { createValues } from './values.ts'
 
@@ -17,6 +17,8 @@ export interface FuzzOptions {
   readonly seed: number
   /** Whether the server process lives. */
   isAlive(): boolean
+  /** The store takes its time: that it could not answer in time is counted, and no fault. */
+  readonly isSlow?: boolean
   tell?(line: string): void
 }
 
@@ -24,6 +26,8 @@ export interface FuzzReport {
   readonly sent: number
   /** Answers by operation and class of status, such as `submitTask 2xx`. */
   readonly answers: ReadonlyMap<string, number>
+  /** Answers that did not come in time from a store that is slow. */
+  readonly late: number
   /** Each with the request that showed it. */
   readonly faults: readonly string[]
 }
@@ -34,7 +38,14 @@ const ENOUGH = 50
 const TOLD_EVERY = 2000
 
 /** Sends requests that are as the contract wants them, almost, or not at all, and says what the server did wrong. */
-export async function runFuzz({ url, requests, seed, isAlive, tell }: FuzzOptions): Promise<FuzzReport> {
+export async function runFuzz({
+  url,
+  requests,
+  seed,
+  isAlive,
+  isSlow = false,
+  tell,
+}: FuzzOptions): Promise<FuzzReport> {
   const contract = readContract()
   const choice = createChoice(seededRandom(seed))
   const knowledge = createKnowledge()
@@ -45,6 +56,7 @@ export async function runFuzz({ url, requests, seed, isAlive, tell }: FuzzOption
   const answers = new Map<string, number>()
   const faults: string[] = []
   let sent = 0
+  let late = 0
 
   async function sendMany(): Promise<void> {
     while (sent < requests && faults.length < ENOUGH && isAlive()) {
@@ -58,10 +70,15 @@ export async function runFuzz({ url, requests, seed, isAlive, tell }: FuzzOption
     try {
       const answer = await send(url, request, agent)
       note(request, answer)
+      if (isSlow && isTimeOut(answer)) {
+        late += 1
+        return
+      }
       for (const fault of faultsOf(request, answer)) faults.push(`${fault}\n  ${shown(request)}`)
       if (answer.status < 300) learnFrom(answer)
     } catch (error) {
-      faults.push(`no answer: ${error}\n  ${shown(request)}`)
+      if (isSlow && (error as Error).message === NO_ANSWER) late += 1
+      else faults.push(`no answer: ${error}\n  ${shown(request)}`)
     }
   }
 
@@ -79,9 +96,13 @@ export async function runFuzz({ url, requests, seed, isAlive, tell }: FuzzOption
   } finally {
     agent.destroy()
   }
-  if (!isAlive()) return { sent, answers, faults: [...faults, 'the server has ended'] }
+  if (!isAlive()) return { sent, answers, late, faults: [...faults, 'the server has ended'] }
   for (const change of await sentinels.changes()) faults.push(`a task that nobody touched has changed: ${change}`)
-  return { sent, answers, faults: [...faults, ...(await finalFaults(api))] }
+  return { sent, answers, late, faults: [...faults, ...(await finalFaults(api))] }
+}
+
+function isTimeOut({ status, text }: Answer): boolean {
+  return status === 503 && text.includes('did not answer within')
 }
 
 function shown({ method, target, headers, body }: FuzzRequest): string {

@@ -10,6 +10,7 @@ export interface Answer {
 
 /** After so long without a whole answer there is none. */
 const TIMEOUT_MS = 30_000
+export const NO_ANSWER = 'no answer in time'
 
 /** Sends a request as it is, with nothing tidied up; of an event stream only its beginning is read. */
 export function send(url: string, { method, target, headers, body }: FuzzRequest, agent: Agent): Promise<Answer> {
@@ -22,7 +23,7 @@ export function send(url: string, { method, target, headers, body }: FuzzRequest
         read(response).then(resolve, reject)
       },
     )
-    sent.setTimeout(TIMEOUT_MS, () => sent.destroy(new Error('no answer')))
+    sent.setTimeout(TIMEOUT_MS, () => sent.destroy(new Error(NO_ANSWER)))
     sent.on('error', (error: NodeJS.ErrnoException) => {
       if (isCutOff(error, body)) resolve({ status: 413, contentType: '', text: '' })
       else reject(error)

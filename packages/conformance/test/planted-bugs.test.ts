@@ -7,7 +7,14 @@ import {
   type ReferenceState,
   type TestRunner,
 } from '@taskyard/conformance'
-import type { Clock, LeaseRef, ReadyListener, TaskStore } from '@taskyard/core'
+import {
+  type Clock,
+  type JsonText,
+  type LeaseRef,
+  type ReadyListener,
+  type TaskStore,
+  TaskyardError,
+} from '@taskyard/core'
 
 // A suite is worth what it catches: each of these stores breaks one promise of the port, and the suite must say so.
 
@@ -54,6 +61,34 @@ const BUGS: Readonly<Record<string, Plant>> = {
     enqueue: ({ submissions, queueDepth }) => {
       const keyless = submissions.map(({ tasks }) => ({ tasks: tasks.map((task) => ({ ...task, idempotency: null })) }))
       return store.enqueue({ submissions: keyless, queueDepth })
+    },
+  }),
+  'takes an id in upper case for the same': (store) => ({
+    find: ({ taskIds }) => store.find({ taskIds: taskIds.map((id) => id.toLowerCase()) }),
+  }),
+  'fails a whole call for one id that is none': (store) => ({
+    extend: async (params) => {
+      const wrong = params.leases.find(({ taskId }) => taskId.length > 36)
+      if (wrong !== undefined)
+        throw new TaskyardError('internal', { reason: `invalid id ${wrong.taskId.slice(0, 50)}` })
+      return store.extend(params)
+    },
+  }),
+  'divides tags at a character that a tag may hold': (store) => ({
+    enqueue: ({ submissions, queueDepth }) => {
+      const divided = submissions.map(({ tasks }) => ({
+        tasks: tasks.map((task) => ({ ...task, tags: task.tags.flatMap((tag) => tag.split('\u001f')) })),
+      }))
+      return store.enqueue({ submissions: divided, queueDepth })
+    },
+  }),
+  'writes JSON in its own way': (store) => ({
+    settle: (params) => {
+      const settlements = params.settlements.map((each) => {
+        if (each.outcome !== 'succeeded' || each.result === null) return each
+        return { ...each, result: JSON.stringify(JSON.parse(each.result)) as JsonText }
+      })
+      return store.settle({ ...params, settlements })
     },
   }),
   'has no limit for queues': (store) => ({
