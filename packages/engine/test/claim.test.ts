@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ReadyListener } from '@taskyard/core'
 import { claimOf, PAYLOAD, startEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
@@ -24,6 +25,27 @@ test('waiting claims are served in their order, one task each', async (t) => {
   await engine.submitMany([TASK, TASK, TASK])
   await Promise.all(waiting)
   assert.deepEqual(served, ['a', 'b', 'c'])
+})
+
+test('a wake-up is answered with a claim at once, while it is being told', async (t) => {
+  let tell: ReadyListener = () => assert.fail('nobody listens')
+  let claims = 0
+  const { engine, clock } = await startEngine(t, {}, (store) => ({
+    ...store,
+    onReady(listener) {
+      tell = listener
+      return store.onReady(listener)
+    },
+    claim(params) {
+      claims += 1
+      return store.claim(params)
+    },
+  }))
+  void engine.claim(claimOf('worker-1'), 30)
+  await clock.advance(0)
+  const before = claims
+  tell([{ namespace: 'default', queue: 'default', type: 'test' }])
+  assert.equal(claims, before + 1)
 })
 
 test('a claim ends with no tasks when its wait is over', async (t) => {
