@@ -17,8 +17,9 @@ import { parseRedisUrl, type RedisAddress } from './redis-url.ts'
 import { SCRIPTS } from './scripts.ts'
 import { assertSafe, durabilityOf, readServerFacts, type ServerFacts } from './server-facts.ts'
 import { settle } from './settle-call.ts'
-import { beat, cancel, counts, pause, retry, sweep } from './steer-calls.ts'
+import { beat, cancel, counts, pause, retry } from './steer-calls.ts'
 import { keepSubscribed } from './subscription.ts'
+import { sweep } from './sweep-call.ts'
 import { F } from './task-records.ts'
 
 export interface RedisStoreOptions {

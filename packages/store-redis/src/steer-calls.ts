@@ -5,14 +5,11 @@ import type {
   PauseParams,
   QueueCounts,
   RetryOutcome,
-  SweepParams,
-  SweepReport,
   TaskIdsParams,
 } from '@taskyard/core'
 import { type CallContext, inParts } from './call-context.ts'
-import { endedLeases } from './lease-calls.ts'
 import { SCRIPTS } from './scripts.ts'
-import { laneTable, statusOf } from './task-records.ts'
+import { statusOf } from './task-records.ts'
 
 const TASKS_PER_CALL = 500
 /** Times that counts are asked again while a burst of due tasks is made ready. */
@@ -105,20 +102,4 @@ export async function beat(
   { nodeId, workerIds, ttlMs }: BeatParams,
 ): Promise<void> {
   await run(SCRIPTS.beat, [now(), nodeId, ttlMs, JSON.stringify(workerIds)])
-}
-
-/** The port's `sweep`. */
-export async function sweep(context: CallContext, params: SweepParams): Promise<SweepReport> {
-  const { cancelGraceMs, limit, jitter, retention } = params
-  const { succeededSeconds, failedSeconds, finishedBytes } = retention
-  const bounds = [succeededSeconds * 1000, failedSeconds * 1000, finishedBytes]
-  const reply = await context.run(SCRIPTS.sweep, [context.now(), cancelGraceMs, limit, jitter, ...bounds])
-  const [, readied, lanes, promoted, removed, nextAt, ...ended] = reply as readonly string[]
-  context.announce(readied as string)
-  return {
-    ended: endedLeases(ended, laneTable(lanes as string)),
-    promoted: Number(promoted),
-    removed: Number(removed),
-    nextAt: nextAt === '' ? null : Number(nextAt),
-  }
 }

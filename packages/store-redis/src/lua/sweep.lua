@@ -2,11 +2,13 @@
 -- include parts/workers.lua
 
 -- Housekeeping in one bounded step.
--- ARGV: time, cancelGraceMs, limit, jitter, succeededMs, failedMs, finishedBytes.
--- Reply: time, readied lanes, lanes, promoted, removed, when to come back or '', then what ended (see endOverdue).
+-- ARGV: time, cancelGraceMs, limit, jitter, succeededMs, failedMs, finishedBytes, most leases to end.
+-- Reply: time, readied lanes, lanes, promoted, removed, when to come back or '', '1' when there is more to do at once, then
+-- what ended (see endOverdue).
 
 local now = storeTime(ARGV[1])
 local graceMs, limit, jitter = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local mostEnded = tonumber(ARGV[8])
 local promoted = promoteDue(now, limit)
 local ended = {}
 
@@ -28,11 +30,11 @@ local function overdue(s)
   return s.endAt and s.endAt <= now and 'timeout' or 'expired'
 end
 
-endAll(call('ZRANGEBYSCORE', CANCELS, '-inf', whole(now - graceMs), 'LIMIT', 0, limit), function() return 'cancelled' end)
+endAll(call('ZRANGEBYSCORE', CANCELS, '-inf', whole(now - graceMs), 'LIMIT', 0, mostEnded), function() return 'cancelled' end)
 local isSpared = now < tonumber(call('HGET', META, 'spareUntil') or 0)
-for _, holder in ipairs(isSpared and {} or call('ZRANGEBYSCORE', WORKERS, '-inf', whole(now), 'LIMIT', 0, limit)) do
-  if #ended < limit then
-    endAll(call('ZRANGEBYSCORE', leasesKey(holder), '-inf', whole(now), 'LIMIT', 0, limit - #ended), overdue)
+for _, holder in ipairs(isSpared and {} or call('ZRANGEBYSCORE', WORKERS, '-inf', whole(now), 'LIMIT', 0, mostEnded)) do
+  if #ended < mostEnded then
+    endAll(call('ZRANGEBYSCORE', leasesKey(holder), '-inf', whole(now), 'LIMIT', 0, mostEnded - #ended), overdue)
     firstLeaseOf(holder)
   end
 end
@@ -40,7 +42,7 @@ end
 -- Retention: `done` and `failed` list finished tasks, the longest finished first (see finishedEntry). One that was retried
 -- since then no longer fits its entry and is only dropped from it.
 
-local REMOVED_BYTES = 16 * 1024 * 1024
+local REMOVED_BYTES = 4 * 1024 * 1024
 local removed, removedBytes = 0, 0
 local keptBytes = tonumber(ARGV[7])
 local storedBytes = tonumber(call('HGET', META, 'bytes') or 0)
@@ -137,7 +139,7 @@ while removed < limit and removedBytes < REMOVED_BYTES and done.taken + failed.t
 end
 closeReader(done)
 closeReader(failed)
-local isBehind = promoted == limit or #ended == limit or removed == limit or removedBytes >= REMOVED_BYTES
+local isBehind = promoted == limit or #ended == mostEnded or removed == limit or removedBytes >= REMOVED_BYTES
   or done.taken + failed.taken >= 4 * limit
 
 -- A chunk of the index goes with the last of its tasks.
@@ -170,6 +172,9 @@ end
 
 local nextAt = math.min(firstLease(), firstScore(SCHEDULED), firstScore(CANCELS) + graceMs)
 if isBehind then nextAt = now end
-local reply = { whole(now), readiedLanes(), laneTable(), promoted, removed, nextAt == math.huge and '' or whole(nextAt) }
-for i = 1, #ended do reply[6 + i] = ended[i] end
+local reply = {
+  whole(now), readiedLanes(), laneTable(), promoted, removed, nextAt == math.huge and '' or whole(nextAt),
+  isBehind and '1' or '',
+}
+for i = 1, #ended do reply[7 + i] = ended[i] end
 return reply
