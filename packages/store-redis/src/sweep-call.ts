@@ -8,9 +8,9 @@ import { laneTable } from './task-records.ts'
  * Due and old tasks in one run of the script: it holds up all other calls, which go in between the runs. Leases end together:
  * whether one was its worker's only one must not depend on where a run stopped.
  */
-const STEP = 100
+const STEP = 50
 /** A sweep ends after so many, as some do nothing but drop what is no longer true from a list. */
-const MOST_STEPS = 20
+const MOST_STEPS = 40
 /** Spreads one random number over many tasks (the golden ratio), as the script does within a step. */
 const SPREAD = 0.618034
 
