@@ -39,8 +39,9 @@ const dayMs = 86_400_000
 const batch = 1000
 const callsPerSecond = 100
 const quietSeconds = 4
-/** Retention has nothing more to do when so many seconds pass without a task removed. */
+/** Retention has nothing more to do when so many seconds pass without a task removed: after a day, and where all is to go. */
 const idleSeconds = 4
+const idleSecondsAtEnd = 30
 const failedDays = 30
 const retention: Retention = { succeededSeconds: 7 * 86_400, failedSeconds: failedDays * 86_400, finishedBytes: 1e15 }
 const never: Retention = { succeededSeconds: 1e12, failedSeconds: 1e12, finishedBytes: 1e15 }
@@ -60,12 +61,12 @@ let removed = 0
 
 for (let day = 0; day < days; day++) {
   await passDay(day)
-  await judgeDay(`day ${day + 1}`)
+  await judgeDay(`day ${day + 1}`, idleSeconds)
 }
 // Those that failed go, too.
 for (const later of [8, failedDays + 1]) {
   now += later * dayMs
-  await judgeDay(`${later} days later`)
+  await judgeDay(`${later} days later`, idleSecondsAtEnd)
 }
 // So does the small load itself.
 now += 8 * dayMs
@@ -131,7 +132,7 @@ async function finishBatch(queue: string, size: number): Promise<void> {
 }
 
 /** The small load without retention, and then for as long as retention removes something. */
-async function judgeDay(name: string): Promise<void> {
+async function judgeDay(name: string, idleSeconds: number): Promise<void> {
   const load = startSteadyLoad(store, storeTime, callsPerSecond)
   const quiet = sweepBeside(never)
   await sleep(1000)
@@ -159,7 +160,7 @@ async function judgeDay(name: string): Promise<void> {
 
 async function removeAll(): Promise<void> {
   const chores = sweepBeside(retention)
-  while (chores.idleSeconds() < idleSeconds) await sleep(100)
+  while (chores.idleSeconds() < idleSecondsAtEnd) await sleep(100)
   await chores.stop()
 }
 

@@ -6,6 +6,7 @@ import { createIdSkew } from '../src/id-times.ts'
 import { createLanes } from '../src/lanes.ts'
 import { readPostgresUrl } from '../src/location.ts'
 import { openMaintenance } from '../src/maintenance.ts'
+import { createSlotAccess, type SlotAccess } from '../src/operations/slot-access.ts'
 import { dissolveSlots } from '../src/operations/slot-dissolve.ts'
 import { beginRewrite, stepRewrite } from '../src/operations/slot-rewrite.ts'
 import { allSlots, type Slot } from '../src/operations/slot-tables.ts'
@@ -25,6 +26,7 @@ export interface SlotScene {
   readonly store: TaskStore
   /** Of a process beside the store. */
   readonly parts: Parts
+  readonly access: SlotAccess
   submit(overrides?: Partial<NewTask>): Promise<string>
   submitMany(count: number, overrides?: Partial<NewTask>): Promise<void>
   claim(overrides?: Partial<ClaimParams>): Promise<LeasedTask>
@@ -66,7 +68,10 @@ export async function slotScene(): Promise<SlotScene> {
     ...untold,
   }
 
+  const access = createSlotAccess(maintenance)
+
   const scene: SlotScene = {
+    access,
     clock,
     store,
     parts,
@@ -97,7 +102,7 @@ export async function slotScene(): Promise<SlotScene> {
       if (last !== undefined) await clock.advance(Math.max(0, last.toAt - 60_000 - clock.now()))
       let slot = last
       while (slot === undefined || slot.slot === last?.slot) {
-        await createSlots(parts, () => 0).prepare(RETENTION)
+        await createSlots(parts, access, () => 0).prepare(RETENTION)
         slot = (await scene.slots()).at(-1)
       }
       await clock.advance(Math.max(0, slot.fromAt + 1 - clock.now()))
@@ -105,11 +110,11 @@ export async function slotScene(): Promise<SlotScene> {
     },
     slots: () => allSlots(database.run),
     bounds: () => ({ succeededUntil: clock.now() - 7 * DAY, failedUntil: clock.now() - 30 * DAY }),
-    rewrite: (slots) => unlessLocked(() => beginRewrite(maintenance, slots, scene.bounds())),
+    rewrite: (slots) => unlessLocked(() => beginRewrite(access, slots, scene.bounds())),
     dissolve: (...slots) =>
       unlessLocked(() =>
         dissolveSlots(
-          maintenance,
+          access,
           slots.map(({ slot }) => slot),
         ),
       ),
@@ -119,7 +124,7 @@ export async function slotScene(): Promise<SlotScene> {
         const [row] = await database.run<[string]>('SELECT stage FROM @slot_rewrites')
         if (row === undefined) return removed
         await between(row[0])
-        removed += (await unlessLocked(() => stepRewrite(maintenance)))?.removed ?? 0
+        removed += (await unlessLocked(() => stepRewrite(access)))?.removed ?? 0
       }
     },
     async close() {

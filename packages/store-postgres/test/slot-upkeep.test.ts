@@ -39,7 +39,7 @@ describe('the upkeep of old slots', () => {
     await scene.succeed()
     await scene.clock.advance(latest.fromAt + 7 * DAY - scene.clock.now())
     // None is small.
-    const upkeep = createSlotUpkeep(scene.parts, 'process-1', nowMs, 1)
+    const upkeep = createSlotUpkeep(scene.parts, scene.access, 'process-1', nowMs, 1)
 
     await runAll(upkeep)
 
@@ -72,7 +72,7 @@ describe('the upkeep of old slots', () => {
     }
     const last = await scene.beginSlot()
     await scene.clock.advance(last.fromAt + 7 * DAY - scene.clock.now())
-    const upkeep = createSlotUpkeep(scene.parts, 'process-1', nowMs, SMALL_SLOT_BYTES)
+    const upkeep = createSlotUpkeep(scene.parts, scene.access, 'process-1', nowMs, SMALL_SLOT_BYTES)
 
     await runAll(upkeep)
 
@@ -89,10 +89,10 @@ describe('the upkeep of old slots', () => {
     const slot = await scene.beginSlot()
     await scene.succeed()
     await scene.clock.advance(8 * DAY)
-    const other = createSlotUpkeep(scene.parts, 'process-2', nowMs, 1)
+    const other = createSlotUpkeep(scene.parts, scene.access, 'process-2', nowMs, 1)
     await runAll(other)
     assert.equal(other.takeRemoved(), 0)
-    const mine = createSlotUpkeep(scene.parts, 'process-1', nowMs, 1)
+    const mine = createSlotUpkeep(scene.parts, scene.access, 'process-1', nowMs, 1)
     await runAll(mine)
     assert.equal(mine.takeRemoved(), 1)
     assert.ok((await scene.slots()).every((one) => one.slot !== slot.slot))
@@ -105,12 +105,12 @@ it('nothing is removed twice, once row by row and once with its slot', async (t)
   const slot = await scene.beginSlot()
   for (let n = 0; n < 5; n++) await scene.succeed()
   await scene.clock.advance(8 * DAY)
-  const { maintenance, database } = scene.parts
+  const { database } = scene.parts
   let removed = 0
   const replaceSlot = async () => {
     await scene.rewrite([slot])
     // Up to where the slot is replaced, but its tables are still there.
-    while (removed === 0) removed += (await unlessLocked(() => stepRewrite(maintenance)))?.removed ?? 0
+    while (removed === 0) removed += (await unlessLocked(() => stepRewrite(scene.access)))?.removed ?? 0
   }
   const late: Parts = {
     ...scene.parts,

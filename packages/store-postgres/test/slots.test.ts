@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { JsonText, LeasedTask, Settlement } from '@taskyard/core'
+import { firstIdAt } from '../src/id-times.ts'
+import { proveOutside } from '../src/operations/slot-proof.ts'
 import { stepRewrite } from '../src/operations/slot-rewrite.ts'
 import type { Slot } from '../src/operations/slot-tables.ts'
-import { isLocked } from '../src/postgres-errors.ts'
-import { CLAIM, DAY, EVERYTHING, FAILED, type SlotScene, SWEEP, slotScene } from './slot-scene.ts'
+import { CLAIM, DAY, EVERYTHING, FAILED, type SlotScene, SWEEP, slotScene, unlessLocked } from './slot-scene.ts'
 
 describe('slots of time', () => {
   let scene: SlotScene
@@ -218,14 +219,13 @@ describe('slots of time', () => {
     const slot = await scene.beginSlot()
     const left = await scene.submit({ queue: 'read' })
     await scene.clock.advance(8 * DAY)
-    const { maintenance, database } = scene.parts
+    const { database } = scene.parts
     await scene.rewrite([slot])
-    const replaced = async () => {
-      while ((await stepRewrite(maintenance)) !== null);
-    }
     await database.transaction(async (run) => {
       await run('SELECT count(*) FROM @tasks')
-      await assert.rejects(replaced(), isLocked)
+      while ((await stepRewrite(scene.access)) !== null);
+      assert.equal(await scene.access.changeLocked(async () => true), null)
+      assert.deepEqual(await database.run('SELECT stage FROM @slot_rewrites'), [['swap']])
     })
     await scene.finishRewrite()
     assert.deepEqual(await statuses([left]), ['queued'])
@@ -241,6 +241,27 @@ describe('slots of time', () => {
       `SELECT 1 FROM pg_trigger WHERE tgrelid = '@tasks_s${slot.slot}'::regclass`,
     )
     assert.deepEqual(triggers, [])
+  })
+
+  it('are made beside a large rest, and a proof that was left behind refuses no task', async () => {
+    const { maintenance } = scene.parts
+    const now = scene.clock.now()
+    await maintenance.run(
+      `INSERT INTO @tasks (id, created_at, timeout_seconds, lane, priority, max_attempts, payload)
+       SELECT (left('${firstIdAt(now - 900 * DAY)}', 24) || lpad(to_hex(n), 12, '0'))::uuid, ${now}, 3600, 1, 0, 10, '"${'x'.repeat(400)}"'
+       FROM generate_series(1, 4000) AS s (n)`,
+    )
+    const slot = await scene.beginSlot()
+    assert.equal(await partitionOf(await scene.submit({ queue: 'rest' })), `tasks_s${slot.slot}`)
+    const left = await maintenance.run(
+      `SELECT 1 FROM pg_constraint WHERE conname LIKE 'outside%' AND connamespace = (SELECT relnamespace FROM pg_class WHERE oid = '@slots'::regclass)`,
+    )
+    assert.deepEqual(left, [])
+
+    const next = { fromAt: slot.toAt, toAt: slot.toAt + DAY }
+    while (!(await unlessLocked(() => proveOutside(scene.access, 'outside_new', next))));
+    await scene.clock.advance(next.fromAt + 1000 - scene.clock.now())
+    assert.equal(await partitionOf(await scene.submit({ queue: 'rest' })), 'tasks_kept')
   })
 
   it('leave nothing behind in the tables of the rewriting', async () => {

@@ -1,21 +1,12 @@
 import type { Run } from '../database.ts'
-import type { Maintenance } from '../maintenance.ts'
+import type { SlotAccess } from './slot-access.ts'
 import { countRows, DISSOLVED_ROWS } from './slot-contents.ts'
 import { slotsUnderRewrite } from './slot-rewrite.ts'
-import {
-  allSlots,
-  changeSlots,
-  detachSlots,
-  dropSlotTables,
-  lockSlots,
-  runAll,
-  SLOTTED_TABLES,
-  type Slot,
-} from './slot-tables.ts'
+import { allSlots, detachSlots, dropSlotTables, lockSlots, runAll, SLOTTED_TABLES, type Slot } from './slot-tables.ts'
 
 /** What is left of slots moves to the rest, and they are gone; `false` when that is too much by now. */
-export async function dissolveSlots(maintenance: Maintenance, slots: readonly number[]): Promise<boolean> {
-  const dissolved = await changeSlots(maintenance, async (run) => {
+export async function dissolveSlots({ changeLocked }: SlotAccess, slots: readonly number[]): Promise<boolean> {
+  const dissolved = await changeLocked(async (run) => {
     if (!(await mayDissolve(run, slots))) return false
     await lockSlots(run, slots)
     let rows = 0

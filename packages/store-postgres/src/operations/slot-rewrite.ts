@@ -1,18 +1,17 @@
 import { ids as idArray, numbers } from '../arrays.ts'
 import { BY_INDEX, type Run, type Text } from '../database.ts'
 import { firstIdAt } from '../id-times.ts'
-import type { Maintenance } from '../maintenance.ts'
 import { type Bounds, isOver } from './retention-bounds.ts'
+import type { SlotAccess } from './slot-access.ts'
+import { proveOutside } from './slot-proof.ts'
 import {
   allSlots,
   attachSlot,
-  changeSlots,
   createSlotTables,
   detachSlots,
   dropSlotTables,
   lockSlots,
   newSlotNumber,
-  proveOutside,
   runAll,
   SLOTTED_TABLES,
   type Slot,
@@ -52,13 +51,13 @@ const LAST_CHANGES = 100
 
 /** Begins to rewrite neighbouring slots, oldest first; `false` when they are no more, or others are being rewritten. */
 export async function beginRewrite(
-  maintenance: Maintenance,
+  { changeLocked }: SlotAccess,
   sources: readonly Slot[],
   { succeededUntil, failedUntil }: Bounds,
 ): Promise<boolean> {
   const [first, last] = [sources[0], sources.at(-1)]
   if (first === undefined || last === undefined) return false
-  const begun = await changeSlots(maintenance, async (run) => {
+  const begun = await changeLocked(async (run) => {
     if ((await readRewrite(run)) !== null || !(await areThere(run, sources))) return false
     const target = { slot: await newSlotNumber(run), fromAt: first.fromAt, toAt: last.toAt }
     await createSlotTables(run, target)
@@ -103,12 +102,13 @@ function trigger(table: string, slot: number, noting: string): string {
 }
 
 /** One step of the rewriting under way; `null` when there is none, or another process is at it. */
-export async function stepRewrite(maintenance: Maintenance): Promise<Step | null> {
-  const rewrite = await readRewrite(maintenance.run)
+export async function stepRewrite(access: SlotAccess): Promise<Step | null> {
+  const rewrite = await readRewrite(access.maintenance.run)
   if (rewrite === null) return null
   // Not in one transaction: nobody should wait while the rest is looked through.
-  if (rewrite.stage === 'prove' && !(await proveOutside(maintenance, rewrite))) return null
-  return changeSlots(maintenance, async (run) => {
+  if (rewrite.stage === 'prove' && !(await proveOutside(access, 'outside', rewrite))) return null
+  const change = rewrite.stage === 'swap' ? access.changeLocked : access.change
+  return change(async (run) => {
     const current = await readRewrite(run)
     if (current?.target !== rewrite.target || current.stage !== rewrite.stage) return NOTHING
     if (current.stage !== 'drop' && !(await haveSources(run, current))) return abandon(run, current)
@@ -316,7 +316,7 @@ async function swap(run: Run, rewrite: Rewrite): Promise<Step> {
   await lockSlots(run, sources)
   if ((await catchUp(run, rewrite)) > LAST_CHANGES) return { removed: 0, locked: true }
   await detachSlots(run, sources)
-  await attachSlot(run, { slot: target, fromAt, toAt })
+  await attachSlot(run, { slot: target, fromAt, toAt }, 'outside')
   const removed = await uncount(run)
   await moveTo(run, rewrite, 'drop')
   return { removed, locked: true }

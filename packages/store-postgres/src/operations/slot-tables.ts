@@ -1,6 +1,5 @@
 import type { Run } from '../database.ts'
 import { firstIdAt } from '../id-times.ts'
-import type { Maintenance } from '../maintenance.ts'
 
 /** What is kept for long is split by time: a slot is one partition of each of these tables. */
 export const SLOTTED_TABLES = ['tasks', 'finished', 'history', 'task_tags'] as const
@@ -13,26 +12,6 @@ export interface Span {
 
 export interface Slot extends Span {
   readonly slot: number
-}
-
-/**
- * Whoever waits for one of these tables to be free holds up everybody behind it, so that a reader who takes longer is not
- * waited for: it is better to come back.
- */
-const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '50ms'`
-
-/** Changes slots, all or nothing; `null` while another process changes some. Rejects at once when the tables are in use. */
-export function changeSlots<Result>(
-  maintenance: Maintenance,
-  work: (run: Run) => Promise<Result>,
-): Promise<Result | null> {
-  return maintenance.transaction(async (run) => {
-    await run(LOCK_TIMEOUT)
-    const [locked] = await run<[string]>(
-      `SELECT pg_try_advisory_xact_lock(hashtextextended('taskyard slots @slots', 0))`,
-    )
-    return locked?.[0] === 't' ? work(run) : null
-  })
 }
 
 export async function allSlots(run: Run): Promise<readonly Slot[]> {
@@ -53,14 +32,20 @@ export async function createSlotTables(run: Run, { slot, ...span }: Slot): Promi
   )
 }
 
-/** Tables made by `createSlotTables` become a slot. */
-export async function attachSlot(run: Run, { slot, fromAt, toAt }: Slot): Promise<void> {
+/**
+ * Constraints of the rest that prove that it has no tasks of a slot to be attached: one that takes the place of others, or
+ * a new one.
+ */
+export type Proof = 'outside' | 'outside_new'
+
+/** Tables made by `createSlotTables` become a slot. Its proof has served. */
+export async function attachSlot(run: Run, { slot, fromAt, toAt }: Slot, proof: Proof): Promise<void> {
   await runAll(
     run,
     SLOTTED_TABLES.flatMap((table) => [
       `ALTER TABLE @${table} ATTACH PARTITION @${table}_s${slot} FOR VALUES FROM ('${firstIdAt(fromAt)}') TO ('${firstIdAt(toAt)}')`,
       `ALTER TABLE @${table}_s${slot} DROP CONSTRAINT within`,
-      `ALTER TABLE @${table}_kept DROP CONSTRAINT IF EXISTS outside`,
+      `ALTER TABLE @${table}_kept DROP CONSTRAINT IF EXISTS ${proof}`,
     ]),
   )
   await run('INSERT INTO @slots (slot, from_at, to_at) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3)', [
@@ -100,29 +85,4 @@ export async function runAll(run: Run, statements: readonly string[]): Promise<v
 
 function within({ fromAt, toAt }: Span): string {
   return `CONSTRAINT within CHECK (id >= '${firstIdAt(fromAt)}' AND id < '${firstIdAt(toAt)}')`
-}
-
-/** Looking through a table of the rest that takes less is quick enough to be done while everybody waits. */
-const WORTH_A_PROOF_BYTES = 1024 * 1024
-
-/**
- * Proves that the rest has no tasks of a span of time that slots cover, which is why it cannot get any either. Without it
- * the server would look through all of the rest when another slot takes their place, while everybody waits. `false` while
- * another process changes slots.
- */
-export async function proveOutside(maintenance: Maintenance, { fromAt, toAt }: Span): Promise<boolean> {
-  for (const table of SLOTTED_TABLES) {
-    const [size] = await maintenance.run<[string]>(`SELECT pg_relation_size('@${table}_kept')`)
-    if (Number(size?.[0]) < WORTH_A_PROOF_BYTES) continue
-    const isAsked = await changeSlots(maintenance, async (run) => {
-      await run(`ALTER TABLE @${table}_kept DROP CONSTRAINT IF EXISTS outside`)
-      await run(
-        `ALTER TABLE @${table}_kept ADD CONSTRAINT outside CHECK (id < '${firstIdAt(fromAt)}' OR id >= '${firstIdAt(toAt)}') NOT VALID`,
-      )
-      return true
-    })
-    if (isAsked === null) return false
-    await maintenance.run(`ALTER TABLE @${table}_kept VALIDATE CONSTRAINT outside`)
-  }
-  return true
 }

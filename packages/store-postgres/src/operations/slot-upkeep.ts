@@ -4,6 +4,7 @@ import { createBackOff } from '../back-off.ts'
 import type { Parts } from '../parts.ts'
 import { isLocked } from '../postgres-errors.ts'
 import { type Due, duePartitions, isWholeDue, type Partition, type WholeSlots, whatIsDue } from './retention.ts'
+import type { SlotAccess } from './slot-access.ts'
 import { countRows, countTasks, DISSOLVED_ROWS, mustMostStay } from './slot-contents.ts'
 import { dissolveSlots } from './slot-dissolve.ts'
 import { beginRewrite, type Step, stepRewrite } from './slot-rewrite.ts'
@@ -40,6 +41,7 @@ const DONE: Step = { removed: 0, locked: false }
  */
 export function createSlotUpkeep(
   parts: Parts,
+  access: SlotAccess,
   processId: string,
   nowMs: () => number,
   smallSlotBytes: number,
@@ -73,7 +75,7 @@ export function createSlotUpkeep(
 
   /** `null`: nothing is left to be done. */
   async function step(retention: Retention): Promise<Step | null> {
-    const rewritten = await stepRewrite(maintenance)
+    const rewritten = await stepRewrite(access)
     if (rewritten !== null) return rewritten
     const due = await whatIsDue(parts, retention)
     const all = (await duePartitions(maintenance.run, due)).filter(({ suffix }) => suffix !== 'kept')
@@ -90,7 +92,7 @@ export function createSlotUpkeep(
       if (!judged.isRecent(partition.slot)) {
         const tooFull = await mustMostStay(maintenance.run, partition, bounds)
         judge(partition.slot, tooFull)
-        if (!tooFull && (await beginRewrite(maintenance, [partition], bounds))) return DONE
+        if (!tooFull && (await beginRewrite(access, [partition], bounds))) return DONE
       }
       if (!isOld && isTooFull.get(partition.slot) === false) excess -= partition.bytesOnDisk
     }
@@ -110,8 +112,7 @@ export function createSlotUpkeep(
       if (chosen.length === DISSOLVED_SLOTS) break
     }
     if (chosen.length === 0) return null
-    await dissolveSlots(maintenance, chosen)
-    return { removed: 0, locked: true }
+    return (await dissolveSlots(access, chosen)) ? { removed: 0, locked: true } : null
   }
 
   async function merge(old: readonly Partition[], due: Due): Promise<Step | null> {
@@ -127,7 +128,7 @@ export function createSlotUpkeep(
       tasks = fits ? tasks + own : own
     }
     if (side.length < MERGED_SLOTS) return null
-    return (await beginRewrite(maintenance, side, due)) ? DONE : null
+    return (await beginRewrite(access, side, due)) ? DONE : null
   }
 
   async function rest(ms: number): Promise<void> {

@@ -2,10 +2,13 @@ import type { Retention } from '@taskyard/core'
 import { createBackOff } from '../back-off.ts'
 import type { Run } from '../database.ts'
 import { firstIdAt, timeOfId } from '../id-times.ts'
+import type { Maintenance } from '../maintenance.ts'
 import type { Parts } from '../parts.ts'
 import { isLocked, isOccupied } from '../postgres-errors.ts'
 import type { ServerTime } from '../server-time.ts'
-import { allSlots, attachSlot, changeSlots, createSlotTables, newSlotNumber, type Slot } from './slot-tables.ts'
+import type { SlotAccess } from './slot-access.ts'
+import { longestProof, proveOutside } from './slot-proof.ts'
+import { allSlots, attachSlot, createSlotTables, newSlotNumber, type Slot, type Span } from './slot-tables.ts'
 
 export interface Slots {
   /** Makes the slots that will be needed soon; `false` when it is not yet time to look. */
@@ -24,7 +27,7 @@ const CHECK_EVERY_MS = 30_000
 const AHEAD_MS = 10_000
 
 /** @param nowMs a monotonic clock, ms */
-export function createSlots({ maintenance, time }: Parts, nowMs: () => number): Slots {
+export function createSlots({ time }: Pick<Parts, 'time'>, access: SlotAccess, nowMs: () => number): Slots {
   const backOff = createBackOff(nowMs)
   let checkedAt = Number.NEGATIVE_INFINITY
   /** Of the store. */
@@ -37,10 +40,11 @@ export function createSlots({ maintenance, time }: Parts, nowMs: () => number): 
     async prepare(retention) {
       if (!isDue() || !backOff.isDue()) return false
       try {
-        const due = await changeSlots(maintenance, (run) => makeDue(run, time, retention))
-        if (due === null) return false
+        const { wanted, width } = await planSlot(access.maintenance, time, retention)
+        if (wanted !== null && !(await makeSlot(access, wanted))) return false
         checkedAt = nowMs()
-        checkAt = due
+        const last = wanted ?? (await lastSlot(access.maintenance.run))
+        checkAt = (last?.toAt ?? Number.POSITIVE_INFINITY) - width / 2
         backOff.worked()
         return true
       } catch (error) {
@@ -58,15 +62,26 @@ function latestTime(time: ServerTime): number {
   return given ?? seen
 }
 
-/** Makes the next slot if it is time; gives the time at which it will be again. */
-async function makeDue(run: Run, time: ServerTime, retention: Retention): Promise<number> {
+interface Plan {
+  readonly width: number
+  /** `null`: it is not yet time for another one. */
+  readonly wanted: Span | null
+}
+
+async function planSlot(maintenance: Maintenance, time: ServerTime, retention: Retention): Promise<Plan> {
+  const { run } = maintenance
   const [row] = await run<[string]>('SELECT @server_now($1, $2)', time.params())
   const now = time.saw(row?.[0] as string)
-  const last = (await allSlots(run)).at(-1)
+  const last = await lastSlot(run)
   const width = await slotWidth(run, retention, last, now)
   const end = last?.toAt ?? 0
-  const madeUntil = end < now + width / 2 ? await makeSlot(run, Math.max(end, now + AHEAD_MS), width) : end
-  return madeUntil - width / 2
+  if (end >= now + width / 2) return { width, wanted: null }
+  const soonest = now + AHEAD_MS + (await longestProof(maintenance))
+  return { width, wanted: await freeSpan(run, Math.max(end, soonest), width) }
+}
+
+async function lastSlot(run: Run): Promise<Slot | undefined> {
+  return (await allSlots(run)).at(-1)
 }
 
 async function slotWidth(
@@ -87,8 +102,7 @@ async function slotWidth(
 /** Spans that are looked at for one in which nothing is stored already. */
 const LOOKS = 8
 
-/** Gives where it ends. */
-async function makeSlot(run: Run, wantedFrom: number, width: number): Promise<number> {
+async function freeSpan(run: Run, wantedFrom: number, width: number): Promise<Span> {
   let fromAt = Math.ceil(wantedFrom)
   for (let look = 0; look < LOOKS; look++) {
     const newest = await newestKept(run, fromAt, fromAt + width)
@@ -96,10 +110,22 @@ async function makeSlot(run: Run, wantedFrom: number, width: number): Promise<nu
     // What is in the rest already, from a machine whose clock is ahead, stays there.
     fromAt = newest + 1
   }
-  const made = { slot: await newSlotNumber(run), fromAt, toAt: Math.floor(fromAt + width) }
-  await createSlotTables(run, made)
-  await attachSlot(run, made)
-  return made.toAt
+  return { fromAt, toAt: Math.floor(fromAt + width) }
+}
+
+/** `false` when that has to wait. */
+async function makeSlot(access: SlotAccess, span: Span): Promise<boolean> {
+  if (!(await proveOutside(access, 'outside_new', span))) return false
+  const made = await access.changeLocked(async (run) => {
+    const last = await lastSlot(run)
+    // Another process has made one.
+    if (last !== undefined && last.toAt > span.fromAt) return true
+    const slot = { ...span, slot: await newSlotNumber(run) }
+    await createSlotTables(run, slot)
+    await attachSlot(run, slot, 'outside_new')
+    return true
+  })
+  return made === true
 }
 
 /** Time of the newest task in the rest within a span of time; `null`: there is none. */

@@ -6,6 +6,7 @@ import { endOverdueLeases } from './leases.ts'
 import { promoteDue } from './promote.ts'
 import { removeFinished, SMALL_SLOT_BYTES } from './retention.ts'
 import { createRowScans } from './row-scans.ts'
+import { createSlotAccess } from './slot-access.ts'
 import { createSlotUpkeep } from './slot-upkeep.ts'
 import { createSlots } from './slots.ts'
 import { createVacuum } from './vacuum.ts'
@@ -40,8 +41,9 @@ export function createSweeping(
   smallSlotBytes = SMALL_SLOT_BYTES,
 ): Sweeping {
   const background = createBackground()
-  const slots = createSlots(parts, nowMs)
-  const upkeep = createSlotUpkeep(parts, processId, nowMs, smallSlotBytes)
+  const access = createSlotAccess(parts.maintenance)
+  const slots = createSlots(parts, access, nowMs)
+  const upkeep = createSlotUpkeep(parts, access, processId, nowMs, smallSlotBytes)
   const vacuum = createVacuum(parts.maintenance, nowMs)
   const scans = createRowScans(nowMs)
   const claimRequests = createClaimRequests(parts, nowMs)
