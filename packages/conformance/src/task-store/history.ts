@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { fromJsonText, type TaskEvent } from '@taskyard/core'
-import { cancelled, failed, released, succeeded } from '../scene.ts'
+import { fromJsonText, type JsonText, type TaskEvent } from '@taskyard/core'
+import { cancelled, failed, leaseRef, released, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeHistory({ describe, it }: Suite): void {
@@ -138,6 +138,23 @@ export function describeHistory({ describe, it }: Suite): void {
       assert.ok(page.length === 1 || page.length === 2, `${page.length} events for a limit of 2`)
       assert.deepEqual(page, all.slice(3, 3 + page.length))
       assert.deepEqual(await scene.store.history({ taskId: task.id, after: all.at(-1)?.n ?? 0, limit: 2 }), [])
+    })
+
+    it('is whole and in order however long it is', async (scene) => {
+      const task = await scene.start()
+      const lines = Array.from({ length: 400 }, (_, n) => `${n} ${'x'.repeat(15_000)}`)
+      for (let at = 0; at < lines.length; at += 100) {
+        const entries = lines.slice(at, at + 100).map((log) => ({ ...leaseRef(task), progress: null, log }))
+        await scene.store.record({ entries })
+      }
+      await scene.settle(task, succeeded('"result"' as JsonText))
+      const events = await scene.events(task.id)
+      assert.deepEqual(
+        dataOf(events, 'log').map((data) => (data as { line: string }).line),
+        lines,
+      )
+      assert.deepEqual(dataOf(events, 'started'), [{ workerId: 'worker-1' }])
+      assert.equal(events.at(-1)?.kind, 'succeeded')
     })
 
     it('is null for a task that there is not', async (scene) => {

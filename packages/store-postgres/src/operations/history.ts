@@ -1,4 +1,6 @@
 import { type HistoryParams, type HistoryRecord, type JsonText, type TaskEvent, taskHistory } from '@taskyard/core'
+import { numbers } from '../arrays.ts'
+import type { Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import { findTasks } from './find.ts'
 import { numberOrNull } from './moves.ts'
@@ -6,8 +8,19 @@ import { numberOrNull } from './moves.ts'
 /** An answer ends once its events reach this. */
 const PAGE_BYTES = 4 * 1024 * 1024
 
-type RecordRow = [string, HistoryRecord['kind'], string, string, string | null, string | null, string | null]
+type RecordRow = [
+  n: string,
+  at: string,
+  kind: HistoryRecord['kind'],
+  attempt: string,
+  token: string,
+  startedAt: Text,
+  workerId: Text,
+  bytes: Text,
+  data: Text,
+]
 
+/** A page reads the lines of the whole history, which number its events, but of a long one only the data of its own. */
 export async function history(
   parts: Parts,
   { taskId, after, limit }: HistoryParams,
@@ -16,14 +29,26 @@ export async function history(
   if (found === undefined) return null
   // Read after the task: a line that came between is about what the task already says, or is left to the next call.
   const rows = await parts.database.run<RecordRow>(
-    'SELECT at, kind, attempt, token, started_at, worker_id, data FROM @history WHERE id = $1 ORDER BY n',
-    [taskId],
+    `SELECT n, at, kind, attempt, token, started_at, worker_id, octet_length(data),
+       CASE WHEN sum(octet_length(data)) OVER () <= $2 THEN data END
+     FROM @history WHERE id = $1 ORDER BY n`,
+    [taskId, PAGE_BYTES],
   )
   const events = taskHistory(found.task, found.token, rows.map(recordFromRow))
-  return firstBytes(events.filter(({ n }) => n > after).slice(0, limit))
+  const bytesByMark = new Map(rows.map((row) => [markOf(row), Number(row[7])]))
+  const bytesOf = ({ data }: TaskEvent) => (data === null ? 0 : (bytesByMark.get(data) ?? data.length))
+  return withData(parts, taskId, firstBytes(events.filter(({ n }) => n > after).slice(0, limit), bytesOf))
 }
 
-function recordFromRow([at, kind, attempt, token, startedAt, workerId, data]: RecordRow): HistoryRecord {
+/** Stands for the data of a line while it is not known whether the page holds it. JSON text never begins so. */
+const MARK = '\0'
+
+function markOf([n, , , , , , , bytes, data]: RecordRow): JsonText | null {
+  return (bytes !== null && data === null ? `${MARK}${n}` : data) as JsonText | null
+}
+
+function recordFromRow(row: RecordRow): HistoryRecord {
+  const [, at, kind, attempt, token, startedAt, workerId] = row
   return {
     at: Number(at),
     kind,
@@ -31,15 +56,32 @@ function recordFromRow([at, kind, attempt, token, startedAt, workerId, data]: Re
     token: Number(token),
     startedAt: numberOrNull(startedAt),
     workerId,
-    data: data as JsonText | null,
+    data: markOf(row),
   }
 }
 
-function firstBytes(events: readonly TaskEvent[]): readonly TaskEvent[] {
+function firstBytes(events: readonly TaskEvent[], bytesOf: (event: TaskEvent) => number): readonly TaskEvent[] {
   let bytes = 0
-  const end = events.findIndex(({ data }) => {
-    bytes += data?.length ?? 0
+  const end = events.findIndex((event) => {
+    bytes += bytesOf(event)
     return bytes > PAGE_BYTES
   })
   return end === -1 ? events : events.slice(0, Math.max(1, end))
+}
+
+async function withData(
+  { database }: Parts,
+  taskId: string,
+  events: readonly TaskEvent[],
+): Promise<readonly TaskEvent[]> {
+  const marks = events.flatMap(({ data }) => (data?.startsWith(MARK) ? [Number(data.slice(MARK.length))] : []))
+  if (marks.length === 0) return events
+  const rows = await database.run<[n: string, data: Text]>(
+    'SELECT n, data FROM @history WHERE id = $1 AND n = ANY ($2::integer[])',
+    [taskId, numbers(marks)],
+  )
+  const dataOf = new Map(rows.map(([n, data]) => [`${MARK}${n}`, data as JsonText | null]))
+  return events.map((event) =>
+    event.data?.startsWith(MARK) ? { ...event, data: dataOf.get(event.data) ?? null } : event,
+  )
 }
