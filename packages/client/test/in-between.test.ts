@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Client } from '@taskyard/client'
+import type { TaskContext } from '@taskyard/core'
 import { type OwnAnswer, startInBetween } from './in-between.ts'
 import { databaseFile, startRealServer } from './real-server.ts'
 
@@ -37,24 +38,19 @@ async function behindProxy(t: Test, own: OwnAnswer) {
 }
 
 for (const [what, own] of Object.entries(OWN_ANSWERS)) {
-  test(`a proxy that answers with ${what} refuses no result, loses no line and ends no lease`, async (t) => {
+  test(`a proxy that answers with ${what} refuses no result and loses no line`, async (t) => {
     const { client, seen, direct } = await behindProxy(t, own)
     const { task } = await direct.submit({ type: 'work', payload: '1' as never })
-    client.work(
-      {
-        work: async (_, context) => {
-          context.log('a line')
-          while (context.heartbeat.at === null) await new Promise((resolve) => setTimeout(resolve, 20))
-          return context.heartbeat.state
-        },
-      },
-      { leaseSeconds: 3, onError: () => {} },
-    )
-    const ended = await direct.wait(task.id, 30)
+    const work = (_: unknown, { log }: TaskContext) => {
+      log('a line')
+      return 'ok'
+    }
+    client.work({ work }, { onError: () => {} })
+    const ended = await direct.wait(task.id, 60)
     assert.deepEqual([ended.status, ended.result, ended.attempt, ended.crashes], ['succeeded', '"ok"', 1, 0])
     const lines = (await direct.history(task.id)).filter(({ kind }) => kind === 'log')
     assert.equal(lines.length, 1)
-    for (const path of ['/settle', '/record', '/heartbeat', '']) {
+    for (const path of ['/settle', '/record', '']) {
       assert.ok((seen.get(`/api/v1/leases${path}`) ?? 0) > 2, `nothing was answered in between at ${path}`)
     }
   })
@@ -67,6 +63,19 @@ for (const [what, own] of Object.entries(OWN_ANSWERS)) {
     assert.equal(seen.get('/api/v1/tasks'), 3)
   })
 }
+
+test('a proxy that answers heartbeats by itself ends no lease', async (t) => {
+  const { client, seen, direct } = await behindProxy(t, NOT_FOUND)
+  const { task } = await direct.submit({ type: 'work', payload: '1' as never })
+  const work = async (_: unknown, context: TaskContext) => {
+    while (context.heartbeat.at === null) await new Promise((resolve) => setTimeout(resolve, 20))
+    return context.heartbeat.state
+  }
+  client.work({ work }, { leaseSeconds: 20, onError: () => {} })
+  const ended = await direct.wait(task.id, 60)
+  assert.deepEqual([ended.status, ended.result, ended.attempt, ended.crashes], ['succeeded', '"ok"', 1, 0])
+  assert.ok((seen.get('/api/v1/leases/heartbeat') ?? 0) > 2)
+})
 
 test('what answered, and how, is said plainly', async (t) => {
   const body = `<html>\n  <h1>Not\u0007 here</h1>${'x'.repeat(1000)}`
