@@ -4,7 +4,7 @@
 -- A claim ends with the task whose payload brings it to this, so that a thousand large ones do not fill the memory. No more
 -- than a few are read beyond it.
 local CLAIM_BYTES = 8 * 1024 * 1024
-local READ_AT_ONCE = 16
+local READ_AT_ONCE = 32
 
 local function split(text)
   local list = {}
