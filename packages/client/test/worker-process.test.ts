@@ -33,7 +33,7 @@ test('a worker that is killed and started again under its id gets its task again
 test('a worker that stood still stops what it lost, comes back by itself and hears of cancels again', async (t) => {
   const server = await startRealServer(await databaseFile(t))
   const client = new Client({ url: server.url })
-  const child = fork(WORKER, [server.url, '1'])
+  const child = fork(WORKER, [server.url, '3'])
   const messages = collect(child)
   t.after(async () => {
     child.kill('SIGKILL')
