@@ -4,8 +4,9 @@ import type { FastifyReply } from 'fastify'
 
 /** Pings in a row for which a client may have no room. */
 const STALLED_PINGS = 3
-/** So long may a client take to read the end of its stream. */
-const FLUSH_MS = 2000
+/** So long may a client take to read the end of its stream, and of one that the server's own end cuts short. */
+const FLUSH_MS = 60_000
+const LAST_FLUSH_MS = 2000
 /** More than this waits for no client: what is sent without waiting for room ends the stream. */
 const MOST_UNREAD_BYTES = 256 * 1024
 
@@ -33,20 +34,21 @@ export function openEventStream(reply: FastifyReply, signal: AbortSignal, clock:
   // Whatever goes wrong with a stream closes it, and `signal` says so.
   raw.on('error', () => undefined)
   const stopPings = ping()
-  const end = () => {
+  const endWithin = (flushMs: number) => {
     stopPings()
-    signal.removeEventListener('abort', end)
-    if (raw.writableEnded) return
-    const cancel = clock.after(FLUSH_MS, () => raw.destroy())
-    raw.once('close', cancel)
-    raw.end()
+    raw.once(
+      'close',
+      clock.after(flushMs, () => raw.destroy()),
+    )
+    if (!raw.writableEnded) raw.end()
   }
-  if (signal.aborted) end()
-  else signal.addEventListener('abort', end)
+  const cutShort = () => endWithin(LAST_FLUSH_MS)
+  if (signal.aborted) cutShort()
+  else signal.addEventListener('abort', cutShort, { once: true })
 
   return {
     signal,
-    end,
+    end: () => endWithin(FLUSH_MS),
     async send(event, data, id) {
       if (raw.writableEnded || raw.destroyed) return
       // A line break inside JSON text can only be white space between tokens.
