@@ -36,10 +36,9 @@ export function openEventStream(reply: FastifyReply, signal: AbortSignal, clock:
   const stopPings = ping()
   const endWithin = (flushMs: number) => {
     stopPings()
-    raw.once(
-      'close',
-      clock.after(flushMs, () => raw.destroy()),
-    )
+    if (raw.destroyed) return
+    const giveUp = clock.after(flushMs, () => raw.destroy())
+    raw.once('close', giveUp)
     if (!raw.writableEnded) raw.end()
   }
   const cutShort = () => endWithin(LAST_FLUSH_MS)
