@@ -75,6 +75,7 @@ function filters(operation: string, url: string): readonly TextField[] {
     field('tag', (tag) => faultOfTag(tag) === null),
     field('createdAfter', never),
     field('createdBefore', never),
+    { ...inBody(operation, url, '/cursor', never, (cursor) => ({ queue: 'nowhere', cursor })), path: null },
   ]
 }
 
@@ -149,6 +150,7 @@ export const TEXT_FIELDS: readonly TextField[] = [
   },
   { ...inQuery('openWorkerSession', SESSION, 'queues', never), path: null },
   { ...inQuery('openWorkerSession', SESSION, 'types', never), path: null },
+  { ...inQuery('openWorkerSession', SESSION, 'startId', never), path: null },
   inPath('getTask', 'GET', '/api/v1/tasks/{id}', 'id', never),
   inPath('cancelTask', 'POST', '/api/v1/tasks/{id}/cancel', 'id', never),
   inPath('retryTask', 'POST', '/api/v1/tasks/{id}/retry', 'id', never),
