@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { startServerProcess } from '../support/server-process.ts'
 import { faultsOf } from './judge.ts'
 import type { FuzzRequest } from './requests.ts'
 import { runFuzz } from './run.ts'
-import { startServerProcess } from './server.ts'
 
 test('requests made from the contract, most of them wrong, are answered as it says and harm nothing', async (context) => {
   const folder = await mkdtemp(join(tmpdir(), 'taskyard-fuzz-'))

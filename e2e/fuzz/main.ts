@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type ServerKind, startServer } from '@taskyard/test-servers'
+import { startServerProcess } from '../support/server-process.ts'
 import { newStoreOn, storeSettings } from '../support/store-urls.ts'
 import { runFuzz } from './run.ts'
-import { startServerProcess } from './server.ts'
 
 const KINDS = ['sqlite', 'postgres', 'redis', 'mongodb']
 const { values } = parseArgs({

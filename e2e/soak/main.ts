@@ -7,8 +7,8 @@ import { parseArgs } from 'node:util'
 import { Client } from '@taskyard/client'
 import { TaskFailure } from '@taskyard/core'
 import { type ServerKind, startServer } from '@taskyard/test-servers'
+import { startServerProcess } from '../support/server-process.ts'
 import { newStoreOn, storeSettings } from '../support/store-urls.ts'
-import { startSoakServer } from './server.ts'
 import { growths, isBounded, type Sample } from './verdict.ts'
 
 const { values } = parseArgs({
@@ -29,7 +29,7 @@ const store =
   database === null
     ? { TASKYARD_STORE: `sqlite:${join(folder, 'soak.db')}`, TASKYARD_PORT: '0' }
     : storeSettings(values.store as ServerKind, newStoreOn(values.store as ServerKind, database.url))
-const server = await startSoakServer({
+const server = await startServerProcess({
   TASKYARD_RETENTION_DAYS: RETENTION_DAYS,
   TASKYARD_RETENTION_FAILED_DAYS: RETENTION_DAYS,
   ...store,

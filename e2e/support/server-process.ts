@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 const MAIN = join(import.meta.dirname, '../../packages/taskyard/src/main.ts')
 
 export interface ServerProcess {
+  readonly pid: number
   readonly url: string
   isAlive(): boolean
   /** Resolves with the exit code, `null` after a signal. */
@@ -29,7 +30,7 @@ export async function startServerProcess(settings: Readonly<Record<string, strin
     const url = /ready at (http\S+)/.exec(line)?.[1]
     if (url === undefined) continue
     child.stdout.resume()
-    return { url, isAlive, stop }
+    return { pid: child.pid as number, url, isAlive, stop }
   }
   throw new Error('the server ended before it was ready')
 
