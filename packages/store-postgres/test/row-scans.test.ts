@@ -30,6 +30,23 @@ describe('looking through a table for what is over', () => {
     assert.equal(scans.begin('finished_kept', 10 * MIB)?.fromBlock, 0)
   })
 
+  it('goes on at once however long it has removed, and pauses for a minute at most', () => {
+    let now = 0
+    const scans = createRowScans(() => now)
+    const look = (tookMs: number, isThrough: boolean) => {
+      const scan = scans.begin('finished_s1', 10 * MIB)
+      now += tookMs
+      scan?.end(isThrough)
+      return scan !== null
+    }
+    for (let n = 0; n < 100; n++) assert.ok(look(1000, false))
+    assert.ok(look(50, true))
+    now += 1000
+    assert.ok(look(100_000, true))
+    now += 60_000
+    assert.ok(look(1, true))
+  })
+
   it('takes all of a small table each time', () => {
     let now = 0
     const scans = createRowScans(() => now)

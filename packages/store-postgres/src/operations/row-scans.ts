@@ -5,6 +5,7 @@ const BLOCK_BYTES = 8192
 const ALWAYS_BYTES = 1024 * 1024
 /** Looking through a larger one takes this share of the time at most. */
 const SHARE = 0.05
+const LONGEST_PAUSE_MS = 60_000
 
 /** How far tables have been looked through for what is over, so that a sweep's work does not grow with them. */
 export interface RowScans {
@@ -50,10 +51,11 @@ export function createRowScans(nowMs: () => number): RowScans {
         toBlock,
         end(isThrough) {
           if (bytes < ALWAYS_BYTES) return
+          // What is removed is worth its time: only looking is to be spared.
+          if (!isThrough) return note(table, place)
           const tookMs = place.tookMs + nowMs() - startedAt
-          if (isThrough && toBlock * BLOCK_BYTES >= bytes)
-            note(table, { block: 0, tookMs: 0, notBefore: nowMs() + tookMs / SHARE })
-          else note(table, { block: isThrough ? toBlock : place.block, tookMs, notBefore: place.notBefore })
+          if (toBlock * BLOCK_BYTES < bytes) note(table, { block: toBlock, tookMs, notBefore: place.notBefore })
+          else note(table, { block: 0, tookMs: 0, notBefore: nowMs() + Math.min(tookMs / SHARE, LONGEST_PAUSE_MS) })
         },
       }
     },
