@@ -23,6 +23,15 @@ const STEPS: readonly Step[] = [
     env: { MODEL_RUNS: '5000' },
   })),
   ...STORES.map((store) => ({ name: `fuzz on ${store}`, command: ['e2e/fuzz/main.ts', '--store', store] })),
+  ...STORES.map((store) => ({ name: `soak on ${store}`, command: ['e2e/soak/main.ts', '--store', store] })),
+  ...STORES.map((store) => ({
+    name: `ageing on ${store}`,
+    // FerretDB would take a night for the whole of it.
+    command: [
+      ...['bench/main.ts', 'ageing', '--store', store],
+      ...(store === 'mongodb' ? ['--finished', '50000', '--waiting', '5000'] : []),
+    ],
+  })),
   ...STORES.map((store) => ({
     name: `chaos on ${store}`,
     command: ['e2e/chaos/main.ts', '--store', store, ...(store === 'mongodb' ? ['--tasks', '6000'] : [])],
