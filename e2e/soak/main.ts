@@ -18,7 +18,14 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '100' },
   },
 })
+const KINDS = ['sqlite', 'postgres', 'redis', 'mongodb']
 const [minutes, rate] = [Number(values.minutes), Number(values.rate)]
+if (!KINDS.includes(values.store) || !(minutes > 0) || !(rate >= 10) || process.platform !== 'linux') {
+  process.stderr.write(`usage, on Linux: npm run soak -- [--store ${KINDS.join('|')}] [--minutes 20] [--rate 100]\n`)
+  process.exit(2)
+}
+// An interrupted run must not leave its processes behind: 'exit' handlers kill them.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 const SAMPLES = 100
 /** Finished tasks go within a minute, so that removing them is part of the load. */
 const RETENTION_DAYS = String(45 / 86_400)
@@ -37,6 +44,8 @@ const server = await startServerProcess({
 const client = new Client({ url: server.url })
 const until = performance.now() + minutes * 60_000
 const isOver = () => performance.now() >= until
+const troubles = new Set<string>()
+const onError = (error: unknown, during: string) => void troubles.add(`${during}: ${error}`)
 let submitted = 0
 
 const worker = client.work(
@@ -49,7 +58,7 @@ const worker = client.work(
       return { n, text: 'x'.repeat(500) }
     },
   },
-  { concurrency: 20, onError: () => {} },
+  { concurrency: 20, onError },
 )
 
 const [samples] = await Promise.all([takeSamples(), submitSteadily(), changeWorkers(), readAround()])
@@ -71,12 +80,13 @@ for (const growth of growths(samples)) {
     `${isBounded(growth) ? 'level' : 'GROWS'}  ${what.padEnd(14)} ${shown[0]} → ${shown[1]} (limit ${shown[2]})`,
   )
 }
-process.exitCode = growths(samples).every(isBounded) ? 0 : 1
+for (const trouble of troubles) console.log(`TROUBLE  ${trouble}`)
+process.exitCode = growths(samples).every(isBounded) && troubles.size === 0 ? 0 : 1
 
 async function submitSteadily(): Promise<void> {
   while (!isOver()) {
     const startedAt = performance.now()
-    const batch = Array.from({ length: rate / 10 }, () => ({ type: 'soak', payload: { n: submitted++ } }))
+    const batch = Array.from({ length: Math.round(rate / 10) }, () => ({ type: 'soak', payload: { n: submitted++ } }))
     await client.submitMany(batch)
     await delay(Math.max(0, 100 - (performance.now() - startedAt)))
   }
@@ -85,7 +95,7 @@ async function submitSteadily(): Promise<void> {
 /** Workers that come and go, each with a session and long polls that break off. */
 async function changeWorkers(): Promise<void> {
   while (!isOver()) {
-    const passing = client.work({ 'nobody-submits-this': () => null }, { onError: () => {} })
+    const passing = client.work({ 'nobody-submits-this': () => null }, { onError })
     await delay(3000)
     await passing.stop()
   }

@@ -1,5 +1,5 @@
 import { type Backoff, backoffDelayMs } from './backoff.ts'
-import type { TaskStatus, TerminalStatus } from './task.ts'
+import type { TaskError, TaskStatus, TerminalStatus } from './task.ts'
 
 /** Crashes of workers that ran nothing but this task, after which it is quarantined as `failed` with code `poisoned`. */
 export const POISON_CRASHES = 3
@@ -91,6 +91,15 @@ export interface AfterLeaseEnd {
   readonly status: 'queued' | 'failed' | 'cancelled'
   readonly crashes: number
   readonly loneCrashes: number
+}
+
+/** What a quarantined task says of itself; the numbers count its last end too. */
+export function poisonedError({ loneCrashes, attempt }: { loneCrashes: number; attempt: number }): TaskError {
+  const message =
+    loneCrashes >= POISON_CRASHES
+      ? `It seems to bring its workers down: ${loneCrashes} died while they ran nothing else`
+      : `Its lease ran out in attempt ${attempt}, and it has no more: its workers died, stood still or never got it`
+  return { code: 'poisoned', message }
 }
 
 /**

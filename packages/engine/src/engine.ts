@@ -232,8 +232,8 @@ export interface Engine {
    */
   claim(claim: Claim, waitSeconds?: number, signal?: AbortSignal): Promise<readonly LeasedTask[]>
   /**
-   * Gives back the tasks of a claim whose answer nobody heard, unless the claim has been made again under its request id
-   * and has them now. Never rejects for the store's sake: what cannot be given back runs out.
+   * Gives back the tasks of a claim whose answer nobody heard, unless the claim has been made again in this process, under its
+   * request id, and has them now. Never rejects for the store's sake: what cannot be given back runs out.
    */
   giveBack(claim: Claim, leases: readonly LeaseRef[]): Promise<void>
   heartbeat(leases: readonly LeaseRef[], leaseSeconds?: number): Promise<readonly ExtendStatus[]>

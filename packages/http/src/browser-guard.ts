@@ -12,7 +12,7 @@ export interface HostNames {
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS'])
 /** It only reads by its method: while it is open, the server vouches for a worker. */
-const SESSION = /^\/api\/v1\/workers\/[^/]+\/session(\?|$)/
+const SESSION = /\/api\/v1\/workers\/[^/]+\/session(\?|$)/
 
 /**
  * A browser sends requests for whatever page is open in it, also to addresses that the page's owner cannot reach. Pages

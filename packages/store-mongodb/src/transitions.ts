@@ -5,7 +5,7 @@ import {
   type HistoryRecord,
   type JsonText,
   type LeaseWithoutWord,
-  POISON_CRASHES,
+  poisonedError,
   type Settlement,
   type TaskError,
   type TaskEventKind,
@@ -137,16 +137,11 @@ function expire(task: LightTask, fate: WorkersFate, now: number): Move {
   })
   if (status === 'cancelled') return onlyAsAsked(task, finish(task, status, now, {}, counted))
   if (status === 'failed') {
-    const error = { code: 'poisoned', message: poisonedMessage(task, counted.loneCrashes) }
+    const error = poisonedError({ loneCrashes: counted.loneCrashes, attempt: task.attempt })
     return onlyAsAsked(task, finish(task, status, now, { error }, counted))
   }
   const record = endOfAttempt(task, 'lease-expired', JSON.stringify({ workerId: task.workerId ?? null }), now)
   return onlyAsAsked(task, goOn(task, { state: 'queued', runAt: now, ...counted }, record))
-}
-
-function poisonedMessage({ attempt }: LightTask, loneCrashes: number): string {
-  if (loneCrashes >= POISON_CRASHES) return `Its worker died ${loneCrashes} times while it ran nothing else`
-  return `Its lease ran out again and again, ${attempt} times: its workers stood still, or their answers were lost`
 }
 
 /** Ends a lease that nobody settled, for the reason given. */

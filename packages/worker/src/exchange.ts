@@ -141,7 +141,8 @@ export class Exchange {
         settings.report(error, 'settle')
         unexpected = isUnexpected(error) ? unexpected + 1 : 0
         if (isRefusal(error) || unexpected > (batch.length > 1 ? MOST_UNEXPECTED : MOST_UNEXPECTED_ALONE)) {
-          return await this.#settleOneByOne(batch, error as Error)
+          await this.#settleOneByOne(batch, error as Error)
+          return mayHaveClaimed && claim !== null ? await this.#claimLeftBehind(claim) : []
         }
         mayHaveClaimed ||= next !== null && !isDefinite(error)
         await pause(settings.clock, retryDelayMs(failures, settings.random), giveUp)

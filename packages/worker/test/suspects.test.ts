@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { createSimulatedClock } from '@taskyard/conformance'
 import { SUSPECT_CRASHES } from '@taskyard/core'
 import type { WorkerOptions } from '@taskyard/worker'
@@ -116,6 +117,7 @@ test('a running suspect whose lease is lost keeps the place to itself until its 
   api.end(alone)
   await until(() => worker.stats.lost === 1)
   api.add('quick')
+  for (let turn = 0; turn < 20; turn++) await setImmediate()
   assert.equal(worker.stats.started, 1)
   release.resolve()
   assert.equal((await api.settled(1))[0]?.result, 'done')

@@ -84,7 +84,6 @@ export function leaseHolders(state: ReferenceState, now: number): readonly Lease
   return [...holders.values()]
 }
 
-/** Ready tasks in the order in which a claim takes them. */
 /** Ready tasks in the order of a claim, up to the one that fills its answer. */
 export function readyInOrder(
   state: ReferenceState,

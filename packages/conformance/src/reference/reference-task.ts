@@ -6,6 +6,7 @@ import {
   type JsonText,
   LIMITS,
   type NewTask,
+  poisonedError,
   type Settlement,
   type Task,
   type TaskError,
@@ -166,7 +167,8 @@ export function expireLease(
   append(entry, now, 'lease-expired', null)
   entry.loneCrashes = after.loneCrashes
   change(entry, { crashes: after.crashes })
-  if (after.status === 'failed') return finish(entry, 'failed', now, { error: POISONED })
+  if (after.status === 'failed')
+    return finish(entry, 'failed', now, { error: poisonedError({ ...entry.task, loneCrashes: entry.loneCrashes }) })
   if (after.status === 'cancelled') return finish(entry, 'cancelled', now)
   endLease(entry)
   entry.readyAt = now
@@ -247,5 +249,3 @@ const UNTRIED = {
   finishedAt: null,
   cancelRequestedAt: null,
 } as const
-
-const POISONED: TaskError = { code: 'poisoned', message: 'It seems to bring its workers down' }

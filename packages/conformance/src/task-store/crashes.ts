@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { POISON_ATTEMPTS, POISON_CRASHES, SUSPECT_CRASHES, type WorkerRef } from '@taskyard/core'
+import { POISON_ATTEMPTS, POISON_CRASHES, poisonedError, SUSPECT_CRASHES, type WorkerRef } from '@taskyard/core'
 import { failed, idsOf, only, type Scene, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
@@ -19,10 +19,14 @@ export function describeCrashes({ describe, it }: Suite): void {
       assert.equal(ended[0]?.taskStatus, 'failed')
       const { status, error, crashes, finishedAt } = await scene.find(id)
       assert.deepEqual(
-        { status, code: error?.code, crashes, finishedAt },
-        { status: 'failed', code: 'poisoned', crashes: POISON_CRASHES, finishedAt: scene.clock.now() },
+        { status, error, crashes, finishedAt },
+        {
+          status: 'failed',
+          error: poisonedError({ loneCrashes: POISON_CRASHES, attempt: POISON_CRASHES }),
+          crashes: POISON_CRASHES,
+          finishedAt: scene.clock.now(),
+        },
       )
-      assert.ok((error?.message ?? '') !== '')
       assert.deepEqual(await scene.claim(), [])
     })
 
@@ -85,7 +89,10 @@ export function describeCrashes({ describe, it }: Suite): void {
         await scene.sweep()
       }
       const { status, error } = await scene.find(id)
-      assert.deepEqual({ status, code: error?.code }, { status: 'failed', code: 'poisoned' })
+      assert.deepEqual(
+        { status, error },
+        { status: 'failed', error: poisonedError({ loneCrashes: 0, attempt: POISON_ATTEMPTS }) },
+      )
     })
 
     it('never gives a task up for what brought its worker down beside it', async (scene) => {

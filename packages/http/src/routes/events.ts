@@ -26,8 +26,8 @@ export function eventRoutes(server: FastifyInstance, context: RouteContext): voi
       // A task that does not exist is told in the plain way, while the reply can still say so.
       await engine.get(id)
       if (streams >= limits.eventStreams) throw new TaskyardError('rate_limited', { retryAfterSeconds: RETRY_SECONDS })
-      streams += 1
       const stream = openEventStream(reply, lifecycle.untilDisconnect(reply), clock, limits.pingMs)
+      streams += 1
       try {
         for await (const event of engine.watch(id, after, stream.signal)) {
           await stream.send(event.kind, eventText(event), event.n)

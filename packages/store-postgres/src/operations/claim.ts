@@ -1,6 +1,7 @@
 import { type ClaimParams, type JsonText, type LeasedTask, LIMITS, SUSPECT_CRASHES } from '@taskyard/core'
 import type { Statement, Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
+import { mayHaveChanged } from '../postgres-errors.ts'
 import { createClaimFloors, FROM_START, type Start } from './claim-floors.ts'
 import { backoffFromText, numberOrNull } from './moves.ts'
 
@@ -111,6 +112,10 @@ export function createClaims(
       claimNow(params, null),
     ])
     const tasks = claimed.status === 'fulfilled' ? claimed.value.tasks : []
+    if (first.status === 'fulfilled' && claimed.status === 'rejected' && params.requestId !== null) {
+      // The caller repeats both: what is settled is told again, and what was claimed is given again.
+      return mayHaveChanged(claimed.reason)
+    }
     // What the other statement did must be told. Its caller will ask again for tasks, and meet what is wrong then.
     if (first.status === 'fulfilled') return { before: first.value, tasks }
     if (tasks.length > 0) await giveBack(tasks).catch(() => {})

@@ -2,7 +2,7 @@ import {
   afterFailure,
   afterLeaseEnd,
   type EndedLease,
-  POISON_CRASHES,
+  poisonedError,
   type Settlement,
   type TaskError,
   type TaskStatus,
@@ -90,7 +90,7 @@ export function createEndings(now: number) {
     const { status, ...crashes } = afterLeaseEnd({ ...lease, cancelRequested, isDead, isAlone })
     const expired = { ...lease, ...crashes }
     if (status === 'cancelled') finish(expired, 'cancelled', null, null)
-    else if (status === 'failed') finish(expired, 'failed', poisoned(expired), null)
+    else if (status === 'failed') finish(expired, 'failed', poisonedError(expired), null)
     else {
       goOn(lease, 'lease-expired', JSON.stringify({ workerId: lease.workerId }))
       moves.ready.push({ ...expired, readyAt: now })
@@ -142,11 +142,3 @@ export async function writeEndings(run: Run, leases: readonly Lease[], moves: Mo
 }
 
 const TIMEOUT: TaskError = { code: 'timeout', message: `The attempt ran longer than the task's timeoutSeconds` }
-
-function poisoned({ loneCrashes, attempt }: Lease): TaskError {
-  const message =
-    loneCrashes >= POISON_CRASHES
-      ? `Its workers died ${loneCrashes} times while they ran nothing else: it seems to bring them down`
-      : `Its lease ran out again and again, the last time in attempt ${attempt}: it seems to hold its workers up`
-  return { code: 'poisoned', message }
-}

@@ -17,10 +17,9 @@ export async function settleInTransaction(
   const { now, others, moves, successes } = await parts.database.transaction(async (run) => {
     const { now, held } = await lockHeld(run, parts, settlements)
     const mine = settlements.filter(([, { taskId, token }]) => held.get(taskId)?.token === token)
-    const [ended, successes] = await Promise.all([
-      settleOthers(run, mine.filter(isOther), held, now),
-      settleSuccesses(run, mine.filter(isSuccess), now),
-    ])
+    // One after the other: what fails must leave nothing that would go on after the rollback.
+    const ended = await settleOthers(run, mine.filter(isOther), held, now)
+    const successes = await settleSuccesses(run, mine.filter(isSuccess), now)
     return { now, ...ended, successes }
   })
   parts.readied(moves.ready.map(({ lane }) => lane))

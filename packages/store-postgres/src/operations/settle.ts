@@ -86,6 +86,7 @@ async function settleAll(
 ): Promise<readonly LeasedTask[]> {
   await settleInTransaction(parts, settlements, results)
   if (claim === null) return []
-  // Its worker must hear what was settled; it will ask again for tasks, and meet what is wrong then.
-  return claims.claim(claim).catch(() => [])
+  // A claim with a name is asked again, as the settlement may be. The worker of any other must hear what was settled; it
+  // will ask again for tasks, and meet what is wrong then.
+  return claims.claim(claim).catch(claim.requestId === null ? () => [] : mayHaveChanged)
 }

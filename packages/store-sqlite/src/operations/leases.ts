@@ -8,7 +8,7 @@ import type {
   LeaseStatus,
   RecordParams,
 } from '@taskyard/core'
-import { afterFailure, afterLeaseEnd, LIMITS, POISON_CRASHES } from '@taskyard/core'
+import { afterFailure, afterLeaseEnd, LIMITS, poisonedError } from '@taskyard/core'
 import { row1, rows, type State } from '../state.ts'
 import { backoffFromText } from '../wire.ts'
 import { addHistory, endAttempt, finish, type Lease, makeReady, makeScheduled, take } from './move.ts'
@@ -175,15 +175,10 @@ function expireLease(state: State, taskId: string, lease: Lease, expiry: Expiry,
     endAttempt(state, lease, 'lease-expired', JSON.stringify({ workerId: lease.workerId }), now)
     makeReady(state, { ...expired, priority: priorityOf(state, lease.seq) }, now)
   } else {
-    const error = status === 'failed' ? { code: 'poisoned', message: whyPoisoned(loneCrashes, lease.attempt) } : null
+    const error = status === 'failed' ? poisonedError({ loneCrashes, attempt: lease.attempt }) : null
     finish(state, expired, status, { error }, now)
   }
   return endedLease(state, taskId, lease, 'expired', status)
-}
-
-function whyPoisoned(loneCrashes: number, attempt: number): string {
-  if (loneCrashes < POISON_CRASHES) return `None of its ${attempt} attempts came to an end: its leases ran out`
-  return `It seems to bring its workers down: ${loneCrashes} died while they ran nothing else`
 }
 
 function loneCrashesOf(state: State, seq: number): number {

@@ -3,11 +3,20 @@
 -- Of packages/core/src/states.ts.
 local POISON_CRASHES, POISON_ATTEMPTS = 3, 20
 
-local POISONED = '{"code":"poisoned","message":"Its leases end without a word: it seems to bring its workers down"}'
-
 local function isPoisoned(id, s)
   if s.loneCrashes >= POISON_CRASHES then return true end
   return s.attempt >= POISON_ATTEMPTS and s.attempt >= patienceOf(id)
+end
+
+-- poisonedError of packages/core/src/states.ts.
+local function poisonedError(s)
+  local why
+  if s.loneCrashes >= POISON_CRASHES then
+    why = 'It seems to bring its workers down: ' .. s.loneCrashes .. ' died while they ran nothing else'
+  else
+    why = 'Its lease ran out in attempt ' .. s.attempt .. ', and it has no more: its workers died, stood still or never got it'
+  end
+  return '{"code":"poisoned","message":"' .. why .. '"}'
 end
 
 -- Ends a lease whose worker is silent or dead: afterLeaseEnd of packages/core/src/states.ts.
@@ -18,7 +27,7 @@ local function expire(id, s, isDead, isAlone, now)
   takeLease(id, s)
   s.settled = ''
   if isPoisoned(id, s) then
-    finish(id, s, 'f', POISONED, now)
+    finish(id, s, 'f', poisonedError(s), now)
     return 'f'
   end
   endAttempt(id, s, 'lease-expired', now, nil, nil)
