@@ -74,7 +74,6 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
     try {
       const wanted = wasAway ? await probe() : await sweepUnlessGrace()
       failure = null
-      troubles.worked('sweeper')
       return wanted
     } catch (error) {
       failure = error instanceof Error ? error.message : String(error)
@@ -118,6 +117,8 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
   async function sweep(): Promise<number> {
     const params = { cancelGraceMs, retention, limit: TASKS_PER_CHORE, jitter: random() }
     const report = await reported(store.sweep(params))
+    // Only now: a store that answers may still be one that cannot be written.
+    troubles.worked('sweeper')
     tellFailures(report.failures ?? [])
     lastRunAt = clock.now()
     const nextAt = report.nextAt ?? Number.POSITIVE_INFINITY

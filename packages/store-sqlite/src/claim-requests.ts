@@ -8,7 +8,7 @@ export interface ClaimName {
 }
 
 /** Leases remembered before those that have ended are let go of. */
-const LEAST_REMEMBERED = 10_000
+const LEAST_REMEMBERED = 100_000
 
 /**
  * Which tasks each named claim gave, in memory: an index in the file would cost every lease two more writes. The leases carry

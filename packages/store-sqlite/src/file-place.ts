@@ -25,11 +25,13 @@ export function watchPlace(path: string): PlaceWatch {
   return {
     place() {
       const found = identityOf(path)
-      if (found === NOTHING) return misplaced(`${path} was removed or moved away`)
-      if (!isFile(found)) return misplaced(`${path} was replaced by another file`)
+      if (found === NOTHING) return misplaced(`${path} was removed or moved away`, PUT_BACK)
+      if (!isFile(found)) return misplaced(`${path} was replaced by another file`, PUT_BACK_OR_RESTART)
       const foundLog = identityOf(logPath)
       if (foundLog === NOTHING) return { kind: 'log-lost' }
-      return isLog(foundLog) ? { kind: 'in-place' } : misplaced(`${logPath} was replaced by another file`)
+      return isLog(foundLog)
+        ? { kind: 'in-place' }
+        : misplaced(`${logPath} was replaced by another file`, PUT_BACK_OR_RESTART)
     },
     leadsToFile: () => isFile(identityOf(path)),
   }
@@ -38,8 +40,10 @@ export function watchPlace(path: string): PlaceWatch {
 /** Of a database in memory, which nobody can take away. */
 export const IN_MEMORY: PlaceWatch = { place: () => ({ kind: 'in-place' }), leadsToFile: () => true }
 
-function misplaced(what: string): Place {
-  const advice = 'put the open file back, or restart the server to use what is there'
+const PUT_BACK = 'put it back; a restart of the server would begin with an empty store'
+const PUT_BACK_OR_RESTART = 'put the open file back, or restart the server to use what is there'
+
+function misplaced(what: string, advice: string): Place {
   return { kind: 'misplaced', reason: `${what} while it was in use; ${advice}` }
 }
 

@@ -48,20 +48,33 @@ function depthRefusal(
   now: number,
 ): EnqueueOutcome | null {
   let arriving: ReadonlyMap<string, readonly NewTaskRow[]> | null = null
-  for (const [key, inQueue] of Map.groupBy(tasks, queueOf)) {
+  for (const [key, inQueue] of byQueue(tasks)) {
     const [, namespace, queue] = inQueue[0] as NewTaskRow
     // Tasks that come back for another attempt may have filled the queue beyond its depth.
     const room = Math.max(0, queueDepth - waitingIn(state, namespace, queue))
     if (inQueue.length <= room) continue
     // Which tasks are new is looked up only where it matters.
-    arriving ??= Map.groupBy(newOf(state, tasks, now), queueOf)
+    arriving ??= byQueue(newOf(state, tasks, now))
     if ((arriving.get(key)?.length ?? 0) > room) return { kind: 'queue-full', queue }
   }
   return null
 }
 
-function queueOf([, namespace, queue]: NewTaskRow): string {
-  return `${namespace}\n${queue}`
+/** Tasks by namespace and queue. Those that follow each other are mostly for the same one: its name is put together once. */
+function byQueue(tasks: readonly NewTaskRow[]): ReadonlyMap<string, readonly NewTaskRow[]> {
+  const groups = new Map<string, NewTaskRow[]>()
+  let group: NewTaskRow[] = []
+  for (const task of tasks) {
+    const [, namespace, queue] = task
+    const [last] = group
+    if (last?.[1] !== namespace || last[2] !== queue) {
+      const key = `${namespace}\n${queue}`
+      group = groups.get(key) ?? []
+      groups.set(key, group)
+    }
+    group.push(task)
+  }
+  return groups
 }
 
 function keyOf([, namespace, , , , , , , , , , , key]: NewTaskRow): string {

@@ -66,5 +66,7 @@ async function runWorker(server: ServerCommand, handlers: TaskHandlers, options:
   await worker.stop(hasDied ? { deadlineSeconds: 0 } : {})
   report.stopped()
   stopListening()
-  if (hasDied) process.exit(EXIT.failed)
+  const { running, abandoned } = worker.stats
+  // What a handler that does not listen goes on doing counts no more: its task is another worker's now.
+  if (hasDied || running + abandoned > 0) process.exit(hasDied ? EXIT.failed : EXIT.ok)
 }
