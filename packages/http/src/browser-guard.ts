@@ -12,7 +12,7 @@ export interface HostNames {
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS'])
 /** It only reads by its method: while it is open, the server vouches for a worker. */
-const SESSION = /\/api\/v1\/workers\/[^/]+\/session(\?|$)/
+const SESSION = '/api/v1/workers/:workerId/session'
 
 /**
  * A browser sends requests for whatever page is open in it, also to addresses that the page's owner cannot reach. Pages
@@ -33,7 +33,9 @@ function refusalOf(request: FastifyRequest, hosts: HostNames): TaskyardError | n
   if (hosts.loopbackOnly && host !== undefined && !isOurs(nameIn(host), hosts)) {
     return new TaskyardError('unknown_host', { host: shortened(host) })
   }
-  if (READING.has(request.method) && !SESSION.test(request.url)) return null
+  // The route that answers it, however the address is spelled.
+  const isSession = request.routeOptions.url?.endsWith(SESSION) === true
+  if (READING.has(request.method) && !isSession) return null
   return isFromElsewhere(request, hosts) ? new TaskyardError('cross_origin') : null
 }
 

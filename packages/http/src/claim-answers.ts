@@ -20,6 +20,8 @@ interface Answer {
 export interface ClaimAnswers {
   /** The claim is being made: an earlier answer of the same request is nobody's any more. */
   asked(claim: Claim): void
+  /** Somebody holds these leases, whatever connection told him: they are not given back. */
+  heard(leases: readonly LeaseRef[]): void
   /** The answer is about to be written. Gives the tasks back when the client does not get it, as far as that can be seen. */
   sent(reply: FastifyReply, claim: Claim, tasks: readonly LeasedTask[]): Promise<void>
 }
@@ -33,6 +35,9 @@ export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock
   const byRequest = new Map<string, Socket>()
   const watched = new WeakSet<Socket>()
   const returns = new Map<string, number>()
+  let heardLately = new Set<string>()
+  let heardBefore = new Set<string>()
+  let heardSince = Number.NEGATIVE_INFINITY
 
   // Whoever asks for more on a connection has read what it carried before.
   server.addHook('onRequest', (request, _reply, done) => {
@@ -61,7 +66,18 @@ export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock
   }
 
   function giveBack({ claim, leases }: Answer): Promise<void> {
-    return engine.giveBack(claim, leases.filter(mayGoBack))
+    const unheardOf = leases.filter((lease) => !heardLately.has(keyOf(lease)) && !heardBefore.has(keyOf(lease)))
+    return engine.giveBack(claim, unheardOf.filter(mayGoBack))
+  }
+
+  /** What was heard is remembered for once to twice as long as an answer is fresh. */
+  function heard(leases: readonly LeaseRef[]): void {
+    if (clock.now() - heardSince > FRESH_MS) {
+      heardBefore = heardLately
+      heardLately = new Set()
+      heardSince = clock.now()
+    }
+    for (const lease of leases) heardLately.add(keyOf(lease))
   }
 
   function mayGoBack({ taskId }: LeaseRef): boolean {
@@ -75,6 +91,7 @@ export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock
   }
 
   return {
+    heard,
     asked(claim) {
       const socket = byRequest.get(requestName(claim) ?? '')
       if (socket !== undefined) forget(socket)
@@ -91,6 +108,10 @@ export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock
       if (name !== null) byRequest.set(name, socket)
     },
   }
+}
+
+function keyOf({ taskId, token }: LeaseRef): string {
+  return `${taskId.toLowerCase()} ${token}`
 }
 
 function requestName({ namespace = '', worker, requestId }: Claim): string | null {

@@ -112,3 +112,15 @@ test('a server that listens elsewhere is reached by any name', async (context) =
   assert.equal((await pause(api, { host: 'taskyard.svc.cluster.local' })).statusCode, 200)
   assert.equal((await pause(api, { host: '10.1.2.3:8080', origin: 'http://10.1.2.3:8080' })).statusCode, 200)
 })
+
+test('the address of a session may be spelled as it will: a page of another origin opens none', async (context) => {
+  const api = await startApi(context, { hosts: OPEN })
+  for (const url of [
+    '/api/v1/workers/w/session',
+    '/api/v1/workers/w/sess%69on',
+    '/%61pi/v1/workers/w/session',
+    '/api/v1/w%6frkers/w/session?startId=s',
+  ]) {
+    await assertRefused(api.server.inject({ method: 'GET', url, headers: { origin: EVIL } }), 'cross_origin')
+  }
+})

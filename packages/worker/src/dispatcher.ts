@@ -8,7 +8,7 @@ import { HandlerContext } from './handler-context.ts'
 import { LeaseSlots } from './lease-slots.ts'
 import { Lookahead } from './lookahead.ts'
 import { outcomeOfAbort, outcomeOfError, outcomeOfResult, releasedOutcome } from './outcome.ts'
-import { isSuspect, ReadyLine, suspectGiveBackAt } from './ready-line.ts'
+import { isSuspect, ReadyLine } from './ready-line.ts'
 import { RecordBuffer } from './record-buffer.ts'
 import { soon } from './runtime.ts'
 import type { AbortCode } from './task-aborted.ts'
@@ -151,7 +151,7 @@ export class Dispatcher {
   }
 
   #room(): number {
-    if (this.#ready.isQuiet(this.#params.settings.clock.now(), this.#running)) return 0
+    if (this.#ready.isReserved(this.#params.settings.clock.now())) return 0
     const room = this.#params.settings.concurrency + this.#lookahead.size - this.#running - this.#ready.length
     return Math.min(room, this.slots.free)
   }
@@ -174,9 +174,10 @@ export class Dispatcher {
     const attempt = new Attempt(task, this.#handlers.get(task.type) ?? noHandler, now)
     this.slots.hold(attempt)
     // Claimed before a suspect came that keeps its place free of others.
-    if (this.#ready.isReserved) return this.#settle(attempt, releasedOutcome(attempt))
+    if (this.#ready.isReserved(now)) return this.#settle(attempt, releasedOutcome(attempt))
     this.#ready.add(attempt)
     this.#deadlines.add(Math.min(attempt.deadlineAt, this.#giveBackAt(attempt)))
+    if (isSuspect(attempt)) this.#deadlines.add(this.#ready.reservedUntil)
   }
 
   #pumpSoon(): void {
@@ -208,7 +209,7 @@ export class Dispatcher {
         this.#pumpSoon()
         return
       }
-      const next = this.#ready.next(this.#running + this.#settling)
+      const next = this.#ready.next(this.#running + this.#settling, now)
       if (next === undefined) return
       this.#run(next)
       now = clock.now()
@@ -225,6 +226,7 @@ export class Dispatcher {
     attempt.state = 'running'
     this.#running++
     this.#counts.started++
+    if (isSuspect(attempt)) this.#deadlines.add(this.#ready.reservedUntil)
     let value: unknown
     let pending: boolean
     try {
@@ -258,7 +260,7 @@ export class Dispatcher {
     this.#ended(attempt, outcome)
     const { stopping, settings } = this.#params
     const hasPlace = !stopping.aborted && this.#running < settings.concurrency
-    const next = hasPlace ? this.#ready.next(this.#running + this.#settling) : undefined
+    const next = hasPlace ? this.#ready.next(this.#running + this.#settling, settings.clock.now()) : undefined
     if (next !== undefined) this.#run(next)
     this.#pumpSoon()
   }
@@ -295,33 +297,29 @@ export class Dispatcher {
     attempt.state = 'ended'
     this.#settling--
     this.slots.release(attempt)
-    if (this.#ready.isReserved) this.#pumpSoon()
+    if (this.#ready.reservedUntil > 0) this.#pumpSoon()
     if (status === 'lost') this.#counts.lost++
     else this.#counts[(attempt.outcome as TaskOutcome).outcome]++
   }
 
   #giveBackAt(attempt: Attempt): number {
-    if (isSuspect(attempt)) return suspectGiveBackAt(attempt)
+    if (isSuspect(attempt)) return Number.POSITIVE_INFINITY
     return this.#lookahead.adaptive ? attempt.receivedAt + READY_MS : Number.POSITIVE_INFINITY
   }
 
-  #giveBack(attempt: Attempt): void {
-    this.#settleUnstarted(attempt, releasedOutcome(attempt))
-    if (isSuspect(attempt)) this.#ready.keepQuietFor(attempt)
-  }
-
   #endOverdue(now: number): number {
-    if (this.#ready.quietUntil <= now) this.#pumpSoon()
-    let next = Number.POSITIVE_INFINITY
+    // A suspect has waited, or run alone, for long enough.
+    const { reservedUntil } = this.#ready
+    if (reservedUntil <= now) this.#pumpSoon()
+    let next = reservedUntil > now ? reservedUntil : Number.POSITIVE_INFINITY
     for (const attempt of this.slots.held()) {
       if (attempt.state !== 'ready' && attempt.state !== 'running') continue
       if (attempt.deadlineAt <= now) this.#abort(attempt, 'timeout')
       else if (attempt.state === 'running') next = attempt.abortCode ? next : Math.min(next, attempt.deadlineAt)
-      else if (this.#giveBackAt(attempt) <= now) this.#giveBack(attempt)
+      else if (this.#giveBackAt(attempt) <= now) this.#settleUnstarted(attempt, releasedOutcome(attempt))
       else next = Math.min(next, attempt.deadlineAt, this.#giveBackAt(attempt))
     }
-    const { quietUntil } = this.#ready
-    return quietUntil > now ? Math.min(next, quietUntil) : next
+    return next
   }
 }
 

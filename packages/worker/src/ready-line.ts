@@ -2,51 +2,47 @@ import { SUSPECT_CRASHES } from '@taskyard/core'
 import type { Attempt } from './attempt.ts'
 
 /** How long a worker keeps itself free of other tasks for a suspect, while handlers that ran before it go on. */
-export const SUSPECT_WAIT_MS = 30_000
+export const SUSPECT_WAIT_MS = 10_000
 /** Of the time of its attempt, which runs from the claim, a suspect waits at most this share. */
 const SUSPECT_WAIT_SHARE = 0.1
+/** So long it runs alone. What brings its worker down later than that is found out by other ways. */
+export const SUSPECT_ALONE_MS = 60_000
 
 /**
  * Leased tasks in the order in which they start. A *suspect*, a task during which workers have died, runs with nothing
  * beside it, so that the next death tells whose fault it was: it starts when nothing runs, and nothing starts until it
- * has ended.
+ * has ended. Both have a bound, so that one suspect and one long task cannot stop a worker: a suspect that has waited in
+ * vain starts beside the others, and one that runs for long no longer keeps the place to itself.
  */
 export class ReadyLine {
   #line: Attempt[] = []
   #suspect: Attempt | null = null
-  /** Until then nothing else is taken, so that a suspect which was given back finds the worker free. */
-  #quietUntil = Number.NEGATIVE_INFINITY
+  #reservedUntil = Number.NEGATIVE_INFINITY
 
   get length(): number {
     return this.#line.length
   }
 
-  /** A suspect waits for the others to end, or runs: other tasks have no place here. */
-  get isReserved(): boolean {
-    return this.#suspect?.state === 'ready' || this.#suspect?.state === 'running'
+  /** Until when a suspect waits for the others to end, or runs alone, ms: other tasks have no place here. */
+  get reservedUntil(): number {
+    const isHere = this.#suspect?.state === 'ready' || this.#suspect?.state === 'running'
+    return isHere ? this.#reservedUntil : Number.NEGATIVE_INFINITY
   }
 
-  /** No task is to be claimed now. */
-  isQuiet(now: number, running: number): boolean {
-    return this.isReserved || (running > 0 && now < this.#quietUntil)
+  isReserved(now: number): boolean {
+    return now < this.reservedUntil
   }
 
   add(attempt: Attempt): void {
     this.#line.push(attempt)
-    if (isSuspect(attempt)) this.#suspect = attempt
+    if (!isSuspect(attempt)) return
+    this.#suspect = attempt
+    const { receivedAt, deadlineAt } = attempt
+    this.#reservedUntil = receivedAt + Math.min(SUSPECT_WAIT_MS, (deadlineAt - receivedAt) * SUSPECT_WAIT_SHARE)
   }
 
   remove(attempt: Attempt): void {
     this.#line = this.#line.filter((other) => other !== attempt)
-  }
-
-  /** A suspect that could not start in its time: the worker stays free of others for it a while longer. */
-  keepQuietFor(attempt: Attempt): void {
-    this.#quietUntil = attempt.receivedAt + SUSPECT_WAIT_MS
-  }
-
-  get quietUntil(): number {
-    return this.#quietUntil
   }
 
   takeAll(): readonly Attempt[] {
@@ -56,19 +52,16 @@ export class ReadyLine {
   }
 
   /** Takes the next that may start beside so many that run or are being settled; `undefined`: none may. */
-  next(others: number): Attempt | undefined {
-    if (this.#suspect?.state === 'running') return undefined
-    const first = this.#line[0]
-    if (first !== undefined && isSuspect(first) && others > 0) return undefined
+  next(others: number, now: number): Attempt | undefined {
+    const [first] = this.#line
+    if (first !== undefined && first === this.#suspect) {
+      if (others > 0 && this.isReserved(now)) return undefined
+      this.#reservedUntil = others > 0 ? now : now + SUSPECT_ALONE_MS
+    } else if (this.#suspect?.state === 'running' && this.isReserved(now)) return undefined
     return this.#line.shift()
   }
 }
 
 export function isSuspect({ task }: Attempt): boolean {
   return task.crashes >= SUSPECT_CRASHES
-}
-
-/** When a suspect that still waits is given back, ms. */
-export function suspectGiveBackAt({ receivedAt, deadlineAt }: Attempt): number {
-  return receivedAt + Math.min(SUSPECT_WAIT_MS, (deadlineAt - receivedAt) * SUSPECT_WAIT_SHARE)
 }

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { createSimulatedClock } from '@taskyard/conformance'
 import { SUSPECT_CRASHES } from '@taskyard/core'
 import type { WorkerOptions } from '@taskyard/worker'
+import { SUSPECT_ALONE_MS, SUSPECT_WAIT_MS } from '../src/ready-line.ts'
 import { until, whenAborted, yard } from './scene.ts'
 
 const suspect = { crashes: SUSPECT_CRASHES }
@@ -55,31 +56,41 @@ test('what was claimed before the suspect came is given back when it arrives aft
   assert.deepEqual([...running.keys()], [alone])
 })
 
-test('a suspect that cannot start is given back long before its time is over, and the worker goes on', async (t) => {
+test('a suspect that has waited in vain starts beside the others, and the worker goes on', async (t) => {
   const { api, worker, running, clock } = heldYard(t)
-  api.add('hold')
+  const first = api.add('hold')
   await until(() => running.size === 1)
   const alone = api.add('hold', null, { ...suspect, timeoutSeconds: 600 })
   await until(() => worker.stats.ready === 1)
   const later = api.add('hold')
-  await clock.advance(30_000)
-  const [given] = await api.settled(1)
-  assert.deepEqual([given?.taskId, given?.outcome], [alone, 'released'])
+  await clock.advance(SUSPECT_WAIT_MS - 1)
+  assert.deepEqual([...running.keys()], [first])
+  await clock.advance(1)
   await until(() => running.has(later))
+  assert.deepEqual(new Set(running.keys()), new Set([first, alone, later]))
 })
 
-test('a suspect with little time is given back early, and finds the worker free once the others have ended', async (t) => {
+test('a suspect with little time waits for a small part of it', async (t) => {
   const { api, worker, running, clock } = heldYard(t)
   const first = api.add('hold')
   await until(() => running.size === 1)
   const alone = api.add('hold', null, { ...suspect, timeoutSeconds: 10 })
   await until(() => worker.stats.ready === 1)
-  await clock.advance(1000)
-  assert.equal((await api.settled(1))[0]?.outcome, 'released')
-  await clock.advance(20_000)
-  assert.equal(api.tasks.get(alone)?.state, 'queued')
-  running.get(first)?.()
+  await clock.advance(999)
+  assert.deepEqual([...running.keys()], [first])
+  await clock.advance(1)
   await until(() => running.has(alone))
+})
+
+test('a suspect that runs for long no longer keeps the place to itself', async (t) => {
+  const { api, running, clock } = heldYard(t)
+  const alone = api.add('hold', null, suspect)
+  await until(() => running.has(alone))
+  const later = api.add('hold')
+  await clock.advance(SUSPECT_ALONE_MS - 1)
+  assert.deepEqual([...running.keys()], [alone])
+  await clock.advance(1)
+  await until(() => running.has(later))
 })
 
 test('a waiting suspect can be cancelled, lost, and given back by a stop', async (t) => {

@@ -58,6 +58,7 @@ export function leaseRoutes(
     { schema: heartbeatRoute },
     async (request, reply) => {
       const { leases, leaseSeconds } = request.body
+      answers.heard(leases)
       return sendJsonText(reply, `{"results":${resultsText(leases, await engine.heartbeat(leases, leaseSeconds))}}`)
     },
   )
@@ -65,6 +66,7 @@ export function leaseRoutes(
   server.post<{ Body: RecordBody }>('/api/v1/leases/record', { schema: recordRoute }, async (request, reply) => {
     const progress = slices(request.bodyText, PROGRESS)
     const entries = request.body.entries.map((entry, index) => withText(entry, 'progress', progress[index]) as Recorded)
+    answers.heard(entries)
     return sendJsonText(reply, `{"results":${resultsText(entries, await engine.record(entries))}}`)
   })
 

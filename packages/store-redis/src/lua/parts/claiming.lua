@@ -142,7 +142,7 @@ end
 
 local function rememberHolder(holder, node, firstEnd)
   call('ZADD', WORKERS, 'LT', whole(firstEnd), holder)
-  call('HSETNX', P .. 'nodes-of', holder, node)
+  call('HSET', P .. 'nodes-of', holder, node)
 end
 
 -- Leases ready tasks. Adds to `reply` their ids, joined, what differs from a first attempt, joined, and each task's record.
