@@ -113,6 +113,22 @@ function bugs(): readonly Planted[] {
       bug: () => ({ record: async ({ entries }) => entries.map(() => 'ok' as const) }),
     },
     {
+      name: 'hands a worker the same lease twice, who starts it twice',
+      kinds: ['handedOutTwice'],
+      bug: (store) => {
+        let held: LeasedTask[] = []
+        return {
+          async claim(params) {
+            const tasks = await store.claim(params)
+            if (params.worker.workerId !== 'busy') return tasks
+            const again = held
+            held = [...tasks]
+            return [...tasks, ...again]
+          },
+        }
+      },
+    },
+    {
       name: 'hands the same lease to two workers',
       kinds: ['handedOutTwice'],
       bug: (store) => {

@@ -1,4 +1,4 @@
-import type { Story, TaskStory } from '../story.ts'
+import type { Lease, Story, TaskStory } from '../story.ts'
 import type { Violation } from '../violation.ts'
 
 const terminal = new Set(['succeeded', 'failed', 'cancelled'])
@@ -52,14 +52,23 @@ export function tornBatches({ tasks, batches }: Story): readonly Violation[] {
   })
 }
 
-/** Tokens rise from one lease of a task to the next; none is given out twice. */
+/**
+ * Tokens rise from one lease of a task to the next; none is given out twice. A claim that its worker repeats gets the same
+ * leases again: then the worker starts each once.
+ */
 export function handedOutTwice({ tasks }: Story): readonly Violation[] {
-  return [...tasks.values()].flatMap(({ id, leases }) => {
+  return [...tasks.values()].flatMap(({ id, leases, starts }) => {
     const found: Violation[] = []
+    const isRepeated = (one: Lease, other: Lease) =>
+      one.worker === other.worker && starts.filter(({ token }) => token === one.token).length <= 1
     for (const [index, lease] of leases.entries()) {
       const earlier = leases
         .slice(0, index)
-        .find(({ at, token }) => token === lease.token || (at < lease.sentAt && token > lease.token))
+        .find((other) =>
+          other.token === lease.token
+            ? !isRepeated(other, lease)
+            : other.at < lease.sentAt && other.token > lease.token,
+        )
       if (earlier === undefined) continue
       const what = `token ${lease.token} for ${lease.worker} after token ${earlier.token} for ${earlier.worker}`
       found.push({ subject: id, what })
