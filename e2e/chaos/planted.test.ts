@@ -10,7 +10,7 @@ import { verdictText } from './report.ts'
 import { runChaos } from './run.ts'
 
 describe('a chaos run', () => {
-  it('finds out a database that forgets its last writes when it is killed', { timeout: 120_000 }, async () => {
+  it('finds out a database that forgets its last writes when it is killed', { timeout: 600_000 }, async () => {
     const directory = mkdtempSync(join(tmpdir(), 'taskyard-planted-'))
     const { verdict } = await runChaos({ ...options, directory })
     assert.equal(verdict.complete, true)

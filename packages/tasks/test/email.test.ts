@@ -147,7 +147,7 @@ describe('email', () => {
     assert.equal(smtp.mails.length, 0)
   })
 
-  it('hangs up when closed', { timeout: 5000 }, async (t) => {
+  it('hangs up when closed', { timeout: 60_000 }, async (t) => {
     const closed = Promise.withResolvers<void>()
     const smtp = await startSmtp(t, { onClose: () => closed.resolve() })
     const { run, close } = openTypes(t, { smtpUrl: smtp.url })

@@ -126,7 +126,7 @@ describe('http-request', () => {
 })
 
 describe('http-request: closing', () => {
-  it('hangs up, and ends attempts under way', { timeout: 5000 }, async (t) => {
+  it('hangs up, and ends attempts under way', { timeout: 60_000 }, async (t) => {
     const arrived = Promise.withResolvers<void>()
     const hungUp = Promise.withResolvers<void>()
     const http = await startHttp(t, (_request, response) => {

@@ -71,7 +71,7 @@ describe('the examples of docs/reference/task-types.md', () => {
   })
 
   for (const type of ['transform', 'uppercase', 'test']) {
-    it(`${type}: the payload gives the result shown`, { timeout: 5000 }, async (t) => {
+    it(`${type}: the payload gives the result shown`, { timeout: 60_000 }, async (t) => {
       // The platform's timers keep no process alive.
       const alive = setInterval(() => {}, 1000)
       t.after(() => clearInterval(alive))
