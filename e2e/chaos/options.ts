@@ -19,6 +19,8 @@ export interface ChaosOptions {
   readonly workers: number
   readonly leaseSeconds: number
   readonly sessionGraceSeconds: number
+  /** How many times longer than promised a recovery may take, where the machine does much else. Default: 1. */
+  readonly patience?: number
   /** How long the quiet times are. */
   readonly quietMs: number
   tell(line: string): void

@@ -109,16 +109,19 @@ async function actOn(database: DatabaseControl | null, options: ChaosOptions, wr
   agent.destroy()
 }
 
-function writeRun({ store, seed, leaseSeconds, sessionGraceSeconds }: ChaosOptions, write: WriteHistory): void {
+function writeRun(
+  { store, seed, leaseSeconds, sessionGraceSeconds, patience = 1 }: ChaosOptions,
+  write: WriteHistory,
+): void {
   write({
     e: 'run',
     at: monotonicMs(),
     seed,
     leaseMs: leaseSeconds * 1000,
     sessionGraceMs: sessionGraceSeconds * 1000,
-    recoveryMs: RECOVERY_MS,
+    recoveryMs: RECOVERY_MS * patience,
     nodeGraceMs: store === 'sqlite' ? null : NODE_GRACE_MS,
-    outageMs: OUTAGE_MS,
+    outageMs: OUTAGE_MS * patience,
   })
 }
 

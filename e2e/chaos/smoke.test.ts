@@ -9,7 +9,8 @@ import { runChaos } from './run.ts'
 
 /** On a slow machine that does much else; alone, a tenth. */
 const LONGEST_MS = 600_000
-const small = { seed: 7, workers: 3, leaseSeconds: 2, sessionGraceSeconds: 1, tell() {} } as const
+// How soon a task starts again is judged strictly by long runs, which have the machine to themselves.
+const small = { seed: 7, patience: 5, workers: 3, leaseSeconds: 2, sessionGraceSeconds: 1, tell() {} } as const
 const onFile = { ...small, store: 'sqlite', servers: 1, kills: 10, tasks: 500, quietMs: 4500 } as const
 const onServer = { ...small, servers: 2, kills: 6, tasks: 500, quietMs: 3000 } as const
 
@@ -33,11 +34,7 @@ async function passes(
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'taskyard-chaos-'))
   const { verdict, history } = await runChaos({ ...options, directory })
-  // How soon a task starts again is judged by long runs, which have the machine to themselves: here, only that it does.
-  const { lateRecoveries, ...others } = verdict.violations
-  const never = lateRecoveries.filter(({ what }) => what.startsWith('never'))
-  const found = [...Object.values(others).flat(), ...never]
-  assert.deepEqual([verdict.complete, found], [true, []], `${verdictText(verdict)}\nhistory kept in ${history}`)
+  assert.equal(verdict.passed, true, `${verdictText(verdict)}\nhistory kept in ${history}`)
   assert.equal(verdict.acknowledged, options.tasks)
   for (const [victim, count] of Object.entries(kills)) assert.equal(verdict.faults[`kill ${victim}`], count)
   rmSync(directory, { recursive: true })
