@@ -25,7 +25,6 @@ import { describePayloads } from './task-store/payloads.ts'
 import { describePersistence } from './task-store/persistence.ts'
 import { describeQueueDepth } from './task-store/queue-depth.ts'
 import { describeRecord } from './task-store/record.ts'
-import { describeRefs } from './task-store/refs.ts'
 import { describeRetention } from './task-store/retention.ts'
 import { describeRetry } from './task-store/retry.ts'
 import { describeSettle } from './task-store/settle.ts'
@@ -69,7 +68,6 @@ const OTHER_AREAS = [
   describePayloads,
   describeHostileText,
   describeHostileNames,
-  describeRefs,
   describeLostReplies,
   describeWakeUp,
   describeLifecycle,

@@ -180,10 +180,32 @@ test('cancelling by filter reaches tasks that change their state meanwhile', asy
   const backoff = { kind: 'fixed', baseSeconds: 0.05 } as const
   await engine.submitMany(Array.from({ length: 20 }, () => ({ ...TASK, maxAttempts: 1000, backoff })))
   await goOn()
-  await engine.cancelMatching({ queue: 'default' })
+  const { matched } = await engine.cancelMatching({ queue: 'default' })
   await failAll()
+  assert.equal(matched, 20)
   const { queued, scheduled, running, cancelled } = (await engine.queue('default')).counts
   assert.deepEqual({ queued, scheduled, running, cancelled }, { queued: 0, scheduled: 0, running: 0, cancelled: 20 })
+})
+
+test('cancelling by filter counts once what is started while it is looked at', async (t) => {
+  const { engine } = await startEngine(t, {}, (store) => ({
+    ...store,
+    async list(params) {
+      const page = await store.list(params)
+      if (params.status === 'queued') await engine.claim(claimOf('worker-1', 2))
+      return page
+    },
+  }))
+  await engine.submitMany(Array.from({ length: 5 }, () => TASK))
+  assert.deepEqual(await engine.cancelMatching({ type: 'test' }), { matched: 5, cursor: null })
+})
+
+test('cancelling by filter does not count what was asked to stop before', async (t) => {
+  const { engine } = await startEngine(t)
+  await engine.submitMany([TASK, TASK, TASK])
+  const [leased] = await engine.claim(claimOf('worker-1'))
+  await engine.cancel(leased?.id ?? '')
+  assert.deepEqual(await engine.cancelMatching({ type: 'test' }), { matched: 2, cursor: null })
 })
 
 test('cancelling by filter leaves alone what is submitted meanwhile', async (t) => {

@@ -82,7 +82,18 @@ export function notIds(id: string): readonly string[] {
   const bare = id.replaceAll('-', '')
   return [
     ...[id.toUpperCase(), `${id.slice(0, 8).toUpperCase()}${id.slice(8)}`, `{${id}}`, bare, `urn:uuid:${id}`],
-    ...[` ${id}`, `${id} `, `${id}\n`, `${id}\0`, `${id}x`, id.slice(1), `${id},${id}`, `"${id}"`, `'${id}'`],
+    ...[
+      ` ${id}`,
+      `${id} `,
+      `${id}\n`,
+      `${id}\0`,
+      `${id.slice(0, -1)}\0`,
+      `${id}x`,
+      id.slice(1),
+      `${id},${id}`,
+      `"${id}"`,
+      `'${id}'`,
+    ],
     ...[
       '',
       ' ',
@@ -118,5 +129,8 @@ export function notIds(id: string): readonly string[] {
   ]
 }
 
-/** What is no token. */
-export const NOT_TOKENS = [0, -1, 0.5, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, 2 ** 53, 1e300, -(2 ** 31)]
+/** What is no token, although some of it is 1 once it is cut to 32 bits. */
+export const NOT_TOKENS = [
+  ...[0, -1, 0.5, 1.5, Number.NaN, Number.POSITIVE_INFINITY],
+  ...[2 ** 31, 2 ** 32 + 1, 2 ** 53, 1e300, -(2 ** 31)],
+]

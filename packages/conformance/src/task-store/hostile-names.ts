@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type LeaseRef, type ListParams, TaskyardError } from '@taskyard/core'
 import { FRAGMENTS, NOT_TOKENS, notIds } from '../hostile/texts.ts'
-import { cancelled, EVERYTHING, failed, idsOf, leaseRef, type Outcome, only, released, succeeded } from '../scene.ts'
+import { cancelled, EVERYTHING, failed, idsOf, leaseRef, type Outcome, released, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 const OUTCOMES: readonly Outcome[] = [succeeded(), failed(), failed({ retryable: false }), cancelled, released]
@@ -32,30 +32,11 @@ export function describeHostileNames({ describe, it }: Suite): void {
     })
 
     it('what is no id is a lost lease, beside one that is held', async (scene) => {
-      const task = await scene.start()
-      const lost = notIds(task.id).map((taskId) => ({ taskId, token: task.lease.token }))
-      await assertServedBeside(scene, lost, leaseRef(task))
-      for (const lease of lost) {
-        assert.deepEqual(await scene.store.extend({ leases: [lease], leaseMs: 30_000 }), ['lost'], shown(lease.taskId))
-      }
-      await assertSettledBeside(scene, notIds)
+      await assertLost(scene, ({ taskId, token }) => notIds(taskId).map((text) => ({ taskId: text, token })))
     })
 
     it('what is no token is a lost lease, beside one that is held', async (scene) => {
-      const task = await scene.start()
-      const lost = NOT_TOKENS.map((token) => ({ taskId: task.id, token }))
-      await assertServedBeside(scene, lost, leaseRef(task))
-      for (const lease of lost) {
-        const entries = [{ ...lease, progress: null, log: 'x' }]
-        assert.deepEqual(await scene.store.extend({ leases: [lease], leaseMs: 30_000 }), ['lost'], String(lease.token))
-        assert.deepEqual(await scene.store.record({ entries }), ['lost'], String(lease.token))
-        for (const outcome of OUTCOMES) {
-          const settlements = [{ ...lease, ...outcome }]
-          const { results } = await scene.store.settle({ settlements, claim: null })
-          assert.deepEqual(results, [{ status: 'lost' }], String(lease.token))
-        }
-      }
-      assert.equal(await scene.extend(task), 'ok')
+      await assertLost(scene, ({ taskId }) => NOT_TOKENS.map((token) => ({ taskId, token })))
     })
 
     it('a filter by what no task has finds none', async (scene) => {
@@ -92,6 +73,18 @@ export function describeHostileNames({ describe, it }: Suite): void {
 
 type Scene = Parameters<Parameters<Suite['it']>[1]>[0]
 
+/** What is lost, made from a lease that is held. */
+type LostFrom = (held: LeaseRef) => readonly LeaseRef[]
+
+async function assertLost(scene: Scene, lostFrom: LostFrom): Promise<void> {
+  const task = await scene.start()
+  const lost = lostFrom(leaseRef(task))
+  await assertServedBeside(scene, lost, leaseRef(task))
+  for (const lease of lost) await assertLostAlone(scene, lease)
+  assert.equal(await scene.extend(task), 'ok')
+  await assertSettledBeside(scene, lostFrom)
+}
+
 /** Extended and recorded in one call with the lost ones, before and behind them. */
 async function assertServedBeside(scene: Scene, lost: readonly LeaseRef[], held: LeaseRef): Promise<void> {
   const leases = [held, ...lost, held]
@@ -106,12 +99,23 @@ async function assertServedBeside(scene: Scene, lost: readonly LeaseRef[], held:
   )
 }
 
-/** For every outcome: one call that settles a lease beside all that name none. */
-async function assertSettledBeside(scene: Scene, wrongOf: (id: string) => readonly string[]): Promise<void> {
+async function assertLostAlone({ store }: Scene, lease: LeaseRef): Promise<void> {
+  const name = `${shown(lease.taskId)} ${lease.token}`
+  const entries = [{ ...lease, progress: null, log: 'x' }]
+  assert.deepEqual(await store.extend({ leases: [lease], leaseMs: 30_000 }), ['lost'], name)
+  assert.deepEqual(await store.record({ entries }), ['lost'], name)
+  for (const outcome of OUTCOMES) {
+    const { results } = await store.settle({ settlements: [{ ...lease, ...outcome }], claim: null })
+    assert.deepEqual(results, [{ status: 'lost' }], name)
+  }
+}
+
+/** For every outcome: one call that settles a lease beside all that are lost. */
+async function assertSettledBeside(scene: Scene, lostFrom: LostFrom): Promise<void> {
   for (const outcome of OUTCOMES) {
     const task = await scene.start()
-    const { token } = task.lease
-    const settlements = [...wrongOf(task.id), task.id].map((taskId) => ({ taskId, token, ...outcome }))
+    const leases = [...lostFrom(leaseRef(task)), leaseRef(task)]
+    const settlements = leases.map((lease) => ({ ...lease, ...outcome }))
     const { results } = await scene.store.settle({ settlements, claim: null })
     assert.deepEqual(idsOf(await scene.listAll({ queue: task.queue })), [task.id])
     assert.deepEqual(
@@ -120,7 +124,8 @@ async function assertSettledBeside(scene: Scene, wrongOf: (id: string) => readon
     )
     assert.equal(results.at(-1)?.status, 'ok', JSON.stringify(outcome))
     assert.notEqual((await scene.find(task.id)).status, 'running')
-    const counts = only(await scene.store.counts({ namespace: 'default', queue: task.queue })).counts
+    const { counts } = await scene.counts(task.queue)
+    assert.equal(counts.running, 0)
     assert.equal(
       Object.values(counts).reduce((sum, count) => sum + count, 0),
       1,
