@@ -24,8 +24,8 @@ export interface Walk {
   readonly quietPasses: number
   /** Whether a task is wanted, in the first pass or in a later one. */
   wants(task: Task, isFirstPass: boolean): boolean
-  /** Resolves with how many of the tasks it changed. */
-  act(taskIds: readonly string[]): Promise<number>
+  /** Resolves with how many of the tasks, which are as they were when they were found, it changed. */
+  act(tasks: readonly Task[]): Promise<number>
 }
 
 /** Beyond clocks of servers and stores that disagree a little. */
@@ -65,8 +65,8 @@ export function createBulkWalks(parts: Parts) {
   async function changePage(filter: BulkFilter, { before, status, cursor, passes }: Position, how: Walk) {
     const wanted = { ...filter, status: how.statuses[status] as TaskStatus, createdBefore: before }
     const page = await store.list(toListParams({ ...wanted, limit: LIMITS.listPage, cursor }))
-    const ids = page.items.filter((task) => how.wants(task, passes === 0)).map(({ id }) => id)
-    return { count: ids.length === 0 ? 0 : await how.act(ids), nextCursor: page.nextCursor }
+    const tasks = page.items.filter((task) => how.wants(task, passes === 0))
+    return { count: tasks.length === 0 ? 0 : await how.act(tasks), nextCursor: page.nextCursor }
   }
 
   return walk

@@ -262,8 +262,8 @@ export interface Engine {
   /** @throws task_not_found, not_retryable */
   retry(taskId: string): Promise<Task>
   /**
-   * Cancels every matching task that is there and has not ended, also those that change their state meanwhile. Counts those
-   * that were cancelled or asked to stop.
+   * Cancels every matching task that is there and has not ended, also those that change their state meanwhile. Counts, once
+   * each, those that it cancelled or asked to stop; not those that had been asked before.
    */
   cancelMatching(filter: BulkFilter, options?: BulkPartOptions): Promise<BulkPart>
   /** Redrives every matching failed or cancelled task (default: failed), and counts them. */

@@ -1,4 +1,4 @@
-import { type RetryOutcome, TaskyardError } from '@taskyard/core'
+import { type CancelOutcome, type RetryOutcome, type Task, TaskyardError } from '@taskyard/core'
 import { assertFilter, createBulkWalks, isOfEnded, statusesOf } from './bulk.ts'
 import { toTaskId } from './check-submission.ts'
 import type { Engine } from './engine.ts'
@@ -56,9 +56,9 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
         statuses: statusesOf(filter, ['scheduled', 'queued', 'blocked', 'running']),
         quietPasses: QUIET_PASSES,
         wants: ({ cancelRequestedAt }, isFirstPass) => isFirstPass || cancelRequestedAt === null,
-        async act(taskIds) {
-          const outcomes = await cancelAll(taskIds)
-          return outcomes.filter(({ kind }) => kind === 'cancelled' || kind === 'requested').length
+        async act(tasks) {
+          const outcomes = await cancelAll(tasks.map(({ id }) => id))
+          return outcomes.filter((outcome, i) => isNewlyCancelled(outcome, tasks[i] as Task)).length
         },
       })
     },
@@ -68,11 +68,16 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
         // What has ended stays where it is until it is retried, and what fails again is not retried again.
         quietPasses: 0,
         wants: () => true,
-        async act(taskIds) {
-          const outcomes = await retryAll(taskIds)
+        async act(tasks) {
+          const outcomes = await retryAll(tasks.map(({ id }) => id))
           return outcomes.filter(({ kind }) => kind === 'retried').length
         },
       })
     },
   }
+}
+
+/** A task that starts between the look at it and its cancel is asked to stop, and met again among the running ones. */
+function isNewlyCancelled({ kind }: CancelOutcome, found: Task): boolean {
+  return kind === 'cancelled' || (kind === 'requested' && found.cancelRequestedAt === null)
 }
