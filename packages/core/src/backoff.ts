@@ -22,6 +22,15 @@ export function backoffDelayMs(backoff: Backoff, attempt: number, jitter: number
   return Math.round(nominalSeconds * share * 1000)
 }
 
+/**
+ * One random number spread over many tasks by the golden ratio, so that they do not all come back at once.
+ * @param jitter uniform in [0, 1), as is what is returned
+ * @param index 0-based, of the task
+ */
+export function spreadJitter(jitter: number, index: number): number {
+  return (jitter + index * 0.618034) % 1
+}
+
 function nominalDelaySeconds({ kind, baseSeconds, factor }: Backoff, attempt: number): number {
   switch (kind) {
     case 'fixed':

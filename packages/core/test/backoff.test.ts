@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Backoff, backoffDelayMs, DEFAULT_BACKOFF } from '@taskyard/core'
+import { type Backoff, backoffDelayMs, DEFAULT_BACKOFF, spreadJitter } from '@taskyard/core'
 import fc from 'fast-check'
 import { backoffs, jitters } from './arbitraries.ts'
 
@@ -56,5 +56,18 @@ describe('backoff', () => {
   it('doubles from one second to an hour by default', () => {
     const longest = [1, 2, 3, 4, 12, 13, 1000].map((attempt) => backoffDelayMs(DEFAULT_BACKOFF, attempt, ALMOST_ONE))
     assert.deepEqual(longest, [1_000, 2_000, 4_000, 8_000, 2_048_000, 3_600_000, 3_600_000])
+  })
+})
+
+describe('a jitter spread over many tasks', () => {
+  it('leaves no long gap, however many they are', () => {
+    fc.assert(
+      fc.property(jitters, fc.integer({ min: 1, max: 1000 }), (jitter, count) => {
+        const spread = Array.from({ length: count }, (_, index) => spreadJitter(jitter, index)).sort((a, b) => a - b)
+        const gaps = spread.map((value, i) => (spread[i + 1] ?? 1 + (spread[0] as number)) - value)
+        assert.ok(spread.every((value) => value >= 0 && value < 1))
+        assert.ok(Math.max(...gaps) <= 3 / count)
+      }),
+    )
   })
 })

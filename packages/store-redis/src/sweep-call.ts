@@ -1,4 +1,4 @@
-import type { EndedLease, SweepParams, SweepReport } from '@taskyard/core'
+import { type EndedLease, type SweepParams, type SweepReport, spreadJitter } from '@taskyard/core'
 import type { CallContext } from './call-context.ts'
 import { endedLeases } from './lease-calls.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -11,8 +11,6 @@ import { laneTable } from './task-records.ts'
 const STEP = 50
 /** A sweep ends after so many, as some do nothing but drop what is no longer true from a list. */
 const MOST_STEPS = 40
-/** Spreads one random number over many tasks (the golden ratio), as the script does within a step. */
-const SPREAD = 0.618034
 
 /** The port's `sweep`. */
 export async function sweep(context: CallContext, params: SweepParams): Promise<SweepReport> {
@@ -20,7 +18,7 @@ export async function sweep(context: CallContext, params: SweepParams): Promise<
   let [promoted, removed] = [0, 0]
   let nextAt: number | null = null
   for (let steps = 1; ; steps++) {
-    const jitter = (params.jitter + ended.length * SPREAD) % 1
+    const jitter = spreadJitter(params.jitter, ended.length)
     const limits = {
       step: Math.min(STEP, params.limit - Math.max(promoted, removed)),
       ended: params.limit - ended.length,

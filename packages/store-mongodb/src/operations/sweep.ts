@@ -1,4 +1,4 @@
-import type { EndedLease, SweepParams, SweepReport } from '@taskyard/core'
+import { type EndedLease, type SweepParams, type SweepReport, spreadJitter } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { LIGHT, type LightTask } from '../documents.ts'
 import { endWithoutWord, type Move } from '../transitions.ts'
@@ -39,10 +39,11 @@ async function endOverdue(
   const reasons = new Map<Move, EndedLease['reason']>()
   for (const [index, { task, reason }] of overdue.entries()) {
     if (reason === null) continue
-    // One random number spread over many tasks by the golden ratio, so that they do not all come back at once.
-    const spread = (jitter + index * 0.618034) % 1
     const fate = { isDead: isUnwatched(task), isAlone: leasesOf.get(task.workerId ?? '') === 1 }
-    reasons.set(whileItLasts(endWithoutWord(task, { reason, jitter: spread, ...fate }, now), reason), reason)
+    reasons.set(
+      whileItLasts(endWithoutWord(task, { reason, jitter: spreadJitter(jitter, index), ...fate }, now), reason),
+      reason,
+    )
   }
   const ended = await applyEndings(database, [...reasons.keys()], (move) => reasons.get(move) ?? 'expired', now)
   await postpone(database, early, cancelGraceMs)

@@ -9,6 +9,7 @@ import {
   type LeaseStatus,
   LIMITS,
   type RecordParams,
+  spreadJitter,
 } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
 import type { Database, Run } from '../database.ts'
@@ -175,9 +176,8 @@ export function endOverdueLeases(
     const isDead = !lease.isWatched
     if (cancelRequestedAt !== null && cancelRequestedAt <= now - cancelGraceMs)
       return { reason: 'cancelled', jitter: 0, isDead }
-    // One random number spread over many tasks by the golden ratio, so that they do not all come back at once.
     if (deadlineAt !== null && deadlineAt <= now)
-      return { reason: 'timeout', jitter: (jitter + index * 0.618034) % 1, isDead }
+      return { reason: 'timeout', jitter: spreadJitter(jitter, index), isDead }
     return { reason: 'expired', jitter: 0, isDead }
   })
 }

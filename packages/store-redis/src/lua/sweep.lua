@@ -12,7 +12,7 @@ local mostEnded = tonumber(ARGV[8])
 local promoted = promoteDue(now, limit)
 local ended = {}
 
--- One random number spread over many tasks by the golden ratio, so that they do not all come back at once.
+-- `spreadJitter` of the core.
 local function nextJitter()
   return (jitter + #ended * 0.618034) % 1
 end

@@ -8,7 +8,7 @@ import type {
   LeaseStatus,
   RecordParams,
 } from '@taskyard/core'
-import { afterFailure, afterLeaseEnd, LIMITS, poisonedError } from '@taskyard/core'
+import { afterFailure, afterLeaseEnd, LIMITS, poisonedError, spreadJitter } from '@taskyard/core'
 import { row1, rows, type State } from '../state.ts'
 import { backoffFromText } from '../wire.ts'
 import { addHistory, endAttempt, finish, type Lease, makeReady, makeScheduled, take } from './move.ts'
@@ -142,8 +142,7 @@ export function endOverdueLeases(
       const [isDead, isAlone] = [isWatched === 0, leasesOf.get(lease.workerId) === 1]
       return expireLease(state, id, lease, { maxAttempts, isDead, isAlone }, now)
     }
-    // One random number spread over many tasks by the golden ratio, so that they do not all come back at once.
-    return timeOutLease(state, id, lease, { backoff, maxAttempts, jitter: (jitter + index * 0.618034) % 1 }, now)
+    return timeOutLease(state, id, lease, { backoff, maxAttempts, jitter: spreadJitter(jitter, index) }, now)
   })
 }
 
