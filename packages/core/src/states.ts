@@ -83,7 +83,10 @@ export interface LeaseWithoutWord {
   readonly cancelRequested: boolean
   /** The worker is known to be gone, or nobody watches it, so that the end of its lease is all that can be known. */
   readonly isDead: boolean
-  /** It was the only lease of its worker. */
+  /**
+   * It was the only lease of its worker, and none of that worker's has ended without word while it was held: of a dead
+   * worker, leases may end one after the other.
+   */
   readonly isAlone: boolean
 }
 

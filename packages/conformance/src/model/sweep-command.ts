@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { backoffDelayMs, type TaskStore } from '@taskyard/core'
-import { endWithoutWord, expiryOf, leasesByWorker, overdueReasons } from '../reference/reference-sweep.ts'
+import {
+  endWithoutWord,
+  expiryOf,
+  leasesByWorker,
+  overdueReasons,
+  rememberCompany,
+} from '../reference/reference-sweep.ts'
 import type { ReferenceTask } from '../reference/reference-task.ts'
 import { only, SWEEP } from '../scene.ts'
 import type { Model, Real } from './model.ts'
@@ -24,6 +30,7 @@ export async function sweepAndFollow(model: Model, { store }: Real): Promise<voi
     if (entry.task.status === 'scheduled') await followRetryTime(entry, store, now)
   }
   assert.deepEqual([...reasonOf.keys()], [], 'nothing ends that is not running')
+  rememberCompany(model.state, ended)
   await model.store.sweep(SWEEP)
 }
 

@@ -14,16 +14,17 @@ export function claimReady(state: ReferenceState, params: ClaimParams, now: numb
   })
 }
 
-/** What this very call has given and still holds. */
+/** What this very call has given and still holds, higher priority and earlier submission first. */
 export function givenBefore(
   state: ReferenceState,
   { requestId, worker, namespace }: ClaimParams,
 ): readonly ReferenceTask[] {
   if (requestId === null) return []
-  return [...state.tasks.values()].filter(
+  const held = [...state.tasks.values()].filter(
     ({ task, lease }) =>
       lease?.requestId === requestId && lease.worker.workerId === worker.workerId && task.namespace === namespace,
   )
+  return held.sort((one, other) => other.task.priority - one.task.priority || one.arrival - other.arrival)
 }
 
 /** A suspect is given out alone. */

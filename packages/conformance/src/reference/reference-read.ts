@@ -76,10 +76,12 @@ export function leaseHolders(state: ReferenceState, now: number): readonly Lease
   for (const { task, lease } of state.tasks.values()) {
     if (lease === null) continue
     const key = `${task.namespace}/${lease.worker.workerId}`
-    const leases = (holders.get(key)?.leases ?? 0) + 1
+    const { leases = 0, leasedUntil = 0 } = holders.get(key) ?? {}
     const { workerId, nodeId } = lease.worker
     const alive = living.some(([node, { workerIds }]) => node === nodeId || workerIds.includes(workerId))
-    holders.set(key, { ...lease.worker, namespace: task.namespace, alive, leases })
+    const until = Math.max(leasedUntil, lease.expiresAt)
+    const { namespace } = task
+    holders.set(key, { ...lease.worker, namespace, alive, leases: leases + 1, leasedUntil: until })
   }
   return [...holders.values()]
 }

@@ -16,7 +16,7 @@ import { claimReady } from './reference-claim.ts'
 import { enqueueSubmission } from './reference-enqueue.ts'
 import { countQueues, leaseHolders, listTasks } from './reference-read.ts'
 import { emptyReferenceState, type ReferenceState } from './reference-state.ts'
-import { endWithoutWord, leasesByWorker, sweepState } from './reference-sweep.ts'
+import { endWithoutWord, leasesByWorker, rememberCompany, sweepState, wasAlone } from './reference-sweep.ts'
 import {
   asRead,
   finish,
@@ -92,12 +92,14 @@ export function createReferenceStore(clock: Clock, state: ReferenceState = empty
     endLeases: ({ workerIds }) =>
       answer((now) => {
         const leasesOf = leasesByWorker(state)
-        return [...state.tasks.values()].flatMap((entry) => {
+        const ended = [...state.tasks.values()].flatMap((entry) => {
           const { lease } = entry
           if (lease === null || !workerIds.includes(lease.worker.workerId)) return []
-          const isAlone = leasesOf.get(lease.worker.workerId) === 1
+          const isAlone = wasAlone(lease, leasesOf)
           return [endWithoutWord({ entry, lease, reason: 'expired', jitter: 0, isDead: true, isAlone }, now)]
         })
+        rememberCompany(state, ended)
+        return ended
       }),
     sweep: (params) => answer((now) => sweepState(state, params, now)),
     onReady(listener) {
@@ -122,12 +124,17 @@ function heldBy(state: ReferenceState, { taskId, token }: LeaseRef): ReferenceTa
 function settleOne(state: ReferenceState, settlement: Settlement, now: number): SettleResult {
   const held = heldBy(state, settlement)
   if (held !== null) {
+    if (settlement.outcome === 'released' && isOutdated(held, settlement.expiresAt)) return { status: 'lost' }
     settleAttempt(held, settlement, now)
     return acceptedSettlement(held, settlement.token, false)
   }
   const entry = state.tasks.get(settlement.taskId)
   const isRepeat = entry?.settled.get(settlement.token)?.outcome === settlement.outcome
   return entry !== undefined && isRepeat ? acceptedSettlement(entry, settlement.token, true) : { status: 'lost' }
+}
+
+function isOutdated({ lease }: ReferenceTask, expiresAt: number | undefined): boolean {
+  return expiresAt !== undefined && lease?.expiresAt !== expiresAt
 }
 
 function acceptedSettlement({ task, settled }: ReferenceTask, token: number, repeated: boolean): AcceptedSettlement {

@@ -44,8 +44,20 @@ export function endWithoutWord(
 }
 
 /** What the end of a lease by its time says: a worker that is watched would have been noticed if it had died. */
-export function expiryOf({ worker }: ReferenceLease, leasesOf: ReadonlyMap<string, number>) {
-  return { isDead: !worker.session && worker.nodeId === null, isAlone: leasesOf.get(worker.workerId) === 1 }
+export function expiryOf(lease: ReferenceLease, leasesOf: ReadonlyMap<string, number>) {
+  const { session, nodeId } = lease.worker
+  return { isDead: !session && nodeId === null, isAlone: wasAlone(lease, leasesOf) }
+}
+
+/** Whether it was all that its worker held, as far as `leasesOf`, from before this call ended any, tells. */
+export function wasAlone({ worker, hadCompany }: ReferenceLease, leasesOf: ReadonlyMap<string, number>): boolean {
+  return leasesOf.get(worker.workerId) === 1 && !hadCompany
+}
+
+/** Of a dead worker leases may end one after the other: what it still holds was beside those that have ended. */
+export function rememberCompany({ tasks }: ReferenceState, ended: readonly EndedLease[]): void {
+  const workerIds = new Set(ended.map(({ workerId }) => workerId))
+  for (const { lease } of tasks.values()) if (lease && workerIds.has(lease.worker.workerId)) lease.hadCompany = true
 }
 
 /** How many leases each worker holds. */
@@ -90,6 +102,7 @@ function endOverdue(state: ReferenceState, params: SweepParams, now: number): re
     const expiry = expiryOf(lease, leasesOf)
     ended.push(endWithoutWord({ entry, lease, reason, jitter: params.jitter, ...expiry }, now))
   }
+  rememberCompany(state, ended)
   return ended
 }
 

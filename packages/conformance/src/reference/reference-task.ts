@@ -55,6 +55,8 @@ export interface ReferenceLease {
   readonly waitMs: number
   readonly deadlineAt: number | null
   expiresAt: number
+  /** Another lease of its worker ended without word while this one was held. */
+  hadCompany: boolean
 }
 
 export function submitTask(submitted: NewTask, lane: ReferenceLane, now: number, arrival: number): ReferenceTask {
@@ -107,6 +109,7 @@ export function startAttempt(
     waitMs: now - entry.readyAt,
     deadlineAt: timeoutSeconds === null ? null : now + timeoutSeconds * 1000,
     expiresAt: now + leaseMs,
+    hadCompany: false,
   }
   change(entry, { status: 'running', attempt: attempt + 1, startedAt: now, workerId: worker.workerId, progress: null })
   append(entry, now, 'started', { workerId: worker.workerId })

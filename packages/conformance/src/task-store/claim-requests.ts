@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { ClaimParams, LeasedTask } from '@taskyard/core'
-import { CLAIM, idsOf, leaseRef, only, released, succeeded } from '../scene.ts'
+import type { ClaimParams, LeasedTask, Settlement } from '@taskyard/core'
+import { CLAIM, idsOf, leaseRef, only, released, type Scene, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 const REQUEST = { requestId: 'request-1', limit: 2 }
@@ -15,6 +15,14 @@ export function describeClaimRequests({ describe, it }: Suite): void {
       assert.deepEqual(leasesOf(again), leasesOf(first))
       assert.equal((await scene.find(ids[2] as string)).status, 'queued')
       assert.deepEqual(again.map(comparable), first.map(comparable))
+    })
+
+    it('gives them in the order of a claim', async (scene) => {
+      const ids: string[] = []
+      for (const priority of [0, 2, 1, 0, 2]) ids.push(await scene.submit({ priority }))
+      const inOrder = [1, 4, 2, 0, 3].map((index) => ids[index])
+      assert.deepEqual(idsOf(await scene.claim({ ...REQUEST, limit: 5 })), inOrder)
+      assert.deepEqual(idsOf(await scene.claim({ ...REQUEST, limit: 5 })), inOrder)
     })
 
     it('the leases that it gives again run from the repetition', async (scene) => {
@@ -65,6 +73,42 @@ export function describeClaimRequests({ describe, it }: Suite): void {
       assert.deepEqual(idsOf(await scene.claim({ ...REQUEST, limit: 1, namespace: 'other' })), [foreign])
     })
 
+    it('is not undone by who gives back what the first call got', async (scene) => {
+      await scene.submit()
+      const first = only(await scene.claim(REQUEST))
+      await scene.clock.advance(1)
+      const again = only(await scene.claim(REQUEST))
+      assert.equal(await giveBack(scene, first), 'lost')
+      assert.equal((await scene.find(first.id)).status, 'running')
+      assert.equal(await giveBack(scene, again), 'ok')
+      const { status, attempt } = await scene.find(first.id)
+      assert.deepEqual({ status, attempt }, { status: 'queued', attempt: 0 })
+    })
+
+    it('a lease that was extended since is not given back by who knows only its old end', async (scene) => {
+      const id = await scene.submit()
+      const first = await scene.claimOne()
+      await scene.clock.advance(1)
+      assert.equal(await scene.extend(first), 'ok')
+      assert.equal(await giveBack(scene, first), 'lost')
+      assert.equal((await scene.find(id)).status, 'running')
+      assert.equal((await scene.settle(first, succeeded())).status, 'ok')
+    })
+
+    it('one lease that was extended since does not keep others from being given back', async (scene) => {
+      for (let task = 0; task < 3; task++) await scene.submit()
+      const [kept, ...others] = (await scene.claim({ limit: 3 })) as [LeasedTask, ...LeasedTask[]]
+      await scene.clock.advance(1)
+      await scene.extend(kept)
+      const settlements = [others[0] as LeasedTask, kept, others[1] as LeasedTask].map(asGivenBack)
+      const { results } = await scene.store.settle({ settlements, claim: null })
+      assert.deepEqual(
+        results.map(({ status }) => status),
+        ['ok', 'lost', 'ok'],
+      )
+      assert.deepEqual(new Set(idsOf(await scene.claim({ limit: 3 }))), new Set(idsOf(others)))
+    })
+
     it('holds for the claim beside a settlement', async (scene) => {
       await scene.submit()
       await scene.submit()
@@ -94,6 +138,14 @@ export function describeClaimRequests({ describe, it }: Suite): void {
       assert.equal(held.length, counts.running, 'whatever was given under this name is told')
     })
   })
+}
+
+function asGivenBack({ id, lease }: LeasedTask): Settlement {
+  return { taskId: id, token: lease.token, outcome: 'released', expiresAt: lease.expiresAt }
+}
+
+async function giveBack(scene: Scene, task: LeasedTask): Promise<string> {
+  return only((await scene.store.settle({ settlements: [asGivenBack(task)], claim: null })).results).status
 }
 
 function leasesOf(tasks: readonly LeasedTask[]): readonly string[] {

@@ -1,12 +1,19 @@
 import assert from 'node:assert/strict'
-import { POISON_ATTEMPTS, POISON_CRASHES, poisonedError, SUSPECT_CRASHES, type WorkerRef } from '@taskyard/core'
+import {
+  type LeasedTask,
+  POISON_ATTEMPTS,
+  POISON_CRASHES,
+  poisonedError,
+  SUSPECT_CRASHES,
+  type WorkerRef,
+} from '@taskyard/core'
 import { failed, idsOf, only, type Scene, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 const WATCHED: WorkerRef = { workerId: 'watched', nodeId: null, session: true }
 const EMBEDDED: WorkerRef = { workerId: 'embedded', nodeId: 'node-1', session: false }
 
-export function describeCrashes({ describe, it }: Suite): void {
+export function describeCrashes({ describe, it, itWithoutFaults }: Suite): void {
   describe('crashes and quarantine', () => {
     it('quarantines a task whose workers died three times', async (scene) => {
       const id = await scene.submit()
@@ -110,6 +117,59 @@ export function describeCrashes({ describe, it }: Suite): void {
       assert.deepEqual(await statuses(scene, ids), ['queued', 'queued', 'queued'])
     })
 
+    it('takes none for alone whose worker left others that ended before', async (scene) => {
+      const id = await scene.submit()
+      for (let crash = 1; crash <= POISON_CRASHES; crash++) {
+        // Of a worker that nobody watches and that dies, one lease ends after the other.
+        const neighbour = await scene.start({}, { leaseMs: 1_000 })
+        await scene.claimOne({ leaseMs: 2_000 })
+        for (const taskId of [neighbour.id, id]) {
+          await scene.clock.advance(1_000)
+          assert.equal(only((await scene.sweep()).ended).taskId, taskId)
+        }
+        await scene.cancel(neighbour.id)
+      }
+      const { status, crashes } = await scene.find(id)
+      assert.deepEqual({ status, crashes }, { status: 'queued', crashes: POISON_CRASHES })
+    })
+
+    it('takes none for alone whose watched worker let others run out before it was known to be dead', async (scene) => {
+      const id = await scene.submit()
+      for (let crash = 1; crash <= POISON_CRASHES; crash++) {
+        const neighbour = await scene.start({}, { worker: WATCHED, leaseMs: 1_000 })
+        await scene.claimOne({ worker: WATCHED })
+        await scene.clock.advance(1_000)
+        assert.equal(only((await scene.sweep()).ended).taskId, neighbour.id)
+        await scene.store.endLeases({ workerIds: ['watched'] })
+        await scene.cancel(neighbour.id)
+      }
+      assert.equal((await scene.find(id)).status, 'queued')
+    })
+
+    itWithoutFaults('takes none for alone of a worker whose leases end over several sweeps', async (scene) => {
+      for (let crash = 1; crash <= POISON_CRASHES; crash++) {
+        for (let task = crash === 1 ? 0 : 3; task < 3; task++) await scene.submit()
+        const held = await claimOneByOne(scene, 3)
+        await scene.clock.advance(1_000)
+        for (const _ of held) only((await scene.sweep({ limit: 1 })).ended)
+        assert.deepEqual(await statuses(scene, idsOf(held)), ['queued', 'queued', 'queued'])
+      }
+    })
+
+    it('does not count the company of one lease for the next', async (scene) => {
+      const id = await scene.submit()
+      const neighbour = await scene.start({}, { leaseMs: 1_000 })
+      await scene.claimOne({ leaseMs: 2_000 })
+      await scene.clock.advance(2_000)
+      await scene.sweep()
+      await scene.cancel(neighbour.id)
+      for (let crash = 1; crash <= POISON_CRASHES; crash++) {
+        assert.equal((await scene.find(id)).status, 'queued')
+        await crashOnce(scene)
+      }
+      assert.equal((await scene.find(id)).status, 'failed')
+    })
+
     it('counts only leases of the same worker as beside each other', async (scene) => {
       const ids = [await scene.submit(), await scene.submit()]
       for (let crash = 1; crash <= POISON_CRASHES; crash++) {
@@ -152,6 +212,13 @@ async function crashOnce(scene: Scene) {
   await scene.claimOne({ leaseMs: 1_000 })
   await scene.clock.advance(1_000)
   return scene.sweep()
+}
+
+/** Leases of one worker that nobody watches, claimed one by one, because suspects are. */
+async function claimOneByOne(scene: Scene, count: number): Promise<readonly LeasedTask[]> {
+  const held: LeasedTask[] = []
+  while (held.length < count) held.push(await scene.claimOne({ leaseMs: 1_000 }))
+  return held
 }
 
 /** Tasks to workers, one each. */

@@ -8,15 +8,15 @@ const EMBEDDED = { workerId: 'embedded', nodeId: 'node-1', session: false }
 export function describeHolders({ describe, it, itWithoutFaults }: Suite): void {
   describe('lease holders', () => {
     it('tells who holds how many leases', async (scene) => {
-      await scene.start({}, { worker: REMOTE })
-      await scene.start({}, { worker: REMOTE })
-      await scene.start({}, { worker: EMBEDDED })
+      await scene.start({}, { worker: REMOTE, leaseMs: 30_000 })
+      await scene.start({}, { worker: REMOTE, leaseMs: 10_000 })
+      await scene.start({}, { worker: EMBEDDED, leaseMs: 20_000 })
       const holders = [...(await scene.store.holders())].sort((one, other) => other.leases - one.leases)
       assert.deepEqual(
         holders.map(({ alive, ...holder }) => holder),
         [
-          { ...REMOTE, namespace: 'default', leases: 2 },
-          { ...EMBEDDED, namespace: 'default', leases: 1 },
+          { ...REMOTE, namespace: 'default', leases: 2, leasedUntil: scene.clock.now() + 30_000 },
+          { ...EMBEDDED, namespace: 'default', leases: 1, leasedUntil: scene.clock.now() + 20_000 },
         ],
       )
     })
@@ -41,6 +41,13 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       assert.equal(await isAlive(), true)
       await scene.store.beat({ nodeId: 'node-1', workerIds: ['other'], ttlMs: 5_000 })
       assert.equal(await isAlive(), false)
+    })
+
+    it('tells when a worker was heard of: the end of its leases moves', async (scene) => {
+      const task = await scene.start({}, { worker: REMOTE, leaseMs: 30_000 })
+      await scene.clock.advance(10_000)
+      await scene.extend(task, 30_000)
+      assert.equal(only(await scene.store.holders()).leasedUntil, scene.clock.now() + 30_000)
     })
 
     it('forgets a worker whose leases have ended', async (scene) => {

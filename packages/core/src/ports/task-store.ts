@@ -174,8 +174,8 @@ export interface ClaimParams {
   readonly worker: WorkerRef
   /**
    * Names this call of this worker, so that it may be repeated after a lost reply: while leases that it gave still hold,
-   * the same call gives those, under their tokens and extended to now + `leaseMs`, and claims nothing. `null`: every call
-   * claims anew.
+   * the same call gives those, higher priority and earlier submission first, under their tokens and extended to
+   * now + `leaseMs`, and claims nothing. `null`: every call claims anew.
    */
   readonly requestId: string | null
 }
@@ -200,7 +200,14 @@ export type Settlement = LeaseRef &
         readonly jitter: number
       }
     | { readonly outcome: 'cancelled' }
-    | { readonly outcome: 'released' }
+    | {
+        readonly outcome: 'released'
+        /**
+         * Only while the lease ends at this very time, in ms: it was not extended since, nor given again by a repetition of
+         * its claim. Else `lost`. Absent: however long it lasts.
+         */
+        readonly expiresAt?: number
+      }
   )
 
 export interface SettleParams {
@@ -313,6 +320,8 @@ export interface LeaseHolder extends WorkerRef {
   /** A server process whose beat holds is the worker's own node, or names the worker. */
   readonly alive: boolean
   readonly leases: number
+  /** When the last of these leases ends, by its time or its task's deadline, in ms. */
+  readonly leasedUntil: number
 }
 
 export interface EndLeasesParams {

@@ -26,22 +26,28 @@ export async function holders(database: Database, now: number): Promise<LeaseHol
   ])
   const nodeIds = new Set(beating.map(({ _id }) => _id))
   const answeredFor = new Set(beating.flatMap(({ workerIds }) => workerIds))
-  return groups.map(({ holder, leases }) => {
+  return groups.map(({ holder, leases, leasedUntil }) => {
     const [namespace, workerId, nodeId, session] = holderFrom(holder)
     const alive = (nodeId !== null && nodeIds.has(nodeId)) || answeredFor.has(workerId)
-    return { namespace, workerId, nodeId, session, alive, leases }
+    return { namespace, workerId, nodeId, session, alive, leases, leasedUntil }
   })
 }
 
+interface HolderGroup {
+  readonly holder: string
+  readonly leases: number
+  readonly leasedUntil: number
+}
+
 // Read from the index of leases alone.
-async function leasesByHolder({ tasks }: Database): Promise<readonly { holder: string; leases: number }[]> {
+async function leasesByHolder({ tasks }: Database): Promise<readonly HolderGroup[]> {
   const groups = await tasks
-    .aggregate<{ _id: string; leases: number }>([
+    .aggregate<{ _id: string; leases: number; leasedUntil: number }>([
       { $match: { state: 'running' } },
-      { $group: { _id: '$holder', leases: { $sum: 1 } } },
+      { $group: { _id: '$holder', leases: { $sum: 1 }, leasedUntil: { $max: '$wakeAt' } } },
     ])
     .toArray()
-  return groups.map(({ _id, leases }) => ({ holder: _id, leases }))
+  return groups.map(({ _id, ...group }) => ({ holder: _id, ...group }))
 }
 
 export function holderFrom(text: string): Holder {
@@ -53,7 +59,7 @@ export async function leasesByWorker(database: Database): Promise<ReadonlyMap<st
   return byWorker(await leasesByHolder(database))
 }
 
-function byWorker(groups: readonly { holder: string; leases: number }[]): ReadonlyMap<string, number> {
+function byWorker(groups: readonly HolderGroup[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   for (const { holder, leases } of groups) {
     const [, workerId] = holderFrom(holder)

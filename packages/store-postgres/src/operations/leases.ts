@@ -122,6 +122,7 @@ type HolderRow = [
   node: string | null,
   session: string,
   leases: string,
+  leasedUntil: string,
   alive: string,
 ]
 
@@ -131,17 +132,18 @@ export async function holders({ database, time }: Parts): Promise<LeaseHolder[]>
        SELECT FROM @nodes n WHERE n.until > @server_now($1, $2) AND (n.node_id = h.node_id OR h.worker_id = ANY (n.worker_ids))
      )
      FROM (
-       SELECT lanes.namespace, worker_id, node_id, bool_or(session), count(*) FROM @leases JOIN @lanes USING (lane) GROUP BY 1, 2, 3
+       SELECT lanes.namespace, worker_id, node_id, bool_or(session), count(*), max(due_at) FROM @leases JOIN @lanes USING (lane) GROUP BY 1, 2, 3
      ) AS h`,
     time.params(),
   )
-  return rows.map(([namespace, workerId, nodeId, session, leases, alive]) => ({
+  return rows.map(([namespace, workerId, nodeId, session, leases, leasedUntil, alive]) => ({
     namespace,
     workerId,
     nodeId,
     session: session === 't',
     alive: alive === 't',
     leases: Number(leases),
+    leasedUntil: Number(leasedUntil),
   }))
 }
 
