@@ -39,15 +39,21 @@ interface HolderGroup {
   readonly leasedUntil: number
 }
 
-// Read from the index of leases alone.
+// Read from the index of leases alone. Those of one claim, or one heartbeat, wake together: there are few groups of a holder.
 async function leasesByHolder({ tasks }: Database): Promise<readonly HolderGroup[]> {
-  const groups = await tasks
-    .aggregate<{ _id: string; leases: number; leasedUntil: number }>([
+  const together = await tasks
+    .aggregate<{ _id: { holder: string; wakeAt: number }; leases: number }>([
       { $match: { state: 'running' } },
-      { $group: { _id: '$holder', leases: { $sum: 1 }, leasedUntil: { $max: '$wakeAt' } } },
+      { $group: { _id: { holder: '$holder', wakeAt: '$wakeAt' }, leases: { $sum: 1 } } },
     ])
     .toArray()
-  return groups.map(({ _id, ...group }) => ({ holder: _id, ...group }))
+  const groups = new Map<string, HolderGroup>()
+  for (const { _id, leases } of together) {
+    const { holder, wakeAt } = _id
+    const { leases: others = 0, leasedUntil = wakeAt } = groups.get(holder) ?? {}
+    groups.set(holder, { holder, leases: leases + others, leasedUntil: Math.max(leasedUntil, wakeAt) })
+  }
+  return [...groups.values()]
 }
 
 export function holderFrom(text: string): Holder {
