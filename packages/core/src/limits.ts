@@ -11,6 +11,8 @@ export const LIMITS = {
   /** A claim ends with the task whose payload brings it here. */
   claimBytes: 8_388_608,
   listPage: 200,
+  /** A list of tasks, or of events of one, ends once it has so many. */
+  pageBytes: 4_194_304,
   nameLength: 128,
   idempotencyKeyLength: 255,
   tags: 20,

@@ -7,6 +7,12 @@ export const POISON_CRASHES = 3
 /** Crashes after which a task is suspected: it is handed out, and runs, with no other beside it. */
 export const SUSPECT_CRASHES = 2
 
+/** The first tasks that one claim may give out together: a suspect is alone. */
+export function untilSuspect<Item>(items: readonly Item[], crashesOf: (item: Item) => number): readonly Item[] {
+  const at = items.findIndex((item) => crashesOf(item) >= SUSPECT_CRASHES)
+  return at === -1 ? items : items.slice(0, Math.max(1, at))
+}
+
 /** A task whose leases keep running out is quarantined after so many attempts, or all of its own where it has more. */
 export const POISON_ATTEMPTS = 20
 

@@ -1,4 +1,7 @@
+import { withinBytes } from './by-bytes.ts'
 import { type JsonText, toJsonText } from './json.ts'
+import { LIMITS } from './limits.ts'
+import type { HistoryParams } from './ports/task-store.ts'
 import type { Task } from './task.ts'
 import type { TaskEvent, TaskEventKind } from './task-event.ts'
 
@@ -42,6 +45,19 @@ export function taskHistory(task: Task, token: number, records: readonly History
   if (task.startedAt !== null) begin(token)
   if (task.finishedAt !== null) add(task.finishedAt, task.status as TaskEventKind, task.attempt, endData(task))
   return events
+}
+
+/** Those of a task's events that one answer has. */
+export function pageOfHistory(
+  events: readonly TaskEvent[],
+  { after, limit }: Pick<HistoryParams, 'after' | 'limit'>,
+  bytesOf: (event: TaskEvent) => number = bytesOfData,
+): readonly TaskEvent[] {
+  return withinBytes(events.filter(({ n }) => n > after).slice(0, limit), LIMITS.pageBytes, bytesOf)
+}
+
+function bytesOfData({ data }: TaskEvent): number {
+  return Buffer.byteLength(data ?? '')
 }
 
 function startsByToken(task: Task, token: number, records: readonly HistoryRecord[]): Map<number, Start> {

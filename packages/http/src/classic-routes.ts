@@ -1,4 +1,4 @@
-import { formatRfc3339, type JsonText, type Task, type TaskStatus } from '@taskyard/core'
+import { formatRfc3339, type JsonText, LIMITS, type Task, type TaskStatus } from '@taskyard/core'
 import type { Engine, QueueView } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
 import { sendJsonText } from './json-reply.ts'
@@ -23,7 +23,6 @@ const CLASSIC_STATUS: Readonly<Record<TaskStatus, ClassicStatus>> = {
 }
 
 const LIST_LIMIT = 200
-const LIST_BYTES = 4 * 1024 * 1024
 const DATA = { list: null, key: 'data' } as const
 const PAYLOAD = { list: null, key: 'payload' } as const
 
@@ -77,7 +76,7 @@ async function newest(engine: Engine): Promise<string[]> {
     for (const task of page.items) {
       const text = classicText(task)
       bytes += Buffer.byteLength(text)
-      if (bytes > LIST_BYTES && texts.length > 0) return texts
+      if (bytes > LIMITS.pageBytes && texts.length > 0) return texts
       texts.push(text)
     }
     cursor = page.nextCursor

@@ -1,4 +1,4 @@
-import { type ListParams, type TaskFilter, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
+import { LIMITS, type ListParams, type TaskFilter, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
 import type { CallContext } from './call-context.ts'
 import { findStored, tasksFor } from './read-calls.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -6,8 +6,6 @@ import type { StoredTask } from './task-records.ts'
 
 /** Tasks looked at per page. The page ends there and its cursor goes on. */
 const SCAN_BUDGET = 5_000
-/** A page ends once its tasks reach this. */
-const PAGE_BYTES = 4 * 1024 * 1024
 /** Up to this many waiting or running tasks are looked at all at once. */
 const FEW = 2_000
 /** Tasks read at once: so many at first, then more or fewer by how large they are. */
@@ -72,7 +70,7 @@ async function fillPage(
       const length = stored === null ? 0 : stored.task.payload.length + (stored.task.result?.length ?? 0)
       page.length += length
       if (stored !== null && fits(stored.task, params)) {
-        if (page.items.length === params.limit || page.bytes >= PAGE_BYTES) return true
+        if (page.items.length === params.limit || page.bytes >= LIMITS.pageBytes) return true
         page.items.push(stored.task)
         page.bytes += length
       }

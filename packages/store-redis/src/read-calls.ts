@@ -2,6 +2,7 @@ import {
   type HistoryParams,
   type HistoryRecord,
   type JsonText,
+  pageOfHistory,
   type TaskEvent,
   type TaskIdsParams,
   taskHistory,
@@ -17,8 +18,6 @@ const FIRST_TASKS = 20
 /** What an answer should not exceed by much. */
 const ANSWER_LENGTH = 4 * 1024 * 1024
 const LINES_PER_CALL = 200
-/** An answer ends once its events reach this. */
-const PAGE_BYTES = 4 * 1024 * 1024
 
 /** The tasks by id, `null` where there is none. */
 export async function findStored(
@@ -67,16 +66,7 @@ export async function history(
     found = more.length
   }
   const events = taskHistory(task, token, all.map(recordOf))
-  return firstBytes(events.filter(({ n }) => n > after).slice(0, limit))
-}
-
-function firstBytes(events: readonly TaskEvent[]): readonly TaskEvent[] {
-  let bytes = 0
-  const end = events.findIndex(({ data }) => {
-    bytes += data?.length ?? 0
-    return bytes > PAGE_BYTES
-  })
-  return end === -1 ? events : events.slice(0, Math.max(1, end))
+  return pageOfHistory(events, { after, limit })
 }
 
 function recordOf(line: string): HistoryRecord {

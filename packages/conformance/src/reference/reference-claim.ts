@@ -1,11 +1,14 @@
-import { type ClaimParams, type LeasedTask, SUSPECT_CRASHES } from '@taskyard/core'
+import { type ClaimParams, type LeasedTask, untilSuspect } from '@taskyard/core'
 import { readyInOrder } from './reference-read.ts'
 import type { ReferenceState } from './reference-state.ts'
 import { type ReferenceLease, type ReferenceTask, startAttempt } from './reference-task.ts'
 
 export function claimReady(state: ReferenceState, params: ClaimParams, now: number): readonly LeasedTask[] {
   const given = givenBefore(state, params)
-  const entries = given.length > 0 ? given : untilSuspect(readyInOrder(state, params, now).slice(0, params.limit))
+  const entries =
+    given.length > 0
+      ? given
+      : untilSuspect(readyInOrder(state, params, now).slice(0, params.limit), ({ task }) => task.crashes)
   return entries.map((entry) => {
     if (entry.lease === null) startAttempt(entry, params, now)
     const expiresAt = now + params.leaseMs
@@ -25,10 +28,4 @@ export function givenBefore(
       lease?.requestId === requestId && lease.worker.workerId === worker.workerId && task.namespace === namespace,
   )
   return held.sort((one, other) => other.task.priority - one.task.priority || one.arrival - other.arrival)
-}
-
-/** A suspect is given out alone. */
-function untilSuspect(entries: readonly ReferenceTask[]): readonly ReferenceTask[] {
-  const at = entries.findIndex(({ task }) => task.crashes >= SUSPECT_CRASHES)
-  return at < 0 ? entries : entries.slice(0, Math.max(1, at))
 }

@@ -11,6 +11,7 @@ import {
   type TaskPage,
   type TaskStatus,
   TaskyardError,
+  untilBytes,
 } from '@taskyard/core'
 import type { ReferenceState } from './reference-state.ts'
 import { asRead, laneKey, type ReferenceLane, type ReferenceTask } from './reference-task.ts'
@@ -100,16 +101,7 @@ export function readyInOrder(
       (one, other) =>
         other.task.priority - one.task.priority || one.readyAt - other.readyAt || one.arrival - other.arrival,
     )
-  return firstBytes(ready)
-}
-
-function firstBytes(ready: readonly ReferenceTask[]): readonly ReferenceTask[] {
-  let bytes = 0
-  const last = ready.findIndex(({ task }) => {
-    bytes += Buffer.byteLength(task.payload)
-    return bytes >= LIMITS.claimBytes
-  })
-  return last === -1 ? ready : ready.slice(0, last + 1)
+  return untilBytes(ready, LIMITS.claimBytes, ({ task }) => Buffer.byteLength(task.payload))
 }
 
 /** Finished tasks, the longest finished first. */

@@ -1,11 +1,9 @@
 import type { HistoryParams, HistoryRecord, Task, TaskEvent, TaskIdsParams } from '@taskyard/core'
-import { isTaskId, taskHistory } from '@taskyard/core'
+import { isTaskId, pageOfHistory, taskHistory } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type RecordDocument, recordId, type TaskDocument, taskFrom } from '../documents.ts'
 import { idIn } from '../moves.ts'
 
-/** An answer ends once its events reach this. */
-const PAGE_BYTES = 4 * 1024 * 1024
 const VISIBLE = { state: { $ne: 'removed' as const } }
 
 export async function find(database: Database, { taskIds }: TaskIdsParams, now: number): Promise<(Task | null)[]> {
@@ -24,7 +22,7 @@ export async function history(
   const task = isTaskId(taskId) ? await database.tasks.findOne({ _id: taskId, ...VISIBLE }) : null
   if (task === null) return null
   const events = taskHistory(taskFrom(task, now), task.token, await recordsOf(database, task))
-  return firstBytes(events.filter(({ n }) => n > after).slice(0, limit))
+  return pageOfHistory(events, { after, limit })
 }
 
 // Numbers are places in one row: those that were moved out of the task come first, its tail ends at `records`.
@@ -38,13 +36,4 @@ async function recordsOf(database: Database, { _id, records, tail }: TaskDocumen
 
 function withoutId({ at, kind, attempt, token, startedAt, workerId, data }: RecordDocument): HistoryRecord {
   return { at, kind, attempt, token, startedAt, workerId, data }
-}
-
-function firstBytes(events: readonly TaskEvent[]): readonly TaskEvent[] {
-  let bytes = 0
-  const end = events.findIndex(({ data }) => {
-    bytes += Buffer.byteLength(data ?? '')
-    return bytes > PAGE_BYTES
-  })
-  return end === -1 ? events : events.slice(0, Math.max(1, end))
 }

@@ -1,4 +1,4 @@
-import { LIMITS, type Random, SUSPECT_CRASHES } from '@taskyard/core'
+import { LIMITS, type Random, SUSPECT_CRASHES, untilBytes, untilSuspect } from '@taskyard/core'
 import type { Collections } from '../database.ts'
 import type { TaskDocument } from '../documents.ts'
 
@@ -68,7 +68,7 @@ export function createHeads(tasks: Collections['tasks'], random: Random, monoton
   function distribute(heads: readonly Head[], waiting: readonly Waiting[]): void {
     let at = 0
     for (const { wanted, resolve } of waiting) {
-      const some = untilSuspect(firstBytes(heads.slice(at, at + wanted)))
+      const some = toBeGiven(heads.slice(at, at + wanted))
       at += some.length
       for (const { _id } of some) beingMarked.add(_id)
       resolve(some)
@@ -97,20 +97,9 @@ export function isSuspect({ crashes }: Pick<TaskDocument, 'crashes'>): boolean {
   return crashes >= SUSPECT_CRASHES
 }
 
-/** A suspect is given out alone. */
-function untilSuspect(heads: readonly Head[]): readonly Head[] {
-  const at = heads.findIndex(isSuspect)
-  return at < 0 ? heads : heads.slice(0, Math.max(1, at))
-}
-
-function firstBytes(heads: readonly Head[]): readonly Head[] {
-  let bytes = 0
-  const end = heads.findIndex(({ payloadBytes }) => {
-    const isFull = bytes >= LIMITS.claimBytes
-    bytes += payloadBytes
-    return isFull
-  })
-  return end === -1 ? heads : heads.slice(0, end)
+function toBeGiven(heads: readonly Head[]): readonly Head[] {
+  const some = untilBytes(heads, LIMITS.claimBytes, ({ payloadBytes }) => payloadBytes)
+  return untilSuspect(some, ({ crashes }) => crashes)
 }
 
 // Queues of the same types share a query; a type that a queue has never had costs one empty index range.

@@ -1,12 +1,10 @@
-import { type ListParams, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
+import { LIMITS, type ListParams, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
 import type { Filter } from 'mongodb'
 import type { Database } from '../database.ts'
 import { type TaskDocument, taskFrom } from '../documents.ts'
 
 /** Tasks looked at per page when no index fits the filter. The page ends there and its cursor goes on. */
 const SCAN_BUDGET = 20_000
-/** A page ends once its tasks reach this. */
-const PAGE_BYTES = 4 * 1024 * 1024
 const TASKS_PER_BATCH = 20
 
 /** A place in the list: newest first, by time of creation and then by id. */
@@ -42,7 +40,7 @@ async function readPage(
   let bytes = 0
   let hasMore = false
   for await (const task of cursor) {
-    if (found.length === limit || bytes >= PAGE_BYTES) {
+    if (found.length === limit || bytes >= LIMITS.pageBytes) {
       hasMore = true
       break
     }

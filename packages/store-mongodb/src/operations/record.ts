@@ -7,6 +7,7 @@ import {
   type RecordParams,
   TaskyardError,
   toJsonText,
+  withinBytes,
 } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import type { LightTask } from '../documents.ts'
@@ -96,7 +97,7 @@ interface NextUpdate {
 /** What is over the bounds of the attempt or of the task is not in the history; the newest progress is the task's all the same. */
 function nextUpdate(task: LightTask, lines: readonly Line[]): NextUpdate {
   const room = roomFor(task)
-  const kept = firstBytes(lines.slice(0, room))
+  const kept = withinBytes(lines.slice(0, room), BYTES_PER_UPDATE, ({ data }) => Buffer.byteLength(data))
   const count = kept.length === room ? lines.length : kept.length
   const progress = lines.slice(0, count).findLast(({ kind }) => kind === 'progress')
   return { kept, progress: progress?.data ?? null, count }
@@ -104,15 +105,6 @@ function nextUpdate(task: LightTask, lines: readonly Line[]): NextUpdate {
 
 function roomFor({ attemptLines = 0, lines = 0 }: LightTask): number {
   return Math.max(0, Math.min(LIMITS.recordsPerAttempt - attemptLines, LIMITS.recordsPerTask - lines))
-}
-
-function firstBytes(lines: readonly Line[]): readonly Line[] {
-  let bytes = 0
-  const end = lines.findIndex(({ data }) => {
-    bytes += Buffer.byteLength(data)
-    return bytes > BYTES_PER_UPDATE
-  })
-  return end === -1 ? lines : lines.slice(0, Math.max(1, end))
 }
 
 function appending(task: LightTask, lines: readonly Line[], progress: JsonText | null, now: number): Move {

@@ -1,12 +1,17 @@
-import { type HistoryParams, type HistoryRecord, type JsonText, type TaskEvent, taskHistory } from '@taskyard/core'
+import {
+  type HistoryParams,
+  type HistoryRecord,
+  type JsonText,
+  LIMITS,
+  pageOfHistory,
+  type TaskEvent,
+  taskHistory,
+} from '@taskyard/core'
 import { numbers } from '../arrays.ts'
 import type { Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import { findTasks } from './find.ts'
 import { numberOrNull } from './moves.ts'
-
-/** An answer ends once its events reach this. */
-const PAGE_BYTES = 4 * 1024 * 1024
 
 type RecordRow = [
   n: string,
@@ -32,12 +37,12 @@ export async function history(
     `SELECT n, at, kind, attempt, token, started_at, worker_id, octet_length(data),
        CASE WHEN sum(octet_length(data)) OVER () <= $2 THEN data END
      FROM @history WHERE id = $1 ORDER BY n`,
-    [taskId, PAGE_BYTES],
+    [taskId, LIMITS.pageBytes],
   )
   const events = taskHistory(found.task, found.token, rows.map(recordFromRow))
   const bytesByMark = new Map(rows.map((row) => [markOf(row), Number(row[7])]))
   const bytesOf = ({ data }: TaskEvent) => (data === null ? 0 : (bytesByMark.get(data) ?? data.length))
-  return withData(parts, taskId, firstBytes(events.filter(({ n }) => n > after).slice(0, limit), bytesOf))
+  return withData(parts, taskId, pageOfHistory(events, { after, limit }, bytesOf))
 }
 
 /** Stands for the data of a line while it is not known whether the page holds it. JSON text never begins so. */
@@ -58,15 +63,6 @@ function recordFromRow(row: RecordRow): HistoryRecord {
     workerId,
     data: markOf(row),
   }
-}
-
-function firstBytes(events: readonly TaskEvent[], bytesOf: (event: TaskEvent) => number): readonly TaskEvent[] {
-  let bytes = 0
-  const end = events.findIndex((event) => {
-    bytes += bytesOf(event)
-    return bytes > PAGE_BYTES
-  })
-  return end === -1 ? events : events.slice(0, Math.max(1, end))
 }
 
 async function withData(

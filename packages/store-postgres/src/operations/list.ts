@@ -1,4 +1,4 @@
-import { isTaskId, type ListParams, type Task, type TaskPage, TaskyardError } from '@taskyard/core'
+import { isTaskId, LIMITS, type ListParams, type Task, type TaskPage, TaskyardError } from '@taskyard/core'
 import { ids } from '../arrays.ts'
 import { firstIdAt } from '../id-times.ts'
 import type { Lane } from '../lanes.ts'
@@ -9,8 +9,6 @@ import { promoteDue } from './promote.ts'
 
 /** Rows looked at per page where no index fits the filter. The page ends there and its cursor goes on. */
 const SCAN_BUDGET = 2_000
-/** A page ends once its tasks reach this. */
-const PAGE_BYTES = 4 * 1024 * 1024
 
 export async function list(parts: Parts, params: ListParams): Promise<TaskPage> {
   const window = await windowOf(parts, params)
@@ -34,7 +32,7 @@ async function collect(parts: Parts, params: ListParams, lanes: readonly Lane[],
     const { found, more } = await candidates(parts, params, lanes, { ...window, below }, size)
     const timely = await ofTheTime(parts, params, found)
     const taken = timely.slice(0, params.limit + 1)
-    const tasks = await findTasks(parts, taken, PAGE_BYTES)
+    const tasks = await findTasks(parts, taken, LIMITS.pageBytes)
     for (const { task } of tasks) {
       if (!wanted.has(nameOf(task)) || (params.status !== null && task.status !== params.status)) continue
       items.push(task)

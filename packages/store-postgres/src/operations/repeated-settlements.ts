@@ -7,7 +7,7 @@ import type { Results } from './settle-succeeded.ts'
 
 type PastRow = [n: string, lane: string, status: Text, settledAs: Text, worker: Text, wentOn: Text]
 
-const LOST: SettleResult = { status: 'lost' }
+export const LOST: SettleResult = { status: 'lost' }
 
 /** A settlement that comes again because its reply was lost is answered as it was the first time. */
 export async function findRepeated(

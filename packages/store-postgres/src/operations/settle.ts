@@ -6,18 +6,15 @@ import {
   type Settlement,
   type SettleParams,
   type SettleReport,
-  type SettleResult,
 } from '@taskyard/core'
 import { unlessRaced } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import { STATEMENT_SIZE } from '../parts-by-size.ts'
 import { isDuplicate, mayHaveChanged } from '../postgres-errors.ts'
 import type { Claims } from './claim.ts'
-import { findRepeated } from './repeated-settlements.ts'
+import { findRepeated, LOST } from './repeated-settlements.ts'
 import { settleInTransaction } from './settle-in-transaction.ts'
 import { type Indexed, type Results, type Succeeded, settleStatement, takeSettled } from './settle-succeeded.ts'
-
-const LOST: SettleResult = { status: 'lost' }
 
 /**
  * Successes are one statement, and the claim beside them travels in the same round trip. Anything else, the rare case, is

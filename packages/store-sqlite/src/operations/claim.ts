@@ -1,4 +1,4 @@
-import { type ClaimParams, LIMITS, SUSPECT_CRASHES } from '@taskyard/core'
+import { type ClaimParams, LIMITS, untilSuspect } from '@taskyard/core'
 import type { Lane } from '../lanes.ts'
 import { row1, rows, type State } from '../state.ts'
 import type { ClaimedRow, ClaimedRows } from '../wire.ts'
@@ -15,17 +15,11 @@ export function claim(state: State, params: ClaimParams, now: number): ClaimedRo
 function claimAnew(state: State, params: ClaimParams, now: number): ClaimedRows {
   const { worker, leaseMs, limit } = params
   const lanes = claimableLanes(state, params)
-  const heads = untilSuspect(readyInOrder(state, lanes, limit))
+  const heads = untilSuspect(readyInOrder(state, lanes, limit), ([, , , , , crashes]) => crashes)
   const claimed = leaseAll(state, heads, params, now)
   const name = nameOf(params)
   if (name !== null && claimed.length > 0) state.requests.set(name, seqsOf(heads.slice(0, claimed.length)))
   return { rows: claimed, lanes, startedAt: now, expiresAt: now + leaseMs, workerId: worker.workerId }
-}
-
-/** A suspect is given out alone. */
-function untilSuspect(heads: readonly Ready[]): readonly Ready[] {
-  const at = heads.findIndex(([, , , , , crashes]) => crashes >= SUSPECT_CRASHES)
-  return at === -1 ? heads : heads.slice(0, Math.max(1, at))
 }
 
 function claimableLanes(state: State, { namespace, queues, types }: ClaimParams): readonly Lane[] {

@@ -1,4 +1,4 @@
-import { isTerminal, type TaskFilter, type TaskStatus } from '@taskyard/core'
+import { isTerminal, LIMITS, type TaskFilter, type TaskStatus } from '@taskyard/core'
 import { encodeCursor } from '../cursor.ts'
 import type { Lane } from '../lanes.ts'
 import { row1, rows, type State } from '../state.ts'
@@ -9,8 +9,6 @@ import { promoteDue } from './promote.ts'
 
 /** Rows looked at per page when no index fits the filter. The page ends there and its cursor goes on. */
 const SCAN_BUDGET = 20_000
-/** A page ends once its tasks reach this. */
-const PAGE_BYTES = 4 * 1024 * 1024
 /** Up to this many lanes are merged by index; beyond, the tasks are scanned within the budget. */
 const MERGED_LANES = 64
 
@@ -135,7 +133,7 @@ function page(state: State, seqs: readonly number[], next: number | null) {
     if (row === null) continue
     found.push(row)
     bytes += Buffer.byteLength(row[6]) + Buffer.byteLength(row[7] ?? '')
-    if (bytes >= PAGE_BYTES && seq !== seqs.at(-1)) return { rows: found, nextCursor: encodeCursor(seq) }
+    if (bytes >= LIMITS.pageBytes && seq !== seqs.at(-1)) return { rows: found, nextCursor: encodeCursor(seq) }
   }
   return { rows: found, nextCursor: next === null ? null : encodeCursor(next) }
 }

@@ -1,4 +1,4 @@
-import type { Retention } from '@taskyard/core'
+import { type Retention, untilBytes } from '@taskyard/core'
 import { row1, rows, type State } from '../state.ts'
 import { STATUS_NUMBER } from './move.ts'
 
@@ -99,20 +99,14 @@ function removeOverBytes(state: State, maxBytes: number, step: Step): void {
   if (excess() <= 0) return
   inRounds(step, (most) => {
     const oldest = rows<FinishedRow>(select, most)
-    removeTasks(state, firstBytes(oldest, excess()), step)
+    removeTasks(
+      state,
+      untilBytes(oldest, excess(), ([, , , , bytes]) => bytes),
+      step,
+    )
     keepFloorBelowNext(state)
     return excess() > 0 && oldest.length > 0 ? 'more' : 'done'
   })
-}
-
-/** The first tasks that together have these bytes. */
-function firstBytes(tasks: readonly FinishedRow[], bytes: number): readonly FinishedRow[] {
-  let left = bytes
-  const last = tasks.findIndex((row) => {
-    left -= row[4]
-    return left <= 0
-  })
-  return last === -1 ? tasks : tasks.slice(0, last + 1)
 }
 
 const STATUS_NAMES = ['succeeded', 'failed', 'cancelled'] as const
