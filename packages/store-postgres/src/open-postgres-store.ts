@@ -78,7 +78,7 @@ function createStore(
     },
   }
   const claims = createClaims(parts, nowMs, (tasks) => {
-    const settlements = tasks.map(({ id, lease }) => ({ taskId: id, token: lease.token, outcome: 'released' as const }))
+    const settlements = tasks.map(({ id, lease }) => ({ taskId: id, ...lease, outcome: 'released' as const }))
     return settle(parts, claims, { settlements, claim: null })
   })
   const depths = createQueueDepths(database, nowMs)

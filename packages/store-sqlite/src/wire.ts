@@ -202,13 +202,14 @@ function newTaskRow(task: NewTask): NewTaskRow {
   ]
 }
 
-/** A settlement; the last fields are those of a failure. */
+/** A settlement; the last fields are those of a failure, and when a lease must end that is given back, if it matters. */
 export type SettlementRow = [
   taskId: string,
   token: number,
   outcome: Settlement['outcome'],
   result: string | null,
   failure: Omit<Extract<Settlement, { outcome: 'failed' }>, 'taskId' | 'token' | 'outcome'> | null,
+  expiresAt?: number,
 ]
 
 export function settlementRow(settlement: Settlement): SettlementRow {
@@ -217,6 +218,8 @@ export function settlementRow(settlement: Settlement): SettlementRow {
     const { error, retryable, retryDelayMs, jitter } = settlement
     return [taskId, token, outcome, null, { error, retryable, retryDelayMs, jitter }]
   }
+  if (outcome === 'released' && settlement.expiresAt !== undefined)
+    return [taskId, token, outcome, null, null, settlement.expiresAt]
   return [taskId, token, outcome, outcome === 'succeeded' ? settlement.result : null, null]
 }
 

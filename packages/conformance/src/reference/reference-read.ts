@@ -80,7 +80,7 @@ export function leaseHolders(state: ReferenceState, now: number): readonly Lease
     const { leases = 0, leasedUntil = 0 } = holders.get(key) ?? {}
     const { workerId, nodeId } = lease.worker
     const alive = living.some(([node, { workerIds }]) => node === nodeId || workerIds.includes(workerId))
-    const until = Math.max(leasedUntil, lease.expiresAt)
+    const until = Math.max(leasedUntil, Math.min(lease.expiresAt, lease.deadlineAt ?? lease.expiresAt))
     const { namespace } = task
     holders.set(key, { ...lease.worker, namespace, alive, leases: leases + 1, leasedUntil: until })
   }

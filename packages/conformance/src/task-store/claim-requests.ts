@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ClaimParams, LeasedTask, Settlement } from '@taskyard/core'
-import { CLAIM, idsOf, leaseRef, only, released, type Scene, succeeded } from '../scene.ts'
+import { CLAIM, failed, idsOf, leaseRef, only, released, type Scene, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 const REQUEST = { requestId: 'request-1', limit: 2 }
@@ -23,6 +23,15 @@ export function describeClaimRequests({ describe, it }: Suite): void {
       const inOrder = [1, 4, 2, 0, 3].map((index) => ids[index])
       assert.deepEqual(idsOf(await scene.claim({ ...REQUEST, limit: 5 })), inOrder)
       assert.deepEqual(idsOf(await scene.claim({ ...REQUEST, limit: 5 })), inOrder)
+    })
+
+    it('gives what was submitted earlier first, also where it has come back since', async (scene) => {
+      const ids = [await scene.submit(), await scene.submit(), await scene.submit()]
+      await scene.settle(await scene.claimOne(), failed({ retryable: false }))
+      await scene.clock.advance(1)
+      await scene.retry(ids[0] as string)
+      assert.equal((await scene.claim({ ...REQUEST, limit: 3 })).length, 3)
+      assert.deepEqual(idsOf(await scene.claim({ ...REQUEST, limit: 3 })), ids)
     })
 
     it('the leases that it gives again run from the repetition', async (scene) => {
@@ -107,6 +116,19 @@ export function describeClaimRequests({ describe, it }: Suite): void {
         ['ok', 'lost', 'ok'],
       )
       assert.deepEqual(new Set(idsOf(await scene.claim({ limit: 3 }))), new Set(idsOf(others)))
+    })
+
+    it('a lease that is not given back, because it was extended, takes the next word of the same call', async (scene) => {
+      await scene.submit()
+      const task = await scene.claimOne()
+      await scene.clock.advance(1)
+      await scene.extend(task)
+      const settlements: Settlement[] = [asGivenBack(task), { ...leaseRef(task), ...succeeded() }]
+      const { results } = await scene.store.settle({ settlements, claim: null })
+      assert.deepEqual(
+        results.map(({ status }) => status),
+        ['lost', 'ok'],
+      )
     })
 
     it('holds for the claim beside a settlement', async (scene) => {

@@ -50,6 +50,11 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       assert.equal(only(await scene.store.holders()).leasedUntil, scene.clock.now() + 30_000)
     })
 
+    it('tells of no lease beyond the deadline of its task', async (scene) => {
+      await scene.start({ timeoutSeconds: 5 }, { worker: REMOTE, leaseMs: 30_000 })
+      assert.equal(only(await scene.store.holders()).leasedUntil, scene.clock.now() + 5_000)
+    })
+
     it('forgets a worker whose leases have ended', async (scene) => {
       const task = await scene.start({}, { worker: REMOTE })
       assert.equal(only(await scene.store.holders()).workerId, 'remote')

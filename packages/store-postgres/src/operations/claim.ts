@@ -175,7 +175,7 @@ export function createClaims(
     const rows = await database.run(
       `SELECT id, lane, rank, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key, ready_at, attempt,
          crashes, token, seq, started_at, expires_at, cancel_requested_at, progress
-       FROM @given_leases($1, $2, $3, $4, $5, $6)`,
+       FROM @given_leases($1, $2, $3, $4, $5, $6) ORDER BY rank, created_at, id`,
       [...time.params(), namespace, worker.workerId, requestId, leaseMs],
     )
     const tasks = await toTasks(rows, params)

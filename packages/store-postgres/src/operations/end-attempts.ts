@@ -25,7 +25,7 @@ export interface EndWithoutWord {
   readonly jitter: number
   /** Its worker is known to be gone, or nobody would know. */
   readonly isDead: boolean
-  /** It is the only lease of its worker. */
+  /** It was the only lease of its worker, and none of that worker's has ended without word while it was held. */
   readonly isAlone: boolean
 }
 

@@ -192,21 +192,29 @@ async function endWhere(
   why: (lease: Lease, now: number, index: number) => Omit<EndWithoutWord, 'isAlone'>,
 ): Promise<readonly EndedLease[]> {
   const { moves, ended } = await database.transaction(async (run) => {
+    // Whether it was alone is looked up by the very statement that locks it: of two that end leases of one worker at the same
+    // moment, the later one then sees the other's lease, or the mark that the other has left.
     const rows = await run(
-      `SELECT @server_now($1, $2), ${LEASE_COLUMNS} FROM @leases l JOIN @tasks t ON t.id = l.id
+      `SELECT @server_now($1, $2),
+         l.had_company OR l.worker_id IN (SELECT worker_id FROM @leases GROUP BY 1 HAVING count(*) > 1), ${LEASE_COLUMNS}
+       FROM @leases l JOIN @tasks t ON t.id = l.id
        WHERE ${where} FOR UPDATE OF l SKIP LOCKED`,
       [...time.params(), ...values],
     )
     const now = time.saw(rows[0]?.[0] ?? 0)
-    const leases = rows.map(([, ...row]) => leaseFromRow(row))
-    const ends = leases.map((lease, index) => ({ lease, ...why(lease, now, index) }))
-    const leasesOf = await countLeases(run, ends)
     const endings = createEndings(now)
-    const ended = ends.map(({ lease, ...end }) => {
-      const isAlone = leasesOf.get(lease.workerId) === 1
-      return { lease, reason: end.reason, taskStatus: endings.end(lease, { ...end, isAlone }) }
+    const ended = rows.map(([, hadCompany, ...row], index) => {
+      const lease = leaseFromRow(row)
+      const isAlone = hadCompany === 'f'
+      const end = { ...why(lease, now, index), isAlone }
+      return { lease, isAlone, reason: end.reason, taskStatus: endings.end(lease, end) }
     })
+    const leases = ended.map(({ lease }) => lease)
     await writeEndings(run, leases, endings.moves, now)
+    await rememberCompany(
+      run,
+      ended.filter(({ isAlone }) => !isAlone).map(({ lease }) => lease),
+    )
     return { moves: endings.moves, ended }
   })
   await lanes.load(new Set(ended.map(({ lease }) => lease.lane)))
@@ -217,18 +225,18 @@ async function endWhere(
   })
 }
 
-/** How many leases the workers hold that died, where that counts. */
-async function countLeases(
-  run: Run,
-  ends: readonly { readonly lease: Lease; readonly reason: EndedLease['reason']; readonly isDead: boolean }[],
-): Promise<ReadonlyMap<string, number>> {
-  const dead = ends.filter(({ reason, isDead }) => reason === 'expired' && isDead).map(({ lease }) => lease.workerId)
-  if (dead.length === 0) return new Map()
-  const rows = await run<[string, string]>(
-    'SELECT worker_id, count(*) FROM @leases WHERE worker_id = ANY ($1::text[]) GROUP BY 1',
-    [[...new Set(dead)]],
+/**
+ * Of a dead worker leases may end one after the other: what it still holds was beside those that have ended. Who holds locks
+ * already must not wait for more, so a lease is passed over that somebody writes to now: its worker, which lives, or a sweep.
+ */
+async function rememberCompany(run: Run, ended: readonly Lease[]): Promise<void> {
+  if (ended.length === 0) return
+  await run(
+    `UPDATE @leases SET had_company = true WHERE id = ANY (ARRAY(
+       SELECT id FROM @leases WHERE worker_id = ANY ($1::text[]) AND NOT had_company FOR UPDATE SKIP LOCKED
+     ))`,
+    [[...new Set(ended.map(({ workerId }) => workerId))]],
   )
-  return new Map(rows.map(([workerId, leases]) => [workerId, Number(leases)]))
 }
 
 /** Those that the server can store: the others hold no leases. */

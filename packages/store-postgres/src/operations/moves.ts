@@ -24,6 +24,7 @@ export interface Lease {
   readonly isWatched: boolean
   readonly readyAt: number
   readonly startedAt: number
+  readonly expiresAt: number
   readonly cancelRequestedAt: number | null
   readonly deadlineAt: number | null
   readonly progress: string | null
@@ -35,7 +36,7 @@ export interface Lease {
 
 export const LEASE_COLUMNS = `l.id, l.lane, l.token, l.attempt, l.crashes, l.priority, l.worker_id, l.ready_at, l.started_at,
   l.cancel_requested_at, l.deadline_at, l.progress, l.bytes, l.seq, t.max_attempts, t.backoff,
-  round(t.timeout_seconds * 1000)::bigint, l.lone_crashes, l.session OR l.node_id IS NOT NULL`
+  round(t.timeout_seconds * 1000)::bigint, l.lone_crashes, l.session OR l.node_id IS NOT NULL, l.expires_at`
 
 export function leaseFromRow(row: readonly Text[]): Lease {
   return {
@@ -58,6 +59,7 @@ export function leaseFromRow(row: readonly Text[]): Lease {
     timeoutMs: numberOrNull(row[16]),
     loneCrashes: Number(row[17]),
     isWatched: row[18] === 't',
+    expiresAt: Number(row[19]),
   }
 }
 

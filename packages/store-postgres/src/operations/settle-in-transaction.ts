@@ -6,9 +6,16 @@ import { partsBySize, STATEMENT_SIZE } from '../parts-by-size.ts'
 import { mayHaveChanged } from '../postgres-errors.ts'
 import { createEndings, type Ended, type OtherSettlement, writeEndings } from './end-attempts.ts'
 import { LEASE_COLUMNS, type Lease, leaseFromRow, type Moves } from './moves.ts'
-import { type Indexed, type Results, type Succeeded, settleStatement, takeSettled } from './settle-succeeded.ts'
+import {
+  type Indexed,
+  oncePerLease,
+  type Results,
+  type Succeeded,
+  settleStatement,
+  takeSettled,
+} from './settle-succeeded.ts'
 
-/** Ends leases in whatever way, all or nothing; each is named once. */
+/** Ends leases in whatever way, all or nothing. */
 export async function settleInTransaction(
   parts: Parts,
   settlements: readonly Indexed<Settlement>[],
@@ -16,7 +23,7 @@ export async function settleInTransaction(
 ): Promise<void> {
   const { now, others, moves, successes } = await parts.database.transaction(async (run) => {
     const { now, held } = await lockHeld(run, parts, settlements)
-    const mine = settlements.filter(([, { taskId, token }]) => held.get(taskId)?.token === token)
+    const mine = oncePerLease(settlements.filter(([, settlement]) => isHeld(settlement, held.get(settlement.taskId))))
     // One after the other: what fails must leave nothing that would go on after the rollback.
     const ended = await settleOthers(run, mine.filter(isOther), held, now)
     const successes = await settleSuccesses(run, mine.filter(isSuccess), now)
@@ -24,6 +31,12 @@ export async function settleInTransaction(
   })
   parts.readied(moves.ready.map(({ lane }) => lane))
   await takeAll(parts, others, successes, now, results).catch(mayHaveChanged)
+}
+
+/** Not one that gives the lease back as it was, where it has been extended since. */
+function isHeld(settlement: Settlement, lease: Lease | undefined): boolean {
+  if (lease?.token !== settlement.token) return false
+  return settlement.outcome !== 'released' || (settlement.expiresAt ?? lease.expiresAt) === lease.expiresAt
 }
 
 function isSuccess(one: Indexed<Settlement>): one is Indexed<Succeeded> {

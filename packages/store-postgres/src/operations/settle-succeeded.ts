@@ -12,6 +12,16 @@ export type Indexed<Kind> = readonly [index: number, settlement: Kind]
 
 export type Succeeded = Extract<Settlement, { outcome: 'succeeded' }>
 
+/** The first of those that name the same lease: it counts, and the others are judged by what it did. */
+export function oncePerLease<Kind extends Settlement>(named: readonly Indexed<Kind>[]): readonly Indexed<Kind>[] {
+  const leases = new Map<string, Indexed<Kind>>()
+  for (const one of named) {
+    const key = `${one[1].taskId} ${one[1].token}`
+    if (!leases.has(key)) leases.set(key, one)
+  }
+  return leases.size === named.length ? named : [...leases.values()]
+}
+
 /** Ends leases as succeeded, each named once. */
 export function settleStatement(
   time: readonly [now: number | null, atLeast: number],

@@ -2,7 +2,6 @@ import {
   type ClaimParams,
   isLeaseRef,
   type LeasedTask,
-  type LeaseRef,
   type Settlement,
   type SettleParams,
   type SettleReport,
@@ -14,7 +13,14 @@ import { isDuplicate, mayHaveChanged } from '../postgres-errors.ts'
 import type { Claims } from './claim.ts'
 import { findRepeated, LOST } from './repeated-settlements.ts'
 import { settleInTransaction } from './settle-in-transaction.ts'
-import { type Indexed, type Results, type Succeeded, settleStatement, takeSettled } from './settle-succeeded.ts'
+import {
+  type Indexed,
+  oncePerLease,
+  type Results,
+  type Succeeded,
+  settleStatement,
+  takeSettled,
+} from './settle-succeeded.ts'
 
 /**
  * Successes are one statement, and the claim beside them travels in the same round trip. Anything else, the rare case, is
@@ -26,23 +32,13 @@ export async function settle(
   { settlements, claim }: SettleParams,
 ): Promise<SettleReport> {
   const results: Results = settlements.map((settlement) => (isLeaseRef(settlement) ? undefined : LOST))
-  const first = oncePerLease([...settlements.entries()].filter(([i]) => results[i] === undefined))
-  const tasks = isPlain(first)
-    ? await settleSuccesses(parts, claims, first, claim, results)
-    : await settleAll(parts, claims, first, claim, results)
+  const valid: readonly Indexed<Settlement>[] = [...settlements.entries()].filter(([i]) => results[i] === undefined)
+  const tasks = isPlain(valid)
+    ? await settleSuccesses(parts, claims, oncePerLease(valid), claim, results)
+    : await settleAll(parts, claims, valid, claim, results)
   const unknown = [...settlements.entries()].filter(([i]) => results[i] === undefined)
   if (unknown.length > 0) await findRepeated(parts, unknown, results).catch(mayHaveChanged)
   return { results: results.map((result) => result ?? LOST), tasks }
-}
-
-/** The first of those that name the same lease: it counts, and the others are judged by what it did. */
-function oncePerLease<Named extends LeaseRef>(named: readonly [number, Named][]): readonly [number, Named][] {
-  const leases = new Map<string, [number, Named]>()
-  for (const one of named) {
-    const key = `${one[1].taskId} ${one[1].token}`
-    if (!leases.has(key)) leases.set(key, one)
-  }
-  return leases.size === named.length ? named : [...leases.values()]
 }
 
 function isPlain(settlements: readonly Indexed<Settlement>[]): settlements is readonly Indexed<Succeeded>[] {

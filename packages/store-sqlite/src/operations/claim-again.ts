@@ -16,7 +16,7 @@ export function claimedBefore(state: State, params: ClaimParams, now: number): C
       `SELECT l.started_at, l.lane, t.id, t.priority, t.payload, t.created_at, t.max_attempts, t.timeout_seconds, t.backoff,
          t.tags, t.idempotency_key, l.ready_at, l.attempt, l.crashes, l.token
        FROM leases l JOIN tasks t USING (seq) WHERE seq IN (SELECT value FROM json_each(?))
-       ORDER BY t.priority DESC, l.ready_at, seq`,
+       ORDER BY t.priority DESC, seq`,
     ),
     seqs,
   )

@@ -83,8 +83,8 @@ export function holders(state: State, _params: undefined, now: number): LeaseHol
   const living = state.nodes.filter(({ until }) => until > now)
   const found = rows<[string, string, string | null, number, number, number]>(
     state.sql(
-      `SELECT lanes.namespace, worker_id, node_id, max(session), count(*), max(expires_at) FROM leases JOIN lanes USING (lane)
-       GROUP BY 1, 2, 3`,
+      `SELECT lanes.namespace, worker_id, node_id, max(session), count(*), max(min(expires_at, coalesce(deadline_at, expires_at)))
+       FROM leases JOIN lanes USING (lane) GROUP BY 1, 2, 3`,
     ),
   )
   return found.map(([namespace, workerId, nodeId, session, leases, leasedUntil]) => {
@@ -100,14 +100,14 @@ export function beat(state: State, { nodeId, workerIds, ttlMs }: BeatParams, now
 
 export function endLeases(state: State, { workerIds }: EndLeasesParams, now: number): EndedLease[] {
   const select = state.sql(
-    `SELECT t.id, t.max_attempts, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq) WHERE l.worker_id = ?`,
+    `SELECT t.id, t.max_attempts, l.had_company, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq) WHERE l.worker_id = ?`,
   )
   return workerIds.flatMap((workerId) => {
-    const held = rows<[string, number, ...LeaseRow]>(select, workerId)
-    const isAlone = held.length === 1
-    return held.map(([id, maxAttempts, ...row]) =>
-      expireLease(state, id, leaseFromRow(row), { maxAttempts, isDead: true, isAlone }, now),
-    )
+    const held = rows<[string, number, number, ...LeaseRow]>(select, workerId)
+    return held.map(([id, maxAttempts, hadCompany, ...row]) => {
+      const isAlone = held.length === 1 && hadCompany === 0
+      return expireLease(state, id, leaseFromRow(row), { maxAttempts, isDead: true, isAlone }, now)
+    })
   })
 }
 
@@ -123,33 +123,47 @@ export function endOverdueLeases(
   { cancelGraceMs, limit, jitter }: OverdueParams,
   now: number,
 ): EndedLease[] {
-  const overdue = rows<[string, string | null, number, number | null, number, ...LeaseRow]>(
+  const overdue = rows<[string, string | null, number, number | null, number, number, ...LeaseRow]>(
     state.sql(
-      `SELECT t.id, t.backoff, t.max_attempts, l.deadline_at, l.session OR l.node_id IS NOT NULL, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq)
+      `SELECT t.id, t.backoff, t.max_attempts, l.deadline_at, l.session OR l.node_id IS NOT NULL, l.had_company, ${LEASE_COLUMNS}
+       FROM leases l JOIN tasks t USING (seq)
        WHERE l.expires_at <= ?1 OR l.deadline_at <= ?1 OR l.cancel_requested_at <= ?2 LIMIT ?3`,
     ),
     now,
     now - cancelGraceMs,
     limit,
   )
-  const leasesOf = overdue.length === 0 ? NO_WORKERS : leasesByWorker(state)
-  return overdue.map(([id, backoff, maxAttempts, deadlineAt, isWatched, ...row], index) => {
-    const lease = leaseFromRow(row)
+  if (overdue.length === 0) return []
+  const leasesOf = leasesByWorker(state)
+  const leases = overdue.map(([, , , , , , ...row]) => leaseFromRow(row))
+  rememberCompany(state, leases)
+  return overdue.map(([id, backoff, maxAttempts, deadlineAt, isWatched, hadCompany], index) => {
+    const lease = leases[index] as Lease
     if (lease.cancelRequestedAt !== null && lease.cancelRequestedAt <= now - cancelGraceMs)
       return cancelLease(state, id, lease, now)
     if (deadlineAt === null || deadlineAt > now) {
       // A worker that is watched would have been noticed if it had died: it stood still, or its answer was lost.
-      const [isDead, isAlone] = [isWatched === 0, leasesOf.get(lease.workerId) === 1]
+      const isDead = isWatched === 0
+      const isAlone = leasesOf.get(lease.workerId) === 1 && hadCompany === 0
       return expireLease(state, id, lease, { maxAttempts, isDead, isAlone }, now)
     }
     return timeOutLease(state, id, lease, { backoff, maxAttempts, jitter: spreadJitter(jitter, index) }, now)
   })
 }
 
-const NO_WORKERS: ReadonlyMap<string, number> = new Map()
-
 function leasesByWorker(state: State): ReadonlyMap<string, number> {
   return new Map(rows<[string, number]>(state.sql('SELECT worker_id, count(*) FROM leases GROUP BY worker_id')))
+}
+
+/** Of a dead worker leases may end one after the other: what it still holds was beside those that end now. */
+function rememberCompany(state: State, ending: readonly Lease[]): void {
+  state
+    .sql(
+      `UPDATE leases SET had_company = 1 WHERE had_company = 0 AND worker_id IN (
+         SELECT worker_id FROM leases WHERE seq IN (SELECT value FROM json_each(?))
+       )`,
+    )
+    .run(JSON.stringify(ending.map(({ seq }) => seq)))
 }
 
 interface Expiry {

@@ -68,13 +68,18 @@ function finishSucceeded(state: State, ended: readonly EndedSuccess[], now: numb
 }
 
 function settleOne(state: State, settlement: SettlementRow, now: number): SettledRow {
-  const [taskId, token, outcome] = settlement
+  const [taskId, token, outcome, , , expiresAt] = settlement
   const lease = heldLease(state, taskId, token)
   if (lease === null) return acceptedBefore(state, settlement)
+  if (expiresAt !== undefined && expiresAt !== endOf(state, lease)) return null
   const { taskStatus, runAt } = endLease(state, lease, settlement, now)
   rememberSettled(state, lease, outcome, taskStatus)
   const waitMs = Math.max(0, lease.startedAt - lease.readyAt)
   return [taskStatus, lease.lane, waitMs, now - lease.startedAt, runAt, false]
+}
+
+function endOf(state: State, { seq }: Lease): number | undefined {
+  return row1<[number]>(state.sql('SELECT expires_at FROM leases WHERE seq = ?'), seq)?.[0]
 }
 
 function endLease(
