@@ -1,4 +1,5 @@
 import { type Backoff, backoffDelayMs } from './backoff.ts'
+import type { WorkerRef } from './ports/task-store.ts'
 import type { TaskError, TaskStatus, TerminalStatus } from './task.ts'
 
 /** Crashes of workers that ran nothing but this task, after which it is quarantined as `failed` with code `poisoned`. */
@@ -78,6 +79,14 @@ export function afterFailure(failed: FailedAttempt): AfterFailure {
   if (!failed.retryable || failed.attempt >= failed.maxAttempts) return { status: 'failed' }
   const delayMs = failed.retryDelayMs ?? backoffDelayMs(failed.backoff, failed.attempt, failed.jitter)
   return { status: 'scheduled', delayMs }
+}
+
+/**
+ * Whether somebody would notice the death of a worker: the process that it lives in beats, or the server that has its
+ * session does. Of one that nobody watches, the end of its lease is all that will ever be known.
+ */
+export function isWatched({ nodeId, session }: Pick<WorkerRef, 'nodeId' | 'session'>): boolean {
+  return nodeId !== null || session
 }
 
 export interface LeaseWithoutWord {

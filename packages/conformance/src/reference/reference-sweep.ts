@@ -1,4 +1,4 @@
-import type { EndedLease, SweepParams, SweepReport, Task } from '@taskyard/core'
+import { type EndedLease, isWatched, type SweepParams, type SweepReport, type Task } from '@taskyard/core'
 import { finishedInOrder } from './reference-read.ts'
 import type { ReferenceState } from './reference-state.ts'
 import { expireLease, failAttempt, finish, type ReferenceLease, type ReferenceTask } from './reference-task.ts'
@@ -45,8 +45,7 @@ export function endWithoutWord(
 
 /** What the end of a lease by its time says: a worker that is watched would have been noticed if it had died. */
 export function expiryOf(lease: ReferenceLease, leasesOf: ReadonlyMap<string, number>) {
-  const { session, nodeId } = lease.worker
-  return { isDead: !session && nodeId === null, isAlone: wasAlone(lease, leasesOf) }
+  return { isDead: !isWatched(lease.worker), isAlone: wasAlone(lease, leasesOf) }
 }
 
 /** Whether it was all that its worker held, as far as `leasesOf`, from before this call ended any, tells. */

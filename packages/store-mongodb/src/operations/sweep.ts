@@ -1,4 +1,4 @@
-import { type EndedLease, type SweepParams, type SweepReport, spreadJitter } from '@taskyard/core'
+import { type EndedLease, isWatched, type SweepParams, type SweepReport, spreadJitter } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { LIGHT, type LightTask } from '../documents.ts'
 import { endWithoutWord, type Move } from '../transitions.ts'
@@ -50,11 +50,10 @@ async function endOverdue(
   return { ended, isBehind: awake.length === limit }
 }
 
-// Of a worker that nobody watches, the end of its lease is all that will be known.
 function isUnwatched({ holder }: LightTask): boolean {
   if (holder === undefined) return true
   const [, , nodeId, session] = holderFrom(holder)
-  return nodeId === null && !session
+  return !isWatched({ nodeId, session })
 }
 
 // A lease ends for its time only while that is still what was read: it may have been granted more since.
