@@ -6,7 +6,7 @@ import { STATUS_NUMBER } from './move.ts'
 const FIRST_AT_ONCE = 8
 const MOST_AT_ONCE = 128
 /** A step ends after this time, so that calls beside it need not wait for long, however large what it removes. Milliseconds. */
-const STEP_MS = 50
+const STEP_MS = 20
 
 export interface Removal {
   readonly removed: number
