@@ -54,8 +54,9 @@ function settlementText(settlement: Settlement): string {
       return `${retryable ? 1 : 0},${retryDelayMs ?? ''},${jitter}${F}${JSON.stringify(error)}`
     }
     case 'cancelled':
-    case 'released':
       return ''
+    case 'released':
+      return String(settlement.expiresAt ?? '')
   }
 }
 

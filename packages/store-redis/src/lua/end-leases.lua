@@ -19,6 +19,7 @@ for _, holder in ipairs(call('ZRANGE', WORKERS, 0, -1)) do
     firstLeaseOf(holder)
   end
 end
+rememberCompany(now)
 saveCounts()
 table.insert(ended, 1, laneTable())
 table.insert(ended, 1, readiedLanes())

@@ -14,8 +14,8 @@ local function leaseOf(text)
   local lease = seen[text]
   if lease then return lease end
   local s = parseState(text)
-  local ends = s.endAt and math.min(s.endAt, expiresAt) or expiresAt
-  lease = { token = s.token, holder = holderOf(s), ends = ends, score = whole(ends), cancelled = s.cancelAt }
+  local ends, score = leaseEnd(s, expiresAt)
+  lease = { token = s.token, holder = holderOf(s), ends = ends, score = score, cancelled = s.cancelAt }
   seen[text] = lease
   return lease
 end

@@ -20,7 +20,7 @@ for _, holder in ipairs(call('ZRANGE', WORKERS, 0, -1)) do
     reply[#reply + 1] = holder
     reply[#reply + 1] = call('HGET', P .. 'nodes-of', holder) or ''
     reply[#reply + 1] = leases
-    reply[#reply + 1] = call('ZRANGE', leasesKey(holder), -1, -1, 'WITHSCORES')[2]
+    reply[#reply + 1] = whole(call('ZRANGE', leasesKey(holder), -1, -1, 'WITHSCORES')[2])
   end
 end
 return reply

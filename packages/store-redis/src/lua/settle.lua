@@ -4,7 +4,8 @@
 
 -- Ends leases, and claims the next tasks when the call asks for it.
 -- ARGV: time; number of settlements; namespace ('' for no claim), queues, types, limit, leaseMs, worker, node, name (see
--- claim.lua); then for each settlement: id; outcome (o f c r) and token, as one word; result, or "retryable,delay,jitter" and error.
+-- claim.lua); then for each settlement: id; outcome (o f c r) and token, as one word; result, or "retryable,delay,jitter" and error, or
+-- when a lease must end to be released, '' at any time.
 -- Reply: time; readied lanes; lanes; results, joined by ';', each '' (lost) or status,lane,waitMs,runMs,runAt,repeated;
 -- then, with a claim: ids, how the tasks differ from a first attempt, the tasks (see claimReady).
 
@@ -73,6 +74,13 @@ local function release(id, s)
   return 'q', s.readyAt
 end
 
+-- A lease that was extended since is not given back by who knows only when it was to end before.
+local function isOutdated(id, s, expiresAt)
+  if expiresAt == '' then return false end
+  local _, score = leaseEnd(s, tonumber(expiresAt))
+  return tonumber(score) ~= tonumber(call('ZSCORE', leasesKey(holderOf(s)), id))
+end
+
 local function settleOther(id, s, outcome, text)
   s.claimedReadyAt = s.readyAt
   local started = { startedAt = s.startedAt, claimedReadyAt = s.readyAt, head = s.head }
@@ -136,7 +144,9 @@ local function settleOne(at, text)
     return state and repeatedText(id, parseState(state), token, outcome) or ''
   end
   if one.token ~= token then return repeatedText(id, parseState(text), token, outcome) end
-  local answer = settleOther(id, parseState(text), outcome, ARGV[at + 2])
+  local s = parseState(text)
+  if outcome == 'r' and isOutdated(id, s, ARGV[at + 2]) then return '' end
+  local answer = settleOther(id, s, outcome, ARGV[at + 2])
   changed[id] = call('HGET', STATES, id)
   return answer
 end

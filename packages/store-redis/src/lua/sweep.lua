@@ -38,6 +38,7 @@ for _, holder in ipairs(isSpared and {} or call('ZRANGEBYSCORE', WORKERS, '-inf'
     firstLeaseOf(holder)
   end
 end
+rememberCompany(now)
 
 -- Retention: `done` and `failed` list finished tasks, the longest finished first (see finishedEntry). One that was retried
 -- since then no longer fits its entry and is only dropped from it.

@@ -158,8 +158,8 @@ local function leaseReady(reply, wanted, now)
 
   local function leaseFor(s)
     local lease = { text = leaseText(s, wanted.worker, wanted.mark, now), tried = '', payloadBytes = s.head.bytes }
-    local ends = s.endAt and math.min(s.endAt, expiresAt) or expiresAt
-    lease.score = whole(ends)
+    local ends
+    ends, lease.score = leaseEnd(s, expiresAt)
     if ends < firstEnd then firstEnd = ends end
     return lease
   end

@@ -13,6 +13,21 @@ local function leasesKey(holder)
   return P .. 'leases:' .. holder
 end
 
+local function eachLease(holder, visit)
+  local ids = call('ZRANGE', leasesKey(holder), 0, -1)
+  for from = 1, #ids, 1000 do
+    local states = call('HMGET', RUNNING, unpack(ids, from, math.min(from + 999, #ids)))
+    for i, text in ipairs(states) do visit(ids[from + i - 1], text) end
+  end
+end
+
+-- When a lease ends, and its score. Where the deadline comes first, the score's fraction (twelve bits are left) tells leases
+-- apart that were to end at different times: one that was extended since is not what it was.
+local function leaseEnd(s, expiresAt)
+  if not s.endAt or s.endAt >= expiresAt then return expiresAt, whole(expiresAt) end
+  return s.endAt, format('%.17g', s.endAt - (expiresAt % 2047 + 1) / 4096)
+end
+
 -- Takes a running task from its worker. The caller says what becomes of it.
 local function takeLease(id, s)
   call('HDEL', RUNNING, id)

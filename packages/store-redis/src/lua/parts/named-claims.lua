@@ -5,44 +5,49 @@
 
 local MOST_NAMES = 64
 
-local function eachLease(holder, visit)
-  local ids = call('ZRANGE', leasesKey(holder), 0, -1)
-  for from = 1, #ids, 1000 do
-    local states = call('HMGET', RUNNING, unpack(ids, from, math.min(from + 999, #ids)))
-    for i, text in ipairs(states) do visit(ids[from + i - 1], text, parseState(text)) end
-  end
+-- What a claim of this name has given and still holds, higher priority and earlier submission first.
+local function givenBefore(holder, request)
+  local given = {}
+  eachLease(holder, function(id, text)
+    local s = parseState(text)
+    if sub(s.settled, 2) ~= request then return end
+    local task = call('HGET', TASKS, id)
+    given[#given + 1] = { id = id, text = text, s = s, task = task, number = tonumber(numberOf(task)) }
+  end)
+  table.sort(given, function(one, other)
+    local priority, othersPriority = one.s.head.priority, other.s.head.priority
+    if priority ~= othersPriority then return priority > othersPriority end
+    return one.number < other.number
+  end)
+  return given
 end
 
 -- Gives the leases of an earlier call of the same name again, where any holds. Adds to `reply` their ids, joined, the word
 -- 'again', and both records of each task.
 local function giveAgain(reply, wanted, holder, now)
-  local expiresAt, firstEnd = now + wanted.leaseMs, nil
-  local slot, given, moved = #reply + 2, {}, {}
-
-  local function give(id, text, s)
-    local ends = s.endAt and math.min(s.endAt, expiresAt) or expiresAt
-    given[#given + 1] = id
-    moved[#moved + 1], moved[#moved + 2] = whole(ends), id
-    firstEnd = math.min(firstEnd or ends, ends)
-    laneOf(s.head.lane)
-    reply[slot + 2 * #given - 1], reply[slot + 2 * #given] = call('HGET', TASKS, id), text
-  end
-
-  eachLease(holder, function(id, text, s)
-    if sub(s.settled, 2) == wanted.request then give(id, text, s) end
-  end)
+  local given = givenBefore(holder, wanted.request)
   if #given == 0 then return false end
+  local expiresAt, firstEnd = now + wanted.leaseMs, math.huge
+  local slot, ids, moved = #reply + 2, {}, {}
+  for i, lease in ipairs(given) do
+    local ends, score = leaseEnd(lease.s, expiresAt)
+    ids[i] = lease.id
+    moved[2 * i - 1], moved[2 * i] = score, lease.id
+    firstEnd = math.min(firstEnd, ends)
+    laneOf(lease.s.head.lane)
+    reply[slot + 2 * i - 1], reply[slot + 2 * i] = lease.task, lease.text
+  end
   callWithAll('ZADD', leasesKey(holder), moved, 4000)
   call('ZADD', WORKERS, 'LT', whole(firstEnd), holder)
-  reply[slot - 1], reply[slot] = table.concat(given, ','), 'again'
+  reply[slot - 1], reply[slot] = table.concat(ids, ','), 'again'
   return true
 end
 
 -- Leaves the names of leases that hold.
 local function dropOldNames(key, holder)
   local held, seen = {}, {}
-  eachLease(holder, function(_, _, s)
-    local name = sub(s.settled, 2)
+  eachLease(holder, function(_, text)
+    local name = sub(parseState(text).settled, 2)
     if name ~= '' and not seen[name] then held[#held + 1] = name end
     seen[name] = true
   end)

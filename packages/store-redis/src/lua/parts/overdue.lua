@@ -40,6 +40,37 @@ end
 -- Leases of each worker before this call has ended any.
 local leasesBefore = {}
 
+-- `company` says of each worker until when it held leases that have ended without word: a time, and of the leases that began
+-- at this very time those that were beside them. So a lease is marked without being written, and one that comes later is not.
+local COMPANY = P .. 'company'
+
+local function leaseName(id, token)
+  return F .. id .. ':' .. token .. F
+end
+
+local function markCompany(holder, now)
+  local mark, begunNow = { whole(now) }, F .. whole(now) .. F
+  eachLease(holder, function(id, text)
+    local s = find(text, begunNow, 1, true) and parseState(text)
+    if s and s.startedAt == now then mark[#mark + 1] = leaseName(id, s.token) end
+  end)
+  call('HSET', COMPANY, holder, table.concat(mark))
+end
+
+-- Marks what workers still hold of which this call has ended leases.
+local function rememberCompany(now)
+  for holder in pairs(leasesBefore) do
+    if call('EXISTS', leasesKey(holder)) == 1 then markCompany(holder, now) end
+  end
+end
+
+local function hadCompany(holder, id, s)
+  local mark = call('HGET', COMPANY, holder)
+  if not mark then return false end
+  local at = tonumber(match(mark, '^%d+'))
+  return s.startedAt < at or s.startedAt == at and find(mark, leaseName(id, s.token), 1, true) ~= nil
+end
+
 -- Ends an overdue lease; answers for the reply: id, token, reason, lane, worker, status. `isDead`: its worker is known to be.
 -- One that is watched, and of which nobody knows that, may only have stood still.
 local function endOverdue(ended, id, s, reason, jitter, isDead, now)
@@ -51,7 +82,8 @@ local function endOverdue(ended, id, s, reason, jitter, isDead, now)
   elseif reason == 'timeout' then
     status = failAttempt(id, s, { error = TIMEOUT, retryable = true, jitter = jitter }, '', now)
   else
-    status = expire(id, s, isDead or sub(s.settled, 1, 1) ~= 'w', leasesBefore[holder] == 1, now)
+    local isAlone = leasesBefore[holder] == 1 and not hadCompany(holder, id, s)
+    status = expire(id, s, isDead or sub(s.settled, 1, 1) ~= 'w', isAlone, now)
   end
   ended[#ended + 1] = table.concat({ id, token, reason, s.head.lane, worker, status }, F)
 end

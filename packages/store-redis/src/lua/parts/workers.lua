@@ -7,6 +7,7 @@ local function firstLeaseOf(holder)
     call('ZREM', WORKERS, holder)
     call('HDEL', P .. 'nodes-of', holder)
     call('DEL', P .. 'claims:' .. holder)
+    call('HDEL', COMPANY, holder)
     return nil
   end
   call('ZADD', WORKERS, head[2], holder)
