@@ -61,6 +61,8 @@ export interface TaskDocument {
   readonly deadlineAt?: number
   readonly cancelRequestedAt?: number
   readonly wakeAt?: number
+  /** The token of the lease during which another of its worker ended without word. */
+  readonly hadCompany?: number
 
   /** How its last lease was settled by its worker, to know a repetition. */
   readonly settled?: SettledAs & { readonly token: number }

@@ -59,7 +59,7 @@ function settling(task: LightTask, settlement: Settlement, now: number): Move {
     case 'cancelled':
       return finish(task, 'cancelled', now, {})
     case 'released':
-      return release(task, now)
+      return whileItEndsAt(settlement.expiresAt, release(task, now))
     case 'failed':
       return fail(task, { ...settlement, isReported: true }, now)
   }
@@ -258,6 +258,11 @@ function guardOf({ state, token }: LightTask): Filter<TaskDocument> {
 function onlyAsAsked(task: LightTask, move: Move): Move {
   const cancelRequestedAt = task.cancelRequestedAt ?? null
   return { ...move, guard: { ...move.guard, cancelRequestedAt } as unknown as Filter<TaskDocument> }
+}
+
+/** Only while the lease ends at this very time: it may be extended meanwhile. */
+export function whileItEndsAt(expiresAt: number | undefined, move: Move): Move {
+  return expiresAt === undefined ? move : { ...move, guard: { ...move.guard, expiresAt } }
 }
 
 function leaving({ state }: LightTask): Partial<Record<Counter, number>> {

@@ -1,8 +1,7 @@
 import type { ClaimParams, LeasedTask } from '@taskyard/core'
 import type { Database } from '../database.ts'
-import { claimKey, leasedTaskFrom } from '../documents.ts'
+import { claimKey, type LightTask, leasedTaskFrom } from '../documents.ts'
 import { extend } from './extend.ts'
-import { inOrder } from './heads.ts'
 
 /** What this very call has given and still holds, extended: the same claim again after a lost reply. */
 export async function givenBefore(database: Database, params: ClaimParams, now: number): Promise<LeasedTask[]> {
@@ -17,6 +16,12 @@ export async function givenBefore(database: Database, params: ClaimParams, now: 
   const expiresAt = now + params.leaseMs
   return held
     .filter((_, index) => statuses[index] !== 'lost')
-    .sort(inOrder)
+    .sort(byPriorityAndAge)
     .map((task) => leasedTaskFrom({ ...task, expiresAt }, now))
+}
+
+function byPriorityAndAge(one: LightTask, other: LightTask): number {
+  if (one.priority !== other.priority) return other.priority - one.priority
+  if (one.createdAt !== other.createdAt) return one.createdAt - other.createdAt
+  return one._id < other._id ? -1 : 1
 }

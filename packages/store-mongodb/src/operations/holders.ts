@@ -2,7 +2,7 @@ import type { BeatParams, EndedLease, EndLeasesParams, LeaseHolder } from '@task
 import type { Database } from '../database.ts'
 import { type Holder, LIGHT, type LightTask } from '../documents.ts'
 import { upsert } from '../lanes.ts'
-import { apply, MOST_ROUNDS } from '../moves.ts'
+import { apply, idIn, MOST_ROUNDS } from '../moves.ts'
 import { spillTails } from '../spill.ts'
 import { endWithoutWord, type Move } from '../transitions.ts'
 
@@ -74,6 +74,30 @@ function byWorker(groups: readonly HolderGroup[]): ReadonlyMap<string, number> {
   return counts
 }
 
+/** Whether it was all that its worker held, as far as `leasesOf`, from before this call ended any, tells. */
+export function wasAlone({ workerId = '', token, hadCompany }: LightTask, leasesOf: ReadonlyMap<string, number>) {
+  return leasesOf.get(workerId) === 1 && hadCompany !== token
+}
+
+/** Of a dead worker leases may end one after the other: marks those that these workers, of which some have ended, still hold. */
+async function rememberCompany(database: Database, workerIds: ReadonlySet<string>): Promise<void> {
+  if (workerIds.size === 0) return
+  const theirs = (await leasesByHolder(database)).map(({ holder }) => holder).filter(isOf(workerIds))
+  if (theirs.length === 0) return
+  const projection = { token: 1, hadCompany: 1 } as const
+  const held = await database.tasks.find({ state: 'running', holder: { $in: theirs } }, { projection }).toArray()
+  const fresh = held.filter(({ token, hadCompany }) => hadCompany !== token)
+  const operations = [...Map.groupBy(fresh, ({ token }) => token)].map(([token, tasks]) => {
+    const filter = { ...idIn(tasks.map(({ _id }) => _id)), state: 'running' as const, token }
+    return { updateMany: { filter, update: { $set: { hadCompany: token } } } }
+  })
+  if (operations.length > 0) await database.tasks.bulkWrite(operations, { ordered: false })
+}
+
+function isOf(workerIds: ReadonlySet<string>): (holder: string) => boolean {
+  return (holder) => workerIds.has(holderFrom(holder)[1])
+}
+
 /** Leases ended in one step. */
 const AT_ONCE = 1_000
 
@@ -87,13 +111,13 @@ export async function endLeases(
   const dead = new Set(workerIds)
   const groups = await leasesByHolder(database)
   const leasesOf = byWorker(groups)
-  const theirs = groups.map(({ holder }) => holder).filter((holder) => dead.has(holderFrom(holder)[1]))
+  const theirs = groups.map(({ holder }) => holder).filter(isOf(dead))
   const filter = { state: 'running' as const, holder: { $in: theirs } }
   // What others keep changing is not of a dead worker alone; whoever called comes again for what is left.
   for (let conflicts = 0; conflicts < MOST_ROUNDS; ) {
     const held = await database.tasks.find(filter, { projection: LIGHT }).limit(AT_ONCE).toArray()
     const moves = (held as LightTask[]).map((task) => {
-      const isAlone = leasesOf.get(task.workerId ?? '') === 1
+      const isAlone = wasAlone(task, leasesOf)
       return endWithoutWord(task, { reason: 'expired', jitter: 0, isDead: true, isAlone }, now)
     })
     const endedNow = await applyEndings(database, moves, () => 'expired', now)
@@ -116,6 +140,7 @@ export async function applyEndings(
     database,
     [...applied].map(({ task }) => task),
   )
+  await rememberCompany(database, new Set([...applied].map(({ task }) => task.workerId ?? '')))
   return [...applied].map((move) => {
     const { _id, token, queue, type, workerId = '' } = move.task
     return { taskId: _id, token, reason: reasonOf(move), queue, type, workerId, taskStatus: move.to }

@@ -27,7 +27,8 @@ export async function settle(
   return { results: settlements.map((settlement) => results.get(settlement) ?? LOST), tasks }
 }
 
-// A lease given out by this process is known; one that has been lost since is refused by its guard, and then read.
+// A lease given out by this process is known; one that has been lost since is refused by its guard, and then read. When it ends
+// is not: it may have been extended.
 async function tasksOf(database: Database, settlements: readonly Settlement[]): Promise<Map<string, LightTask>> {
   const tasks = new Map<string, LightTask>()
   const unknown: string[] = []
@@ -36,11 +37,17 @@ async function tasksOf(database: Database, settlements: readonly Settlement[]): 
     if (task === undefined) unknown.push(taskId)
     else tasks.set(taskId, task)
   }
-  const read = await readLight(
-    database,
-    unknown.filter((id) => !tasks.has(id)),
-  )
+  const untilThen = settlements.filter((settlement) => endOf(settlement) !== undefined)
+  const read = await readLight(database, [
+    ...unknown.filter((id) => !tasks.has(id)),
+    ...untilThen.map(({ taskId }) => taskId),
+  ])
   return new Map([...tasks, ...read])
+}
+
+/** When its lease must end; `undefined`: at any time. */
+function endOf(settlement: Settlement): number | undefined {
+  return settlement.outcome === 'released' ? settlement.expiresAt : undefined
 }
 
 /** @returns what is to be judged again: it changed between reading and writing, or its task had another turn before it */
@@ -58,6 +65,7 @@ async function settleRound(
     const task = tasks.get(settlement.taskId)
     if (moving.has(settlement.taskId)) continue
     if (task?.state !== 'running' || task.token !== settlement.token) ended.push(settlement)
+    else if (task.expiresAt !== (endOf(settlement) ?? task.expiresAt)) results.set(settlement, LOST)
     else {
       moving.add(settlement.taskId)
       moves.set(settleTask(task, settlement, now), settlement)

@@ -1,9 +1,9 @@
 import { type EndedLease, isWatched, type SweepParams, type SweepReport, spreadJitter } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { LIGHT, type LightTask } from '../documents.ts'
-import { endWithoutWord, type Move } from '../transitions.ts'
+import { endWithoutWord, type Move, whileItEndsAt } from '../transitions.ts'
 import { recoverEnvelopes } from './envelopes.ts'
-import { applyEndings, holderFrom, leasesByWorker } from './holders.ts'
+import { applyEndings, holderFrom, leasesByWorker, wasAlone } from './holders.ts'
 import { promoteDue } from './promote.ts'
 import { forgetKeys, removeFinished } from './retention.ts'
 import { verifyCounts } from './verify-counts.ts'
@@ -39,11 +39,10 @@ async function endOverdue(
   const reasons = new Map<Move, EndedLease['reason']>()
   for (const [index, { task, reason }] of overdue.entries()) {
     if (reason === null) continue
-    const fate = { isDead: isUnwatched(task), isAlone: leasesOf.get(task.workerId ?? '') === 1 }
-    reasons.set(
-      whileItLasts(endWithoutWord(task, { reason, jitter: spreadJitter(jitter, index), ...fate }, now), reason),
-      reason,
-    )
+    const fate = { isDead: isUnwatched(task), isAlone: wasAlone(task, leasesOf) }
+    const move = endWithoutWord(task, { reason, jitter: spreadJitter(jitter, index), ...fate }, now)
+    // A lease ends for its time only while that is still what was read.
+    reasons.set(reason === 'expired' ? whileItEndsAt(task.expiresAt, move) : move, reason)
   }
   const ended = await applyEndings(database, [...reasons.keys()], (move) => reasons.get(move) ?? 'expired', now)
   await postpone(database, early, cancelGraceMs)
@@ -54,12 +53,6 @@ function isUnwatched({ holder }: LightTask): boolean {
   if (holder === undefined) return true
   const [, , nodeId, session] = holderFrom(holder)
   return !isWatched({ nodeId, session })
-}
-
-// A lease ends for its time only while that is still what was read: it may have been granted more since.
-function whileItLasts(move: Move, reason: EndedLease['reason']): Move {
-  if (reason !== 'expired') return move
-  return { ...move, guard: { ...move.guard, expiresAt: move.task.expiresAt as number } }
 }
 
 /** Why a lease should end now, the weightiest reason first. */
