@@ -1,30 +1,24 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { startServerProcess } from '../support/server-process.ts'
+import { startServerProcess, temporaryFolder } from '../support/taskyard-process.ts'
 import { faultsOf } from './judge.ts'
 import type { FuzzRequest } from './requests.ts'
 import { runFuzz } from './run.ts'
 
 test('requests made from the contract, most of them wrong, are answered as it says and harm nothing', async (context) => {
-  const folder = await mkdtemp(join(tmpdir(), 'taskyard-fuzz-'))
-  const server = await startServerProcess({
-    TASKYARD_STORE: `sqlite:${join(folder, 'fuzz.db')}`,
-    TASKYARD_PORT: '0',
-    TASKYARD_ROLES: 'api,scheduler',
-    TASKYARD_LOG_LEVEL: 'fatal',
-  })
+  const folder = await temporaryFolder()
+  const env = { TASKYARD_ROLES: 'api,scheduler', TASKYARD_LOG_LEVEL: 'fatal' }
+  const server = await startServerProcess({ store: join(folder.path, 'fuzz.db'), env, showsErrors: true })
   context.after(async () => {
     await server.stop()
-    await rm(folder, { recursive: true })
+    await folder.remove()
   })
   const { sent, answers, faults } = await runFuzz({ ...server, requests: 1500, seed: 1 })
   assert.deepEqual(faults, [])
   assert.equal(sent, 1500)
   assert.ok(answers.size >= 50, `only ${[...answers.keys()].join(', ')}`)
-  assert.equal(await server.stop(), 0)
+  assert.equal((await server.stop()).code, 0)
 })
 
 const request: FuzzRequest = { operation: 'x', method: 'GET', target: '/', headers: {}, body: null }

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type ServerKind, startServer } from '@taskyard/test-servers'
-import { startServerProcess } from '../support/server-process.ts'
 import { newStoreOn, storeSettings } from '../support/store-urls.ts'
+import { startServerProcess } from '../support/taskyard-process.ts'
 import { runFuzz } from './run.ts'
 
 const KINDS = ['sqlite', 'postgres', 'redis', 'mongodb']
@@ -31,13 +31,14 @@ const store =
   database === null
     ? { TASKYARD_STORE: `sqlite:${join(folder, 'fuzz.db')}`, TASKYARD_PORT: '0' }
     : storeSettings(kind, newStoreOn(kind, database.url))
-const server = await startServerProcess({ ...store, TASKYARD_ROLES: 'api,scheduler', TASKYARD_LOG_LEVEL: 'error' })
+const env = { ...store, TASKYARD_ROLES: 'api,scheduler', TASKYARD_LOG_LEVEL: 'error' }
+const server = await startServerProcess({ env, showsErrors: true })
 const tell = (line: string) => void process.stderr.write(`${line}\n`)
 tell(`seed ${seed}, ${server.url}`)
 // FerretDB goes through all tasks for most filters, which takes longer than a call may.
 const isSlow = kind === 'mongodb'
 const { sent, answers, late, faults } = await runFuzz({ ...server, requests, seed, isSlow, tell })
-const code = await server.stop()
+const { code } = await server.stop()
 await database?.destroy()
 rmSync(folder, { recursive: true })
 

@@ -7,8 +7,8 @@ import { parseArgs } from 'node:util'
 import { Client } from '@taskyard/client'
 import { TaskFailure } from '@taskyard/core'
 import { type ServerKind, startServer } from '@taskyard/test-servers'
-import { startServerProcess } from '../support/server-process.ts'
 import { newStoreOn, storeSettings } from '../support/store-urls.ts'
+import { startServerProcess } from '../support/taskyard-process.ts'
 import { growths, isBounded, type Sample } from './verdict.ts'
 
 const { values } = parseArgs({
@@ -36,11 +36,8 @@ const store =
   database === null
     ? { TASKYARD_STORE: `sqlite:${join(folder, 'soak.db')}`, TASKYARD_PORT: '0' }
     : storeSettings(values.store as ServerKind, newStoreOn(values.store as ServerKind, database.url))
-const server = await startServerProcess({
-  TASKYARD_RETENTION_DAYS: RETENTION_DAYS,
-  TASKYARD_RETENTION_FAILED_DAYS: RETENTION_DAYS,
-  ...store,
-})
+const retention = { TASKYARD_RETENTION_DAYS: RETENTION_DAYS, TASKYARD_RETENTION_FAILED_DAYS: RETENTION_DAYS }
+const server = await startServerProcess({ env: { ...retention, ...store }, showsErrors: true })
 const client = new Client({ url: server.url })
 const until = performance.now() + minutes * 60_000
 const isOver = () => performance.now() >= until
@@ -136,8 +133,8 @@ async function sample(): Promise<Sample> {
   ])
   const unfinished = queues.reduce((sum, { counts }) => sum + counts.queued + counts.scheduled + counts.running, 0)
   return {
-    residentBytes: Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) * 1024,
-    openFiles: readdirSync(`/proc/${server.pid}/fd`).length,
+    residentBytes: Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.child.pid}/status`, 'utf8'))?.[1]) * 1024,
+    openFiles: readdirSync(`/proc/${server.child.pid}/fd`).length,
     storeBytes: health.dependencies.store.sizeBytes,
     unfinished,
     submitMs,

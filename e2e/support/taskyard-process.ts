@@ -1,17 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const children = new Set<ChildProcess>()
 
-// A test that failed half-way may not leave processes behind, or keep its file waiting for them.
-after(() => {
+function killAll(): void {
   for (const child of children) child.kill('SIGKILL')
-})
+}
+
+process.once('exit', killAll)
+// A test that failed half-way may not keep its file waiting for them. Programs are no tests and have no hooks.
+if (process.env.NODE_TEST_CONTEXT !== undefined) after(killAll)
 
 export const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url))
 export const MAIN = join(REPOSITORY, 'packages/taskyard/src/main.ts')
@@ -34,6 +38,7 @@ export interface Running {
   readonly ended: Promise<Ended>
   /** The first match in what the process wrote to stdout so far or later. Rejects when it ends without. */
   line(pattern: RegExp): Promise<RegExpExecArray>
+  isAlive(): boolean
   stop(signal?: NodeJS.Signals): Promise<Ended>
 }
 
@@ -41,6 +46,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   readonly stdin?: string
+  /** Shows what it writes to stderr instead of keeping it. */
+  readonly showsErrors?: boolean
 }
 
 /** Runs the `taskyard` command as a process of its own, in an environment without any TASKYARD_ variable but these. */
@@ -49,13 +56,17 @@ export function runTaskyard(commandLine: readonly string[], options: RunOptions 
 }
 
 export function runCommand(command: string, commandLine: readonly string[], options: RunOptions = {}): Running {
-  const child = spawn(command, commandLine, { cwd: options.cwd ?? REPOSITORY, env: environment(options.env) })
+  const child = spawn(command, commandLine, {
+    cwd: options.cwd ?? REPOSITORY,
+    env: environment(options.env),
+    stdio: ['pipe', 'pipe', options.showsErrors ? 'inherit' : 'pipe'],
+  }) as ChildProcessByStdio<Writable, Readable, Readable | null>
   const text = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text.stdout += chunk
     child.emit('taskyard:output')
   })
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     text.stderr += chunk
   })
   children.add(child)
@@ -76,6 +87,7 @@ export function runCommand(command: string, commandLine: readonly string[], opti
         }
       }
     },
+    isAlive: () => child.exitCode === null && child.signalCode === null,
     stop(signal = 'SIGTERM') {
       child.kill(signal)
       return ended
@@ -83,10 +95,10 @@ export function runCommand(command: string, commandLine: readonly string[], opti
   }
 }
 
-/** Starts a server on a free port and waits until it says that it is ready. */
-export async function startServerProcess(options: RunOptions & { readonly store: string }) {
-  const env = { TASKYARD_STORE: `sqlite:${options.store}`, TASKYARD_PORT: '0', ...options.env }
-  const running = runTaskyard(['start'], { ...options, env })
+/** Starts a server on a free port and waits until it says that it is ready. Its store is this SQLite file, or as `env` says. */
+export async function startServerProcess({ store, ...options }: RunOptions & { readonly store?: string }) {
+  const file: RunOptions['env'] = store === undefined ? {} : { TASKYARD_STORE: `sqlite:${store}` }
+  const running = runTaskyard(['start'], { ...options, env: { TASKYARD_PORT: '0', ...file, ...options.env } })
   const [, url = ''] = await running.line(/ready at (http\S+)/)
   return { ...running, url }
 }
