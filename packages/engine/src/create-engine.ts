@@ -1,7 +1,7 @@
 import { DEFAULT_RETENTION, DEFAULTS, type EndedLease, isTerminal, LIMITS, TaskyardError } from '@taskyard/core'
-import { createClaimCalls } from './claim-calls.ts'
 import { createDispatcher } from './dispatcher.ts'
 import type { Engine, EngineOptions } from './engine.ts'
+import { createGiveBack } from './give-back.ts'
 import { createLeasing } from './lease.ts'
 import { createLocalEventBus } from './local-event-bus.ts'
 import type { Parts } from './parts.ts'
@@ -50,8 +50,8 @@ export function createEngine(options: EngineOptions): Engine {
       parts.bus.publish({ kind: 'changed', taskId, terminal: isTerminal(taskStatus) })
     }
   }
-  const calls = createClaimCalls(parts)
-  const dispatcher = createDispatcher(parts, calls)
+  const giveBack = createGiveBack(parts)
+  const dispatcher = createDispatcher(parts, giveBack)
   const onSwept = (ended: readonly EndedLease[]) => {
     dispatcher.endWaits(new Set(ended.filter(({ reason }) => reason === 'expired').map(({ workerId }) => workerId)))
     onEnded(ended)
@@ -79,7 +79,7 @@ export function createEngine(options: EngineOptions): Engine {
       await parts.underWay.ended()
     },
     ...createSubmit(parts),
-    ...createLeasing(parts, dispatcher, calls),
+    ...createLeasing(parts, dispatcher, giveBack),
     ...createSteering(parts, reading),
     openSession: sessions.openSession,
     workers: sessions.workers,

@@ -1,5 +1,5 @@
 import { type ClaimParams, type LeasedTask, type ReadyLane, TaskyardError } from '@taskyard/core'
-import { type ClaimCalls, leasesOf, requestName } from './claim-calls.ts'
+import { type GiveBack, leasesOf } from './give-back.ts'
 import type { Parts } from './parts.ts'
 import { isUnexpected } from './unexpected.ts'
 
@@ -12,10 +12,17 @@ const SHORTEST_LEASE_MS = 1000
 /** So long may a sweep under way hold up what it has to do with. */
 const LONGEST_HOLD_MS = 100
 
+/** One claim, until it is answered. */
+interface Call {
+  /** Its caller has asked again, and does not listen to this answer any more. */
+  isRepeated: boolean
+  /** Ends its wait, if it waits. */
+  endWait(): void
+}
+
 interface Waiter {
-  /** As its caller asked, who may ask again. */
-  readonly asked: ClaimParams
-  /** The same with a request id in any case. */
+  readonly call: Call
+  /** With a request id in any case. */
   readonly params: ClaimParams
   readonly since: number
   /** Ends the wait; later calls do nothing. */
@@ -50,10 +57,11 @@ export interface Dispatcher {
  * wait is asked again by the next look, so that they outlive its outage; under the same request id, so that tasks whose
  * answer was lost are not.
  */
-export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
+export function createDispatcher(parts: Parts, giveBack: GiveBack): Dispatcher {
   const { store, clock, troubles, ids } = parts
+  const { track } = parts.underWay
   const groups = new Map<string, WaitingGroup>()
-  const waitingByName = new Map<string, Waiter>()
+  const calls = new Map<string, Call>()
   let stopped = false
   let wakeUps = 0
   let stopListening = () => {}
@@ -89,7 +97,7 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
       const waiter = group.waiters.find(({ ended, isServed }) => !ended && !isServed)
       if (waiter === undefined) return
       try {
-        const tasks = await calls.finishFirst(waiter.asked, claimFor(waiter))
+        const tasks = await track(claimFor(waiter))
         if (tasks.length === 0) return
       } catch (error) {
         failures += 1
@@ -114,11 +122,11 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
 
   async function hand(waiter: Waiter, tasks: readonly LeasedTask[]): Promise<void> {
     const sweep = parts.sweepUnderWay()
-    if (waiter.ended) return calls.giveBack(waiter.asked, leasesOf(tasks))
+    if (waiter.ended) return drop(waiter.call, tasks)
     if (sweep === null || clock.now() - waiter.since < SHORTEST_LEASE_MS) return waiter.end(tasks)
     // The tasks may be there because their worker did not extend its lease, and be handed to this same worker.
     waiter.isServed = true
-    void calls.finishFirst(waiter.asked, handAfter(sweep, waiter, tasks))
+    void track(handAfter(sweep, waiter, tasks))
   }
 
   async function handAfter(sweep: Promise<void>, waiter: Waiter, tasks: readonly LeasedTask[]): Promise<void> {
@@ -128,18 +136,46 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
     })
     await Promise.race([sweep, patience])
     cancelTimer()
-    if (waiter.ended) await calls.giveBack(waiter.asked, leasesOf(tasks))
+    if (waiter.ended) await drop(waiter.call, tasks)
     else waiter.end(tasks)
   }
 
+  /** Tasks that came too late for their call go back, but for those of one that was repeated: the repetition gets them. */
+  async function drop({ isRepeated }: Call, tasks: readonly LeasedTask[]): Promise<void> {
+    if (!isRepeated) await giveBack(leasesOf(tasks))
+  }
+
+  function repeat(call: Call | undefined): void {
+    if (call === undefined) return
+    call.isRepeated = true
+    call.endWait()
+  }
+
+  async function claimOrWait(
+    call: Call,
+    params: ClaimParams,
+    waitMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly LeasedTask[]> {
+    const isCalledOff = () => stopped || signal?.aborted === true || call.isRepeated
+    const wakeUpsBefore = wakeUps
+    let tasks = await store.claim(params)
+    // A task that became ready while the store said «none» has woken nobody yet.
+    const wokenSince = wakeUps !== wakeUpsBefore
+    if (tasks.length === 0 && waitMs > 0 && !isCalledOff()) tasks = await join(call, params, waitMs, signal, wokenSince)
+    if (!isCalledOff()) return tasks
+    await drop(call, tasks)
+    return []
+  }
+
   function join(
+    call: Call,
     asked: ClaimParams,
     waitMs: number,
     signal: AbortSignal | undefined,
     wokenSince: boolean,
   ): Promise<readonly LeasedTask[]> {
-    const name = requestName(asked)
-    const params = name === null ? { ...asked, requestId: ids() } : asked
+    const params = asked.requestId === null ? { ...asked, requestId: ids() } : asked
     const key = keyOf(params)
     const group = groups.get(key) ?? { params, waiters: [], isServing: false, wokenAgain: false }
     groups.set(key, group)
@@ -150,15 +186,14 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
         cancelTimer()
         signal?.removeEventListener('abort', endEmpty)
         group.waiters.splice(group.waiters.indexOf(waiter), 1)
-        if (name !== null && waitingByName.get(name) === waiter) waitingByName.delete(name)
         dropWhenIdle(group)
         if (tasks.length === 0 && waiter.doubt !== null) reject(waiter.doubt)
         else resolve(tasks)
       }
       const endEmpty = () => end([])
-      const waiter: Waiter = { asked, params, since: clock.now(), end, ended: false, isServed: false, doubt: null }
+      const waiter: Waiter = { call, params, since: clock.now(), end, ended: false, isServed: false, doubt: null }
       group.waiters.push(waiter)
-      if (name !== null) waitingByName.set(name, waiter)
+      call.endWait = endEmpty
       const cancelTimer = clock.after(waitMs, endEmpty)
       signal?.addEventListener('abort', endEmpty)
       if (wokenSince) void serve(group)
@@ -184,17 +219,17 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
 
   return {
     async claim(params, waitMs, signal) {
-      const isCalledOff = () => stopped || signal?.aborted === true
-      if (isCalledOff()) return []
-      // Whoever asks again does not listen to the first answer any more.
-      waitingByName.get(requestName(params) ?? '')?.end([])
-      return calls.run(params, isCalledOff, async (isRepeated) => {
-        const wakeUpsBefore = wakeUps
-        const tasks = await store.claim(params)
-        if (tasks.length > 0 || waitMs <= 0 || isCalledOff() || isRepeated()) return tasks
-        // A task that became ready while the store said «none» has woken nobody yet.
-        return join(params, waitMs, signal, wakeUps !== wakeUpsBefore)
-      })
+      if (stopped || signal?.aborted) return []
+      const call: Call = { isRepeated: false, endWait: () => {} }
+      const name = requestName(params)
+      if (name === null) return track(claimOrWait(call, params, waitMs, signal))
+      repeat(calls.get(name))
+      calls.set(name, call)
+      try {
+        return await track(claimOrWait(call, params, waitMs, signal))
+      } finally {
+        if (calls.get(name) === call) calls.delete(name)
+      }
     },
     start() {
       stopListening = store.onReady(wake)
@@ -210,6 +245,11 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
       if (workerIds.size > 0) endWaitsOf(({ params }) => workerIds.has(params.worker.workerId))
     },
   }
+}
+
+/** What a claim and its repetitions have in common; `null`: nobody can repeat it. */
+function requestName({ namespace, worker, requestId }: ClaimParams): string | null {
+  return requestId === null ? null : `${namespace} ${worker.workerId} ${requestId}`
 }
 
 function keyOf({ namespace, queues, types }: ClaimParams): string {

@@ -115,6 +115,11 @@ export interface Claim {
   readonly requestId?: string
 }
 
+/** A lease as the answer of a claim gave it; `expiresAt` in milliseconds since the epoch. */
+export interface GivenLease extends LeaseRef {
+  readonly expiresAt: number
+}
+
 /** How one leased attempt ended. */
 export type Outcome = LeaseRef & {
   readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'released'
@@ -232,10 +237,10 @@ export interface Engine {
    */
   claim(claim: Claim, waitSeconds?: number, signal?: AbortSignal): Promise<readonly LeasedTask[]>
   /**
-   * Gives back the tasks of a claim whose answer nobody heard, unless the claim has been made again in this process, under its
-   * request id, and has them now. Never rejects for the store's sake: what cannot be given back runs out.
+   * Gives back the leases of a claim whose answer nobody heard, each as long as it still ends when that answer said: nobody
+   * has extended it nor repeated its claim, at any server. Never rejects for the store's sake: what cannot be given back runs out.
    */
-  giveBack(claim: Claim, leases: readonly LeaseRef[]): Promise<void>
+  giveBack(leases: readonly GivenLease[]): Promise<void>
   heartbeat(leases: readonly LeaseRef[], leaseSeconds?: number): Promise<readonly ExtendStatus[]>
   settle(outcomes: readonly Outcome[], claim?: Claim): Promise<Settled>
   record(entries: readonly Recorded[]): Promise<readonly LeaseStatus[]>

@@ -13,9 +13,9 @@ import {
   type TaskError,
 } from '@taskyard/core'
 import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
-import type { ClaimCalls } from './claim-calls.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Claim, Engine, Outcome, Recorded, SettledOutcome } from './engine.ts'
+import { type GiveBack, leasesOf } from './give-back.ts'
 import type { Parts } from './parts.ts'
 import { assertBatch } from './submit.ts'
 
@@ -23,7 +23,7 @@ import { assertBatch } from './submit.ts'
 export function createLeasing(
   parts: Parts,
   dispatcher: Dispatcher,
-  calls: ClaimCalls,
+  giveBack: GiveBack,
 ): Pick<Engine, 'claim' | 'giveBack' | 'heartbeat' | 'settle' | 'record'> {
   const { store, observer, bus, random } = parts
   const refuseStale = (operation: 'extend' | 'settle' | 'record', status: string) => {
@@ -35,7 +35,7 @@ export function createLeasing(
       if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
       return dispatcher.claim(params, waitSeconds * 1000, signal)
     },
-    giveBack: (claim, leases) => calls.giveBack(toClaimParams(claim), leases),
+    giveBack,
     async heartbeat(leases, leaseSeconds = DEFAULTS.leaseSeconds) {
       assertBatch(leases.length)
       const named = leases.map(({ taskId, token }) => ({ taskId: toTaskId(taskId), token }))
@@ -47,7 +47,11 @@ export function createLeasing(
       if (outcomes.length > 0 || claim === undefined) assertBatch(outcomes.length)
       const settlements = outcomes.map((outcome, i) => toSettlement(outcome, i, random()))
       const next = claim === undefined || parts.isStopping() ? null : toClaimParams(claim)
-      const { results, tasks } = await settleAndClaim(settlements, next)
+      const report =
+        next === null
+          ? store.settle({ settlements, claim: null })
+          : parts.underWay.track(settleAndClaim(settlements, next))
+      const { results, tasks } = await report
       for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
       return { results: results.map(({ status }) => status), tasks }
     },
@@ -63,15 +67,11 @@ export function createLeasing(
     },
   }
 
-  async function settleAndClaim(settlements: readonly Settlement[], claim: ClaimParams | null): Promise<SettleReport> {
-    if (claim === null) return store.settle({ settlements, claim })
-    let results: readonly SettleResult[] = []
-    const tasks = await calls.run(claim, parts.isStopping, async () => {
-      const report = await store.settle({ settlements, claim })
-      results = report.results
-      return report.tasks
-    })
-    return { results, tasks }
+  async function settleAndClaim(settlements: readonly Settlement[], claim: ClaimParams): Promise<SettleReport> {
+    const report = await store.settle({ settlements, claim })
+    if (!parts.isStopping()) return report
+    await giveBack(leasesOf(report.tasks))
+    return { ...report, tasks: [] }
   }
 
   function settled({ taskId, outcome }: Settlement, result: SettleResult): void {

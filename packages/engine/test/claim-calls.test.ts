@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ClaimParams, type LeasedTask, type TaskStore, TaskyardError } from '@taskyard/core'
-import { leasesOf } from '../src/claim-calls.ts'
-import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+import { leasesOf } from '../src/give-back.ts'
+import { claimOf, PAYLOAD, startCluster, startEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 const named = (requestId: string) => ({ ...claimOf('worker-1'), requestId })
@@ -126,7 +126,7 @@ test('a claim that is made again while the first is under way keeps what the fir
   assert.deepEqual(await engine.heartbeat([{ taskId: task.id, token: again[0]?.lease.token ?? 0 }]), ['ok'])
 })
 
-test('a claim that is made again waits while tasks of the first are being given back', async (t) => {
+test('a claim that is made again while tasks of the first are being given back keeps them', async (t) => {
   const { opened, open } = gate()
   const slow = (store: TaskStore): TaskStore => ({
     ...store,
@@ -140,27 +140,46 @@ test('a claim that is made again waits while tasks of the first are being given 
   const gone = new AbortController()
   const first = engine.claim(named('r1'), 0, gone.signal)
   gone.abort()
-  await clock.advance(0)
-  const again = engine.claim(named('r1'))
-  await clock.advance(0)
+  await clock.advance(1)
+  const [claimed] = await engine.claim(named('r1'))
   open()
   assert.deepEqual(await first, [])
-  const [claimed] = await again
-  assert.equal(claimed?.lease.token, 2)
-  assert.deepEqual(await engine.heartbeat([{ taskId: claimed?.id ?? '', token: 2 }]), ['ok'])
+  assert.deepEqual(await engine.heartbeat([{ taskId: claimed?.id ?? '', token: claimed?.lease.token ?? 0 }]), ['ok'])
 })
 
 test('an answer that nobody heard is given back, unless the claim has been made again', async (t) => {
-  const { engine } = await startEngine(t)
+  const { engine, clock } = await startEngine(t)
   await engine.submit(TASK)
-  const tasks = await engine.claim(named('r1'))
-  await engine.giveBack(named('r1'), leasesOf(tasks))
+  await engine.giveBack(leasesOf(await engine.claim(named('r1'))))
   assert.equal((await engine.queue('default')).counts.queued, 1)
   const second = await engine.claim(named('r2'))
-  const again = engine.claim(named('r2'))
-  await engine.giveBack(named('r2'), leasesOf(second))
-  const [claimed] = await again
+  await clock.advance(1)
+  const [claimed] = await engine.claim(named('r2'))
+  await engine.giveBack(leasesOf(second))
   assert.deepEqual(await engine.heartbeat([{ taskId: claimed?.id ?? '', token: claimed?.lease.token ?? 0 }]), ['ok'])
+})
+
+test('a server whose claim lost its client takes nothing from the server where it was made again', async (t) => {
+  const { opened, open } = gate()
+  const slow = around(async (params, store) => {
+    const tasks = await store.claim(params)
+    if (tasks.length > 0) await opened
+    return tasks
+  })
+  const { clock, node, store } = startCluster(t)
+  const [first, second] = [await node('node-1', { store: slow(store) }), await node('node-2')]
+  const gone = new AbortController()
+  const waiting = first.claim(named('r1'), 30, gone.signal)
+  await clock.advance(0)
+  await second.submit(TASK)
+  await clock.advance(1)
+  gone.abort()
+  const [claimed] = await second.claim(named('r1'))
+  open()
+  assert.deepEqual(await waiting, [])
+  await clock.advance(0)
+  assert.deepEqual([claimed?.attempt, claimed?.lease.token], [1, 1])
+  assert.deepEqual(await second.heartbeat([{ taskId: claimed?.id ?? '', token: 1 }]), ['ok'])
 })
 
 for (const kind of ['claim', 'long poll', 'settlement that claims'] as const) {

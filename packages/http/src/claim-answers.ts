@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Clock, LeasedTask, LeaseRef } from '@taskyard/core'
-import type { Claim, Engine } from '@taskyard/engine'
+import type { Engine, GivenLease } from '@taskyard/engine'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
 /** A connection that is reset later has carried the answer: its client has read it and works. */
@@ -11,19 +11,19 @@ const MOST_RETURNS = 2
 const MOST_COUNTED = 10_000
 
 interface Answer {
-  readonly claim: Claim
-  readonly leases: readonly LeaseRef[]
+  readonly leases: readonly GivenLease[]
   readonly sentAt: number
 }
 
 /** Answers of claims that may get lost with their connection. */
 export interface ClaimAnswers {
-  /** The claim is being made: an earlier answer of the same request is nobody's any more. */
-  asked(claim: Claim): void
-  /** Somebody holds these leases, whatever connection told him: they are not given back. */
+  /**
+   * Somebody speaks of these leases: he has read the answers that gave them, whatever connection told him, and they are not
+   * given back. A heartbeat, or the same claim again, need not be told: it moves the end of a lease, which then stays.
+   */
   heard(leases: readonly LeaseRef[]): void
   /** The answer is about to be written. Gives the tasks back when the client does not get it, as far as that can be seen. */
-  sent(reply: FastifyReply, claim: Claim, tasks: readonly LeasedTask[]): Promise<void>
+  sent(reply: FastifyReply, tasks: readonly LeasedTask[]): Promise<void>
 }
 
 /**
@@ -32,12 +32,9 @@ export interface ClaimAnswers {
  */
 export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock: Clock): ClaimAnswers {
   const unheard = new Map<Socket, Answer>()
-  const byRequest = new Map<string, Socket>()
+  const carriers = new Map<string, Socket>()
   const watched = new WeakSet<Socket>()
   const returns = new Map<string, number>()
-  let heardLately = new Set<string>()
-  let heardBefore = new Set<string>()
-  let heardSince = Number.NEGATIVE_INFINITY
 
   // Whoever asks for more on a connection has read what it carried before.
   server.addHook('onRequest', (request, _reply, done) => {
@@ -49,8 +46,10 @@ export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock
     const answer = unheard.get(socket)
     if (answer === undefined) return undefined
     unheard.delete(socket)
-    const name = requestName(answer.claim)
-    if (name !== null && byRequest.get(name) === socket) byRequest.delete(name)
+    for (const lease of answer.leases) {
+      const key = keyOf(lease)
+      if (carriers.get(key) === socket) carriers.delete(key)
+    }
     return answer
   }
 
@@ -60,24 +59,10 @@ export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock
     socket.on('error', (error: Error & { code?: string }) => {
       const answer = forget(socket)
       const wasReset = error.code === 'ECONNRESET' || error.code === 'EPIPE'
-      if (answer !== undefined && wasReset && clock.now() - answer.sentAt <= FRESH_MS) void giveBack(answer)
+      if (answer === undefined || !wasReset || clock.now() - answer.sentAt > FRESH_MS) return
+      void engine.giveBack(answer.leases.filter(mayGoBack))
     })
     socket.once('close', () => forget(socket))
-  }
-
-  function giveBack({ claim, leases }: Answer): Promise<void> {
-    const unheardOf = leases.filter((lease) => !heardLately.has(keyOf(lease)) && !heardBefore.has(keyOf(lease)))
-    return engine.giveBack(claim, unheardOf.filter(mayGoBack))
-  }
-
-  /** What was heard is remembered for once to twice as long as an answer is fresh. */
-  function heard(leases: readonly LeaseRef[]): void {
-    if (clock.now() - heardSince > FRESH_MS) {
-      heardBefore = heardLately
-      heardLately = new Set()
-      heardSince = clock.now()
-    }
-    for (const lease of leases) heardLately.add(keyOf(lease))
   }
 
   function mayGoBack({ taskId }: LeaseRef): boolean {
@@ -91,29 +76,26 @@ export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock
   }
 
   return {
-    heard,
-    asked(claim) {
-      const socket = byRequest.get(requestName(claim) ?? '')
-      if (socket !== undefined) forget(socket)
+    heard(leases) {
+      if (carriers.size === 0) return
+      for (const lease of leases) {
+        const socket = carriers.get(keyOf(lease))
+        if (socket !== undefined) forget(socket)
+      }
     },
-    async sent(reply, claim, tasks) {
+    async sent(reply, tasks) {
       if (tasks.length === 0) return
-      const leases = tasks.map(({ id, lease }) => ({ taskId: id, token: lease.token }))
-      if (reply.raw.destroyed) return engine.giveBack(claim, leases)
+      const leases = tasks.map(({ id, lease }) => ({ taskId: id, ...lease }))
+      if (reply.raw.destroyed) return engine.giveBack(leases)
       const { socket } = reply.request.raw
       watch(socket)
       forget(socket)
-      unheard.set(socket, { claim, leases, sentAt: clock.now() })
-      const name = requestName(claim)
-      if (name !== null) byRequest.set(name, socket)
+      unheard.set(socket, { leases, sentAt: clock.now() })
+      for (const lease of leases) carriers.set(keyOf(lease), socket)
     },
   }
 }
 
 function keyOf({ taskId, token }: LeaseRef): string {
   return `${taskId.toLowerCase()} ${token}`
-}
-
-function requestName({ namespace = '', worker, requestId }: Claim): string | null {
-  return requestId === undefined ? null : `${namespace} ${worker.workerId} ${requestId}`
 }

@@ -170,20 +170,31 @@ test('a claim on whose connection more was asked keeps its task when it is reset
   assert.equal((await get(`/api/v1/tasks/${id}`)).json().status, 'running')
 })
 
-test('a claim whose lease was heard of elsewhere keeps its task when its connection is reset', async (context) => {
-  const { listen, submit, post, get } = await startApi(context)
-  const base = await listen()
-  const id = await submit({ type: 't' })
-  const socket = open(context, base)
-  const body = JSON.stringify({ workerId: 'w1', queues: ['default'], limit: 1, leaseSeconds: 60 })
-  socket.write(json('/api/v1/leases', body))
-  await new Promise((resolve) => socket.once('data', resolve))
-  assert.equal((await post('/api/v1/leases/heartbeat', { leases: [{ taskId: id, token: 1 }] })).statusCode, 200)
-  socket.resetAndDestroy()
-  await new Promise((resolve) => socket.once('close', resolve))
-  await fetch(`${base}/livez`)
-  assert.equal((await get(`/api/v1/tasks/${id}`)).json().status, 'running')
-})
+const WORDS = {
+  heartbeat: (lease: object) => ({ leases: [lease] }),
+  record: (lease: object) => ({ entries: [{ ...lease, log: 'it runs' }] }),
+  settle: (lease: object) => ({ outcomes: [{ ...lease, outcome: 'succeeded' }] }),
+}
+
+for (const [call, bodyOf] of Object.entries(WORDS)) {
+  test(`a claim of whose tasks a ${call} was heard elsewhere keeps them when its connection is reset`, async (context) => {
+    const { listen, submit, post, get } = await startApi(context)
+    const base = await listen()
+    const ids = [await submit({ type: 't' }), await submit({ type: 't' })]
+    const socket = open(context, base)
+    const body = JSON.stringify({ workerId: 'w1', queues: ['default'], limit: 2, leaseSeconds: 60 })
+    socket.write(json('/api/v1/leases', body))
+    await new Promise((resolve) => socket.once('data', resolve))
+    const named = call === 'heartbeat' ? ids : ids.slice(0, 1)
+    for (const taskId of named) {
+      assert.equal((await post(`/api/v1/leases/${call}`, bodyOf({ taskId, token: 1 }))).statusCode, 200)
+    }
+    socket.resetAndDestroy()
+    await new Promise((resolve) => socket.once('close', resolve))
+    await fetch(`${base}/livez`)
+    assert.equal((await get(`/api/v1/tasks/${ids[1]}`)).json().status, 'running')
+  })
+}
 
 test('closing ends long polls and streams, and takes no new work', async (context) => {
   const { listen, submit, post, server } = await startApi(context)

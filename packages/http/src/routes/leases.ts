@@ -47,9 +47,8 @@ export function leaseRoutes(
     lifecycle.refuseWhenClosing()
     const { waitSeconds, ...body } = request.body
     const claim = claimOf(body, sessions)
-    answers.asked(claim)
     const tasks = await engine.claim(claim, waitSeconds ?? 0, lifecycle.untilDisconnect(reply))
-    await answers.sent(reply, claim, tasks)
+    await answers.sent(reply, tasks)
     return sendJsonText(reply, `{"tasks":${leasedTasksText(tasks)}}`)
   })
 
@@ -58,7 +57,6 @@ export function leaseRoutes(
     { schema: heartbeatRoute },
     async (request, reply) => {
       const { leases, leaseSeconds } = request.body
-      answers.heard(leases)
       return sendJsonText(reply, `{"results":${resultsText(leases, await engine.heartbeat(leases, leaseSeconds))}}`)
     },
   )
@@ -76,9 +74,9 @@ export function leaseRoutes(
     const outcomes = request.body.outcomes.map((entry, index) => withText(entry, 'result', results[index]) as Outcome)
     // While shutting down, what is done may be settled, but nothing new is given out.
     const next = claim === undefined || lifecycle.closing ? undefined : claimOf(claim, sessions)
-    if (next !== undefined) answers.asked(next)
+    answers.heard(outcomes)
     const settled = await engine.settle(outcomes, next)
-    if (next !== undefined) await answers.sent(reply, next, settled.tasks)
+    await answers.sent(reply, settled.tasks)
     const tasks = claim === undefined ? '' : `,"tasks":${leasedTasksText(settled.tasks)}`
     return sendJsonText(reply, `{"results":${resultsText(outcomes, settled.results)}${tasks}}`)
   })
