@@ -79,7 +79,7 @@ export function createEngine(options: EngineOptions): Engine {
       await parts.underWay.ended()
     },
     ...createSubmit(parts),
-    ...createLeasing(parts, dispatcher, giveBack),
+    ...createLeasing(parts, dispatcher, giveBack, sessions.gaveTasks),
     ...createSteering(parts, reading),
     openSession: sessions.openSession,
     workers: sessions.workers,

@@ -17,6 +17,7 @@ import type { Dispatcher } from './dispatcher.ts'
 import type { Claim, Engine, Outcome, Recorded, SettledOutcome } from './engine.ts'
 import { type GiveBack, leasesOf } from './give-back.ts'
 import type { Parts } from './parts.ts'
+import type { Sessions } from './sessions.ts'
 import { assertBatch } from './submit.ts'
 
 /** What a worker does: claim, heartbeat, settle, record. */
@@ -24,6 +25,7 @@ export function createLeasing(
   parts: Parts,
   dispatcher: Dispatcher,
   giveBack: GiveBack,
+  gaveTasks: Sessions['gaveTasks'],
 ): Pick<Engine, 'claim' | 'giveBack' | 'heartbeat' | 'settle' | 'record'> {
   const { store, observer, bus, random } = parts
   const refuseStale = (operation: 'extend' | 'settle' | 'record', status: string) => {
@@ -33,7 +35,9 @@ export function createLeasing(
     async claim(claim, waitSeconds = 0, signal) {
       const params = toClaimParams(claim)
       if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
-      return dispatcher.claim(params, waitSeconds * 1000, signal)
+      const tasks = await dispatcher.claim(params, waitSeconds * 1000, signal)
+      if (tasks.length > 0) gaveTasks(params.worker)
+      return tasks
     },
     giveBack,
     async heartbeat(leases, leaseSeconds = DEFAULTS.leaseSeconds) {
@@ -52,6 +56,7 @@ export function createLeasing(
           ? store.settle({ settlements, claim: null })
           : parts.underWay.track(settleAndClaim(settlements, next))
       const { results, tasks } = await report
+      if (next !== null && tasks.length > 0) gaveTasks(next.worker)
       for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
       return { results: results.map(({ status }) => status), tasks }
     },

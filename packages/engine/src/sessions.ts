@@ -1,14 +1,17 @@
-import type { EndedLease, LeaseHolder } from '@taskyard/core'
-import { assertName, assertNames, invalid, isIntegerIn } from './check-submission.ts'
-import type { Engine, OpenSession, WorkerView } from './engine.ts'
+import type { EndedLease, LeaseHolder, WorkerRef } from '@taskyard/core'
+import type { Engine, OpenSession } from './engine.ts'
 import type { Parts } from './parts.ts'
 import { createPresence } from './presence.ts'
+import { createSignsOfLife } from './signs-of-life.ts'
 import { isUnexpected } from './unexpected.ts'
+import { checkSession, viewWorker } from './worker-view.ts'
 
 /** Where others share the store, how often holders of leases are looked at for dead ones. */
 const LOOK_MS = 2000
 /** The end of leases that could not be decided or stored is tried again after so long. */
 const AGAIN_MS = 1000
+/** The calls of a worker that died may go on for so long. */
+const CALLS_MS = 1000
 /** How often a grace begins anew because this process stood still in it. */
 const MOST_EXCUSED = 3
 
@@ -22,6 +25,8 @@ interface Worker {
 }
 
 export interface Sessions extends Pick<Engine, 'openSession' | 'workers'> {
+  /** The worker was given tasks. One that keeps a session of which no server knows has a grace to open it in. */
+  gaveTasks(worker: WorkerRef): void
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -29,7 +34,8 @@ export interface Sessions extends Pick<Engine, 'openSession' | 'workers'> {
 /**
  * Who is alive. A worker that loses its last connection has a grace to come back in; then its leases end, so that its
  * tasks start elsewhere without waiting for the lease time. On a store that other processes share, it may come back to
- * any of them, and the processes watch each other: what lived inside a dead one ends as soon as its beats are stale.
+ * any of them, and the processes watch each other: what lived inside a dead one ends as soon as its beats are stale. A
+ * worker that goes on extending its leases, or claiming, without a session lives: from each such sign it has another grace.
  */
 export function createSessions(
   parts: Parts,
@@ -39,11 +45,13 @@ export function createSessions(
   const { store, clock, bus, sessionGraceMs, troubles, standstills } = parts
   const workers = new Map<string, Worker>()
   const presence = parts.shared ? createPresence(parts, nodeId, { connected, onBeat }) : null
+  const signs = createSignsOfLife()
   const overdue = new Set<string>()
   let stopped = false
   let unsubscribe = () => {}
   let isEnding = false
   let isLooking = false
+  let callOffLook: (() => void) | null = null
   let lookedAt = Number.NEGATIVE_INFINITY
 
   function workerOf(workerId: string): Worker {
@@ -59,6 +67,10 @@ export function createSessions(
     return (workers.get(workerId)?.connections.size ?? 0) > 0
   }
 
+  function hasGrace(workerId: string): boolean {
+    return Boolean(workers.get(workerId)?.callOffGrace)
+  }
+
   function connected(): readonly string[] {
     return [...workers.keys()].filter(isConnected)
   }
@@ -66,6 +78,7 @@ export function createSessions(
   function startGrace(workerId: string, delayMs: number, excused = 0): void {
     const worker = workerOf(workerId)
     const since = clock.now()
+    signs.expect(workerId)
     worker.callOffGrace?.()
     worker.callOffGrace = clock.after(delayMs, () => {
       worker.callOffGrace = null
@@ -104,13 +117,28 @@ export function createSessions(
 
   /** Those who have not come back, here or to another process; `null` when that cannot be told yet. */
   async function goneForGood(workerIds: readonly string[]): Promise<readonly string[] | null> {
-    if (presence === null) return workerIds
     // Our own beat must not be the one that still names them.
-    await presence.beat()
-    if (!presence.isTrusted()) return null
-    const living = livingOf(await store.holders())
-    if (!presence.isTrusted()) return null
-    return workerIds.filter((workerId) => !living.has(workerId) && !isConnected(workerId))
+    await presence?.beat()
+    if (presence?.isTrusted() === false) return null
+    const holders = await store.holders()
+    if (presence?.isTrusted() === false) return null
+    heed(holders)
+    const living = livingOf(holders)
+    return workerIds.filter((id) => !living.has(id) && !isConnected(id) && !hasGrace(id))
+  }
+
+  function heed(holders: readonly LeaseHolder[]): void {
+    if (stopped) return
+    for (const workerId of signs.since(holders)) if (!isConnected(workerId)) startGrace(workerId, sessionGraceMs)
+  }
+
+  /** Calls that were under way when the session broke are no signs: the first look is when they are over. */
+  function planLook(): void {
+    callOffLook ??= clock.after(Math.min(CALLS_MS, sessionGraceMs / 5), () => {
+      callOffLook = null
+      // Trouble with the store is told, and dealt with, at the end of the grace.
+      void parts.underWay.track(store.holders().then(heed, () => {}))
+    })
   }
 
   async function end(workerIds: readonly string[]): Promise<void> {
@@ -136,7 +164,9 @@ export function createSessions(
   }
 
   function forget(workerId: string): void {
-    if (!isConnected(workerId) && workers.get(workerId)?.callOffGrace === null) workers.delete(workerId)
+    if (isConnected(workerId) || hasGrace(workerId)) return
+    workers.delete(workerId)
+    signs.forget(workerId)
   }
 
   async function lookForTheDead(): Promise<void> {
@@ -148,8 +178,9 @@ export function createSessions(
     for (const { workerId, nodeId: node, session } of holders) {
       if (living.has(workerId) || isConnected(workerId)) continue
       if (node !== null) dead.add(workerId)
-      else if (session && !workers.get(workerId)?.callOffGrace) startGrace(workerId, sessionGraceMs)
+      else if (session && !hasGrace(workerId)) startGrace(workerId, sessionGraceMs)
     }
+    heed(holders)
     await end([...dead])
   }
 
@@ -175,6 +206,7 @@ export function createSessions(
     if (before.startId === startId) return false
     before.callOffGrace()
     before.callOffGrace = null
+    signs.forget(workerId)
     return true
   }
 
@@ -183,6 +215,7 @@ export function createSessions(
     const isNew = worker.connections.size === 0
     worker.callOffGrace?.()
     worker.callOffGrace = null
+    signs.forget(session.workerId)
     worker.connections.add(session)
     worker.connectedAt ??= clock.now()
     worker.startId = session.startId ?? null
@@ -191,8 +224,13 @@ export function createSessions(
     return () => {
       if (!worker.connections.delete(session) || worker.connections.size > 0 || stopped) return
       worker.connectedAt = null
-      startGrace(session.workerId, sessionGraceMs)
+      awaitReturn(session.workerId)
     }
+  }
+
+  function awaitReturn(workerId: string): void {
+    startGrace(workerId, sessionGraceMs)
+    planLook()
   }
 
   /** The only user of a store knows at once that all who hold leases are gone. */
@@ -202,6 +240,7 @@ export function createSessions(
     for (const { workerId, nodeId: node, session } of holders) {
       if (node === null && session) startGrace(workerId, sessionGraceMs)
     }
+    heed(holders)
   }
 
   return {
@@ -215,8 +254,14 @@ export function createSessions(
     async stop() {
       stopped = true
       unsubscribe()
+      callOffLook?.()
       for (const worker of workers.values()) worker.callOffGrace?.()
       await presence?.stop()
+    },
+    gaveTasks({ workerId, nodeId: node, session }) {
+      // Where processes share the store, they look for such workers anyway.
+      if (presence !== null || !session || node !== null || isConnected(workerId) || hasGrace(workerId)) return
+      awaitReturn(workerId)
     },
     openSession(session) {
       checkSession(session)
@@ -237,22 +282,8 @@ export function createSessions(
     async workers() {
       const holders = Map.groupBy(await store.holders(), idOf)
       const ids = [...new Set([...workers.keys(), ...holders.keys()])].sort()
-      return ids.map((id) => view(id, workers.get(id), holders.get(id) ?? []))
+      return ids.map((id) => viewWorker(id, workers.get(id), holders.get(id) ?? []))
     },
-  }
-}
-
-/** Most tasks at a time that a worker may say it takes. */
-const MOST_CONCURRENCY = 1_000_000
-
-// The id goes into the store beside everybody else's, the rest to whoever looks at the workers.
-function checkSession({ workerId, queues, types, concurrency, startId }: OpenSession): void {
-  assertName(workerId, '/workerId', 'worker id')
-  assertNames(queues ?? [], '/queues', 'queue')
-  if (startId !== undefined) assertName(startId, '/startId', 'start id')
-  assertNames(types ?? [], '/types', 'type')
-  if (concurrency !== undefined && !isIntegerIn(concurrency, 1, MOST_CONCURRENCY)) {
-    throw invalid('/concurrency', `a whole number from 1 to ${MOST_CONCURRENCY}`)
   }
 }
 
@@ -262,19 +293,4 @@ function livingOf(holders: readonly LeaseHolder[]): ReadonlySet<string> {
 
 function idOf({ workerId }: LeaseHolder): string {
   return workerId
-}
-
-/** What a worker does is known to the process that it is connected to; of the others' workers, the leases are. */
-function view(workerId: string, worker: Worker | undefined, holders: readonly LeaseHolder[]): WorkerView {
-  const [newest] = [...(worker?.connections ?? [])].reverse()
-  return {
-    workerId,
-    queues: newest?.queues ?? [],
-    types: newest?.types ?? null,
-    concurrency: newest?.concurrency ?? null,
-    connected: newest !== undefined || holders.some(({ alive, session }) => alive && session),
-    embedded: newest?.embedded ?? holders.some(({ nodeId }) => nodeId !== null),
-    leases: holders.reduce((sum, { leases }) => sum + leases, 0),
-    connectedAt: worker?.connectedAt ?? null,
-  }
 }

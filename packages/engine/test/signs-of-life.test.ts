@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { SimulatedClock } from '@taskyard/conformance'
+import type { LeaseRef } from '@taskyard/core'
+import type { Engine } from '../src/index.ts'
+import { claimOf, PAYLOAD, startCluster, startEngine } from './scene.ts'
+
+const TASK = { type: 'test', payload: PAYLOAD, timeoutSeconds: 3600 }
+const deaf = () => {}
+const WORKER = { ...claimOf('worker-1', 1, true), leaseSeconds: 300 }
+
+async function lease(engine: Engine): Promise<LeaseRef> {
+  const [task] = await engine.claim(WORKER)
+  return { taskId: String(task?.id), token: Number(task?.lease.token) }
+}
+
+async function extendEvery2s(engine: Engine, held: LeaseRef, clock: SimulatedClock, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    await clock.advance(2000)
+    assert.deepEqual(await engine.heartbeat([held], 300), ['ok'])
+  }
+}
+
+async function standingOf(engine: Engine, { taskId }: LeaseRef): Promise<string> {
+  const { status, crashes } = await engine.get(taskId)
+  return `${status}, crashes ${crashes}`
+}
+
+test('a worker whose session stays broken lives as long as it extends its leases, and has one grace from then', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const session = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  await engine.submit(TASK)
+  const held = await lease(engine)
+  session.close()
+  await extendEvery2s(engine, held, clock, 20)
+  assert.equal(await standingOf(engine, held), 'running, crashes 0')
+  await clock.advance(10_000)
+  assert.equal(await standingOf(engine, held), 'queued, crashes 1')
+})
+
+test('what came before its session broke is no sign of life', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const session = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  await engine.submit(TASK)
+  const held = await lease(engine)
+  await extendEvery2s(engine, held, clock, 2)
+  session.close()
+  await clock.advance(5000)
+  assert.equal(await standingOf(engine, held), 'queued, crashes 1')
+})
+
+test('a call that was under way when its worker died is no sign of life', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const session = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  await engine.submitMany([TASK, TASK])
+  const held = await lease(engine)
+  await clock.advance(1000)
+  session.close()
+  await clock.advance(500)
+  await lease(engine)
+  await clock.advance(4500)
+  assert.equal(await standingOf(engine, held), 'queued, crashes 1')
+})
+
+test('another start of a worker ends the leases of the one before, whatever signs that gave', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const session = engine.openSession({ workerId: 'worker-1', startId: 'a', onCancel: deaf })
+  await engine.submit(TASK)
+  const held = await lease(engine)
+  session.close()
+  await extendEvery2s(engine, held, clock, 1)
+  await engine.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf }).opened
+  assert.equal(await standingOf(engine, held), 'queued, crashes 1')
+})
+
+test('a worker whose session was with a process that died lives as long as others hear of it, and 7 s longer', async (t) => {
+  const { clock, node, kill } = startCluster(t)
+  const [first, second] = [await node('node-1'), await node('node-2'), await node('node-3')]
+  await clock.advance(10_000)
+  first.openSession({ workerId: 'worker-1', onCancel: deaf })
+  await first.submit(TASK)
+  const held = await lease(second)
+  kill('node-1')
+  await extendEvery2s(second, held, clock, 30)
+  assert.equal(await standingOf(second, held), 'running, crashes 0')
+  await clock.advance(7100)
+  assert.equal(await standingOf(second, held), 'queued, crashes 1')
+})
+
+test('a worker lives as long as it claims, though its session stays broken', async (t) => {
+  const { clock, node } = startCluster(t)
+  const [first, second] = [await node('node-1'), await node('node-2')]
+  await clock.advance(10_000)
+  const session = first.openSession({ workerId: 'worker-1', onCancel: deaf })
+  await first.submitMany([TASK, TASK])
+  const held = await lease(second)
+  session.close()
+  await clock.advance(3000)
+  await lease(second)
+  await clock.advance(3000)
+  assert.equal(await standingOf(second, held), 'running, crashes 0')
+  await clock.advance(5000)
+  assert.equal(await standingOf(second, held), 'queued, crashes 1')
+})
+
+for (const kind of ['of its own', 'that others share'] as const) {
+  test(`a session that a claim only speaks of is awaited for a grace, on a store ${kind}`, async (t) => {
+    const { clock, node } = startCluster(t)
+    const engine = await node('node-1', kind === 'of its own' ? { bus: null } : {})
+    await clock.advance(10_000)
+    await engine.submit(TASK)
+    const held = await lease(engine)
+    await clock.advance(4900)
+    assert.equal(await standingOf(engine, held), 'running, crashes 0')
+    await clock.advance(2200)
+    assert.equal(await standingOf(engine, held), 'queued, crashes 1')
+    const again = await lease(engine)
+    await clock.advance(4900)
+    engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+    await clock.advance(60_000)
+    assert.equal(await standingOf(engine, again), 'running, crashes 1')
+  })
+}
