@@ -5,6 +5,8 @@ import { readEvents, type ServerSentEvent } from './server-sent-events.ts'
 
 /** Servers send at least a comment every 10 s; a connection that is silent for three times that is dead. */
 export const SILENCE_MS = 30_000
+/** What arrived while this process was busy, or stood still, is read within this time. */
+const UNREAD_MS = 100
 
 export interface EventConnection {
   readonly address: ServerAddress
@@ -12,7 +14,8 @@ export interface EventConnection {
   readonly path: string
   readonly lastEventId?: string | undefined
   readonly signal: AbortSignal
-  readonly silenceMs?: number
+  /** So long may the server be silent; asked after every sign of life and every event. Default: `SILENCE_MS`. */
+  readonly silenceMs?: () => number
 }
 
 /**
@@ -30,7 +33,10 @@ export async function* connectEvents(connection: EventConnection): AsyncGenerato
       signal: AbortSignal.any([signal, watchdog.silent]),
       timeoutMs: Number.POSITIVE_INFINITY,
     })
-    yield* readEvents(stream, watchdog.sign)
+    for await (const event of readEvents(stream, watchdog.sign)) {
+      yield event
+      watchdog.sign()
+    }
     throw broken(address, 'the event stream ended')
   } catch (error) {
     if (signal.aborted) throw signal.reason
@@ -44,15 +50,23 @@ function broken({ url }: ServerAddress, reason: string): FailedCall {
   return new FailedCall(new TaskyardError('connection_failed', { url, reason }), 0, false)
 }
 
-function watchSilence({ address, clock, silenceMs = SILENCE_MS }: EventConnection) {
+function watchSilence({ address, clock, silenceMs = () => SILENCE_MS }: EventConnection) {
   const controller = new AbortController()
-  const bark = () => controller.abort(broken(address, `no sign of life for ${silenceMs / 1000} s`))
-  let callOff = clock.after(silenceMs, bark)
+  let callOff = watch()
+
+  function watch(): () => void {
+    const ms = silenceMs()
+    const bark = () => controller.abort(broken(address, `no sign of life for ${ms / 1000} s`))
+    return clock.after(ms, () => {
+      callOff = clock.after(UNREAD_MS, bark)
+    })
+  }
+
   return {
     silent: controller.signal,
     sign: () => {
       callOff()
-      callOff = clock.after(silenceMs, bark)
+      callOff = watch()
     },
     stop: () => callOff(),
   }

@@ -33,17 +33,20 @@ export interface HttpWorkerApiParams {
 /** What a worker needs, over the lease routes. Each call is one try: the worker itself repeats. */
 export function createHttpWorkerApi({ address, clock, random, report }: HttpWorkerApiParams): WorkerApi {
   const post: Post = (path, list, body, options) => postOnce(address, path, list, body, options)
+  const inSession = new Set<string>()
+  const withSession: NameSession = (claim) => (inSession.has(claim.workerId) ? { ...claim, session: true } : claim)
   return {
     async claim(request, signal) {
       try {
         const options = { signal, timeoutMs: ANSWER_MS + (request.waitSeconds ?? 0) * 1000 }
-        return (await post<{ tasks: LeasedTaskDocument[] }>('', 'tasks', toJsonText(request), options)).tasks
+        return (await post<{ tasks: LeasedTaskDocument[] }>('', 'tasks', toJsonText(withSession(request)), options))
+          .tasks
       } catch (error) {
         if (signal.aborted) return []
         throw error
       }
     },
-    settle: (request) => settle(post, request),
+    settle: ({ outcomes, claim }) => settle(post, outcomes, claim && withSession(claim)),
     async record(entries) {
       const results = []
       for (const body of inBodies('entries', entries.map(recordText))) {
@@ -51,7 +54,10 @@ export function createHttpWorkerApi({ address, clock, random, report }: HttpWork
       }
       return results
     },
-    openSession: (worker, onCancel) => openWorkerSession({ address, clock, random, report, worker, onCancel }),
+    openSession(worker, onCancel) {
+      const onChange = (isOpen: boolean) => void inSession[isOpen ? 'add' : 'delete'](worker.workerId)
+      return openWorkerSession({ address, clock, random, report, worker, onCancel, onChange })
+    },
     threadAccess: () => ({ module: EXTENDER, data: address, transfer: [] }),
   }
 }
@@ -64,6 +70,9 @@ interface PostOptions {
 interface Recorded {
   readonly results: { readonly taskId: string; readonly status: 'ok' | 'lost' }[]
 }
+
+/** A session may be with another server than the claim, which then knows of it from the claim alone. */
+type NameSession = <Asked extends { readonly workerId: string }>(claim: Asked) => Asked & { session?: true }
 
 type Post = <Answer>(path: string, list: List, body: JsonText, options?: PostOptions) => Promise<Answer>
 
@@ -94,7 +103,11 @@ function withList(answer: unknown, list: List): unknown {
 
 // Outcomes that do not fit into one body go in several; the last one claims. Should one fail, the worker repeats them
 // all, and those already accepted are accepted again.
-async function settle(post: Post, { outcomes, claim }: SettleRequest): Promise<SettleResponse> {
+async function settle(
+  post: Post,
+  outcomes: SettleRequest['outcomes'],
+  claim: SettleRequest['claim'],
+): Promise<SettleResponse> {
   const bodies = inBodies('outcomes', outcomes.map(outcomeText), claim === undefined ? {} : { claim: claimText(claim) })
   const results: SettleResponse['results'][number][] = []
   let tasks: readonly LeasedTaskDocument[] | undefined

@@ -1,20 +1,25 @@
 import type { Clock, Random, SessionRequest, WorkerSession } from '@taskyard/core'
 import { pause, type ReportError, retryDelayMs } from '@taskyard/worker'
-import { connectEvents } from './event-connection.ts'
+import { connectEvents, SILENCE_MS } from './event-connection.ts'
 import { FailedCall } from './http-call.ts'
 import type { ServerAddress } from './server-address.ts'
 import { withQuery } from './transport.ts'
 
 /** Names beyond this do not go into the URL: the session works without, only the list of workers then says less. */
 const MAX_NAMES_LENGTH = 4000
+/** Without a sign of life for so many of the server's pings the session is taken for broken. */
+const MISSED_PINGS = 2.5
 
 export interface OpenWorkerSession {
   readonly address: ServerAddress
   readonly clock: Clock
   readonly random: Random
   readonly worker: SessionRequest
+  /** How long a server that does not say how often it pings may be silent. */
   readonly silenceMs?: number
   onCancel(taskId: string): void
+  /** As far as is known, the session is open, with a server that lets claims say so; or it is not. */
+  onChange?(isOpen: boolean): void
   readonly report: ReportError
 }
 
@@ -33,15 +38,18 @@ export function openWorkerSession(session: OpenWorkerSession): WorkerSession {
 }
 
 async function keepOpen(session: OpenWorkerSession, closing: AbortSignal, onOpen: () => void): Promise<void> {
-  const { clock, random, report } = session
+  const { clock, random, report, onChange = () => {} } = session
+  // What one server said holds for the next, which may not get so far as to say it.
+  const patience = { ms: session.silenceMs ?? SILENCE_MS }
   let failures = 0
   while (!closing.aborted) {
     try {
-      await readConnection(session, closing, () => {
+      await readConnection(session, closing, patience, () => {
         failures = 0
         onOpen()
       })
     } catch (error) {
+      onChange(false)
       if (closing.aborted) return
       report(error instanceof FailedCall ? error.error : error, 'session')
       await pause(clock, retryDelayMs(failures++, random), closing)
@@ -49,14 +57,21 @@ async function keepOpen(session: OpenWorkerSession, closing: AbortSignal, onOpen
   }
 }
 
-async function readConnection(session: OpenWorkerSession, signal: AbortSignal, onReady: () => void): Promise<void> {
-  const { address, clock, worker, silenceMs, onCancel } = session
-  const connection = { address, clock, path: sessionPath(worker), signal }
-  for await (const { event, data } of connectEvents(
-    silenceMs === undefined ? connection : { ...connection, silenceMs },
-  )) {
-    if (event === 'ready') onReady()
-    else if (event === 'cancel') onCancel((JSON.parse(data) as { taskId: string }).taskId)
+async function readConnection(
+  session: OpenWorkerSession,
+  signal: AbortSignal,
+  patience: { ms: number },
+  onReady: () => void,
+): Promise<void> {
+  const { address, clock, worker, silenceMs = SILENCE_MS, onCancel, onChange = () => {} } = session
+  const path = sessionPath(worker)
+  for await (const { event, data } of connectEvents({ address, clock, path, signal, silenceMs: () => patience.ms })) {
+    if (event === 'ready') {
+      const { pingSeconds } = JSON.parse(data) as { pingSeconds?: number }
+      patience.ms = pingSeconds === undefined ? silenceMs : pingSeconds * 1000 * MISSED_PINGS
+      onChange(pingSeconds !== undefined)
+      onReady()
+    } else if (event === 'cancel') onCancel((JSON.parse(data) as { taskId: string }).taskId)
   }
 }
 

@@ -45,6 +45,8 @@ export interface HttpLimits {
   readonly keepAliveTimeoutMs: number
   /** Between two comment lines that keep an event stream alive. */
   readonly pingMs: number
+  /** The same for the session of a worker, which is told of it. */
+  readonly sessionPingMs: number
   /** What workers are told of the engine's session grace. */
   readonly sessionGraceSeconds: number
 }
@@ -58,6 +60,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   requestTimeoutMs: 60_000,
   keepAliveTimeoutMs: 75_000,
   pingMs: 10_000,
+  sessionPingMs: 2000,
   sessionGraceSeconds: DEFAULTS.sessionGraceSeconds,
 }
 

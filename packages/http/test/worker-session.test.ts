@@ -7,11 +7,18 @@ test('a session tells its grace first, then cancel requests at once', async (con
   const { listen, post, submit, claim } = await startApi(context)
   const base = await listen()
   const session = await openEvents(context, `${base}/api/v1/workers/w1/session?queues=default&types=a,b&concurrency=10`)
-  assert.deepEqual(await session.next(), { event: 'ready', id: null, data: { graceSeconds: 5 } })
+  assert.deepEqual(await session.next(), { event: 'ready', id: null, data: { graceSeconds: 5, pingSeconds: 2 } })
   const id = await submit({ type: 'a' })
   await claim('w1')
   await post(`/api/v1/tasks/${id}/cancel`)
   assert.deepEqual(await session.next(), { event: 'cancel', id: null, data: { taskId: id } })
+})
+
+test('a session has a comment line as often as it says', async (context) => {
+  const { listen } = await startApi(context, { limits: { sessionPingMs: 20 } })
+  const session = await openEvents(context, `${await listen()}/api/v1/workers/w1/session?queues=default`)
+  assert.deepEqual((await session.next())?.data, { graceSeconds: 5, pingSeconds: 0.02 })
+  assert.equal(await session.comment(), ': ping')
 })
 
 test('workers tell who is connected and what they run', async (context) => {
@@ -48,6 +55,15 @@ test('the leases of a worker whose session broke end after the grace', async (co
   const again = await claim('w2')
   assert.equal(again.id, id)
   assert.equal((await get(`/api/v1/tasks/${id}`)).json().crashes, 1)
+})
+
+test('a claim may say that its worker keeps a session, of which this server does not know', async (context) => {
+  const { get, post, submit } = await startApi(context, { engine: { sessionGraceSeconds: 0.05 } })
+  const ids = [await submit({ type: 'a' }), await submit({ type: 'a' })]
+  const claim = { workerId: 'w1', queues: ['default'], limit: 1, leaseSeconds: 3600, session: true }
+  await post('/api/v1/leases', claim)
+  await post('/api/v1/leases/settle', { outcomes: [], claim })
+  for (const id of ids) while ((await get(`/api/v1/tasks/${id}`)).json().crashes !== 1) await new Promise(setImmediate)
 })
 
 test('a server that closes does not take its workers for dead', async (context) => {

@@ -16,6 +16,7 @@ interface ClaimBody {
   limit: number
   leaseSeconds?: number
   requestId?: string
+  session?: boolean
   waitSeconds?: number
 }
 
@@ -82,8 +83,9 @@ export function leaseRoutes(
   })
 }
 
-function claimOf({ workerId, ...claim }: Omit<ClaimBody, 'waitSeconds'>, sessions: OpenSessions): Claim {
-  return { ...claim, worker: { workerId, nodeId: null, session: sessions.has(workerId) } }
+// A session may be with another server, of which only the worker can say now that it is open.
+function claimOf({ workerId, session, ...claim }: Omit<ClaimBody, 'waitSeconds'>, sessions: OpenSessions): Claim {
+  return { ...claim, worker: { workerId, nodeId: null, session: session === true || sessions.has(workerId) } }
 }
 
 function withText(entry: object, name: string, text: JsonText | undefined): object {

@@ -41,7 +41,7 @@ export function workerSessionRoute(server: FastifyInstance, context: RouteContex
         ...(startId === undefined ? undefined : { startId }),
         onCancel: (taskId) => deliver(taskId),
       })
-      const stream = openEventStream(reply, lifecycle.untilDisconnect(reply), clock, limits.pingMs)
+      const stream = openEventStream(reply, lifecycle.untilDisconnect(reply), clock, limits.sessionPingMs)
       open.add(workerId, 1)
       onceAborted(stream.signal, () => {
         open.add(workerId, -1)
@@ -49,7 +49,8 @@ export function workerSessionRoute(server: FastifyInstance, context: RouteContex
         if (!lifecycle.closing) session.close()
       })
       await session.opened
-      void stream.send('ready', JSON.stringify({ graceSeconds: limits.sessionGraceSeconds }))
+      const ready = { graceSeconds: limits.sessionGraceSeconds, pingSeconds: limits.sessionPingMs / 1000 }
+      void stream.send('ready', JSON.stringify(ready))
       deliver = (taskId) => void stream.send('cancel', JSON.stringify({ taskId }))
       early.forEach(deliver)
     },
@@ -85,9 +86,9 @@ const sessionSchema = {
   tags: ['leases'],
   summary: 'A live connection that a worker keeps open',
   description:
-    'The first event is ready, with graceSeconds; then one cancel event per task of this worker that is to stop. ' +
-    'A comment line comes every 10 s. When the connection breaks and is not resumed within the grace, the leases of ' +
-    'the worker end early.',
+    'The first event is ready, with graceSeconds and pingSeconds; then one cancel event per task of this worker that is ' +
+    'to stop. A comment line comes every pingSeconds (2). When the connection breaks and is not resumed within the ' +
+    'grace, nor a lease of the worker extended or claimed, its leases end early.',
   produces: ['text/event-stream'],
   params: { type: 'object', required: ['workerId'], properties: { workerId: workerIdSchema } },
   querystring: {

@@ -21,6 +21,12 @@ const claimProperties = {
       'The same claim again, by the same worker under the same id, gives the same tasks as long as a lease of them ' +
       'holds. Default: every claim gives other tasks.',
   },
+  session: {
+    type: 'boolean',
+    description:
+      'The worker keeps a session open, with whatever server of the store: its death is noticed without waiting for the ' +
+      'lease time. Default: whether it keeps one with this server.',
+  },
 } as const
 
 export const claimSchema = {
