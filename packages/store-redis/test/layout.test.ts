@@ -108,6 +108,21 @@ describe('names of claims in Redis', () => {
   })
 })
 
+describe('marks of company in Redis', () => {
+  it('go with the leases of their worker', async (t) => {
+    const { store, redis, prefix } = await storeWithKeys(t)
+    const marks = () => redis.hlen(`{${prefix}}:company`)
+    await submit(store, [newTask({ timeoutSeconds: 0.001 }), newTask()])
+    const [, held] = await store.claim({ ...CLAIM, limit: 2 })
+    while ((await store.sweep(SWEEP)).ended.length === 0) await store.holders()
+    assert.equal(await marks(), 1)
+    const settlement = { taskId: held?.id ?? '', token: held?.lease.token ?? 0, ...SUCCEEDED }
+    await store.settle({ settlements: [settlement], claim: null })
+    await store.sweep(SWEEP)
+    assert.equal(await marks(), 0)
+  })
+})
+
 describe('retention in Redis', () => {
   it('leaves no key of tasks that are gone', async (t) => {
     const { store, keys } = await storeWithKeys(t)
@@ -135,12 +150,7 @@ describe('retention in Redis', () => {
     await endAll(store, 0)
     const bytes = async () => Number(await redis.hget(`{${prefix}}:meta`, 'bytes'))
     assert.ok((await bytes()) > 20 * 300)
-    await store.sweep({
-      cancelGraceMs: 0,
-      retention: { ...DEFAULT_RETENTION, finishedBytes: 0 },
-      limit: 1000,
-      jitter: 0,
-    })
+    await store.sweep({ ...SWEEP, retention: { ...DEFAULT_RETENTION, finishedBytes: 0 } })
     assert.equal(await bytes(), 0)
   })
 })
@@ -168,6 +178,7 @@ describe("the server's clock", () => {
   })
 })
 
+const SWEEP = { cancelGraceMs: 0, retention: DEFAULT_RETENTION, limit: 1000, jitter: 0 }
 const SUCCEEDED = { outcome: 'succeeded', result: null } as const
 
 function batch(count: number): NewTask[] {

@@ -24,7 +24,7 @@ export async function claimAndFollow(model: Model, real: Real, wanted: Partial<C
     entries.every((entry) => entry !== undefined && ready.includes(entry)),
     'only ready tasks are handed out',
   )
-  const taken = entries as readonly ReferenceTask[]
+  const taken = asClaimed(entries as readonly ReferenceTask[], ready, params)
   assertSuspectsAlone(taken, ready.slice(0, params.limit), ready)
   assert.deepEqual(taken.map(priorityOf), ready.slice(0, taken.length).map(priorityOf), 'higher priority goes first')
   assertFirstComeFirstServed(taken, ready)
@@ -47,6 +47,15 @@ function followRepetition(
     'the same leases',
   )
   for (const { lease } of given) if (lease !== null) lease.expiresAt = model.clock.now() + leaseMs
+}
+
+/** An answer that was lost is that of a repetition, in the order of submission. */
+function asClaimed(
+  taken: readonly ReferenceTask[],
+  ready: readonly ReferenceTask[],
+  { requestId }: ClaimParams,
+): readonly ReferenceTask[] {
+  return requestId === null ? taken : ready.filter((entry) => taken.includes(entry))
 }
 
 /** All that are wanted, unless a suspect is in the way. Where tasks that come back are put in line is the store's choice. */

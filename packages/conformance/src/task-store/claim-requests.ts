@@ -104,6 +104,15 @@ export function describeClaimRequests({ describe, it }: Suite): void {
       assert.equal((await scene.settle(first, succeeded())).status, 'ok')
     })
 
+    it('a lease is given back only by who knows its end also where the deadline of its task comes first', async (scene) => {
+      await scene.submit({ timeoutSeconds: 5 })
+      const first = only(await scene.claim(REQUEST))
+      await scene.clock.advance(1)
+      const again = only(await scene.claim(REQUEST))
+      assert.equal(await giveBack(scene, first), 'lost')
+      assert.equal(await giveBack(scene, again), 'ok')
+    })
+
     it('one lease that was extended since does not keep others from being given back', async (scene) => {
       for (let task = 0; task < 3; task++) await scene.submit()
       const [kept, ...others] = (await scene.claim({ limit: 3 })) as [LeasedTask, ...LeasedTask[]]

@@ -170,6 +170,33 @@ export function describeCrashes({ describe, it, itWithoutFaults }: Suite): void 
       assert.equal((await scene.find(id)).status, 'failed')
     })
 
+    it('counts no company for a lease that begins when others have just ended', async (scene) => {
+      const id = await scene.submit()
+      for (let crash = 1; crash <= POISON_CRASHES; crash++) {
+        const ending = await scene.start({}, { leaseMs: 1_000 })
+        const going = await scene.start()
+        await scene.clock.advance(1_000)
+        assert.equal(only((await scene.sweep()).ended).taskId, ending.id)
+        await scene.claimOne({ leaseMs: 1_000 })
+        await scene.settle(going, succeeded())
+        await scene.cancel(ending.id)
+        await scene.clock.advance(1_000)
+        await scene.sweep()
+      }
+      assert.equal((await scene.find(id)).status, 'failed')
+    })
+
+    itWithoutFaults('takes none for alone of the many leases of a dead worker', async (scene) => {
+      const id = await scene.submit()
+      for (let crash = 1; crash < POISON_CRASHES; crash++) await crashOnce(scene)
+      await scene.claimOne({ worker: WATCHED, leaseMs: 60_000 })
+      await scene.enqueue([Array.from({ length: 1_000 }, () => scene.newTask({ queue: 'many' }))])
+      await scene.claim({ queues: ['many'], worker: WATCHED, limit: 1_000 })
+      assert.equal((await scene.store.endLeases({ workerIds: ['watched'] })).length, 1_001)
+      const { status, crashes } = await scene.find(id)
+      assert.deepEqual({ status, crashes }, { status: 'queued', crashes: POISON_CRASHES })
+    })
+
     it('counts only leases of the same worker as beside each other', async (scene) => {
       const ids = [await scene.submit(), await scene.submit()]
       for (let crash = 1; crash <= POISON_CRASHES; crash++) {
