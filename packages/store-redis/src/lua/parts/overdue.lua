@@ -50,9 +50,17 @@ end
 
 local function markCompany(holder, now)
   local mark, begunNow = { whole(now) }, F .. whole(now) .. F
-  eachLease(holder, function(id, text)
+  -- Leases of one claim are alike, as a rule: what is found for the first serves the others.
+  local tokens = {}
+
+  local function tokenOf(text)
     local s = find(text, begunNow, 1, true) and parseState(text)
-    if s and s.startedAt == now then mark[#mark + 1] = leaseName(id, s.token) end
+    return s and s.startedAt == now and s.token
+  end
+
+  eachLease(holder, function(id, text)
+    if tokens[text] == nil then tokens[text] = tokenOf(text) or false end
+    if tokens[text] then mark[#mark + 1] = leaseName(id, tokens[text]) end
   end)
   call('HSET', COMPANY, holder, table.concat(mark))
 end
