@@ -127,12 +127,17 @@ type HolderRow = [
 ]
 
 export async function holders({ database, time }: Parts): Promise<LeaseHolder[]> {
+  // Added up by lane first, in a hash table: all leases with their namespaces would be sorted, on disk if there are many.
   const rows = await database.run<HolderRow>(
     `SELECT h.*, EXISTS (
        SELECT FROM @nodes n WHERE n.until > @server_now($1, $2) AND (n.node_id = h.node_id OR h.worker_id = ANY (n.worker_ids))
      )
      FROM (
-       SELECT lanes.namespace, worker_id, node_id, bool_or(session), count(*), max(due_at) FROM @leases JOIN @lanes USING (lane) GROUP BY 1, 2, 3
+       SELECT lanes.namespace, worker_id, node_id, bool_or(session), sum(leases), max(due_at)
+       FROM (
+         SELECT lane, worker_id, node_id, bool_or(session) AS session, count(*) AS leases, max(due_at) AS due_at
+         FROM @leases GROUP BY 1, 2, 3
+       ) AS of_lane JOIN @lanes USING (lane) GROUP BY 1, 2, 3
      ) AS h`,
     time.params(),
   )
@@ -192,18 +197,22 @@ async function endWhere(
   why: (lease: Lease, now: number, index: number) => Omit<EndWithoutWord, 'isAlone'>,
 ): Promise<readonly EndedLease[]> {
   const { moves, ended } = await database.transaction(async (run) => {
-    // Whether it was alone is looked up by the very statement that locks it: of two that end leases of one worker at the same
-    // moment, the later one then sees the other's lease, or the mark that the other has left.
+    // Which workers hold several is counted by the very statement that locks: of two that end leases of one worker at the same
+    // moment, the later one then sees the other's lease, or the mark that the other has left. As it is written, the server looks
+    // workers up in a hash table, and counts nothing when nothing ends.
     const rows = await run(
-      `SELECT @server_now($1, $2),
-         l.had_company OR l.worker_id IN (SELECT worker_id FROM @leases GROUP BY 1 HAVING count(*) > 1), ${LEASE_COLUMNS}
-       FROM @leases l JOIN @tasks t ON t.id = l.id
-       WHERE ${where} FOR UPDATE OF l SKIP LOCKED`,
+      `WITH ending AS MATERIALIZED (
+         SELECT @server_now($1, $2) AS now, l.had_company, ${LEASE_COLUMNS} FROM @leases l JOIN @tasks t ON t.id = l.id
+         WHERE ${where} FOR UPDATE OF l SKIP LOCKED
+       ), with_several AS MATERIALIZED (
+         SELECT worker_id FROM @leases WHERE (worker_id IN (SELECT worker_id FROM ending)) IS TRUE GROUP BY 1 HAVING count(*) > 1
+       )
+       SELECT had_company OR worker_id IN (SELECT worker_id FROM with_several), * FROM ending`,
       [...time.params(), ...values],
     )
-    const now = time.saw(rows[0]?.[0] ?? 0)
+    const now = time.saw(rows[0]?.[1] ?? 0)
     const endings = createEndings(now)
-    const ended = rows.map(([, hadCompany, ...row], index) => {
+    const ended = rows.map(([hadCompany, , , ...row], index) => {
       const lease = leaseFromRow(row)
       const isAlone = hadCompany === 'f'
       const end = { ...why(lease, now, index), isAlone }
