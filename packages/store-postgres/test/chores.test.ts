@@ -4,8 +4,8 @@ import { createBackground } from '../src/background.ts'
 import { openDatabase } from '../src/database.ts'
 import { readPostgresUrl } from '../src/location.ts'
 import { openMaintenance } from '../src/maintenance.ts'
-import { CLAIM, newTask, ownSchema, submissions } from './own-schema.ts'
-import { SWEEP } from './slot-scene.ts'
+import { CLAIM, newTask, SWEEP, submissions } from './calls.ts'
+import { ownSchema } from './own-schema.ts'
 
 describe('chores of a sweep', () => {
   it('that fail are told, and the leases that ended are, too', async (t) => {

@@ -4,7 +4,8 @@ import { createSimulatedClock, type StoreUnderTest, taskMaker } from '@taskyard/
 import type { LeasedTask, NewTask } from '@taskyard/core'
 import { type Database, openDatabase } from '../src/database.ts'
 import { readPostgresUrl } from '../src/location.ts'
-import { openStore } from './scene.ts'
+import { CLAIM } from './calls.ts'
+import { openStore } from './store-opener.ts'
 
 describe('a claim that waits in the process of the submission', () => {
   const clock = createSimulatedClock()
@@ -30,7 +31,7 @@ describe('a claim that waits in the process of the submission', () => {
   const whileWaiting = async (act: () => Promise<unknown>): Promise<readonly LeasedTask[]> => {
     let claimed: Promise<readonly LeasedTask[]> | null = null
     const stop = opened.store.onReady(() => {
-      claimed ??= opened.store.claim(CLAIM)
+      claimed ??= opened.store.claim({ ...CLAIM, queues: ['default', 'other'] })
     })
     await act()
     stop()
@@ -65,13 +66,3 @@ describe('a claim that waits in the process of the submission', () => {
     assert.deepEqual(again, [])
   })
 })
-
-const CLAIM = {
-  namespace: 'default',
-  queues: ['default', 'other'],
-  types: null,
-  limit: 1000,
-  leaseMs: 30_000,
-  worker: { workerId: 'worker', nodeId: null, session: false },
-  requestId: null,
-}

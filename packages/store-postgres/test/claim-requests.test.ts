@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LeasedTask } from '@taskyard/core'
-import { CLAIM, newTask, ownSchema, submissions } from './own-schema.ts'
-
-const SWEEP = {
-  cancelGraceMs: 10_000,
-  retention: { succeededSeconds: 3_600, failedSeconds: 3_600, finishedBytes: 2 ** 30 },
-  limit: 1_000,
-  jitter: 0,
-}
+import { CLAIM, newTask, SWEEP, submissions } from './calls.ts'
+import { ownSchema } from './own-schema.ts'
 
 test('a claim is remembered for as long as a lease that it gave holds', async (t) => {
   const schema = await ownSchema()

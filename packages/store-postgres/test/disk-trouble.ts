@@ -6,8 +6,8 @@ import { systemClock } from '@taskyard/core/runtime'
 import { openPostgresStore } from '@taskyard/store-postgres'
 import { startServer } from '@taskyard/test-servers'
 import pg from 'pg'
-import { CLAIM, newTask, submissions } from './own-schema.ts'
-import { withParameter } from './scene.ts'
+import { CLAIM, newTask, submissions } from './calls.ts'
+import { withParameter } from './own-schema.ts'
 
 // Run with a small disk of its own: the store's tables are there, fill it, and this tells what the store said each time.
 

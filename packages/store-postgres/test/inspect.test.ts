@@ -9,8 +9,8 @@ import { type Database, openDatabase } from '../src/database.ts'
 import { standbysFinding } from '../src/inspect/server-findings.ts'
 import { deadRows, oldestTransaction, preparedTransactions } from '../src/inspect/vacuum-findings.ts'
 import { readPostgresUrl } from '../src/location.ts'
-import { CLAIM, newTask, type OwnSchema, ownSchema, submissions } from './own-schema.ts'
-import { withParameter } from './scene.ts'
+import { CLAIM, newTask, submissions } from './calls.ts'
+import { type OwnSchema, ownSchema, withParameter } from './own-schema.ts'
 
 // A server of its own: sessions of other tests would be found too.
 let server: TestServer

@@ -2,22 +2,13 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createSimulatedClock, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
 import type { ListParams } from '@taskyard/core'
-import { openStore } from './scene.ts'
+import { CLAIM, EVERYTHING } from './calls.ts'
+import { openStore } from './store-opener.ts'
 
 const HOUR = 3_600_000
 /** More lanes than are merged one by one. */
 const TYPES = Array.from({ length: 70 }, (_, n) => `type-${n}`)
-const EVERYTHING: ListParams = {
-  namespace: 'default',
-  status: null,
-  queue: null,
-  type: null,
-  tag: null,
-  createdAfter: null,
-  createdBefore: null,
-  limit: 7,
-  cursor: null,
-}
+const FILTER: ListParams = { ...EVERYTHING, limit: 7 }
 
 describe('a list over many lanes', () => {
   const clock = createSimulatedClock()
@@ -45,17 +36,7 @@ describe('a list over many lanes', () => {
   after(() => opened.destroy())
 
   const succeed = async (id: string): Promise<void> => {
-    const worker = { workerId: 'worker-1', nodeId: null, session: false }
-    const claim = {
-      namespace: 'default',
-      queues: ['default'],
-      types: null,
-      limit: 1000,
-      leaseMs: HOUR,
-      worker,
-      requestId: null,
-    }
-    const leased = await opened.store.claim(claim)
+    const leased = await opened.store.claim({ ...CLAIM, limit: 1000, leaseMs: HOUR })
     await opened.store.settle({
       settlements: leased.map(({ id: taskId, lease: { token } }) =>
         taskId === id ? { taskId, token, outcome: 'succeeded', result: null } : { taskId, token, outcome: 'released' },
@@ -68,8 +49,8 @@ describe('a list over many lanes', () => {
     const found: string[] = []
     let cursor: string | null = null
     do {
-      const page = await opened.store.list({ ...EVERYTHING, ...filter, cursor })
-      assert.ok(page.items.length <= EVERYTHING.limit)
+      const page = await opened.store.list({ ...FILTER, ...filter, cursor })
+      assert.ok(page.items.length <= FILTER.limit)
       found.push(...page.items.map(({ id }) => id))
       cursor = page.nextCursor
     } while (cursor !== null)
@@ -91,7 +72,7 @@ describe('a list over many lanes', () => {
     const now = clock.now()
     const createdAfter = now - 10 * 24 * HOUR
     const createdBefore = now - 5 * 24 * HOUR
-    const { items } = await opened.store.list({ ...EVERYTHING, limit: 200 })
+    const { items } = await opened.store.list(EVERYTHING)
     const ofTheTime = items.filter((task) => task.createdAt >= createdAfter && task.createdAt < createdBefore)
     const wanted = ofTheTime.filter(({ status }) => status === 'succeeded').map(({ id }) => id)
     assert.ok(wanted.length > 7)

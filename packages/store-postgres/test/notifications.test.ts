@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import type { BusMessage } from '@taskyard/core'
 import { readNotification, writeNotifications } from '../src/notifications.ts'
-import { CLAIM, newId, newTask, ownSchema, submissions } from './own-schema.ts'
+import { CLAIM, newId, newTask, submissions } from './calls.ts'
+import { ownSchema } from './own-schema.ts'
 
 const changed = (taskId: string): BusMessage => ({ kind: 'changed', taskId, terminal: true })
 const cancel = (taskId: string, workerId: string | null): BusMessage => ({ kind: 'cancel-requested', taskId, workerId })

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type Calls, EVERY_CALL } from '@taskyard/conformance'
 import type { JsonText, NewTask, Settlement, TaskStore } from '@taskyard/core'
-import { CLAIM, newTask, type OwnSchema, ownSchema } from './own-schema.ts'
-import { withParameter } from './scene.ts'
+import { CLAIM, newTask } from './calls.ts'
+import { type OwnSchema, ownSchema, withParameter } from './own-schema.ts'
 
 // Whoever asks for a connection while holding one waits here for itself, and fails after some seconds; with more connections
 // it takes as many such calls at once.

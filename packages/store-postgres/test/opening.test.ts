@@ -11,8 +11,8 @@ import { systemClock } from '@taskyard/core/runtime'
 import { openPostgresStore } from '@taskyard/store-postgres'
 import { startServer, type TestServer } from '@taskyard/test-servers'
 import { checkDurability } from '../src/durability.ts'
-import { CLAIM, newTask, type OwnSchema, ownSchema, submissions } from './own-schema.ts'
-import { withParameter } from './scene.ts'
+import { CLAIM, newTask, submissions } from './calls.ts'
+import { type OwnSchema, ownSchema, withParameter } from './own-schema.ts'
 
 let schema: OwnSchema
 

@@ -1,12 +1,10 @@
-import { type ClaimParams, DEFAULT_BACKOFF, type NewTask, type OpenedStore, toJsonText } from '@taskyard/core'
-import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
+import type { OpenedStore } from '@taskyard/core'
+import { systemClock } from '@taskyard/core/runtime'
 import { openPostgresStore, type PostgresStoreOptions } from '@taskyard/store-postgres'
 import { sharedServer } from '@taskyard/test-servers'
 import pg from 'pg'
-import { withParameter } from './scene.ts'
 
 let schemas = 0
-export const newId = createUuidV7Generator(systemClock)
 
 export interface OwnSchema {
   /** The server's, without a schema. */
@@ -49,35 +47,8 @@ export async function ownSchema(server?: string): Promise<OwnSchema> {
   }
 }
 
-export function newTask(overrides: Partial<NewTask> = {}): NewTask {
-  return {
-    id: newId(),
-    namespace: 'default',
-    queue: 'default',
-    type: 'test',
-    payload: toJsonText({ n: 1 }),
-    priority: 0,
-    runAt: null,
-    delayMs: 0,
-    maxAttempts: 3,
-    backoff: DEFAULT_BACKOFF,
-    timeoutSeconds: 60,
-    tags: [],
-    idempotency: null,
-    ...overrides,
-  }
-}
-
-export function submissions(...tasks: readonly NewTask[]) {
-  return { submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 }
-}
-
-export const CLAIM: ClaimParams = {
-  namespace: 'default',
-  queues: ['default'],
-  types: null,
-  limit: 10,
-  leaseMs: 30_000,
-  worker: { workerId: 'worker-1', nodeId: null, session: false },
-  requestId: null,
+export function withParameter(url: string, name: string, value: string): string {
+  const changed = new URL(url)
+  changed.searchParams.set(name, value)
+  return changed.href
 }

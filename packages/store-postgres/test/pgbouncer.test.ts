@@ -6,8 +6,9 @@ import type { TaskStore } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openPostgresStore } from '@taskyard/store-postgres'
 import { startPgbouncer, startServer } from '@taskyard/test-servers'
-import { CLAIM, newTask, ownSchema, submissions } from './own-schema.ts'
-import { storeOpener, type Way, withParameter } from './scene.ts'
+import { CLAIM, newTask, submissions } from './calls.ts'
+import { ownSchema, withParameter } from './own-schema.ts'
+import { storeOpener, type Way } from './store-opener.ts'
 
 let shared: Promise<Way> | null = null
 

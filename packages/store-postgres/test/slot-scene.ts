@@ -14,12 +14,11 @@ import { createSlots } from '../src/operations/slots.ts'
 import type { Parts } from '../src/parts.ts'
 import { isLocked } from '../src/postgres-errors.ts'
 import { createServerTime } from '../src/server-time.ts'
-import { openStore } from './scene.ts'
+import { CLAIM, RETENTION } from './calls.ts'
+import { openStore } from './store-opener.ts'
 
 export const HOUR = 3_600_000
 export const DAY = 24 * HOUR
-export const RETENTION = { succeededSeconds: 7 * 86_400, failedSeconds: 30 * 86_400, finishedBytes: 1e12 }
-export const SWEEP = { cancelGraceMs: 10_000, retention: RETENTION, limit: 1000, jitter: 0.5 }
 
 export interface SlotScene {
   readonly clock: ReturnType<typeof createSimulatedClock>
@@ -85,7 +84,7 @@ export async function slotScene(): Promise<SlotScene> {
       await store.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
     },
     async claim(overrides = {}) {
-      const [task] = await store.claim({ ...CLAIM, ...overrides })
+      const [task] = await store.claim({ ...LONG_CLAIM, ...overrides })
       assert.ok(task)
       return task
     },
@@ -158,15 +157,7 @@ export async function unlessLocked<Result>(work: () => Promise<Result>): Promise
   }
 }
 
-export const CLAIM: ClaimParams = {
-  namespace: 'default',
-  queues: ['default'],
-  types: null,
-  limit: 1,
-  leaseMs: 300 * DAY,
-  worker: { workerId: 'worker-1', nodeId: null, session: false },
-  requestId: null,
-}
+export const LONG_CLAIM: ClaimParams = { ...CLAIM, limit: 1, leaseMs: 300 * DAY }
 
 export const FAILED = {
   outcome: 'failed',
@@ -174,16 +165,4 @@ export const FAILED = {
   retryable: false,
   retryDelayMs: null,
   jitter: 0,
-}
-
-export const EVERYTHING = {
-  namespace: 'default',
-  status: null,
-  type: null,
-  queue: null,
-  tag: null,
-  createdAfter: null,
-  createdBefore: null,
-  limit: 200,
-  cursor: null,
 }

@@ -6,7 +6,8 @@ import { stepRewrite } from '../src/operations/slot-rewrite.ts'
 import type { Slot } from '../src/operations/slot-tables.ts'
 import { createSlotUpkeep, type SlotUpkeep } from '../src/operations/slot-upkeep.ts'
 import type { Parts } from '../src/parts.ts'
-import { DAY, RETENTION, type SlotScene, slotScene, unlessLocked } from './slot-scene.ts'
+import { RETENTION } from './calls.ts'
+import { DAY, type SlotScene, slotScene, unlessLocked } from './slot-scene.ts'
 
 const WAITING = 600
 

@@ -5,7 +5,8 @@ import { firstIdAt } from '../src/id-times.ts'
 import { proveOutside } from '../src/operations/slot-proof.ts'
 import { stepRewrite } from '../src/operations/slot-rewrite.ts'
 import type { Slot } from '../src/operations/slot-tables.ts'
-import { CLAIM, DAY, EVERYTHING, FAILED, type SlotScene, SWEEP, slotScene, unlessLocked } from './slot-scene.ts'
+import { EVERYTHING, SWEEP } from './calls.ts'
+import { DAY, FAILED, LONG_CLAIM, type SlotScene, slotScene, unlessLocked } from './slot-scene.ts'
 
 describe('slots of time', () => {
   let scene: SlotScene
@@ -293,7 +294,7 @@ it('slots are rewritten, merged and dissolved beside a busy queue, and nothing i
   const some = (n: number) => known.filter((_, i) => i % 7 === n % 7)
   let round = 0
   const claimAndSettle = async () => {
-    const leased = await store.claim({ ...CLAIM, queues: ['busy'], limit: 5 })
+    const leased = await store.claim({ ...LONG_CLAIM, queues: ['busy'], limit: 5 })
     const outcomes = [{ outcome: 'succeeded', result: '1' }, { outcome: 'released' }, FAILED]
     const settlements = leased.map(({ id, lease }, n) => ({ taskId: id, token: lease.token, ...outcomes[n % 3] }))
     await store.settle({ settlements: settlements as Settlement[], claim: null })

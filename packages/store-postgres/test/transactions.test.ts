@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { NewTask, TaskStore } from '@taskyard/core'
 import pg from 'pg'
-import { newId, newTask, type OwnSchema, ownSchema, submissions } from './own-schema.ts'
+import { newId, newTask, submissions } from './calls.ts'
+import { type OwnSchema, ownSchema } from './own-schema.ts'
 import { LIBRARIES, type Library } from './transaction-libraries.ts'
 
 let schema: OwnSchema

@@ -2,9 +2,7 @@ import type { OpenStore, StoreSetting } from '@taskyard/conformance'
 import type { OpenedStore } from '@taskyard/core'
 import { openPostgresStore } from '@taskyard/store-postgres'
 import { sharedServer, startServer } from '@taskyard/test-servers'
-import pg from 'pg'
-
-let schemas = 0
+import { ownSchema, withParameter } from './own-schema.ts'
 
 /** Where clients of a server connect. */
 export interface Way {
@@ -26,9 +24,9 @@ async function openStoreThrough(
 ): ReturnType<OpenStore> {
   const own = ownServer ? await startServer('postgres') : null
   const { url: server } = own ?? (await sharedServer('postgres'))
-  const schema = `test_${process.pid}_${++schemas}`
+  const schema = await ownSchema(server)
   const way = await wayTo(server)
-  const url = withParameter(way.url, 'schema', schema)
+  const url = withParameter(way.url, 'schema', schema.schema)
   const opened: OpenedStore[] = []
   const open = async (of = clock) => {
     const store = await openPostgresStore({
@@ -65,21 +63,8 @@ async function openStoreThrough(
     async destroy() {
       for (const { store } of opened) await store.close()
       await way.destroy()
-      if (own !== null) return own.destroy()
-      await dropSchema(server, schema)
+      await schema.destroy()
+      await own?.destroy()
     },
   }
-}
-
-export function withParameter(url: string, name: string, value: string): string {
-  const changed = new URL(url)
-  changed.searchParams.set(name, value)
-  return changed.href
-}
-
-async function dropSchema(server: string, schema: string): Promise<void> {
-  const client = new pg.Client(server)
-  await client.connect()
-  await client.query(`SET client_min_messages = error; DROP SCHEMA IF EXISTS "${schema}" CASCADE`)
-  await client.end()
 }

@@ -1,0 +1,37 @@
+import { taskMaker } from '@taskyard/conformance'
+import type { ClaimParams, ListParams, NewTask, SweepParams } from '@taskyard/core'
+import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
+
+export const newId = createUuidV7Generator(systemClock)
+
+/** A task of its own id, made now. */
+export const newTask = taskMaker(systemClock)
+
+export function submissions(...tasks: readonly NewTask[]) {
+  return { submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 }
+}
+
+export const CLAIM: ClaimParams = {
+  namespace: 'default',
+  queues: ['default'],
+  types: null,
+  limit: 10,
+  leaseMs: 30_000,
+  worker: { workerId: 'worker-1', nodeId: null, session: false },
+  requestId: null,
+}
+
+export const EVERYTHING: ListParams = {
+  namespace: 'default',
+  status: null,
+  type: null,
+  queue: null,
+  tag: null,
+  createdAfter: null,
+  createdBefore: null,
+  limit: 200,
+  cursor: null,
+}
+
+export const RETENTION = { succeededSeconds: 7 * 86_400, failedSeconds: 30 * 86_400, finishedBytes: 1e12 }
+export const SWEEP: SweepParams = { cancelGraceMs: 10_000, retention: RETENTION, limit: 1000, jitter: 0.5 }
