@@ -17,7 +17,7 @@ import type { ReportError } from '@taskyard/worker'
 import { callOnce, FailedCall, NotTheAnswer } from './http-call.ts'
 import { inBodies } from './in-bodies.ts'
 import type { ServerAddress } from './server-address.ts'
-import { openWorkerSession } from './worker-session.ts'
+import { openWorkerSession, type SessionState } from './worker-session.ts'
 
 const ANSWER_MS = 30_000
 /** This file is a `.ts` among sources and a `.js` in a built package, and so is the extender beside it. */
@@ -54,8 +54,12 @@ export function createHttpWorkerApi({ address, clock, random, report }: HttpWork
       }
       return results
     },
-    openSession(worker, onCancel) {
-      const onChange = (isOpen: boolean) => void inSession[isOpen ? 'add' : 'delete'](worker.workerId)
+    openSession(worker, onCancel, tell) {
+      const onChange = (state: SessionState) => {
+        if (state === 'open') inSession.add(worker.workerId)
+        else inSession.delete(worker.workerId)
+        tell?.(state !== 'broken')
+      }
       return openWorkerSession({ address, clock, random, report, worker, onCancel, onChange })
     },
     threadAccess: () => ({ module: EXTENDER, data: address, transfer: [] }),

@@ -10,6 +10,8 @@ const MAX_NAMES_LENGTH = 4000
 /** Without a sign of life for so many of the server's pings the session is taken for broken. */
 const MISSED_PINGS = 2.5
 
+export type SessionState = 'open' | 'open at an older server' | 'broken'
+
 export interface OpenWorkerSession {
   readonly address: ServerAddress
   readonly clock: Clock
@@ -18,8 +20,8 @@ export interface OpenWorkerSession {
   /** How long a server that does not say how often it pings may be silent. */
   readonly silenceMs?: number
   onCancel(taskId: string): void
-  /** As far as is known, the session is open, with a server that lets claims say so; or it is not. */
-  onChange?(isOpen: boolean): void
+  /** The session is open, with a server that lets claims say so or with an older one; or it is broken. */
+  onChange?(state: SessionState): void
   readonly report: ReportError
 }
 
@@ -42,14 +44,17 @@ async function keepOpen(session: OpenWorkerSession, closing: AbortSignal, onOpen
   // What one server said holds for the next, which may not get so far as to say it.
   const patience = { ms: session.silenceMs ?? SILENCE_MS }
   let failures = 0
+  let isOpen = false
   while (!closing.aborted) {
     try {
       await readConnection(session, closing, patience, () => {
         failures = 0
+        isOpen = true
         onOpen()
       })
     } catch (error) {
-      onChange(false)
+      if (isOpen) onChange('broken')
+      isOpen = false
       if (closing.aborted) return
       report(error instanceof FailedCall ? error.error : error, 'session')
       await pause(clock, retryDelayMs(failures++, random), closing)
@@ -69,7 +74,7 @@ async function readConnection(
     if (event === 'ready') {
       const { pingSeconds } = JSON.parse(data) as { pingSeconds?: number }
       patience.ms = pingSeconds === undefined ? silenceMs : pingSeconds * 1000 * MISSED_PINGS
-      onChange(pingSeconds !== undefined)
+      onChange(pingSeconds === undefined ? 'open at an older server' : 'open')
       onReady()
     } else if (event === 'cancel') onCancel((JSON.parse(data) as { taskId: string }).taskId)
   }

@@ -19,4 +19,4 @@ export type FromHeartbeatThread =
   | { readonly kind: 'news'; readonly news: readonly LeaseNews[] }
   | { readonly kind: 'trouble'; readonly message: string; readonly code: string | null }
 
-export type ToHeartbeatThread = { readonly kind: 'stop' }
+export type ToHeartbeatThread = { readonly kind: 'stop' } | { readonly kind: 'hurry'; readonly isHurried: boolean }

@@ -14,6 +14,8 @@ export interface HeartbeatRoundsParams {
 
 /** Trouble that goes on is told again after so long. */
 const REPORT_MS = 5000
+/** In a hurry every lease is extended at least every 2 s: often enough to be heard of within the grace of a session. */
+const HURRIED_LOOK_MS = 1000
 
 /** What the thread remembers of a slot: for which generation, when it was extended, and what was told of it. */
 interface SlotMemory {
@@ -30,6 +32,8 @@ export class HeartbeatRounds {
   readonly #params: HeartbeatRoundsParams
   readonly #memory: SlotMemory[]
   #reportAt = 0
+  /** While the worker's session is broken, its heartbeats are all that says that it lives. */
+  isHurried = false
 
   constructor(params: HeartbeatRoundsParams) {
     this.#params = params
@@ -39,7 +43,7 @@ export class HeartbeatRounds {
   /** One look at the board. Never rejects. Resolves with the wait until the next, ms: short after trouble. */
   async run(): Promise<number> {
     const { leaseMs, clock, random } = this.#params
-    const lookMs = leaseMs / 6
+    const lookMs = this.isHurried ? Math.min(leaseMs / 6, HURRIED_LOOK_MS) : leaseMs / 6
     const startedAt = clock.now()
     try {
       const due = this.#due(startedAt, lookMs)

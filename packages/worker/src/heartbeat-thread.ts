@@ -23,21 +23,35 @@ const rounds = new HeartbeatRounds({
 })
 
 let stopped = false
-let callOffNext = () => {}
+/** `null`: a round is under way. */
+let callOffNext: (() => void) | null = null
 parentPort?.on('message', (message: ToHeartbeatThread) => {
-  if (message.kind === 'stop') void stop()
+  switch (message.kind) {
+    case 'stop':
+      return void stop()
+    case 'hurry':
+      rounds.isHurried = message.isHurried
+      beatNow()
+  }
 })
 tell({ kind: 'ready' })
 void beat()
 
+function beatNow(): void {
+  if (callOffNext === null) return
+  callOffNext()
+  void beat()
+}
+
 async function beat(): Promise<void> {
+  callOffNext = null
   const waitMs = await rounds.run()
   if (!stopped) callOffNext = systemClock.after(waitMs, () => void beat())
 }
 
 async function stop(): Promise<void> {
   stopped = true
-  callOffNext()
+  callOffNext?.()
   await extender.close().catch(onTrouble)
   parentPort?.close()
 }

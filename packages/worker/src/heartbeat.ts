@@ -27,6 +27,7 @@ export class Heartbeat {
   readonly #params: HeartbeatParams
   #thread: Thread | null = null
   #failures = 0
+  #isHurried = false
   #stopped = false
 
   constructor(params: HeartbeatParams) {
@@ -38,6 +39,12 @@ export class Heartbeat {
     return new Promise((resolve) => this.#launch(resolve))
   }
 
+  /** As long as it is hurried, every lease is extended every 2 s at least. */
+  hurry(isHurried: boolean): void {
+    this.#isHurried = isHurried
+    this.#tellHurry()
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
     const thread = this.#thread
@@ -47,6 +54,10 @@ export class Heartbeat {
     const callOff = this.#params.clock.after(STOP_MS, () => void thread.terminate())
     await exited
     callOff()
+  }
+
+  #tellHurry(): void {
+    this.#thread?.postMessage({ kind: 'hurry', isHurried: this.#isHurried })
   }
 
   #launch(started: () => void): void {
@@ -93,6 +104,7 @@ export class Heartbeat {
     switch (message.kind) {
       case 'ready':
         this.#failures = 0
+        if (this.#isHurried) this.#tellHurry()
         started()
         break
       case 'trouble':

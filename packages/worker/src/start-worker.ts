@@ -88,8 +88,10 @@ class RunningWorker implements Worker {
         else dispatcher.loseLease(attempt)
       },
     })
-    this.#session = api.openSession({ workerId, startId, queues, types, concurrency }, (taskId) =>
-      dispatcher.cancel(taskId),
+    this.#session = api.openSession(
+      { workerId, startId, queues, types, concurrency },
+      (taskId) => dispatcher.cancel(taskId),
+      (isOpen) => this.#heartbeat.hurry(!isOpen),
     )
     this.#started = this.#start()
   }

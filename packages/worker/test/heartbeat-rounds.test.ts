@@ -48,6 +48,18 @@ test('every lease is extended at least once in each third of its time', async ()
   assert.ok(Math.max(...gaps) <= LEASE_MS / 3, `gaps: ${gaps}`)
 })
 
+test('in a hurry every lease is extended every 2 s', async () => {
+  const { board, calls, rounds, runFor } = scene(2)
+  board.hold(0, id(1), 1)
+  rounds.isHurried = true
+  await runFor(LEASE_MS)
+  assert.ok(calls.length >= 14, `${calls.length} calls`)
+  rounds.isHurried = false
+  const before = calls.length
+  await runFor(LEASE_MS)
+  assert.ok(calls.length - before <= 6, `${calls.length - before} calls`)
+})
+
 test('a lease that ends before the second look costs no heartbeat', async () => {
   const { board, calls, rounds, runFor } = scene(2)
   board.hold(0, id(1), 1)

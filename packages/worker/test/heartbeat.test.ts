@@ -44,6 +44,21 @@ test('the context knows when the last heartbeat was answered', async (t) => {
   assert.ok(Number(outcome?.result) >= before)
 })
 
+test('leases are extended often while the session is broken, however long they are', async (t) => {
+  const api = new MemoryApi()
+  Atomics.store(api.counters, 0, ANSWER_IN_THREAD)
+  const extended = () => Atomics.load(api.counters, 1)
+  const hold = async () => {
+    api.onSessionChange(false)
+    while (extended() < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  const worker = startWorker(api, { hold }, { leaseSeconds: 3600 })
+  t.after(() => worker.stop({ deadlineSeconds: 0 }))
+  api.add('hold')
+  const [outcome] = await api.settled(1)
+  assert.equal(outcome?.outcome, 'succeeded')
+})
+
 test('a failed heartbeat is repeated soon, and reported once', async (t) => {
   const api = new MemoryApi()
   Atomics.store(api.counters, 0, FAIL_IN_THREAD)

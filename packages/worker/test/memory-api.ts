@@ -44,6 +44,7 @@ export class MemoryApi implements WorkerApi {
   sessions = 0
   heartbeatsRefused = 0
   onCancel: (taskId: string) => void = () => {}
+  onSessionChange: (isOpen: boolean) => void = () => {}
   /** Answers heartbeats by itself, in the thread, as long as the flag in here is 0: [flag, leases extended]. */
   readonly counters = new Int32Array(new SharedArrayBuffer(8))
   #nextId = 0
@@ -92,9 +93,14 @@ export class MemoryApi implements WorkerApi {
     return entries.map(({ taskId, token }) => ({ taskId, status: this.#holds(taskId, token) ? 'ok' : 'lost' }) as const)
   }
 
-  openSession(_worker: unknown, onCancel: (taskId: string) => void): WorkerSession {
+  openSession(
+    _worker: unknown,
+    onCancel: (taskId: string) => void,
+    onSessionChange: (isOpen: boolean) => void = () => {},
+  ): WorkerSession {
     this.sessions++
     this.onCancel = onCancel
+    this.onSessionChange = onSessionChange
     return {
       opened: Promise.resolve(),
       close: async () => {

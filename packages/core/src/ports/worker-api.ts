@@ -16,9 +16,14 @@ export interface WorkerApi {
   record(entries: readonly RecordEntry[]): Promise<readonly { taskId: string; status: 'ok' | 'lost' }[]>
   /**
    * Tells that the worker is alive and hears of cancel requests at once. Reconnects by itself until closed. The first
-   * opening resolves `opened`.
+   * opening resolves `opened`. `onChange` is told when the session breaks, and when it is open again: meanwhile only
+   * heartbeats say that the worker lives.
    */
-  openSession(worker: SessionRequest, onCancel: (taskId: string) => void): WorkerSession
+  openSession(
+    worker: SessionRequest,
+    onCancel: (taskId: string) => void,
+    onChange?: (isOpen: boolean) => void,
+  ): WorkerSession
   /** How a heartbeat thread reaches the same Taskyard. */
   threadAccess(): ThreadAccess
   /** A heartbeat of that thread was answered `lost`: for a Taskyard whose heartbeats go past whoever counts that. */
