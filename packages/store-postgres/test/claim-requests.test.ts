@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LeasedTask } from '@taskyard/core'
+import type pg from 'pg'
 import { CLAIM, newTask, SWEEP, submissions } from './calls.ts'
-import { ownSchema } from './own-schema.ts'
+import { type OwnSchema, ownSchema } from './own-schema.ts'
 
 test('a claim is remembered for as long as a lease that it gave holds', async (t) => {
   const schema = await ownSchema()
@@ -36,6 +37,42 @@ test('a claim is remembered for as long as a lease that it gave holds', async (t
   await (await open()).sweep(SWEEP)
   assert.deepEqual(await remembered(), [])
 })
+
+test('what a claim got whose caller meets an error is not given back once the same claim has got it again', async (t) => {
+  const schema = await ownSchema()
+  t.after(() => schema.destroy())
+  let now = Date.now()
+  const { store } = await schema.open({ storeTime: () => now })
+  await store.enqueue(submissions(newTask()))
+  const [held] = await store.claim(CLAIM)
+  await store.enqueue(submissions(newTask()))
+  const claim = { ...CLAIM, limit: 100, requestId: 'many' }
+
+  await schema.query('BEGIN')
+  await schema.query(`SELECT FROM "${schema.schema}".leases FOR UPDATE`)
+  const settlements = [{ ...refOf(held), outcome: 'succeeded', result: null } as const]
+  const failing = assert.rejects(store.settle({ settlements, claim }))
+  const waiting = await firstRow(
+    schema,
+    'SELECT pid FROM pg_locks WHERE NOT granted AND transactionid = $1::text::xid',
+    [(await schema.query('SELECT pg_current_xact_id()::text AS id')).rows[0].id],
+  )
+  await firstRow(schema, `SELECT FROM "${schema.schema}".leases WHERE id <> $1`, [held?.id])
+  now += 1
+  const [again] = await store.claim(claim)
+  await schema.query('SELECT pg_cancel_backend($1)', [waiting['pid']])
+  await failing
+  await schema.query('ROLLBACK')
+  assert.deepEqual(await store.extend({ leases: [refOf(again)], leaseMs: 30_000 }), ['ok'])
+})
+
+/** Asks until there is one. */
+async function firstRow({ query }: OwnSchema, text: string, values: readonly unknown[]): Promise<pg.QueryResultRow> {
+  for (;;) {
+    const { rows } = await query(text, values)
+    if (rows[0] !== undefined) return rows[0]
+  }
+}
 
 function refOf(task: LeasedTask | undefined) {
   assert.ok(task)

@@ -10,7 +10,8 @@ test('claims whose leases have all ended are let go of, the others are kept', ()
   database.exec(`INSERT INTO lanes VALUES (1, 'default', 'default', 'test')`)
   const { requests } = createState(database, ':memory:')
   const lease = database.prepare(
-    `INSERT INTO leases VALUES (?, 1, 5, 1, 0, 0, NULL, 'w', NULL, 0, 0, 0, NULL, NULL, 0, 0, ?)`,
+    `INSERT INTO leases (seq, lane, token, attempt, crashes, expires_at, worker_id, session, ready_at, started_at, records, bytes, request_id)
+     VALUES (?, 1, 5, 1, 0, 0, 'w', 0, 0, 0, 0, 0, ?)`,
   )
   const named = (requestId: string) => ({ namespace: 'default', workerId: 'w', requestId })
   lease.run(1, 'kept')
