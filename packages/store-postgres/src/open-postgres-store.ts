@@ -17,7 +17,6 @@ import { list } from './operations/list.ts'
 import { createQueueDepths } from './operations/queue-depths.ts'
 import { counts, pause } from './operations/queues.ts'
 import { settle } from './operations/settle.ts'
-import { dropProof, isRefusedByProof } from './operations/slot-proof.ts'
 import { cancel, retry } from './operations/steer.ts'
 import { createSweeping } from './operations/sweep.ts'
 import type { Parts } from './parts.ts'
@@ -103,16 +102,7 @@ function createStore(
       wakeUps.start()
       return report
     },
-    enqueue: whenOpen(async (params) => {
-      try {
-        return await enqueue(parts, claims, depths, params)
-      } catch (error) {
-        if (!isRefusedByProof(error)) throw error
-        await dropProof(maintenance)
-        if (params.tx !== undefined) throw error
-        return enqueue(parts, claims, depths, params)
-      }
-    }),
+    enqueue: whenOpen((params) => enqueue(parts, claims, depths, params)),
     claim: whenOpen((params) => claims.claim(params)),
     extend: whenOpen((params) => extend(parts, params)),
     settle: whenOpen((params) => settle(parts, claims, params)),

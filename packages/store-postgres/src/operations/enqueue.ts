@@ -8,13 +8,31 @@ import { isDuplicate, mayHaveChanged } from '../postgres-errors.ts'
 import type { Claims } from './claim.ts'
 import { enqueueCarefully } from './enqueue-carefully.ts'
 import type { QueueDepths } from './queue-depths.ts'
+import { dropProof, isRefusedByProof } from './slot-proof.ts'
 import { isDefaultBackoff } from './task-columns.ts'
+
+/** A proof that refuses tasks is dropped, and the call made again; not in the transaction of somebody else, which has failed. */
+export async function enqueue(
+  parts: Parts,
+  claims: Claims,
+  depths: QueueDepths,
+  params: EnqueueParams,
+): Promise<readonly EnqueueOutcome[]> {
+  try {
+    return await enqueueOnce(parts, claims, depths, params)
+  } catch (error) {
+    if (!isRefusedByProof(error)) throw error
+    await dropProof(parts.maintenance)
+    if (params.tx !== undefined) throw error
+    return enqueueOnce(parts, claims, depths, params)
+  }
+}
 
 /**
  * New tasks without idempotency keys, far from the depth of their queues, are one statement. Where something may refuse
  * a submission it is judged by itself, in a transaction; so are those that are too much for one statement.
  */
-export async function enqueue(
+async function enqueueOnce(
   parts: Parts,
   claims: Claims,
   depths: QueueDepths,
