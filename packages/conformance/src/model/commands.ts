@@ -3,7 +3,7 @@ import type { Backoff, EnqueueOutcome, JsonText, NewTask } from '@taskyard/core'
 import fc from 'fast-check'
 import { cancelled, failed, type Outcome, released, succeeded } from '../scene.ts'
 import { claimAndFollow } from './claim-command.ts'
-import { extendBoth, recordBoth, settleBoth } from './lease-commands.ts'
+import { extendBoth, giveBackBoth, recordBoth, settleBoth } from './lease-commands.ts'
 import { assertSame, assertSameHistory, type Model, type ModelLease, type Real } from './model.ts'
 import { sweepAndFollow } from './sweep-command.ts'
 
@@ -54,6 +54,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
   const extend = onLease('extend', fc.constantFrom(1_000, 10_000), extendBoth)
   const record = onLease('record', fc.constantFrom('1' as JsonText, '{"a":[]}' as JsonText), recordBoth)
   const settle = onLease('settle', fc.constantFrom(...OUTCOMES), settleBoth)
+  const giveBack = onLease('give back', fc.constantFrom(0, 0, 1), giveBackBoth)
   const cancel = onTask('cancel', async (taskIds, model, real) => {
     const [expected, outcomes] = [await model.store.cancel({ taskIds }), await real.store.cancel({ taskIds })]
     assert.deepEqual(outcomes, expected)
@@ -95,7 +96,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
     }),
   )
   const frequent = [enqueue, claim, claim, settle, settle, settleTwice, advanceAndSweep, cancel, record]
-  const all = [...frequent, enqueueAgain, extend, retry, advance, pause, endLeases, sweep, reopen]
+  const all = [...frequent, enqueueAgain, extend, giveBack, retry, advance, pause, endLeases, sweep, reopen]
   return fc.commands(all, { maxCommands: 40, size: 'max' })
 }
 
