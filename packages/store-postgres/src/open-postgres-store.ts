@@ -31,7 +31,7 @@ export interface PostgresStoreOptions {
   readonly clock: Clock
   /** Opens also on a server whose settings may lose acknowledged tasks. */
   readonly allowUnsafeDurability?: boolean
-  /** Replaces the server's clock (ms), for tests. */
+  /** Replaces the server's clock (ms), for tests; how often chores run goes by it, too. */
   readonly storeTime?: () => number
 }
 
@@ -81,7 +81,7 @@ function createStore(
     return settle(parts, claims, { settlements, claim: null })
   })
   const depths = createQueueDepths(database, nowMs)
-  const sweeping = createSweeping(parts, processId, nowMs)
+  const sweeping = createSweeping(parts, processId, storeTime ?? nowMs)
   let closing: Promise<void> | null = null
   const whenOpen =
     <Params, Result>(operation: (params: Params) => Promise<Result>) =>

@@ -9,9 +9,7 @@ test('a claim is remembered for as long as a lease that it gave holds', async (t
   const schema = await ownSchema()
   t.after(() => schema.destroy())
   let now = Date.now()
-  // A store of its own for each sweep: it looks now and then only.
-  const open = async () => (await schema.open({ storeTime: () => now })).store
-  const store = await open()
+  const { store } = await schema.open({ storeTime: () => now })
   const claim = { ...CLAIM, leaseMs: 30_000 }
   await store.enqueue(submissions(newTask(), newTask(), newTask()))
   const [held] = await store.claim({ ...claim, limit: 1, requestId: 'held' })
@@ -28,13 +26,13 @@ test('a claim is remembered for as long as a lease that it gave holds', async (t
   now += 20_000
   await store.extend({ leases: [refOf(held)], leaseMs: 30_000 })
   now += 20_000
-  await (await open()).sweep(SWEEP)
+  await store.sweep(SWEEP)
   assert.deepEqual(await remembered(), ['held'])
   const again = await store.claim({ ...claim, requestId: 'held' })
   assert.deepEqual(again.map(refOf), [refOf(held)])
 
   now += 60_000
-  await (await open()).sweep(SWEEP)
+  await store.sweep(SWEEP)
   assert.deepEqual(await remembered(), [])
 })
 
