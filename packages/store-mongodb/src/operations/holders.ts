@@ -40,6 +40,7 @@ interface HolderGroup {
 }
 
 // Read from the index of leases alone. Those of one claim, or one heartbeat, wake together: there are few groups of a holder.
+// A lease whose task was asked to stop wakes before its end, and does not say until when it lasts.
 async function leasesByHolder({ tasks }: Database): Promise<readonly HolderGroup[]> {
   const together = await tasks
     .aggregate<{ _id: { holder: string; wakeAt: number }; leases: number }>([
