@@ -10,6 +10,7 @@ export interface Backoff {
   readonly maxSeconds: number
 }
 
+/** Doubles from a second to an hour. */
 export const DEFAULT_BACKOFF: Backoff = { kind: 'exponential', baseSeconds: 1, factor: 2, maxSeconds: 3600 }
 
 /**

@@ -139,6 +139,10 @@ export interface Violation {
   readonly message: string
 }
 
+/**
+ * An error of the catalogue, with its status (HTTP), whether the same call may succeed later (`retryable`), and whether it is
+ * certain that nothing was changed (`definite`). `values` fill its message.
+ */
 export class TaskyardError extends Error {
   override readonly name = 'TaskyardError'
   readonly code: ErrorCode

@@ -38,6 +38,7 @@ export const LIMITS = {
   idempotencySeconds: 86_400,
 } as const
 
+/** What a submission, a claim or a worker gets that does not say otherwise. */
 export const DEFAULTS = {
   namespace: 'default',
   queue: 'default',
@@ -56,6 +57,7 @@ export interface Retention {
   readonly finishedBytes: number
 }
 
+/** A week for what succeeded or was cancelled, 30 days for what failed, 1 GiB for all. */
 export const DEFAULT_RETENTION: Retention = {
   succeededSeconds: 7 * 86_400,
   failedSeconds: 30 * 86_400,

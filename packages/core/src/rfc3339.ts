@@ -13,6 +13,7 @@ export function parseRfc3339(text: string): number | null {
   return Date.parse(text.toUpperCase())
 }
 
+/** Milliseconds since the Unix epoch as an RFC 3339 time in UTC, with milliseconds. */
 export function formatRfc3339(milliseconds: number): string {
   return new Date(milliseconds).toISOString()
 }

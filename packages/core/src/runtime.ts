@@ -14,6 +14,7 @@ export const systemClock: Clock = {
   },
 }
 
+/** Of the machine; not for secrets. */
 export const systemRandom: Random = () => Math.random()
 
 /**

@@ -51,6 +51,7 @@ export function transition(from: TaskStatus, event: TaskTransition): TaskStatus 
   return TRANSITIONS[from][event] ?? null
 }
 
+/** Whether a task of this state has ended: nothing but an explicit retry changes it. */
 export function isTerminal(status: TaskStatus): status is TerminalStatus {
   return status === 'succeeded' || status === 'failed' || status === 'cancelled'
 }

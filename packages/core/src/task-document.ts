@@ -57,6 +57,7 @@ export function toTaskDocument(task: Task): TaskDocument {
   }
 }
 
+/** The document of a task that a claim gave out: the task's, with its lease. */
 export function toLeasedTaskDocument(task: LeasedTask): LeasedTaskDocument {
   const document = toTaskDocument(task) as { -readonly [Key in keyof LeasedTaskDocument]: LeasedTaskDocument[Key] }
   document.lease = { token: task.lease.token, expiresAt: rfc3339(task.lease.expiresAt) }
@@ -68,6 +69,7 @@ export function taskDocumentText(task: Task): JsonText {
   return `${openDocumentText(task)}}` as JsonText
 }
 
+/** The same of a leased task, with its lease. */
 export function leasedTaskDocumentText(task: LeasedTask): JsonText {
   const expiresAt = rfc3339(task.lease.expiresAt)
   return `${openDocumentText(task)},"lease":{"token":${task.lease.token},"expiresAt":"${expiresAt}"}}` as JsonText

@@ -1,6 +1,7 @@
 import type { Backoff } from './backoff.ts'
 import type { JsonText } from './json.ts'
 
+/** In the order of a task's life. */
 export const TASK_STATUSES = ['blocked', 'scheduled', 'queued', 'running', 'succeeded', 'failed', 'cancelled'] as const
 export type TaskStatus = (typeof TASK_STATUSES)[number]
 export type TerminalStatus = 'succeeded' | 'failed' | 'cancelled'

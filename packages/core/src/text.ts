@@ -21,6 +21,7 @@ export function nameRule(what: string): string {
   return `a ${what} has 1 to ${LIMITS.nameLength} letters, digits and . _ : -, starting with a letter or digit`
 }
 
+/** Whether a value can be an idempotency key. */
 export function isIdempotencyKey(text: unknown): text is string {
   return typeof text === 'string' && IDEMPOTENCY_KEY.test(text)
 }

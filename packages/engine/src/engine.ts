@@ -46,6 +46,7 @@ export interface EngineOptions {
   readonly observer?: EngineObserver
 }
 
+/** What is wrong with a payload of a type; nothing where the type has no schema. */
 export type PayloadCheck = (type: string, payload: JsonText) => readonly Violation[]
 
 /** Told of what happens, for metrics. Must not throw. */
@@ -63,6 +64,7 @@ export interface EngineObserver {
   backgroundRecovered?(service: string): void
 }
 
+/** Of one attempt. `retry-scheduled`: it failed, and another one follows. */
 export interface SettledOutcome {
   readonly queue: string
   readonly type: string
@@ -89,6 +91,7 @@ export interface Submission {
   readonly idempotencyKey?: string
 }
 
+/** What a submission is part of. */
 export interface SubmitContext {
   /**
    * A transaction of the caller, of a kind that the store knows: the tasks exist once it commits. Refused with
@@ -97,12 +100,14 @@ export interface SubmitContext {
   readonly tx?: unknown
 }
 
+/** The task of a submission as it was stored. */
 export interface Submitted {
   readonly task: Task
   /** The idempotency key was seen before: `task` is the first one, nothing was added. */
   readonly replayed: boolean
 }
 
+/** What a worker asks for. */
 export interface Claim {
   readonly worker: WorkerRef
   readonly namespace?: string
@@ -130,21 +135,25 @@ export type Outcome = LeaseRef & {
   readonly retryDelaySeconds?: number
 }
 
+/** `results` in the order of the outcomes; `tasks` are those of the claim beside them. */
 export interface Settled {
   readonly results: readonly LeaseStatus[]
   readonly tasks: readonly LeasedTask[]
 }
 
+/** Progress (the newest is the task's), a line of the log, or both. */
 export interface Recorded extends LeaseRef {
   readonly progress?: JsonText
   readonly log?: string
 }
 
+/** What is left out filters nothing; `namespace` and `limit` have defaults. */
 export type ListRequest = Partial<Omit<ListParams, 'namespace'>> & { readonly namespace?: string }
 
 /** Which tasks a bulk operation means: at least one of the fields must be set. */
 export type BulkFilter = Partial<Omit<TaskFilter, 'namespace'>> & { readonly namespace?: string }
 
+/** How far one call of an operation by filter goes. */
 export interface BulkPartOptions {
   /** Where an answer before has left off; the filter must be the same. */
   readonly cursor?: string
@@ -162,6 +171,7 @@ export interface BulkPart {
   readonly cursor: string | null
 }
 
+/** A queue as people see it. */
 export interface QueueView {
   readonly queue: string
   readonly paused: boolean
@@ -171,6 +181,7 @@ export interface QueueView {
   readonly throughput: number
 }
 
+/** A worker that is connected or holds leases. */
 export interface WorkerView {
   readonly workerId: string
   readonly queues: readonly string[]
@@ -183,6 +194,7 @@ export interface WorkerView {
   readonly connectedAt: number | null
 }
 
+/** Who opens a session, and who is told of cancel requests. */
 export interface OpenSession {
   readonly workerId: string
   readonly queues?: readonly string[]
@@ -197,6 +209,7 @@ export interface OpenSession {
   onCancel(taskId: string): void
 }
 
+/** Whether tasks can be taken in and given out, and what stands in the way. */
 export interface EngineHealth {
   readonly ready: boolean
   readonly store: {
@@ -227,6 +240,10 @@ export interface Engine {
   /** Ends waiting calls with what they have, stops the services. Idempotent; resolves when all is still. */
   stop(): Promise<void>
 
+  /**
+   * Stores a task; it is durable once this resolves.
+   * @throws invalid_request, idempotency_conflict, queue_full, transaction_unsupported
+   */
   submit(submission: Submission, context?: SubmitContext): Promise<Submitted>
   /** All or nothing: one bad task refuses the batch, with its index in the violations' paths (`/tasks/3/payload/to`). */
   submitMany(submissions: readonly Submission[], context?: SubmitContext): Promise<readonly Submitted[]>
@@ -241,8 +258,11 @@ export interface Engine {
    * has extended it nor repeated its claim, at any server. Never rejects for the store's sake: what cannot be given back runs out.
    */
   giveBack(leases: readonly GivenLease[]): Promise<void>
+  /** Lets leases end `leaseSeconds` (default 30) from now; answers each with `ok`, `lost`, or `cancel` when it is to be stopped. */
   heartbeat(leases: readonly LeaseRef[], leaseSeconds?: number): Promise<readonly ExtendStatus[]>
+  /** Reports how attempts ended, each accepted once and only under its live token, and claims the next ones in the same call. */
   settle(outcomes: readonly Outcome[], claim?: Claim): Promise<Settled>
+  /** Adds to the histories of running tasks. `lost`: refused, and nothing was changed. */
   record(entries: readonly Recorded[]): Promise<readonly LeaseStatus[]>
   /**
    * A worker's live connection. Cancel requests for its tasks reach `onCancel` at once. After `close()`, unless the
@@ -250,12 +270,14 @@ export interface Engine {
    * @throws TaskyardError invalid_request
    */
   openSession(session: OpenSession): { readonly opened: Promise<void>; close(): void }
+  /** Workers that are connected to this process, or hold leases. */
   workers(): Promise<readonly WorkerView[]>
 
   /** @throws task_not_found */
   get(taskId: string): Promise<Task>
   /** The task once it is terminal, or as it is when `waitSeconds` are over or `signal` aborts. */
   wait(taskId: string, waitSeconds: number, signal?: AbortSignal): Promise<Task>
+  /** Newest first. A page may be shorter than its limit although more follow. @throws invalid_request */
   list(request: ListRequest): Promise<TaskPage>
   /** The next events after `n`; none when there are no more. @throws task_not_found */
   history(taskId: string, after?: number): Promise<readonly TaskEvent[]>
@@ -274,11 +296,15 @@ export interface Engine {
   /** Redrives every matching failed or cancelled task (default: failed), and counts them. */
   retryMatching(filter: BulkFilter, options?: BulkPartOptions): Promise<BulkPart>
 
+  /** Every queue that has ever had a task. */
   queues(namespace?: string): Promise<readonly QueueView[]>
   /** @throws queue_not_found */
   queue(queue: string, namespace?: string): Promise<QueueView>
+  /** Lets no more of the queue's tasks be claimed; those that run go on. Idempotent. */
   pause(queue: string, namespace?: string): Promise<void>
+  /** Undoes `pause`. Idempotent. */
   resume(queue: string, namespace?: string): Promise<void>
 
+  /** Asks the store now. */
   health(): Promise<EngineHealth>
 }

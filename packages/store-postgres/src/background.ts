@@ -44,6 +44,7 @@ export function createBackground(): Background {
     attempt,
     start,
     async startAndWait(chore, work, longestMs) {
+      // A database is waited for in real time, whatever clock the tasks go by.
       const { promise: isLate, resolve } = Promise.withResolvers<void>()
       const cancel = systemClock.after(longestMs, resolve)
       await Promise.race([start(chore, work), isLate])

@@ -40,6 +40,7 @@ export function createSlotAccess(maintenance: Maintenance): SlotAccess {
   async function isUsedForLong(): Promise<boolean> {
     const before = new Set(await users(maintenance.run))
     if (before.size === 0) return false
+    // Transactions take real time, whatever clock the tasks go by.
     await new Promise<void>((resolve) => {
       systemClock.after(waitMs, resolve)
     })

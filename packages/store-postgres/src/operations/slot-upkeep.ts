@@ -131,6 +131,7 @@ export function createSlotUpkeep(
     return (await beginRewrite(access, side, due)) ? DONE : null
   }
 
+  // In real time, in which the calls of others go on, whatever clock the tasks go by.
   async function rest(ms: number): Promise<void> {
     if (stopped) return
     const { promise, resolve } = Promise.withResolvers<void>()

@@ -5,7 +5,7 @@ import { STATUS_NUMBER } from './move.ts'
 /** Tasks looked at, and removed, by a few statements for all of them: at first, and at most when they are small. */
 const FIRST_AT_ONCE = 8
 const MOST_AT_ONCE = 128
-/** A step ends after this time, so that calls beside it need not wait for long, however large what it removes. Milliseconds. */
+/** A step ends after this time, so that calls beside it need not wait for long, however large what it removes. Milliseconds that really pass. */
 const STEP_MS = 20
 
 export interface Removal {
