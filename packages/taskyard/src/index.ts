@@ -46,4 +46,5 @@ export {
   type Environment,
   readConfiguration,
 } from './configuration/read-configuration.ts'
-export { type OpenOptions, Taskyard } from './taskyard.ts'
+export type { OpenOptions } from './open-engine.ts'
+export { Taskyard } from './taskyard.ts'

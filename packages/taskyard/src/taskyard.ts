@@ -19,15 +19,11 @@ import type {
 } from '@taskyard/client'
 import {
   type Clock,
-  DEFAULT_RETENTION,
-  type EventBus,
-  type IdGenerator,
   isTerminal,
   LIMITS,
   type OpenedStore,
   type PayloadOf,
   type Random,
-  type Retention,
   type TaskDocument,
   type TaskHandlers,
   type TaskStatus,
@@ -35,8 +31,8 @@ import {
   TaskyardError,
   toTaskDocument,
 } from '@taskyard/core'
-import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
-import { type BulkPart, type BulkPartOptions, createEngine, type Engine, type PayloadCheck } from '@taskyard/engine'
+import { systemClock, systemRandom } from '@taskyard/core/runtime'
+import type { BulkPart, BulkPartOptions, Engine } from '@taskyard/engine'
 import { pause, startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
 import { type StoreLocation, storeUrl, withoutSecrets } from './configuration/store-location.ts'
 import { expectation } from './configuration/value-kinds.ts'
@@ -50,8 +46,8 @@ import {
   toSubmission,
   toWorkerDocument,
 } from './engine-documents.ts'
+import { type OpenOptions, openEngine, troublesFor } from './open-engine.ts'
 import { openStore } from './open-store.ts'
-import { createTroubleLog, type TroubleLog } from './server/trouble-log.ts'
 import { stayAlive } from './stay-alive.ts'
 import { readVersion } from './version.ts'
 
@@ -59,29 +55,6 @@ import { readVersion } from './version.ts'
 const STORE_AWAY_MS = 500
 /** An operation by filter tells this often how far it is. */
 const PART_SECONDS = 2
-
-export interface OpenOptions {
-  /** Where tasks live, as in `TASKYARD_STORE`: `sqlite:PATH`, `postgres://…`, `redis://…` or `mongodb://…`. */
-  readonly store: string
-  /** Opens a store whose settings may lose acknowledged tasks, too. Default: it is refused. */
-  readonly allowUnsafeDurability?: boolean
-  /** How long finished tasks are kept. Default: 7 days, failed ones 30, and at most 1 GiB. */
-  readonly retention?: Partial<Retention>
-  /** Waiting tasks a queue may hold. Default 10,000,000. */
-  readonly queueDepth?: number
-  /** How long a running task may take to obey a cancel request. Default 10. */
-  readonly cancelGraceSeconds?: number
-  /** Refuses payloads at submission. Default: any JSON is accepted. */
-  readonly checkPayload?: PayloadCheck
-  /**
-   * Told of trouble in the background, which is worked around, each time that something fails. Default: warnings on the
-   * console, where an outage is one line at its begin and one at its end.
-   */
-  readonly onError?: (error: unknown, during: string) => void
-  readonly clock?: Clock
-  readonly random?: Random
-  readonly ids?: IdGenerator
-}
 
 /**
  * Taskyard inside your own program: durable tasks, and workers beside the code that submits them. A SQLite file belongs
@@ -125,7 +98,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     this.#location = location
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? systemRandom
-    const troubles = options.onError === undefined ? consoleTroubles(this.#clock) : troublesFor(options.onError)
+    const troubles = troublesFor(options, this.#clock)
     this.#onError = (error, during) => troubles.metByWorker(during, error)
     this.#engine = openEngine({ store, bus, clock: this.#clock, random: this.#random, troubles }, options)
   }
@@ -329,46 +302,4 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     await this.#store.close()
     this.#letProcessEnd()
   }
-}
-
-interface EngineParts {
-  readonly store: TaskStore
-  readonly bus: EventBus | null
-  readonly clock: Clock
-  readonly random: Random
-  readonly troubles: TroubleLog
-}
-
-function openEngine(
-  { store, bus, clock, random, troubles }: EngineParts,
-  { ids = createUuidV7Generator(clock), retention, queueDepth, cancelGraceSeconds, checkPayload }: OpenOptions,
-): Engine {
-  return createEngine({
-    store,
-    bus,
-    clock,
-    random,
-    ids,
-    nodeId: ids(),
-    retention: { ...DEFAULT_RETENTION, ...retention },
-    observer: { backgroundError: troubles.failed, backgroundRecovered: troubles.recovered },
-    ...(queueDepth === undefined ? {} : { queueDepth }),
-    ...(cancelGraceSeconds === undefined ? {} : { cancelGraceSeconds }),
-    ...(checkPayload === undefined ? {} : { checkPayload }),
-  })
-}
-
-function troublesFor(onError: (error: unknown, during: string) => void): TroubleLog {
-  return {
-    failed: (service, error) => onError(error, service),
-    recovered: () => {},
-    metByWorker: (during, error) => onError(error, during),
-  }
-}
-
-function consoleTroubles(clock: Clock): TroubleLog {
-  const began = (during: string, error: unknown) =>
-    console.warn(`taskyard: ${during}: ${error instanceof Error ? error.message : String(error)}`)
-  const ended = (what: string, seconds: number) => console.warn(`taskyard: ${what}: works again after ${seconds} s`)
-  return createTroubleLog({ began, ended }, clock)
 }
