@@ -4,7 +4,7 @@ import type { Parts } from './parts.ts'
 import { createPresence } from './presence.ts'
 import { createSignsOfLife } from './signs-of-life.ts'
 import { isUnexpected } from './unexpected.ts'
-import { checkSession, viewWorker } from './worker-view.ts'
+import { checkSession, idOf, livingOf, viewWorker } from './worker-view.ts'
 
 /** Where others share the store, how often holders of leases are looked at for dead ones. */
 const LOOK_MS = 2000
@@ -46,6 +46,7 @@ export function createSessions(
   const workers = new Map<string, Worker>()
   const presence = parts.shared ? createPresence(parts, nodeId, { connected, onBeat }) : null
   const signs = createSignsOfLife()
+  const callsMs = Math.min(CALLS_MS, sessionGraceMs / 5)
   const overdue = new Set<string>()
   let stopped = false
   let unsubscribe = () => {}
@@ -78,7 +79,7 @@ export function createSessions(
   function startGrace(workerId: string, delayMs: number, excused = 0): void {
     const worker = workerOf(workerId)
     const since = clock.now()
-    signs.expect(workerId)
+    signs.expect(workerId, since)
     worker.callOffGrace?.()
     worker.callOffGrace = clock.after(delayMs, () => {
       worker.callOffGrace = null
@@ -129,16 +130,21 @@ export function createSessions(
 
   function heed(holders: readonly LeaseHolder[]): void {
     if (stopped) return
-    for (const workerId of signs.since(holders)) if (!isConnected(workerId)) startGrace(workerId, sessionGraceMs)
+    for (const workerId of signs.since(holders, clock.now()))
+      if (!isConnected(workerId)) startGrace(workerId, sessionGraceMs)
   }
 
-  /** Calls that were under way when the session broke are no signs: the first look is when they are over. */
   function planLook(): void {
-    callOffLook ??= clock.after(Math.min(CALLS_MS, sessionGraceMs / 5), () => {
+    callOffLook ??= clock.after(callsMs, () => {
       callOffLook = null
-      // Trouble with the store is told, and dealt with, at the end of the grace.
-      void parts.underWay.track(store.holders().then(heed, () => {}))
+      void parts.underWay.track(look())
     })
+  }
+
+  async function look(): Promise<void> {
+    // Trouble with the store is told, and dealt with, at the end of the grace.
+    await store.holders().then(heed, () => {})
+    if (!stopped && signs.areUnseen()) planLook()
   }
 
   async function end(workerIds: readonly string[]): Promise<void> {
@@ -229,6 +235,8 @@ export function createSessions(
   }
 
   function awaitReturn(workerId: string): void {
+    // Calls that were under way when the session broke are no signs.
+    signs.expect(workerId, clock.now() + callsMs)
     startGrace(workerId, sessionGraceMs)
     planLook()
   }
@@ -285,12 +293,4 @@ export function createSessions(
       return ids.map((id) => viewWorker(id, workers.get(id), holders.get(id) ?? []))
     },
   }
-}
-
-function livingOf(holders: readonly LeaseHolder[]): ReadonlySet<string> {
-  return new Set(holders.filter(({ alive }) => alive).map(idOf))
-}
-
-function idOf({ workerId }: LeaseHolder): string {
-  return workerId
 }

@@ -5,29 +5,39 @@ import type { LeaseHolder } from '@taskyard/core'
  * it did at the look before.
  */
 export interface SignsOfLife {
-  /** Looks out for signs of this worker. What came before the first look is none. */
-  expect(workerId: string): void
+  /** Looks out for signs of this worker from this time on, ms. What came before the first look after it is none. */
+  expect(workerId: string, from: number): void
   forget(workerId: string): void
   /** Of whom a sign has come since the look before; `holders` is what the store says now. */
-  since(holders: readonly LeaseHolder[]): readonly string[]
+  since(holders: readonly LeaseHolder[], now: number): readonly string[]
+  /** Somebody has not been looked at yet. */
+  areUnseen(): boolean
+}
+
+interface Expected {
+  readonly from: number
+  /** `null`: not looked at yet. */
+  readonly lastEnd: number | null
 }
 
 export function createSignsOfLife(): SignsOfLife {
-  const lastEnds = new Map<string, number | null>()
+  const expected = new Map<string, Expected>()
   return {
-    expect(workerId) {
-      if (!lastEnds.has(workerId)) lastEnds.set(workerId, null)
+    expect(workerId, from) {
+      if (!expected.has(workerId)) expected.set(workerId, { from, lastEnd: null })
     },
-    forget: (workerId) => void lastEnds.delete(workerId),
-    since(holders) {
-      if (lastEnds.size === 0) return []
+    forget: (workerId) => void expected.delete(workerId),
+    since(holders, now) {
+      if (expected.size === 0) return []
       const ends = endsOf(holders)
-      return [...lastEnds].flatMap(([workerId, before]) => {
-        const now = ends.get(workerId) ?? 0
-        lastEnds.set(workerId, now)
-        return before !== null && now > before ? [workerId] : []
+      return [...expected].flatMap(([workerId, { from, lastEnd }]) => {
+        if (from > now) return []
+        const end = ends.get(workerId) ?? 0
+        expected.set(workerId, { from, lastEnd: end })
+        return lastEnd !== null && end > lastEnd ? [workerId] : []
       })
     },
+    areUnseen: () => expected.values().some(({ lastEnd }) => lastEnd === null),
   }
 }
 

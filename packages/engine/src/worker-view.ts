@@ -34,3 +34,11 @@ export function viewWorker(
     connectedAt: worker?.connectedAt ?? null,
   }
 }
+
+export function livingOf(holders: readonly LeaseHolder[]): ReadonlySet<string> {
+  return new Set(holders.filter(({ alive }) => alive).map(idOf))
+}
+
+export function idOf({ workerId }: LeaseHolder): string {
+  return workerId
+}

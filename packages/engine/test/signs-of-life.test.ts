@@ -62,6 +62,24 @@ test('a call that was under way when its worker died is no sign of life', async 
   assert.equal(await standingOf(engine, held), 'queued, crashes 1')
 })
 
+test('nor is it where others share the store, whenever they look', async (t) => {
+  const { clock, node } = startCluster(t)
+  const [first, second] = [await node('node-1'), await node('node-2')]
+  await clock.advance(10_000)
+  for (let offset = 0; offset < 2000; offset += 250) {
+    const session = first.openSession({ workerId: 'worker-1', onCancel: deaf })
+    await first.submitMany([TASK, TASK])
+    await clock.advance(1000 + offset)
+    const held = await lease(second)
+    session.close()
+    await clock.advance(400)
+    await lease(second)
+    await clock.advance(4700)
+    assert.match(await standingOf(second, held), /^queued/, `${offset} ms`)
+    await second.cancelMatching({ queue: 'default' })
+  }
+})
+
 test('another start of a worker ends the leases of the one before, whatever signs that gave', async (t) => {
   const { engine, clock } = await startEngine(t)
   const session = engine.openSession({ workerId: 'worker-1', startId: 'a', onCancel: deaf })
