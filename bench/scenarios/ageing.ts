@@ -19,7 +19,7 @@ export const ageing: Scenario = {
       `${waiting.toLocaleString('en-US')} tasks of the first third of these days wait in a paused queue to the end`,
       'succeeded tasks are kept for 7 days, failed ones for 30; sweeps each second, and at once while one has more to do',
       'after each day time stands still: 100 submits of a task and 100 claims (then settled) a second, for 4 s without ' +
-        'retention, then until it has removed nothing for 4 s; the same 8 and 31 days after the last day, until nothing is removed for 30 s',
+        'retention, then until it has removed nothing for 8 s; the same 8 and 31 days after the last day, until nothing is removed for 30 s',
     ]
   },
   run: (context) => withStore(context, (url) => age(context, url)),
