@@ -1,4 +1,5 @@
 import { DEFAULT_RETENTION, DEFAULTS, type EndedLease, isTerminal, LIMITS, TaskyardError } from '@taskyard/core'
+import { createClaimCalls } from './claim-calls.ts'
 import { createDispatcher } from './dispatcher.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { createGiveBack } from './give-back.ts'
@@ -51,7 +52,8 @@ export function createEngine(options: EngineOptions): Engine {
     }
   }
   const giveBack = createGiveBack(parts)
-  const dispatcher = createDispatcher(parts, giveBack)
+  const calls = createClaimCalls(giveBack)
+  const dispatcher = createDispatcher(parts, calls)
   const onSwept = (ended: readonly EndedLease[]) => {
     dispatcher.endWaits(new Set(ended.filter(({ reason }) => reason === 'expired').map(({ workerId }) => workerId)))
     onEnded(ended)
@@ -79,7 +81,7 @@ export function createEngine(options: EngineOptions): Engine {
       await parts.underWay.ended()
     },
     ...createSubmit(parts),
-    ...createLeasing(parts, dispatcher, giveBack, sessions.gaveTasks),
+    ...createLeasing(parts, dispatcher, calls, giveBack, sessions.gaveTasks),
     ...createSteering(parts, reading),
     openSession: sessions.openSession,
     workers: sessions.workers,

@@ -1,5 +1,5 @@
 import { type ClaimParams, type LeasedTask, type ReadyLane, TaskyardError } from '@taskyard/core'
-import { type GiveBack, leasesOf } from './give-back.ts'
+import type { ClaimCall, ClaimCalls } from './claim-calls.ts'
 import type { Parts } from './parts.ts'
 import { isUnexpected } from './unexpected.ts'
 
@@ -12,16 +12,8 @@ const SHORTEST_LEASE_MS = 1000
 /** So long may a sweep under way hold up what it has to do with. */
 const LONGEST_HOLD_MS = 100
 
-/** One claim, until it is answered. */
-interface Call {
-  /** Its caller has asked again, and does not listen to this answer any more. */
-  isRepeated: boolean
-  /** Ends its wait, if it waits. */
-  endWait(): void
-}
-
 interface Waiter {
-  readonly call: Call
+  readonly call: ClaimCall
   /** With a request id in any case. */
   readonly params: ClaimParams
   readonly since: number
@@ -57,11 +49,10 @@ export interface Dispatcher {
  * wait is asked again by the next look, so that they outlive its outage; under the same request id, so that tasks whose
  * answer was lost are not.
  */
-export function createDispatcher(parts: Parts, giveBack: GiveBack): Dispatcher {
+export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
   const { store, clock, troubles, ids } = parts
   const { track } = parts.underWay
   const groups = new Map<string, WaitingGroup>()
-  const calls = new Map<string, Call>()
   let stopped = false
   let wakeUps = 0
   let stopListening = () => {}
@@ -122,7 +113,7 @@ export function createDispatcher(parts: Parts, giveBack: GiveBack): Dispatcher {
 
   async function hand(waiter: Waiter, tasks: readonly LeasedTask[]): Promise<void> {
     const sweep = parts.sweepUnderWay()
-    if (waiter.ended) return drop(waiter.call, tasks)
+    if (waiter.ended) return calls.drop(waiter.call, tasks)
     if (sweep === null || clock.now() - waiter.since < SHORTEST_LEASE_MS) return waiter.end(tasks)
     // The tasks may be there because their worker did not extend its lease, and be handed to this same worker.
     waiter.isServed = true
@@ -136,23 +127,12 @@ export function createDispatcher(parts: Parts, giveBack: GiveBack): Dispatcher {
     })
     await Promise.race([sweep, patience])
     cancelTimer()
-    if (waiter.ended) await drop(waiter.call, tasks)
+    if (waiter.ended) await calls.drop(waiter.call, tasks)
     else waiter.end(tasks)
   }
 
-  /** Tasks that came too late for their call go back, but for those of one that was repeated: the repetition gets them. */
-  async function drop({ isRepeated }: Call, tasks: readonly LeasedTask[]): Promise<void> {
-    if (!isRepeated) await giveBack(leasesOf(tasks))
-  }
-
-  function repeat(call: Call | undefined): void {
-    if (call === undefined) return
-    call.isRepeated = true
-    call.endWait()
-  }
-
   async function claimOrWait(
-    call: Call,
+    call: ClaimCall,
     params: ClaimParams,
     waitMs: number,
     signal: AbortSignal | undefined,
@@ -164,12 +144,12 @@ export function createDispatcher(parts: Parts, giveBack: GiveBack): Dispatcher {
     const wokenSince = wakeUps !== wakeUpsBefore
     if (tasks.length === 0 && waitMs > 0 && !isCalledOff()) tasks = await join(call, params, waitMs, signal, wokenSince)
     if (!isCalledOff()) return tasks
-    await drop(call, tasks)
+    await calls.drop(call, tasks)
     return []
   }
 
   function join(
-    call: Call,
+    call: ClaimCall,
     asked: ClaimParams,
     waitMs: number,
     signal: AbortSignal | undefined,
@@ -220,16 +200,7 @@ export function createDispatcher(parts: Parts, giveBack: GiveBack): Dispatcher {
   return {
     async claim(params, waitMs, signal) {
       if (stopped || signal?.aborted) return []
-      const call: Call = { isRepeated: false, endWait: () => {} }
-      const name = requestName(params)
-      if (name === null) return track(claimOrWait(call, params, waitMs, signal))
-      repeat(calls.get(name))
-      calls.set(name, call)
-      try {
-        return await track(claimOrWait(call, params, waitMs, signal))
-      } finally {
-        if (calls.get(name) === call) calls.delete(name)
-      }
+      return calls.asNewest(params, (call) => track(claimOrWait(call, params, waitMs, signal)))
     },
     start() {
       stopListening = store.onReady(wake)
@@ -245,11 +216,6 @@ export function createDispatcher(parts: Parts, giveBack: GiveBack): Dispatcher {
       if (workerIds.size > 0) endWaitsOf(({ params }) => workerIds.has(params.worker.workerId))
     },
   }
-}
-
-/** What a claim and its repetitions have in common; `null`: nobody can repeat it. */
-function requestName({ namespace, worker, requestId }: ClaimParams): string | null {
-  return requestId === null ? null : `${namespace} ${worker.workerId} ${requestId}`
 }
 
 function keyOf({ namespace, queues, types }: ClaimParams): string {

@@ -255,7 +255,8 @@ export interface Engine {
   claim(claim: Claim, waitSeconds?: number, signal?: AbortSignal): Promise<readonly LeasedTask[]>
   /**
    * Gives back the leases of a claim whose answer nobody heard, each as long as it still ends when that answer said: nobody
-   * has extended it nor repeated its claim, at any server. Never rejects for the store's sake: what cannot be given back runs out.
+   * has extended it, at any server, and no repetition of its claim reached the store later. One that reached it before the
+   * claim itself, through another server, loses them. Never rejects for the store's sake: what cannot be given back runs out.
    */
   giveBack(leases: readonly GivenLease[]): Promise<void>
   /** Lets leases end `leaseSeconds` (default 30) from now; answers each with `ok`, `lost`, or `cancel` when it is to be stopped. */

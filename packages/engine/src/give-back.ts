@@ -2,7 +2,7 @@ import type { LeasedTask } from '@taskyard/core'
 import type { GivenLease } from './engine.ts'
 import type { Parts } from './parts.ts'
 
-/** Gives leases back whose answer nobody hears, each as long as nobody has extended it nor repeated its claim, at any server. */
+/** Gives leases back whose answer nobody hears, each as long as nobody has extended it nor repeated its claim since, at any server. */
 export type GiveBack = (leases: readonly GivenLease[]) => Promise<void>
 
 /** Never rejects: what cannot be given back runs out. */

@@ -13,9 +13,10 @@ import {
   type TaskError,
 } from '@taskyard/core'
 import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
+import type { ClaimCalls } from './claim-calls.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Claim, Engine, Outcome, Recorded, SettledOutcome } from './engine.ts'
-import { type GiveBack, leasesOf } from './give-back.ts'
+import type { GiveBack } from './give-back.ts'
 import type { Parts } from './parts.ts'
 import type { Sessions } from './sessions.ts'
 import { assertBatch } from './submit.ts'
@@ -24,6 +25,7 @@ import { assertBatch } from './submit.ts'
 export function createLeasing(
   parts: Parts,
   dispatcher: Dispatcher,
+  calls: ClaimCalls,
   giveBack: GiveBack,
   gaveTasks: Sessions['gaveTasks'],
 ): Pick<Engine, 'claim' | 'giveBack' | 'heartbeat' | 'settle' | 'record'> {
@@ -72,11 +74,13 @@ export function createLeasing(
     },
   }
 
-  async function settleAndClaim(settlements: readonly Settlement[], claim: ClaimParams): Promise<SettleReport> {
-    const report = await store.settle({ settlements, claim })
-    if (!parts.isStopping()) return report
-    await giveBack(leasesOf(report.tasks))
-    return { ...report, tasks: [] }
+  function settleAndClaim(settlements: readonly Settlement[], claim: ClaimParams): Promise<SettleReport> {
+    return calls.asNewest(claim, async (call) => {
+      const report = await store.settle({ settlements, claim })
+      if (!parts.isStopping() && !call.isRepeated) return report
+      await calls.drop(call, report.tasks)
+      return { ...report, tasks: [] }
+    })
   }
 
   function settled({ taskId, outcome }: Settlement, result: SettleResult): void {

@@ -1,10 +1,12 @@
 import type { EndedLease, LeaseHolder, WorkerRef } from '@taskyard/core'
+import { checkSession } from './check-session.ts'
 import type { Engine, OpenSession } from './engine.ts'
+import { idOf, livingOf } from './lease-holders.ts'
 import type { Parts } from './parts.ts'
 import { createPresence } from './presence.ts'
 import { createSignsOfLife } from './signs-of-life.ts'
 import { isUnexpected } from './unexpected.ts'
-import { checkSession, idOf, livingOf, viewWorker } from './worker-view.ts'
+import { viewWorker } from './worker-view.ts'
 
 /** Where others share the store, how often holders of leases are looked at for dead ones. */
 const LOOK_MS = 2000
@@ -129,9 +131,12 @@ export function createSessions(
   }
 
   function heed(holders: readonly LeaseHolder[]): void {
-    if (stopped) return
-    for (const workerId of signs.since(holders, clock.now()))
-      if (!isConnected(workerId)) startGrace(workerId, sessionGraceMs)
+    const heardOf = signs.since(holders, clock.now())
+    if (stopped || heardOf.length === 0) return
+    // Whom another process has needs no grace here: that process awaits its return.
+    const living = livingOf(holders)
+    for (const workerId of heardOf)
+      if (!isConnected(workerId) && !living.has(workerId)) startGrace(workerId, sessionGraceMs)
   }
 
   function planLook(): void {
@@ -268,7 +273,8 @@ export function createSessions(
     },
     gaveTasks({ workerId, nodeId: node, session }) {
       // Where processes share the store, they look for such workers anyway.
-      if (presence !== null || !session || node !== null || isConnected(workerId) || hasGrace(workerId)) return
+      if (stopped || presence !== null || !session || node !== null || isConnected(workerId) || hasGrace(workerId))
+        return
       awaitReturn(workerId)
     },
     openSession(session) {

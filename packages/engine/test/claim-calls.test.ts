@@ -126,6 +126,30 @@ test('a claim that is made again while the first is under way keeps what the fir
   assert.deepEqual(await engine.heartbeat([{ taskId: task.id, token: again[0]?.lease.token ?? 0 }]), ['ok'])
 })
 
+test('a settlement that claims, overtaken by its repetition, has no tasks to give back', async (t) => {
+  const { opened, open } = gate()
+  let calls = 0
+  const slow = (store: TaskStore): TaskStore => ({
+    ...store,
+    async settle(params) {
+      if (++calls === 1) await opened
+      return store.settle(params)
+    },
+  })
+  const { engine, clock } = await startEngine(t, {}, slow)
+  const { task } = await engine.submit(TASK)
+  const first = engine.settle([], named('r1'))
+  const again = await engine.settle([], named('r1'))
+  await clock.advance(1)
+  open()
+  assert.deepEqual((await first).tasks, [])
+  assert.deepEqual(
+    again.tasks.map(({ id }) => id),
+    [task.id],
+  )
+  assert.deepEqual(await engine.heartbeat([{ taskId: task.id, token: again.tasks[0]?.lease.token ?? 0 }]), ['ok'])
+})
+
 test('a claim that is made again while tasks of the first are being given back keeps them', async (t) => {
   const { opened, open } = gate()
   const slow = (store: TaskStore): TaskStore => ({

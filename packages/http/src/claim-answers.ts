@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Clock, LeasedTask, LeaseRef } from '@taskyard/core'
-import type { Engine, GivenLease } from '@taskyard/engine'
+import { type Engine, type GivenLease, leasesOf } from '@taskyard/engine'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
 /** A connection that is reset later has carried the answer: its client has read it and works. */
@@ -19,7 +19,7 @@ interface Answer {
 export interface ClaimAnswers {
   /**
    * Somebody speaks of these leases: he has read the answers that gave them, whatever connection told him, and they are not
-   * given back. A heartbeat, or the same claim again, need not be told: it moves the end of a lease, which then stays.
+   * given back.
    */
   heard(leases: readonly LeaseRef[]): void
   /** The answer is about to be written. Gives the tasks back when the client does not get it, as far as that can be seen. */
@@ -85,7 +85,7 @@ export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock
     },
     async sent(reply, tasks) {
       if (tasks.length === 0) return
-      const leases = tasks.map(({ id, lease }) => ({ taskId: id, ...lease }))
+      const leases = leasesOf(tasks)
       if (reply.raw.destroyed) return engine.giveBack(leases)
       const { socket } = reply.request.raw
       watch(socket)

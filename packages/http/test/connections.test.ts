@@ -185,10 +185,8 @@ for (const [call, bodyOf] of Object.entries(WORDS)) {
     const body = JSON.stringify({ workerId: 'w1', queues: ['default'], limit: 2, leaseSeconds: 60 })
     socket.write(json('/api/v1/leases', body))
     await new Promise((resolve) => socket.once('data', resolve))
-    const named = call === 'heartbeat' ? ids : ids.slice(0, 1)
-    for (const taskId of named) {
-      assert.equal((await post(`/api/v1/leases/${call}`, bodyOf({ taskId, token: 1 }))).statusCode, 200)
-    }
+    const word = bodyOf({ taskId: ids[0], token: 1 })
+    assert.equal((await post(`/api/v1/leases/${call}`, word)).statusCode, 200)
     socket.resetAndDestroy()
     await new Promise((resolve) => socket.once('close', resolve))
     await fetch(`${base}/livez`)

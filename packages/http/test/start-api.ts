@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { TaskStore } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
 import { createEngine, type Engine, type EngineOptions } from '@taskyard/engine'
 import { openSqliteStore } from '@taskyard/store-sqlite'
@@ -12,6 +13,7 @@ import { createMetrics, createServer, type HostNames, type HttpLimits } from '..
 export interface Api {
   readonly server: FastifyInstance
   readonly engine: Engine
+  readonly store: TaskStore
   readonly logged: { details: object; message: string }[]
   /** Listens on a free port of the loopback interface and answers with the base URL. */
   listen(): Promise<string>
@@ -70,6 +72,7 @@ export async function startApi(
   return {
     server,
     engine,
+    store,
     logged,
     post,
     get: (url, headers = {}) => request(server, 'GET', url, undefined, headers),

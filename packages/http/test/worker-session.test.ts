@@ -66,6 +66,16 @@ test('a claim may say that its worker keeps a session, of which this server does
   for (const id of ids) while ((await get(`/api/v1/tasks/${id}`)).json().crashes !== 1) await new Promise(setImmediate)
 })
 
+test('a claim may say that its worker keeps no session, though one is open here', async (context) => {
+  const { listen, post, store, submit } = await startApi(context)
+  const session = await openEvents(context, `${await listen()}/api/v1/workers/w1/session?queues=default`)
+  await session.next()
+  await submit({ type: 'a' })
+  await post('/api/v1/leases', { workerId: 'w1', queues: ['default'], limit: 1, session: false })
+  const [holder] = await store.holders()
+  assert.equal(holder?.session, false)
+})
+
 test('a server that closes does not take its workers for dead', async (context) => {
   const { listen, server, engine, submit, claim } = await startApi(context)
   const base = await listen()

@@ -58,6 +58,7 @@ export function leaseRoutes(
     { schema: heartbeatRoute },
     async (request, reply) => {
       const { leases, leaseSeconds } = request.body
+      answers.heard(leases)
       return sendJsonText(reply, `{"results":${resultsText(leases, await engine.heartbeat(leases, leaseSeconds))}}`)
     },
   )
@@ -85,7 +86,7 @@ export function leaseRoutes(
 
 // A session may be with another server, of which only the worker can say now that it is open.
 function claimOf({ workerId, session, ...claim }: Omit<ClaimBody, 'waitSeconds'>, sessions: OpenSessions): Claim {
-  return { ...claim, worker: { workerId, nodeId: null, session: session === true || sessions.has(workerId) } }
+  return { ...claim, worker: { workerId, nodeId: null, session: session ?? sessions.has(workerId) } }
 }
 
 function withText(entry: object, name: string, text: JsonText | undefined): object {

@@ -1,0 +1,16 @@
+import { assertName, assertNames, invalid, isIntegerIn } from './check-submission.ts'
+import type { OpenSession } from './engine.ts'
+
+/** Most tasks at a time that a worker may say it takes. */
+const MOST_CONCURRENCY = 1_000_000
+
+// The id goes into the store beside everybody else's, the rest to whoever looks at the workers.
+export function checkSession({ workerId, queues, types, concurrency, startId }: OpenSession): void {
+  assertName(workerId, '/workerId', 'worker id')
+  assertNames(queues ?? [], '/queues', 'queue')
+  if (startId !== undefined) assertName(startId, '/startId', 'start id')
+  assertNames(types ?? [], '/types', 'type')
+  if (concurrency !== undefined && !isIntegerIn(concurrency, 1, MOST_CONCURRENCY)) {
+    throw invalid('/concurrency', `a whole number from 1 to ${MOST_CONCURRENCY}`)
+  }
+}
