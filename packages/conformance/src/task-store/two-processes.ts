@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { POISON_CRASHES } from '@taskyard/core'
 import { eventually, inRealTime } from '../real-time.ts'
 import { type Calls, idsOf, leaseRef, only, released, type Scene, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
@@ -82,22 +81,6 @@ export function describeTwoProcesses(suite: Suite): void {
       for (const task of again) assert.equal((await scene.settle(task, succeeded())).status, 'ok')
       const { queued, running, succeeded: done } = (await scene.counts()).counts
       assert.deepEqual([queued, running, done], [3, 0, 2])
-    })
-
-    it('take no task for alone whose lease ends after others of its worker that they ended', async (scene) => {
-      const processes = [scene, await scene.another()]
-      const tasks = Array.from({ length: 3 }, () => scene.newTask())
-      await scene.enqueue([tasks])
-      // So often that one of them comes last often enough.
-      for (let crash = 0; crash <= tasks.length * (POISON_CRASHES - 1); crash++) {
-        for (const _ of tasks) await scene.claimOne({ leaseMs: 1_000 })
-        await scene.clock.advance(1_000)
-        for (let ended = 0; ended < tasks.length; ) {
-          const sweeps = await Promise.all(processes.map((process) => process.sweep({ limit: 1 })))
-          ended += sweeps.flatMap((sweep) => sweep.ended).length
-        }
-      }
-      assert.equal((await scene.counts()).counts.queued, tasks.length)
     })
 
     it('bring the schema up to date at the same time', async () => {

@@ -33,15 +33,18 @@ export async function holders(database: Database, now: number): Promise<LeaseHol
   })
 }
 
-interface HolderGroup {
+export interface HolderGroup {
   readonly holder: string
   readonly leases: number
   readonly leasedUntil: number
 }
 
-// Read from the index of leases alone. Those of one claim, or one heartbeat, wake together: there are few groups of a holder.
-// A lease whose task was asked to stop wakes before its end, and does not say until when it lasts.
-async function leasesByHolder({ tasks }: Database): Promise<readonly HolderGroup[]> {
+/**
+ * Read from the index of leases alone. Those of one claim, or one heartbeat, wake together, and come as one group; FerretDB,
+ * which has no `$max`, cannot put these together itself. A lease whose task was asked to stop wakes before its end, and does
+ * not say until when it lasts.
+ */
+export async function leasesByHolder({ tasks }: Database): Promise<readonly HolderGroup[]> {
   const together = await tasks
     .aggregate<{ _id: { holder: string; wakeAt: number }; leases: number }>([
       { $match: { state: 'running' } },
@@ -62,11 +65,7 @@ export function holderFrom(text: string): Holder {
 }
 
 /** How many leases each worker holds, whatever its namespace. */
-export async function leasesByWorker(database: Database): Promise<ReadonlyMap<string, number>> {
-  return byWorker(await leasesByHolder(database))
-}
-
-function byWorker(groups: readonly HolderGroup[]): ReadonlyMap<string, number> {
+export function leasesByWorker(groups: readonly HolderGroup[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   for (const { holder, leases } of groups) {
     const [, workerId] = holderFrom(holder)
@@ -75,15 +74,23 @@ function byWorker(groups: readonly HolderGroup[]): ReadonlyMap<string, number> {
   return counts
 }
 
-/** Whether it was all that its worker held, as far as `leasesOf`, from before this call ended any, tells. */
+/** Whether it was all that its worker held. `leasesOf` was counted before the task was read: whoever counts less reads a mark. */
 export function wasAlone({ workerId = '', token, hadCompany }: LightTask, leasesOf: ReadonlyMap<string, number>) {
   return leasesOf.get(workerId) === 1 && hadCompany !== token
 }
 
-/** Of a dead worker leases may end one after the other: marks those that these workers, of which some have ended, still hold. */
-async function rememberCompany(database: Database, workerIds: ReadonlySet<string>): Promise<void> {
-  if (workerIds.size === 0) return
-  const theirs = (await leasesByHolder(database)).map(({ holder }) => holder).filter(isOf(workerIds))
+/**
+ * Of a dead worker leases may end one after the other: before any of these workers' ends, marks those that have others beside
+ * them.
+ */
+export async function rememberCompany(
+  database: Database,
+  groups: readonly HolderGroup[],
+  workerIds: ReadonlySet<string>,
+): Promise<void> {
+  const leasesOf = leasesByWorker(groups)
+  const withSeveral = new Set([...workerIds].filter((workerId) => (leasesOf.get(workerId) ?? 0) > 1))
+  const theirs = groups.map(({ holder }) => holder).filter(isOf(withSeveral))
   if (theirs.length === 0) return
   const projection = { token: 1, hadCompany: 1 } as const
   const held = await database.tasks.find({ state: 'running', holder: { $in: theirs } }, { projection }).toArray()
@@ -111,8 +118,10 @@ export async function endLeases(
   if (workerIds.length === 0) return ended
   const dead = new Set(workerIds)
   const groups = await leasesByHolder(database)
-  const leasesOf = byWorker(groups)
+  const leasesOf = leasesByWorker(groups)
   const theirs = groups.map(({ holder }) => holder).filter(isOf(dead))
+  if (theirs.length === 0) return ended
+  await rememberCompany(database, groups, dead)
   const filter = { state: 'running' as const, holder: { $in: theirs } }
   // What others keep changing is not of a dead worker alone; whoever called comes again for what is left.
   for (let conflicts = 0; conflicts < MOST_ROUNDS; ) {
@@ -141,7 +150,6 @@ export async function applyEndings(
     database,
     [...applied].map(({ task }) => task),
   )
-  await rememberCompany(database, new Set([...applied].map(({ task }) => task.workerId ?? '')))
   return [...applied].map((move) => {
     const { _id, token, queue, type, workerId = '' } = move.task
     return { taskId: _id, token, reason: reasonOf(move), queue, type, workerId, taskStatus: move.to }

@@ -3,7 +3,7 @@ import type { Database } from '../database.ts'
 import { LIGHT, type LightTask } from '../documents.ts'
 import { endWithoutWord, type Move, whileItEndsAt } from '../transitions.ts'
 import { recoverEnvelopes } from './envelopes.ts'
-import { applyEndings, holderFrom, leasesByWorker, wasAlone } from './holders.ts'
+import { applyEndings, holderFrom, leasesByHolder, leasesByWorker, rememberCompany, wasAlone } from './holders.ts'
 import { promoteDue } from './promote.ts'
 import { forgetKeys, removeFinished } from './retention.ts'
 import { verifyCounts } from './verify-counts.ts'
@@ -27,15 +27,17 @@ async function endOverdue(
   now: number,
 ): Promise<{ ended: readonly EndedLease[]; isBehind: boolean }> {
   const { limit, jitter, cancelGraceMs } = params
-  const awake = await database.tasks
-    .find({ state: 'running', wakeAt: { $lte: now } }, { projection: LIGHT })
-    .sort({ wakeAt: 1 })
-    .limit(limit)
-    .toArray()
+  const isAwake = { state: 'running', wakeAt: { $lte: now } } as const
+  if ((await database.tasks.findOne(isAwake, { projection: { _id: 1 } })) === null)
+    return { ended: [], isBehind: false }
+  // Counted before they are read: what another sweep has ended before the count has left its mark on those that are read.
+  const groups = await leasesByHolder(database)
+  const leasesOf = leasesByWorker(groups)
+  const awake = await database.tasks.find(isAwake, { projection: LIGHT }).sort({ wakeAt: 1 }).limit(limit).toArray()
   const overdue = (awake as LightTask[]).map((task) => ({ task, reason: overdueReason(task, cancelGraceMs, now) }))
   const early = overdue.filter(({ reason }) => reason === null).map(({ task }) => task)
-  const isCrash = overdue.some(({ task, reason }) => reason === 'expired' && isUnwatched(task))
-  const leasesOf = isCrash ? await leasesByWorker(database) : new Map<string, number>()
+  const ending = overdue.filter(({ reason }) => reason !== null).map(({ task }) => task)
+  await rememberCompany(database, groups, new Set(ending.map(({ workerId = '' }) => workerId)))
   const reasons = new Map<Move, EndedLease['reason']>()
   for (const [index, { task, reason }] of overdue.entries()) {
     if (reason === null) continue
