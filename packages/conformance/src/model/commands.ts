@@ -5,7 +5,7 @@ import { cancelled, failed, type Outcome, released, succeeded } from '../scene.t
 import { claimAndFollow } from './claim-command.ts'
 import { extendBoth, giveBackBoth, recordBoth, settleBoth } from './lease-commands.ts'
 import { assertSame, assertSameHistory, type Model, type ModelLease, type Real } from './model.ts'
-import { sweepAndFollow } from './sweep-command.ts'
+import { passBeyondEnds, sweepAndFollow } from './sweep-command.ts'
 
 type StoreCommand = fc.AsyncCommand<Model, Real>
 
@@ -73,6 +73,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
       const expected = await model.store.endLeases({ workerIds: [workerId] })
       const ended = await real.store.endLeases({ workerIds: [workerId] })
       assert.deepEqual(ended.map(statusOfEnded).sort(), expected.map(statusOfEnded).sort())
+      if (ended.length > 0) await passBeyondEnds(model)
     }),
   )
   const advance = fc

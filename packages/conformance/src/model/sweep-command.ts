@@ -32,6 +32,12 @@ export async function sweepAndFollow(model: Model, { store }: Real): Promise<voi
   assert.deepEqual([...reasonOf.keys()], [], 'nothing ends that is not running')
   rememberCompany(model.state, ended)
   await model.store.sweep(SWEEP)
+  if (ended.length > 0) await passBeyondEnds(model)
+}
+
+/** A lease that begins in the very millisecond in which others of its worker end may count as one that was beside them. */
+export async function passBeyondEnds({ clock }: Model): Promise<void> {
+  await clock.advance(1)
 }
 
 /** A store may spread the jitter of many timed-out tasks as it likes, within the backoff of each. */
