@@ -204,7 +204,8 @@ export type Settlement = LeaseRef &
         readonly outcome: 'released'
         /**
          * Only while the lease ends at this very time, in ms: it was not extended since, nor given again by a repetition of
-         * its claim. Else `lost`. Absent: however long it lasts.
+         * its claim. Else `lost`. An extension to the same end, as in the very millisecond of the claim, is not told apart.
+         * Absent: however long it lasts.
          */
         readonly expiresAt?: number
       }
@@ -320,7 +321,10 @@ export interface LeaseHolder extends WorkerRef {
   /** A server process whose beat holds is the worker's own node, or names the worker. */
   readonly alive: boolean
   readonly leases: number
-  /** When the last of these leases ends, by its time or its task's deadline, in ms. */
+  /**
+   * When the last of these leases ends, by its time or its task's deadline, in ms. Of leases whose tasks were asked to stop
+   * a store may say an earlier time.
+   */
   readonly leasedUntil: number
 }
 

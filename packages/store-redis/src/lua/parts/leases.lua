@@ -21,8 +21,8 @@ local function eachLease(holder, visit)
   end
 end
 
--- When a lease ends, and its score. Where the deadline comes first, the score's fraction (twelve bits are left) tells leases
--- apart that were to end at different times: one that was extended since is not what it was.
+-- When a lease ends, and its score. Where the deadline comes first, the score's fraction (twelve bits are left, and half of
+-- them still rounds to the deadline) tells one that was extended since, unless by a multiple of 2,047 ms.
 local function leaseEnd(s, expiresAt)
   if not s.endAt or s.endAt >= expiresAt then return expiresAt, whole(expiresAt) end
   return s.endAt, format('%.17g', s.endAt - (expiresAt % 2047 + 1) / 4096)
