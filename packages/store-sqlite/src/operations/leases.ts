@@ -13,25 +13,45 @@ import { row1, rows, type State } from '../state.ts'
 import { backoffFromText } from '../wire.ts'
 import { addHistory, endAttempt, finish, type Lease, makeReady, makeScheduled, take } from './move.ts'
 
-export const LEASE_COLUMNS = `l.seq, l.lane, l.token, l.attempt, l.crashes, l.worker_id, l.ready_at, l.started_at,
-  l.cancel_requested_at, l.progress, l.bytes`
-export type LeaseRow = [
-  number,
-  number,
-  number,
-  number,
-  number,
-  string,
-  number,
-  number,
-  number | null,
-  string | null,
-  number,
+const LEASE_COLUMNS = `l.seq, l.lane, l.token, l.attempt, l.crashes, l.worker_id, l.ready_at, l.started_at, l.expires_at,
+  l.deadline_at, l.cancel_requested_at, l.session OR l.node_id IS NOT NULL, l.had_company, l.progress, l.bytes`
+
+type LeaseRow = [
+  seq: number,
+  lane: number,
+  token: number,
+  attempt: number,
+  crashes: number,
+  workerId: string,
+  readyAt: number,
+  startedAt: number,
+  expiresAt: number,
+  deadlineAt: number | null,
+  cancelRequestedAt: number | null,
+  isWatched: number,
+  hadCompany: number,
+  progress: string | null,
+  bytes: number,
 ]
 
-export function leaseFromRow(row: LeaseRow): Lease {
-  const [seq, lane, token, attempt, crashes, workerId, readyAt, startedAt, cancelRequestedAt, progress, bytes] = row
-  return { seq, lane, token, attempt, crashes, workerId, readyAt, startedAt, cancelRequestedAt, progress, bytes }
+function leaseFromRow(row: LeaseRow): Lease {
+  return {
+    seq: row[0],
+    lane: row[1],
+    token: row[2],
+    attempt: row[3],
+    crashes: row[4],
+    workerId: row[5],
+    readyAt: row[6],
+    startedAt: row[7],
+    expiresAt: row[8],
+    deadlineAt: row[9],
+    cancelRequestedAt: row[10],
+    isWatched: row[11] === 1,
+    hadCompany: row[12] === 1,
+    progress: row[13],
+    bytes: row[14],
+  }
 }
 
 /** The lease, if the token is still its token: the condition of every write of a worker. */
@@ -100,13 +120,14 @@ export function beat(state: State, { nodeId, workerIds, ttlMs }: BeatParams, now
 
 export function endLeases(state: State, { workerIds }: EndLeasesParams, now: number): EndedLease[] {
   const select = state.sql(
-    `SELECT t.id, t.max_attempts, l.had_company, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq) WHERE l.worker_id = ?`,
+    `SELECT t.id, t.max_attempts, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq) WHERE l.worker_id = ?`,
   )
   return workerIds.flatMap((workerId) => {
-    const held = rows<[string, number, number, ...LeaseRow]>(select, workerId)
-    return held.map(([id, maxAttempts, hadCompany, ...row]) => {
-      const isAlone = held.length === 1 && hadCompany === 0
-      return expireLease(state, id, leaseFromRow(row), { maxAttempts, isDead: true, isAlone }, now)
+    const held = rows<[string, number, ...LeaseRow]>(select, workerId)
+    return held.map(([id, maxAttempts, ...row]) => {
+      const lease = leaseFromRow(row)
+      const isAlone = held.length === 1 && !lease.hadCompany
+      return expireLease(state, id, lease, { maxAttempts, isDead: true, isAlone }, now)
     })
   })
 }
@@ -123,29 +144,28 @@ export function endOverdueLeases(
   { cancelGraceMs, limit, jitter }: OverdueParams,
   now: number,
 ): EndedLease[] {
-  const overdue = rows<[string, string | null, number, number | null, number, number, ...LeaseRow]>(
-    state.sql(
-      `SELECT t.id, t.backoff, t.max_attempts, l.deadline_at, l.session OR l.node_id IS NOT NULL, l.had_company, ${LEASE_COLUMNS}
-       FROM leases l JOIN tasks t USING (seq)
-       WHERE l.expires_at <= ?1 OR l.deadline_at <= ?1 OR l.cancel_requested_at <= ?2 LIMIT ?3`,
-    ),
-    now,
-    now - cancelGraceMs,
-    limit,
+  const select = state.sql(
+    `SELECT t.id, t.backoff, t.max_attempts, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq)
+     WHERE l.expires_at <= ?1 OR l.deadline_at <= ?1 OR l.cancel_requested_at <= ?2 LIMIT ?3`,
   )
-  if (overdue.length === 0) return []
+  const found = rows<[string, string | null, number, ...LeaseRow]>(select, now, now - cancelGraceMs, limit)
+  if (found.length === 0) return []
+  const overdue = found.map(
+    ([id, backoff, maxAttempts, ...row]) => [id, backoff, maxAttempts, leaseFromRow(row)] as const,
+  )
   const leasesOf = leasesByWorker(state)
-  const leases = overdue.map(([, , , , , , ...row]) => leaseFromRow(row))
-  rememberCompany(state, leases)
-  return overdue.map(([id, backoff, maxAttempts, deadlineAt, isWatched, hadCompany], index) => {
-    const lease = leases[index] as Lease
-    if (lease.cancelRequestedAt !== null && lease.cancelRequestedAt <= now - cancelGraceMs)
+  rememberCompany(
+    state,
+    overdue.map(([, , , lease]) => lease),
+  )
+  return overdue.map(([id, backoff, maxAttempts, lease], index) => {
+    const { cancelRequestedAt, deadlineAt, workerId, isWatched, hadCompany } = lease
+    if (cancelRequestedAt !== null && cancelRequestedAt <= now - cancelGraceMs)
       return cancelLease(state, id, lease, now)
     if (deadlineAt === null || deadlineAt > now) {
       // A worker that is watched would have been noticed if it had died: it stood still, or its answer was lost.
-      const isDead = isWatched === 0
-      const isAlone = leasesOf.get(lease.workerId) === 1 && hadCompany === 0
-      return expireLease(state, id, lease, { maxAttempts, isDead, isAlone }, now)
+      const isAlone = leasesOf.get(workerId) === 1 && !hadCompany
+      return expireLease(state, id, lease, { maxAttempts, isDead: !isWatched, isAlone }, now)
     }
     return timeOutLease(state, id, lease, { backoff, maxAttempts, jitter: spreadJitter(jitter, index) }, now)
   })

@@ -21,7 +21,13 @@ export interface Lease {
   readonly workerId: string
   readonly readyAt: number
   readonly startedAt: number
+  readonly expiresAt: number
+  readonly deadlineAt: number | null
   readonly cancelRequestedAt: number | null
+  /** Somebody would notice if its worker died. */
+  readonly isWatched: boolean
+  /** Another lease of its worker has ended without word since it began. */
+  readonly hadCompany: boolean
   readonly progress: string | null
   readonly bytes: number
 }

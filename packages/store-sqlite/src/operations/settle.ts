@@ -4,7 +4,7 @@ import { row1, rows, type State } from '../state.ts'
 import type { SettledRow, SettledRows, SettlementRow } from '../wire.ts'
 import { claim } from './claim.ts'
 import { locate } from './find.ts'
-import { failAttempt, heldLease, LEASE_COLUMNS, type LeaseRow, leaseFromRow, priorityOf } from './leases.ts'
+import { failAttempt, heldLease, priorityOf } from './leases.ts'
 import { countFinished, endAttempt, finish, finishedBytes, type Lease, makeReady, STATUS_NUMBER, take } from './move.ts'
 
 export interface SettleRows {
@@ -43,13 +43,29 @@ function settleTogether(state: State, settlements: readonly SettlementRow[], now
   return results
 }
 
-function leasesOf(state: State, settlements: readonly SettlementRow[]): ReadonlyMap<number, Lease> {
+type RunningLease = Pick<Lease, 'seq' | 'lane' | 'token' | 'readyAt' | 'startedAt' | 'bytes'>
+
+/** By their places among the settlements. */
+function leasesOf(state: State, settlements: readonly SettlementRow[]): ReadonlyMap<number, RunningLease> {
   const select = state.sql(
-    `SELECT wanted.key, ${LEASE_COLUMNS} FROM json_each(?) wanted
+    `SELECT wanted.key, l.seq, l.lane, l.token, l.ready_at, l.started_at, l.bytes FROM json_each(?) wanted
      CROSS JOIN tasks t ON t.id = wanted.value CROSS JOIN leases l ON l.seq = t.seq`,
   )
-  const found = rows<[number, ...LeaseRow]>(select, JSON.stringify(settlements.map(([taskId]) => taskId)))
-  return new Map(found.map(([index, ...row]) => [index, leaseFromRow(row)]))
+  type Row = [
+    index: number,
+    seq: number,
+    lane: number,
+    token: number,
+    readyAt: number,
+    startedAt: number,
+    bytes: number,
+  ]
+  const found = rows<Row>(select, JSON.stringify(settlements.map(([taskId]) => taskId)))
+  return new Map(
+    found.map(([index, seq, lane, token, readyAt, startedAt, bytes]) => {
+      return [index, { seq, lane, token, readyAt, startedAt, bytes }]
+    }),
+  )
 }
 
 type EndedSuccess = readonly [seq: number, result: string | null, bytes: number]
@@ -71,15 +87,11 @@ function settleOne(state: State, settlement: SettlementRow, now: number): Settle
   const [taskId, token, outcome, , , expiresAt] = settlement
   const lease = heldLease(state, taskId, token)
   if (lease === null) return acceptedBefore(state, settlement)
-  if (expiresAt !== undefined && expiresAt !== endOf(state, lease)) return null
+  if (expiresAt !== undefined && expiresAt !== lease.expiresAt) return null
   const { taskStatus, runAt } = endLease(state, lease, settlement, now)
   rememberSettled(state, lease, outcome, taskStatus)
   const waitMs = Math.max(0, lease.startedAt - lease.readyAt)
   return [taskStatus, lease.lane, waitMs, now - lease.startedAt, runAt, false]
-}
-
-function endOf(state: State, { seq }: Lease): number | undefined {
-  return row1<[number]>(state.sql('SELECT expires_at FROM leases WHERE seq = ?'), seq)?.[0]
 }
 
 function endLease(
