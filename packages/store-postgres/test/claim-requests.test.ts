@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { LeasedTask } from '@taskyard/core'
 import type pg from 'pg'
 import { CLAIM, newTask, SWEEP, submissions } from './calls.ts'
@@ -69,6 +70,7 @@ async function firstRow({ query }: OwnSchema, text: string, values: readonly unk
   for (;;) {
     const { rows } = await query(text, values)
     if (rows[0] !== undefined) return rows[0]
+    await delay(5)
   }
 }
 
