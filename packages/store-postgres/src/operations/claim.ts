@@ -2,6 +2,7 @@ import { type ClaimParams, type JsonText, type LeasedTask, LIMITS, SUSPECT_CRASH
 import type { Statement, Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import { mayHaveChanged } from '../postgres-errors.ts'
+import { createPlaceBehind } from './claim-behind.ts'
 import { createClaimFloors, FROM_START, type Start } from './claim-floors.ts'
 import { backoffFromText, numberOrNull } from './moves.ts'
 
@@ -18,11 +19,6 @@ interface Look {
   readonly tasks: LeasedTask[]
   /** There is nothing to add: these are of the same claim before, or they end at a bound or before a suspect. */
   readonly isWhole: boolean
-}
-
-interface Asked {
-  readonly params: ClaimParams
-  resolve(tasks: readonly LeasedTask[]): void
 }
 
 export interface Claims {
@@ -62,8 +58,7 @@ export function createClaims(
   let underWay = 0
   /** Until then other processes are expected to claim at the same moment. */
   let crowdedUntil = 0
-  /** While it is foretold that tasks will be ready: who asked for some. */
-  let foretelling: { asked: Asked | null } | null = null
+  const placeBehind = createPlaceBehind()
 
   function claimStatement(
     { namespace, queues, types, limit, leaseMs, worker, requestId }: ClaimParams,
@@ -82,25 +77,19 @@ export function createClaims(
   }
 
   function claim(params: ClaimParams): Promise<readonly LeasedTask[]> {
-    if (foretelling === null || foretelling.asked !== null) return claimNow(params, null).then(({ tasks }) => tasks)
-    const { promise, resolve } = Promise.withResolvers<readonly LeasedTask[]>()
-    foretelling.asked = { params: { ...params, limit: Math.min(params.limit, LARGE - 1) }, resolve }
-    return promise
+    return placeBehind.take(params) ?? claimNow(params, null).then(({ tasks }) => tasks)
   }
 
   async function claimBehind(before: Statement, foretell: () => void) {
-    const mine: { asked: Asked | null } = { asked: null }
-    foretelling = mine
-    foretell()
-    foretelling = null
-    const { asked } = mine
-    if (asked === null) return { before: await database.run(before.text, before.values), tasks: [] }
+    const behind = placeBehind.openDuring(foretell)
+    if (behind === null) return { before: await database.run(before.text, before.values), tasks: [] }
+    const limit = Math.min(behind.params.limit, LARGE - 1)
     try {
-      const both = await look(asked.params, floors.start(), { before })
-      asked.resolve(both.tasks)
+      const both = await look({ ...behind.params, limit }, floors.start(), { before })
+      behind.resolve(both.tasks)
       return both
     } catch (error) {
-      asked.resolve([])
+      behind.resolve([])
       throw error
     }
   }
