@@ -65,21 +65,17 @@ async function start(kind: ServerKind, store: string) {
 }
 
 async function startBalancer(t: TestContext, portOf: (path: string) => number) {
-  let path = ''
   const sessions: string[] = []
   const tap: Tap = {
     now: () => performance.now(),
-    cut(asked) {
-      path = asked
-      return 'whole'
-    },
+    cut: () => 'whole',
     onCut() {},
     onSent: (call) => void (call.path.includes('/session') && sessions.push(call.server)),
     onAnswer() {},
     onBroken() {},
   }
-  // A call is cut, or not, and then routed, before the next one comes.
-  const proxy = await startProxy(() => [{ name: `${portOf(path)}`, port: portOf(path) }], tap)
+  const route = (path: string) => [{ name: `${portOf(path)}`, port: portOf(path) }]
+  const proxy = await startProxy(route, tap)
   t.after(() => proxy.close())
   return { url: proxy.url, sessionsAt: (port: number) => sessions.filter((name) => name === `${port}`).length }
 }

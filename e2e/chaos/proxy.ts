@@ -34,8 +34,8 @@ export interface Upstream {
   readonly port: number
 }
 
-/** The servers that a call may go to, in the order of preference. The next is asked when one refuses the connection. */
-export type Route = () => readonly Upstream[]
+/** The servers that a call of a path may go to, in the order of preference. The next is asked when one refuses the connection. */
+export type Route = (path: string) => readonly Upstream[]
 
 export interface Proxy {
   readonly url: string
@@ -100,7 +100,7 @@ async function passOnToOne(
   reply: ServerResponse,
   way: Way,
 ): Promise<PassedAnswer | null> {
-  for (const upstream of way.route()) {
+  for (const upstream of way.route(incoming.url ?? '/')) {
     const answer = await passOn(upstream, incoming, body, reply, way)
     if (answer !== 'refused') return answer
   }

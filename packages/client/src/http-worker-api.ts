@@ -55,12 +55,19 @@ export function createHttpWorkerApi({ address, clock, random, report }: HttpWork
       return results
     },
     openSession(worker, onCancel, tell) {
-      const onChange = (state: SessionState) => {
-        if (state === 'open') inSession.add(worker.workerId)
+      const onChange = ({ isOpen, knowsSession }: SessionState) => {
+        if (knowsSession) inSession.add(worker.workerId)
         else inSession.delete(worker.workerId)
-        tell?.(state !== 'broken')
+        tell?.(isOpen)
       }
-      return openWorkerSession({ address, clock, random, report, worker, onCancel, onChange })
+      const session = openWorkerSession({ address, clock, random, report, worker, onCancel, onChange })
+      return {
+        opened: session.opened,
+        close() {
+          inSession.delete(worker.workerId)
+          return session.close()
+        },
+      }
     },
     threadAccess: () => ({ module: EXTENDER, data: address, transfer: [] }),
   }

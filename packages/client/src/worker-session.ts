@@ -10,7 +10,13 @@ const MAX_NAMES_LENGTH = 4000
 /** Without a sign of life for so many of the server's pings the session is taken for broken. */
 const MISSED_PINGS = 2.5
 
-export type SessionState = 'open' | 'open at an older server' | 'broken'
+export interface SessionState {
+  readonly isOpen: boolean
+  /** The server takes claims that say that their worker keeps a session. Older ones refuse the word. */
+  readonly knowsSession: boolean
+}
+
+const BROKEN: SessionState = { isOpen: false, knowsSession: false }
 
 export interface OpenWorkerSession {
   readonly address: ServerAddress
@@ -20,7 +26,7 @@ export interface OpenWorkerSession {
   /** How long a server that does not say how often it pings may be silent. */
   readonly silenceMs?: number
   onCancel(taskId: string): void
-  /** The session is open, with a server that lets claims say so or with an older one; or it is broken. */
+  /** The session is open, or it broke. That it was closed is not told. */
   onChange?(state: SessionState): void
   readonly report: ReportError
 }
@@ -40,22 +46,25 @@ export function openWorkerSession(session: OpenWorkerSession): WorkerSession {
 }
 
 async function keepOpen(session: OpenWorkerSession, closing: AbortSignal, onOpen: () => void): Promise<void> {
-  const { clock, random, report, onChange = () => {} } = session
+  const { clock, random, report, silenceMs = SILENCE_MS, onChange = () => {} } = session
   // What one server said holds for the next, which may not get so far as to say it.
-  const patience = { ms: session.silenceMs ?? SILENCE_MS }
+  let patienceMs = silenceMs
   let failures = 0
   let isOpen = false
+  const onReady = (pingSeconds: number | undefined) => {
+    patienceMs = pingSeconds === undefined ? silenceMs : pingSeconds * 1000 * MISSED_PINGS
+    failures = 0
+    isOpen = true
+    onChange({ isOpen, knowsSession: pingSeconds !== undefined })
+    onOpen()
+  }
   while (!closing.aborted) {
     try {
-      await readConnection(session, closing, patience, () => {
-        failures = 0
-        isOpen = true
-        onOpen()
-      })
+      await readConnection(session, closing, () => patienceMs, onReady)
     } catch (error) {
-      if (isOpen) onChange('broken')
-      isOpen = false
       if (closing.aborted) return
+      if (isOpen) onChange(BROKEN)
+      isOpen = false
       report(error instanceof FailedCall ? error.error : error, 'session')
       await pause(clock, retryDelayMs(failures++, random), closing)
     }
@@ -63,20 +72,15 @@ async function keepOpen(session: OpenWorkerSession, closing: AbortSignal, onOpen
 }
 
 async function readConnection(
-  session: OpenWorkerSession,
+  { address, clock, worker, onCancel }: OpenWorkerSession,
   signal: AbortSignal,
-  patience: { ms: number },
-  onReady: () => void,
+  silenceMs: () => number,
+  onReady: (pingSeconds: number | undefined) => void,
 ): Promise<void> {
-  const { address, clock, worker, silenceMs = SILENCE_MS, onCancel, onChange = () => {} } = session
   const path = sessionPath(worker)
-  for await (const { event, data } of connectEvents({ address, clock, path, signal, silenceMs: () => patience.ms })) {
-    if (event === 'ready') {
-      const { pingSeconds } = JSON.parse(data) as { pingSeconds?: number }
-      patience.ms = pingSeconds === undefined ? silenceMs : pingSeconds * 1000 * MISSED_PINGS
-      onChange(pingSeconds === undefined ? 'open at an older server' : 'open')
-      onReady()
-    } else if (event === 'cancel') onCancel((JSON.parse(data) as { taskId: string }).taskId)
+  for await (const { event, data } of connectEvents({ address, clock, path, signal, silenceMs })) {
+    if (event === 'ready') onReady((JSON.parse(data) as { pingSeconds?: number }).pingSeconds)
+    else if (event === 'cancel') onCancel((JSON.parse(data) as { taskId: string }).taskId)
   }
 }
 

@@ -45,6 +45,21 @@ test('claims say that their worker keeps a session, for as long as it is open', 
   assert.deepEqual(said, [undefined, true, true, undefined, undefined])
 })
 
+test('a session that is closed was not broken, and claims speak of it no more', async (t) => {
+  const { api, said } = await serverAndApi(t, '{"graceSeconds":5,"pingSeconds":2}')
+  const changes: boolean[] = []
+  const session = api.openSession(
+    REQUEST,
+    () => {},
+    (isOpen) => changes.push(isOpen),
+  )
+  await session.opened
+  await session.close()
+  await api.claim(CLAIM, t.signal)
+  assert.deepEqual(changes, [true])
+  assert.deepEqual(said, [undefined])
+})
+
 test('claims do not speak of a session to servers that may not know the word', async (t) => {
   const { api, said } = await serverAndApi(t, '{"graceSeconds":5}')
   const session = api.openSession(REQUEST, () => {})

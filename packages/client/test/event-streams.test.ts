@@ -75,15 +75,14 @@ test('a session without a sign of life is taken for dead and opened again', asyn
 test('a session whose server says how often it pings is taken for dead soon after these stop', async (t) => {
   const { url } = await fakeServer(t, (n, _, response) => {
     if (n === 0) startStream(response, 'event: ready\ndata: {"graceSeconds":5,"pingSeconds":0.04}\n\n')
-    if (n === 2) startStream(response, 'event: cancel\ndata: {"taskId":"x"}\n\n')
+    if (n >= 2) startStream(response, 'event: cancel\ndata: {"taskId":"x"}\n\n')
   })
   const { heard, reports, close } = session(url)
   await heard
   await close()
-  assert.deepEqual(
-    reports.map((report) => /no sign of life for [\d.]+ s/.exec(report)?.[0]),
-    Array(2).fill('no sign of life for 0.1 s'),
-  )
+  // A machine that is busy may be late for the third one, too.
+  for (const report of reports.slice(0, 2)) assert.match(report, /no sign of life for 0.1 s/)
+  assert.ok(reports.length >= 2)
 })
 
 test('pings are signs of life', async (t) => {

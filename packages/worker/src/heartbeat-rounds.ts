@@ -1,4 +1,4 @@
-import { type Clock, type ExtendStatus, type LeaseExtender, LIMITS, type Random } from '@taskyard/core'
+import { type Clock, type ExtendStatus, type LeaseExtender, type LeaseRef, LIMITS, type Random } from '@taskyard/core'
 import type { LeaseNews } from './heartbeat-messages.ts'
 import type { HeldLease, LeaseBoard } from './lease-board.ts'
 
@@ -16,6 +16,8 @@ export interface HeartbeatRoundsParams {
 const REPORT_MS = 5000
 /** In a hurry every lease is extended at least every 2 s: often enough to be heard of within the grace of a session. */
 const HURRIED_LOOK_MS = 1000
+/** In a hurry a call that has no answer for so long, as from a server that hangs, is given up: the next may reach another. */
+const HURRIED_ANSWER_MS = 2000
 
 /** What the thread remembers of a slot: for which generation, when it was extended, and what was told of it. */
 interface SlotMemory {
@@ -42,20 +44,25 @@ export class HeartbeatRounds {
 
   /** One look at the board. Never rejects. Resolves with the wait until the next, ms: short after trouble. */
   async run(): Promise<number> {
-    const { leaseMs, clock, random } = this.#params
-    const lookMs = this.isHurried ? Math.min(leaseMs / 6, HURRIED_LOOK_MS) : leaseMs / 6
+    const { clock, random } = this.#params
     const startedAt = clock.now()
     try {
-      const due = this.#due(startedAt, lookMs)
+      const due = this.#due(startedAt, this.#lookMs())
       for (let first = 0; first < due.length; first += LIMITS.batch) {
         await this.#extend(due.slice(first, first + LIMITS.batch))
       }
     } catch (error) {
       this.#report(error)
-      return random() * Math.min(1000, lookMs)
+      return random() * Math.min(1000, this.#lookMs())
     }
     this.#reportAt = 0
-    return Math.max(0, startedAt + lookMs - clock.now())
+    // A hurry may have begun during the round.
+    return Math.max(0, startedAt + this.#lookMs() - clock.now())
+  }
+
+  #lookMs(): number {
+    const lookMs = this.#params.leaseMs / 6
+    return this.isHurried ? Math.min(lookMs, HURRIED_LOOK_MS) : lookMs
   }
 
   #report(error: unknown): void {
@@ -84,10 +91,10 @@ export class HeartbeatRounds {
   }
 
   async #extend(leases: readonly HeldLease[]): Promise<void> {
-    const { extender, leaseMs, clock, onNews } = this.#params
+    const { clock, onNews } = this.#params
     const askedAt = clock.now()
     const refs = leases.map(({ taskId, token }) => ({ taskId, token }))
-    const statuses = await extender.extend({ leases: refs, leaseMs })
+    const statuses = await this.#call(refs)
     if (statuses.length !== leases.length)
       throw new TypeError(`a heartbeat was not answered with ${leases.length} results`)
     const news: LeaseNews[] = []
@@ -96,6 +103,24 @@ export class HeartbeatRounds {
       if (status !== null) news.push({ slot: lease.slot, generation: lease.generation, status })
     })
     if (news.length > 0) onNews(news)
+  }
+
+  async #call(leases: readonly LeaseRef[]): Promise<readonly ExtendStatus[]> {
+    const { extender, leaseMs, clock } = this.#params
+    const call = new AbortController()
+    let callOff = () => {}
+    const watch = () => {
+      callOff = clock.after(HURRIED_ANSWER_MS, () => {
+        if (this.isHurried) call.abort(new Error(`no answer within ${HURRIED_ANSWER_MS / 1000} s`))
+        else watch()
+      })
+    }
+    watch()
+    try {
+      return await extender.extend({ leases, leaseMs }, call.signal)
+    } finally {
+      callOff()
+    }
   }
 
   /** The status when it is worth telling: `lost` and `cancel`, once each. */

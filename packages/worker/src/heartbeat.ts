@@ -39,7 +39,7 @@ export class Heartbeat {
     return new Promise((resolve) => this.#launch(resolve))
   }
 
-  /** As long as it is hurried, every lease is extended every 2 s at least. */
+  /** As long as it is hurried, every lease is extended every 2 s at least, and a call that takes longer is given up. */
   hurry(isHurried: boolean): void {
     this.#isHurried = isHurried
     this.#tellHurry()

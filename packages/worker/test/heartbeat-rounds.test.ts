@@ -22,9 +22,12 @@ function scene(slots: number, answer: (lease: LeaseRef) => ExtendStatus | Promis
     leaseMs: LEASE_MS,
     random: () => 0.5,
     extender: {
-      extend: async ({ leases }) => {
+      extend: async ({ leases }, signal) => {
         calls.push({ at: clock.now() - startedAt, leases })
-        return Promise.all(leases.map(answer))
+        const givenUp = new Promise<never>((_, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason))
+        })
+        return Promise.race([Promise.all(leases.map(answer)), givenUp])
       },
       close: async () => {},
     },
@@ -35,29 +38,80 @@ function scene(slots: number, answer: (lease: LeaseRef) => ExtendStatus | Promis
     const end = clock.now() + ms
     while (clock.now() < end) await clock.advance(await rounds.run())
   }
-  return { board, clock, calls, news, troubles, rounds, runFor }
+  const largestGap = () => {
+    const times = [0, ...calls.map(({ at }) => at)]
+    return Math.max(...times.slice(1).map((at, index) => at - (times[index] as number)))
+  }
+  return { board, clock, calls, news, troubles, rounds, runFor, largestGap }
 }
 
 test('every lease is extended at least once in each third of its time', async () => {
-  const { board, calls, runFor } = scene(2)
+  const { board, calls, largestGap, runFor } = scene(2)
   board.hold(0, id(1), 1)
   await runFor(LEASE_MS * 3)
-  const times = [0, ...calls.map(({ at }) => at)]
-  const gaps = times.slice(1).map((at, index) => at - (times[index] as number))
-  assert.ok(gaps.length >= 8)
-  assert.ok(Math.max(...gaps) <= LEASE_MS / 3, `gaps: ${gaps}`)
+  assert.ok(calls.length >= 8)
+  assert.ok(largestGap() <= LEASE_MS / 3, `${largestGap()} ms`)
 })
 
 test('in a hurry every lease is extended every 2 s', async () => {
-  const { board, calls, rounds, runFor } = scene(2)
+  const { board, calls, largestGap, rounds, runFor } = scene(2)
   board.hold(0, id(1), 1)
   rounds.isHurried = true
   await runFor(LEASE_MS)
   assert.ok(calls.length >= 14, `${calls.length} calls`)
+  assert.ok(largestGap() <= 2000, `${largestGap()} ms`)
   rounds.isHurried = false
   const before = calls.length
   await runFor(LEASE_MS)
   assert.ok(calls.length - before <= 6, `${calls.length - before} calls`)
+})
+
+test('a hurry that begins during a round counts for the wait after it', async () => {
+  const gate = Promise.withResolvers<ExtendStatus>()
+  const { board, clock, rounds } = scene(1, () => gate.promise)
+  board.hold(0, id(1), 1)
+  await clock.advance(await rounds.run())
+  const asking = rounds.run()
+  rounds.isHurried = true
+  gate.resolve('ok')
+  assert.equal(await asking, 1000)
+})
+
+for (const [when, hurriedAt] of [
+  ['in a hurry', 0],
+  ['under way when the hurry begins', 1500],
+] as const) {
+  test(`a call ${when} that is not answered is given up after 2 s, and the next is made within a second`, async () => {
+    let isHung = true
+    const hung = new Promise<never>(() => {})
+    const { board, calls, clock, rounds, troubles } = scene(1, () => (isHung ? hung : 'ok'))
+    board.hold(0, id(1), 1)
+    await clock.advance(await rounds.run())
+    const asking = rounds.run()
+    await clock.advance(hurriedAt)
+    rounds.isHurried = true
+    await clock.advance(2000 - hurriedAt)
+    const waitMs = await asking
+    assert.ok(waitMs <= 1000, `${waitMs} ms`)
+    assert.match(String(troubles), /no answer within 2 s/)
+    isHung = false
+    await clock.advance(waitMs)
+    await rounds.run()
+    assert.equal(calls.length, 2)
+    assert.equal(board.answeredAt(0), clock.now())
+  })
+}
+
+test('without a hurry a call may take longer', async () => {
+  const gate = Promise.withResolvers<ExtendStatus>()
+  const { board, clock, rounds, troubles } = scene(1, () => gate.promise)
+  board.hold(0, id(1), 1)
+  await clock.advance(await rounds.run())
+  const asking = rounds.run()
+  await clock.advance(9000)
+  gate.resolve('ok')
+  await asking
+  assert.deepEqual(troubles, [])
 })
 
 test('a lease that ends before the second look costs no heartbeat', async () => {

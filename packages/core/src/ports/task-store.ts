@@ -401,7 +401,8 @@ export interface ThreadAccess {
 
 /** What a heartbeat thread needs: the `extend` of the port and, where processes share the store, its `beat`. */
 export interface LeaseExtender {
-  extend(params: ExtendParams): Promise<readonly ExtendStatus[]>
+  /** `signal` gives up a call that goes over a network; others need not heed it. */
+  extend(params: ExtendParams, signal?: AbortSignal): Promise<readonly ExtendStatus[]>
   beat?(params: BeatParams): Promise<void>
   close(): Promise<void>
 }

@@ -17,7 +17,7 @@ export interface WorkerApi {
   /**
    * Tells that the worker is alive and hears of cancel requests at once. Reconnects by itself until closed. The first
    * opening resolves `opened`. `onChange` is told when the session breaks, and when it is open again: meanwhile only
-   * heartbeats say that the worker lives.
+   * heartbeats say that the worker lives. It is not told of `close()`.
    */
   openSession(
     worker: SessionRequest,
