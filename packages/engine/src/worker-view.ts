@@ -1,10 +1,11 @@
 import type { LeaseHolder } from '@taskyard/core'
-import type { OpenSession, WorkerView } from './engine.ts'
+import type { WorkerView } from './engine.ts'
+import type { KnownWorker } from './session-graces.ts'
 
 /** What a worker does is known to the process that it is connected to; of the others' workers, the leases are. */
 export function viewWorker(
   workerId: string,
-  worker: { readonly connections: ReadonlySet<OpenSession>; readonly connectedAt: number | null } | undefined,
+  worker: KnownWorker | undefined,
   holders: readonly LeaseHolder[],
 ): WorkerView {
   const [newest] = [...(worker?.connections ?? [])].reverse()
