@@ -1,10 +1,14 @@
-import { parseArgs } from 'node:util'
+import { programOptions } from '../support/program-options.ts'
 import { type ChaosOptions, STORE_KINDS, type StoreKind, wholeQuietMs } from './options.ts'
 import { POWER_FAILURE_SETTINGS, powerFailures } from './power-failure.ts'
 import { verdictText } from './report.ts'
 import { runChaos } from './run.ts'
 
-const { values } = parseArgs({
+const usage = `usage: npm run chaos -- [--store ${STORE_KINDS.join('|')}] [--kills n] [--tasks 50000] [--seed n] [--workers 3]
+         [--servers 2] [--redis-fsync always|everysec] [--power-failures] [--directory path] [--json]
+--power-failures, of Redis: a kill also costs it what it has not synced (needs strace)
+`
+const { values } = programOptions(usage, {
   options: {
     store: { type: 'string', default: 'sqlite' },
     'redis-fsync': { type: 'string', default: 'always' },
@@ -19,10 +23,6 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 })
-const usage = `usage: npm run chaos -- [--store ${STORE_KINDS.join('|')}] [--kills n] [--tasks 50000] [--seed n] [--workers 3]
-         [--servers 2] [--redis-fsync always|everysec] [--power-failures] [--directory path] [--json]
---power-failures, of Redis: a kill also costs it what it has not synced (needs strace)
-`
 if (values.help) {
   process.stderr.write(usage)
   process.exit(0)

@@ -2,14 +2,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { type ServerKind, startServer } from '@taskyard/test-servers'
+import { programOptions } from '../support/program-options.ts'
 import { newStoreOn, storeSettings } from '../support/store-urls.ts'
 import { startServerProcess } from '../support/taskyard-process.ts'
 import { runFuzz } from './run.ts'
 
 const KINDS = ['sqlite', 'postgres', 'redis', 'mongodb']
-const { values } = parseArgs({
+const USAGE = `usage: npm run fuzz -- [--store ${KINDS.join('|')}] [--requests 20000] [--seed n]`
+const { values } = programOptions(USAGE, {
   options: {
     store: { type: 'string', default: 'sqlite' },
     requests: { type: 'string', default: '20000' },
@@ -18,7 +19,7 @@ const { values } = parseArgs({
 })
 const [requests, seed] = [Number(values.requests), Number(values.seed)]
 if (!KINDS.includes(values.store) || !Number.isInteger(requests) || !Number.isInteger(seed)) {
-  process.stderr.write(`usage: npm run fuzz -- [--store ${KINDS.join('|')}] [--requests 20000] [--seed n]\n`)
+  process.stderr.write(`${USAGE}\n`)
   process.exit(2)
 }
 // An interrupted run must not leave its processes behind: 'exit' handlers kill them.

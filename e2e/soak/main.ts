@@ -3,25 +3,26 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { Client } from '@taskyard/client'
 import { TaskFailure } from '@taskyard/core'
 import { type ServerKind, startServer } from '@taskyard/test-servers'
+import { programOptions } from '../support/program-options.ts'
 import { newStoreOn, storeSettings } from '../support/store-urls.ts'
 import { startServerProcess } from '../support/taskyard-process.ts'
 import { growths, isBounded, type Sample } from './verdict.ts'
 
-const { values } = parseArgs({
+const KINDS = ['sqlite', 'postgres', 'redis', 'mongodb']
+const USAGE = `usage, on Linux: npm run soak -- [--store ${KINDS.join('|')}] [--minutes 20] [--rate 100]`
+const { values } = programOptions(USAGE, {
   options: {
     store: { type: 'string', default: 'sqlite' },
     minutes: { type: 'string', default: '20' },
     rate: { type: 'string', default: '100' },
   },
 })
-const KINDS = ['sqlite', 'postgres', 'redis', 'mongodb']
 const [minutes, rate] = [Number(values.minutes), Number(values.rate)]
 if (!KINDS.includes(values.store) || !(minutes > 0) || !(rate >= 10) || process.platform !== 'linux') {
-  process.stderr.write(`usage, on Linux: npm run soak -- [--store ${KINDS.join('|')}] [--minutes 20] [--rate 100]\n`)
+  process.stderr.write(`${USAGE}\n`)
   process.exit(2)
 }
 // An interrupted run must not leave its processes behind: 'exit' handlers kill them.
