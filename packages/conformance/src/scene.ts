@@ -23,6 +23,7 @@ import {
   type TaskEvent,
   type TaskFilter,
   type TaskStore,
+  type WorkerRef,
 } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createSimulatedClock, type SimulatedClock } from './simulated-clock.ts'
@@ -106,6 +107,9 @@ export const CLAIM: ClaimParams = {
   worker: { workerId: 'worker-1', nodeId: null, session: false },
   requestId: null,
 }
+
+/** The worker of `CLAIM`, with a session. */
+export const WATCHED: WorkerRef = { ...CLAIM.worker, session: true }
 
 export const SWEEP: SweepParams = { cancelGraceMs: 10_000, retention: DEFAULT_RETENTION, limit: 1000, jitter: 0.5 }
 

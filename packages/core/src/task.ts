@@ -46,7 +46,12 @@ export interface Task {
 
 /** A task that its receiver may run until `expiresAt` (ms), under a token that fences off every earlier holder. */
 export interface LeasedTask extends Task {
-  readonly lease: { readonly token: number; readonly expiresAt: number }
+  readonly lease: {
+    readonly token: number
+    readonly expiresAt: number
+    /** Given before, to a call of the same name, which may have been heard: only that call may give the task back. */
+    readonly again?: true
+  }
 }
 
 /** The right to one attempt. Tokens strictly rise per task. */

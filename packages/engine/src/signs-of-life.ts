@@ -43,8 +43,8 @@ export function createSignsOfLife(): SignsOfLife {
 
 function endsOf(holders: readonly LeaseHolder[]): ReadonlyMap<string, number> {
   const ends = new Map<string, number>()
-  for (const { workerId, leasedUntil } of holders) {
-    ends.set(workerId, Math.max(ends.get(workerId) ?? 0, leasedUntil))
+  for (const { workerId, lastEnd } of holders) {
+    ends.set(workerId, Math.max(ends.get(workerId) ?? 0, lastEnd))
   }
   return ends
 }

@@ -59,14 +59,14 @@ export async function holders({ run, now }: CallContext): Promise<readonly Lease
   for (let at = 0; at < nodeCount * 2; at += 2) nodes.set(String(rest[at]), JSON.parse(String(rest[at + 1])))
   const answered = new Set([...nodes.values()].flat())
   const found: LeaseHolder[] = []
-  for (let at = nodeCount * 2; at < rest.length; at += 4) {
+  for (let at = nodeCount * 2; at < rest.length; at += 5) {
     const [namespace, worker] = String(rest[at]).split('\n') as [string, string]
     const workerId = JSON.parse(worker) as string
     const node = String(rest[at + 1])
     const nodeId = node.length > 1 ? node.slice(1) : null
     const alive = answered.has(workerId) || (nodeId !== null && nodes.has(nodeId))
-    const [leases, leasedUntil] = [Number(rest[at + 2]), Number(rest[at + 3])]
-    found.push({ workerId, nodeId, session: node[0] === '1', namespace, alive, leases, leasedUntil })
+    const [leases, firstEnd, lastEnd] = rest.slice(at + 2, at + 5).map(Number) as [number, number, number]
+    found.push({ workerId, nodeId, session: node[0] === '1', namespace, alive, leases, firstEnd, lastEnd })
   }
   return found
 }

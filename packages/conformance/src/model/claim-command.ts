@@ -46,7 +46,12 @@ function followRepetition(
     expected,
     'the same leases',
   )
-  for (const { lease } of given) if (lease !== null) lease.expiresAt = model.clock.now() + leaseMs
+  for (const [index, { lease }] of given.entries()) {
+    const { expiresAt, again } = (claimed[index] as LeasedTask).lease
+    assert.ok(again, 'what was given before says so')
+    assert.ok(expiresAt >= model.clock.now() + leaseMs, 'a repetition extends leases')
+    if (lease !== null) lease.expiresAt = expiresAt
+  }
 }
 
 /** An answer that was lost is that of a repetition, in the order of submission. */

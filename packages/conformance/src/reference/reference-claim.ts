@@ -1,7 +1,7 @@
 import { type ClaimParams, type LeasedTask, untilSuspect } from '@taskyard/core'
 import { readyInOrder } from './reference-read.ts'
 import type { ReferenceState } from './reference-state.ts'
-import { type ReferenceLease, type ReferenceTask, startAttempt } from './reference-task.ts'
+import { type ReferenceTask, startAttempt } from './reference-task.ts'
 
 export function claimReady(state: ReferenceState, params: ClaimParams, now: number): readonly LeasedTask[] {
   const given = givenBefore(state, params)
@@ -10,10 +10,13 @@ export function claimReady(state: ReferenceState, params: ClaimParams, now: numb
       ? given
       : untilSuspect(readyInOrder(state, params, now).slice(0, params.limit), ({ task }) => task.crashes)
   return entries.map((entry) => {
-    if (entry.lease === null) startAttempt(entry, params, now)
-    const expiresAt = now + params.leaseMs
-    Object.assign(entry.lease as ReferenceLease, { expiresAt })
-    return { ...entry.task, lease: { token: entry.token, expiresAt } }
+    const { lease } = entry
+    if (lease === null) {
+      startAttempt(entry, params, now)
+      return { ...entry.task, lease: { token: entry.token, expiresAt: now + params.leaseMs } }
+    }
+    lease.expiresAt = Math.max(now + params.leaseMs, lease.expiresAt + 1)
+    return { ...entry.task, lease: { token: entry.token, expiresAt: lease.expiresAt, again: true } }
   })
 }
 

@@ -77,12 +77,19 @@ export function leaseHolders(state: ReferenceState, now: number): readonly Lease
   for (const { task, lease } of state.tasks.values()) {
     if (lease === null) continue
     const key = `${task.namespace}/${lease.worker.workerId}`
-    const { leases = 0, leasedUntil = 0 } = holders.get(key) ?? {}
+    const end = Math.min(lease.expiresAt, lease.deadlineAt ?? lease.expiresAt)
+    const { leases = 0, firstEnd = end, lastEnd = end } = holders.get(key) ?? {}
     const { workerId, nodeId } = lease.worker
     const alive = living.some(([node, { workerIds }]) => node === nodeId || workerIds.includes(workerId))
-    const until = Math.max(leasedUntil, Math.min(lease.expiresAt, lease.deadlineAt ?? lease.expiresAt))
     const { namespace } = task
-    holders.set(key, { ...lease.worker, namespace, alive, leases: leases + 1, leasedUntil: until })
+    holders.set(key, {
+      ...lease.worker,
+      namespace,
+      alive,
+      leases: leases + 1,
+      firstEnd: Math.min(firstEnd, end),
+      lastEnd: Math.max(lastEnd, end),
+    })
   }
   return [...holders.values()]
 }

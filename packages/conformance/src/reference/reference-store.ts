@@ -3,6 +3,7 @@ import {
   type CancelOutcome,
   type Clock,
   isTerminal,
+  isWatched,
   type LeaseRef,
   type ReadyLane,
   type ReadyListener,
@@ -94,7 +95,7 @@ export function createReferenceStore(clock: Clock, state: ReferenceState = empty
         const leasesOf = leasesByWorker(state)
         const ended = [...state.tasks.values()].flatMap((entry) => {
           const { lease } = entry
-          if (lease === null || !workerIds.includes(lease.worker.workerId)) return []
+          if (lease === null || !isWatched(lease.worker) || !workerIds.includes(lease.worker.workerId)) return []
           const isAlone = wasAlone(lease, leasesOf)
           return [endWithoutWord({ entry, lease, reason: 'expired', jitter: 0, isDead: true, isAlone }, now)]
         })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { fromJsonText, type JsonText, type TaskEvent } from '@taskyard/core'
-import { cancelled, failed, leaseRef, released, succeeded } from '../scene.ts'
+import { cancelled, failed, leaseRef, released, succeeded, WATCHED } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeHistory({ describe, it }: Suite): void {
@@ -83,7 +83,7 @@ export function describeHistory({ describe, it }: Suite): void {
       await grows()
       await scene.settle(second, released)
       await grows()
-      const third = await scene.claimOne()
+      const third = await scene.claimOne({ worker: WATCHED })
       await scene.record(third, { log: 'again' })
       await grows()
       await scene.store.endLeases({ workerIds: ['worker-1'] })

@@ -12,11 +12,12 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       await scene.start({}, { worker: REMOTE, leaseMs: 10_000 })
       await scene.start({}, { worker: EMBEDDED, leaseMs: 20_000 })
       const holders = [...(await scene.store.holders())].sort((one, other) => other.leases - one.leases)
+      const now = scene.clock.now()
       assert.deepEqual(
         holders.map(({ alive, ...holder }) => holder),
         [
-          { ...REMOTE, namespace: 'default', leases: 2, leasedUntil: scene.clock.now() + 30_000 },
-          { ...EMBEDDED, namespace: 'default', leases: 1, leasedUntil: scene.clock.now() + 20_000 },
+          { ...REMOTE, namespace: 'default', leases: 2, firstEnd: now + 10_000, lastEnd: now + 30_000 },
+          { ...EMBEDDED, namespace: 'default', leases: 1, firstEnd: now + 20_000, lastEnd: now + 20_000 },
         ],
       )
     })
@@ -47,12 +48,12 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       const task = await scene.start({}, { worker: REMOTE, leaseMs: 30_000 })
       await scene.clock.advance(10_000)
       await scene.extend(task, 30_000)
-      assert.equal(only(await scene.store.holders()).leasedUntil, scene.clock.now() + 30_000)
+      assert.equal(only(await scene.store.holders()).lastEnd, scene.clock.now() + 30_000)
     })
 
     it('tells of no lease beyond the deadline of its task', async (scene) => {
       await scene.start({ timeoutSeconds: 5 }, { worker: REMOTE, leaseMs: 30_000 })
-      assert.equal(only(await scene.store.holders()).leasedUntil, scene.clock.now() + 5_000)
+      assert.equal(only(await scene.store.holders()).lastEnd, scene.clock.now() + 5_000)
     })
 
     it('forgets a worker whose leases have ended', async (scene) => {
@@ -96,6 +97,14 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       await scene.cancel(task.id)
       await scene.store.endLeases({ workerIds: ['remote'] })
       assert.equal((await scene.find(task.id)).status, 'cancelled')
+    })
+
+    it('leaves leases that nobody watches to their time, also of workers that are gone', async (scene) => {
+      const unwatched = await scene.start({}, { worker: { ...REMOTE, session: false } })
+      const watched = await scene.start({}, { worker: REMOTE })
+      await scene.store.endLeases({ workerIds: ['remote'] })
+      assert.equal((await scene.find(watched.id)).status, 'queued')
+      assert.equal(await scene.extend(unwatched), 'ok')
     })
 
     it('ends nothing when there is nothing to end', async (scene) => {

@@ -56,7 +56,7 @@ export function describeHostileText({ describe, it }: Suite): void {
         workerIds: workers.map(({ workerId }) => workerId),
         ttlMs: 60_000,
       })
-      const told = (await scene.store.holders()).map(({ leasedUntil, ...holder }) => holder)
+      const told = (await scene.store.holders()).map(({ firstEnd, lastEnd, ...holder }) => holder)
       const expected = workers.map((worker) => ({ ...worker, namespace: 'default', alive: true, leases: 1 }))
       assert.deepEqual(sorted(told), sorted(expected))
       const found = await scene.store.find({ taskIds: held })

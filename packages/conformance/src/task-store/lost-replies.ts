@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type JsonText, TaskyardError } from '@taskyard/core'
 import { retrying } from '../faults/retrying.ts'
 import { faultOnce, withFaults } from '../faults/with-faults.ts'
-import { CLAIM, leaseRef, only, type Scene, SWEEP } from '../scene.ts'
+import { CLAIM, leaseRef, only, type Scene, SWEEP, WATCHED } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeLostReplies({ describe, it }: Suite): void {
@@ -79,7 +79,7 @@ export function describeLostReplies({ describe, it }: Suite): void {
     })
 
     it('ended leases repeated after a lost reply count as one crash', async (scene) => {
-      const task = await scene.start()
+      const task = await scene.start({}, { worker: WATCHED })
       await losing(scene, 'endLeases').endLeases({ workerIds: ['worker-1'] })
       assert.equal((await scene.find(task.id)).crashes, 1)
     })

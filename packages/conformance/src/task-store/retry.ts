@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { JsonText } from '@taskyard/core'
-import { failed, idsOf, succeeded } from '../scene.ts'
+import { failed, idsOf, succeeded, WATCHED } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeRetry({ describe, it, itWithoutFaults }: Suite): void {
@@ -46,12 +46,12 @@ export function describeRetry({ describe, it, itWithoutFaults }: Suite): void {
     it('forgives the crashes of a quarantined task', async (scene) => {
       const id = await scene.submit()
       for (let crash = 0; crash < 3; crash++) {
-        await scene.claimOne()
+        await scene.claimOne({ worker: WATCHED })
         await scene.store.endLeases({ workerIds: ['worker-1'] })
       }
       assert.equal((await scene.find(id)).status, 'failed')
       await scene.retry(id)
-      await scene.claimOne()
+      await scene.claimOne({ worker: WATCHED })
       await scene.store.endLeases({ workerIds: ['worker-1'] })
       const { status, crashes } = await scene.find(id)
       assert.deepEqual({ status, crashes }, { status: 'queued', crashes: 1 })

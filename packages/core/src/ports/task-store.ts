@@ -82,7 +82,10 @@ export interface TaskStore {
   /** Who holds leases now. */
   holders(): Promise<readonly LeaseHolder[]>
 
-  /** Ends all leases of these workers at once, as expired: their processes are known to be gone (`afterLeaseEnd`). */
+  /**
+   * Ends the leases of these workers at once, as expired: their processes are known to be gone (`afterLeaseEnd`). Leases that
+   * nobody watches (`isWatched`) stay: of them nobody can know.
+   */
   endLeases(params: EndLeasesParams): Promise<readonly EndedLease[]>
 
   /**
@@ -174,8 +177,9 @@ export interface ClaimParams {
   readonly worker: WorkerRef
   /**
    * Names this call of this worker, so that it may be repeated after a lost reply: while leases that it gave still hold,
-   * the same call gives those, higher priority and earlier submission first, under their tokens and extended to
-   * now + `leaseMs`, and claims nothing. `null`: every call claims anew.
+   * the same call gives those `again`, higher priority and earlier submission first, under their tokens and extended to
+   * now + `leaseMs` (to 1 ms after their end at least, so that this moves), and claims nothing. `null`: every call claims
+   * anew.
    */
   readonly requestId: string | null
 }
@@ -204,7 +208,7 @@ export type Settlement = LeaseRef &
         readonly outcome: 'released'
         /**
          * Only while the lease ends at this very time, in ms: it was not extended since, nor given again by a repetition of
-         * its claim. Else `lost`. An extension to the same end, as in the very millisecond of the claim, is not told apart.
+         * its claim. Else `lost`. An extension to the same end is not told apart.
          * Absent: however long it lasts.
          */
         readonly expiresAt?: number
@@ -322,10 +326,11 @@ export interface LeaseHolder extends WorkerRef {
   readonly alive: boolean
   readonly leases: number
   /**
-   * When the last of these leases ends, by its time or its task's deadline, in ms. Of leases whose tasks were asked to stop
-   * a store may say an earlier time.
+   * When the first and the last of these leases end, by their time or their task's deadline, in ms. Of leases whose tasks
+   * were asked to stop a store may say an earlier time.
    */
-  readonly leasedUntil: number
+  readonly firstEnd: number
+  readonly lastEnd: number
 }
 
 export interface EndLeasesParams {

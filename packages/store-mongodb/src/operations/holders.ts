@@ -26,17 +26,18 @@ export async function holders(database: Database, now: number): Promise<LeaseHol
   ])
   const nodeIds = new Set(beating.map(({ _id }) => _id))
   const answeredFor = new Set(beating.flatMap(({ workerIds }) => workerIds))
-  return groups.map(({ holder, leases, leasedUntil }) => {
+  return groups.map(({ holder, ...held }) => {
     const [namespace, workerId, nodeId, session] = holderFrom(holder)
     const alive = (nodeId !== null && nodeIds.has(nodeId)) || answeredFor.has(workerId)
-    return { namespace, workerId, nodeId, session, alive, leases, leasedUntil }
+    return { namespace, workerId, nodeId, session, alive, ...held }
   })
 }
 
 export interface HolderGroup {
   readonly holder: string
   readonly leases: number
-  readonly leasedUntil: number
+  readonly firstEnd: number
+  readonly lastEnd: number
 }
 
 /**
@@ -54,8 +55,9 @@ export async function leasesByHolder({ tasks }: Database): Promise<readonly Hold
   const groups = new Map<string, HolderGroup>()
   for (const { _id, leases } of together) {
     const { holder, wakeAt } = _id
-    const { leases: others = 0, leasedUntil = wakeAt } = groups.get(holder) ?? {}
-    groups.set(holder, { holder, leases: leases + others, leasedUntil: Math.max(leasedUntil, wakeAt) })
+    const { leases: others = 0, firstEnd = wakeAt, lastEnd = wakeAt } = groups.get(holder) ?? {}
+    const ends = { firstEnd: Math.min(firstEnd, wakeAt), lastEnd: Math.max(lastEnd, wakeAt) }
+    groups.set(holder, { holder, leases: leases + others, ...ends })
   }
   return [...groups.values()]
 }

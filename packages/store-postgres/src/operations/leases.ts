@@ -122,7 +122,8 @@ type HolderRow = [
   node: string | null,
   session: string,
   leases: string,
-  leasedUntil: string,
+  firstEnd: string,
+  lastEnd: string,
   alive: string,
 ]
 
@@ -133,22 +134,23 @@ export async function holders({ database, time }: Parts): Promise<LeaseHolder[]>
        SELECT FROM @nodes n WHERE n.until > @server_now($1, $2) AND (n.node_id = h.node_id OR h.worker_id = ANY (n.worker_ids))
      )
      FROM (
-       SELECT lanes.namespace, worker_id, node_id, bool_or(session), sum(leases), max(due_at)
+       SELECT lanes.namespace, worker_id, node_id, bool_or(session), sum(leases), min(first_end), max(last_end)
        FROM (
-         SELECT lane, worker_id, node_id, bool_or(session) AS session, count(*) AS leases, max(due_at) AS due_at
+         SELECT lane, worker_id, node_id, bool_or(session) AS session, count(*) AS leases, min(due_at) AS first_end, max(due_at) AS last_end
          FROM @leases GROUP BY 1, 2, 3
        ) AS of_lane JOIN @lanes USING (lane) GROUP BY 1, 2, 3
      ) AS h`,
     time.params(),
   )
-  return rows.map(([namespace, workerId, nodeId, session, leases, leasedUntil, alive]) => ({
+  return rows.map(([namespace, workerId, nodeId, session, leases, firstEnd, lastEnd, alive]) => ({
     namespace,
     workerId,
     nodeId,
     session: session === 't',
     alive: alive === 't',
     leases: Number(leases),
-    leasedUntil: Number(leasedUntil),
+    firstEnd: Number(firstEnd),
+    lastEnd: Number(lastEnd),
   }))
 }
 

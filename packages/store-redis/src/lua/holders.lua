@@ -2,7 +2,7 @@
 -- include parts/leases.lua
 
 -- ARGV: time. Reply: number of living nodes; for each its name and workers as JSON; then for each worker with leases: its
--- namespace and id, its node, the number of its leases, when the last of them ends.
+-- namespace and id, its node, the number of its leases, when the first and the last of them end.
 
 local now = readTime(ARGV[1])
 local reply = { 0 }
@@ -20,7 +20,7 @@ for _, holder in ipairs(call('ZRANGE', WORKERS, 0, -1)) do
     reply[#reply + 1] = holder
     reply[#reply + 1] = call('HGET', P .. 'nodes-of', holder) or ''
     reply[#reply + 1] = leases
-    reply[#reply + 1] = whole(call('ZRANGE', leasesKey(holder), -1, -1, 'WITHSCORES')[2])
+    for _, at in ipairs({ 0, -1 }) do reply[#reply + 1] = whole(call('ZRANGE', leasesKey(holder), at, at, 'WITHSCORES')[2]) end
   end
 end
 return reply

@@ -101,15 +101,16 @@ function addRecord(state: State, { seq }: Lease, add: () => void): void {
 
 export function holders(state: State, _params: undefined, now: number): LeaseHolder[] {
   const living = state.nodes.filter(({ until }) => until > now)
-  const found = rows<[string, string, string | null, number, number, number]>(
+  const found = rows<[string, string, string | null, number, number, number, number]>(
     state.sql(
-      `SELECT lanes.namespace, worker_id, node_id, max(session), count(*), max(min(expires_at, coalesce(deadline_at, expires_at)))
+      `SELECT lanes.namespace, worker_id, node_id, max(session), count(*),
+         min(min(expires_at, coalesce(deadline_at, expires_at))), max(min(expires_at, coalesce(deadline_at, expires_at)))
        FROM leases JOIN lanes USING (lane) GROUP BY 1, 2, 3`,
     ),
   )
-  return found.map(([namespace, workerId, nodeId, session, leases, leasedUntil]) => {
+  return found.map(([namespace, workerId, nodeId, session, leases, firstEnd, lastEnd]) => {
     const alive = living.some((node) => node.nodeId === nodeId || node.workerIds.includes(workerId))
-    return { namespace, workerId, nodeId, session: session === 1, alive, leases, leasedUntil }
+    return { namespace, workerId, nodeId, session: session === 1, alive, leases, firstEnd, lastEnd }
   })
 }
 
