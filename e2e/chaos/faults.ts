@@ -6,6 +6,7 @@ import type { Step } from './plan.ts'
 import type { Party, Point, Points } from './points.ts'
 import { between, pick } from './seeded-random.ts'
 import type { ServerControl } from './server-control.ts'
+import { untilNoSuspectRuns } from './suspects.ts'
 import type { WorkerControl } from './worker-control.ts'
 
 export interface FaultRun {
@@ -29,6 +30,7 @@ const patienceMs = 3000
 export async function runFaults(plan: readonly Step[], run: FaultRun): Promise<void> {
   for (const step of plan) {
     if ('afterMs' in step) await delay(step.afterMs)
+    if (/server|worker/.test(step.do)) await untilNoSuspectRuns(run.servers)
     await takeStep(step, run)
     run.onStep(step)
   }

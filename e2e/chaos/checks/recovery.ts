@@ -1,3 +1,4 @@
+import { SUSPECT_CRASHES } from '@taskyard/core'
 import type { FaultEvent } from '../history.ts'
 import type { Lease, Story, TaskStory } from '../story.ts'
 import { roleOf } from '../target.ts'
@@ -11,8 +12,9 @@ export interface Recovery {
   /** Interrupted tasks that could be judged. */
   readonly judged: number
   /**
-   * Not judged: no server or no database was there in the time that counts, the hang was over before the lease, or the
-   * workers were so far behind that every task waited.
+   * Not judged: no server or no database was there in the time that counts, the hang was over before the lease, the
+   * workers were so far behind that every task waited, or there was a suspect: that waits until a worker is free for it alone,
+   * and others wait meanwhile.
    */
   readonly notJudged: number
   /** From the death of the worker, or from the return of what was away, to the next start; ms. */
@@ -70,7 +72,7 @@ function judgeFault(story: Story, fault: FaultEvent, limitMs: number): readonly 
     if (settledLater(task, lease)) return []
     const words = `${fault.kind} of ${fault.target} (${fault.point})`
     const next = nextStart(task, lease)
-    const judged = seen && (next === null || !wasBehind(story, next.at))
+    const judged = seen && !wasSuspect(task) && (next === null || !wasBehind(story, next.at))
     const time = next === null ? null : next.at - interruptedAt(story, fault, lease, next)
     return [{ id: lease.id, times: ifJudged(time, limitMs, judged), fault: words }]
   })
@@ -89,6 +91,11 @@ function heldAt({ tasks }: Story, lease: Lease, at: number): boolean {
   )
     return false
   return !task.leases.some(({ token, at: otherAt }) => token > lease.token && otherAt < at)
+}
+
+/** Which of its crashes made it one is not told: all its starts may have waited. */
+function wasSuspect({ final }: TaskStory): boolean {
+  return final !== null && final.crashes >= SUSPECT_CRASHES
 }
 
 /** What a worker sent before it died may arrive after it; one that is continued may still be in time. */
@@ -134,6 +141,7 @@ function lastedLongEnough({ faults }: Story, { kind, target, at }: FaultEvent, l
 function judgeEmbedded(story: Story, limitMs: number): readonly Judgement[] {
   const { run, tasks, server, faults } = story
   const kills = faults.filter(({ kind, target }) => kind === 'kill' && roleOf(target) === 'server')
+  const suspectRuns = [...tasks.values()].flatMap(({ embeddedRuns }) => embeddedRuns.filter(isSuspects))
   return [...tasks.values()].flatMap(({ id, embeddedRuns, final }) =>
     embeddedRuns.flatMap((attempt, index): Judgement[] => {
       const next = embeddedRuns[index + 1]
@@ -147,10 +155,26 @@ function judgeEmbedded(story: Story, limitMs: number): readonly Judgement[] {
       const since = run.nodeGraceMs === null ? up?.at : kill.at
       const words = `kill of ${kill.target} (${kill.point})`
       const time = next === undefined || since === undefined ? null : Math.max(0, next.startedAt - since)
-      const seen = since !== undefined && wasServed(story, since, since + limitMs)
+      // Its worker, which runs a suspect with nothing beside it, takes no other task meanwhile.
+      const isHeldUp = since !== undefined && suspectRuns.some((run) => overlaps(run, since, since + limitMs))
+      const seen = since !== undefined && !isHeldUp && wasServed(story, since, since + limitMs)
       return [{ id, times: ifJudged(time, limitMs, seen), fault: words }]
     }),
   )
+}
+
+/** Longer than any task of the load takes: when an attempt that was cut short ended is not told. */
+const LONGEST_HANDLER_MS = 10_000
+
+type EmbeddedRun = TaskStory['embeddedRuns'][number]
+
+/** Whether its task had crashed often enough before. */
+function isSuspects(_run: EmbeddedRun, index: number, runs: readonly EmbeddedRun[]): boolean {
+  return runs.slice(0, index).filter(({ end }) => end === 'lease-expired').length >= SUSPECT_CRASHES
+}
+
+function overlaps({ startedAt, endedAt }: EmbeddedRun, from: number, to: number): boolean {
+  return startedAt < to && (endedAt ?? startedAt + LONGEST_HANDLER_MS) > from
 }
 
 function summary(judgements: readonly Judgement[], limitMs: number): Recovery {
