@@ -4,6 +4,7 @@ import type { Clock, Random, ThreadAccess } from '@taskyard/core'
 import { threadFlags } from '@taskyard/core/runtime'
 import type { FromHeartbeatThread, HeartbeatThreadData, LeaseNews } from './heartbeat-messages.ts'
 import type { LeaseBoard } from './lease-board.ts'
+import { giveSigns } from './main-thread-watch.ts'
 import { retryDelayMs } from './retry.ts'
 import type { ReportError } from './worker-options.ts'
 
@@ -29,6 +30,7 @@ export class Heartbeat {
   #failures = 0
   #isHurried = false
   #stopped = false
+  #endSigns = () => {}
 
   constructor(params: HeartbeatParams) {
     this.#params = params
@@ -36,6 +38,7 @@ export class Heartbeat {
 
   /** Resolves when the thread beats, or when its first start has failed and the next is planned. */
   start(): Promise<void> {
+    this.#endSigns = giveSigns(this.#params.board, this.#params.clock)
     return new Promise((resolve) => this.#launch(resolve))
   }
 
@@ -47,6 +50,7 @@ export class Heartbeat {
 
   async stop(): Promise<void> {
     this.#stopped = true
+    this.#endSigns()
     const thread = this.#thread
     if (thread === null) return
     const exited = new Promise<void>((resolve) => thread.once('exit', () => resolve()))

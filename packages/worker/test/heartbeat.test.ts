@@ -59,6 +59,22 @@ test('leases are extended often while the session is broken, however long they a
   assert.equal(outcome?.outcome, 'succeeded')
 })
 
+test('leases are extended often while a handler blocks the event loop, however long they are', async (t) => {
+  const api = new MemoryApi()
+  Atomics.store(api.counters, 0, ANSWER_IN_THREAD)
+  const patience = Date.now() + 60_000
+  const block = () => {
+    while (Atomics.load(api.counters, 1) < 2 && Date.now() < patience)
+      Atomics.wait(api.counters, 0, ANSWER_IN_THREAD, 20)
+    return Atomics.load(api.counters, 1)
+  }
+  const worker = startWorker(api, { block }, { leaseSeconds: 3600 })
+  t.after(() => worker.stop({ deadlineSeconds: 0 }))
+  api.add('block')
+  const [outcome] = await api.settled(1)
+  assert.equal(outcome?.result, 2)
+})
+
 test('a failed heartbeat is repeated soon, and reported once', async (t) => {
   const api = new MemoryApi()
   Atomics.store(api.counters, 0, FAIL_IN_THREAD)

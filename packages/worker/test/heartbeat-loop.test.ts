@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createSimulatedClock } from '@taskyard/conformance'
+import { HeartbeatLoop } from '../src/heartbeat-loop.ts'
+import { LeaseBoard } from '../src/lease-board.ts'
+import { giveSigns } from '../src/main-thread-watch.ts'
+
+const LEASE_MS = 30_000
+
+/** A loop that holds one lease; `isAway` is looked at by each call. */
+function scene(isAway = () => false) {
+  const board = LeaseBoard.create(1)
+  const clock = createSimulatedClock()
+  const startedAt = clock.now()
+  const calls: number[] = []
+  const loop = new HeartbeatLoop({
+    board,
+    clock,
+    leaseMs: LEASE_MS,
+    random: () => 1,
+    extender: {
+      extend: async ({ leases }) => {
+        calls.push(clock.now() - startedAt)
+        if (isAway()) throw new Error('away')
+        return leases.map(() => 'ok')
+      },
+      close: async () => {},
+    },
+    onNews: () => {},
+    onTrouble: () => {},
+  })
+  board.hold(0, '00000000-0000-7000-8000-000000000001', 1)
+  const callsIn = async (ms: number) => {
+    const before = calls.length
+    await clock.advance(ms)
+    return calls.slice(before)
+  }
+  return { board, clock, startedAt, loop, callsIn }
+}
+
+test('while the main thread gives signs, leases are extended at a third of their time', async () => {
+  const { board, clock, callsIn } = scene()
+  giveSigns(board, clock)
+  const calls = await callsIn(LEASE_MS * 2)
+  assert.ok(calls.length <= 8, `${calls}`)
+})
+
+test('as long as the main thread is blocked, leases are extended every 2 s', async () => {
+  const { board, clock, startedAt, callsIn } = scene()
+  const block = giveSigns(board, clock)
+  await clock.advance(LEASE_MS)
+  block()
+  const blockedAt = clock.now() - startedAt
+  const calls = [blockedAt, ...(await callsIn(20_000))]
+  const gaps = calls.slice(1).map((at, index) => at - (calls[index] as number))
+  assert.ok((gaps[0] as number) <= 3500, `${gaps}`)
+  assert.ok(gaps.length >= 9 && gaps.slice(1).every((gap) => gap <= 2000), `${gaps}`)
+  giveSigns(board, clock)
+  await clock.advance(2000)
+  assert.ok((await callsIn(LEASE_MS)).length <= 4)
+})
+
+test('a lease taken just before the main thread is blocked is extended within 4 s', async () => {
+  const { callsIn } = scene()
+  const [first = Number.POSITIVE_INFINITY] = await callsIn(4000)
+  assert.ok(first <= 4000, `${first}`)
+})
+
+test('while the main thread is blocked, a heartbeat that fails is repeated within a second', async () => {
+  const { callsIn } = scene(() => true)
+  await callsIn(4000)
+  const calls = await callsIn(10_000)
+  assert.ok(calls.length >= 9, `${calls}`)
+})
+
+test('a session that is whole ends no hurry of a blocked main thread', async () => {
+  const { clock, loop, callsIn } = scene()
+  await clock.advance(4000)
+  loop.sessionChanged(true)
+  loop.sessionChanged(false)
+  assert.ok((await callsIn(10_000)).length >= 4)
+})
+
+test('a loop that is stopped beats no more', async () => {
+  const { clock, loop, callsIn } = scene()
+  await clock.advance(4000)
+  loop.stop()
+  assert.deepEqual(await callsIn(LEASE_MS), [])
+})
