@@ -97,13 +97,16 @@ export interface ClaimedRows {
   readonly lanes: readonly Lane[]
   readonly startedAt: number
   readonly expiresAt: number
+  /** When each of these leases ends, if they were given before. */
+  readonly ends: readonly number[] | null
   readonly workerId: string
 }
 
-export function leasedTasks({ rows, lanes, startedAt, expiresAt, workerId }: ClaimedRows): LeasedTask[] {
+export function leasedTasks({ rows, lanes, startedAt, expiresAt, ends, workerId }: ClaimedRows): LeasedTask[] {
   const byNumber = new Map(lanes.map((lane) => [lane.lane, lane]))
-  return rows.map((row) => {
+  return rows.map((row, index) => {
     const { namespace, queue, type } = byNumber.get(row[0]) as Lane
+    const end = ends?.[index]
     return {
       id: row[1],
       namespace,
@@ -128,7 +131,7 @@ export function leasedTasks({ rows, lanes, startedAt, expiresAt, workerId }: Cla
       startedAt,
       finishedAt: null,
       cancelRequestedAt: null,
-      lease: { token: row[13], expiresAt },
+      lease: end === undefined ? { token: row[13], expiresAt } : { token: row[13], expiresAt: end, again: true },
     }
   })
 }

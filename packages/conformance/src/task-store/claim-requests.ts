@@ -97,6 +97,18 @@ export function describeClaimRequests({ describe, it, itWithoutFaults }: Suite):
       assert.equal(await giveBack(scene, first), 'lost')
     })
 
+    it('moves each end by itself, and none backwards', async (scene) => {
+      for (let task = 0; task < 2; task++) await scene.submit()
+      const [long, short] = (await scene.claim(REQUEST)) as [LeasedTask, LeasedTask]
+      await scene.extend(long, 60_000)
+      const before = scene.clock.now()
+      await scene.clock.advance(1_000)
+      const again = await scene.claim({ ...REQUEST, leaseMs: 30_000 })
+      const ends = new Map(again.map(({ id, lease }) => [id, lease.expiresAt]))
+      assert.ok((ends.get(long.id) as number) > before + 60_000)
+      assert.ok((ends.get(short.id) as number) < before + 60_000)
+    })
+
     it('is not undone by who gives back what the first call got', async (scene) => {
       await scene.submit()
       const first = only(await scene.claim(REQUEST))

@@ -10,21 +10,23 @@ export function claimedBefore(state: State, params: ClaimParams, now: number): C
   if (given.length === 0) return null
   const seqs = JSON.stringify(given)
   const expiresAt = now + params.leaseMs
-  state.sql('UPDATE leases SET expires_at = ? WHERE seq IN (SELECT value FROM json_each(?))').run(expiresAt, seqs)
-  const found = rows<[startedAt: number, ...ClaimedRow]>(
+  const extend = 'UPDATE leases SET expires_at = max(?, expires_at + 1) WHERE seq IN (SELECT value FROM json_each(?))'
+  state.sql(extend).run(expiresAt, seqs)
+  const found = rows<[startedAt: number, expiresAt: number, ...ClaimedRow]>(
     state.sql(
-      `SELECT l.started_at, l.lane, t.id, t.priority, t.payload, t.created_at, t.max_attempts, t.timeout_seconds, t.backoff,
-         t.tags, t.idempotency_key, l.ready_at, l.attempt, l.crashes, l.token
+      `SELECT l.started_at, l.expires_at, l.lane, t.id, t.priority, t.payload, t.created_at, t.max_attempts, t.timeout_seconds,
+         t.backoff, t.tags, t.idempotency_key, l.ready_at, l.attempt, l.crashes, l.token
        FROM leases l JOIN tasks t USING (seq) WHERE seq IN (SELECT value FROM json_each(?))
        ORDER BY t.priority DESC, seq`,
     ),
     seqs,
   )
   return {
-    rows: found.map(([, ...row]) => row),
-    lanes: [...new Set(found.map(([, lane]) => lane))].map((lane) => state.lanes.get(lane)),
+    rows: found.map(([, , ...row]) => row),
+    lanes: [...new Set(found.map(([, , lane]) => lane))].map((lane) => state.lanes.get(lane)),
     startedAt: found[0]?.[0] ?? now,
     expiresAt,
+    ends: found.map(([, end]) => end),
     workerId: params.worker.workerId,
   }
 }

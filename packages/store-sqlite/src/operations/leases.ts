@@ -124,9 +124,15 @@ export function endLeases(state: State, { workerIds }: EndLeasesParams, now: num
     `SELECT t.id, t.max_attempts, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq) WHERE l.worker_id = ?`,
   )
   return workerIds.flatMap((workerId) => {
-    const held = rows<[string, number, ...LeaseRow]>(select, workerId)
-    return held.map(([id, maxAttempts, ...row]) => {
-      const lease = leaseFromRow(row)
+    const held = rows<[string, number, ...LeaseRow]>(select, workerId).map(
+      ([id, maxAttempts, ...row]) => [id, maxAttempts, leaseFromRow(row)] as const,
+    )
+    const ending = held.filter(([, , { isWatched }]) => isWatched)
+    rememberCompany(
+      state,
+      ending.map(([, , lease]) => lease),
+    )
+    return ending.map(([id, maxAttempts, lease]) => {
       const isAlone = held.length === 1 && !lease.hadCompany
       return expireLease(state, id, lease, { maxAttempts, isDead: true, isAlone }, now)
     })
