@@ -37,7 +37,7 @@ export function leasedTasks(
   const [idsText, triedText, ...records] = answer as [string, string, ...string[]]
   if (records.length === 0) return []
   const ids = idsText.split(',')
-  if (triedText === GIVEN_AGAIN) return leasesAgain(ids, records, lanes, now, leaseMs)
+  if (triedText === GIVEN_AGAIN) return leasesAgain(ids, records, lanes, now)
   const tried = triedText.split(';')
   const expiresAt = now + leaseMs
   return records.map((record, i) => {
@@ -58,18 +58,12 @@ export function leasedTasks(
 
 const GIVEN_AGAIN = 'again'
 
-/** Leases that an earlier call of the same name has given; of each task both records. */
-function leasesAgain(
-  ids: readonly string[],
-  records: readonly string[],
-  lanes: LaneTable,
-  now: number,
-  leaseMs: number,
-): LeasedTask[] {
+/** Leases that an earlier call of the same name has given; of each task both records, and the end of its lease. */
+function leasesAgain(ids: readonly string[], records: readonly string[], lanes: LaneTable, now: number): LeasedTask[] {
   return ids.map((id, i) => {
-    const [record, state] = records.slice(2 * i) as [string, string]
+    const [record, state, expiresAt] = records.slice(3 * i) as [string, string, string]
     const { task, token } = storedTask(id, record, state, lanes, now)
-    return { ...task, lease: { token, expiresAt: now + leaseMs } }
+    return { ...task, lease: { token, expiresAt: Number(expiresAt), again: true } }
   })
 }
 

@@ -8,12 +8,20 @@ type Held = Pick<TaskDocument, '_id' | 'state' | 'token' | 'expiresAt' | 'deadli
 const HELD = { state: 1, token: 1, expiresAt: 1, deadlineAt: 1, cancelRequestedAt: 1 } as const
 type Tasks = Pick<Collections, 'tasks'>
 
+/** Extends leases. Needs the tasks alone, so that a heartbeat thread can use it. */
+export function extend(database: Tasks, { leases, leaseMs }: ExtendParams, now: number): Promise<ExtendStatus[]> {
+  return extendTo(database, leases, now + leaseMs)
+}
+
 /**
- * Moves the ends of leases, each conditional on its token. Needs the tasks alone, so that a heartbeat thread can use it. What
- * changed between reading and writing is read again: a lease that bears the new end by then was moved.
+ * Moves the ends of leases, each conditional on its token. What changed between reading and writing is read again: a lease that
+ * bears the new end by then was moved.
  */
-export async function extend(database: Tasks, { leases, leaseMs }: ExtendParams, now: number): Promise<ExtendStatus[]> {
-  const expiresAt = now + leaseMs
+export async function extendTo(
+  database: Tasks,
+  leases: readonly LeaseRef[],
+  expiresAt: number,
+): Promise<ExtendStatus[]> {
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const found = await read(database, leases)
     const held = heldOf(found, leases)

@@ -1,9 +1,9 @@
 import type { ClaimParams, LeasedTask } from '@taskyard/core'
 import type { Database } from '../database.ts'
-import { claimKey, type LightTask, leasedTaskFrom } from '../documents.ts'
-import { extend } from './extend.ts'
+import { claimKey, type LightTask, taskFrom } from '../documents.ts'
+import { extendTo } from './extend.ts'
 
-/** What this very call has given and still holds, extended: the same claim again after a lost reply. */
+/** What this very call has given and still holds, extended to one later end: the same claim again after a lost reply. */
 export async function givenBefore(database: Database, params: ClaimParams, now: number): Promise<LeasedTask[]> {
   const claimed = claimKey(params)
   if (claimed === null) return []
@@ -12,12 +12,12 @@ export async function givenBefore(database: Database, params: ClaimParams, now: 
   const held = await database.tasks.find(filter, { projection: { tail: 0 } }).toArray()
   if (held.length === 0) return []
   const leases = held.map(({ _id, token }) => ({ taskId: _id, token }))
-  const statuses = await extend(database, { leases, leaseMs: params.leaseMs }, now)
-  const expiresAt = now + params.leaseMs
+  const expiresAt = Math.max(now + params.leaseMs, ...held.map(({ expiresAt: end = 0 }) => end + 1))
+  const statuses = await extendTo(database, leases, expiresAt)
   return held
     .filter((_, index) => statuses[index] !== 'lost')
     .sort(byPriorityAndAge)
-    .map((task) => leasedTaskFrom({ ...task, expiresAt }, now))
+    .map((task) => ({ ...taskFrom(task, now), lease: { token: task.token, expiresAt, again: true } }))
 }
 
 function byPriorityAndAge(one: LightTask, other: LightTask): number {

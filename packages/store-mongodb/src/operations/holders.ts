@@ -1,4 +1,4 @@
-import type { BeatParams, EndedLease, EndLeasesParams, LeaseHolder } from '@taskyard/core'
+import { type BeatParams, type EndedLease, type EndLeasesParams, isWatched, type LeaseHolder } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type Holder, LIGHT, type LightTask } from '../documents.ts'
 import { upsert } from '../lanes.ts'
@@ -62,6 +62,12 @@ export async function leasesByHolder({ tasks }: Database): Promise<readonly Hold
   return [...groups.values()]
 }
 
+/** Somebody would notice its death. */
+export function isHolderWatched(holder: string): boolean {
+  const [, , nodeId, session] = holderFrom(holder)
+  return isWatched({ nodeId, session })
+}
+
 export function holderFrom(text: string): Holder {
   return JSON.parse(text) as Holder
 }
@@ -121,7 +127,7 @@ export async function endLeases(
   const dead = new Set(workerIds)
   const groups = await leasesByHolder(database)
   const leasesOf = leasesByWorker(groups)
-  const theirs = groups.map(({ holder }) => holder).filter(isOf(dead))
+  const theirs = groups.map(({ holder }) => holder).filter((holder) => isOf(dead)(holder) && isHolderWatched(holder))
   if (theirs.length === 0) return ended
   await rememberCompany(database, groups, dead)
   const filter = { state: 'running' as const, holder: { $in: theirs } }

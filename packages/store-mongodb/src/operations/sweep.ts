@@ -1,9 +1,9 @@
-import { type EndedLease, isWatched, type SweepParams, type SweepReport, spreadJitter } from '@taskyard/core'
+import { type EndedLease, type SweepParams, type SweepReport, spreadJitter } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { LIGHT, type LightTask } from '../documents.ts'
 import { endWithoutWord, type Move, whileItEndsAt } from '../transitions.ts'
 import { recoverEnvelopes } from './envelopes.ts'
-import { applyEndings, holderFrom, leasesByHolder, leasesByWorker, rememberCompany, wasAlone } from './holders.ts'
+import { applyEndings, isHolderWatched, leasesByHolder, leasesByWorker, rememberCompany, wasAlone } from './holders.ts'
 import { promoteDue } from './promote.ts'
 import { forgetKeys, removeFinished } from './retention.ts'
 import { verifyCounts } from './verify-counts.ts'
@@ -41,7 +41,8 @@ async function endOverdue(
   const reasons = new Map<Move, EndedLease['reason']>()
   for (const [index, { task, reason }] of overdue.entries()) {
     if (reason === null) continue
-    const fate = { isDead: isUnwatched(task), isAlone: wasAlone(task, leasesOf) }
+    const isDead = task.holder === undefined || !isHolderWatched(task.holder)
+    const fate = { isDead, isAlone: wasAlone(task, leasesOf) }
     const move = endWithoutWord(task, { reason, jitter: spreadJitter(jitter, index), ...fate }, now)
     // A lease ends for its time only while that is still what was read.
     reasons.set(reason === 'expired' ? whileItEndsAt(task.expiresAt, move) : move, reason)
@@ -49,12 +50,6 @@ async function endOverdue(
   const ended = await applyEndings(database, [...reasons.keys()], (move) => reasons.get(move) ?? 'expired', now)
   await postpone(database, early, cancelGraceMs)
   return { ended, isBehind: awake.length === limit }
-}
-
-function isUnwatched({ holder }: LightTask): boolean {
-  if (holder === undefined) return true
-  const [, , nodeId, session] = holderFrom(holder)
-  return !isWatched({ nodeId, session })
 }
 
 /** Why a lease should end now, the weightiest reason first. */

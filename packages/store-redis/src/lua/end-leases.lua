@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- include parts/workers.lua
 
--- Ends leases of dead workers. ARGV: time, most, the workers as JSON.
+-- Ends the leases of dead workers that are watched. ARGV: time, most, the workers as JSON.
 -- Reply: readied lanes, lanes, then what ended (see endOverdue).
 
 local now = storeTime(ARGV[1])
@@ -9,13 +9,27 @@ promoteDue(now)
 local most = tonumber(ARGV[2])
 local dead, ended = {}, {}
 for i = 3, #ARGV do dead[ARGV[i]] = true end
+
+local function endWatched(holder)
+  local passed, isMore = 0, true
+  while isMore and #ended < most do
+    local ids = call('ZRANGE', leasesKey(holder), passed, passed + most - #ended - 1)
+    local states = #ids > 0 and call('HMGET', RUNNING, unpack(ids)) or {}
+    for i, text in ipairs(states) do
+      local s = parseState(text)
+      if isWatched(s) then
+        endOverdue(ended, ids[i], s, 'expired', 0, true, now)
+      else
+        passed = passed + 1
+      end
+    end
+    isMore = #ids > 0
+  end
+end
+
 for _, holder in ipairs(call('ZRANGE', WORKERS, 0, -1)) do
   if #ended < most and dead[match(holder, '\n(.*)$')] then
-    local ids = call('ZRANGE', leasesKey(holder), 0, most - #ended - 1)
-    if #ids > 0 then
-      local states = call('HMGET', RUNNING, unpack(ids))
-      for i, id in ipairs(ids) do endOverdue(ended, id, parseState(states[i]), 'expired', 0, true, now) end
-    end
+    endWatched(holder)
     firstLeaseOf(holder)
   end
 end

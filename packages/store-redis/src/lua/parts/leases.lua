@@ -28,6 +28,19 @@ local function leaseEnd(s, expiresAt)
   return s.endAt, format('%.17g', s.endAt - (expiresAt % 2047 + 1) / 4096)
 end
 
+-- When a lease of this score ends that is extended to `expiresAt`, and its new score: never the same one.
+local function laterEnd(s, score, expiresAt)
+  local later = math.max(expiresAt, floor(score + 0.5) + 1)
+  local ends, laterScore = leaseEnd(s, later)
+  if tonumber(laterScore) ~= score then return later, ends, laterScore end
+  return later + 1, leaseEnd(s, later + 1)
+end
+
+-- Somebody would notice the death of its worker.
+local function isWatched(s)
+  return sub(s.settled, 1, 1) == 'w'
+end
+
 -- Takes a running task from its worker. The caller says what becomes of it.
 local function takeLease(id, s)
   call('HDEL', RUNNING, id)

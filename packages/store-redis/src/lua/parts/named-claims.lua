@@ -22,20 +22,22 @@ local function givenBefore(holder, request)
   return given
 end
 
--- Gives the leases of an earlier call of the same name again, where any holds. Adds to `reply` their ids, joined, the word
--- 'again', and both records of each task.
+-- Gives the leases of an earlier call of the same name again, where any holds, each to a later end. Adds to `reply` their
+-- ids, joined, the word 'again', and of each task both records and when its lease ends.
 local function giveAgain(reply, wanted, holder, now)
   local given = givenBefore(holder, wanted.request)
   if #given == 0 then return false end
-  local expiresAt, firstEnd = now + wanted.leaseMs, math.huge
+  local firstEnd = math.huge
   local slot, ids, moved = #reply + 2, {}, {}
   for i, lease in ipairs(given) do
-    local ends, score = leaseEnd(lease.s, expiresAt)
+    local before = tonumber(call('ZSCORE', leasesKey(holder), lease.id))
+    local expiresAt, ends, score = laterEnd(lease.s, before, now + wanted.leaseMs)
     ids[i] = lease.id
     moved[2 * i - 1], moved[2 * i] = score, lease.id
     firstEnd = math.min(firstEnd, ends)
     laneOf(lease.s.head.lane)
-    reply[slot + 2 * i - 1], reply[slot + 2 * i] = lease.task, lease.text
+    local at = slot + 3 * i
+    reply[at - 2], reply[at - 1], reply[at] = lease.task, lease.text, whole(expiresAt)
   end
   callWithAll('ZADD', leasesKey(holder), moved, 4000)
   call('ZADD', WORKERS, 'LT', whole(firstEnd), holder)

@@ -49,7 +49,7 @@ local function endOverdue(ended, id, s, reason, jitter, isDead, now)
   elseif reason == 'timeout' then
     status = failAttempt(id, s, { error = TIMEOUT, retryable = true, jitter = jitter }, '', now)
   else
-    status = expire(id, s, isDead or sub(s.settled, 1, 1) ~= 'w', isAlone, now)
+    status = expire(id, s, isDead or not isWatched(s), isAlone, now)
   end
   ended[#ended + 1] = table.concat({ id, token, reason, s.head.lane, worker, status }, F)
 end
