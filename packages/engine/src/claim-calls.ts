@@ -1,9 +1,8 @@
-import type { ClaimParams, LeasedTask } from '@taskyard/core'
-import { type GiveBack, leasesOf } from './give-back.ts'
+import type { ClaimParams } from '@taskyard/core'
 
 /** One claim, or a settlement that claims, until it is answered. */
 export interface ClaimCall {
-  /** Its caller has asked again, and does not listen to this answer any more. */
+  /** Its caller has asked again, and does not listen to this answer any more: what it is given first goes back. */
   isRepeated: boolean
   /** Ends its wait, if it waits. */
   endWait(): void
@@ -13,11 +12,9 @@ export interface ClaimCall {
 export interface ClaimCalls {
   /** Runs a claim. One with the same request id that is under way has been repeated by it: `isRepeated`, and its wait ends. */
   asNewest<Answer>(params: ClaimParams, run: (call: ClaimCall) => Promise<Answer>): Promise<Answer>
-  /** Tasks that came too late for their call go back, but for those of one that was repeated: the repetition gets them. */
-  drop(call: ClaimCall, tasks: readonly LeasedTask[]): Promise<void>
 }
 
-export function createClaimCalls(giveBack: GiveBack): ClaimCalls {
+export function createClaimCalls(): ClaimCalls {
   const calls = new Map<string, ClaimCall>()
   return {
     async asNewest(params, run) {
@@ -35,9 +32,6 @@ export function createClaimCalls(giveBack: GiveBack): ClaimCalls {
       } finally {
         if (calls.get(name) === call) calls.delete(name)
       }
-    },
-    async drop({ isRepeated }, tasks) {
-      if (!isRepeated) await giveBack(leasesOf(tasks))
     },
   }
 }

@@ -52,8 +52,8 @@ export function createEngine(options: EngineOptions): Engine {
     }
   }
   const giveBack = createGiveBack(parts)
-  const calls = createClaimCalls(giveBack)
-  const dispatcher = createDispatcher(parts, calls)
+  const calls = createClaimCalls()
+  const dispatcher = createDispatcher(parts, calls, giveBack)
   const onSwept = (ended: readonly EndedLease[]) => {
     dispatcher.endWaits(new Set(ended.filter(({ reason }) => reason === 'expired').map(({ workerId }) => workerId)))
     onEnded(ended)

@@ -1,5 +1,6 @@
 import { type ClaimParams, type LeasedTask, type ReadyLane, TaskyardError } from '@taskyard/core'
 import type { ClaimCall, ClaimCalls } from './claim-calls.ts'
+import { type GiveBack, givenFirst } from './give-back.ts'
 import type { Parts } from './parts.ts'
 import { isUnexpected } from './unexpected.ts'
 
@@ -13,7 +14,6 @@ const SHORTEST_LEASE_MS = 1000
 const LONGEST_HOLD_MS = 100
 
 interface Waiter {
-  readonly call: ClaimCall
   /** With a request id in any case. */
   readonly params: ClaimParams
   readonly since: number
@@ -49,7 +49,7 @@ export interface Dispatcher {
  * wait is asked again by the next look, so that they outlive its outage; under the same request id, so that tasks whose
  * answer was lost are not.
  */
-export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
+export function createDispatcher(parts: Parts, calls: ClaimCalls, giveBack: GiveBack): Dispatcher {
   const { store, clock, troubles, ids } = parts
   const { track } = parts.underWay
   const groups = new Map<string, WaitingGroup>()
@@ -113,7 +113,7 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
 
   async function hand(waiter: Waiter, tasks: readonly LeasedTask[]): Promise<void> {
     const sweep = parts.sweepUnderWay()
-    if (waiter.ended) return calls.drop(waiter.call, tasks)
+    if (waiter.ended) return giveBack(givenFirst(tasks))
     if (sweep === null || clock.now() - waiter.since < SHORTEST_LEASE_MS) return waiter.end(tasks)
     // The tasks may be there because their worker did not extend its lease, and be handed to this same worker.
     waiter.isServed = true
@@ -127,7 +127,7 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
     })
     await Promise.race([sweep, patience])
     cancelTimer()
-    if (waiter.ended) await calls.drop(waiter.call, tasks)
+    if (waiter.ended) await giveBack(givenFirst(tasks))
     else waiter.end(tasks)
   }
 
@@ -144,7 +144,7 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
     const wokenSince = wakeUps !== wakeUpsBefore
     if (tasks.length === 0 && waitMs > 0 && !isCalledOff()) tasks = await join(call, params, waitMs, signal, wokenSince)
     if (!isCalledOff()) return tasks
-    await calls.drop(call, tasks)
+    await giveBack(givenFirst(tasks))
     return []
   }
 
@@ -171,7 +171,7 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls): Dispatcher {
         else resolve(tasks)
       }
       const endEmpty = () => end([])
-      const waiter: Waiter = { call, params, since: clock.now(), end, ended: false, isServed: false, doubt: null }
+      const waiter: Waiter = { params, since: clock.now(), end, ended: false, isServed: false, doubt: null }
       group.waiters.push(waiter)
       call.endWait = endEmpty
       const cancelTimer = clock.after(waitMs, endEmpty)

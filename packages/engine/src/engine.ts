@@ -120,7 +120,7 @@ export interface Claim {
   readonly requestId?: string
 }
 
-/** A lease as the answer of a claim gave it; `expiresAt` in milliseconds since the epoch. */
+/** A lease as the answer that gave it first told it; `expiresAt` in milliseconds since the epoch. */
 export interface GivenLease extends LeaseRef {
   readonly expiresAt: number
 }
@@ -254,9 +254,9 @@ export interface Engine {
    */
   claim(claim: Claim, waitSeconds?: number, signal?: AbortSignal): Promise<readonly LeasedTask[]>
   /**
-   * Gives back the leases of a claim whose answer nobody heard, each as long as it still ends when that answer said: nobody
-   * has extended it, at any server, and no repetition of its claim reached the store later. One that reached it before the
-   * claim itself, through another server, loses them. Never rejects for the store's sake: what cannot be given back runs out.
+   * Gives back leases of a claim whose answer nobody heard, as `givenFirst` tells them, each as long as it still ends when that
+   * answer said: nobody has extended it, and no repetition of its claim was given it since, at any server. Never rejects for the
+   * store's sake: what cannot be given back runs out.
    */
   giveBack(leases: readonly GivenLease[]): Promise<void>
   /** Lets leases end `leaseSeconds` (default 30) from now; answers each with `ok`, `lost`, or `cancel` when it is to be stopped. */

@@ -21,6 +21,12 @@ export function createGiveBack({ store, troubles, underWay }: Parts): GiveBack {
   return (leases) => (leases.length === 0 ? Promise.resolve() : underWay.track(release(leases)))
 }
 
-export function leasesOf(tasks: readonly LeasedTask[]): readonly GivenLease[] {
-  return tasks.map(({ id, lease }) => ({ taskId: id, ...lease }))
+/**
+ * What of an answer that nobody hears may go back: not what was given before, to a call of the same name that may have been
+ * heard. What was given first ends later as soon as such a call is given it again, so it does not go back from under that.
+ */
+export function givenFirst(tasks: readonly LeasedTask[]): readonly GivenLease[] {
+  return tasks
+    .filter(({ lease }) => !lease.again)
+    .map(({ id, lease: { token, expiresAt } }) => ({ taskId: id, token, expiresAt }))
 }

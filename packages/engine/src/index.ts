@@ -1,3 +1,3 @@
 export { createEngine } from './create-engine.ts'
 export type * from './engine.ts'
-export { leasesOf } from './give-back.ts'
+export { givenFirst } from './give-back.ts'

@@ -16,7 +16,7 @@ import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } f
 import type { ClaimCalls } from './claim-calls.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Claim, Engine, Outcome, Recorded, SettledOutcome } from './engine.ts'
-import type { GiveBack } from './give-back.ts'
+import { type GiveBack, givenFirst } from './give-back.ts'
 import type { Parts } from './parts.ts'
 import type { Sessions } from './sessions.ts'
 import { assertBatch } from './submit.ts'
@@ -78,7 +78,7 @@ export function createLeasing(
     return calls.asNewest(claim, async (call) => {
       const report = await store.settle({ settlements, claim })
       if (!parts.isStopping() && !call.isRepeated) return report
-      await calls.drop(call, report.tasks)
+      await giveBack(givenFirst(report.tasks))
       return { ...report, tasks: [] }
     })
   }

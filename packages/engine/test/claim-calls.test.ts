@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ClaimParams, type LeasedTask, type TaskStore, TaskyardError } from '@taskyard/core'
-import { leasesOf } from '../src/give-back.ts'
+import { givenFirst } from '../src/give-back.ts'
 import { claimOf, PAYLOAD, startCluster, startEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
@@ -174,12 +174,12 @@ test('a claim that is made again while tasks of the first are being given back k
 test('an answer that nobody heard is given back, unless the claim has been made again', async (t) => {
   const { engine, clock } = await startEngine(t)
   await engine.submit(TASK)
-  await engine.giveBack(leasesOf(await engine.claim(named('r1'))))
+  await engine.giveBack(givenFirst(await engine.claim(named('r1'))))
   assert.equal((await engine.queue('default')).counts.queued, 1)
   const second = await engine.claim(named('r2'))
   await clock.advance(1)
   const [claimed] = await engine.claim(named('r2'))
-  await engine.giveBack(leasesOf(second))
+  await engine.giveBack(givenFirst(second))
   assert.deepEqual(await engine.heartbeat([{ taskId: claimed?.id ?? '', token: claimed?.lease.token ?? 0 }]), ['ok'])
 })
 
@@ -205,6 +205,83 @@ test('a server whose claim lost its client takes nothing from the server where i
   assert.deepEqual([claimed?.attempt, claimed?.lease.token], [1, 1])
   assert.deepEqual(await second.heartbeat([{ taskId: claimed?.id ?? '', token: 1 }]), ['ok'])
 })
+
+test('a claim that comes to the store after its repetition at another server, its client gone, takes nothing from that', async (t) => {
+  const { opened, open } = gate()
+  const late = around(async (params, store) => {
+    await opened
+    return store.claim(params)
+  })
+  const { clock, node, store } = startCluster(t)
+  const [first, second] = [await node('node-1', { store: late(store) }), await node('node-2')]
+  const { task } = await second.submit(TASK)
+  const gone = new AbortController()
+  const overtaken = first.claim(named('r1'), 30, gone.signal)
+  gone.abort()
+  await clock.advance(1)
+  const [claimed] = await second.claim(named('r1'))
+  open()
+  assert.deepEqual(await overtaken, [])
+  assert.equal((await second.get(task.id)).status, 'running')
+  assert.deepEqual(await second.heartbeat([{ taskId: task.id, token: claimed?.lease.token ?? 0 }]), ['ok'])
+})
+
+test('a look for a long poll that has ended, which its repetition overtakes, takes nothing from that', async (t) => {
+  const { opened, open } = gate()
+  let calls = 0
+  const late = around(async (params, store) => {
+    if (++calls === 2) await opened
+    return store.claim(params)
+  })
+  const { engine, clock } = await startEngine(t, {}, late)
+  const gone = new AbortController()
+  const overtaken = engine.claim(named('r1'), 30, gone.signal)
+  await clock.advance(0)
+  const { task } = await engine.submit(TASK)
+  gone.abort()
+  assert.deepEqual(await overtaken, [])
+  const [claimed] = await engine.claim(named('r1'))
+  open()
+  await clock.advance(0)
+  assert.deepEqual(await engine.heartbeat([{ taskId: task.id, token: claimed?.lease.token ?? 0 }]), ['ok'])
+})
+
+test('an answer that gave nothing for the first time has nothing to give back', async (t) => {
+  const { engine } = await startEngine(t)
+  await engine.submit(TASK)
+  assert.equal(givenFirst(await engine.claim(named('r1'))).length, 1)
+  assert.deepEqual(givenFirst(await engine.claim(named('r1'))), [])
+})
+
+for (const kind of ['claim', 'settlement that claims'] as const) {
+  test(`stopping gives back nothing that a ${kind} under way was given before`, async (t) => {
+    const { opened, open } = gate()
+    let isHeld = false
+    const slow = (store: TaskStore): TaskStore => ({
+      ...store,
+      async claim(params) {
+        if (isHeld) await opened
+        return store.claim(params)
+      },
+      async settle(params) {
+        if (isHeld) await opened
+        return store.settle(params)
+      },
+    })
+    const { engine, clock, store } = await startEngine(t, {}, slow)
+    const { task } = await engine.submit(TASK)
+    await engine.claim(named('r1'))
+    isHeld = true
+    const again =
+      kind === 'claim' ? engine.claim(named('r1')) : engine.settle([], named('r1')).then(({ tasks }) => tasks)
+    await clock.advance(1)
+    const stopped = engine.stop()
+    open()
+    await stopped
+    assert.deepEqual(await again, [])
+    assert.equal((await store.find({ taskIds: [task.id] }))[0]?.status, 'running')
+  })
+}
 
 for (const kind of ['claim', 'long poll', 'settlement that claims'] as const) {
   test(`stopping waits for a ${kind} under way, whose tasks go back`, async (t) => {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Clock, LeasedTask, LeaseRef } from '@taskyard/core'
-import { type Engine, type GivenLease, leasesOf } from '@taskyard/engine'
+import { type Engine, type GivenLease, givenFirst } from '@taskyard/engine'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
 /** A connection that is reset later has carried the answer: its client has read it and works. */
@@ -84,8 +84,8 @@ export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock
       }
     },
     async sent(reply, tasks) {
-      if (tasks.length === 0) return
-      const leases = leasesOf(tasks)
+      const leases = givenFirst(tasks)
+      if (leases.length === 0) return
       if (reply.raw.destroyed) return engine.giveBack(leases)
       const { socket } = reply.request.raw
       watch(socket)
