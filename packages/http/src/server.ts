@@ -4,6 +4,7 @@ import { answerClientError } from './client-error.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { answerUnknownRoutes } from './not-found.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits, type HttpOptions, SILENT } from './options.ts'
+import { boundPipelining } from './pipelining.ts'
 import { taskyardHttp } from './plugin.ts'
 
 export interface ServerOptions extends HttpOptions {
@@ -24,6 +25,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     ...(options.requestLogger === undefined ? undefined : { loggerInstance: options.requestLogger }),
   }) as FastifyInstance
   server.server.maxConnections = limits.connections
+  boundPipelining(server)
   server.setErrorHandler(handleError)
   // Nobody reads the body of a request that no route takes.
   server.removeAllContentTypeParsers()

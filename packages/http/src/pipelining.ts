@@ -1,0 +1,75 @@
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+
+/** So many requests of one connection are under way at a time, each from its start until its answer has been sent. */
+const MOST_UNDER_WAY = 8
+/** With so many waiting behind them nothing more is read from the connection. What has been read by then waits too. */
+const MOST_WAITING = 64
+
+/**
+ * Serves the requests that a client pipelines on one connection a few at a time, in their order: Node starts all that it
+ * has read at once, and keeps the answers until the client reads them.
+ */
+export function boundPipelining(server: FastifyInstance): void {
+  const connections = new WeakMap<Socket, PipelinedConnection>()
+  server.addHook('onRequest', (request, reply, done) => {
+    const { socket } = request.raw
+    let connection = connections.get(socket)
+    if (connection === undefined) {
+      connection = new PipelinedConnection(socket)
+      connections.set(socket, connection)
+    }
+    reply.raw.once('close', connection.leave)
+    connection.enter(done)
+  })
+}
+
+class PipelinedConnection {
+  readonly #socket: Socket
+  readonly #waiting: (() => void)[] = []
+  #underWay = 0
+  /** Nothing is read until none waits any more. */
+  #isHeld = false
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  enter(start: () => void): void {
+    if (this.#underWay < MOST_UNDER_WAY) {
+      this.#underWay++
+      start()
+    } else {
+      this.#waiting.push(start)
+      if (this.#waiting.length === MOST_WAITING) this.#hold()
+    }
+  }
+
+  readonly leave = (): void => {
+    this.#underWay--
+    // Whoever is gone, or was told that the connection closes, gets no answer any more.
+    if (!this.#socket.writable) this.#waiting.length = 0
+    const next = this.#waiting.shift()
+    if (next === undefined) return
+    if (this.#waiting.length === 0) this.#release()
+    this.#underWay++
+    next()
+  }
+
+  #hold(): void {
+    if (this.#isHeld) return
+    this.#isHeld = true
+    this.#socket.pause()
+    // Node reads on for reasons of its own, such as the end of another request.
+    this.#socket.on('resume', this.#pauseAgain)
+  }
+
+  #release(): void {
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    this.#socket.off('resume', this.#pauseAgain)
+    this.#socket.resume()
+  }
+
+  readonly #pauseAgain = (): void => void this.#socket.pause()
+}
