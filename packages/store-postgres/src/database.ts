@@ -3,6 +3,7 @@ import { systemClock } from '@taskyard/core/runtime'
 import pg from 'pg'
 import type { PostgresLocation } from './location.ts'
 import { isDuplicate, isRace, isReadOnly, toConnectError, toStoreError } from './postgres-errors.ts'
+import { CALL_TIMEOUT_MS, LIMIT_SESSION, LIMIT_TRANSACTION } from './time-limits.ts'
 
 export type Value = string | number | boolean | null | readonly string[] | readonly number[]
 
@@ -36,8 +37,6 @@ export interface Database {
   close(): Promise<void>
 }
 
-/** A call that takes longer has met a server that hangs. Milliseconds. */
-export const CALL_TIMEOUT_MS = 10_000
 export const CONNECT_TIMEOUT_MS = 5_000
 const RACES_RUN_AGAIN = 5
 /** Statistics of tables that fill and empty within seconds are never right: rows are looked up by key, whatever they say. */
@@ -108,7 +107,7 @@ export function openDatabase(location: PostgresLocation, connections = location.
   async function use<Result>(borrowed: Borrowed, work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
     const { client } = borrowed
     try {
-      if (!direct.has(client)) direct.set(client, await isDirect(client))
+      if (!direct.has(client)) direct.set(client, await greet(client))
       return await work(client)
     } catch (error) {
       // Whatever is not the server's own word leaves the connection in an unknown state. One to a server that cannot be
@@ -154,7 +153,8 @@ export function openDatabase(location: PostgresLocation, connections = location.
 
   async function transactionOnce<Result>(work: (run: Run) => Promise<Result>): Promise<Result> {
     return withClient(async (client) => {
-      const begun = Promise.all([query(client, 'BEGIN'), query(client, BY_INDEX)])
+      const limits = direct.get(client) === true ? [] : [LIMIT_TRANSACTION]
+      const begun = Promise.all(['BEGIN', BY_INDEX, ...limits].map((text) => query(client, text)))
       begun.catch(() => {})
       try {
         const result = await work(((text, values) => query(client, text, values)) as Run)
@@ -242,10 +242,17 @@ export function hangUp(client: pg.PoolClient): void {
   connection.stream.destroy()
 }
 
-/** A pooler makes the process numbers up that it tells its clients. */
-async function isDirect(client: pg.PoolClient): Promise<boolean> {
-  const [row] = await send(client, { text: 'SELECT pg_backend_pid()', rowMode: 'array' })
-  return Number(row?.[0]) === (client as { processID?: number }).processID
+/**
+ * Finds out whether a connection is direct: a pooler makes the process numbers up that it tells its clients. A session of our
+ * own is limited at once; what a pooler leads to is others' too, so there each transaction has to be.
+ */
+async function greet(client: pg.PoolClient): Promise<boolean> {
+  const { processID } = client as { processID?: number }
+  const [[row]] = await Promise.all([
+    send(client, { text: 'SELECT pg_backend_pid()', rowMode: 'array' }),
+    send(client, { text: `${LIMIT_SESSION} AND pg_backend_pid() = ${processID ?? null}`, rowMode: 'array' }),
+  ])
+  return Number(row?.[0]) === processID
 }
 
 const CALL = /^SELECT [^@]* FROM @\w+\([^@]*\)$/

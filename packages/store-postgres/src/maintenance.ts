@@ -2,6 +2,7 @@ import pg from 'pg'
 import { AS_TEXT, connectionOptions, fillSchema, hangUp, type Run, type Text, type Value } from './database.ts'
 import type { PostgresLocation } from './location.ts'
 import { toStoreError } from './postgres-errors.ts'
+import { LIMIT_IDLE } from './time-limits.ts'
 
 /**
  * Statements of chores. They may take as long as they need, so they have connections of their own: no call waits for one
@@ -62,7 +63,7 @@ export function openMaintenance({ connectionString, schema }: PostgresLocation):
   }
 
   async function transaction<Result>(client: pg.PoolClient, work: (run: Run) => Promise<Result>): Promise<Result> {
-    await query(client, 'BEGIN')
+    await Promise.all([query(client, 'BEGIN'), query(client, LIMIT_IDLE)])
     try {
       const result = await work(((text, values) => query(client, text, values)) as Run)
       await query(client, 'COMMIT')

@@ -65,6 +65,35 @@ test('what a claim got whose caller meets an error is not given back once the sa
   assert.deepEqual(await store.extend({ leases: [refOf(again)], leaseMs: 30_000 }), ['ok'])
 })
 
+test('what was given again is not given back by a call that fails: the first one may have been heard', async (t) => {
+  const schema = await ownSchema()
+  t.after(() => schema.destroy())
+  const { store } = await schema.open()
+  await store.enqueue(submissions(newTask()))
+  const [settled] = await store.claim(CLAIM)
+  await store.enqueue(submissions(newTask()))
+  const claim = { ...CLAIM, limit: 100, requestId: 'many' }
+  const [held] = await store.claim(claim)
+
+  await schema.query('BEGIN')
+  await schema.query(`SELECT FROM "${schema.schema}".leases WHERE id = $1 FOR UPDATE`, [settled?.id])
+  const settlements = [{ ...refOf(settled), outcome: 'succeeded', result: null } as const]
+  const failing = assert.rejects(store.settle({ settlements, claim }))
+  const waiting = await firstRow(
+    schema,
+    'SELECT pid FROM pg_locks WHERE NOT granted AND transactionid = $1::text::xid',
+    [(await schema.query('SELECT pg_current_xact_id()::text AS id')).rows[0].id],
+  )
+  await firstRow(schema, `SELECT FROM "${schema.schema}".leases WHERE id = $1 AND expires_at <> $2`, [
+    held?.id,
+    held?.lease.expiresAt,
+  ])
+  await schema.query('SELECT pg_cancel_backend($1)', [waiting['pid']])
+  await failing
+  await schema.query('ROLLBACK')
+  assert.deepEqual(await store.extend({ leases: [refOf(held)], leaseMs: 30_000 }), ['ok'])
+})
+
 /** Asks until there is one. */
 async function firstRow({ query }: OwnSchema, text: string, values: readonly unknown[]): Promise<pg.QueryResultRow> {
   for (;;) {

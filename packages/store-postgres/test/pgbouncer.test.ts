@@ -6,6 +6,8 @@ import type { TaskStore } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openPostgresStore } from '@taskyard/store-postgres'
 import { startPgbouncer, startServer } from '@taskyard/test-servers'
+import { openDatabase, type Run } from '../src/database.ts'
+import { readPostgresUrl } from '../src/location.ts'
 import { CLAIM, newTask, submissions } from './calls.ts'
 import { ownSchema, withParameter } from './own-schema.ts'
 import { storeOpener, type Way } from './store-opener.ts'
@@ -52,6 +54,16 @@ describe('PgBouncer', () => {
     const tasks = Array.from({ length: 50 }, () => newTask())
     await Promise.all(tasks.map((task) => store.enqueue(submissions(task))))
     assert.equal((await store.claim({ ...CLAIM, limit: 100 })).length, 50)
+  })
+
+  it('has each transaction limited by the server, and leaves sessions of others as they are', async (t) => {
+    const { url } = await throughPooler(t)
+    const database = openDatabase(readPostgresUrl(url), 1)
+    t.after(() => database.close())
+    const limits = (run: Run) =>
+      run(`SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('statement_timeout')`)
+    assert.deepEqual(await database.transaction(limits), [['5s', '12s']])
+    assert.deepEqual(await limits(database.run), [['0', '0']])
   })
 
   it('passes on an outage of the server, and its end', async (t) => {

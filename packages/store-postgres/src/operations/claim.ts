@@ -34,7 +34,7 @@ export interface Claims {
   ): Promise<{ readonly before: readonly Row[]; readonly tasks: readonly LeasedTask[] }>
   /**
    * Runs another statement beside the claim: with a small one in one transaction, at the same time with a large one. When
-   * it fails, what was claimed is given back.
+   * it fails, what was claimed anew is given back.
    */
   claimAfter(
     before: Statement,
@@ -107,7 +107,8 @@ export function createClaims(
     }
     // What the other statement did must be told. Its caller will ask again for tasks, and meet what is wrong then.
     if (first.status === 'fulfilled') return { before: first.value, tasks }
-    if (tasks.length > 0) await giveBack(tasks).catch(() => {})
+    const anew = tasks.filter(({ lease }) => lease.again !== true)
+    if (anew.length > 0) await giveBack(anew).catch(() => {})
     throw first.reason
   }
 
@@ -164,13 +165,13 @@ export function createClaims(
     const rows = await database.run(
       `SELECT id, lane, rank, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key, ready_at, attempt,
          crashes, token, seq, started_at, expires_at, cancel_requested_at, progress
-       FROM @given_leases($1, $2, $3, $4, $5, $6) ORDER BY rank, created_at, id`,
+       FROM @given_leases_2($1, $2, $3, $4, $5, $6) ORDER BY rank, created_at, id`,
       [...time.params(), namespace, worker.workerId, requestId, leaseMs],
     )
     const tasks = await toTasks(rows, params)
     return tasks.map((task, i) => {
       const [expiresAt, cancelRequestedAt, progress] = (rows[i] as Row).slice(16) as [Text, Text, Text]
-      const lease = { ...task.lease, expiresAt: Number(expiresAt) }
+      const lease = { ...task.lease, expiresAt: Number(expiresAt), again: true as const }
       return {
         ...task,
         lease,

@@ -6,38 +6,47 @@ import {
   type ExtendStatus,
   isLeaseRef,
   type LeaseHolder,
+  type LeaseRef,
   type LeaseStatus,
   LIMITS,
   type RecordParams,
   spreadJitter,
 } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
-import type { Database, Run } from '../database.ts'
+import type { Database, Run, Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import type { ServerTime } from '../server-time.ts'
 import { createEndings, type EndWithoutWord, writeEndings } from './end-attempts.ts'
 import { type HistoryLine, LEASE_COLUMNS, type Lease, leaseFromRow, writeHistory } from './moves.ts'
 
-/** Heartbeats. */
+/** Heartbeats. Those that are free are extended first: they must not run out while a lease that somebody locks is waited for. */
 export async function extend(
   { database, time }: { database: Pick<Database, 'run'>; time: ServerTime },
   { leases, leaseMs }: ExtendParams,
 ): Promise<ExtendStatus[]> {
+  type Indexed = readonly [index: number, lease: LeaseRef]
   const statuses: ExtendStatus[] = leases.map(() => 'lost')
-  const valid = [...leases.entries()].filter(([, lease]) => isLeaseRef(lease))
-  const rows = await database.run<[n: string, isCancelled: string]>(
-    'SELECT n, is_cancelled FROM @extend_leases($1, $2, $3, $4, $5)',
-    [
+
+  /** @returns those that are locked */
+  async function extendWith(statement: string, some: readonly Indexed[]): Promise<readonly Indexed[]> {
+    const rows = await database.run<[n: string, isCancelled: Text]>(statement, [
       ...time.params(),
       leaseMs,
-      ids(valid.map(([, { taskId }]) => taskId)),
-      numbers(valid.map(([, { token }]) => token)),
-    ],
-  )
-  for (const [n, isCancelled] of rows) {
-    const [index] = valid[Number(n) - 1] as (typeof valid)[number]
-    statuses[index] = isCancelled === 't' ? 'cancel' : 'ok'
+      ids(some.map(([, { taskId }]) => taskId)),
+      numbers(some.map(([, { token }]) => token)),
+    ])
+    const locked: Indexed[] = []
+    for (const [n, isCancelled] of rows) {
+      const one = some[Number(n) - 1] as Indexed
+      if (isCancelled === null) locked.push(one)
+      else statuses[one[0]] = isCancelled === 't' ? 'cancel' : 'ok'
+    }
+    return locked
   }
+
+  const valid = [...leases.entries()].filter(([, lease]) => isLeaseRef(lease))
+  const locked = await extendWith('SELECT n, is_cancelled FROM @extend_free_leases($1, $2, $3, $4, $5)', valid)
+  if (locked.length > 0) await extendWith('SELECT n, is_cancelled FROM @extend_leases($1, $2, $3, $4, $5)', locked)
   return statuses
 }
 
@@ -155,7 +164,7 @@ export async function holders({ database, time }: Parts): Promise<LeaseHolder[]>
 }
 
 export function endLeases(parts: Parts, { workerIds }: EndLeasesParams): Promise<readonly EndedLease[]> {
-  const where = 'l.worker_id = ANY ($3)'
+  const where = 'l.worker_id = ANY ($3) AND (l.session OR l.node_id IS NOT NULL)'
   return endWhere(parts, where, [storable(workerIds)], () => ({ reason: 'expired', jitter: 0, isDead: true }))
 }
 
