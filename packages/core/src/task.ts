@@ -29,6 +29,7 @@ export interface Task {
   readonly maxAttempts: number
   /** How many of its workers died while they ran it. */
   readonly crashes: number
+  /** Of the attempt under way, or of the one that ended the task. */
   readonly progress: JsonText | null
   readonly tags: readonly string[]
   readonly backoff: Backoff

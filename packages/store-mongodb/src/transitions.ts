@@ -40,7 +40,7 @@ const WITHOUT_LEASE = {
   wakeAt: '',
 } as const
 /** A task that waits again: its history has the attempt. */
-const WITHOUT_ATTEMPT = { ...WITHOUT_LEASE, workerId: '', startedAt: '' } as const
+const WITHOUT_ATTEMPT = { ...WITHOUT_LEASE, workerId: '', startedAt: '', progress: '' } as const
 
 type Fields = Partial<Record<keyof TaskDocument, unknown>>
 
@@ -208,7 +208,7 @@ export function retry(task: LightTask, now: number): Move {
     result: null,
     error: null,
   } as const
-  const unset = { finishedAt: '', finishedBytes: '', settled: '', workerId: '', startedAt: '' } as const
+  const unset = { finishedAt: '', finishedBytes: '', settled: '', workerId: '', startedAt: '', progress: '' } as const
   return {
     task,
     guard: { ...guardOf(task), finishedAt },

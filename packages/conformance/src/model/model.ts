@@ -71,12 +71,14 @@ function isFixed(event: string): boolean {
 /** What the port fixes for each status; the rest is the store's own business. */
 function comparable(task: Task | null): unknown {
   if (task === null) return null
-  const { id, queue, type, status, priority, payload, attempt, crashes, createdAt, finishedAt, idempotencyKey } = task
-  const fixed = { id, queue, type, status, priority, payload, attempt, crashes, createdAt, finishedAt, idempotencyKey }
+  const { id, queue, type, status, priority, payload, attempt, crashes, progress } = task
+  const { createdAt, finishedAt, idempotencyKey } = task
+  const ofAttempts = { status, attempt, crashes, progress, finishedAt }
+  const fixed = { id, queue, type, priority, payload, createdAt, idempotencyKey, ...ofAttempts }
   if (status === 'scheduled') return { ...fixed, runAt: task.runAt }
   if (status === 'running') {
-    const { workerId, startedAt, progress, cancelRequestedAt } = task
-    return { ...fixed, workerId, startedAt, progress, cancelRequestedAt }
+    const { workerId, startedAt, cancelRequestedAt } = task
+    return { ...fixed, workerId, startedAt, cancelRequestedAt }
   }
   if (isTerminal(status)) return { ...fixed, result: task.result, error: status === 'failed' && task.error?.code }
   return { ...fixed, result: task.result }

@@ -68,7 +68,6 @@ export function submitTask(submitted: NewTask, lane: ReferenceLane, now: number,
     status: runAt > now ? 'scheduled' : 'queued',
     idempotencyKey: idempotency?.key ?? null,
     ...UNTRIED,
-    progress: null,
     workerId: null,
     createdAt: now,
     startedAt: null,
@@ -148,7 +147,7 @@ export function failAttempt(
   const runAt = now + after.delayMs
   endLease(entry)
   entry.readyAt = runAt
-  change(entry, { status: 'scheduled', error, runAt })
+  change(entry, { status: 'scheduled', error, runAt, progress: null })
   append(entry, now, 'retry-scheduled', { error, retryAt: new Date(runAt).toISOString() })
 }
 
@@ -156,7 +155,7 @@ function releaseAttempt(entry: ReferenceTask, now: number): void {
   if (entry.task.cancelRequestedAt !== null) return finish(entry, 'cancelled', now)
   append(entry, now, 'released', null)
   endLease(entry)
-  change(entry, { status: 'queued', attempt: entry.task.attempt - 1 })
+  change(entry, { status: 'queued', attempt: entry.task.attempt - 1, progress: null })
 }
 
 export function expireLease(
@@ -175,7 +174,7 @@ export function expireLease(
   if (after.status === 'cancelled') return finish(entry, 'cancelled', now)
   endLease(entry)
   entry.readyAt = now
-  change(entry, { status: 'queued', runAt: now })
+  change(entry, { status: 'queued', runAt: now, progress: null })
 }
 
 export function requestCancel(entry: ReferenceTask, now: number): void {
@@ -249,6 +248,7 @@ const UNTRIED = {
   error: null,
   attempt: 0,
   crashes: 0,
+  progress: null,
   finishedAt: null,
   cancelRequestedAt: null,
 } as const

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { fromJsonText, type JsonText, LIMITS, type RecordParams } from '@taskyard/core'
-import { leaseRef, released, type Scene, succeeded } from '../scene.ts'
+import { fromJsonText, type JsonText, type LeasedTask, LIMITS, type RecordParams } from '@taskyard/core'
+import { CLAIM, failed, leaseRef, released, type Scene, succeeded, WATCHED } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeRecord({ describe, it }: Suite): void {
@@ -42,6 +42,30 @@ export function describeRecord({ describe, it }: Suite): void {
       await scene.record(task, { progress: 'nearly' })
       await scene.settle(task, succeeded())
       assert.equal((await scene.find(task.id)).progress, '"nearly"')
+    })
+
+    it('shows no progress of a task that waits for another attempt', async (scene) => {
+      const ends: Readonly<Record<string, (task: LeasedTask) => Promise<unknown>>> = {
+        'failed, to be tried at once': (task) => scene.settle(task, failed({ retryDelayMs: 0 })),
+        'failed, to be tried later': (task) => scene.settle(task, failed({ retryDelayMs: 60_000 })),
+        'failed for good and retried by hand': async (task) => {
+          await scene.settle(task, failed({ retryable: false }))
+          await scene.retry(task.id)
+        },
+        released: (task) => scene.settle(task, released),
+        'of a dead worker': () => scene.store.endLeases({ workerIds: [WATCHED.workerId] }),
+        expired: async () => {
+          await scene.clock.advance(CLAIM.leaseMs)
+          await scene.sweep()
+        },
+      }
+      for (const [how, end] of Object.entries(ends)) {
+        const task = await scene.start({}, { worker: WATCHED })
+        await scene.record(task, { progress: 'half' })
+        await end(task)
+        const { status, progress } = await scene.find(task.id)
+        assert.deepEqual([progress, status === 'queued' || status === 'scheduled'], [null, true], how)
+      }
     })
 
     it('refuses entries of a settled lease', async (scene) => {
