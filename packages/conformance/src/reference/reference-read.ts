@@ -76,14 +76,16 @@ export function leaseHolders(state: ReferenceState, now: number): readonly Lease
   const living = [...state.nodes].filter(([, { until }]) => until > now)
   for (const { task, lease } of state.tasks.values()) {
     if (lease === null) continue
-    const key = `${task.namespace}/${lease.worker.workerId}`
     const end = Math.min(lease.expiresAt, lease.deadlineAt ?? lease.expiresAt)
-    const { leases = 0, firstEnd = end, lastEnd = end } = holders.get(key) ?? {}
-    const { workerId, nodeId } = lease.worker
+    const { workerId, nodeId, session } = lease.worker
+    const key = JSON.stringify([task.namespace, workerId, nodeId])
+    const { leases = 0, firstEnd = end, lastEnd = end, session: othersHaveOne = false } = holders.get(key) ?? {}
     const alive = living.some(([node, { workerIds }]) => node === nodeId || workerIds.includes(workerId))
     const { namespace } = task
     holders.set(key, {
-      ...lease.worker,
+      workerId,
+      nodeId,
+      session: session || othersHaveOne,
       namespace,
       alive,
       leases: leases + 1,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { LeasedTask, LeaseHolder } from '@taskyard/core'
 import { idsOf, leaseRef, only, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
@@ -20,6 +21,38 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
           { ...EMBEDDED, namespace: 'default', leases: 1, firstEnd: now + 20_000, lastEnd: now + 20_000 },
         ],
       )
+    })
+
+    it('tells that a worker keeps a session when any of its leases says so, as long as that lasts', async (scene) => {
+      const withOne = await scene.start({}, { worker: REMOTE, leaseMs: 10_000 })
+      await scene.start({}, { worker: { ...REMOTE, session: false }, leaseMs: 20_000 })
+      const { alive, ...holder } = only(await scene.store.holders())
+      const [firstEnd, lastEnd] = [scene.clock.now() + 10_000, scene.clock.now() + 20_000]
+      assert.deepEqual(holder, { ...REMOTE, namespace: 'default', leases: 2, firstEnd, lastEnd })
+      await scene.settle(withOne, succeeded())
+      assert.deepEqual(leasesOf(await scene.store.holders()), [[null, false, 1]])
+    })
+
+    it('tells of the leases of a worker in each process that it lives in, and in none', async (scene) => {
+      const places = ['node-1', null, 'node-2', 'node-1'].map((nodeId) => ({ ...REMOTE, nodeId }))
+      const tasks: LeasedTask[] = []
+      for (const worker of places) tasks.push(await scene.start({}, { worker }))
+      await scene.store.beat({ nodeId: 'node-2', workerIds: [], ttlMs: 5_000 })
+      const holders = await scene.store.holders()
+      assert.deepEqual(leasesOf(holders), [
+        ['node-1', true, 2],
+        ['node-2', true, 1],
+        [null, true, 1],
+      ])
+      assert.deepEqual(
+        holders.filter(({ alive }) => alive).map(({ nodeId }) => nodeId),
+        ['node-2'],
+      )
+      for (const task of [0, 2, 3]) await scene.settle(tasks[task] as LeasedTask, succeeded())
+      assert.deepEqual(leasesOf(await scene.store.holders()), [[null, true, 1]])
+      await scene.settle(tasks[1] as LeasedTask, succeeded())
+      await scene.start({}, { worker: { ...REMOTE, session: false } })
+      assert.deepEqual(leasesOf(await scene.store.holders()), [[null, false, 1]])
     })
 
     it('knows a worker as alive while a beat of its server process holds', async (scene) => {
@@ -113,4 +146,11 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       assert.deepEqual(await scene.store.endLeases({ workerIds: [] }), [])
     })
   })
+}
+
+/** Node, session and number of leases of each. */
+function leasesOf(holders: readonly LeaseHolder[]) {
+  return holders
+    .map(({ nodeId, session, leases }) => [nodeId, session, leases])
+    .sort((one, other) => (String(one[0]) < String(other[0]) ? -1 : 1))
 }

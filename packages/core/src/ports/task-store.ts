@@ -320,6 +320,7 @@ export interface BeatParams {
   readonly ttlMs: number
 }
 
+/** A worker in one process, or in none. Its `session` is `true` when any of these leases has one. */
 export interface LeaseHolder extends WorkerRef {
   readonly namespace: string
   /** A server process whose beat holds is the worker's own node, or names the worker. */

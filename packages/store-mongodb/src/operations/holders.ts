@@ -24,13 +24,29 @@ export async function holders(database: Database, now: number): Promise<LeaseHol
     leasesByHolder(database),
     database.nodes.find({ until: { $gt: now } }).toArray(),
   ])
+  const told = new Map<string, LeaseHolder>()
   const nodeIds = new Set(beating.map(({ _id }) => _id))
   const answeredFor = new Set(beating.flatMap(({ workerIds }) => workerIds))
-  return groups.map(({ holder, ...held }) => {
+  for (const { holder, ...held } of groups) {
     const [namespace, workerId, nodeId, session] = holderFrom(holder)
     const alive = (nodeId !== null && nodeIds.has(nodeId)) || answeredFor.has(workerId)
-    return { namespace, workerId, nodeId, session, alive, ...held }
-  })
+    const one = { namespace, workerId, nodeId, session, alive, ...held }
+    const key = JSON.stringify([namespace, workerId, nodeId])
+    const other = told.get(key)
+    told.set(key, other === undefined ? one : together(one, other))
+  }
+  return [...told.values()]
+}
+
+/** Leases of a worker that claimed with a session and without. */
+function together(one: LeaseHolder, other: LeaseHolder): LeaseHolder {
+  return {
+    ...one,
+    session: one.session || other.session,
+    leases: one.leases + other.leases,
+    firstEnd: Math.min(one.firstEnd, other.firstEnd),
+    lastEnd: Math.max(one.lastEnd, other.lastEnd),
+  }
 }
 
 export interface HolderGroup {

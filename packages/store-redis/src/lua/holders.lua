@@ -2,7 +2,7 @@
 -- include parts/leases.lua
 
 -- ARGV: time. Reply: number of living nodes; for each its name and workers as JSON; then for each worker with leases: its
--- namespace and id, its node, the number of its leases, when the first and the last of them end.
+-- namespace and id, a node, the number of its leases there, when the first and the last of them end.
 
 local now = readTime(ARGV[1])
 local reply = { 0 }
@@ -14,13 +14,33 @@ for i = 1, #beats, 2 do
     reply[#reply + 1], reply[#reply + 2] = beats[i], workers
   end
 end
+
+local function tell(holder, node, leases, firstEnd, lastEnd)
+  for _, value in ipairs({ holder, node, leases, whole(firstEnd), whole(lastEnd) }) do reply[#reply + 1] = value end
+end
+
+-- A session of any of its leases counts for all that are of the same process, or of none.
+local function tellOfEachNode(holder, usual)
+  local groups = {}
+  eachLease(holder, function(id, text)
+    local node, ends = nodeOf(parseState(text)) or usual, call('ZSCORE', leasesKey(holder), id)
+    local process = sub(node, 2)
+    local group = groups[process] or { node = node, leases = 0, firstEnd = ends }
+    groups[process] = group
+    if sub(node, 1, 1) == '1' then group.node = node end
+    group.leases, group.lastEnd = group.leases + 1, ends
+  end)
+  for _, group in pairs(groups) do tell(holder, group.node, group.leases, group.firstEnd, group.lastEnd) end
+end
+
 for _, holder in ipairs(call('ZRANGE', WORKERS, 0, -1)) do
-  local leases = call('ZCARD', leasesKey(holder))
-  if leases > 0 then
-    reply[#reply + 1] = holder
-    reply[#reply + 1] = call('HGET', P .. 'nodes-of', holder) or ''
-    reply[#reply + 1] = leases
-    for _, at in ipairs({ 0, -1 }) do reply[#reply + 1] = whole(call('ZRANGE', leasesKey(holder), at, at, 'WITHSCORES')[2]) end
+  local key = leasesKey(holder)
+  local leases, node = call('ZCARD', key), call('HGET', NODES_OF, holder) or '0'
+  if leases > 0 and call('SISMEMBER', SEVERAL_NODES, holder) == 1 then
+    tellOfEachNode(holder, node)
+  elseif leases > 0 then
+    local first, last = call('ZRANGE', key, 0, 0, 'WITHSCORES'), call('ZRANGE', key, -1, -1, 'WITHSCORES')
+    tell(holder, node, leases, first[2], last[2])
   end
 end
 return reply

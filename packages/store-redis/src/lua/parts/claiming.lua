@@ -140,9 +140,18 @@ local function takeFromLanes(from, n)
   end
 end
 
-local function rememberHolder(holder, node, firstEnd)
-  call('ZADD', WORKERS, 'LT', whole(firstEnd), holder)
-  call('HSET', P .. 'nodes-of', holder, node)
+-- What `settled` says of a lease that begins. Asked when there is one to give.
+local function markOf(wanted)
+  local holder, mark = wanted.holder, (wanted.node == '0' and 'u' or 'w') .. wanted.request
+  local node = call('HGET', NODES_OF, holder)
+  if node == wanted.node then return mark end
+  if node and call('EXISTS', leasesKey(holder)) == 1 then
+    call('SADD', SEVERAL_NODES, holder)
+    return mark .. '\30' .. cjson.encode(wanted.node)
+  end
+  call('HSET', NODES_OF, holder, wanted.node)
+  call('SREM', SEVERAL_NODES, holder)
+  return mark
 end
 
 -- Leases ready tasks. Adds to `reply` their ids, joined, what differs from a first attempt, joined, and each task's record.
@@ -157,6 +166,7 @@ local function leaseReady(reply, wanted, now)
   local n, claimed, bytes, isFull = 0, 0, 0, false
 
   local function leaseFor(s)
+    wanted.mark = wanted.mark or markOf(wanted)
     local lease = { text = leaseText(s, wanted.worker, wanted.mark, now), tried = '', payloadBytes = s.head.bytes }
     local ends
     ends, lease.score = leaseEnd(s, expiresAt)
@@ -221,10 +231,9 @@ local function leaseReady(reply, wanted, now)
   if n == 0 then return end
   takeFromLanes(from, n)
   if claimed == 0 then return end
-  local holder = wanted.namespace .. '\n' .. wanted.worker
   callWithAll('HSET', RUNNING, states, 4000)
-  callWithAll('ZADD', leasesKey(holder), leases, 4000)
-  rememberHolder(holder, wanted.node, firstEnd)
+  callWithAll('ZADD', leasesKey(wanted.holder), leases, 4000)
+  call('ZADD', WORKERS, 'LT', whole(firstEnd), wanted.holder)
   reply[slot - 1], reply[slot] = table.concat(claimedIds, ','), table.concat(differences, ';')
   return true
 end

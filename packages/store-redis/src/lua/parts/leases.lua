@@ -5,6 +5,9 @@
 
 local WORKERS, CANCELS = P .. 'workers', P .. 'cancels'
 
+-- The node of a worker's leases, as long as it holds any, and workers that hold some of other nodes, which say so.
+local NODES_OF, SEVERAL_NODES = P .. 'nodes-of', P .. 'several-nodes'
+
 local function holderOf(s)
   return laneOf(s.head.lane).namespace .. '\n' .. s.worker
 end
@@ -39,6 +42,17 @@ end
 -- Somebody would notice the death of its worker.
 local function isWatched(s)
   return sub(s.settled, 1, 1) == 'w'
+end
+
+-- The claim that gave a lease, '' when that has no name.
+local function requestOf(s)
+  return match(s.settled, '^.([^\30]*)')
+end
+
+-- The node of a lease, nil when it is that of `nodes-of`.
+local function nodeOf(s)
+  local node = match(s.settled, '\30(.*)$')
+  return node and cjson.decode(node)
 end
 
 -- Takes a running task from its worker. The caller says what becomes of it.

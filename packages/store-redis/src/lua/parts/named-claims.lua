@@ -10,7 +10,7 @@ local function givenBefore(holder, request)
   local given = {}
   eachLease(holder, function(id, text)
     local s = parseState(text)
-    if sub(s.settled, 2) ~= request then return end
+    if requestOf(s) ~= request then return end
     local task = call('HGET', TASKS, id)
     given[#given + 1] = { id = id, text = text, s = s, task = task, number = tonumber(numberOf(task)) }
   end)
@@ -49,7 +49,7 @@ end
 local function dropOldNames(key, holder)
   local held, seen = {}, {}
   eachLease(holder, function(_, text)
-    local name = sub(parseState(text).settled, 2)
+    local name = requestOf(parseState(text))
     if name ~= '' and not seen[name] then held[#held + 1] = name end
     seen[name] = true
   end)
@@ -59,9 +59,9 @@ end
 
 -- Leases ready tasks, or gives those of the same claim again: see leaseReady and giveAgain.
 local function claimReady(reply, wanted, now)
-  wanted.mark = (wanted.node == '0' and 'u' or 'w') .. wanted.request
-  if wanted.request == '' then return leaseReady(reply, wanted, now) end
   local holder = wanted.namespace .. '\n' .. wanted.worker
+  wanted.holder = holder
+  if wanted.request == '' then return leaseReady(reply, wanted, now) end
   local key = P .. 'claims:' .. holder
   local isKnown = call('SADD', key, wanted.request) == 0
   if isKnown and giveAgain(reply, wanted, holder, now) then return end

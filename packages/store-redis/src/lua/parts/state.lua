@@ -9,9 +9,10 @@
 --   all attempts, bytes of history, worker, head, progress, text
 -- status: s(cheduled) q(ueued) r(unning) o(k, succeeded) f(ailed) c(ancelled). crashes: all of them and, where there are
 -- such, those of workers that ran nothing else. settled, of a running task: whether its worker is w(atched) or u(nwatched),
--- and the id of the claim that gave the lease, as JSON; else how the last lease was settled (its outcome's letter) and where
--- the task went, '' when it ended without its worker's word. endAt: the deadline of a running task, the end of a finished
--- one. worker is JSON. text: the result, or the error as JSON.
+-- the id of the claim that gave the lease, as JSON, and, behind \30, its node, as JSON, where `nodes-of` names another;
+-- else how the last lease was settled (its outcome's letter) and where the task went, '' when it ended without its worker's
+-- word. endAt: the deadline of a running task, the end of a finished one. worker is JSON. text: the result, or the error as
+-- JSON.
 
 local HEAD = '^(%d+),(%d+),(%d+),(%d+),(-?%d+),([^,]*),(%d+),(%d)$'
 local STATE = '^' .. string.rep('([^\31]*)\31', 15) .. '(.*)$'

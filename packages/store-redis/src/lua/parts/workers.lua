@@ -5,7 +5,8 @@ local function firstLeaseOf(holder)
   local head = call('ZRANGE', leasesKey(holder), 0, 0, 'WITHSCORES')
   if #head == 0 then
     call('ZREM', WORKERS, holder)
-    call('HDEL', P .. 'nodes-of', holder)
+    call('HDEL', NODES_OF, holder)
+    call('SREM', SEVERAL_NODES, holder)
     call('DEL', P .. 'claims:' .. holder)
     call('HDEL', COMPANY, holder)
     return nil
