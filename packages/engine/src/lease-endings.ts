@@ -1,4 +1,5 @@
 import type { EndedLease } from '@taskyard/core'
+import { type Held, heldIn, isSameHeld, NOTHING } from './held-leases.ts'
 import { livingOf } from './lease-holders.ts'
 import type { Parts } from './parts.ts'
 import type { Presence } from './presence.ts'
@@ -14,6 +15,11 @@ export interface LeaseEndings {
   graceIsOver(workerId: string): void
   /** Of those who have not come back, here or to another process. Never rejects: what cannot be done is tried again. */
   endUnlessAlive(workerIds: readonly string[]): Promise<void>
+  /**
+   * What a start of this worker that is dead has left, as long as the worker holds just that: what another start holds cannot be
+   * told from it.
+   */
+  endLeft(workerId: string, left: Held): Promise<void>
   /** Of workers that are known to be gone. */
   end(workerIds: readonly string[]): Promise<void>
   stop(): void
@@ -42,9 +48,9 @@ export function createLeaseEndings(
   }
 
   // A store that is away must not save a dead worker's leases: try again until it answers.
-  async function endUnlessAlive(workerIds: readonly string[]): Promise<void> {
+  async function endUnlessAlive(workerIds: readonly string[], left?: Held): Promise<void> {
     try {
-      const gone = await goneForGood(workerIds)
+      const gone = await goneForGood(workerIds, left)
       if (gone === null) return again(workerIds)
       await end(gone)
       for (const workerId of workerIds) graces.forget(workerId)
@@ -55,8 +61,8 @@ export function createLeaseEndings(
     }
   }
 
-  /** Those who have not come back, here or to another process; `null` when that cannot be told yet. */
-  async function goneForGood(workerIds: readonly string[]): Promise<readonly string[] | null> {
+  /** Those who have not come back, here or to another process, and hold what is said; `null` when that cannot be told yet. */
+  async function goneForGood(workerIds: readonly string[], left?: Held): Promise<readonly string[] | null> {
     // Our own beat must not be the one that still names them.
     await presence?.beat()
     if (presence?.isTrusted() === false) return null
@@ -64,7 +70,9 @@ export function createLeaseEndings(
     if (presence?.isTrusted() === false) return null
     graces.heed(holders)
     const living = livingOf(holders)
-    return workerIds.filter((id) => !living.has(id) && !graces.isConnected(id) && !graces.hasGrace(id))
+    const held = heldIn(holders)
+    const holds = (id: string) => left === undefined || isSameHeld(left, held.get(id) ?? NOTHING)
+    return workerIds.filter((id) => holds(id) && !living.has(id) && !graces.isConnected(id) && !graces.hasGrace(id))
   }
 
   async function end(workerIds: readonly string[]): Promise<void> {
@@ -93,7 +101,8 @@ export function createLeaseEndings(
       overdue.add(workerId)
       void parts.underWay.track(endOverdue())
     },
-    endUnlessAlive,
+    endUnlessAlive: (workerIds) => endUnlessAlive(workerIds),
+    endLeft: (workerId, left) => endUnlessAlive([workerId], left),
     end,
     stop() {
       stopped = true

@@ -1,6 +1,7 @@
-import type { LeaseHolder } from '@taskyard/core'
+import { isWatched, type LeaseHolder } from '@taskyard/core'
 import type { OpenSession } from './engine.ts'
-import { livingOf } from './lease-holders.ts'
+import { createHeldNow, type Held } from './held-leases.ts'
+import { idOf, livingOf } from './lease-holders.ts'
 import type { Parts } from './parts.ts'
 import { createSignsOfLife } from './signs-of-life.ts'
 
@@ -14,6 +15,8 @@ interface Worker {
   connectedAt: number | null
   /** Which start of the worker's program was connected last; `null`: it did not say. */
   startId: string | null
+  /** What that start held when its connection broke. */
+  left: Promise<Held | null> | null
   /** Called off when the worker is back; `null`: no grace runs. */
   callOffGrace: (() => void) | null
 }
@@ -33,8 +36,11 @@ export interface SessionGraces {
   known(): ReadonlyMap<string, KnownWorker>
   /** Ends the worker's grace; it has another when its last connection is closed by what this returns. */
   connect(session: OpenSession): () => void
-  /** Another start of a worker whose connection broke: the one before is dead, and its grace ends. */
-  succeedsTheDead(session: OpenSession): boolean
+  /**
+   * Another start of a worker whose connection broke: the one before is dead, and its grace ends. Resolves with what it held when
+   * its connection broke, with `null` when the store did not say. `null`: it is no other start.
+   */
+  leftByTheDead(session: OpenSession): Promise<Held | null> | null
   /** The worker has so long from now, whatever time it had before. Default: the grace of sessions. */
   start(workerId: string, delayMs?: number): void
   /** The worker has no session now: it has a grace, and calls of it that are under way are no signs of life. */
@@ -52,6 +58,7 @@ export function createSessionGraces(parts: Parts, onOver: (workerId: string) => 
   const { store, clock, sessionGraceMs, standstills } = parts
   const workers = new Map<string, Worker>()
   const signs = createSignsOfLife()
+  const heldNow = createHeldNow(parts)
   const callsMs = Math.min(CALLS_MS, sessionGraceMs / 5)
   let stopped = false
   let callOffLook: (() => void) | null = null
@@ -59,7 +66,7 @@ export function createSessionGraces(parts: Parts, onOver: (workerId: string) => 
   function workerOf(workerId: string): Worker {
     let worker = workers.get(workerId)
     if (worker === undefined) {
-      worker = { connections: new Set(), connectedAt: null, startId: null, callOffGrace: null }
+      worker = { connections: new Set(), connectedAt: null, startId: null, left: null, callOffGrace: null }
       workers.set(workerId, worker)
     }
     return worker
@@ -119,7 +126,10 @@ export function createSessionGraces(parts: Parts, onOver: (workerId: string) => 
     if (heardOf.length === 0) return
     // Whom another process has needs no grace here: that process awaits its return.
     const living = livingOf(holders)
-    for (const workerId of heardOf) if (!isConnected(workerId) && !living.has(workerId)) start(workerId)
+    const watched = new Set(holders.filter(isWatched).map(idOf))
+    for (const workerId of heardOf) {
+      if (watched.has(workerId) && !isConnected(workerId) && !living.has(workerId)) start(workerId)
+    }
   }
 
   return {
@@ -140,15 +150,16 @@ export function createSessionGraces(parts: Parts, onOver: (workerId: string) => 
       return () => {
         if (!worker.connections.delete(session) || worker.connections.size > 0) return
         worker.connectedAt = null
+        if (stopped) return
+        worker.left = worker.startId === null ? null : heldNow(workerId)
         awaitReturn(workerId)
       }
     },
-    succeedsTheDead({ workerId, startId }) {
+    leftByTheDead({ workerId, startId }) {
       const before = workers.get(workerId)
-      if (startId === undefined || !before?.callOffGrace || before.startId === null) return false
-      if (before.startId === startId) return false
-      endGrace(workerId, before)
-      return true
+      if (startId === undefined || !before?.callOffGrace || before.startId === startId) return null
+      if (before.left !== null) endGrace(workerId, before)
+      return before.left
     },
     forget(workerId) {
       if (isConnected(workerId) || hasGrace(workerId)) return

@@ -1,6 +1,7 @@
 import type { EndedLease, WorkerRef } from '@taskyard/core'
 import { checkSession } from './check-session.ts'
 import type { Engine, OpenSession } from './engine.ts'
+import type { Held } from './held-leases.ts'
 import { createLeaseEndings } from './lease-endings.ts'
 import { idOf, livingOf } from './lease-holders.ts'
 import type { Parts } from './parts.ts'
@@ -74,6 +75,11 @@ export function createSessions(
     return close
   }
 
+  async function endWhatIsLeft(workerId: string, left: Promise<Held | null>): Promise<void> {
+    const held = await left
+    if (held !== null && held.leases > 0) await endings.endLeft(workerId, held)
+  }
+
   /** The only user of a store knows at once that all who hold leases are gone. */
   async function succeedTheDead(): Promise<void> {
     const holders = (await store.holders()).filter(({ workerId }) => !graces.isConnected(workerId))
@@ -106,15 +112,17 @@ export function createSessions(
     },
     openSession(session) {
       checkSession(session)
-      if (!graces.succeedsTheDead(session)) return { opened: Promise.resolve(), close: connect(session) }
+      const left = graces.leftByTheDead(session)
+      if (left === null) return { opened: Promise.resolve(), close: connect(session) }
       let close: (() => void) | null = null
       let isClosed = false
-      const opened = parts.underWay.track(endings.endUnlessAlive([session.workerId])).then(() => {
+      const opened = parts.underWay.track(endWhatIsLeft(session.workerId, left)).then(() => {
         if (!isClosed) close = connect(session)
       })
       return {
         opened,
         close() {
+          if (!isClosed && close === null) graces.awaitReturn(session.workerId)
           isClosed = true
           close?.()
         },

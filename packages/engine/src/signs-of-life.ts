@@ -1,8 +1,9 @@
 import type { LeaseHolder } from '@taskyard/core'
+import { type Held, heldIn, NOTHING } from './held-leases.ts'
 
 /**
- * Workers whose session is broken may live all the same, and reach another server: then a lease of theirs ends later than
- * it did at the look before.
+ * Workers whose session is broken may live all the same, and reach another server: then what they hold has changed since the
+ * look before, and not only because leases ended.
  */
 export interface SignsOfLife {
   /** Looks out for signs of this worker from this time on, ms. What came before the first look after it is none. */
@@ -16,35 +17,33 @@ export interface SignsOfLife {
 
 interface Expected {
   readonly from: number
-  /** `null`: not looked at yet. */
-  readonly lastEnd: number | null
+  /** At the look before; `null`: not looked at yet. */
+  readonly held: Held | null
 }
 
 export function createSignsOfLife(): SignsOfLife {
   const expected = new Map<string, Expected>()
   return {
     expect(workerId, from) {
-      if (!expected.has(workerId)) expected.set(workerId, { from, lastEnd: null })
+      if (!expected.has(workerId)) expected.set(workerId, { from, held: null })
     },
     forget: (workerId) => void expected.delete(workerId),
     since(holders, now) {
       if (expected.size === 0) return []
-      const ends = endsOf(holders)
-      return [...expected].flatMap(([workerId, { from, lastEnd }]) => {
+      const all = heldIn(holders)
+      return [...expected].flatMap(([workerId, { from, held: before }]) => {
         if (from > now) return []
-        const end = ends.get(workerId) ?? 0
-        expected.set(workerId, { from, lastEnd: end })
-        return lastEnd !== null && end > lastEnd ? [workerId] : []
+        const held = all.get(workerId) ?? NOTHING
+        expected.set(workerId, { from, held })
+        return before !== null && showsLife(before, held) ? [workerId] : []
       })
     },
-    areUnseen: () => expected.values().some(({ lastEnd }) => lastEnd === null),
+    areUnseen: () => expected.values().some(({ held }) => held === null),
   }
 }
 
-function endsOf(holders: readonly LeaseHolder[]): ReadonlyMap<string, number> {
-  const ends = new Map<string, number>()
-  for (const { workerId, lastEnd } of holders) {
-    ends.set(workerId, Math.max(ends.get(workerId) ?? 0, lastEnd))
-  }
-  return ends
+/** Leases that end by themselves are fewer then, and the others end when they did. */
+function showsLife(before: Held, { leases, firstEnd, lastEnd }: Held): boolean {
+  if (leases > before.leases || firstEnd < before.firstEnd || lastEnd > before.lastEnd) return true
+  return leases === before.leases && (firstEnd > before.firstEnd || lastEnd < before.lastEnd)
 }

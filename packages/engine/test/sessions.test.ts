@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { type TaskStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine } from '../src/index.ts'
-import { claimOf, PAYLOAD, startEngine, startStallingEngine } from './scene.ts'
+import { claimOf, PAYLOAD, startCluster, startEngine, startStallingEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 const deaf = () => {}
@@ -50,6 +50,85 @@ test('another start of a worker whose session broke ends the leases of the one b
   second.close()
   await clock.advance(5000)
   assert.equal((await engine.get(String(again?.id))).status, 'queued')
+})
+
+test('another start that moves here from another server keeps its leases, though the one before broke here', async (t) => {
+  const { clock, node } = startCluster(t)
+  const [first, second] = [await node('node-1'), await node('node-2')]
+  await clock.advance(10_000)
+  first.openSession({ workerId: 'worker-1', startId: 'a', onCancel: deaf }).close()
+  await second.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf }).opened
+  const { task } = await second.submit(TASK)
+  await second.claim({ ...claimOf('worker-1', 1, true), leaseSeconds: 3600 })
+  await clock.advance(300)
+  await second.stop()
+  await first.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf }).opened
+  await clock.advance(60_000)
+  assert.equal((await first.get(task.id)).status, 'running')
+})
+
+for (const held of [0, 1]) {
+  test(`another start that claims before its session is open keeps its leases; the one before held ${held}`, async (t) => {
+    const { engine, clock } = await startEngine(t)
+    const claim = { ...claimOf('worker-1', 1, true), leaseSeconds: 3600 }
+    const first = engine.openSession({ workerId: 'worker-1', startId: 'a', onCancel: deaf })
+    for (let i = 0; i < held; i++) {
+      await engine.submit(TASK)
+      await engine.claim(claim)
+    }
+    first.close()
+    await clock.advance(200)
+    const { task } = await engine.submit(TASK)
+    await engine.claim(claim)
+    await engine.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf }).opened
+    await clock.advance(60_000)
+    assert.equal((await engine.get(task.id)).status, 'running')
+  })
+}
+
+test('workers that break together are looked at together', async (t) => {
+  let looks = 0
+  const counting = (store: TaskStore): TaskStore => ({
+    ...store,
+    holders() {
+      looks += 1
+      return store.holders()
+    },
+  })
+  const { engine, clock } = await startEngine(t, {}, counting)
+  const workerIds = Array.from({ length: 20 }, (_, i) => `worker-${i}`)
+  const sessions = workerIds.map((workerId) => engine.openSession({ workerId, startId: 'a', onCancel: deaf }))
+  await clock.advance(10_000)
+  const before = looks
+  for (const session of sessions) session.close()
+  await clock.advance(0)
+  assert.equal(looks, before + 1)
+})
+
+test('a claim without a session outlives a session of its worker that breaks', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  await engine.submitMany([TASK, TASK])
+  const [unwatched] = await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 3600 })
+  const session = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  const [watched] = await engine.claim({ ...claimOf('worker-1', 1, true), leaseSeconds: 3600 })
+  session.close()
+  await clock.advance(60_000)
+  assert.equal((await engine.get(String(watched?.id))).status, 'queued')
+  assert.equal((await engine.get(String(unwatched?.id))).status, 'running')
+})
+
+test('another start that goes away before it is connected has a grace of its own', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const first = engine.openSession({ workerId: 'worker-1', startId: 'a', onCancel: deaf })
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1', 1, true), leaseSeconds: 3600 })
+  first.close()
+  await clock.advance(100)
+  const second = engine.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf })
+  second.close()
+  await second.opened
+  await clock.advance(5000)
+  assert.equal((await engine.get(task.id)).status, 'queued')
 })
 
 test('the same start, or one that does not say, takes its leases up again', async (t) => {

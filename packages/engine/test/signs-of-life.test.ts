@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SimulatedClock } from '@taskyard/conformance'
-import type { LeaseRef } from '@taskyard/core'
+import type { LeaseRef, TaskStore } from '@taskyard/core'
 import type { Engine } from '../src/index.ts'
 import { claimOf, PAYLOAD, startCluster, startEngine } from './scene.ts'
 
@@ -36,6 +36,86 @@ test('a worker whose session stays broken lives as long as it extends its leases
   assert.equal(await standingOf(engine, held), 'running, crashes 0')
   await clock.advance(10_000)
   assert.equal(await standingOf(engine, held), 'queued, crashes 1')
+})
+
+for (const sweeps of [true, false]) {
+  const server = sweeps ? 'a server' : 'a server that does not sweep'
+  test(`a worker lives that extends its leases to an earlier end, and has one grace from then, at ${server}`, async (t) => {
+    const { clock, node } = startCluster(t)
+    const [engine] = [await node('node-1', { sweeps }), await node('node-2')]
+    await clock.advance(10_000)
+    const session = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+    await engine.submit(TASK)
+    const held = await lease(engine)
+    session.close()
+    for (let i = 0; i < 10; i++) {
+      await clock.advance(2000)
+      assert.deepEqual(await engine.heartbeat([held], 30), ['ok'])
+    }
+    await clock.advance(2900)
+    assert.equal(await standingOf(engine, held), 'running, crashes 0')
+    await clock.advance(7100)
+    assert.equal(await standingOf(engine, held), 'queued, crashes 1')
+  })
+
+  test(`a worker that dies while its session is broken loses its leases within 7 s, at ${server}`, async (t) => {
+    const { clock, node } = startCluster(t)
+    const [engine] = [await node('node-1', { sweeps }), await node('node-2')]
+    await clock.advance(10_000)
+    const session = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+    await engine.submit(TASK)
+    const held = await lease(engine)
+    await clock.advance(1300)
+    session.close()
+    await clock.advance(7000)
+    assert.equal(await standingOf(engine, held), 'queued, crashes 1')
+  })
+}
+
+test('a long lease does not hide that others are extended', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const session = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  await engine.submitMany([TASK, TASK])
+  const [long] = await engine.claim({ ...WORKER, leaseSeconds: 3000 })
+  const held = await lease(engine)
+  session.close()
+  await extendEvery2s(engine, held, clock, 20)
+  assert.equal((await engine.get(String(long?.id))).status, 'running')
+})
+
+test('leases that run out or are settled are no sign of life', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  await clock.advance(5000)
+  const session = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  await engine.submitMany([TASK, TASK, TASK])
+  const held = await lease(engine)
+  await engine.claim({ ...WORKER, leaseSeconds: 3 })
+  const settled = await lease(engine)
+  session.close()
+  await clock.advance(1500)
+  await engine.settle([{ ...settled, outcome: 'succeeded' }])
+  await clock.advance(3500)
+  assert.equal(await standingOf(engine, held), 'queued, crashes 1')
+})
+
+test('a worker without watched leases is not looked at for ever', async (t) => {
+  let looks = 0
+  const counting = (store: TaskStore): TaskStore => ({
+    ...store,
+    holders() {
+      looks += 1
+      return store.holders()
+    },
+  })
+  const { engine, clock } = await startEngine(t, {}, counting)
+  engine.openSession({ workerId: 'worker-1', onCancel: deaf }).close()
+  await engine.submit(TASK)
+  const [task] = await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 300 })
+  const held = { taskId: String(task?.id), token: 1 }
+  await extendEvery2s(engine, held, clock, 3)
+  const before = looks
+  await extendEvery2s(engine, held, clock, 20)
+  assert.equal(looks, before)
 })
 
 test('what came before its session broke is no sign of life', async (t) => {
@@ -95,7 +175,7 @@ test('a worker that is with another server by now, whose new start comes back to
   assert.equal(await standingOf(second, held), 'running, crashes 0')
 })
 
-test('another start of a worker ends the leases of the one before, whatever signs that gave', async (t) => {
+test('another start of a worker leaves the leases of one that went on after its session broke to their time', async (t) => {
   const { engine, clock } = await startEngine(t)
   const session = engine.openSession({ workerId: 'worker-1', startId: 'a', onCancel: deaf })
   await engine.submit(TASK)
@@ -103,7 +183,10 @@ test('another start of a worker ends the leases of the one before, whatever sign
   session.close()
   await extendEvery2s(engine, held, clock, 1)
   await engine.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf }).opened
-  assert.equal(await standingOf(engine, held), 'queued, crashes 1')
+  await clock.advance(299_000)
+  assert.equal(await standingOf(engine, held), 'running, crashes 0')
+  await clock.advance(3000)
+  assert.equal(await standingOf(engine, held), 'queued, crashes 0')
 })
 
 test('a worker whose session was with a process that died lives as long as others hear of it, and 5 to 7 s longer', async (t) => {

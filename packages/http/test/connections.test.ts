@@ -127,9 +127,14 @@ async function untilQueued(get: Api['get'], id: string): Promise<void> {
 }
 
 /** Claims on a connection of its own; `end` may end it when the answer comes. */
-async function claimOnce(context: TestContext, base: string, end: (socket: Socket) => void): Promise<void> {
+async function claimOnce(
+  context: TestContext,
+  base: string,
+  end: (socket: Socket) => void,
+  name: { requestId?: string } = {},
+): Promise<void> {
   const socket = open(context, base)
-  const body = JSON.stringify({ workerId: 'w1', queues: ['default'], limit: 1, leaseSeconds: 60 })
+  const body = JSON.stringify({ workerId: 'w1', queues: ['default'], limit: 1, leaseSeconds: 60, ...name })
   socket.write(json('/api/v1/leases', body))
   socket.once('data', () => end(socket))
   await new Promise((resolve) => socket.once('close', resolve))
@@ -147,6 +152,17 @@ test('a claim whose connection is reset as it is answered gives its task back, b
   await fetch(`${base}/livez`)
   const { status, attempt, crashes } = (await get(`/api/v1/tasks/${id}`)).json()
   assert.deepEqual({ status, attempt, crashes }, { status: 'running', attempt: 1, crashes: 0 })
+})
+
+test('a claim whose connection is reset gives back nothing that an earlier call of its name was given', async (context) => {
+  const { listen, submit, get } = await startApi(context)
+  const base = await listen()
+  const id = await submit({ type: 't' })
+  const name = { requestId: 'r1' }
+  await claimOnce(context, base, (socket) => socket.end(), name)
+  await claimOnce(context, base, (socket) => socket.resetAndDestroy(), name)
+  await fetch(`${base}/livez`)
+  assert.equal((await get(`/api/v1/tasks/${id}`)).json().status, 'running')
 })
 
 test('a claim whose connection is closed in order keeps its task', async (context) => {
