@@ -93,7 +93,9 @@ export function createLeaseEndings(
   }
 
   function again(workerIds: readonly string[]): void {
-    for (const workerId of workerIds) if (!graces.isConnected(workerId)) graces.start(workerId, AGAIN_MS)
+    for (const workerId of workerIds) {
+      if (!graces.isConnected(workerId) && !graces.hasGrace(workerId)) graces.start(workerId, AGAIN_MS)
+    }
   }
 
   return {
