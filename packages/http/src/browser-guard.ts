@@ -21,22 +21,43 @@ const SESSION = '/api/v1/workers/:workerId/session'
  * affected.
  */
 export function guardAgainstPages(server: FastifyInstance, hosts: HostNames): void {
+  const isOurHost = rememberingLast((host: string) => isOurs(nameIn(host), hosts))
   server.addHook('onRequest', (request, _reply, done) => {
-    const refusal = refusalOf(request, hosts)
+    const refusal = refusalOf(request, hosts, isOurHost)
     if (refusal === null) done()
     else done(refusal)
   })
 }
 
-function refusalOf(request: FastifyRequest, hosts: HostNames): TaskyardError | null {
+function refusalOf(
+  request: FastifyRequest,
+  hosts: HostNames,
+  isOurHost: (host: string) => boolean,
+): TaskyardError | null {
   const { host } = request.headers
-  if (hosts.loopbackOnly && host !== undefined && !isOurs(nameIn(host), hosts)) {
+  if (hosts.loopbackOnly && host !== undefined && !isOurHost(host)) {
     return new TaskyardError('unknown_host', { host: shortened(host) })
   }
-  // The route that answers it, however the address is spelled.
-  const isSession = request.routeOptions.url?.endsWith(SESSION) === true
-  if (READING.has(request.method) && !isSession) return null
+  if (READING.has(request.method) && !isSession(request)) return null
   return isFromElsewhere(request, hosts) ? new TaskyardError('cross_origin') : null
+}
+
+/** By the route that answers it, however the address is spelled. */
+function isSession({ routeOptions }: FastifyRequest): boolean {
+  return routeOptions.url?.endsWith(SESSION) === true
+}
+
+/** Most requests name the host that the one before named. */
+function rememberingLast(judge: (text: string) => boolean): (text: string) => boolean {
+  let last: string | null = null
+  let judgement = false
+  return (text) => {
+    if (text !== last) {
+      judgement = judge(text)
+      last = text
+    }
+    return judgement
+  }
 }
 
 // The browser's own word comes first: a proxy between may have changed Host, and pages cannot change this one.

@@ -39,9 +39,12 @@ function trackRequests(server: Server): ReadonlyMap<Socket, ReadonlySet<Incoming
     socket.once('close', () => connections.delete(socket))
   })
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const requests = connections.get(request.socket)
-    requests?.add(request)
-    response.once('close', () => requests?.delete(request))
+    connections.get(request.socket)?.add(request)
+    response.on('close', forget)
   })
+  // One function for all: one for each request would come to lie among V8's old objects, and keep its request alive.
+  function forget(this: ServerResponse): void {
+    connections.get(this.req.socket)?.delete(this.req)
+  }
   return connections
 }

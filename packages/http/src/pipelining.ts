@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
-/** So many requests of one connection are under way at a time, each from its start until its answer has been sent. */
-const MOST_UNDER_WAY = 8
+/** Beside the first request of a connection so many others are under way, each from its start until its answer has been sent. */
+const MOST_BESIDE = 7
 /** With so many waiting behind them nothing more is read from the connection. What has been read by then waits too. */
 const MOST_WAITING = 64
 
@@ -13,6 +13,8 @@ const MOST_WAITING = 64
 export function boundPipelining(server: FastifyInstance): void {
   const connections = new WeakMap<Socket, PipelinedConnection>()
   server.addHook('onRequest', (request, reply, done) => {
+    // An answer has the socket at once, unless one before it has not been sent.
+    if (reply.raw.socket !== null) return done()
     const { socket } = request.raw
     let connection = connections.get(socket)
     if (connection === undefined) {
@@ -36,7 +38,7 @@ class PipelinedConnection {
   }
 
   enter(start: () => void): void {
-    if (this.#underWay < MOST_UNDER_WAY) {
+    if (this.#underWay < MOST_BESIDE) {
       this.#underWay++
       start()
     } else {
