@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { TestContext } from 'node:test'
-import { type ClaimParams, DEFAULT_BACKOFF, type NewTask, type OpenedStore, toJsonText } from '@taskyard/core'
+import { DEFAULT_BACKOFF, type NewTask, type OpenedStore, toJsonText } from '@taskyard/core'
 import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
 import { type MongoDbStoreOptions, openMongoDbStore } from '@taskyard/store-mongodb'
 import { sharedServer } from '@taskyard/test-servers'
 import { type Db, MongoClient } from 'mongodb'
 import { type Deployment, readDeployment } from '../src/deployment.ts'
+
+export { CLAIM } from '@taskyard/conformance'
 
 export const newId = createUuidV7Generator(systemClock)
 
@@ -98,14 +100,4 @@ export function newTask(overrides: Partial<NewTask> = {}): NewTask {
 
 export function submissions(...tasks: NewTask[]) {
   return { submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 }
-}
-
-export const CLAIM: ClaimParams = {
-  namespace: 'default',
-  queues: ['default'],
-  types: null,
-  limit: 10,
-  leaseMs: 30_000,
-  worker: { workerId: 'worker-1', nodeId: null, session: false },
-  requestId: null,
 }

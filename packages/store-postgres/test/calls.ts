@@ -1,6 +1,8 @@
 import { taskMaker } from '@taskyard/conformance'
-import type { ClaimParams, ListParams, NewTask, SweepParams } from '@taskyard/core'
+import type { ListParams, NewTask, SweepParams } from '@taskyard/core'
 import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
+
+export { CLAIM } from '@taskyard/conformance'
 
 export const newId = createUuidV7Generator(systemClock)
 
@@ -9,16 +11,6 @@ export const newTask = taskMaker(systemClock)
 
 export function submissions(...tasks: readonly NewTask[]) {
   return { submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 }
-}
-
-export const CLAIM: ClaimParams = {
-  namespace: 'default',
-  queues: ['default'],
-  types: null,
-  limit: 10,
-  leaseMs: 30_000,
-  worker: { workerId: 'worker-1', nodeId: null, session: false },
-  requestId: null,
 }
 
 export const EVERYTHING: ListParams = {

@@ -1,7 +1,6 @@
 import type { TestContext } from 'node:test'
 import type { OpenStore, StoreSetting, StoreUnderTest } from '@taskyard/conformance'
 import {
-  type ClaimParams,
   DEFAULT_BACKOFF,
   type Finding,
   type NewTask,
@@ -13,6 +12,8 @@ import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core
 import { openRedisStore, type RedisStoreOptions } from '@taskyard/store-redis'
 import { sharedServer, startServer, type TestServer } from '@taskyard/test-servers'
 import { Redis } from 'ioredis'
+
+export { CLAIM } from '@taskyard/conformance'
 
 export const newId = createUuidV7Generator(systemClock)
 
@@ -145,14 +146,4 @@ export function newTask(overrides: Partial<NewTask> = {}): NewTask {
 
 export function submissions(...tasks: NewTask[]) {
   return { submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 }
-}
-
-export const CLAIM: ClaimParams = {
-  namespace: 'default',
-  queues: ['default'],
-  types: null,
-  limit: 10,
-  leaseMs: 30_000,
-  worker: { workerId: 'worker-1', nodeId: null, session: false },
-  requestId: null,
 }

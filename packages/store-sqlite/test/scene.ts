@@ -2,9 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { type ClaimParams, DEFAULT_BACKOFF, type NewTask, type TaskStore, toJsonText } from '@taskyard/core'
+import { DEFAULT_BACKOFF, type NewTask, type TaskStore, toJsonText } from '@taskyard/core'
 import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
 import { openSqliteStore } from '../src/index.ts'
+
+export { CLAIM } from '@taskyard/conformance'
 
 export const newId = createUuidV7Generator(systemClock)
 
@@ -42,14 +44,4 @@ export function newTask(overrides: Partial<NewTask> = {}): NewTask {
 
 export function submissions(...tasks: NewTask[]) {
   return { submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 }
-}
-
-export const CLAIM: ClaimParams = {
-  namespace: 'default',
-  queues: ['default'],
-  types: null,
-  limit: 10,
-  leaseMs: 30_000,
-  worker: { workerId: 'worker-1', nodeId: null, session: false },
-  requestId: null,
 }
