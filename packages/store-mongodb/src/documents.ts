@@ -75,8 +75,12 @@ export interface TaskDocument {
   readonly tail: readonly StoredRecord[]
   readonly tailBytes: number
 
-  /** Which call moved it last: lets a call read back which of many conditional updates were its own. */
-  readonly mark?: string
+  /**
+   * Which calls moved it, the last one first, and which changed it last where it was: lets a call read back which of many
+   * conditional updates were its own, also when others have moved the task since.
+   */
+  readonly marks?: readonly string[]
+  readonly touch?: string
 }
 
 /** A task without what can be big. */

@@ -62,11 +62,33 @@ async function write(database: Database, moves: readonly Move[]): Promise<Readon
   )
   // The common case: the count alone says that every guard held.
   if (matchedCount === moves.length) return new Set(moves)
-  if (matchedCount === 0) return new Set()
-  const ids = moves.map(({ task }) => task._id)
-  const mine = await database.tasks.find({ ...idIn(ids), mark }, { projection: { _id: 1 } }).toArray()
-  const marked = new Set(mine.map(({ _id }) => _id))
+  const tasks = moves.map(({ task }) => task)
+  const marked = await markedBy(database, tasks, mark, matchedCount)
   return new Set(moves.filter(({ task }) => marked.has(task._id)))
+}
+
+/** Moves after which a call can still tell that one of its own came before them. */
+const MOST_MARKS = 4
+
+/** The marks of a task that a call moves on. Whoever has read its state and token knows the marks that came with them. */
+export function marksAfter({ marks = [] }: Pick<TaskDocument, 'marks'>, mark: string): readonly string[] {
+  return [mark, ...marks.slice(0, MOST_MARKS - 1)]
+}
+
+/** Reads which of the tasks bear the mark of a call that is known to have changed `count` of them. */
+export async function markedBy(
+  { tasks, counters }: Pick<Database, 'tasks' | 'counters'>,
+  candidates: readonly Pick<TaskDocument, '_id' | 'namespace' | 'queue'>[],
+  mark: string,
+  count: number,
+): Promise<ReadonlySet<string>> {
+  if (count === 0) return new Set()
+  const ids = candidates.map(({ _id }) => _id)
+  const read = await tasks.find(idIn(ids), { projection: { marks: 1, touch: 1 } }).toArray()
+  const mine = read.filter(({ marks, touch }) => touch === mark || marks?.includes(mark) === true)
+  // Others have moved one so often since, or touched it, that the mark is gone.
+  if (mine.length < count) counters.doubt(candidates.map(({ namespace, queue }) => queueId(namespace, queue)))
+  return new Set(mine.map(({ _id }) => _id))
 }
 
 /** @returns how many tasks were changed; when it fails, whether they were is in doubt, and so are their queues' counts */
@@ -85,11 +107,12 @@ export async function writeStatements(
 
 // Tasks that move alike share a statement: one for a thousand successes without a result.
 function statements(moves: readonly Move[], mark: string): AnyBulkWriteOperation<TaskDocument>[] {
-  const alike = Map.groupBy(moves, ({ guard, update }) => JSON.stringify([guard, update]))
+  const alike = Map.groupBy(moves, ({ guard, update, task }) => JSON.stringify([guard, update, task.marks]))
   return [...alike.values()].map((group) => {
-    const { guard, update } = group[0] as Move
-    const ids = group.map(({ task }) => task._id)
-    const marking = { ...update, $set: { ...update.$set, mark } }
+    const { guard, update, task, to } = group[0] as Move
+    const ids = group.map(({ task: { _id } }) => _id)
+    const mine = to === task.state ? { touch: mark } : { marks: marksAfter(task, mark) }
+    const marking = { ...update, $set: { ...update.$set, ...mine } }
     return {
       updateMany: { filter: { ...idIn(ids), ...guard }, update: marking },
     } as AnyBulkWriteOperation<TaskDocument>

@@ -19,6 +19,8 @@ const CALLS = {
   lazyConnect: true,
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
+  // The client would leave its rejection to nobody when the connection breaks again before the answer.
+  autoResubscribe: false,
   maxRetriesPerRequest: 0,
   connectTimeout: OPEN_MS,
   socketTimeout: SILENCE_MS,

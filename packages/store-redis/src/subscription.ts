@@ -28,9 +28,9 @@ export async function keepSubscribed(
     client.disconnect()
     throw error
   }
-  // The client subscribes anew by itself when it is ready; asking once more tells when that is done.
   client.on('ready', () => {
-    client.subscribe(...Object.keys(channels)).then(onAgain, () => {})
+    // Broken before the answer, or refused: either way another connection is to try it.
+    client.subscribe(...Object.keys(channels)).then(onAgain, () => client.disconnect(true))
   })
 
   // The client breaks the connection when the answer is overdue, and then connects anew.

@@ -3,7 +3,7 @@ import type { AnyBulkWriteOperation } from 'mongodb'
 import { addCounts, type QueueCounts } from '../counters.ts'
 import type { Database } from '../database.ts'
 import { claimKey, type Holder, leasedTaskFrom, queueId, type TaskDocument } from '../documents.ts'
-import { idIn, writeStatements } from '../moves.ts'
+import { idIn, markedBy, marksAfter, writeStatements } from '../moves.ts'
 import { givenBefore } from './given-before.ts'
 import { type Head, isSuspect, type Lanes } from './heads.ts'
 import { promoteDue } from './promote.ts'
@@ -73,7 +73,7 @@ async function mark(
   try {
     const word = database.nextMark()
     const claimed = claimKey(params)
-    const leased = heads.map((head) => ({ head, lease: leaseFor(head, params, { mark: word, claimed }, now) }))
+    const leased = heads.map((head) => ({ head, lease: leaseFor(head, params, { word, claimed }, now) }))
     const matchedCount = await writeStatements(database, markings(leased), heads)
     lost = heads.length - matchedCount
     const mine = lost === 0 ? null : await markedBy(database, heads, word, matchedCount)
@@ -84,27 +84,21 @@ async function mark(
   }
 }
 
-async function markedBy({ tasks }: Database, heads: readonly Head[], word: string, count: number) {
-  if (count === 0) return new Set<string>()
-  const ids = heads.map(({ _id }) => _id)
-  const mine = await tasks.find({ ...idIn(ids), mark: word }, { projection: { _id: 1 } }).toArray()
-  return new Set(mine.map(({ _id }) => _id))
-}
-
 type Lease = ReturnType<typeof leaseFor>
 
 /** What a task becomes by being claimed, beside one more token and attempt. */
 function leaseFor(
-  { timeoutSeconds }: Head,
+  head: Head,
   { namespace, worker, leaseMs }: ClaimParams,
-  { mark, claimed }: { mark: string; claimed: string | null },
+  { word, claimed }: { word: string; claimed: string | null },
   now: number,
 ) {
+  const { timeoutSeconds } = head
   const expiresAt = now + leaseMs
   const deadlineAt = timeoutSeconds === null ? null : now + Math.round(timeoutSeconds * 1000)
   return {
     state: 'running' as const,
-    mark,
+    marks: marksAfter(head, word),
     ...(claimed === null ? {} : { claimed }),
     holder: JSON.stringify([namespace, worker.workerId, worker.nodeId, worker.session] satisfies Holder),
     workerId: worker.workerId,
@@ -120,11 +114,11 @@ function leaseFor(
 }
 
 // Token and attempt as they were read: then the task is as it was read, and need not be read again. One statement for all
-// that are alike, which differ in their deadline at most.
+// that are alike, which differ in their deadline and their marks at most.
 function markings(leased: readonly { head: Head; lease: Lease }[]): AnyBulkWriteOperation<TaskDocument>[] {
   const alike = Map.groupBy(
     leased,
-    ({ head: { token, attempt, timeoutSeconds } }) => `${token} ${attempt} ${timeoutSeconds}`,
+    ({ head: { token, attempt, timeoutSeconds, marks } }) => `${token} ${attempt} ${timeoutSeconds} ${marks}`,
   )
   return [...alike.values()].map((group) => {
     const [{ head, lease }] = group as [{ head: Head; lease: Lease }]

@@ -2,7 +2,7 @@ import type { Retention, TerminalStatus } from '@taskyard/core'
 import { addCounts, type QueueCounts } from '../counters.ts'
 import type { Database } from '../database.ts'
 import { keyId, LIGHT, type LightTask, queueId, recordId } from '../documents.ts'
-import { idIn, writeStatements } from '../moves.ts'
+import { idIn, markedBy, writeStatements } from '../moves.ts'
 
 const ENDINGS: readonly TerminalStatus[] = ['succeeded', 'failed', 'cancelled']
 
@@ -88,21 +88,15 @@ async function remove(database: Database, tasks: readonly LightTask[], now: numb
   const operations = [...groups].map(([state, some]) => ({
     updateMany: {
       filter: { ...idIn(some.map(({ _id }) => _id)), state },
-      update: { $set: { state: 'removed' as const, mark } },
+      update: { $set: { state: 'removed' as const, marks: [mark] } },
     },
   }))
   const matchedCount = await writeStatements(database, operations, tasks)
-  const ids = tasks.map(({ _id }) => _id)
-  const marked = matchedCount === tasks.length ? null : await markedBy(database, ids, mark)
+  const marked = matchedCount === tasks.length ? null : await markedBy(database, tasks, mark, matchedCount)
   const mine = marked === null ? tasks : tasks.filter(({ _id }) => marked.has(_id))
   await uncount(database, mine, now)
   await takeAway(database, mine)
   return mine.length
-}
-
-async function markedBy({ tasks }: Database, ids: readonly string[], mark: string): Promise<ReadonlySet<string>> {
-  const found = await tasks.find({ ...idIn(ids), mark }, { projection: { _id: 1 } }).toArray()
-  return new Set(found.map(({ _id }) => _id))
 }
 
 async function uncount(database: Database, tasks: readonly LightTask[], now: number): Promise<void> {

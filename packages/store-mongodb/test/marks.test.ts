@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { after, mock, type TestContext, test } from 'node:test'
+import type { LeasedTask, Settlement, TaskStatus, TaskStore } from '@taskyard/core'
+import { Collection } from 'mongodb'
+import { CLAIM, closeClients, freshUrl, newTask, openStore, submissions } from './scene.ts'
+
+// Of several conditional updates some were refused, and another process moves on what the others changed before the call
+// has read which they were.
+
+after(closeClients)
+
+interface TwoProcesses {
+  readonly one: TaskStore
+  readonly other: TaskStore
+  readonly ids: readonly [string, string]
+}
+
+async function twoProcesses(t: TestContext): Promise<TwoProcesses> {
+  const url = await freshUrl(t)
+  const [{ store: one }, { store: other }] = [await openStore(t, { url }), await openStore(t, { url })]
+  const tasks = [newTask(), newTask()] as const
+  await one.enqueue(submissions(...tasks))
+  return { one, other, ids: [tasks[0].id, tasks[1].id] }
+}
+
+/** Something happens right before and right after the next bulk write. */
+function aroundNextWrite(before: () => Promise<unknown>, afterwards: () => Promise<unknown>): void {
+  const { bulkWrite } = Collection.prototype
+  const write = mock.method(Collection.prototype, 'bulkWrite', async function (this: Collection, ...args: never[]) {
+    write.mock.restore()
+    await before()
+    const written = await bulkWrite.apply(this, args as never)
+    await afterwards()
+    return written
+  })
+}
+
+const nothing = async () => {}
+
+function failedOnce({ id, lease }: LeasedTask): Settlement {
+  const error = { code: 'error', message: 'no' }
+  return { taskId: id, token: lease.token, outcome: 'failed', error, retryable: true, retryDelayMs: 0, jitter: 0 }
+}
+
+async function countsOf(store: TaskStore): Promise<Readonly<Partial<Record<TaskStatus, number>>>> {
+  const [{ counts } = { counts: {} }] = await store.counts({ namespace: 'default', queue: 'default' })
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0))
+}
+
+test('an outcome is counted though its task was claimed again before that was known', async (t) => {
+  const { one, other, ids } = await twoProcesses(t)
+  const claimed = await one.claim({ ...CLAIM, limit: 2 })
+  await other.cancel({ taskIds: [ids[0]] })
+  aroundNextWrite(nothing, () => other.claim({ ...CLAIM, limit: 1 }))
+  const { results } = await one.settle({ settlements: claimed.map(failedOnce), claim: null })
+  const went = results.map((result) => (result.status === 'ok' ? [result.taskStatus, result.repeated] : result.status))
+  assert.deepEqual(went, [
+    ['cancelled', false],
+    ['queued', false],
+  ])
+  assert.deepEqual(await countsOf(other), { running: 1, cancelled: 1 })
+})
+
+test('a retry is told and counted though its task was claimed before that was known', async (t) => {
+  const { one, other, ids } = await twoProcesses(t)
+  await one.cancel({ taskIds: ids })
+  aroundNextWrite(
+    () => other.retry({ taskIds: [ids[0]] }),
+    () => other.claim({ ...CLAIM, limit: 2 }),
+  )
+  const [, outcome] = await one.retry({ taskIds: ids })
+  assert.equal(outcome?.kind, 'retried')
+  assert.deepEqual(await countsOf(other), { running: 2 })
+})
+
+test('a task is handed out though its cancel was asked for before the claim had read that it is its own', async (t) => {
+  const { one, other, ids } = await twoProcesses(t)
+  aroundNextWrite(
+    () => other.cancel({ taskIds: [ids[0]] }),
+    () => other.cancel({ taskIds: [ids[1]] }),
+  )
+  const claimed = await one.claim({ ...CLAIM, limit: 2 })
+  assert.deepEqual(
+    claimed.map(({ id }) => id),
+    [ids[1]],
+  )
+  assert.deepEqual(await countsOf(other), { running: 1, cancelled: 1 })
+})
