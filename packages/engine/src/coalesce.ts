@@ -17,6 +17,14 @@ interface Waiting<Item, Result> {
   reject(error: unknown): void
 }
 
+class Failure {
+  readonly reason: unknown
+
+  constructor(reason: unknown) {
+    this.reason = reason
+  }
+}
+
 /** With this many waiting, a second batch goes out beside the first. */
 const CROWD = 32
 /** One does, too, beside a batch of so few that takes so long: light traffic does not wait for a call that is held up. */
@@ -61,30 +69,32 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>) {
   async function runBatch(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     running += 1
     longAt = batch.length > FEW ? Number.POSITIVE_INFINITY : clock.now() + LONG_MS
-    const outcomes = await outcomesOf(batch.map(({ item }) => item))
+    const answers = await answersOf(batch.map(({ item }) => item))
     running -= 1
     runWaiting()
     for (const [i, { resolve, reject }] of batch.entries()) {
-      const outcome = outcomes[i] as PromiseSettledResult<Result>
-      if (outcome.status === 'fulfilled') resolve(outcome.value)
-      else reject(outcome.reason)
+      const answer = answers[i] as Result | Failure
+      if (answer instanceof Failure) reject(answer.reason)
+      else resolve(answer)
     }
   }
 
-  async function outcomesOf(items: readonly Item[]): Promise<readonly PromiseSettledResult<Result>[]> {
-    const [outcome] = await Promise.allSettled([run(items)])
-    if (outcome.status === 'fulfilled') return outcome.value.map((value) => ({ status: 'fulfilled', value }))
-    if (items.length === 1 || !isUnexpected(outcome.reason)) return items.map(() => outcome)
-    return outcomesAlone(items)
+  async function answersOf(items: readonly Item[]): Promise<readonly (Result | Failure)[]> {
+    try {
+      return await run(items)
+    } catch (error) {
+      if (items.length > 1 && isUnexpected(error)) return answersAlone(items)
+      return items.map(() => new Failure(error))
+    }
   }
 
-  async function outcomesAlone(items: readonly Item[]): Promise<readonly PromiseSettledResult<Result>[]> {
-    const outcomes: PromiseSettledResult<Result>[] = []
+  async function answersAlone(items: readonly Item[]): Promise<readonly (Result | Failure)[]> {
+    const answers: (Result | Failure)[] = []
     for (let from = 0; from < items.length; from += ALONE_AT_A_TIME) {
       const some = items.slice(from, from + ALONE_AT_A_TIME)
-      outcomes.push(...(await Promise.allSettled(some.map(async (item) => (await run([item]))[0] as Result))))
+      answers.push(...(await Promise.all(some.map((item) => answersOf([item])))).flat())
     }
-    return outcomes
+    return answers
   }
 
   return (item: Item): Promise<Result> =>

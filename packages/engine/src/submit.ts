@@ -24,24 +24,19 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
   async function submittedTasks(
     tasks: readonly NewTask[],
     accepted: readonly AcceptedTask[],
-    { tx }: SubmitContext,
+    context: SubmitContext,
   ): Promise<readonly Submitted[]> {
     const first = await firstTasks(accepted)
     return tasks.map((task, i) => {
-      const { id, replayed } = accepted[i] as AcceptedTask
-      if (!replayed) return { task: added(task, accepted[i] as AcceptedTask), replayed }
-      const found = first.get(id)
-      if (found !== undefined) return { task: found, replayed }
-      // Submitted before in the same transaction, which nobody else can see into yet.
-      if (tx !== undefined) return { task: newlyStored(task, accepted[i] as AcceptedTask), replayed }
-      throw new TaskyardError('task_not_found', { id })
+      const one = accepted[i] as AcceptedTask
+      return one.replayed ? seenBefore(task, one, first.get(one.id), context) : added(task, one)
     })
   }
 
-  function added(task: NewTask, accepted: AcceptedTask): Task {
+  function added(task: NewTask, accepted: AcceptedTask): Submitted {
     observer.submitted?.(task.queue, task.type)
     if (accepted.status === 'scheduled') parts.wakeSweeperAt(accepted.runAt)
-    return newlyStored(task, accepted)
+    return { task: newlyStored(task, accepted), replayed: false }
   }
 
   /** The tasks that seen idempotency keys stand for, by id. */
@@ -67,8 +62,9 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
       parts.assertRunning()
       const task = toNewTask(submission, '', context)
       const outcome = inside.tx === undefined ? await enqueueSoon(task) : await enqueue([task], inside.tx)
-      const [submitted] = await submittedTasks([task], acceptedTasks(outcome, queueDepth), inside)
-      return submitted as Submitted
+      const [accepted] = acceptedTasks(outcome, queueDepth) as [AcceptedTask]
+      if (!accepted.replayed) return added(task, accepted)
+      return (await submittedTasks([task], [accepted], inside))[0] as Submitted
     },
     async submitMany(submissions, inside = {}) {
       parts.assertRunning()
@@ -107,6 +103,14 @@ function acceptedTasks(outcome: EnqueueOutcome, queueDepth: number): readonly Ac
     case 'queue-full':
       throw new TaskyardError('queue_full', { queue: outcome.queue, limit: queueDepth })
   }
+}
+
+/** Of an idempotency key; `first` is its task, where it can be read. */
+function seenBefore(task: NewTask, accepted: AcceptedTask, first: Task | undefined, { tx }: SubmitContext): Submitted {
+  if (first !== undefined) return { task: first, replayed: true }
+  // Submitted before in the same transaction, which nobody else can see into yet.
+  if (tx !== undefined) return { task: newlyStored(task, accepted), replayed: true }
+  throw new TaskyardError('task_not_found', { id: accepted.id })
 }
 
 function newlyStored(task: NewTask, { id, status, createdAt, runAt }: AcceptedTask): Task {

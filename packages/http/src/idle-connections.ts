@@ -13,7 +13,7 @@ const ARRIVAL_MS = 2000
  * is on its way, and waits for that one as long as it takes.
  */
 export function idleConnectionsCloser(server: Server, clock: Clock): () => void {
-  const requestsOf = trackRequests(server)
+  const connections = trackAnswers(server)
   return () => {
     if (!server.listening) return
     const lateAt = clock.now() + ARRIVAL_MS
@@ -22,29 +22,31 @@ export function idleConnectionsCloser(server: Server, clock: Clock): () => void 
     function check() {
       server.closeIdleConnections()
       const isLate = clock.now() >= lateAt
-      for (const [socket, requests] of requestsOf) {
-        const isBusy = [...requests].some(({ complete }) => complete)
-        if (socket.bytesRead === 0 || (isLate && !isBusy)) socket.destroy()
+      for (const [socket, answers] of connections) {
+        if (socket.bytesRead === 0 || (isLate && !isBusy(answers))) socket.destroy()
       }
       cancel = clock.after(CHECK_MS, check)
     }
   }
 }
 
-/** The open connections, each with its requests that are not answered yet. */
-function trackRequests(server: Server): ReadonlyMap<Socket, ReadonlySet<IncomingMessage>> {
-  const connections = new Map<Socket, Set<IncomingMessage>>()
+/** The open connections, each with the answers that it may still owe. */
+function trackAnswers(server: Server): ReadonlyMap<Socket, readonly ServerResponse[]> {
+  const connections = new Map<Socket, ServerResponse[]>()
   server.on('connection', (socket: Socket) => {
-    connections.set(socket, new Set())
+    connections.set(socket, [])
     socket.once('close', () => connections.delete(socket))
   })
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    connections.get(request.socket)?.add(request)
-    response.on('close', forget)
+  server.on('request', ({ socket }: IncomingMessage, answer: ServerResponse) => {
+    const answers = connections.get(socket)
+    // They are sent in the order of the requests. A listener for each would cost more than all the rest here.
+    while (answers?.[0]?.writableFinished) answers.shift()
+    answers?.push(answer)
   })
-  // One function for all: one for each request would come to lie among V8's old objects, and keep its request alive.
-  function forget(this: ServerResponse): void {
-    connections.get(this.req.socket)?.delete(this.req)
-  }
   return connections
+}
+
+/** A request that has arrived whole is not answered. */
+function isBusy(answers: readonly ServerResponse[]): boolean {
+  return answers.some(({ req, writableFinished }) => req.complete && !writableFinished)
 }
