@@ -16,6 +16,8 @@ const LONGEST_HOLD_MS = 100
 interface Waiter {
   /** With a request id in any case. */
   readonly params: ClaimParams
+  /** The request id is the caller's own: the same claim may be made again, and be answered, elsewhere. */
+  readonly isNamed: boolean
   readonly since: number
   /** Ends the wait; later calls do nothing. */
   end(tasks: readonly LeasedTask[]): void
@@ -101,7 +103,8 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls, giveBack: Give
 
   async function claimFor(waiter: Waiter): Promise<readonly LeasedTask[]> {
     try {
-      const tasks = await store.claim(waiter.params)
+      const given = await store.claim(waiter.params)
+      const tasks = waiter.isNamed ? given : given.map(asGivenFirst)
       waiter.doubt = null
       if (tasks.length > 0) await hand(waiter, tasks)
       return tasks
@@ -171,7 +174,8 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls, giveBack: Give
         else resolve(tasks)
       }
       const endEmpty = () => end([])
-      const waiter: Waiter = { params, since: clock.now(), end, ended: false, isServed: false, doubt: null }
+      const isNamed = params === asked
+      const waiter: Waiter = { params, isNamed, since: clock.now(), end, ended: false, isServed: false, doubt: null }
       group.waiters.push(waiter)
       call.endWait = endEmpty
       const cancelTimer = clock.after(waitMs, endEmpty)
@@ -216,6 +220,13 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls, giveBack: Give
       if (workerIds.size > 0) endWaitsOf(({ params }) => workerIds.has(params.worker.workerId))
     },
   }
+}
+
+/** Nobody was told of a lease that this process alone could ask for again. */
+function asGivenFirst(task: LeasedTask): LeasedTask {
+  if (!task.lease.again) return task
+  const { token, expiresAt } = task.lease
+  return { ...task, lease: { token, expiresAt } }
 }
 
 function keyOf({ namespace, queues, types }: ClaimParams): string {
