@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
-/** Beside the first request of a connection so many others are under way, each from its start until its answer has been sent. */
-const MOST_BESIDE = 7
+/** So many requests of a connection are under way, each from its start until its answer has been sent. */
+const MOST_UNDER_WAY = 8
 /** With so many waiting behind them nothing more is read from the connection. What has been read by then waits too. */
 const MOST_WAITING = 64
 
@@ -21,6 +21,11 @@ export function boundPipelining(server: FastifyInstance): void {
       connection = new PipelinedConnection(socket)
       connections.set(socket, connection)
     }
+    // The first of a line met no other, and so is counted only now. When its answer has been sent, this one has the socket.
+    if (connection.isIdle()) {
+      connection.enter(() => {})
+      reply.raw.once('socket', () => process.nextTick(connection.leave))
+    }
     reply.raw.once('close', connection.leave)
     connection.enter(done)
   })
@@ -37,8 +42,12 @@ class PipelinedConnection {
     this.#socket = socket
   }
 
+  isIdle(): boolean {
+    return this.#underWay === 0
+  }
+
   enter(start: () => void): void {
-    if (this.#underWay < MOST_BESIDE) {
+    if (this.#underWay < MOST_UNDER_WAY) {
       this.#underWay++
       start()
     } else {

@@ -10,7 +10,10 @@ const MOST_WAITING = 64
 const CHUNK_BYTES = 65_536
 
 /** A server whose answers are long; each waits for the gate. */
-async function scene(context: TestContext, { answerBytes = 100_000, gate = Promise.resolve() } = {}) {
+async function scene(
+  context: TestContext,
+  { answerBytes = 100_000, gate = Promise.resolve(), gateOf = (_n: number) => gate } = {},
+) {
   const server = Fastify()
   boundPipelining(server)
   const seen = { started: [] as number[], underWay: 0, mostUnderWay: 0, unanswered: 0, mostUnanswered: 0 }
@@ -22,7 +25,7 @@ async function scene(context: TestContext, { answerBytes = 100_000, gate = Promi
     seen.started.push(Number(request.params.n))
     seen.mostUnderWay = Math.max(seen.mostUnderWay, ++seen.underWay)
     reply.raw.prependOnceListener('close', () => seen.underWay--)
-    await gate
+    await gateOf(Number(request.params.n))
     return `<${request.params.n}>${'x'.repeat(answerBytes)}`
   })
   server.post('/echo', async (request) => `<${(request.body as { n: number }).n}>`)
@@ -75,6 +78,28 @@ test('of the requests that one connection pipelines eight are under way at a tim
   assert.deepEqual(await answers(socket, 60), upTo(60))
   assert.deepEqual(seen.started, upTo(60))
   assert.equal(seen.mostUnderWay, MOST_UNDER_WAY)
+})
+
+test('eight are under way after each answer, too, and on a connection that pipelines a second time', async (context) => {
+  const gates = upTo(40).map(() => Promise.withResolvers<void>())
+  const gateOf = (n: number) => (gates[n] as PromiseWithResolvers<void>).promise
+  const { seen, socket, others } = await scene(context, { answerBytes: 10, gateOf })
+  for (const first of [0, 20]) {
+    const last = first + 20
+    socket.write(
+      upTo(last)
+        .slice(first)
+        .map((n) => ask(n))
+        .join(''),
+    )
+    while (seen.unanswered < 20) await others()
+    for (let n = first; n < last; n++) {
+      assert.deepEqual(seen.started, upTo(Math.min(n + MOST_UNDER_WAY, last)), `${n - first} are answered`)
+      gates[n]?.resolve()
+      assert.match(String(await once(socket, 'data')), new RegExp(`<${n}>`))
+      await others()
+    }
+  }
 })
 
 test('a request whose answer nobody reads stays under way', async (context) => {
