@@ -34,6 +34,11 @@ function causeOf(error: unknown): unknown {
   return error instanceof TaskyardError ? error.cause : error
 }
 
+/** The server itself has refused a statement, and so undone its transaction. Of what `toStoreError` makes. */
+export function isUndone(error: unknown): boolean {
+  return error instanceof TaskyardError && error.code !== 'store_unavailable'
+}
+
 /** What the driver throws, in the words of the port. */
 export function toStoreError(error: unknown): TaskyardError {
   if (error instanceof TaskyardError) return error

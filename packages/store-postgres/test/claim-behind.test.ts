@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createSimulatedClock, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
+import { createSimulatedClock, eventually, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
 import type { LeasedTask, NewTask } from '@taskyard/core'
 import { type Database, openDatabase } from '../src/database.ts'
 import { readPostgresUrl } from '../src/location.ts'
@@ -27,15 +27,15 @@ describe('a claim that waits in the process of the submission', () => {
   const enqueue = (tasks: readonly NewTask[]) =>
     opened.store.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
 
-  /** What the first claim got, which was made the moment that the store told of tasks. */
+  /** What claims got that were made the moment that the store told of tasks. */
   const whileWaiting = async (act: () => Promise<unknown>): Promise<readonly LeasedTask[]> => {
-    let claimed: Promise<readonly LeasedTask[]> | null = null
+    const claims: Promise<readonly LeasedTask[]>[] = []
     const stop = opened.store.onReady(() => {
-      claimed ??= opened.store.claim({ ...CLAIM, queues: ['default', 'other'] })
+      claims.push(opened.store.claim({ ...CLAIM, queues: ['default', 'other'] }))
     })
     await act()
     stop()
-    return (await claimed) ?? []
+    return (await Promise.all(claims)).flat()
   }
 
   it('has the tasks by the same commit', async () => {
@@ -56,13 +56,49 @@ describe('a claim that waits in the process of the submission', () => {
     assert.deepEqual(await whileWaiting(() => enqueue([task({ delayMs: 60_000 })])), [])
   })
 
-  it('gets nothing of a submission that was made before, and the repeated one is answered', async () => {
+  it('gets a task once whose submission is repeated, and that is answered', async () => {
     const one = task({ queue: 'other' })
     await enqueue([one])
-    const again = await whileWaiting(async () => {
+    const claimed = await whileWaiting(async () => {
       const [outcome] = await enqueue([one])
       assert.equal(outcome?.kind, 'accepted')
     })
-    assert.deepEqual(again, [])
+    assert.deepEqual(
+      claimed.map(({ id }) => id),
+      [one.id],
+    )
+  })
+
+  it('goes by itself where the server refuses the submission', async () => {
+    const [one, refused] = [task({ queue: 'other' }), task({ queue: 'other', priority: 1e9 })]
+    await enqueue([one])
+    const claimed = await whileWaiting(() => assert.rejects(enqueue([refused]), { code: 'internal' }))
+    assert.deepEqual(
+      claimed.map(({ id }) => id),
+      [one.id],
+    )
+  })
+
+  it('is not told that there is nothing when its connection breaks, and nobody knows', async () => {
+    const [locked, broken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const locking = database.transaction(async (run) => {
+      await run('LOCK TABLE @tasks IN SHARE MODE')
+      locked.resolve()
+      await broken.promise
+    })
+    await locked.promise
+    const outcome = { code: 'store_unavailable' }
+    const claiming = assert.rejects(
+      whileWaiting(() => assert.rejects(enqueue([task()]), outcome)),
+      outcome,
+    )
+    await eventually('the submission is ended while it waits', 60_000, async () => {
+      const [ended] = await database.run(
+        `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND relation = '@tasks'::regclass`,
+      )
+      return ended !== undefined
+    })
+    broken.resolve()
+    await Promise.all([claiming, locking])
   })
 })

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { LeasedTask } from '@taskyard/core'
-import type pg from 'pg'
 import { CLAIM, newTask, SWEEP, submissions } from './calls.ts'
-import { type OwnSchema, ownSchema } from './own-schema.ts'
+import { firstRow } from './first-row.ts'
+import { ownSchema } from './own-schema.ts'
 
 test('a claim is remembered for as long as a lease that it gave holds', async (t) => {
   const schema = await ownSchema()
@@ -94,14 +93,24 @@ test('what was given again is not given back by a call that fails: the first one
   assert.deepEqual(await store.extend({ leases: [refOf(held)], leaseMs: 30_000 }), ['ok'])
 })
 
-/** Asks until there is one. */
-async function firstRow({ query }: OwnSchema, text: string, values: readonly unknown[]): Promise<pg.QueryResultRow> {
-  for (;;) {
-    const { rows } = await query(text, values)
-    if (rows[0] !== undefined) return rows[0]
-    await delay(5)
-  }
-}
+test('a settlement that is stored is not told as refused because the tasks of its claim cannot be given again', async (t) => {
+  const schema = await ownSchema()
+  t.after(() => schema.destroy())
+  const { store } = await schema.open()
+  await store.enqueue(submissions(newTask(), newTask()))
+  const claim = { ...CLAIM, limit: 1, requestId: 'held' }
+  const [settled] = await store.claim({ ...CLAIM, limit: 1 })
+  await store.claim(claim)
+  await schema.query(`SET search_path TO "${schema.schema}"`)
+  await schema.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = 'disk_full'; END $$`)
+  await schema.query('CREATE TRIGGER refuse BEFORE UPDATE ON leases EXECUTE FUNCTION refuse()')
+
+  const settlements = [{ ...refOf(settled), outcome: 'succeeded', result: null } as const]
+  await assert.rejects(store.settle({ settlements, claim }), { code: 'store_unavailable', definite: false })
+  const [found] = await store.find({ taskIds: [settled?.id ?? ''] })
+  assert.equal(found?.status, 'succeeded')
+})
 
 function refOf(task: LeasedTask | undefined) {
   assert.ok(task)

@@ -3,7 +3,8 @@ import type { ClaimParams, LeasedTask } from '@taskyard/core'
 /** A claim that goes into the transaction of a statement that makes tasks ready. */
 export interface ClaimBehind {
   readonly params: ClaimParams
-  resolve(tasks: readonly LeasedTask[]): void
+  resolve(tasks: readonly LeasedTask[] | Promise<readonly LeasedTask[]>): void
+  reject(error: unknown): void
 }
 
 type State =
@@ -33,8 +34,8 @@ export function createPlaceBehind(): PlaceBehind {
   return {
     take(params) {
       if (state.kind !== 'open') return null
-      const { promise, resolve } = Promise.withResolvers<readonly LeasedTask[]>()
-      state = { kind: 'taken', claim: { params, resolve } }
+      const { promise, resolve, reject } = Promise.withResolvers<readonly LeasedTask[]>()
+      state = { kind: 'taken', claim: { params, resolve, reject } }
       return promise
     },
     openDuring(tell) {

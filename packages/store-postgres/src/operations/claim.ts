@@ -1,7 +1,7 @@
 import { type ClaimParams, type JsonText, type LeasedTask, LIMITS, SUSPECT_CRASHES } from '@taskyard/core'
 import type { Statement, Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
-import { mayHaveChanged } from '../postgres-errors.ts'
+import { isUndone, mayHaveChanged } from '../postgres-errors.ts'
 import { createPlaceBehind } from './claim-behind.ts'
 import { createClaimFloors, FROM_START, type Start } from './claim-floors.ts'
 import { backoffFromText, numberOrNull } from './moves.ts'
@@ -77,7 +77,11 @@ export function createClaims(
   }
 
   function claim(params: ClaimParams): Promise<readonly LeasedTask[]> {
-    return placeBehind.take(params) ?? claimNow(params, null).then(({ tasks }) => tasks)
+    return placeBehind.take(params) ?? claimAlone(params)
+  }
+
+  function claimAlone(params: ClaimParams): Promise<readonly LeasedTask[]> {
+    return claimNow(params, null).then(({ tasks }) => tasks)
   }
 
   async function claimBehind(before: Statement, foretell: () => void) {
@@ -89,7 +93,9 @@ export function createClaims(
       behind.resolve(both.tasks)
       return both
     } catch (error) {
-      behind.resolve([])
+      // What was undone has claimed nothing. Of all else nobody knows, and whoever asks again will be told.
+      if (isUndone(error)) behind.resolve(claimAlone(behind.params))
+      else behind.reject(error)
       throw error
     }
   }
@@ -138,7 +144,10 @@ export function createClaims(
       const notes = claimed.length < rows.length ? rows.filter(([id]) => id === null) : []
       take(notes)
       const tells = (note: Note) => notes.some((row) => noteOf(row) === note)
-      if (tells('given')) return { before: first, tasks: await givenBefore(params), isWhole: true }
+      if (tells('given')) {
+        const tasks = await givenBefore(params).catch(mayHaveChanged)
+        return { before: first, tasks, isWhole: true }
+      }
       floors.claimed(claimed.map(placeOf), from.fromStart, nowMs() - startedAt)
       return { before: first, tasks: await toTasks(claimed, params), isWhole: tells('cut') }
     } finally {
