@@ -203,7 +203,7 @@ export interface OpenSession {
   readonly embedded?: boolean
   /**
    * Names this start of the worker's program. When another start of the same worker was connected here and its connection broke, that one is
-   * dead: its leases end now, and not after the grace.
+   * dead: its leases that were claimed with a session end now, and not after the grace, as long as the worker holds nothing else.
    */
   readonly startId?: string
   onCancel(taskId: string): void
@@ -267,7 +267,9 @@ export interface Engine {
   record(entries: readonly Recorded[]): Promise<readonly LeaseStatus[]>
   /**
    * A worker's live connection. Cancel requests for its tasks reach `onCancel` at once. After `close()`, unless the
-   * same worker opens another within the session grace, its leases end early.
+   * same worker opens another within the session grace, or shows a sign of life, its leases that were claimed with a session
+   * end early. `opened` resolves, within about 10 s, when the leases of a dead start of this worker (`startId`) have ended, or are
+   * left to their time.
    * @throws TaskyardError invalid_request
    */
   openSession(session: OpenSession): { readonly opened: Promise<void>; close(): void }

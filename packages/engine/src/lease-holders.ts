@@ -1,4 +1,24 @@
-import type { LeaseHolder } from '@taskyard/core'
+import type { Clock, LeaseHolder, TaskStore } from '@taskyard/core'
+
+/** What the store says of those who hold leases. */
+export interface HoldersAnswer {
+  readonly holders: readonly LeaseHolder[]
+  /** When it was asked, ms: it may say what was true then, or anything until now. */
+  readonly askedAt: number
+  /** Rises with each question of this process; answers may come in another order. */
+  readonly question: number
+}
+
+export type AskHolders = () => Promise<HoldersAnswer>
+
+export function createAskHolders(store: TaskStore, clock: Clock): AskHolders {
+  let questions = 0
+  return async () => {
+    questions += 1
+    const asked = { askedAt: clock.now(), question: questions }
+    return { ...asked, holders: await store.holders() }
+  }
+}
 
 /** Workers that some process of the store has: connected to it, or inside it. */
 export function livingOf(holders: readonly LeaseHolder[]): ReadonlySet<string> {

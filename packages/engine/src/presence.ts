@@ -14,9 +14,10 @@ const FAREWELL_MS = 1000
 export interface Presence {
   /**
    * Resolves with the first beat: from then on this process counts as alive. Waits for a store that is away, 30 s at most.
+   * `onBeat` is told of each later one.
    * @throws TaskyardError store_unavailable
    */
-  start(): Promise<void>
+  start(onBeat: () => void): Promise<void>
   /** Takes this process off at once. */
   stop(): Promise<void>
   /** Resolves when the store knows who is connected now. Calls that come together share a beat. */
@@ -29,11 +30,7 @@ export interface Presence {
 }
 
 /** Says in the store, every second, that this server process lives and which workers it answers for. */
-export function createPresence(
-  parts: Parts,
-  nodeId: string,
-  { connected, onBeat }: { connected(): readonly string[]; onBeat(): void },
-): Presence {
+export function createPresence(parts: Parts, nodeId: string, connectedWorkers: () => readonly string[]): Presence {
   const { store, clock, troubles } = parts
   let stopped = false
   let cancelTimer = () => {}
@@ -62,7 +59,7 @@ export function createPresence(
     if (stopped) return
     const sentAt = clock.now()
     try {
-      await store.beat({ nodeId, workerIds: connected(), ttlMs: TTL_MS })
+      await store.beat({ nodeId, workerIds: connectedWorkers(), ttlMs: TTL_MS })
     } catch (error) {
       unbrokenSince = Number.POSITIVE_INFINITY
       throw error
@@ -72,7 +69,7 @@ export function createPresence(
     lastAt = sentAt
   }
 
-  async function beatAndPlan(): Promise<void> {
+  async function beatAndPlan(onBeat: () => void): Promise<void> {
     try {
       await beat()
       troubles.worked('presence')
@@ -80,11 +77,11 @@ export function createPresence(
     } catch (error) {
       troubles.failed('presence', error)
     }
-    plan()
+    plan(onBeat)
   }
 
-  function plan(): void {
-    if (!stopped) cancelTimer = clock.after(BEAT_MS, () => void beatAndPlan())
+  function plan(onBeat: () => void): void {
+    if (!stopped) cancelTimer = clock.after(BEAT_MS, () => void beatAndPlan(onBeat))
   }
 
   async function firstBeat(): Promise<void> {
@@ -105,10 +102,10 @@ export function createPresence(
   }
 
   return {
-    async start() {
+    async start(onBeat) {
       await firstBeat()
       troubles.worked('presence')
-      plan()
+      plan(onBeat)
     },
     async stop() {
       if (stopped) return

@@ -1,175 +1,243 @@
-import { isWatched, type LeaseHolder } from '@taskyard/core'
-import type { OpenSession } from './engine.ts'
-import { createHeldNow, type Held } from './held-leases.ts'
-import { idOf, livingOf } from './lease-holders.ts'
+import { isWatched } from '@taskyard/core'
+import type { Connections } from './connections.ts'
+import { createHeldNow, type Held, heldIn, isSameHeld, NOTHING } from './held-leases.ts'
+import type { EndLeases } from './lease-endings.ts'
+import { type AskHolders, type HoldersAnswer, idOf, livingOf } from './lease-holders.ts'
 import type { Parts } from './parts.ts'
+import type { Presence } from './presence.ts'
 import { createSignsOfLife } from './signs-of-life.ts'
 
 /** The calls of a worker that died may go on for so long. */
 const CALLS_MS = 1000
 /** How often a grace begins anew because this process stood still in it. */
 const MOST_EXCUSED = 3
+/** What could not be decided or stored is tried again after so long. */
+const AGAIN_MS = 1000
+/** So long may another start wait for the end of what the one before left. Beats are trusted after 5 s without a gap. */
+const LEFT_PATIENCE_MS = 10_000
 
-interface Worker {
-  readonly connections: Set<OpenSession>
-  connectedAt: number | null
-  /** Which start of the worker's program was connected last; `null`: it did not say. */
-  startId: string | null
-  /** What that start held when its connection broke. */
-  left: Promise<Held | null> | null
-  /** Called off when the worker is back; `null`: no grace runs. */
-  callOffGrace: (() => void) | null
+/** Which start of its worker's program was connected last, and what it held when its connection broke; `null`: the store did not say. */
+interface Left {
+  readonly startId: string
+  readonly held: Promise<Held | null>
 }
 
-/** As others see it. */
-export type KnownWorker = Pick<Readonly<Worker>, 'connectedAt'> & { readonly connections: ReadonlySet<OpenSession> }
+/** A worker without a session. Once its grace is over, it stays so until its leases have ended, it is back, or it shows a sign of life. */
+type Absent =
+  | { readonly kind: 'awaited'; readonly left: Left | null; callOff(): void }
+  | { readonly kind: 'over'; readonly left: Left | null }
 
 /**
- * Which workers are connected to this process, and the graces in which others may come back. One that goes on extending its
- * leases, or claiming, without a session lives: from each such sign it has another grace.
+ * The graces in which workers without a session may come back, and what follows when they do not: their leases end. One that
+ * goes on extending its leases, or claiming, without a session lives: from each such sign it has another grace.
  */
 export interface SessionGraces {
-  isConnected(workerId: string): boolean
-  hasGrace(workerId: string): boolean
-  connected(): readonly string[]
-  /** Everyone who is connected, has a grace, or whose leases are to end. */
-  known(): ReadonlyMap<string, KnownWorker>
-  /** Ends the worker's grace; it has another when its last connection is closed by what this returns. */
-  connect(session: OpenSession): () => void
   /**
-   * Another start of a worker whose connection broke: the one before is dead, and its grace ends. Resolves with what it held when
-   * its connection broke, with `null` when the store did not say. `null`: it is no other start.
+   * The worker has no session now: it has a grace, and calls of it that are under way are no signs of life. `startId` names the
+   * start of it that was connected until now.
    */
-  leftByTheDead(session: OpenSession): Promise<Held | null> | null
-  /** The worker has so long from now, whatever time it had before. Default: the grace of sessions. */
-  start(workerId: string, delayMs?: number): void
-  /** The worker has no session now: it has a grace, and calls of it that are under way are no signs of life. */
-  awaitReturn(workerId: string): void
-  /** Looks for signs of life in what the store says now. */
-  heed(holders: readonly LeaseHolder[]): void
-  /** Its leases have ended, or it lives elsewhere. */
-  forget(workerId: string): void
-  /** Ends every grace; none begins any more. */
+  awaitReturn(workerId: string, startId?: string | null): void
+  /** Whether a grace of this worker runs. */
+  isAwaited(workerId: string): boolean
+  /** The worker is back. */
+  end(workerId: string): void
+  /** Heeds signs of life, and awaits those whose session no process has. */
+  look(answer: HoldersAnswer): void
+  /** No more grace for these: their leases end, unless they live. Never rejects: what cannot be done is tried again. */
+  endNow(workerIds: readonly string[]): Promise<void>
+  /**
+   * Another start of a worker whose connection broke: the one before is dead. Resolves when what it left has ended, or could not
+   * be ended for 10 s. That is only done while the worker holds just what it held then: what another start holds cannot be told
+   * from it. `null`: it is no other start.
+   */
+  endLeftBefore(workerId: string, startId: string | undefined): Promise<void> | null
+  /** Calls every grace off; none begins any more. */
   stop(): void
 }
 
-/** `onOver` is told of each worker whose grace has ended. */
-export function createSessionGraces(parts: Parts, onOver: (workerId: string) => void): SessionGraces {
-  const { store, clock, sessionGraceMs, standstills } = parts
-  const workers = new Map<string, Worker>()
+export interface SessionGracesParams {
+  readonly connections: Connections
+  readonly presence: Presence | null
+  readonly askHolders: AskHolders
+  readonly endLeases: EndLeases
+}
+
+export function createSessionGraces(
+  parts: Parts,
+  { connections, presence, askHolders, endLeases }: SessionGracesParams,
+): SessionGraces {
+  const { clock, sessionGraceMs, standstills, troubles } = parts
+  const { track } = parts.underWay
+  const absent = new Map<string, Absent>()
   const signs = createSignsOfLife()
   const heldNow = createHeldNow(parts)
   const callsMs = Math.min(CALLS_MS, sessionGraceMs / 5)
   let stopped = false
   let callOffLook: (() => void) | null = null
+  let judging: Promise<void> | null = null
 
-  function workerOf(workerId: string): Worker {
-    let worker = workers.get(workerId)
-    if (worker === undefined) {
-      worker = { connections: new Set(), connectedAt: null, startId: null, left: null, callOffGrace: null }
-      workers.set(workerId, worker)
-    }
-    return worker
+  function isAwaited(workerId: string): boolean {
+    return absent.get(workerId)?.kind === 'awaited'
   }
 
-  function isConnected(workerId: string): boolean {
-    return (workers.get(workerId)?.connections.size ?? 0) > 0
+  function setAbsent(workerId: string, now: Absent): void {
+    const before = absent.get(workerId)
+    if (before?.kind === 'awaited') before.callOff()
+    absent.set(workerId, now)
   }
 
-  function hasGrace(workerId: string): boolean {
-    return Boolean(workers.get(workerId)?.callOffGrace)
-  }
-
-  function start(workerId: string, delayMs = sessionGraceMs, excused = 0): void {
-    if (stopped) return
-    const worker = workerOf(workerId)
-    const since = clock.now()
-    signs.expect(workerId, since)
-    worker.callOffGrace?.()
-    worker.callOffGrace = clock.after(delayMs, () => {
-      worker.callOffGrace = null
-      // The worker may have come back, and this process could not hear it.
-      const stoodStill = standstills.lastEnd() > since
-      if (stoodStill && excused < MOST_EXCUSED) start(workerId, sessionGraceMs, excused + 1)
-      else onOver(workerId)
-    })
-  }
-
-  function endGrace(workerId: string, worker: Worker): void {
-    worker.callOffGrace?.()
-    worker.callOffGrace = null
+  function end(workerId: string): void {
+    const before = absent.get(workerId)
+    if (before?.kind === 'awaited') before.callOff()
+    absent.delete(workerId)
     signs.forget(workerId)
   }
 
-  function awaitReturn(workerId: string): void {
+  /** The worker has so long from now, whatever time it had before. */
+  function start(workerId: string, delayMs = sessionGraceMs, left = leftOf(workerId), excused = 0): void {
     if (stopped) return
-    signs.expect(workerId, clock.now() + callsMs)
-    start(workerId)
-    planLook()
+    const since = clock.now()
+    const callOff = clock.after(delayMs, () => {
+      // The worker may have come back, and this process could not hear it.
+      const stoodStill = standstills.lastEnd() > since
+      if (stoodStill && excused < MOST_EXCUSED) start(workerId, sessionGraceMs, left, excused + 1)
+      else void endNow([workerId])
+    })
+    setAbsent(workerId, { kind: 'awaited', left, callOff })
+  }
+
+  function leftOf(workerId: string): Left | null {
+    return absent.get(workerId)?.left ?? null
   }
 
   function planLook(): void {
     callOffLook ??= clock.after(callsMs, () => {
       callOffLook = null
-      void parts.underWay.track(look())
+      void track(lookForSigns())
     })
   }
 
-  async function look(): Promise<void> {
+  async function lookForSigns(): Promise<void> {
     // Trouble with the store is told, and dealt with, at the end of the grace.
-    await store.holders().then(heed, () => {})
+    await askHolders().then(heed, () => {})
     if (!stopped && signs.areUnseen()) planLook()
   }
 
-  function heed(holders: readonly LeaseHolder[]): void {
-    const heardOf = signs.since(holders, clock.now())
-    if (heardOf.length === 0) return
-    // Whom another process has needs no grace here: that process awaits its return.
-    const living = livingOf(holders)
-    const watched = new Set(holders.filter(isWatched).map(idOf))
-    for (const workerId of heardOf) {
-      if (watched.has(workerId) && !isConnected(workerId) && !living.has(workerId)) start(workerId)
+  /** Answers with those who were seen for the first time. */
+  function heed(answer: HoldersAnswer): readonly string[] {
+    const { heardOf, firstSeen } = signs.heed(answer)
+    if (heardOf.length > 0) {
+      // Whom another process has needs no grace here: that process awaits its return.
+      const living = livingOf(answer.holders)
+      const watched = new Set(answer.holders.filter(isWatched).map(idOf))
+      for (const workerId of heardOf) if (watched.has(workerId) && !living.has(workerId)) start(workerId)
+    }
+    return firstSeen
+  }
+
+  async function endNow(workerIds: readonly string[]): Promise<void> {
+    if (stopped || workerIds.length === 0) return
+    for (const workerId of workerIds) setAbsent(workerId, { kind: 'over', left: leftOf(workerId) })
+    judging ??= track(judgeAll())
+    await judging
+  }
+
+  async function judgeAll(): Promise<void> {
+    // Those whose graces end meanwhile are dealt with together.
+    for (let over = whoseGraceIsOver(); over.size > 0 && !stopped; over = whoseGraceIsOver()) await judge(over)
+    judging = null
+  }
+
+  function whoseGraceIsOver(): ReadonlyMap<string, Absent> {
+    return new Map([...absent].filter(([, { kind }]) => kind === 'over'))
+  }
+
+  // A store that is away must not save a dead worker's leases: try again until it answers.
+  async function judge(over: ReadonlyMap<string, Absent>): Promise<void> {
+    // Whoever came back meanwhile, or was heard of, has nothing to do with it any more.
+    const stillOver = () => [...over.keys()].filter((workerId) => absent.get(workerId) === over.get(workerId))
+    try {
+      const answer = await askWhenTrusted()
+      if (answer === null) return startAgain(stillOver())
+      const living = livingOf(answer.holders)
+      const firstSeen = new Set(heed(answer))
+      startAgain(stillOver().filter((workerId) => firstSeen.has(workerId) && !living.has(workerId)))
+      await endLeases(stillOver().filter((workerId) => !living.has(workerId)))
+      stillOver().forEach(end)
+      troubles.worked('sessions')
+    } catch (error) {
+      troubles.failed('sessions', error)
+      startAgain(stillOver())
+    }
+  }
+
+  function startAgain(workerIds: readonly string[]): void {
+    for (const workerId of workerIds) start(workerId, AGAIN_MS)
+  }
+
+  /** `null`: nobody can be judged by it yet. */
+  async function askWhenTrusted(): Promise<HoldersAnswer | null> {
+    // Our own beat must not be the one that still names them.
+    await presence?.beat()
+    if (presence?.isTrusted() === false) return null
+    const answer = await askHolders()
+    return presence?.isTrusted() === false ? null : answer
+  }
+
+  async function endLeft(workerId: string, { held }: Left): Promise<void> {
+    const left = await held
+    if (left === null || left.leases === 0) return
+    const until = clock.now() + LEFT_PATIENCE_MS
+    while (!stopped && !(await track(hasEnded(workerId, left))) && clock.now() < until) {
+      await new Promise<void>((resolve) => clock.after(AGAIN_MS, resolve))
+    }
+  }
+
+  async function hasEnded(workerId: string, left: Held): Promise<boolean> {
+    try {
+      const answer = await askWhenTrusted()
+      if (answer === null) return false
+      heed(answer)
+      const isLeft = isSameHeld(left, heldIn(answer.holders).get(workerId) ?? NOTHING)
+      const lives = connections.has(workerId) || livingOf(answer.holders).has(workerId)
+      if (isLeft && !lives) await endLeases([workerId])
+      troubles.worked('sessions')
+      return true
+    } catch (error) {
+      troubles.failed('sessions', error)
+      return false
     }
   }
 
   return {
-    isConnected,
-    hasGrace,
-    connected: () => [...workers.keys()].filter(isConnected),
-    known: () => workers,
-    start: (workerId, delayMs) => start(workerId, delayMs),
-    awaitReturn,
-    heed,
-    connect(session) {
-      const { workerId, startId = null } = session
-      const worker = workerOf(workerId)
-      endGrace(workerId, worker)
-      worker.connections.add(session)
-      worker.connectedAt ??= clock.now()
-      worker.startId = startId
-      return () => {
-        if (!worker.connections.delete(session) || worker.connections.size > 0) return
-        worker.connectedAt = null
-        if (stopped) return
-        worker.left = worker.startId === null ? null : heldNow(workerId)
-        awaitReturn(workerId)
+    awaitReturn(workerId, startId = null) {
+      if (stopped) return
+      signs.expect(workerId, clock.now() + callsMs)
+      start(workerId, sessionGraceMs, startId === null ? leftOf(workerId) : { startId, held: heldNow(workerId) })
+      planLook()
+    },
+    isAwaited,
+    end,
+    look(answer) {
+      const { holders, askedAt } = answer
+      const living = livingOf(holders)
+      for (const { workerId, nodeId, session } of holders) {
+        if (nodeId !== null || !session || living.has(workerId)) continue
+        if (connections.has(workerId) || absent.has(workerId)) continue
+        signs.expect(workerId, askedAt)
+        start(workerId)
       }
+      heed(answer)
     },
-    leftByTheDead({ workerId, startId }) {
-      const before = workers.get(workerId)
-      if (startId === undefined || !before?.callOffGrace || before.startId === startId) return null
-      if (before.left !== null) endGrace(workerId, before)
-      return before.left
-    },
-    forget(workerId) {
-      if (isConnected(workerId) || hasGrace(workerId)) return
-      workers.delete(workerId)
-      signs.forget(workerId)
+    endNow,
+    endLeftBefore(workerId, startId) {
+      const left = leftOf(workerId)
+      return startId === undefined || left === null || left.startId === startId ? null : endLeft(workerId, left)
     },
     stop() {
       stopped = true
       callOffLook?.()
-      for (const worker of workers.values()) worker.callOffGrace?.()
+      for (const worker of absent.values()) if (worker.kind === 'awaited') worker.callOff()
     },
   }
 }

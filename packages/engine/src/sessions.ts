@@ -1,9 +1,9 @@
-import type { EndedLease, WorkerRef } from '@taskyard/core'
+import type { EndedLease, LeaseHolder, WorkerRef } from '@taskyard/core'
 import { checkSession } from './check-session.ts'
+import { createConnections } from './connections.ts'
 import type { Engine, OpenSession } from './engine.ts'
-import type { Held } from './held-leases.ts'
-import { createLeaseEndings } from './lease-endings.ts'
-import { idOf, livingOf } from './lease-holders.ts'
+import { createEndLeases } from './lease-endings.ts'
+import { createAskHolders, idOf, livingOf } from './lease-holders.ts'
 import type { Parts } from './parts.ts'
 import { createPresence } from './presence.ts'
 import { createSessionGraces } from './session-graces.ts'
@@ -30,26 +30,34 @@ export function createSessions(
   onEnded: (ended: readonly EndedLease[]) => void,
 ): Sessions {
   const { store, clock, bus, troubles } = parts
-  const graces = createSessionGraces(parts, (workerId) => endings.graceIsOver(workerId))
-  const presence = parts.shared ? createPresence(parts, nodeId, { connected: graces.connected, onBeat }) : null
-  const endings = createLeaseEndings(parts, graces, presence, onEnded)
+  const connections = createConnections(clock)
+  const presence = parts.shared ? createPresence(parts, nodeId, connections.workerIds) : null
+  const askHolders = createAskHolders(store, clock)
+  const endLeases = createEndLeases(store, onEnded)
+  const graces = createSessionGraces(parts, { connections, presence, askHolders, endLeases })
   let unsubscribe = () => {}
   let isLooking = false
   let lookedAt = Number.NEGATIVE_INFINITY
 
   async function lookForTheDead(): Promise<void> {
-    const holders = await store.holders()
+    const answer = await askHolders()
     // An answer that took long may be out of date.
     if (!presence?.isTrusted()) return
+    graces.look(answer)
+    await endLeases(deadWithTheirProcess(answer.holders))
+  }
+
+  /** The only user of a store knows at once that all who hold leases are gone. */
+  async function succeedTheDead(): Promise<void> {
+    const answer = await askHolders()
+    graces.look(answer)
+    await graces.endNow(deadWithTheirProcess(answer.holders))
+  }
+
+  function deadWithTheirProcess(holders: readonly LeaseHolder[]): readonly string[] {
     const living = livingOf(holders)
-    const dead = new Set<string>()
-    for (const { workerId, nodeId: node, session } of holders) {
-      if (living.has(workerId) || graces.isConnected(workerId)) continue
-      if (node !== null) dead.add(workerId)
-      else if (session && !graces.hasGrace(workerId)) graces.start(workerId)
-    }
-    graces.heed(holders)
-    await endings.end([...dead])
+    const dead = holders.filter(({ workerId, nodeId: node }) => node !== null && !living.has(workerId))
+    return [...new Set(dead.map(idOf))].filter((workerId) => !connections.has(workerId))
   }
 
   function onBeat(): void {
@@ -68,61 +76,50 @@ export function createSessions(
   }
 
   function connect(session: OpenSession): () => void {
-    const isNew = !graces.isConnected(session.workerId)
-    const close = graces.connect(session)
+    const { workerId } = session
+    const isNew = !connections.has(workerId)
+    connections.add(session)
+    graces.end(workerId)
     // The process that it was connected to before may be about to end its leases. Trouble is the next beat's to tell.
     if (isNew) presence?.beat().catch(() => {})
-    return close
-  }
-
-  async function endWhatIsLeft(workerId: string, left: Promise<Held | null>): Promise<void> {
-    const held = await left
-    if (held !== null && held.leases > 0) await endings.endLeft(workerId, held)
-  }
-
-  /** The only user of a store knows at once that all who hold leases are gone. */
-  async function succeedTheDead(): Promise<void> {
-    const holders = (await store.holders()).filter(({ workerId }) => !graces.isConnected(workerId))
-    await endings.endUnlessAlive([...new Set(holders.filter(({ nodeId: node }) => node !== null).map(idOf))])
-    for (const { workerId, nodeId: node, session } of holders) {
-      if (node === null && session) graces.start(workerId)
+    return () => {
+      const lost = connections.remove(session)
+      if (lost !== null) graces.awaitReturn(workerId, lost.startId)
     }
-    graces.heed(holders)
   }
 
   return {
     async start() {
       unsubscribe = bus.subscribe((message) => {
         if (message.kind !== 'cancel-requested' || message.workerId === null) return
-        const connections = graces.known().get(message.workerId)?.connections ?? []
-        for (const connection of connections) connection.onCancel(message.taskId)
+        for (const session of connections.of(message.workerId)?.sessions ?? []) session.onCancel(message.taskId)
       })
-      await (presence === null ? succeedTheDead() : presence.start())
+      await (presence === null ? succeedTheDead() : presence.start(onBeat))
     },
     async stop() {
       unsubscribe()
       graces.stop()
-      endings.stop()
       await presence?.stop()
     },
     gaveTasks({ workerId, nodeId: node, session }) {
       // Where processes share the store, they look for such workers anyway.
       if (presence !== null || !session || node !== null) return
-      if (!graces.isConnected(workerId) && !graces.hasGrace(workerId)) graces.awaitReturn(workerId)
+      if (!connections.has(workerId) && !graces.isAwaited(workerId)) graces.awaitReturn(workerId)
     },
     openSession(session) {
       checkSession(session)
-      const left = graces.leftByTheDead(session)
-      if (left === null) return { opened: Promise.resolve(), close: connect(session) }
+      const { workerId, startId } = session
+      const leftEnded = graces.endLeftBefore(workerId, startId)
+      if (leftEnded === null) return { opened: Promise.resolve(), close: connect(session) }
       let close: (() => void) | null = null
       let isClosed = false
-      const opened = parts.underWay.track(endWhatIsLeft(session.workerId, left)).then(() => {
+      const opened = leftEnded.then(() => {
         if (!isClosed) close = connect(session)
       })
       return {
         opened,
         close() {
-          if (!isClosed && close === null) graces.awaitReturn(session.workerId)
+          if (!isClosed && close === null) graces.awaitReturn(workerId)
           isClosed = true
           close?.()
         },
@@ -130,9 +127,8 @@ export function createSessions(
     },
     async workers() {
       const holders = Map.groupBy(await store.holders(), idOf)
-      const known = graces.known()
-      const ids = [...new Set([...known.keys(), ...holders.keys()])].sort()
-      return ids.map((id) => viewWorker(id, known.get(id), holders.get(id) ?? []))
+      const ids = [...new Set([...connections.workerIds(), ...holders.keys()])].sort()
+      return ids.map((id) => viewWorker(id, connections.of(id), holders.get(id) ?? []))
     },
   }
 }

@@ -1,18 +1,25 @@
-import type { LeaseHolder } from '@taskyard/core'
 import { type Held, heldIn, NOTHING } from './held-leases.ts'
+import type { HoldersAnswer } from './lease-holders.ts'
 
 /**
  * Workers whose session is broken may live all the same, and reach another server: then what they hold has changed since the
  * look before, and not only because leases ended.
  */
 export interface SignsOfLife {
-  /** Looks out for signs of this worker from this time on, ms. What came before the first look after it is none. */
+  /** Looks out for signs of this worker from this time on, ms. What came before the first look asked after it is none. */
   expect(workerId: string, from: number): void
   forget(workerId: string): void
-  /** Of whom a sign has come since the look before; `holders` is what the store says now. */
-  since(holders: readonly LeaseHolder[], now: number): readonly string[]
+  /** An answer to a question older than that of the last one says nothing. */
+  heed(answer: HoldersAnswer): Heeded
   /** Somebody has not been looked at yet. */
   areUnseen(): boolean
+}
+
+export interface Heeded {
+  /** A sign of these has come since the look before. */
+  readonly heardOf: readonly string[]
+  /** Looked at for the first time: whether they live, the next look can tell. */
+  readonly firstSeen: readonly string[]
 }
 
 interface Expected {
@@ -21,22 +28,32 @@ interface Expected {
   readonly held: Held | null
 }
 
+const NOBODY: Heeded = { heardOf: [], firstSeen: [] }
+
 export function createSignsOfLife(): SignsOfLife {
   const expected = new Map<string, Expected>()
+  let lastQuestion = 0
+
   return {
     expect(workerId, from) {
       if (!expected.has(workerId)) expected.set(workerId, { from, held: null })
     },
     forget: (workerId) => void expected.delete(workerId),
-    since(holders, now) {
-      if (expected.size === 0) return []
+    heed({ holders, askedAt, question }) {
+      if (question <= lastQuestion) return NOBODY
+      lastQuestion = question
+      if (expected.size === 0) return NOBODY
       const all = heldIn(holders)
-      return [...expected].flatMap(([workerId, { from, held: before }]) => {
-        if (from > now) return []
+      const heardOf: string[] = []
+      const firstSeen: string[] = []
+      for (const [workerId, { from, held: before }] of expected) {
+        if (from > askedAt) continue
         const held = all.get(workerId) ?? NOTHING
         expected.set(workerId, { from, held })
-        return before !== null && showsLife(before, held) ? [workerId] : []
-      })
+        if (before === null) firstSeen.push(workerId)
+        else if (showsLife(before, held)) heardOf.push(workerId)
+      }
+      return { heardOf, firstSeen }
     },
     areUnseen: () => expected.values().some(({ held }) => held === null),
   }

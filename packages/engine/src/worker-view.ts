@@ -1,14 +1,14 @@
 import type { LeaseHolder } from '@taskyard/core'
+import type { Connected } from './connections.ts'
 import type { WorkerView } from './engine.ts'
-import type { KnownWorker } from './session-graces.ts'
 
 /** What a worker does is known to the process that it is connected to; of the others' workers, the leases are. */
 export function viewWorker(
   workerId: string,
-  worker: KnownWorker | undefined,
+  worker: Connected | undefined,
   holders: readonly LeaseHolder[],
 ): WorkerView {
-  const [newest] = [...(worker?.connections ?? [])].reverse()
+  const [newest] = [...(worker?.sessions ?? [])].reverse()
   return {
     workerId,
     queues: newest?.queues ?? [],
@@ -17,6 +17,6 @@ export function viewWorker(
     connected: newest !== undefined || holders.some(({ alive, session }) => alive && session),
     embedded: newest?.embedded ?? holders.some(({ nodeId }) => nodeId !== null),
     leases: holders.reduce((sum, { leases }) => sum + leases, 0),
-    connectedAt: worker?.connectedAt ?? null,
+    connectedAt: worker?.since ?? null,
   }
 }
