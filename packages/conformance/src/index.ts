@@ -12,7 +12,7 @@ export { FRAGMENTS, JSON_TEXTS, notIds, PLAIN_TEXTS } from './hostile/texts.ts'
 export { eventually } from './real-time.ts'
 export { emptyReferenceState, type ReferenceState } from './reference/reference-state.ts'
 export { createReferenceStore } from './reference/reference-store.ts'
-export { type Calls, CLAIM, taskMaker } from './scene.ts'
+export { type Calls, CLAIM, submissions, taskMaker } from './scene.ts'
 export { createSimulatedClock, SIMULATED_START, type SimulatedClock } from './simulated-clock.ts'
 export type {
   OpenStore,

@@ -5,6 +5,7 @@ import {
   type Clock,
   DEFAULT_RETENTION,
   type EnqueueOutcome,
+  type EnqueueParams,
   type EventBus,
   type ExtendStatus,
   type JsonText,
@@ -177,7 +178,13 @@ export function taskMaker(clock: Clock): Calls['newTask'] {
   })
 }
 
-function callsOn(storeNow: () => TaskStore, newTask: Calls['newTask']): Calls {
+/** What submits these tasks, each by itself, to queues with room for all. */
+export function submissions(...tasks: readonly NewTask[]): EnqueueParams {
+  return { submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 }
+}
+
+/** The calls of the port on a store. */
+export function callsOn(storeNow: () => TaskStore, newTask: Calls['newTask']): Calls {
   const calls: Calls = {
     get store() {
       return storeNow()

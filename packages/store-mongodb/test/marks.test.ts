@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { after, mock, type TestContext, test } from 'node:test'
+import { after, type TestContext, test } from 'node:test'
 import type { LeasedTask, Settlement, TaskStatus, TaskStore } from '@taskyard/core'
-import { Collection } from 'mongodb'
-import { CLAIM, closeClients, freshUrl, newTask, openStore, submissions } from './scene.ts'
+import { aroundNextWrite, CLAIM, closeClients, freshUrl, newTask, openStore, submissions } from './scene.ts'
 
 // Of several conditional updates some were refused, and another process moves on what the others changed before the call
 // has read which they were.
@@ -23,20 +22,6 @@ async function twoProcesses(t: TestContext): Promise<TwoProcesses> {
   return { one, other, ids: [tasks[0].id, tasks[1].id] }
 }
 
-/** Something happens right before and right after the next bulk write. */
-function aroundNextWrite(before: () => Promise<unknown>, afterwards: () => Promise<unknown>): void {
-  const { bulkWrite } = Collection.prototype
-  const write = mock.method(Collection.prototype, 'bulkWrite', async function (this: Collection, ...args: never[]) {
-    write.mock.restore()
-    await before()
-    const written = await bulkWrite.apply(this, args as never)
-    await afterwards()
-    return written
-  })
-}
-
-const nothing = async () => {}
-
 function failedOnce({ id, lease }: LeasedTask): Settlement {
   const error = { code: 'error', message: 'no' }
   return { taskId: id, token: lease.token, outcome: 'failed', error, retryable: true, retryDelayMs: 0, jitter: 0 }
@@ -51,7 +36,7 @@ test('an outcome is counted though its task was claimed again before that was kn
   const { one, other, ids } = await twoProcesses(t)
   const claimed = await one.claim({ ...CLAIM, limit: 2 })
   await other.cancel({ taskIds: [ids[0]] })
-  aroundNextWrite(nothing, () => other.claim({ ...CLAIM, limit: 1 }))
+  aroundNextWrite(null, () => other.claim({ ...CLAIM, limit: 1 }))
   const { results } = await one.settle({ settlements: claimed.map(failedOnce), claim: null })
   const went = results.map((result) => (result.status === 'ok' ? [result.taskStatus, result.repeated] : result.status))
   assert.deepEqual(went, [

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import type { TestContext } from 'node:test'
-import { DEFAULT_BACKOFF, type NewTask, type OpenedStore, toJsonText } from '@taskyard/core'
+import { mock, type TestContext } from 'node:test'
+import { taskMaker } from '@taskyard/conformance'
+import type { OpenedStore } from '@taskyard/core'
 import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
 import { type MongoDbStoreOptions, openMongoDbStore } from '@taskyard/store-mongodb'
 import { sharedServer } from '@taskyard/test-servers'
-import { type Db, MongoClient } from 'mongodb'
+import { Collection, type Db, MongoClient } from 'mongodb'
 import { type Deployment, readDeployment } from '../src/deployment.ts'
 
-export { CLAIM } from '@taskyard/conformance'
+export { CLAIM, submissions } from '@taskyard/conformance'
 
 export const newId = createUuidV7Generator(systemClock)
 
@@ -79,25 +80,20 @@ export async function openStore(t: TestContext, options: Partial<MongoDbStoreOpt
   return opened
 }
 
-export function newTask(overrides: Partial<NewTask> = {}): NewTask {
-  return {
-    id: newId(),
-    namespace: 'default',
-    queue: 'default',
-    type: 'test',
-    payload: toJsonText({ n: 1 }),
-    priority: 0,
-    runAt: null,
-    delayMs: 0,
-    maxAttempts: 3,
-    backoff: DEFAULT_BACKOFF,
-    timeoutSeconds: 60,
-    tags: [],
-    idempotency: null,
-    ...overrides,
-  }
-}
+/** A task of its own id, made now. */
+export const newTask = taskMaker(systemClock)
 
-export function submissions(...tasks: NewTask[]) {
-  return { submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 }
+/** Something happens right before, or right after, the next bulk write of whichever store. */
+export function aroundNextWrite(
+  before: (() => Promise<unknown>) | null,
+  afterwards: (() => Promise<unknown>) | null,
+): void {
+  const { bulkWrite } = Collection.prototype
+  const write = mock.method(Collection.prototype, 'bulkWrite', async function (this: Collection, ...args: never[]) {
+    write.mock.restore()
+    await before?.()
+    const written = await bulkWrite.apply(this, args as never)
+    await afterwards?.()
+    return written
+  })
 }

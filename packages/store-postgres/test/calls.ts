@@ -1,17 +1,13 @@
 import { taskMaker } from '@taskyard/conformance'
-import type { ListParams, NewTask, SweepParams } from '@taskyard/core'
+import type { ListParams, SweepParams } from '@taskyard/core'
 import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
 
-export { CLAIM } from '@taskyard/conformance'
+export { CLAIM, submissions } from '@taskyard/conformance'
 
 export const newId = createUuidV7Generator(systemClock)
 
 /** A task of its own id, made now. */
 export const newTask = taskMaker(systemClock)
-
-export function submissions(...tasks: readonly NewTask[]) {
-  return { submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 }
-}
 
 export const EVERYTHING: ListParams = {
   namespace: 'default',

@@ -1,19 +1,12 @@
 import type { TestContext } from 'node:test'
-import type { OpenStore, StoreSetting, StoreUnderTest } from '@taskyard/conformance'
-import {
-  DEFAULT_BACKOFF,
-  type Finding,
-  type NewTask,
-  type OpenedStore,
-  TaskyardError,
-  toJsonText,
-} from '@taskyard/core'
+import { type OpenStore, type StoreSetting, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
+import { type Finding, type OpenedStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
 import { openRedisStore, type RedisStoreOptions } from '@taskyard/store-redis'
 import { sharedServer, startServer, type TestServer } from '@taskyard/test-servers'
 import { Redis } from 'ioredis'
 
-export { CLAIM } from '@taskyard/conformance'
+export { CLAIM, submissions } from '@taskyard/conformance'
 
 export const newId = createUuidV7Generator(systemClock)
 
@@ -125,25 +118,5 @@ export async function openTestStore(t: TestContext, options: Partial<RedisStoreO
   return opened
 }
 
-export function newTask(overrides: Partial<NewTask> = {}): NewTask {
-  return {
-    id: newId(),
-    namespace: 'default',
-    queue: 'default',
-    type: 'test',
-    payload: toJsonText({ n: 1 }),
-    priority: 0,
-    runAt: null,
-    delayMs: 0,
-    maxAttempts: 3,
-    backoff: DEFAULT_BACKOFF,
-    timeoutSeconds: 60,
-    tags: [],
-    idempotency: null,
-    ...overrides,
-  }
-}
-
-export function submissions(...tasks: NewTask[]) {
-  return { submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 }
-}
+/** A task of its own id, made now. */
+export const newTask = taskMaker(systemClock)
