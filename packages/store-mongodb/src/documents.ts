@@ -85,6 +85,9 @@ export interface TaskDocument {
 
 /** A task without what can be big. */
 export type LightTask = Omit<TaskDocument, 'payload' | 'result' | 'progress' | 'tail'>
+/** One that runs: it has a lease. */
+export type RunningTask = LightTask & Lease
+export type Lease = Required<Pick<TaskDocument, 'holder' | 'workerId' | 'expiresAt' | 'wakeAt'>>
 export const LIGHT = { payload: 0, result: 0, progress: 0, tail: 0 } as const
 
 /** `[namespace, workerId, nodeId, session]` as JSON, so that leases can be grouped by one field. */
@@ -154,8 +157,8 @@ export function taskFrom(document: Omit<TaskDocument, 'tail'>, now: number): Tas
   }
 }
 
-export function leasedTaskFrom(document: Omit<TaskDocument, 'tail'>, now: number): LeasedTask {
-  const { token, expiresAt = now } = document
+export function leasedTaskFrom(document: Omit<TaskDocument, 'tail'> & Lease, now: number): LeasedTask {
+  const { token, expiresAt } = document
   return { ...taskFrom(document, now), lease: { token, expiresAt } }
 }
 

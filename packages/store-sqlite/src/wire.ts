@@ -92,21 +92,24 @@ export type ClaimedRow = [
   token: number,
 ]
 
+/** What has become of a lease since it was given. */
+export type GivenLease = [expiresAt: number, cancelRequestedAt: number | null, progress: string | null]
+
 export interface ClaimedRows {
   readonly rows: readonly ClaimedRow[]
   readonly lanes: readonly Lane[]
   readonly startedAt: number
-  readonly expiresAt: number
-  /** When each of these leases ends, if they were given before. */
-  readonly ends: readonly number[] | null
+  /** When all leases of a new claim end; each lease of one that is repeated. */
+  readonly leases: number | readonly GivenLease[]
   readonly workerId: string
 }
 
-export function leasedTasks({ rows, lanes, startedAt, expiresAt, ends, workerId }: ClaimedRows): LeasedTask[] {
+export function leasedTasks({ rows, lanes, startedAt, leases, workerId }: ClaimedRows): LeasedTask[] {
   const byNumber = new Map(lanes.map((lane) => [lane.lane, lane]))
   return rows.map((row, index) => {
     const { namespace, queue, type } = byNumber.get(row[0]) as Lane
-    const end = ends?.[index]
+    const again = typeof leases !== 'number'
+    const [expiresAt, cancelRequestedAt, progress] = again ? (leases[index] as GivenLease) : [leases, null, null]
     return {
       id: row[1],
       namespace,
@@ -120,7 +123,7 @@ export function leasedTasks({ rows, lanes, startedAt, expiresAt, ends, workerId 
       attempt: row[11],
       maxAttempts: row[5],
       crashes: row[12],
-      progress: null,
+      progress: progress as JsonText | null,
       tags: tagsFromText(row[8]),
       backoff: backoffFromText(row[7]),
       timeoutSeconds: row[6],
@@ -130,8 +133,8 @@ export function leasedTasks({ rows, lanes, startedAt, expiresAt, ends, workerId 
       createdAt: row[4],
       startedAt,
       finishedAt: null,
-      cancelRequestedAt: null,
-      lease: end === undefined ? { token: row[13], expiresAt } : { token: row[13], expiresAt: end, again: true },
+      cancelRequestedAt,
+      lease: again ? { token: row[13], expiresAt, again } : { token: row[13], expiresAt },
     }
   })
 }

@@ -4,7 +4,7 @@ import { givenBefore } from '../reference/reference-claim.ts'
 import { readyInOrder } from '../reference/reference-read.ts'
 import { type ReferenceTask, startAttempt } from '../reference/reference-task.ts'
 import { CLAIM } from '../scene.ts'
-import type { Model, Real } from './model.ts'
+import { comparable, type Model, type Real } from './model.ts'
 import { sweepAndFollow } from './sweep-command.ts'
 
 /** Claims from the store, checks that it took what it should and that every token rose, and lets the model follow. */
@@ -31,7 +31,7 @@ export async function claimAndFollow(model: Model, real: Real, wanted: Partial<C
   for (const task of claimed) follow(model, params, task)
 }
 
-/** The same claim again gives the same leases. */
+/** The same claim again gives the same leases, and tells of their tasks what a reader is told. */
 function followRepetition(
   model: Model,
   { leaseMs }: ClaimParams,
@@ -45,6 +45,10 @@ function followRepetition(
     claimed.map(({ id, lease }) => `${id} ${lease.token}`),
     expected,
     'the same leases',
+  )
+  assert.deepEqual(
+    claimed.map(comparable),
+    given.map(({ task }) => comparable(task)),
   )
   for (const [index, { lease }] of given.entries()) {
     const { expiresAt, again } = (claimed[index] as LeasedTask).lease

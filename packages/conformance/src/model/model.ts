@@ -69,7 +69,7 @@ function isFixed(event: string): boolean {
 }
 
 /** What the port fixes for each status; the rest is the store's own business. */
-function comparable(task: Task | null): unknown {
+export function comparable(task: Task | null): unknown {
   if (task === null) return null
   const { id, queue, type, status, priority, payload, attempt, crashes, progress } = task
   const { createdAt, finishedAt, idempotencyKey } = task
@@ -77,8 +77,8 @@ function comparable(task: Task | null): unknown {
   const fixed = { id, queue, type, priority, payload, createdAt, idempotencyKey, ...ofAttempts }
   if (status === 'scheduled') return { ...fixed, runAt: task.runAt }
   if (status === 'running') {
-    const { workerId, startedAt, cancelRequestedAt } = task
-    return { ...fixed, workerId, startedAt, cancelRequestedAt }
+    const { workerId, startedAt, cancelRequestedAt, error } = task
+    return { ...fixed, workerId, startedAt, cancelRequestedAt, error }
   }
   if (isTerminal(status)) return { ...fixed, result: task.result, error: status === 'failed' && task.error?.code }
   return { ...fixed, result: task.result }

@@ -110,7 +110,8 @@ export function startAttempt(
     expiresAt: now + leaseMs,
     hadCompany: false,
   }
-  change(entry, { status: 'running', attempt: attempt + 1, startedAt: now, workerId: worker.workerId, progress: null })
+  const untold = { progress: null, error: null }
+  change(entry, { status: 'running', attempt: attempt + 1, startedAt: now, workerId: worker.workerId, ...untold })
   append(entry, now, 'started', { workerId: worker.workerId })
 }
 

@@ -156,6 +156,30 @@ export function describeCrashes({ describe, it, itWithoutFaults }: Suite): void 
       }
     })
 
+    it('takes none for alone whose worker holds others in another namespace', async (scene) => {
+      const id = await scene.submit()
+      for (let crash = 1; crash <= POISON_CRASHES; crash++) {
+        await scene.start({ namespace: 'other' }, { worker: WATCHED })
+        await scene.claimOne({ worker: WATCHED })
+        assert.equal((await scene.store.endLeases({ workerIds: ['watched'] })).length, 2)
+      }
+      const { status, crashes } = await scene.find(id)
+      assert.deepEqual({ status, crashes }, { status: 'queued', crashes: POISON_CRASHES })
+    })
+
+    it('takes none for alone whose worker left others in another namespace that ended before', async (scene) => {
+      const id = await scene.submit()
+      for (let crash = 1; crash <= POISON_CRASHES; crash++) {
+        await scene.start({ namespace: 'other' }, { leaseMs: 1_000 })
+        await scene.claimOne({ leaseMs: 2_000 })
+        for (let end = 0; end < 2; end++) {
+          await scene.clock.advance(1_000)
+          only((await scene.sweep()).ended)
+        }
+      }
+      assert.equal((await scene.find(id)).status, 'queued')
+    })
+
     it('does not count the company of one lease for the next', async (scene) => {
       const id = await scene.submit()
       const neighbour = await scene.start({}, { leaseMs: 1_000 })

@@ -1,32 +1,25 @@
 import { type ExtendParams, type ExtendStatus, isLeaseRef, type LeaseRef, TaskyardError } from '@taskyard/core'
 import type { AnyBulkWriteOperation } from 'mongodb'
 import type { Collections } from '../database.ts'
-import type { TaskDocument } from '../documents.ts'
+import type { RunningTask, TaskDocument } from '../documents.ts'
 import { idIn, MOST_ROUNDS } from '../moves.ts'
 
-type Held = Pick<TaskDocument, '_id' | 'state' | 'token' | 'expiresAt' | 'deadlineAt' | 'cancelRequestedAt'>
+type Held = Pick<RunningTask, '_id' | 'state' | 'token' | 'expiresAt' | 'deadlineAt' | 'cancelRequestedAt'>
 const HELD = { state: 1, token: 1, expiresAt: 1, deadlineAt: 1, cancelRequestedAt: 1 } as const
 type Tasks = Pick<Collections, 'tasks'>
 
-/** Extends leases. Needs the tasks alone, so that a heartbeat thread can use it. */
-export function extend(database: Tasks, { leases, leaseMs }: ExtendParams, now: number): Promise<ExtendStatus[]> {
-  return extendTo(database, leases, now + leaseMs)
-}
-
 /**
- * Moves the ends of leases, each conditional on its token. What changed between reading and writing is read again: a lease that
- * bears the new end by then was moved.
+ * Extends leases, each conditional on its token. What changed between reading and writing is read again: a lease that bears the
+ * new end by then was moved. Needs the tasks alone, so that a heartbeat thread can use it.
  */
-export async function extendTo(
-  database: Tasks,
-  leases: readonly LeaseRef[],
-  expiresAt: number,
-): Promise<ExtendStatus[]> {
+export async function extend(database: Tasks, { leases, leaseMs }: ExtendParams, now: number): Promise<ExtendStatus[]> {
+  const expiresAt = now + leaseMs
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const found = await read(database, leases)
     const held = heldOf(found, leases)
     const open = round === 0 ? held : held.filter((task) => task.expiresAt !== expiresAt)
-    if (await moveEnds(database, open, expiresAt)) return leases.map((lease) => statusOf(heldBy(found, lease)))
+    if (await moveEnds(database, open, () => expiresAt, asAsked))
+      return leases.map((lease) => statusOf(heldBy(found, lease)))
   }
   throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
 }
@@ -35,7 +28,7 @@ async function read({ tasks }: Tasks, leases: readonly LeaseRef[]): Promise<Read
   const ids = [...new Set(leases.filter(isLeaseRef).map(({ taskId }) => taskId))]
   if (ids.length === 0) return new Map()
   const found = await tasks.find({ ...idIn(ids), state: 'running' }, { projection: HELD }).toArray()
-  return new Map(found.map((task) => [task._id, task]))
+  return new Map((found as Held[]).map((task) => [task._id, task]))
 }
 
 function heldBy(found: ReadonlyMap<string, Held>, { taskId, token }: LeaseRef): Held | null {
@@ -53,17 +46,33 @@ function statusOf(task: Held | null): ExtendStatus {
   return task.cancelRequestedAt == null ? 'ok' : 'cancel'
 }
 
-/** @returns whether all of them were still as they had been read */
-async function moveEnds({ tasks }: Tasks, held: readonly Held[], expiresAt: number): Promise<boolean> {
+/** What a new end depends on: the lease, and whether it was asked to stop. */
+export function asAsked({ token, cancelRequestedAt }: Held) {
+  return { token, cancelRequestedAt: cancelRequestedAt ?? null }
+}
+
+/**
+ * Moves the ends of leases.
+ * @param guardOf what must still be as it was read
+ * @returns whether it was so of all of them
+ */
+export async function moveEnds<Task extends Held>(
+  { tasks }: Tasks,
+  held: readonly Task[],
+  endOf: (task: Task) => number,
+  guardOf: (task: Task) => object,
+): Promise<boolean> {
   if (held.length === 0) return true
-  const alike = Map.groupBy(held, (task) =>
-    JSON.stringify([task.token, task.cancelRequestedAt, wakeAt(task, expiresAt)]),
-  )
+  const moves = held.map((task) => {
+    const expiresAt = endOf(task)
+    return { id: task._id, guard: guardOf(task), $set: { expiresAt, wakeAt: wakeAt(task, expiresAt) } }
+  })
+  const alike = Map.groupBy(moves, ({ guard, $set }) => JSON.stringify([guard, $set]))
   const operations = [...alike.values()].map((group) => {
-    const [task] = group as [Held]
-    const { token, cancelRequestedAt = null } = task
-    const filter = { ...idIn(group.map(({ _id }) => _id)), state: 'running', token, cancelRequestedAt }
-    return { updateMany: { filter, update: { $set: { expiresAt, wakeAt: wakeAt(task, expiresAt) } } } }
+    const [{ guard, $set }] = group as [(typeof moves)[number]]
+    return {
+      updateMany: { filter: { ...idIn(group.map(({ id }) => id)), state: 'running', ...guard }, update: { $set } },
+    }
   })
   const { matchedCount } = await tasks.bulkWrite(operations as unknown as AnyBulkWriteOperation<TaskDocument>[], {
     ordered: false,

@@ -1,33 +1,30 @@
-import type { ClaimParams, LeasedTask } from '@taskyard/core'
+import { type ClaimParams, type LeasedTask, TaskyardError } from '@taskyard/core'
 import type { Database } from '../database.ts'
-import { claimKey, type LightTask, type TaskDocument, taskFrom } from '../documents.ts'
-import { extendTo } from './extend.ts'
+import { claimKey, type Lease, type LightTask, leasedTaskFrom, type TaskDocument } from '../documents.ts'
+import { MOST_ROUNDS } from '../moves.ts'
+import { asAsked, moveEnds } from './extend.ts'
 
 /** What this very call has given and still holds, each to a later end: the same claim again after a lost reply. */
 export async function givenBefore(database: Database, params: ClaimParams, now: number): Promise<LeasedTask[]> {
   const claimed = claimKey(params)
   if (claimed === null) return []
-  const { workerId } = params.worker
-  const filter = { claimed, state: 'running' as const, workerId }
-  const held = await database.tasks.find(filter, { projection: { tail: 0 } }).toArray()
-  const ends = Map.groupBy(held, ({ expiresAt = now }) => Math.max(now + params.leaseMs, expiresAt + 1))
-  const extended = await Promise.all([...ends].map(([end, tasks]) => extendThose(database, tasks, end)))
-  return extended
-    .flat()
-    .sort(byPriorityAndAge)
-    .map((task) => ({
-      ...taskFrom(task, now),
-      lease: { token: task.token, expiresAt: task.expiresAt, again: true },
-    }))
+  const filter = { claimed, state: 'running' as const, workerId: params.worker.workerId }
+  const endOf = ({ expiresAt }: Lease) => Math.max(now + params.leaseMs, expiresAt + 1)
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const found = await database.tasks.find(filter, { projection: { tail: 0 } }).toArray()
+    const held = found as (Omit<TaskDocument, 'tail'> & Lease)[]
+    if (!(await moveEnds(database, held, endOf, asRead))) continue
+    return held.sort(byPriorityAndAge).map((task) => {
+      const { lease, ...told } = leasedTaskFrom({ ...task, expiresAt: endOf(task) }, now)
+      return { ...told, lease: { ...lease, again: true } }
+    })
+  }
+  throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
 }
 
-type HeldTask = Omit<TaskDocument, 'tail'>
-
-/** @returns those that were not lost meanwhile */
-async function extendThose(database: Database, tasks: readonly HeldTask[], expiresAt: number) {
-  const leases = tasks.map(({ _id, token }) => ({ taskId: _id, token }))
-  const statuses = await extendTo(database, leases, expiresAt)
-  return tasks.filter((_, index) => statuses[index] !== 'lost').map((task) => ({ ...task, expiresAt }))
+// Its end, too: a heartbeat may have moved it beyond the one that comes of what was read.
+function asRead(task: LightTask & Lease) {
+  return { ...asAsked(task), expiresAt: task.expiresAt }
 }
 
 function byPriorityAndAge(one: LightTask, other: LightTask): number {

@@ -1,6 +1,6 @@
 import { type BeatParams, type EndedLease, type EndLeasesParams, isWatched, type LeaseHolder } from '@taskyard/core'
 import type { Database } from '../database.ts'
-import { type Holder, LIGHT, type LightTask } from '../documents.ts'
+import { type Holder, LIGHT, type RunningTask } from '../documents.ts'
 import { upsert } from '../lanes.ts'
 import { apply, idIn, MOST_ROUNDS } from '../moves.ts'
 import { spillTails } from '../spill.ts'
@@ -99,7 +99,7 @@ export function leasesByWorker(groups: readonly HolderGroup[]): ReadonlyMap<stri
 }
 
 /** Whether it was all that its worker held. `leasesOf` was counted before the task was read: whoever counts less reads a mark. */
-export function wasAlone({ workerId = '', token, hadCompany }: LightTask, leasesOf: ReadonlyMap<string, number>) {
+export function wasAlone({ workerId, token, hadCompany }: RunningTask, leasesOf: ReadonlyMap<string, number>) {
   return leasesOf.get(workerId) === 1 && hadCompany !== token
 }
 
@@ -150,11 +150,11 @@ export async function endLeases(
   // What others keep changing is not of a dead worker alone; whoever called comes again for what is left.
   for (let conflicts = 0; conflicts < MOST_ROUNDS; ) {
     const held = await database.tasks.find(filter, { projection: LIGHT }).limit(AT_ONCE).toArray()
-    const moves = (held as LightTask[]).map((task) => {
-      const isAlone = wasAlone(task, leasesOf)
-      return endWithoutWord(task, { reason: 'expired', jitter: 0, isDead: true, isAlone }, now)
+    const endings = (held as RunningTask[]).map((task) => {
+      const known = { reason: 'expired', isDead: true, isAlone: wasAlone(task, leasesOf) } as const
+      return { task, reason: known.reason, move: endWithoutWord(task, { jitter: 0, ...known }, now) }
     })
-    const endedNow = await applyEndings(database, moves, () => 'expired', now)
+    const endedNow = await applyEndings(database, endings, now)
     ended.push(...endedNow)
     if (endedNow.length < held.length) conflicts += 1
     else if (held.length < AT_ONCE) return ended
@@ -162,20 +162,25 @@ export async function endLeases(
   return ended
 }
 
-/** Applies moves that end leases, and tells of those that did. */
+/** A lease that is to end, and why. */
+export interface Ending {
+  readonly task: RunningTask
+  readonly reason: EndedLease['reason']
+  readonly move: Move
+}
+
+/** Ends leases, and tells of those that did. */
 export async function applyEndings(
   database: Database,
-  moves: readonly Move[],
-  reasonOf: (move: Move) => EndedLease['reason'],
+  endings: readonly Ending[],
   now: number,
-): Promise<EndedLease[]> {
+): Promise<readonly EndedLease[]> {
+  const moves = endings.map(({ move }) => move)
   const applied = await apply(database, moves, now)
-  await spillTails(
-    database,
-    [...applied].map(({ task }) => task),
-  )
-  return [...applied].map((move) => {
-    const { _id, token, queue, type, workerId = '' } = move.task
-    return { taskId: _id, token, reason: reasonOf(move), queue, type, workerId, taskStatus: move.to }
+  const ended = endings.filter(({ move }) => applied.has(move))
+  const tasks = ended.map(({ task }) => task)
+  await spillTails(database, tasks)
+  return ended.map(({ task: { _id, token, queue, type, workerId }, reason, move }) => {
+    return { taskId: _id, token, reason, queue, type, workerId, taskStatus: move.to }
   })
 }

@@ -1,9 +1,17 @@
 import { type EndedLease, type SweepParams, type SweepReport, spreadJitter } from '@taskyard/core'
 import type { Database } from '../database.ts'
-import { LIGHT, type LightTask } from '../documents.ts'
-import { endWithoutWord, type Move, whileItEndsAt } from '../transitions.ts'
+import { LIGHT, type RunningTask } from '../documents.ts'
+import { endWithoutWord, whileItEndsAt } from '../transitions.ts'
 import { recoverEnvelopes } from './envelopes.ts'
-import { applyEndings, isHolderWatched, leasesByHolder, leasesByWorker, rememberCompany, wasAlone } from './holders.ts'
+import {
+  applyEndings,
+  type Ending,
+  isHolderWatched,
+  leasesByHolder,
+  leasesByWorker,
+  rememberCompany,
+  wasAlone,
+} from './holders.ts'
 import { promoteDue } from './promote.ts'
 import { forgetKeys, removeFinished } from './retention.ts'
 import { verifyCounts } from './verify-counts.ts'
@@ -34,27 +42,28 @@ async function endOverdue(
   const groups = await leasesByHolder(database)
   const leasesOf = leasesByWorker(groups)
   const awake = await database.tasks.find(isAwake, { projection: LIGHT }).sort({ wakeAt: 1 }).limit(limit).toArray()
-  const overdue = (awake as LightTask[]).map((task) => ({ task, reason: overdueReason(task, cancelGraceMs, now) }))
-  const early = overdue.filter(({ reason }) => reason === null).map(({ task }) => task)
-  const ending = overdue.filter(({ reason }) => reason !== null).map(({ task }) => task)
-  await rememberCompany(database, groups, new Set(ending.map(({ workerId = '' }) => workerId)))
-  const reasons = new Map<Move, EndedLease['reason']>()
-  for (const [index, { task, reason }] of overdue.entries()) {
-    if (reason === null) continue
-    const isDead = task.holder === undefined || !isHolderWatched(task.holder)
-    const fate = { isDead, isAlone: wasAlone(task, leasesOf) }
+  const early: RunningTask[] = []
+  const endings: Ending[] = []
+  for (const [index, task] of (awake as RunningTask[]).entries()) {
+    const reason = overdueReason(task, cancelGraceMs, now)
+    if (reason === null) {
+      early.push(task)
+      continue
+    }
+    const fate = { isDead: !isHolderWatched(task.holder), isAlone: wasAlone(task, leasesOf) }
     const move = endWithoutWord(task, { reason, jitter: spreadJitter(jitter, index), ...fate }, now)
     // A lease ends for its time only while that is still what was read.
-    reasons.set(reason === 'expired' ? whileItEndsAt(task.expiresAt, move) : move, reason)
+    endings.push({ task, reason, move: reason === 'expired' ? whileItEndsAt(task.expiresAt, move) : move })
   }
-  const ended = await applyEndings(database, [...reasons.keys()], (move) => reasons.get(move) ?? 'expired', now)
+  await rememberCompany(database, groups, new Set(endings.map(({ task }) => task.workerId)))
+  const ended = await applyEndings(database, endings, now)
   await postpone(database, early, cancelGraceMs)
   return { ended, isBehind: awake.length === limit }
 }
 
 /** Why a lease should end now, the weightiest reason first. */
 function overdueReason(
-  { cancelRequestedAt, deadlineAt, expiresAt = 0 }: LightTask,
+  { cancelRequestedAt, deadlineAt, expiresAt }: RunningTask,
   cancelGraceMs: number,
   now: number,
 ): EndedLease['reason'] | null {
@@ -64,10 +73,10 @@ function overdueReason(
 }
 
 // Tasks that were asked to stop: only here it is known how long their grace is.
-async function postpone({ tasks }: Database, early: readonly LightTask[], cancelGraceMs: number): Promise<void> {
-  for (const { _id, token, wakeAt, cancelRequestedAt = 0, deadlineAt, expiresAt = 0 } of early) {
+async function postpone({ tasks }: Database, early: readonly RunningTask[], cancelGraceMs: number): Promise<void> {
+  for (const { _id, token, wakeAt, cancelRequestedAt = 0, deadlineAt, expiresAt } of early) {
     const next = Math.min(cancelRequestedAt + cancelGraceMs, expiresAt, deadlineAt ?? expiresAt)
-    await tasks.updateOne({ _id, state: 'running', token, wakeAt: wakeAt ?? next }, { $set: { wakeAt: next } })
+    await tasks.updateOne({ _id, state: 'running', token, wakeAt }, { $set: { wakeAt: next } })
   }
 }
 

@@ -7,8 +7,7 @@
 local now = storeTime(ARGV[1])
 promoteDue(now)
 local most = tonumber(ARGV[2])
-local dead, ended = {}, {}
-for i = 3, #ARGV do dead[ARGV[i]] = true end
+local ended = {}
 
 local function endWatched(holder)
   local passed, isMore = 0, true
@@ -27,10 +26,12 @@ local function endWatched(holder)
   end
 end
 
-for _, holder in ipairs(call('ZRANGE', WORKERS, 0, -1)) do
-  if #ended < most and dead[match(holder, '\n(.*)$')] then
-    endWatched(holder)
-    firstLeaseOf(holder)
+for i = 3, #ARGV do
+  for _, holder in ipairs(holdersOf(ARGV[i])) do
+    if #ended < most then
+      endWatched(holder)
+      firstLeaseOf(holder)
+    end
   end
 end
 rememberCompany(now)

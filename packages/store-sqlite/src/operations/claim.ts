@@ -19,7 +19,7 @@ function claimAnew(state: State, params: ClaimParams, now: number): ClaimedRows 
   const claimed = leaseAll(state, heads, params, now)
   const name = nameOf(params)
   if (name !== null && claimed.length > 0) state.requests.set(name, seqsOf(heads.slice(0, claimed.length)))
-  return { rows: claimed, lanes, startedAt: now, expiresAt: now + leaseMs, ends: null, workerId: worker.workerId }
+  return { rows: claimed, lanes, startedAt: now, leases: now + leaseMs, workerId: worker.workerId }
 }
 
 function claimableLanes(state: State, { namespace, queues, types }: ClaimParams): readonly Lane[] {

@@ -42,8 +42,7 @@ end
 -- One that is watched, and of which nobody knows that, may only have stood still.
 local function endOverdue(ended, id, s, reason, jitter, isDead, now)
   local worker, token, status = s.worker, s.token, nil
-  local holder = holderOf(s)
-  local isAlone = wasAlone(holder, s)
+  local isAlone = wasAlone(s)
   if reason == 'cancelled' then
     status = cancelRunning(id, s, '', now)
   elseif reason == 'timeout' then
