@@ -29,8 +29,7 @@ BEGIN
   SELECT g.id, g.lane, (-g.priority)::smallint, t.payload, t.created_at, t.max_attempts, t.timeout_seconds, t.backoff, t.tags,
     t.idempotency_key, g.ready_at, (g.attempt - 1)::smallint, g.crashes, g.token - 1, g.seq, g.started_at, g.expires_at,
     g.cancel_requested_at, g.progress
-  FROM given g CROSS JOIN LATERAL (SELECT * FROM tasks t WHERE t.id = g.id OFFSET 0) t
-  ORDER BY 3, g.ready_at, g.seq;
+  FROM given g CROSS JOIN LATERAL (SELECT * FROM tasks t WHERE t.id = g.id OFFSET 0) t;
 END
 $$;
 
