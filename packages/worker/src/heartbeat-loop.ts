@@ -1,34 +1,34 @@
+import type { Clock } from '@taskyard/core'
 import { HeartbeatRounds, type HeartbeatRoundsParams } from './heartbeat-rounds.ts'
 import { watchMainThread } from './main-thread-watch.ts'
+
+type Hurry = 'session is broken' | 'main thread is blocked'
 
 /**
  * One round after another, in a hurry while the worker's session is broken. A main thread that is blocked cannot say that
  * it broke, nor open another: as long as it is blocked there is a hurry too.
  */
 export class HeartbeatLoop {
-  readonly #params: HeartbeatRoundsParams
+  readonly #clock: Clock
   readonly #rounds: HeartbeatRounds
   readonly #endWatch: () => void
-  #isSessionBroken = false
-  #isMainBlocked = false
+  readonly #hurries = new Set<Hurry>()
   #isStopped = false
   /** `null`: a round is under way. */
   #callOffNext: (() => void) | null = null
 
   /** Starts it. */
-  constructor(params: HeartbeatRoundsParams) {
-    this.#params = params
-    this.#rounds = new HeartbeatRounds(params)
+  constructor(params: Omit<HeartbeatRoundsParams, 'isHurried'>) {
+    this.#clock = params.clock
+    this.#rounds = new HeartbeatRounds({ ...params, isHurried: () => this.#hurries.size > 0 })
     this.#endWatch = watchMainThread(params.board, params.clock, (isBlocked) => {
-      this.#isMainBlocked = isBlocked
-      this.#hurry()
+      this.#hurry('main thread is blocked', isBlocked)
     })
     void this.#beat()
   }
 
   sessionChanged(isBroken: boolean): void {
-    this.#isSessionBroken = isBroken
-    this.#hurry()
+    this.#hurry('session is broken', isBroken)
   }
 
   stop(): void {
@@ -37,9 +37,11 @@ export class HeartbeatLoop {
     this.#callOffNext?.()
   }
 
-  #hurry(): void {
-    this.#rounds.isHurried = this.#isSessionBroken || this.#isMainBlocked
-    if (this.#callOffNext === null) return
+  #hurry(reason: Hurry, isSo: boolean): void {
+    const begins = isSo && this.#hurries.size === 0
+    if (isSo) this.#hurries.add(reason)
+    else this.#hurries.delete(reason)
+    if (!begins || this.#callOffNext === null) return
     this.#callOffNext()
     void this.#beat()
   }
@@ -47,6 +49,6 @@ export class HeartbeatLoop {
   async #beat(): Promise<void> {
     this.#callOffNext = null
     const waitMs = await this.#rounds.run()
-    if (!this.#isStopped) this.#callOffNext = this.#params.clock.after(waitMs, () => void this.#beat())
+    if (!this.#isStopped) this.#callOffNext = this.#clock.after(waitMs, () => void this.#beat())
   }
 }

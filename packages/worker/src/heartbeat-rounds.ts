@@ -8,6 +8,8 @@ export interface HeartbeatRoundsParams {
   readonly leaseMs: number
   readonly clock: Clock
   readonly random: Random
+  /** While the worker's session is broken, its heartbeats are all that says that it lives. */
+  isHurried(): boolean
   onNews(news: readonly LeaseNews[]): void
   onTrouble(error: unknown): void
 }
@@ -34,8 +36,6 @@ export class HeartbeatRounds {
   readonly #params: HeartbeatRoundsParams
   readonly #memory: SlotMemory[]
   #reportAt = 0
-  /** While the worker's session is broken, its heartbeats are all that says that it lives. */
-  isHurried = false
 
   constructor(params: HeartbeatRoundsParams) {
     this.#params = params
@@ -62,7 +62,7 @@ export class HeartbeatRounds {
 
   #lookMs(): number {
     const lookMs = this.#params.leaseMs / 6
-    return this.isHurried ? Math.min(lookMs, HURRIED_LOOK_MS) : lookMs
+    return this.#params.isHurried() ? Math.min(lookMs, HURRIED_LOOK_MS) : lookMs
   }
 
   #report(error: unknown): void {
@@ -106,12 +106,12 @@ export class HeartbeatRounds {
   }
 
   async #call(leases: readonly LeaseRef[]): Promise<readonly ExtendStatus[]> {
-    const { extender, leaseMs, clock } = this.#params
+    const { extender, leaseMs, clock, isHurried } = this.#params
     const call = new AbortController()
     let callOff = () => {}
     const watch = () => {
       callOff = clock.after(HURRIED_ANSWER_MS, () => {
-        if (this.isHurried) call.abort(new Error(`no answer within ${HURRIED_ANSWER_MS / 1000} s`))
+        if (isHurried()) call.abort(new Error(`no answer within ${HURRIED_ANSWER_MS / 1000} s`))
         else watch()
       })
     }

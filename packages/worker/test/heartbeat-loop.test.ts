@@ -35,7 +35,7 @@ function scene(isAway = () => false) {
     await clock.advance(ms)
     return calls.slice(before)
   }
-  return { board, clock, startedAt, loop, callsIn }
+  return { board, clock, startedAt, calls, loop, callsIn }
 }
 
 test('while the main thread gives signs, leases are extended at a third of their time', async () => {
@@ -79,6 +79,18 @@ test('a session that is whole ends no hurry of a blocked main thread', async () 
   loop.sessionChanged(true)
   loop.sessionChanged(false)
   assert.ok((await callsIn(10_000)).length >= 4)
+})
+
+test('the end of a hurry hastens nothing', async () => {
+  const { board, clock, calls, loop, callsIn } = scene(() => true)
+  giveSigns(board, clock)
+  await clock.advance(0)
+  loop.sessionChanged(true)
+  const before = await callsIn(10_000)
+  assert.ok(before.length >= 2)
+  loop.sessionChanged(false)
+  await clock.advance(0)
+  assert.deepEqual(calls, before)
 })
 
 test('a loop that is stopped beats no more', async () => {

@@ -15,12 +15,14 @@ function scene(slots: number, answer: (lease: LeaseRef) => ExtendStatus | Promis
   const calls: { at: number; leases: readonly LeaseRef[] }[] = []
   const news: LeaseNews[] = []
   const troubles: unknown[] = []
+  const hurry = { isOn: false }
   const startedAt = clock.now()
   const rounds = new HeartbeatRounds({
     board,
     clock,
     leaseMs: LEASE_MS,
     random: () => 0.5,
+    isHurried: () => hurry.isOn,
     extender: {
       extend: async ({ leases }, signal) => {
         calls.push({ at: clock.now() - startedAt, leases })
@@ -42,7 +44,7 @@ function scene(slots: number, answer: (lease: LeaseRef) => ExtendStatus | Promis
     const times = [0, ...calls.map(({ at }) => at)]
     return Math.max(...times.slice(1).map((at, index) => at - (times[index] as number)))
   }
-  return { board, clock, calls, news, troubles, rounds, runFor, largestGap }
+  return { board, clock, calls, news, troubles, hurry, rounds, runFor, largestGap }
 }
 
 test('every lease is extended at least once in each third of its time', async () => {
@@ -54,13 +56,13 @@ test('every lease is extended at least once in each third of its time', async ()
 })
 
 test('in a hurry every lease is extended every 2 s', async () => {
-  const { board, calls, largestGap, rounds, runFor } = scene(2)
+  const { board, calls, largestGap, hurry, runFor } = scene(2)
   board.hold(0, id(1), 1)
-  rounds.isHurried = true
+  hurry.isOn = true
   await runFor(LEASE_MS)
   assert.ok(calls.length >= 14, `${calls.length} calls`)
   assert.ok(largestGap() <= 2000, `${largestGap()} ms`)
-  rounds.isHurried = false
+  hurry.isOn = false
   const before = calls.length
   await runFor(LEASE_MS)
   assert.ok(calls.length - before <= 6, `${calls.length - before} calls`)
@@ -68,11 +70,11 @@ test('in a hurry every lease is extended every 2 s', async () => {
 
 test('a hurry that begins during a round counts for the wait after it', async () => {
   const gate = Promise.withResolvers<ExtendStatus>()
-  const { board, clock, rounds } = scene(1, () => gate.promise)
+  const { board, clock, hurry, rounds } = scene(1, () => gate.promise)
   board.hold(0, id(1), 1)
   await clock.advance(await rounds.run())
   const asking = rounds.run()
-  rounds.isHurried = true
+  hurry.isOn = true
   gate.resolve('ok')
   assert.equal(await asking, 1000)
 })
@@ -84,12 +86,12 @@ for (const [when, hurriedAt] of [
   test(`a call ${when} that is not answered is given up after 2 s, and the next is made within a second`, async () => {
     let isHung = true
     const hung = new Promise<never>(() => {})
-    const { board, calls, clock, rounds, troubles } = scene(1, () => (isHung ? hung : 'ok'))
+    const { board, calls, clock, hurry, rounds, troubles } = scene(1, () => (isHung ? hung : 'ok'))
     board.hold(0, id(1), 1)
     await clock.advance(await rounds.run())
     const asking = rounds.run()
     await clock.advance(hurriedAt)
-    rounds.isHurried = true
+    hurry.isOn = true
     await clock.advance(2000 - hurriedAt)
     const waitMs = await asking
     assert.ok(waitMs <= 1000, `${waitMs} ms`)
