@@ -61,6 +61,21 @@ export interface LeaseRef {
   readonly token: number
 }
 
+/** A lease as the answer that gave it first told it; `expiresAt` in milliseconds since the epoch. */
+export interface GivenLease extends LeaseRef {
+  readonly expiresAt: number
+}
+
+/**
+ * What of an answer that nobody hears may go back: not what was given before, to a call of the same name that may have been
+ * heard. What was given first ends later as soon as such a call is given it again, so it does not go back from under that.
+ */
+export function givenFirst(tasks: readonly LeasedTask[]): readonly GivenLease[] {
+  return tasks
+    .filter(({ lease }) => !lease.again)
+    .map(({ id, lease: { token, expiresAt } }) => ({ taskId: id, token, expiresAt }))
+}
+
 const TASK_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 /** Whether a text can name a task in a store: a UUID in lower case (RFC 9562 §4). */

@@ -1,6 +1,6 @@
-import { type ClaimParams, type LeasedTask, type ReadyLane, TaskyardError } from '@taskyard/core'
+import { type ClaimParams, givenFirst, type LeasedTask, type ReadyLane, TaskyardError } from '@taskyard/core'
 import type { ClaimCall, ClaimCalls } from './claim-calls.ts'
-import { type GiveBack, givenFirst } from './give-back.ts'
+import type { GiveBack } from './give-back.ts'
 import type { Parts } from './parts.ts'
 import { isUnexpected } from './unexpected.ts'
 

@@ -3,6 +3,7 @@ import type {
   Clock,
   EventBus,
   ExtendStatus,
+  GivenLease,
   IdGenerator,
   JsonText,
   LeasedTask,
@@ -118,11 +119,6 @@ export interface Claim {
   readonly leaseSeconds?: number
   /** A name for this call of this worker: the same claim again, after a lost answer, gives the leases of the first. */
   readonly requestId?: string
-}
-
-/** A lease as the answer that gave it first told it; `expiresAt` in milliseconds since the epoch. */
-export interface GivenLease extends LeaseRef {
-  readonly expiresAt: number
 }
 
 /** How one leased attempt ended. */

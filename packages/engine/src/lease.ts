@@ -2,6 +2,7 @@ import {
   type ClaimParams,
   DEFAULTS,
   fitsBytes,
+  givenFirst,
   isTerminal,
   type JsonText,
   LIMITS,
@@ -16,7 +17,7 @@ import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } f
 import type { ClaimCalls } from './claim-calls.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Claim, Engine, Outcome, Recorded, SettledOutcome } from './engine.ts'
-import { type GiveBack, givenFirst } from './give-back.ts'
+import type { GiveBack } from './give-back.ts'
 import type { Parts } from './parts.ts'
 import type { Sessions } from './sessions.ts'
 import { assertBatch } from './submit.ts'

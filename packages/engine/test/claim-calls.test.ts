@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type ClaimParams, type LeasedTask, type TaskStore, TaskyardError } from '@taskyard/core'
-import { givenFirst } from '../src/give-back.ts'
+import { type ClaimParams, givenFirst, type LeasedTask, type TaskStore, TaskyardError } from '@taskyard/core'
 import { claimOf, PAYLOAD, startCluster, startEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
-import type { Clock, LeasedTask, LeaseRef } from '@taskyard/core'
-import { type Engine, type GivenLease, givenFirst } from '@taskyard/engine'
+import { type Clock, type GivenLease, givenFirst, type LeasedTask, type LeaseRef } from '@taskyard/core'
+import type { Engine } from '@taskyard/engine'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
 /** A connection that is reset later has carried the answer: its client has read it and works. */

@@ -76,8 +76,8 @@ function createStore(
       wakeUps.readied(numbers)
     },
   }
-  const claims = createClaims(parts, nowMs, (tasks) => {
-    const settlements = tasks.map(({ id, lease }) => ({ taskId: id, ...lease, outcome: 'released' as const }))
+  const claims = createClaims(parts, nowMs, (leases) => {
+    const settlements = leases.map((lease) => ({ ...lease, outcome: 'released' as const }))
     return settle(parts, claims, { settlements, claim: null })
   })
   const depths = createQueueDepths(database, nowMs)

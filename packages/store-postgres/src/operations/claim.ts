@@ -1,4 +1,12 @@
-import { type ClaimParams, type JsonText, type LeasedTask, LIMITS, SUSPECT_CRASHES } from '@taskyard/core'
+import {
+  type ClaimParams,
+  type GivenLease,
+  givenFirst,
+  type JsonText,
+  type LeasedTask,
+  LIMITS,
+  SUSPECT_CRASHES,
+} from '@taskyard/core'
 import type { Statement, Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import { isUndone, mayHaveChanged } from '../postgres-errors.ts'
@@ -51,7 +59,7 @@ export interface Claims {
 export function createClaims(
   { database, lanes, time, readied }: Parts,
   nowMs: () => number,
-  giveBack: (tasks: readonly LeasedTask[]) => Promise<unknown>,
+  giveBack: (leases: readonly GivenLease[]) => Promise<unknown>,
 ): Claims {
   const floors = createClaimFloors(nowMs)
   /** Tasks that small claims under way may take; large ones follow each other. */
@@ -113,7 +121,7 @@ export function createClaims(
     }
     // What the other statement did must be told. Its caller will ask again for tasks, and meet what is wrong then.
     if (first.status === 'fulfilled') return { before: first.value, tasks }
-    const anew = tasks.filter(({ lease }) => lease.again !== true)
+    const anew = givenFirst(tasks)
     if (anew.length > 0) await giveBack(anew).catch(() => {})
     throw first.reason
   }
