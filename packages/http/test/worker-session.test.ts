@@ -76,6 +76,31 @@ test('a claim may say that its worker keeps no session, though one is open here'
   assert.equal(holder?.session, false)
 })
 
+test('a claim that comes while a session opens, or after it was given up, is one of a worker without', async (context) => {
+  const { engine, listen, store, submit, claim } = await startApi(context)
+  const base = await listen()
+  const asked = Promise.withResolvers<void>()
+  const opened = Promise.withResolvers<void>()
+  const closed = Promise.withResolvers<void>()
+  engine.openSession = () => {
+    asked.resolve()
+    return { opened: opened.promise, close: closed.resolve }
+  }
+  const session = await openEvents(context, `${base}/api/v1/workers/w1/session`)
+  await asked.promise
+  const isWatched = async () => {
+    await submit({ type: 'a' })
+    await claim('w1')
+    return (await store.holders()).some(({ session }) => session)
+  }
+  assert.equal(await isWatched(), false)
+  session.close()
+  await closed.promise
+  opened.resolve()
+  await opened.promise
+  assert.equal(await isWatched(), false)
+})
+
 test('a server that closes does not take its workers for dead', async (context) => {
   const { listen, server, engine, submit, claim } = await startApi(context)
   const base = await listen()

@@ -42,13 +42,14 @@ export function workerSessionRoute(server: FastifyInstance, context: RouteContex
         onCancel: (taskId) => deliver(taskId),
       })
       const stream = openEventStream(reply, lifecycle.untilDisconnect(reply), clock, limits.sessionPingMs)
-      open.add(workerId, 1)
       onceAborted(stream.signal, () => {
-        open.add(workerId, -1)
         // A server that hangs up itself has no reason to think that the worker is gone.
         if (!lifecycle.closing) session.close()
       })
       await session.opened
+      // Only now: what a start before this one left may have been ended meanwhile, and a claim must not be ended with it.
+      open.add(workerId, 1)
+      onceAborted(stream.signal, () => open.add(workerId, -1))
       const ready = { graceSeconds: limits.sessionGraceSeconds, pingSeconds: limits.sessionPingMs / 1000 }
       void stream.send('ready', JSON.stringify(ready))
       deliver = (taskId) => void stream.send('cancel', JSON.stringify({ taskId }))
@@ -88,7 +89,7 @@ const sessionSchema = {
   description:
     'The first event is ready, with graceSeconds and pingSeconds; then one cancel event per task of this worker that is ' +
     'to stop. A comment line comes every pingSeconds (2). When the connection breaks and is not resumed within the ' +
-    'grace, nor a lease of the worker extended or claimed, its leases end early.',
+    'grace, nor a lease of the worker extended or claimed, its leases that were claimed with a session end early.',
   produces: ['text/event-stream'],
   params: { type: 'object', required: ['workerId'], properties: { workerId: workerIdSchema } },
   querystring: {
@@ -102,7 +103,8 @@ const sessionSchema = {
         ...workerIdSchema,
         description:
           'Names this start of the worker. When another start was connected under the same id and its connection broke, ' +
-          'that one is dead: its leases end at once.',
+          'that one is dead: its leases that were claimed with a session end before the event ready, as long as the worker ' +
+          'holds nothing else.',
       },
     },
   },
