@@ -37,9 +37,8 @@ export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock
   const returns = new Map<string, number>()
 
   // Whoever asks for more on a connection has read what it carried before.
-  server.addHook('onRequest', (request, _reply, done) => {
-    if (unheard.size > 0) forget(request.raw.socket)
-    done()
+  server.server.on('request', ({ socket }) => {
+    if (unheard.size > 0) forget(socket)
   })
 
   function forget(socket: Socket): Answer | undefined {

@@ -17,10 +17,9 @@ export function createLifecycle(server: FastifyInstance, clock: Clock, draining?
   const controller = new AbortController()
   const closeIdleConnections = idleConnectionsCloser(server.server, clock)
   draining?.addEventListener('abort', () => controller.abort(), { once: true })
-  server.addHook('onRequest', (_request, reply, done) => {
+  controller.signal.addEventListener('abort', () => {
     // The next request had better go to another server.
-    if (controller.signal.aborted) reply.header('connection', 'close')
-    done()
+    server.server.prependListener('request', (_request, answer) => answer.setHeader('connection', 'close'))
   })
   server.addHook('preClose', async () => {
     // Waiting calls and streams may not hold up the close, which waits for open requests.
