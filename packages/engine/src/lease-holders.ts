@@ -1,4 +1,5 @@
 import type { Clock, LeaseHolder, TaskStore } from '@taskyard/core'
+import type { Presence } from './presence.ts'
 
 /** What the store says of those who hold leases. */
 export interface HoldersAnswer {
@@ -17,6 +18,19 @@ export function createAskHolders(store: TaskStore, clock: Clock): AskHolders {
     questions += 1
     const asked = { askedAt: clock.now(), question: questions }
     return { ...asked, holders: await store.holders() }
+  }
+}
+
+/** `null`: nobody can be judged by what the store says yet. */
+export type AskWhenTrusted = () => Promise<HoldersAnswer | null>
+
+export function createAskWhenTrusted(askHolders: AskHolders, presence: Presence | null): AskWhenTrusted {
+  return async () => {
+    // Our own beat must not be the one that still names them.
+    await presence?.beat()
+    if (presence?.isTrusted() === false) return null
+    const answer = await askHolders()
+    return presence?.isTrusted() === false ? null : answer
   }
 }
 

@@ -1,10 +1,9 @@
 import { isWatched } from '@taskyard/core'
 import type { Connections } from './connections.ts'
-import { createHeldNow, type Held, heldIn, isSameHeld, NOTHING } from './held-leases.ts'
-import type { EndLeases } from './lease-endings.ts'
-import { type AskHolders, type HoldersAnswer, idOf, livingOf } from './lease-holders.ts'
+import type { EndLeases } from './end-leases.ts'
+import { createHeldNow, type Held } from './held-leases.ts'
+import { type AskHolders, type AskWhenTrusted, type HoldersAnswer, idOf, livingOf } from './lease-holders.ts'
 import type { Parts } from './parts.ts'
-import type { Presence } from './presence.ts'
 import { createSignsOfLife } from './signs-of-life.ts'
 
 /** The calls of a worker that died may go on for so long. */
@@ -13,8 +12,6 @@ const CALLS_MS = 1000
 const MOST_EXCUSED = 3
 /** What could not be decided or stored is tried again after so long. */
 const AGAIN_MS = 1000
-/** So long may another start wait for the end of what the one before left. Beats are trusted after 5 s without a gap. */
-const LEFT_PATIENCE_MS = 10_000
 
 /** Which start of its worker's program was connected last, and what it held when its connection broke; `null`: the store did not say. */
 interface Left {
@@ -46,25 +43,24 @@ export interface SessionGraces {
   /** No more grace for these: their leases end, unless they live. Never rejects: what cannot be done is tried again. */
   endNow(workerIds: readonly string[]): Promise<void>
   /**
-   * Another start of a worker whose connection broke: the one before is dead. Resolves when what it left has ended, or could not
-   * be ended for 10 s. That is only done while the worker holds just what it held then: what another start holds cannot be told
-   * from it. `null`: it is no other start.
+   * What a dead start of this worker held when its connection broke, if this is another one. Resolves with `null` when the store did
+   * not say.
    */
-  endLeftBefore(workerId: string, startId: string | undefined): Promise<void> | null
+  leftBefore(workerId: string, startId: string | undefined): Promise<Held | null> | null
   /** Calls every grace off; none begins any more. */
   stop(): void
 }
 
 export interface SessionGracesParams {
   readonly connections: Connections
-  readonly presence: Presence | null
   readonly askHolders: AskHolders
+  readonly askWhenTrusted: AskWhenTrusted
   readonly endLeases: EndLeases
 }
 
 export function createSessionGraces(
   parts: Parts,
-  { connections, presence, askHolders, endLeases }: SessionGracesParams,
+  { connections, askHolders, askWhenTrusted, endLeases }: SessionGracesParams,
 ): SessionGraces {
   const { clock, sessionGraceMs, standstills, troubles } = parts
   const { track } = parts.underWay
@@ -80,15 +76,13 @@ export function createSessionGraces(
     return absent.get(workerId)?.kind === 'awaited'
   }
 
-  function setAbsent(workerId: string, now: Absent): void {
-    const before = absent.get(workerId)
-    if (before?.kind === 'awaited') before.callOff()
-    absent.set(workerId, now)
+  function callOff(workerId: string): void {
+    const worker = absent.get(workerId)
+    if (worker?.kind === 'awaited') worker.callOff()
   }
 
   function end(workerId: string): void {
-    const before = absent.get(workerId)
-    if (before?.kind === 'awaited') before.callOff()
+    callOff(workerId)
     absent.delete(workerId)
     signs.forget(workerId)
   }
@@ -97,13 +91,14 @@ export function createSessionGraces(
   function start(workerId: string, delayMs = sessionGraceMs, left = leftOf(workerId), excused = 0): void {
     if (stopped) return
     const since = clock.now()
-    const callOff = clock.after(delayMs, () => {
+    callOff(workerId)
+    const callOffEnd = clock.after(delayMs, () => {
       // The worker may have come back, and this process could not hear it.
       const stoodStill = standstills.lastEnd() > since
       if (stoodStill && excused < MOST_EXCUSED) start(workerId, sessionGraceMs, left, excused + 1)
       else void endNow([workerId])
     })
-    setAbsent(workerId, { kind: 'awaited', left, callOff })
+    absent.set(workerId, { kind: 'awaited', left, callOff: callOffEnd })
   }
 
   function leftOf(workerId: string): Left | null {
@@ -137,7 +132,10 @@ export function createSessionGraces(
 
   async function endNow(workerIds: readonly string[]): Promise<void> {
     if (stopped || workerIds.length === 0) return
-    for (const workerId of workerIds) setAbsent(workerId, { kind: 'over', left: leftOf(workerId) })
+    for (const workerId of workerIds) {
+      callOff(workerId)
+      absent.set(workerId, { kind: 'over', left: leftOf(workerId) })
+    }
     judging ??= track(judgeAll())
     await judging
   }
@@ -175,40 +173,6 @@ export function createSessionGraces(
     for (const workerId of workerIds) start(workerId, AGAIN_MS)
   }
 
-  /** `null`: nobody can be judged by it yet. */
-  async function askWhenTrusted(): Promise<HoldersAnswer | null> {
-    // Our own beat must not be the one that still names them.
-    await presence?.beat()
-    if (presence?.isTrusted() === false) return null
-    const answer = await askHolders()
-    return presence?.isTrusted() === false ? null : answer
-  }
-
-  async function endLeft(workerId: string, { held }: Left): Promise<void> {
-    const left = await held
-    if (left === null || left.leases === 0) return
-    const until = clock.now() + LEFT_PATIENCE_MS
-    while (!stopped && !(await track(hasEnded(workerId, left))) && clock.now() < until) {
-      await new Promise<void>((resolve) => clock.after(AGAIN_MS, resolve))
-    }
-  }
-
-  async function hasEnded(workerId: string, left: Held): Promise<boolean> {
-    try {
-      const answer = await askWhenTrusted()
-      if (answer === null) return false
-      heed(answer)
-      const isLeft = isSameHeld(left, heldIn(answer.holders).get(workerId) ?? NOTHING)
-      const lives = connections.has(workerId) || livingOf(answer.holders).has(workerId)
-      if (isLeft && !lives) await endLeases([workerId])
-      troubles.worked('sessions')
-      return true
-    } catch (error) {
-      troubles.failed('sessions', error)
-      return false
-    }
-  }
-
   return {
     awaitReturn(workerId, startId = null) {
       if (stopped) return
@@ -230,14 +194,14 @@ export function createSessionGraces(
       heed(answer)
     },
     endNow,
-    endLeftBefore(workerId, startId) {
+    leftBefore(workerId, startId) {
       const left = leftOf(workerId)
-      return startId === undefined || left === null || left.startId === startId ? null : endLeft(workerId, left)
+      return startId === undefined || left === null || left.startId === startId ? null : left.held
     },
     stop() {
       stopped = true
       callOffLook?.()
-      for (const worker of absent.values()) if (worker.kind === 'awaited') worker.callOff()
+      for (const workerId of absent.keys()) callOff(workerId)
     },
   }
 }

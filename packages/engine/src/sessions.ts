@@ -1,9 +1,10 @@
 import type { EndedLease, LeaseHolder, WorkerRef } from '@taskyard/core'
 import { checkSession } from './check-session.ts'
 import { createConnections } from './connections.ts'
+import { createEndLeases } from './end-leases.ts'
+import { createEndLeftLeases } from './end-left-leases.ts'
 import type { Engine, OpenSession } from './engine.ts'
-import { createEndLeases } from './lease-endings.ts'
-import { createAskHolders, idOf, livingOf } from './lease-holders.ts'
+import { createAskHolders, createAskWhenTrusted, idOf, livingOf } from './lease-holders.ts'
 import type { Parts } from './parts.ts'
 import { createPresence } from './presence.ts'
 import { createSessionGraces } from './session-graces.ts'
@@ -34,7 +35,9 @@ export function createSessions(
   const presence = parts.shared ? createPresence(parts, nodeId, connections.workerIds) : null
   const askHolders = createAskHolders(store, clock)
   const endLeases = createEndLeases(store, onEnded)
-  const graces = createSessionGraces(parts, { connections, presence, askHolders, endLeases })
+  const askWhenTrusted = createAskWhenTrusted(askHolders, presence)
+  const endLeftLeases = createEndLeftLeases(parts, connections, askWhenTrusted, endLeases)
+  const graces = createSessionGraces(parts, { connections, askHolders, askWhenTrusted, endLeases })
   let unsubscribe = () => {}
   let isLooking = false
   let lookedAt = Number.NEGATIVE_INFINITY
@@ -109,11 +112,11 @@ export function createSessions(
     openSession(session) {
       checkSession(session)
       const { workerId, startId } = session
-      const leftEnded = graces.endLeftBefore(workerId, startId)
-      if (leftEnded === null) return { opened: Promise.resolve(), close: connect(session) }
+      const left = graces.leftBefore(workerId, startId)
+      if (left === null) return { opened: Promise.resolve(), close: connect(session) }
       let close: (() => void) | null = null
       let isClosed = false
-      const opened = leftEnded.then(() => {
+      const opened = endLeftLeases(workerId, left).then(() => {
         if (!isClosed) close = connect(session)
       })
       return {

@@ -97,6 +97,27 @@ test('what another start left is ended though the store is away for a moment', a
   assert.equal(await standingWhenOpen, 'queued, crashes 1')
 })
 
+test('what another start left is ended though its first attempt to open a session breaks', async (t) => {
+  let isAway = false
+  const { engine, clock } = await startEngine(
+    t,
+    {},
+    awayWhile(() => isAway),
+  )
+  const { close, standing } = await runTaskInSession(engine, 'worker-1', { startId: 'a' })
+  close()
+  await clock.advance(100)
+  isAway = true
+  engine.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf }).close()
+  await clock.advance(100)
+  const { opened } = engine.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf })
+  await clock.advance(100)
+  isAway = false
+  const standingWhenOpen = opened.then(standing)
+  await clock.advance(2000)
+  assert.equal(await standingWhenOpen, 'queued, crashes 1')
+})
+
 test('a session opens though what another start left cannot be ended', async (t) => {
   let isAway = false
   const { engine, clock } = await startEngine(

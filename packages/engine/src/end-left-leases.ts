@@ -1,0 +1,48 @@
+import type { Connections } from './connections.ts'
+import type { EndLeases } from './end-leases.ts'
+import { type Held, heldIn, isSameHeld, NOTHING } from './held-leases.ts'
+import { type AskWhenTrusted, livingOf } from './lease-holders.ts'
+import type { Parts } from './parts.ts'
+
+/** What could not be decided or stored is tried again after so long. */
+const AGAIN_MS = 1000
+/** So long at most: beats are trusted after 5 s without a gap. */
+const PATIENCE_MS = 10_000
+
+/**
+ * Ends what a dead start of this worker has left, as long as the worker holds just that: what another start holds cannot be told
+ * from it. Never rejects; resolves when it is done, or could not be done for 10 s.
+ */
+export type EndLeftLeases = (workerId: string, left: Promise<Held | null>) => Promise<void>
+
+export function createEndLeftLeases(
+  { clock, troubles, underWay, isStopping }: Parts,
+  connections: Connections,
+  askWhenTrusted: AskWhenTrusted,
+  endLeases: EndLeases,
+): EndLeftLeases {
+  async function isDone(workerId: string, left: Held): Promise<boolean> {
+    try {
+      const answer = await askWhenTrusted()
+      if (answer === null) return false
+      const holdsJustThat = isSameHeld(left, heldIn(answer.holders).get(workerId) ?? NOTHING)
+      const lives = connections.has(workerId) || livingOf(answer.holders).has(workerId)
+      if (holdsJustThat && !lives) await endLeases([workerId])
+      troubles.worked('sessions')
+      return true
+    } catch (error) {
+      troubles.failed('sessions', error)
+      return false
+    }
+  }
+
+  return async (workerId, asked) => {
+    const left = await asked
+    if (left === null || left.leases === 0) return
+    const until = clock.now() + PATIENCE_MS
+    while (!(await underWay.track(isDone(workerId, left)))) {
+      if (isStopping() || clock.now() >= until) return
+      await new Promise<void>((resolve) => clock.after(AGAIN_MS, resolve))
+    }
+  }
+}
