@@ -3,9 +3,9 @@ import { fork } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { it, type TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Client } from 'taskyard'
+import { whenTold } from './support/task-events.ts'
 import { startServerProcess, temporaryFolder } from './support/taskyard-process.ts'
 
 const WORKER = fileURLToPath(new URL('./support/blocking-worker.ts', import.meta.url))
@@ -25,7 +25,7 @@ it('a handler that blocks its thread while the server restarts keeps its task', 
     t.after(() => worker.kill('SIGKILL'))
   }
   const { id } = await client.submit('block', null)
-  while ((await client.get(id)).status !== 'running') await sleep(20)
+  await whenTold(client, id, 'started')
   const doomed = await claimAndFallSilent(t, first.url, client)
 
   await first.stop()
@@ -33,7 +33,7 @@ it('a handler that blocks its thread while the server restarts keeps its task', 
   t.after(() => second.stop())
 
   // Both sessions broke at the same time: when the silent worker is found dead, the other has been judged as well.
-  while ((await client.get(doomed)).crashes === 0) await sleep(100)
+  await whenTold(client, doomed, 'lease-expired')
   const { status, attempt, crashes } = await client.get(id)
   assert.deepEqual([status, attempt, crashes], ['running', 1, 0])
   await writeFile(finish, '')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
+import { eventually } from '@taskyard/conformance'
 import { startServer } from '@taskyard/test-servers'
 import { Client, Taskyard, type TaskyardApi } from 'taskyard'
 import { newStoreOn, storeSettings } from './support/store-urls.ts'
@@ -51,9 +52,9 @@ describe('a Redis whose memory is full', () => {
         const { status, result, attempt, crashes } = await yard.wait(id, { timeoutSeconds: 60 })
         assert.deepEqual([status, result, attempt, crashes], ['succeeded', 'done', 1, 0])
       }
-      while (!troubles.some((message) => /dropped: .*no space left/.test(message))) {
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
+      await eventually('what was dropped is told', 60_000, () =>
+        troubles.some((message) => /dropped: .*no space left/.test(message)),
+      )
       await command(redis.url, 'CONFIG SET maxmemory 0')
     })
   }

@@ -4,9 +4,11 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@taskyard/client'
+import { eventually } from '@taskyard/conformance'
 import { TaskyardError } from '@taskyard/core'
 import { type ServerKind, sharedServer, startServer } from '@taskyard/test-servers'
 import { newStoreOn, storeSettings } from './support/store-urls.ts'
+import { whenTold } from './support/task-events.ts'
 import { runTaskyard } from './support/taskyard-process.ts'
 
 // What an outage of the database costs: nothing but its time. OUTAGE_SECONDS=60 lets it last longer than any lease;
@@ -158,7 +160,7 @@ async function scene(t: TestContext, kind: ServerKind) {
 }
 
 async function running(client: Client, ids: readonly string[]): Promise<void> {
-  for (const id of ids) while ((await client.get(id)).status !== 'running') await sleep(20)
+  for (const id of ids) await whenTold(client, id, 'started')
 }
 
 /** Submits tasks of both workers until it is stopped; what the server did not acknowledge may be there or not. */
@@ -178,7 +180,7 @@ function submitAllTheTime(url: string) {
   })()
   return {
     async accepted(count: number) {
-      while (ids.length < count) await sleep(20)
+      await eventually(`${count} tasks are accepted`, 60_000, () => ids.length >= count)
     },
     async stop(): Promise<readonly string[]> {
       isStopped = true

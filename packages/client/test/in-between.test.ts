@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Client } from '@taskyard/client'
+import { eventually } from '@taskyard/conformance'
 import type { TaskContext } from '@taskyard/core'
 import { type OwnAnswer, startInBetween } from './in-between.ts'
 import { databaseFile, startRealServer } from './real-server.ts'
@@ -68,7 +69,7 @@ test('a proxy that answers heartbeats by itself ends no lease', async (t) => {
   const { client, seen, direct } = await behindProxy(t, NOT_FOUND)
   const { task } = await direct.submit({ type: 'work', payload: '1' as never })
   const work = async (_: unknown, context: TaskContext) => {
-    while (context.heartbeat.at === null) await new Promise((resolve) => setTimeout(resolve, 20))
+    await eventually('a heartbeat is answered', 60_000, () => context.heartbeat.at !== null)
     return context.heartbeat.state
   }
   client.work({ work }, { leaseSeconds: 20, onError: () => {} })

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { eventually } from '@taskyard/conformance'
 import type { TaskHandlers } from '@taskyard/core'
 import type { WorkerOptions } from '@taskyard/worker'
 import { Taskyard } from 'taskyard'
@@ -24,7 +25,7 @@ async function open(t: TestContext, handlers: TaskHandlers, options: WorkerOptio
 test('thousands of tasks are each started once and succeed', async (t) => {
   const { yard, worker } = await open(t, { noop: () => null }, { concurrency: 50 })
   for (let n = 0; n < 5; n++) await yard.submitMany(Array.from({ length: 1000 }, () => ({ type: 'noop', payload: n })))
-  while ((await yard.queue('default')).counts.succeeded < 5000) await new Promise((resolve) => setTimeout(resolve, 20))
+  await eventually('all succeed', 60_000, async () => (await yard.queue('default')).counts.succeeded === 5000)
   assert.equal(worker.stats.started, 5000)
   assert.equal(worker.stats.lost, 0)
 })

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { startWorker } from '@taskyard/worker'
 import { MemoryApi } from './memory-api.ts'
+import { until } from './scene.ts'
 
 const ANSWER_IN_THREAD = 1
 const FAIL_IN_THREAD = 2
@@ -31,8 +32,8 @@ test('the context knows when the last heartbeat was answered', async (t) => {
     api,
     {
       wait: async (_, context) => {
-        while (context.heartbeat.at === null) await new Promise((resolve) => setTimeout(resolve, 20))
-        return context.heartbeat.at.getTime()
+        await until(() => context.heartbeat.at !== null)
+        return context.heartbeat.at?.getTime()
       },
     },
     { leaseSeconds: 1 },
@@ -50,7 +51,7 @@ test('leases are extended often while the session is broken, however long they a
   const extended = () => Atomics.load(api.counters, 1)
   const hold = async () => {
     api.onSessionChange(false)
-    while (extended() < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+    await until(() => extended() >= 2)
   }
   const worker = startWorker(api, { hold }, { leaseSeconds: 3600 })
   t.after(() => worker.stop({ deadlineSeconds: 0 }))
@@ -82,9 +83,7 @@ test('a failed heartbeat is repeated soon, and reported once', async (t) => {
   const worker = startWorker(
     api,
     {
-      wait: async () => {
-        while (Atomics.load(api.counters, 1) < 4) await new Promise((resolve) => setTimeout(resolve, 20))
-      },
+      wait: () => until(() => Atomics.load(api.counters, 1) >= 4),
     },
     { leaseSeconds: 1, onError: (error, during) => troubles.push(`${during}: ${error}`) },
   )

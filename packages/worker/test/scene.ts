@@ -1,6 +1,9 @@
+import { eventually } from '@taskyard/conformance'
 import type { TaskHandlers } from '@taskyard/core'
 import { startWorker, type WorkerOptions } from '@taskyard/worker'
 import { MemoryApi } from './memory-api.ts'
+
+const PATIENCE_MS = 60_000
 
 export const quiet = { onError: () => {} }
 
@@ -12,9 +15,9 @@ export function yard(t: { after(fn: () => Promise<void>): void }, handlers: Task
   return { api, worker }
 }
 
-/** Resolves once it holds. For what no event tells of, or of which it may have told before anybody listened. */
+/** Resolves once it holds, and fails after a minute. For what no event tells of, or of which it may have told before anybody listened. */
 export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
+  await eventually(String(holds), PATIENCE_MS, holds)
 }
 
 export function whenAborted(signal: AbortSignal): Promise<void> {
