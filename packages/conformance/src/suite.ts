@@ -52,6 +52,8 @@ export interface StoreCapabilities {
   readonly threadAccess: boolean
   /** Several processes can use the store at the same time, through a server that may go away and come back. */
   readonly shared: boolean
+  /** A lease that begins in the very millisecond in which others of its worker end is not taken for one that was beside them. */
+  readonly ordersWithinMillisecond: boolean
 }
 
 export interface StoreSuiteOptions {
@@ -107,7 +109,13 @@ export function createSuite(options: StoreSuiteOptions): Suite {
     runs: searched || runs,
     seed: searched > 0 ? 'random' : options.seed,
     fullQueue,
-    capabilities: { wakesUp: true, threadAccess: true, shared: true, ...options.capabilities },
+    capabilities: {
+      wakesUp: true,
+      threadAccess: true,
+      shared: true,
+      ordersWithinMillisecond: true,
+      ...options.capabilities,
+    },
     describe: (area, define) => void runner.describe(area, define),
     it,
     itIn,

@@ -38,6 +38,19 @@ const BUGS: Readonly<Record<string, Plant>> = {
       return store.claim(params)
     },
   }),
+  'says nothing of a request to stop when it gives a task again': (store) => ({
+    claim: async (params) =>
+      (await store.claim(params)).map((task) => (task.lease.again ? { ...task, cancelRequestedAt: null } : task)),
+  }),
+  'gives a task again for an hour more than was asked for': (store, state) => ({
+    claim: async (params) =>
+      (await store.claim(params)).map((task) => {
+        const held = state.tasks.get(task.id)?.lease
+        if (held == null || !task.lease.again) return task
+        held.expiresAt += 3_600_000
+        return { ...task, lease: { ...task.lease, expiresAt: held.expiresAt } }
+      }),
+  }),
   'stores a repeated submission twice': (store) => {
     let copies = 0
     return {

@@ -26,7 +26,7 @@ describeTaskStore({
   openStore,
   runner: { describe, it },
   // What needs servers of its own is shown on single ones.
-  capabilities: { shared: false },
+  capabilities: { shared: false, ordersWithinMillisecond: false },
   runs: 20,
 })
 

@@ -4,12 +4,16 @@ import { openStore } from './scene.ts'
 
 const runner = { describe, it }
 
-describeTaskStore({ name: 'redis', openStore, runner })
+// Company is told by times: see `company.lua`.
+const capabilities = { ordersWithinMillisecond: false }
+
+describeTaskStore({ name: 'redis', openStore, runner, capabilities })
 
 describeTaskStore({
   name: 'redis behind an unreliable connection',
   openStore,
   runner,
+  capabilities,
   faults: { seed: 1, slow: 0.05, refuse: 0.15, loseReply: 0.2 },
   runs: 20,
 })

@@ -50,11 +50,11 @@ function followRepetition(
     claimed.map(comparable),
     given.map(({ task }) => comparable(task)),
   )
-  for (const [index, { lease }] of given.entries()) {
-    const { expiresAt, again } = (claimed[index] as LeasedTask).lease
-    assert.ok(again, 'what was given before says so')
-    assert.ok(expiresAt >= model.clock.now() + leaseMs, 'a repetition extends leases')
-    if (lease !== null) lease.expiresAt = expiresAt
+  for (const [index, entry] of given.entries()) {
+    const { lease } = claimed[index] as LeasedTask
+    assert.ok(lease.again, 'what was given before says so')
+    assert.ok(lease.expiresAt >= model.clock.now() + leaseMs, 'a repetition extends leases by all that is asked for')
+    followEnd(entry, lease)
   }
 }
 
@@ -109,7 +109,16 @@ function follow(model: Model, params: ClaimParams, { id, lease }: LeasedTask): v
     'the token rises',
   )
   startAttempt(entry, params, model.clock.now())
+  followEnd(entry, lease)
   model.leases.push({ taskId: id, modelToken: entry.token, realToken: lease.token, settledAs: null })
+}
+
+/** An answer that was lost is that of a repetition, which moved the end. */
+function followEnd({ lease }: ReferenceTask, { expiresAt, again }: LeasedTask['lease']): void {
+  if (lease === null) return
+  if (again) assert.ok(expiresAt > lease.expiresAt, 'a repetition extends leases')
+  else assert.equal(expiresAt, lease.expiresAt)
+  lease.expiresAt = expiresAt
 }
 
 function priorityOf({ task }: ReferenceTask): number {

@@ -4,10 +4,12 @@ import { emptyReferenceState, type ReferenceState } from '../reference/reference
 import { createReferenceStore } from '../reference/reference-store.ts'
 import { wholeHistory } from '../scene.ts'
 import type { SimulatedClock } from '../simulated-clock.ts'
+import type { StoreCapabilities } from '../suite.ts'
 
 /** What the store should be like. It moves by the same calls, and follows the store where the port leaves a choice. */
 export interface Model {
   readonly clock: SimulatedClock
+  readonly capabilities: StoreCapabilities
   readonly state: ReferenceState
   readonly store: TaskStore
   readonly submitted: NewTask[]
@@ -30,9 +32,10 @@ export interface Real {
   reopen(): Promise<TaskStore>
 }
 
-export function createModel(clock: SimulatedClock): Model {
+export function createModel(clock: SimulatedClock, capabilities: StoreCapabilities): Model {
   const state = emptyReferenceState()
-  return { clock, state, store: createReferenceStore(clock, state), submitted: [], leases: [], shown: new Map() }
+  const store = createReferenceStore(clock, state)
+  return { clock, capabilities, state, store, submitted: [], leases: [], shown: new Map() }
 }
 
 /** All tasks and all counts are as the model says. */

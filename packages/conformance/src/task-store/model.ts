@@ -10,7 +10,7 @@ const RUNS_PER_TEST = 10
 /** The same sequences in every run of the gate; a search draws its own. */
 const FIRST_SEED = 1
 
-export function describeModel({ describe, it, open, runs, seed }: Suite): void {
+export function describeModel({ describe, it, open, runs, seed, capabilities }: Suite): void {
   describe('model', () => {
     for (let done = 0; done < runs; done += RUNS_PER_TEST) {
       const numRuns = Math.min(RUNS_PER_TEST, runs - done)
@@ -22,7 +22,7 @@ export function describeModel({ describe, it, open, runs, seed }: Suite): void {
           const opened = await open({ clock })
           await opened.store.migrate()
           try {
-            await fc.asyncModelRun(() => ({ model: createModel(clock), real: realOf(opened) }), commands)
+            await fc.asyncModelRun(() => ({ model: createModel(clock, capabilities), real: realOf(opened) }), commands)
           } finally {
             await opened.destroy()
           }
