@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { LeasedTask } from '@taskyard/core'
+import { type LeasedTask, TaskyardError } from '@taskyard/core'
+import type { Run } from '../src/database.ts'
+import { createClaims } from '../src/operations/claim.ts'
 import { CLAIM, newTask, SWEEP, submissions } from './calls.ts'
 import { firstRow } from './first-row.ts'
 import { ownSchema } from './own-schema.ts'
+import { slotScene } from './slot-scene.ts'
 
 test('a claim is remembered for as long as a lease that it gave holds', async (t) => {
   const schema = await ownSchema()
@@ -110,6 +113,34 @@ test('a settlement that is stored is not told as refused because the tasks of it
   await assert.rejects(store.settle({ settlements, claim }), { code: 'store_unavailable', definite: false })
   const [found] = await store.find({ taskIds: [settled?.id ?? ''] })
   assert.equal(found?.status, 'succeeded')
+})
+
+test('a claim whose second look may have taken more is not answered with what the first one found', async (t) => {
+  const scene = await slotScene()
+  t.after(() => scene.close())
+  const { parts, submit } = scene
+  let [now, looks] = [0, 0]
+  const run: Run = async (text, values) => {
+    if (!text.includes('@claim_tasks')) return parts.database.run(text, values)
+    looks += 1
+    // The claim before takes long from the start, so that the first look begins elsewhere; at its end that is long ago.
+    now += looks === 1 ? 20 : 1000
+    if (looks === 3) await submit()
+    const rows = await parts.database.run(text, values)
+    if (looks === 3) throw new TaskyardError('store_unavailable', { reason: 'lost' })
+    return rows as never
+  }
+  const claims = createClaims(
+    { ...parts, database: { ...parts.database, run } },
+    () => now,
+    async () => {},
+  )
+  await submit()
+  await claims.claim({ ...CLAIM, limit: 1 })
+  const [first, claim] = [await submit(), { ...CLAIM, limit: 2, requestId: 'twice' }]
+  await assert.rejects(claims.claim(claim), { code: 'store_unavailable' })
+  const again = await claims.claim(claim)
+  assert.deepEqual([again.length, again[0]?.id, looks], [2, first, 4])
 })
 
 function refOf(task: LeasedTask | undefined) {

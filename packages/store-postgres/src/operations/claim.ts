@@ -131,8 +131,12 @@ export function createClaims(
     const claimed = await look(params, from, { before })
     const isShort = claimed.tasks.length < params.limit && !claimed.isWhole && !from.fromStart
     if (!isShort || !floors.isDue()) return claimed
-    // What the first look has claimed must reach its claimer.
-    const more = await look(params, FROM_START, { found: claimed.tasks }).catch(() => ({ tasks: [] }))
+    const more = await look(params, FROM_START, { found: claimed.tasks }).catch((error: unknown) => {
+      // It may have claimed more, which only the same claim is given again.
+      if (params.requestId !== null && !isUndone(error)) throw error
+      // What the first look has claimed must reach its claimer.
+      return { tasks: [] }
+    })
     return { before: claimed.before, tasks: [...claimed.tasks, ...more.tasks] }
   }
 
