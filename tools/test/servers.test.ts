@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
+import { eventually } from '@taskyard/conformance'
 import { plant, ROOT } from './support/plant.ts'
 
 test('servers run from start to stop, and every start says where', async (t) => {
@@ -18,7 +18,7 @@ test('servers run from start to stop, and every start says where', async (t) => 
   assert.equal(servers('status').stdout, exports)
   servers('stop')
   assert.match(servers('status').stderr, /no test servers are running/)
-  for (const url of urls) while (await accepts(url)) await delay(20)
+  for (const url of urls) await eventually(`${url} is away`, 60_000, async () => !(await accepts(url)))
 })
 
 test('a word that is no command is answered with those that are', (t) => {

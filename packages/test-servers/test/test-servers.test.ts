@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { eventually } from '@taskyard/conformance'
 import { sharedServer, startPgbouncer, startServer } from '../src/index.ts'
 import { processTree } from '../src/process-tree.ts'
 import { SERVER_KINDS } from '../src/test-server.ts'
@@ -75,7 +76,11 @@ for (const kind of SERVER_KINDS) {
       const folders = foldersOf(holder.pid as number)
       assert.equal(folders.length, kind === 'mongodb' ? 2 : 1)
       holder.kill('SIGKILL')
-      while (processTree(pid).length > 0 || folders.some(exists)) await delay(10)
+      await eventually(
+        'processes and folders are gone',
+        60_000,
+        () => processTree(pid).length === 0 && !folders.some(exists),
+      )
       assert.equal(await accepts(url), false)
     })
 
