@@ -22,10 +22,12 @@ export interface QueueDocument {
 export interface WorkerDocument {
   readonly workerId: string
   readonly queues: readonly string[]
-  /** `null`: every type. */
+  /** `null`: every type, or not known: only the server that a worker is connected to (`connectedAt`) knows. */
   readonly types: readonly string[] | null
   readonly concurrency: number | null
   readonly connected: boolean
+  /** Its death would be noticed; `false`: it holds tasks that it claimed without a session. */
+  readonly watched: boolean
   /** It lives in a server's process. */
   readonly embedded: boolean
   /** Tasks it holds now. */

@@ -184,6 +184,8 @@ export interface WorkerView {
   readonly types: readonly string[] | null
   readonly concurrency: number | null
   readonly connected: boolean
+  /** Its death would be noticed; `false`: it holds leases that it claimed without a session. */
+  readonly watched: boolean
   readonly embedded: boolean
   readonly leases: number
   /** Milliseconds since the epoch. */

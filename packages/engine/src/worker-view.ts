@@ -1,4 +1,4 @@
-import type { LeaseHolder } from '@taskyard/core'
+import { isWatched, type LeaseHolder } from '@taskyard/core'
 import type { Connected } from './connections.ts'
 import type { WorkerView } from './engine.ts'
 
@@ -15,6 +15,7 @@ export function viewWorker(
     types: newest?.types ?? null,
     concurrency: newest?.concurrency ?? null,
     connected: newest !== undefined || holders.some(({ alive, session }) => alive && session),
+    watched: newest !== undefined || holders.every(isWatched),
     embedded: newest?.embedded ?? holders.some(({ nodeId }) => nodeId !== null),
     leases: holders.reduce((sum, { leases }) => sum + leases, 0),
     connectedAt: worker?.since ?? null,

@@ -215,15 +215,21 @@ test('a cancel request reaches the session of the worker that runs the task', as
 
 test('workers are listed with their leases, connected or not', async (t) => {
   const { engine } = await startEngine(t)
-  engine.openSession({ workerId: 'worker-1', queues: ['default'], concurrency: 4, onCancel: deaf })
+  const session = engine.openSession({ workerId: 'worker-1', queues: ['default'], concurrency: 4, onCancel: deaf })
   await engine.submitMany([TASK, TASK])
   await engine.claim(claimOf('worker-1', 1, true))
   await engine.claim(claimOf('worker-2'))
-  const seen = (await engine.workers()).map(({ workerId, connected, leases }) => ({ workerId, connected, leases }))
-  assert.deepEqual(seen, [
-    { workerId: 'worker-1', connected: true, leases: 1 },
-    { workerId: 'worker-2', connected: false, leases: 1 },
-  ])
+  const seen = async () =>
+    (await engine.workers()).map(({ workerId, connected, watched, leases }) => ({
+      workerId,
+      connected,
+      watched,
+      leases,
+    }))
+  const unwatched = { workerId: 'worker-2', connected: false, watched: false, leases: 1 }
+  assert.deepEqual(await seen(), [{ workerId: 'worker-1', connected: true, watched: true, leases: 1 }, unwatched])
+  session.close()
+  assert.deepEqual(await seen(), [{ workerId: 'worker-1', connected: false, watched: true, leases: 1 }, unwatched])
 })
 
 test('a grace in which this process stood still begins anew', async (t) => {

@@ -37,6 +37,7 @@ test('workers tell who is connected and what they run', async (context) => {
     types: ['a', 'b'],
     concurrency: 10,
     connected: true,
+    watched: true,
     embedded: false,
     leases: 0,
     connectedAt: worker.connectedAt,

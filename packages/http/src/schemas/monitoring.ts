@@ -20,13 +20,21 @@ export const queueSchema = {
 export const workerSchema = {
   $id: 'Worker',
   type: 'object',
-  required: ['workerId', 'queues', 'types', 'concurrency', 'connected', 'embedded', 'leases', 'connectedAt'],
+  required: ['workerId', 'queues', 'types', 'concurrency', 'connected', 'watched', 'embedded', 'leases', 'connectedAt'],
   properties: {
     workerId: { type: 'string' },
     queues: { type: 'array', items: { type: 'string' } },
-    types: { type: ['array', 'null'], items: { type: 'string' } },
+    types: {
+      type: ['array', 'null'],
+      items: { type: 'string' },
+      description: 'null: every type, or not known, as of a worker that is not connected to this server.',
+    },
     concurrency: { type: ['integer', 'null'] },
     connected: { type: 'boolean' },
+    watched: {
+      type: 'boolean',
+      description: 'Its death would be noticed; false: it holds tasks that it claimed without a session.',
+    },
     embedded: { type: 'boolean', description: 'It lives in the server process.' },
     leases: { type: 'integer', description: 'Tasks it holds now.' },
     connectedAt: { type: ['string', 'null'], format: 'date-time' },

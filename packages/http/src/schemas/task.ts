@@ -24,7 +24,11 @@ const taskProperties = {
   error: { anyOf: [{ $ref: 'TaskError#' }, { type: 'null' }] },
   attempt: { type: 'integer', description: 'Counted tries so far.' },
   maxAttempts: { type: 'integer' },
-  crashes: { type: 'integer', description: 'Leases that expired without a word of their worker.' },
+  crashes: {
+    type: 'integer',
+    description:
+      'Leases that ended because their worker died, or that ran out under a worker without a session, of which nobody can know.',
+  },
   progress: { description: 'The latest progress of the handler.' },
   tags: { type: 'array', items: { type: 'string' } },
   runAt: time,

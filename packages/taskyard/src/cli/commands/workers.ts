@@ -32,12 +32,15 @@ export function addWorkers(program: Command, terminal: Terminal): void {
 function workerCells(worker: WorkerDocument, now: number): Cell[] {
   return [
     { text: worker.workerId },
-    worker.connected
-      ? { text: worker.embedded ? 'embedded' : 'connected', style: 'green' }
-      : { text: 'gone', style: 'red' },
+    stateCell(worker),
     { text: worker.concurrency === null ? `${worker.leases}` : `${worker.leases}/${worker.concurrency}` },
-    { text: worker.queues.join(',') },
+    { text: worker.queues.join(',') || '-' },
     { text: worker.connectedAt === null ? '' : spokenDistance(worker.connectedAt, now) },
-    { text: worker.types?.join(',') ?? 'all' },
+    { text: worker.types?.join(',') ?? (worker.connectedAt === null ? '-' : 'all') },
   ]
+}
+
+function stateCell({ connected, watched, embedded }: WorkerDocument): Cell {
+  if (connected) return { text: embedded ? 'embedded' : 'connected', style: 'green' }
+  return watched ? { text: 'gone', style: 'red' } : { text: 'no session', style: 'yellow' }
 }
