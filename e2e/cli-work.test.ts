@@ -57,6 +57,11 @@ describe('taskyard work', () => {
     assert.match(missing.stderr, /there is no file .*nowhere\.ts/)
     assert.equal(useless.code, 2)
     assert.match(useless.stderr, /exports no handlers\. Export an object of functions/)
+    const broken = inFolder('broken.mjs')
+    await writeFile(broken, 'export default {')
+    const unreadable = await run(['work', broken])
+    assert.equal(unreadable.code, 2)
+    assert.match(unreadable.stderr, /broken\.mjs cannot be loaded: /)
   })
 
   for (const [what, text] of [

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isName, type TaskHandlers } from '@taskyard/core'
-import { EXIT } from '../exit-codes.ts'
-import { CommandFailure, usageFailure } from '../failure.ts'
+import { usageFailure } from '../failure.ts'
 
 /** The handlers that a module exports: its default export, else its `tasks`, else its exported functions by name. */
 export async function loadHandlers(file: string): Promise<TaskHandlers> {
@@ -56,6 +55,6 @@ async function importModule(path: string): Promise<Module> {
       (error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND' && String(error).includes(`'${path}'`)
     if (isMissing) throw usageFailure(`there is no file ${path}`)
     const details = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    throw new CommandFailure(`${path} cannot be loaded: ${details}`, EXIT.failed)
+    throw usageFailure(`${path} cannot be loaded: ${details}`)
   }
 }
