@@ -116,7 +116,7 @@ export interface AfterLeaseEnd {
 export function poisonedError({ loneCrashes, attempt }: { loneCrashes: number; attempt: number }): TaskError {
   const message =
     loneCrashes >= POISON_CRASHES
-      ? `It seems to bring its workers down: ${loneCrashes} died while they ran nothing else`
+      ? `It seems to bring its workers down: its worker was lost ${loneCrashes} times while it ran nothing else`
       : `Its lease ran out in attempt ${attempt}, and it has no more: its workers died, stood still or never got it`
   return { code: 'poisoned', message }
 }

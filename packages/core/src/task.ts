@@ -27,7 +27,7 @@ export interface Task {
   /** Counted tries so far; a released lease gives its try back. */
   readonly attempt: number
   readonly maxAttempts: number
-  /** How many of its workers died while they ran it. */
+  /** How many of its workers died while they ran it, or let its lease run out and had no session by which that could be known. */
   readonly crashes: number
   /** Of the attempt under way, or of the one that ended the task. */
   readonly progress: JsonText | null

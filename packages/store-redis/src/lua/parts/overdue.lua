@@ -13,7 +13,7 @@ end
 local function poisonedError(s)
   local why
   if s.loneCrashes >= POISON_CRASHES then
-    why = 'It seems to bring its workers down: ' .. s.loneCrashes .. ' died while they ran nothing else'
+    why = 'It seems to bring its workers down: its worker was lost ' .. s.loneCrashes .. ' times while it ran nothing else'
   else
     why = 'Its lease ran out in attempt ' .. s.attempt .. ', and it has no more: its workers died, stood still or never got it'
   end
