@@ -28,8 +28,10 @@ describe('getting started', () => {
 
 describe('a worker in another language (needs python3)', () => {
   const blocks = examplesOf(join(REPOSITORY, 'docs/guides/http-worker.md'))
-  const world = useServer()
   let worker: Running
+  // Before its server, which it would wait for.
+  after(async () => assert.equal((await worker.stop()).code, 0))
+  const world = useServer()
 
   before(async () => {
     const program = blocks.find(({ language }) => language === 'python')
@@ -37,7 +39,6 @@ describe('a worker in another language (needs python3)', () => {
     worker = shell(blocks.find(({ note }) => note === 'worker')?.text ?? '', world)
     await Promise.race([once(worker.child, 'spawn'), worker.ended])
   })
-  after(() => worker.stop())
 
   runsEvery(blocks, world)
 })
