@@ -178,8 +178,8 @@ export interface ClaimParams {
   /**
    * Names this call of this worker, so that it may be repeated after a lost reply: while leases that it gave still hold,
    * the same call gives those `again`, higher priority and earlier submission first, under their tokens and extended to
-   * now + `leaseMs` (to 1 ms after their end at least, so that this moves), and claims nothing. `null`: every call claims
-   * anew.
+   * now + `leaseMs` (to 1 ms after their end at least, so that this moves; to any other end where the attempt's deadline
+   * comes first), and claims nothing. `null`: every call claims anew.
    */
   readonly requestId: string | null
 }
