@@ -15,17 +15,20 @@ export async function* readEvents(
   stream: ReadableStream<Uint8Array>,
   onActivity: () => void = () => {},
 ): AsyncGenerator<ServerSentEvent> {
-  let buffered = ''
+  /** The begin of a line whose end has not come. What it holds has been searched for it once. */
+  let partial = ''
+  let lastCr = ''
   let fields = newFields()
   const decoder = new TextDecoder()
   for await (const chunk of stream) {
     onActivity()
-    buffered += decoder.decode(chunk, { stream: true })
-    if (buffered.length > MAX_BUFFERED) throw new RangeError('an event is over 16 MiB')
+    const text = lastCr + decoder.decode(chunk, { stream: true })
     // A trailing CR may be half of a CRLF: it stays for the next chunk.
-    const end = buffered.endsWith('\r') ? buffered.length - 1 : buffered.length
-    const lines = buffered.slice(0, end).split(/\r\n|\n|\r/)
-    buffered = (lines.pop() as string) + buffered.slice(end)
+    lastCr = text.endsWith('\r') ? '\r' : ''
+    const lines = text.slice(0, text.length - lastCr.length).split(/\r\n|\n|\r/)
+    lines[0] = partial + lines[0]
+    partial = lines.pop() as string
+    if (partial.length > MAX_BUFFERED) throw new RangeError('an event is over 16 MiB')
     for (const line of lines) {
       if (line !== '') addField(fields, line)
       else {

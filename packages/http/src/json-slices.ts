@@ -105,8 +105,9 @@ function isName(json: string, open: number, close: number, name: string): boolea
   const length = close - open - 1
   if (length === name.length) return json.startsWith(name, open + 1)
   if (length < name.length) return false
-  const backslash = json.indexOf('\\', open + 1)
-  return backslash !== -1 && backslash < close && JSON.parse(json.slice(open, close + 1)) === name
+  // Only what lies between the quotes is looked at: a search that went on behind them would cost the whole body for each name.
+  const text = json.slice(open, close + 1)
+  return text.includes('\\') && JSON.parse(text) === name
 }
 
 function skipWhitespace(json: string, from: number): number {

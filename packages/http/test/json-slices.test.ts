@@ -87,6 +87,24 @@ test('for any batch, each slice parses to what JSON.parse finds', () => {
   )
 })
 
+// With 30 million characters, work that grew with their square would take a quarter of an hour.
+const HOSTILE: readonly (readonly [shape: string, begin: string, repeated: string, end: string])[] = [
+  ['names longer than the key', '{"payload":"€"', ',"priority":0', '}'],
+  ['names longer than the key, the last one escaped', '{"payload":"€"', ',"priority":0', ',"priorit\\u0079":0}'],
+  ['names that spell the key', '{"payload":0', ',"\\u0070ayload":0', ',"payload":"€"}'],
+  ['escaped quotes', '{"payload":"€","x":"', '\\"', '"}'],
+  ['escaped backslashes', '{"payload":"€","x":"', '\\\\', '"}'],
+  ['white space', '{"payload":"€"', `,"x"${' '.repeat(50)}:${' '.repeat(50)}0${' '.repeat(50)}`, '}'],
+]
+
+for (const [shape, begin, repeated, end] of HOSTILE) {
+  test(`the work grows with the length of a body, and no faster: ${shape}`, () => {
+    const body = begin + repeated.repeat(30_000_000 / repeated.length) + end
+    assert.equal(sliceMember(body, payload), '"€"')
+    assert.deepEqual(slices(`{"tasks":[${body}]}`, tasks), ['"€"'])
+  })
+}
+
 /** JSON text of an object: members may repeat, names may be escaped, white space may stand anywhere it is allowed. */
 function jsonObjectText(): fc.Arbitrary<string> {
   const space = fc.constantFrom('', ' ', '\n\t', '\r\n  ')
