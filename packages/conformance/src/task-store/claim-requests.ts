@@ -47,6 +47,17 @@ export function describeClaimRequests({ describe, it, itWithoutFaults }: Suite):
       assert.equal(only((await scene.sweep()).ended).taskId, id)
     })
 
+    it('tells another end each time, also in one millisecond and where the deadline comes first', async (scene) => {
+      await scene.submit({ timeoutSeconds: 4 })
+      await scene.submit({ timeoutSeconds: null })
+      const told = new Set<string>()
+      for (let time = 1; time <= 4; time++) {
+        for (const { id, lease } of await scene.claim({ ...REQUEST, leaseMs: 10_000 }))
+          told.add(`${id} ${lease.expiresAt}`)
+        assert.equal(told.size, 2 * time)
+      }
+    })
+
     it('a repetition leaves the history and the attempt as they are', async (scene) => {
       const task = only([await scene.submit()])
       await scene.claim(REQUEST)

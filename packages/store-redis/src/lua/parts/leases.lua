@@ -31,12 +31,13 @@ local function leaseEnd(s, expiresAt)
   return s.endAt, format('%.17g', s.endAt - (expiresAt % 2047 + 1) / 4096)
 end
 
--- When a lease of this score ends that is extended to `expiresAt`, and its new score: never the same one.
+-- When a lease of this score ends that is given again until `expiresAt`, as it is told, in effect, and its new score. No end is
+-- told twice: where the deadline comes first, the fraction goes on by one.
 local function laterEnd(s, score, expiresAt)
   local later = math.max(expiresAt, floor(score + 0.5) + 1)
-  local ends, laterScore = leaseEnd(s, later)
-  if tonumber(laterScore) ~= score then return later, ends, laterScore end
-  return later + 1, leaseEnd(s, later + 1)
+  local short = s.endAt and s.endAt - score
+  if short and short < 1 and s.endAt < later then later = later + (short * 4096 - later) % 2047 end
+  return later, leaseEnd(s, later)
 end
 
 -- Somebody would notice the death of its worker.
