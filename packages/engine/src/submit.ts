@@ -2,6 +2,7 @@ import { type AcceptedTask, type EnqueueOutcome, LIMITS, type NewTask, type Task
 import { type CheckContext, toNewTask } from './check-submission.ts'
 import { coalesce } from './coalesce.ts'
 import type { Engine, Submission, SubmitContext, Submitted } from './engine.ts'
+import { createEnqueueHeld } from './held-submissions.ts'
 import type { Parts } from './parts.ts'
 
 /** Single submissions that share a transaction, and the bytes of their payloads. */
@@ -13,13 +14,18 @@ const FOUND_PER_CALL = 100
 export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'> {
   const { store, queueDepth, observer } = parts
   const context: CheckContext = { ids: parts.ids, checkPayload: parts.checkPayload }
-  const enqueueSoon = coalesce<NewTask, EnqueueOutcome>({
-    clock: parts.clock,
-    run: (tasks) => store.enqueue({ submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth }),
-    maxItems: SUBMISSIONS_PER_CALL,
-    bytesOf: ({ payload }) => Buffer.byteLength(payload),
-    maxBytes: BYTES_PER_CALL,
-  })
+  const enqueueSoon = sharedEnqueue()
+  const enqueueHeld = createEnqueueHeld(parts.clock, sharedEnqueue())
+
+  function sharedEnqueue() {
+    return coalesce<readonly NewTask[], EnqueueOutcome>({
+      clock: parts.clock,
+      run: (batch) => store.enqueue({ submissions: batch.map((tasks) => ({ tasks })), queueDepth }),
+      maxItems: SUBMISSIONS_PER_CALL,
+      bytesOf: (tasks) => tasks.reduce((bytes, { payload }) => bytes + Buffer.byteLength(payload), 0),
+      maxBytes: BYTES_PER_CALL,
+    })
+  }
 
   async function submittedTasks(
     tasks: readonly NewTask[],
@@ -57,12 +63,27 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
     return outcome as EnqueueOutcome
   }
 
+  async function acceptedTasks(tasks: readonly NewTask[], outcome: EnqueueOutcome): Promise<readonly AcceptedTask[]> {
+    switch (outcome.kind) {
+      case 'accepted':
+        return outcome.tasks
+      case 'idempotency-key-held':
+        return acceptedTasks(tasks, await enqueueHeld(tasks))
+      case 'idempotency-conflict':
+        throw new TaskyardError('idempotency_conflict', { key: outcome.key })
+      case 'idempotent-task-gone':
+        throw new TaskyardError('idempotent_task_gone', { key: outcome.key, id: outcome.taskId })
+      case 'queue-full':
+        throw new TaskyardError('queue_full', { queue: outcome.queue, limit: queueDepth })
+    }
+  }
+
   return {
     async submit(submission, inside = {}) {
       parts.assertRunning()
       const task = toNewTask(submission, '', context)
-      const outcome = inside.tx === undefined ? await enqueueSoon(task) : await enqueue([task], inside.tx)
-      const [accepted] = acceptedTasks(outcome, queueDepth) as [AcceptedTask]
+      const outcome = inside.tx === undefined ? await enqueueSoon([task]) : await enqueue([task], inside.tx)
+      const [accepted] = (await acceptedTasks([task], outcome)) as [AcceptedTask]
       if (!accepted.replayed) return added(task, accepted)
       return (await submittedTasks([task], [accepted], inside))[0] as Submitted
     },
@@ -71,7 +92,7 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
       assertBatch(submissions.length)
       assertBatchBytes(submissions)
       const tasks = submissions.map((submission, i) => toNewTask(submission, `/tasks/${i}`, context))
-      const accepted = acceptedTasks(await enqueue(tasks, inside.tx), queueDepth)
+      const accepted = await acceptedTasks(tasks, await enqueue(tasks, inside.tx))
       return submittedTasks(tasks, accepted, inside)
     },
   }
@@ -90,19 +111,6 @@ function assertBatchBytes(submissions: readonly Submission[]): void {
   if (characters * 3 <= LIMITS.batchBytes) return
   const bytes = submissions.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0)
   if (bytes > LIMITS.batchBytes) throw new TaskyardError('too_large', { limit: LIMITS.batchBytes })
-}
-
-function acceptedTasks(outcome: EnqueueOutcome, queueDepth: number): readonly AcceptedTask[] {
-  switch (outcome.kind) {
-    case 'accepted':
-      return outcome.tasks
-    case 'idempotency-conflict':
-      throw new TaskyardError('idempotency_conflict', { key: outcome.key })
-    case 'idempotent-task-gone':
-      throw new TaskyardError('idempotent_task_gone', { key: outcome.key, id: outcome.taskId })
-    case 'queue-full':
-      throw new TaskyardError('queue_full', { queue: outcome.queue, limit: queueDepth })
-  }
 }
 
 /** Of an idempotency key; `first` is its task, where it can be read. */

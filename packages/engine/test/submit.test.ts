@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type JsonText, LIMITS, type TaskStore } from '@taskyard/core'
+import type { SimulatedClock } from '@taskyard/conformance'
+import { type EnqueueOutcome, type JsonText, LIMITS, type TaskStore } from '@taskyard/core'
 import type { Submission } from '../src/index.ts'
 import { claimOf, PAYLOAD, startEngine } from './scene.ts'
 
@@ -80,6 +81,57 @@ test('one conflicting submission among many is refused alone', async (t) => {
   await assert.rejects(conflict, { code: 'idempotency_conflict', status: 422 })
   assert.equal((await Promise.all(others)).length, 5)
 })
+
+/** A store in which transactions hold the idempotency keys `held`. */
+function holding(held: ReadonlySet<string>) {
+  return (store: TaskStore): TaskStore => ({
+    ...store,
+    async enqueue({ submissions, ...params }) {
+      const keyOf = ({ tasks }: (typeof submissions)[number]) =>
+        tasks.find(({ idempotency }) => held.has(idempotency?.key ?? ''))?.idempotency?.key
+      const free = submissions.filter((submission) => keyOf(submission) === undefined)
+      const outcomes = [...(await store.enqueue({ submissions: free, ...params }))]
+      return submissions.map((submission) => {
+        const key = keyOf(submission)
+        return key === undefined ? (outcomes.shift() as EnqueueOutcome) : { kind: 'idempotency-key-held', key }
+      })
+    },
+  })
+}
+
+test('submissions whose key a transaction holds wait for its end, and nobody for them', async (t) => {
+  const held = new Set(['k'])
+  const { engine, clock } = await startEngine(t, {}, holding(held))
+  const submission: Submission = { type: 'test', payload: PAYLOAD, idempotencyKey: 'k' }
+  const waiting = [engine.submit(submission), engine.submit(submission)]
+  const batch = engine.submitMany([submission, { type: 'test', payload: PAYLOAD }])
+  const others = Array.from({ length: 5 }, (_, n) => engine.submit({ ...submission, idempotencyKey: `other-${n}` }))
+  assert.equal((await Promise.all(others)).length, 5)
+  await clock.advance(3000)
+  await engine.submit({ type: 'test', payload: PAYLOAD })
+  held.clear()
+  const [[one, two], [first]] = await passing(clock, Promise.all([Promise.all(waiting), batch]))
+  assert.deepEqual(new Set([one?.task.id, two?.task.id]), new Set([first?.task.id]))
+  assert.equal([one, two, first].filter((submitted) => submitted?.replayed).length, 2)
+})
+
+test('a submission whose key is held for longer than 10 seconds may be sent again', async (t) => {
+  const { engine, clock } = await startEngine(t, {}, holding(new Set(['k'])))
+  const held = engine.submit({ type: 'test', payload: PAYLOAD, idempotencyKey: 'k' })
+  const refused = assert.rejects(held, { code: 'store_unavailable', status: 503, retryable: true, message: /"k"/ })
+  await passing(clock, refused)
+})
+
+/** What comes of it, while time passes. */
+async function passing<Result>(clock: SimulatedClock, result: Promise<Result>): Promise<Result> {
+  let isOver = false
+  const over = () => {
+    isOver = true
+  }
+  result.then(over, over)
+  while (!isOver) await clock.advance(100)
+  return result
+}
 
 test('the same key and task answers with the first task', async (t) => {
   const { engine } = await startEngine(t)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { NewTask, TaskStore } from '@taskyard/core'
+import type { EnqueueOutcome, NewTask, TaskStore } from '@taskyard/core'
 import pg from 'pg'
 import { newId, newTask, submissions } from './calls.ts'
 import { type OwnSchema, ownSchema } from './own-schema.ts'
@@ -169,12 +169,44 @@ describe('submitting in a transaction', () => {
     const first = keyed(key)
     await client.query('BEGIN')
     await store.enqueue({ ...submissions(first), tx: client })
-    assert.deepEqual(kinds(await other.enqueue(submissions(keyed(newId()), freshTask()))), ['accepted', 'accepted'])
-    const second = other.enqueue(submissions(keyed(key)))
+    const beside = submissions(keyed(newId()), keyed(key), freshTask(), keyed('undefined'))
+    const batch = { ...beside, submissions: [...beside.submissions, { tasks: [freshTask(), keyed(key)] }] }
+    for (const process of [store, other]) {
+      const outcomes = await process.enqueue(batch)
+      const held = { kind: 'idempotency-key-held', key }
+      assert.deepEqual([outcomes[1], outcomes[4]], [held, held])
+      assert.deepEqual(kinds([0, 2, 3].map((i) => outcomes[i] as EnqueueOutcome)), Array(3).fill('accepted'))
+    }
+    await client.query('COMMIT')
+    const [replay] = await other.enqueue(submissions(keyed(key)))
+    assert.equal(replay?.kind === 'accepted' && replay.tasks[0]?.id, first.id)
+  })
+
+  it('waits for another transaction with the same key', async (t) => {
+    const [client, later] = [await connected(t), await connected(t)]
+    const key = newId()
+    const keyed = () => freshTask({ idempotency: { key, fingerprint: 'x' } })
+    const first = keyed()
+    await client.query('BEGIN')
+    await store.enqueue({ ...submissions(first), tx: client })
+    await later.query('BEGIN')
+    const second = store.enqueue({ ...submissions(keyed()), tx: later })
     await waitingForLock()
     await client.query('COMMIT')
     const [replay] = await second
+    await later.query('COMMIT')
     assert.equal(replay?.kind === 'accepted' && replay.tasks[0]?.id, first.id)
+  })
+
+  it('does not hold up submissions to a queue near its depth', async (t) => {
+    const client = await connected(t)
+    const near = (...tasks: NewTask[]) => ({ ...submissions(...tasks), queueDepth: 2 })
+    const inQueue = () => freshTask({ queue: 'near' })
+    await client.query('BEGIN')
+    assert.deepEqual(kinds(await store.enqueue({ ...near(inQueue()), tx: client })), ['accepted'])
+    for (const process of [store, other]) assert.deepEqual(kinds(await process.enqueue(near(inQueue()))), ['accepted'])
+    assert.deepEqual(kinds(await store.enqueue({ ...near(inQueue()), tx: client })), ['queue-full'])
+    await client.query('COMMIT')
   })
 
   it('works at every isolation level', async (t) => {

@@ -25,7 +25,10 @@ export interface TaskStore {
   /** Brings the schema up to date; safe to run again and from several processes. Before it, only `close` may be called. */
   migrate(): Promise<MigrationReport>
 
-  /** Stores submissions. Each is all or nothing and is judged by itself; one bad submission never harms another. */
+  /**
+   * Stores submissions. Each is all or nothing and is judged by itself; one bad submission never harms another, nor does
+   * one whose key is held make another wait.
+   */
   enqueue(params: EnqueueParams): Promise<readonly EnqueueOutcome[]>
 
   /**
@@ -148,6 +151,8 @@ export type EnqueueOutcome =
   | { readonly kind: 'accepted'; readonly tasks: readonly AcceptedTask[] }
   | { readonly kind: 'idempotency-conflict'; readonly key: string }
   | { readonly kind: 'idempotent-task-gone'; readonly key: string; readonly taskId: string }
+  /** A transaction that has not ended uses the key: it is not known yet whether the key is free. Nothing was stored; ask again. */
+  | { readonly kind: 'idempotency-key-held'; readonly key: string }
   | { readonly kind: 'queue-full'; readonly queue: string }
 
 export interface AcceptedTask {

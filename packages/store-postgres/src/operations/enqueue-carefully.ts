@@ -12,6 +12,7 @@ import type { Parts } from '../parts.ts'
 import { partsBySize, STATEMENT_SIZE } from '../parts-by-size.ts'
 import { insertTasks, runAtOf } from './enqueue.ts'
 import { waitingIn } from './queue-depths.ts'
+import { heldKey, keyName, lockKeys, lockWhatIsFree, queueName } from './submission-locks.ts'
 
 interface Known {
   readonly status: TaskStatus
@@ -27,19 +28,19 @@ interface UsedKey {
 const IDEMPOTENCY_MS = LIMITS.idempotencySeconds * 1000
 
 /**
- * Judges each submission by itself: keys that were used, ids that are there already, queues that are full. Submissions
- * that use the same key wait for each other, whatever process they come through, and so do those to the same queue unless
- * that has room for all.
+ * Judges each submission by itself: keys that were used or are held, ids that are there already, queues that are full.
+ * Submissions to the same queue wait for each other, whatever process they come through, unless it has room for all. Those
+ * that use the same key do so only in transactions of callers: others are shared, and are told that the key is held.
  */
 export async function enqueueCarefully(
   { time }: Parts,
   run: Run,
-  { submissions, queueDepth }: EnqueueParams,
+  { submissions, queueDepth, tx }: EnqueueParams,
   laneOf: ReadonlyMap<NewTask, number>,
   hasRoom: boolean,
 ): Promise<EnqueueOutcome[]> {
   const tasks = submissions.flatMap((submission) => submission.tasks)
-  await lock(run, tasks, hasRoom)
+  const held = tx === undefined ? await lockWhatIsFree(run, tasks, hasRoom) : await lockKeys(run, tasks)
   const [nowRow] = await run<[string]>('SELECT @server_now($1::bigint, $2::bigint)', time.params())
   const now = time.saw(nowRow?.[0] ?? 0)
   const keys = await usedKeys(run, tasks, now)
@@ -52,6 +53,8 @@ export async function enqueueCarefully(
   const fresh: NewTask[] = []
 
   function judge(submission: readonly NewTask[]): EnqueueOutcome {
+    const key = heldKey(submission, held)
+    if (key !== undefined) return { kind: 'idempotency-key-held', key }
     const mine = new Map<string, UsedKey>()
     const accepted: (AcceptedTask | NewTask)[] = []
     for (const task of submission) {
@@ -103,29 +106,6 @@ export async function enqueueCarefully(
 function newlyKnown(task: NewTask, now: number): Known {
   const runAt = runAtOf(task, now)
   return { status: runAt > now ? 'scheduled' : 'queued', createdAt: now, runAt }
-}
-
-function keyName({ namespace, idempotency }: NewTask): string {
-  return `${namespace}\n${idempotency?.key}`
-}
-
-export function queueName({ namespace, queue }: { readonly namespace: string; readonly queue: string }): string {
-  return `${namespace}\n${queue}`
-}
-
-/** Advisory locks until the end of the transaction, taken in one order so that nobody waits in a circle. */
-async function lock(run: Run, tasks: readonly NewTask[], hasRoom: boolean): Promise<void> {
-  const names = tasks.flatMap((task) => [
-    ...(hasRoom ? [] : [`queue ${queueName(task)}`]),
-    ...(task.idempotency === null ? [] : [`key ${keyName(task)}`]),
-  ])
-  if (names.length === 0) return
-  await run(
-    `SELECT pg_advisory_xact_lock(h)::text FROM (
-       SELECT DISTINCT hashtextextended('taskyard ' || name, 0) AS h FROM unnest($1::text[]) AS n (name) ORDER BY 1
-     ) AS names`,
-    [[...new Set(names)]],
-  )
 }
 
 async function usedKeys(run: Run, tasks: readonly NewTask[], now: number): Promise<Map<string, UsedKey>> {

@@ -1,6 +1,6 @@
 import type { NewTask } from '@taskyard/core'
 import type { Database, Run } from '../database.ts'
-import { queueName } from './enqueue-carefully.ts'
+import { queueName } from './submission-locks.ts'
 
 /** How long a reading serves, ms, and how many tasks others may add in the meantime without the bound being at risk. */
 const READING_MS = 1000
