@@ -3,6 +3,7 @@ import { eventually, inRealTime } from '../real-time.ts'
 import { type Calls, idsOf, leaseRef, only, released, type Scene, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 import { BACK_WITHIN_MS } from '../through-outages.ts'
+import { showSimultaneous } from './claim-requests.ts'
 
 const PAUSE = { namespace: 'default', queue: 'default', paused: true }
 const REMOTE = { workerId: 'remote', nodeId: null, session: true }
@@ -81,6 +82,10 @@ export function describeTwoProcesses(suite: Suite): void {
       for (const task of again) assert.equal((await scene.settle(task, succeeded())).status, 'ok')
       const { queued, running, succeeded: done } = (await scene.counts()).counts
       assert.deepEqual([queued, running, done], [3, 0, 2])
+    })
+
+    it('give claims of one name at the same time what one of them may have', async (scene) => {
+      await showSimultaneous([scene, await scene.another()])
     })
 
     it('bring the schema up to date at the same time', async () => {

@@ -4,7 +4,7 @@ import { addCounts, type QueueCounts } from '../counters.ts'
 import type { Database } from '../database.ts'
 import { claimKey, type Holder, leasedTaskFrom, queueId, type TaskDocument } from '../documents.ts'
 import { idIn, markedBy, marksAfter, writeStatements } from '../moves.ts'
-import { givenBefore } from './given-before.ts'
+import { givenBefore, isAloneUnderItsName } from './given-before.ts'
 import { type Head, isSuspect, type Lanes } from './heads.ts'
 import { promoteDue } from './promote.ts'
 
@@ -19,24 +19,39 @@ const LONGEST_READ_MS = 8_000
  */
 export async function claim(database: Database, params: ClaimParams, now: number): Promise<LeasedTask[]> {
   const startedAt = database.monotonic()
-  const claimed: LeasedTask[] = []
-  const counting: Promise<void>[] = []
   const [given, lanes] = await Promise.all([
     givenBefore(database, params, now),
     claimableLanes(database, params),
     promoteDue(database, now),
   ])
   if (given.length > 0) return given
+  const word = database.nextMark()
+  const counting: Promise<void>[] = []
+  const claimed = await claimAnew(database, params, lanes, { word, startedAt, counting }, now)
+  const looking = claimed.length === 0 || isAloneUnderItsName(database, params, { word, startedAt: now })
+  const [isAlone] = await Promise.all([looking, ...counting])
+  return isAlone ? claimed : givenBefore(database, params, now, word)
+}
+
+async function claimAnew(
+  database: Database,
+  params: ClaimParams,
+  lanes: readonly Lanes[],
+  { word, startedAt, counting }: { word: string; startedAt: number; counting: Promise<void>[] },
+  now: number,
+): Promise<LeasedTask[]> {
+  const claimed: LeasedTask[] = []
   let bytes = 0
   for (let round = 0; lanes.length > 0 && round < MOST_ROUNDS; round++) {
     const heads = await database.heads.take(params.namespace, lanes, params.limit - claimed.length)
     if (heads.length === 0) break
-    const isInTheWay = claimed.length > 0 && heads.some(isSuspect)
+    // What bears the word already was taken from this claim meanwhile, and its word would no longer tell who marks it now.
+    const isInTheWay = claimed.length > 0 && heads.some((head) => isSuspect(head) || head.marks?.includes(word))
     if (isInTheWay || database.monotonic() - startedAt > LONGEST_READ_MS) {
       database.heads.done(heads, 0)
       break
     }
-    const marked = await mark(database, heads, params, now)
+    const marked = await mark(database, heads, params, word, now)
     counting.push(count(database, marked, now))
     claimed.push(...marked)
     bytes += heads.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0)
@@ -44,7 +59,6 @@ export async function claim(database: Database, params: ClaimParams, now: number
     const isFull = claimed.length === params.limit || bytes >= LIMITS.claimBytes || marked.some(isSuspect)
     if (isFull || (isWhole && claimed.length > 0)) break
   }
-  await Promise.all(counting)
   return claimed
 }
 
@@ -67,11 +81,11 @@ async function mark(
   database: Database,
   heads: readonly Head[],
   params: ClaimParams,
+  word: string,
   now: number,
 ): Promise<readonly LeasedTask[]> {
   let lost = 0
   try {
-    const word = database.nextMark()
     const claimed = claimKey(params)
     const leased = heads.map((head) => ({ head, lease: leaseFor(head, params, { word, claimed }, now) }))
     const matchedCount = await writeStatements(database, markings(leased), heads)

@@ -1,18 +1,43 @@
 import { type ClaimParams, type LeasedTask, TaskyardError } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { claimKey, type Lease, type LightTask, leasedTaskFrom, type TaskDocument } from '../documents.ts'
-import { MOST_ROUNDS } from '../moves.ts'
+import { apply, MOST_ROUNDS } from '../moves.ts'
+import { spillTails } from '../spill.ts'
+import { settle } from '../transitions.ts'
 import { asAsked, moveEnds } from './extend.ts'
 
-/** What this very call has given and still holds, each to a later end: the same claim again after a lost reply. */
-export async function givenBefore(database: Database, params: ClaimParams, now: number): Promise<LeasedTask[]> {
-  const claimed = claimKey(params)
-  if (claimed === null) return []
-  const filter = { claimed, state: 'running' as const, workerId: params.worker.workerId }
+// Calls of one name that run at the same time, at different servers, may all have found nothing given. Each looks after it
+// has marked: of two calls at least one then sees the other, and one that sees nobody is alone for good, as whoever marks
+// later sees it. Of those that see each other the first one stays.
+
+/** How often a call that is the first looks whether the others have given back, before it takes them for answered. */
+const MOST_LOOKS = 10
+
+type Held = Omit<TaskDocument, 'tail'> & Lease
+/** A call that marked tasks: its word, and its time. */
+type Call = Required<Pick<TaskDocument, 'startedAt'>> & { readonly word: string }
+
+/**
+ * What this very call has given and still holds, each to a later end: the same claim again after a lost reply. Of what several
+ * calls of its name marked, that of the first one; the others' goes back, as their callers are answered with this, too.
+ * @param yielding the word of a call that gives back what it marked, unless nobody else holds anything
+ */
+export async function givenBefore(
+  database: Database,
+  params: ClaimParams,
+  now: number,
+  yielding: string | null = null,
+): Promise<LeasedTask[]> {
+  const filter = filterOf(params)
+  if (filter === null) return []
   const endOf = ({ expiresAt }: Lease) => Math.max(now + params.leaseMs, expiresAt + 1)
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const found = await database.tasks.find(filter, { projection: { tail: 0 } }).toArray()
-    const held = found as (Omit<TaskDocument, 'tail'> & Lease)[]
+    const held = (await database.tasks.find(filter, { projection: { tail: 0 } }).toArray()) as Held[]
+    const surplus = surplusOf(held, yielding)
+    if (surplus.length > 0) {
+      await giveBack(database, surplus, now)
+      continue
+    }
     if (!(await moveEnds(database, held, endOf, asRead))) continue
     return held.sort(byPriorityAndAge).map((task) => {
       const { lease, ...told } = leasedTaskFrom({ ...task, expiresAt: endOf(task) }, now)
@@ -20,6 +45,54 @@ export async function givenBefore(database: Database, params: ClaimParams, now: 
     })
   }
   throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
+}
+
+/**
+ * Asked once a call has marked: whether it may answer with that. `false`: another call of its name was before it, or may have
+ * been answered.
+ */
+export async function isAloneUnderItsName(database: Database, params: ClaimParams, call: Call): Promise<boolean> {
+  const filter = filterOf(params)
+  if (filter === null) return true
+  const ofOthers = { ...filter, marks: { $ne: call.word } }
+  for (let look = 0; look < MOST_LOOKS; look++) {
+    const others = await database.tasks.find(ofOthers, { projection: { startedAt: 1, marks: 1 } }).toArray()
+    if (others.length === 0) return true
+    if (others.some((task) => inOrder(callOf(task), call) < 0)) return false
+  }
+  return false
+}
+
+function filterOf(params: ClaimParams) {
+  const claimed = claimKey(params)
+  return claimed === null ? null : { claimed, state: 'running' as const, workerId: params.worker.workerId }
+}
+
+function surplusOf(held: readonly Held[], yielding: string | null): readonly Held[] {
+  const calls = held.map(callOf).sort(inOrder)
+  const kept = (calls.find(({ word }) => word !== yielding) ?? calls[0])?.word
+  return held.filter((task) => callOf(task).word !== kept)
+}
+
+// A task that runs bears the word of the call that marked it before all others.
+function callOf({ startedAt = 0, marks }: Pick<TaskDocument, 'startedAt' | 'marks'>): Call {
+  return { startedAt, word: marks?.[0] ?? '' }
+}
+
+function inOrder(one: Call, other: Call): number {
+  if (one.startedAt !== other.startedAt) return one.startedAt - other.startedAt
+  if (one.word === other.word) return 0
+  return one.word < other.word ? -1 : 1
+}
+
+// Each while it ends as it was read: another call may be giving it again.
+async function giveBack(database: Database, tasks: readonly Held[], now: number): Promise<void> {
+  const moves = tasks.map((task) => {
+    const { _id: taskId, token, expiresAt } = task
+    return settle(task, { taskId, token, outcome: 'released', expiresAt }, now)
+  })
+  await apply(database, moves, now)
+  await spillTails(database, tasks)
 }
 
 // Its end, too: a heartbeat may have moved it beyond the one that comes of what was read.
