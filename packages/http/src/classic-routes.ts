@@ -1,7 +1,7 @@
 import { formatRfc3339, type JsonText, LIMITS, type Task, type TaskStatus } from '@taskyard/core'
 import type { Engine, QueueView } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
-import { sendJsonText } from './json-reply.ts'
+import { sendJsonText, sendPage } from './json-reply.ts'
 import { sliceMember } from './json-slices.ts'
 import type { IdParams, RouteContext } from './route-context.ts'
 import { type SubmissionBody, sendAccepted, submissionOf } from './routes/submit.ts'
@@ -26,7 +26,7 @@ const LIST_LIMIT = 200
 const DATA = { list: null, key: 'data' } as const
 const PAYLOAD = { list: null, key: 'payload' } as const
 
-export function classicRoutes(server: FastifyInstance, { engine, lifecycle }: RouteContext): void {
+export function classicRoutes(server: FastifyInstance, { engine, lifecycle, pages }: RouteContext): void {
   server.post<{ Body: SubmissionBody & { data?: unknown } }>(
     '/tasks',
     { schema: createSchema },
@@ -44,10 +44,12 @@ export function classicRoutes(server: FastifyInstance, { engine, lifecycle }: Ro
     sendJsonText(reply, classicText(await engine.get(request.params.id))),
   )
 
-  server.get('/tasks', { schema: listSchema }, async (_request, reply) => {
-    const tasks = await newest(engine)
-    return sendJsonText(reply, `{"tasks":[${tasks.join(',')}],"count":${tasks.length}}`)
-  })
+  server.get('/tasks', { schema: listSchema }, (_request, reply) =>
+    sendPage(reply, pages, async () => {
+      const tasks = await newest(engine)
+      return `{"tasks":[${tasks.join(',')}],"count":${tasks.length}}`
+    }),
+  )
 
   server.post<{ Params: IdParams }>('/tasks/:id/retry', { schema: retrySchema }, async (request, reply) =>
     sendJsonText(reply, acknowledgement(await engine.retry(request.params.id), 'Task queued for retry')),

@@ -1,6 +1,6 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Server, ServerResponse } from 'node:http'
 import type { Clock } from '@taskyard/core'
+import type { OpenAnswers } from './open-answers.ts'
 
 const CHECK_MS = 50
 /** What has not arrived whole so long after the begin of the close is not waited for. */
@@ -12,8 +12,7 @@ const ARRIVAL_MS = 2000
  * those whose request does not arrive: Node's own close looks only once, takes an unused connection for one whose request
  * is on its way, and waits for that one as long as it takes.
  */
-export function idleConnectionsCloser(server: Server, clock: Clock): () => void {
-  const connections = trackAnswers(server)
+export function idleConnectionsCloser(server: Server, connections: OpenAnswers, clock: Clock): () => void {
   return () => {
     if (!server.listening) return
     const lateAt = clock.now() + ARRIVAL_MS
@@ -28,22 +27,6 @@ export function idleConnectionsCloser(server: Server, clock: Clock): () => void 
       cancel = clock.after(CHECK_MS, check)
     }
   }
-}
-
-/** The open connections, each with the answers that it may still owe. */
-function trackAnswers(server: Server): ReadonlyMap<Socket, readonly ServerResponse[]> {
-  const connections = new Map<Socket, ServerResponse[]>()
-  server.on('connection', (socket: Socket) => {
-    connections.set(socket, [])
-    socket.once('close', () => connections.delete(socket))
-  })
-  server.on('request', ({ socket }: IncomingMessage, answer: ServerResponse) => {
-    const answers = connections.get(socket)
-    // They are sent in the order of the requests. A listener for each would cost more than all the rest here.
-    while (answers?.[0]?.writableFinished) answers.shift()
-    answers?.push(answer)
-  })
-  return connections
 }
 
 /** A request that has arrived whole is not answered. */

@@ -1,12 +1,28 @@
 import type { Task } from '@taskyard/core'
 import { taskDocumentText } from '@taskyard/core'
 import type { FastifyReply } from 'fastify'
+import type { Turns } from './turns.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Tells that an answer of so many bytes, or characters, is about to be sent. */
+    noteLargeAnswer(bytes: number): void
+  }
+}
+
+const LARGE_BYTES = 64 * 1024
 
 export const JSON_CONTENT_TYPE = 'application/json; charset=utf-8'
 
 /** Answers with text that is JSON already. */
 export function sendJsonText(reply: FastifyReply, text: string): FastifyReply {
+  if (text.length > LARGE_BYTES) reply.server.noteLargeAnswer(text.length)
   return reply.type(JSON_CONTENT_TYPE).send(text)
+}
+
+/** Answers with many tasks or events, when it is their turn and the client is still there. */
+export function sendPage(reply: FastifyReply, turns: Turns, read: () => Promise<string>): Promise<FastifyReply> {
+  return turns(async () => (reply.request.raw.socket.destroyed ? reply.hijack() : sendJsonText(reply, await read())))
 }
 
 export function sendTask(reply: FastifyReply, task: Task): FastifyReply {

@@ -1,6 +1,7 @@
 import { type Clock, TaskyardError } from '@taskyard/core'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { idleConnectionsCloser } from './idle-connections.ts'
+import type { OpenAnswers } from './open-answers.ts'
 
 /** Whether the server is on its way out (it drains, or closes), and the end of everything that waits or streams. */
 export interface Lifecycle {
@@ -13,9 +14,14 @@ export interface Lifecycle {
   untilDisconnect(reply: FastifyReply): AbortSignal
 }
 
-export function createLifecycle(server: FastifyInstance, clock: Clock, draining?: AbortSignal): Lifecycle {
+export function createLifecycle(
+  server: FastifyInstance,
+  connections: OpenAnswers,
+  clock: Clock,
+  draining?: AbortSignal,
+): Lifecycle {
   const controller = new AbortController()
-  const closeIdleConnections = idleConnectionsCloser(server.server, clock)
+  const closeIdleConnections = idleConnectionsCloser(server.server, connections, clock)
   draining?.addEventListener('abort', () => controller.abort(), { once: true })
   controller.signal.addEventListener('abort', () => {
     // The next request had better go to another server.

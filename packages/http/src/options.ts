@@ -36,6 +36,8 @@ export interface HttpLimits {
   readonly bulkSeconds: number
   /** Open connections; further ones are closed at once. */
   readonly connections: number
+  /** Of answers that wait to be read, on all connections together, in characters; beyond it connections are closed. */
+  readonly unreadBytes: number
   /** Open event streams of tasks; further ones are refused with `rate_limited`. */
   readonly eventStreams: number
   /** How long the head of a request, and the whole of it, may take to arrive. */
@@ -55,6 +57,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   bulkPerMinute: 30,
   bulkSeconds: 20,
   connections: 10_000,
+  unreadBytes: 128 * 1024 * 1024,
   eventStreams: 1000,
   headersTimeoutMs: 15_000,
   requestTimeoutMs: 60_000,

@@ -4,6 +4,7 @@ import { classicRoutes } from './classic-routes.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { acceptJsonBodies } from './json-body.ts'
 import { createLifecycle } from './lifecycle.ts'
+import { trackAnswers } from './open-answers.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpOptions, SILENT } from './options.ts'
 import { publishReference } from './reference.ts'
 import type { RouteContext } from './route-context.ts'
@@ -17,7 +18,10 @@ import { taskRoutes } from './routes/tasks.ts'
 import { workerSessionRoute } from './routes/worker-session.ts'
 import { addComponents } from './schemas/components.ts'
 import { createValidatorCompiler } from './schemas/validator.ts'
+import { createTurns } from './turns.ts'
+import { boundUnreadAnswers } from './unread-answers.ts'
 
+const PAGES_AT_A_TIME = 4
 const ANY_HOST = { loopbackOnly: false, others: [] }
 
 /**
@@ -26,13 +30,17 @@ const ANY_HOST = { loopbackOnly: false, others: [] }
  */
 export async function taskyardHttp(server: FastifyInstance, options: HttpOptions): Promise<void> {
   const { engine, clock, info, metrics } = options
+  const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits }
+  const connections = trackAnswers(server.server)
+  server.decorate('noteLargeAnswer', boundUnreadAnswers(server.server, connections, clock, limits.unreadBytes))
   const context: RouteContext = {
     engine,
     clock,
     info,
     metrics,
-    limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
-    lifecycle: createLifecycle(server, clock, options.draining),
+    limits,
+    lifecycle: createLifecycle(server, connections, clock, options.draining),
+    pages: createTurns(PAGES_AT_A_TIME),
   }
   server.setErrorHandler(createErrorHandler(options.logger ?? SILENT, metrics.problemSent))
   guardAgainstPages(server, options.hosts ?? ANY_HOST)

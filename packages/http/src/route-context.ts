@@ -3,6 +3,7 @@ import type { Engine } from '@taskyard/engine'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Metrics } from './metrics/create-metrics.ts'
 import type { HttpInfo, HttpLimits } from './options.ts'
+import type { Turns } from './turns.ts'
 
 /** What every route may need. */
 export interface RouteContext {
@@ -12,6 +13,8 @@ export interface RouteContext {
   readonly metrics: Metrics
   readonly limits: HttpLimits
   readonly lifecycle: Lifecycle
+  /** Of the pages of tasks and events, which are large, few are read from the store at a time. */
+  readonly pages: Turns
 }
 
 export interface IdParams {

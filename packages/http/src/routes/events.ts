@@ -1,7 +1,7 @@
 import { formatRfc3339, type TaskEvent, TaskyardError } from '@taskyard/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { openEventStream } from '../event-stream.ts'
-import { sendJsonText } from '../json-reply.ts'
+import { sendPage } from '../json-reply.ts'
 import { invalidRequest } from '../problem.ts'
 import type { IdParams, RouteContext } from '../route-context.ts'
 import { problems } from '../schemas/problem.ts'
@@ -10,7 +10,7 @@ import { problems } from '../schemas/problem.ts'
 const RETRY_SECONDS = 10
 
 export function eventRoutes(server: FastifyInstance, context: RouteContext): void {
-  const { engine, lifecycle, clock, limits } = context
+  const { engine, lifecycle, clock, limits, pages } = context
   let streams = 0
   server.get<{ Params: IdParams; Querystring: { after?: number } }>(
     '/api/v1/tasks/:id/events',
@@ -18,8 +18,7 @@ export function eventRoutes(server: FastifyInstance, context: RouteContext): voi
     async (request, reply) => {
       const { id } = request.params
       if (!wantsStream(request)) {
-        const events = await engine.history(id, request.query.after ?? 0)
-        return sendJsonText(reply, `{"events":[${events.map(eventText).join(',')}]}`)
+        return sendPage(reply, pages, async () => pageText(await engine.history(id, request.query.after ?? 0)))
       }
       lifecycle.refuseWhenClosing()
       const after = lastEventId(request)
@@ -53,6 +52,10 @@ function lastEventId(request: FastifyRequest): number {
   if (text === undefined || text === '') return 0
   if (typeof text === 'string' && /^\d{1,15}$/.test(text)) return Number(text)
   throw invalidRequest('', 'Last-Event-ID must be the n of an event')
+}
+
+function pageText(events: readonly TaskEvent[]): string {
+  return `{"events":[${events.map(eventText).join(',')}]}`
 }
 
 function eventText({ n, at, kind, attempt, data }: TaskEvent): string {

@@ -1,7 +1,7 @@
 import { parseRfc3339, type TaskPage, type TaskStatus, taskDocumentText } from '@taskyard/core'
 import type { BulkFilter } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
-import { sendJsonText, sendTask } from '../json-reply.ts'
+import { sendPage, sendTask } from '../json-reply.ts'
 import type { IdParams, RouteContext } from '../route-context.ts'
 import { listQuerySchema, waitQuerySchema } from '../schemas/filters.ts'
 import { problems } from '../schemas/problem.ts'
@@ -24,7 +24,7 @@ interface WaitQuery {
   waitSeconds?: number
 }
 
-export function taskRoutes(server: FastifyInstance, { engine, lifecycle }: RouteContext): void {
+export function taskRoutes(server: FastifyInstance, { engine, lifecycle, pages }: RouteContext): void {
   server.get<{ Params: IdParams; Querystring: WaitQuery }>(
     '/api/v1/tasks/:id',
     { schema: getSchema },
@@ -37,12 +37,12 @@ export function taskRoutes(server: FastifyInstance, { engine, lifecycle }: Route
 
   server.get<{ Querystring: ListQuery }>('/api/v1/tasks', { schema: listSchema }, async (request, reply) => {
     const { limit, cursor, ...filter } = request.query
-    const page = await engine.list({
+    const params = {
       ...filterOf(filter),
       ...(limit === undefined ? undefined : { limit }),
       ...(cursor === undefined ? undefined : { cursor }),
-    })
-    return sendJsonText(reply, pageText(page))
+    }
+    return sendPage(reply, pages, async () => pageText(await engine.list(params)))
   })
 
   server.post<{ Params: IdParams }>('/api/v1/tasks/:id/cancel', { schema: cancelSchema }, async (request, reply) =>
