@@ -7,6 +7,7 @@ import type { Random } from './ports/random.ts'
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after(delayMs, callback) {
     const timer = setTimeout(callback, Math.min(delayMs, 2 ** 31 - 1))
     timer.unref()

@@ -1,5 +1,6 @@
 import type { TaskyardError } from '@taskyard/core'
-import { OPERATIONS, type OperationName } from './operations/index.ts'
+import { OPERATIONS, type OperationName, READS } from './operations/index.ts'
+import { noteSkipped, spareLeases } from './skipped-time.ts'
 import { isOutOfSpace, toStoreError } from './sqlite-errors.ts'
 import { markState, type State } from './state.ts'
 
@@ -8,6 +9,8 @@ export interface Call {
   readonly params: unknown
   /** The adapter's clock when the call was made, ms. */
   readonly now: number
+  /** See `StoreTime`. */
+  readonly skippedMs?: number
 }
 
 export type Answer = { readonly value: unknown } | { readonly error: TaskyardError }
@@ -69,9 +72,11 @@ class CallFailure extends Error {
   }
 }
 
-function run(state: State, { operation, params, now }: Call, index: number): unknown {
+function run(state: State, { operation, params, now, skippedMs = 0 }: Call, index: number): unknown {
   const perform = OPERATIONS[operation] as (state: State, params: unknown, now: number) => unknown
   try {
+    noteSkipped(state, skippedMs)
+    if (!READS.has(operation)) spareLeases(state)
     return perform(state, params, now)
   } catch (error) {
     throw new CallFailure(index, error)

@@ -1,6 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ExtendStatus, LeaseExtender } from '@taskyard/core'
-import { systemClock } from '@taskyard/core/runtime'
 import { createThreadCalls } from './thread-calls.ts'
 
 /** Reaches the store's thread from another one, past a blocked main thread. */
@@ -10,7 +9,7 @@ export function openLeaseExtender(data: { readonly port: MessagePort }): LeaseEx
   port.on('message', (message) => calls.settle(message))
   port.on('close', () => calls.fail('the store is closed'))
   return {
-    extend: async (params) => (await calls.call('extend', params, systemClock.now())) as ExtendStatus[],
+    extend: async (params) => (await calls.call('extend', params, null)) as ExtendStatus[],
     async close() {
       port.close()
     },

@@ -12,7 +12,7 @@ import {
 import { threadFlags } from '@taskyard/core/runtime'
 import { decodeCursor } from './cursor.ts'
 import type { Operations } from './operations/index.ts'
-import { createSteadyClock } from './steady-clock.ts'
+import { createSteadyClock, type StoreTime } from './steady-clock.ts'
 import { createThreadCalls, errorFromWire, type ThreadCalls } from './thread-calls.ts'
 import type { ReplyMessage } from './thread-protocol.ts'
 import { enqueueRows, leasedTasks, settlementRow, settleResults, taskFromRow } from './wire.ts'
@@ -60,7 +60,7 @@ async function started(worker: Worker): Promise<MigrationReport> {
 const TRANSACTION =
   'SQLite belongs to Taskyard alone, no transaction of yours reaches it; a PostgreSQL store can join one'
 
-function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport, now: () => number): TaskStore {
+function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport, time: () => StoreTime): TaskStore {
   const listeners = new Set<ReadyListener>()
   let closing: Promise<void> | null = null
   worker.on('message', (message: ReplyMessage) => {
@@ -69,7 +69,7 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
   })
   // Every operation answers with what its function in operations/ returns.
   const call = <Name extends keyof Operations>(operation: Name, params: Parameters<Operations[Name]>[1]) =>
-    calls.call(operation, params, now()) as Promise<ReturnType<Operations[Name]>>
+    calls.call(operation, params, time()) as Promise<ReturnType<Operations[Name]>>
   return {
     durability: 'every commit synced to disk (SQLite, WAL, synchronous=FULL)',
     migrate: async () => report,

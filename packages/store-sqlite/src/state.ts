@@ -22,6 +22,9 @@ export interface State {
   readied: Set<number>
   /** Finished tasks up to this `n` that are not failed have been removed by retention. At most the highest `n` there is. */
   retentionFloor: number
+  /** What the clock has passed over by being set forward, as the calls told, and how much of it leases do not know yet. Milliseconds. */
+  skippedMs: number
+  unsparedMs: number
   /** The newest beats since the file was opened: any other process is gone, since the file is locked. */
   nodes: { readonly nodeId: string; readonly workerIds: readonly string[]; readonly until: number }[]
 }
@@ -48,6 +51,8 @@ export function createState(database: DatabaseSync, path: string): State {
     nextDue: Number.POSITIVE_INFINITY,
     readied: new Set(),
     retentionFloor: 0,
+    skippedMs: 0,
+    unsparedMs: 0,
     nodes: [],
   }
   reloadState(state)
@@ -64,11 +69,11 @@ function reloadState(state: State): void {
 
 /** Notes what only the memory knows. The returned function brings the state back to this moment, once SQLite has. */
 export function markState(state: State): () => void {
-  const { retentionFloor, nodes } = state
+  const { retentionFloor, skippedMs, unsparedMs, nodes } = state
   const readied = new Set(state.readied)
   return () => {
     reloadState(state)
-    Object.assign(state, { retentionFloor, nodes, readied })
+    Object.assign(state, { retentionFloor, skippedMs, unsparedMs, nodes, readied })
   }
 }
 

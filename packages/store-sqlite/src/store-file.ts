@@ -2,7 +2,7 @@ import { type MigrationReport, TaskyardError } from '@taskyard/core'
 import { migrate, openDatabase, saveLog } from './database.ts'
 import { IN_MEMORY, watchPlace } from './file-place.ts'
 import { type Answer, type Call, commitTogether } from './group-commit.ts'
-import type { OperationName } from './operations/index.ts'
+import { READS } from './operations/index.ts'
 import { toStoreError } from './sqlite-errors.ts'
 import { createState, type State } from './state.ts'
 
@@ -14,9 +14,6 @@ export interface StoreFile {
   commit(calls: readonly Call[]): Answer[]
   close(): void
 }
-
-/** Calls that are answered as well when the file is no longer in its place. */
-const READS: ReadonlySet<OperationName> = new Set(['find', 'list', 'history', 'counts', 'holders', 'beat'])
 
 /** @throws TaskyardError store_locked, store_corrupt, store_too_new, store_read_only, store_full or store_unavailable */
 export function openStoreFile(path: string): StoreFile {
@@ -36,8 +33,8 @@ export function openStoreFile(path: string): StoreFile {
       reopened.state.database.close()
       throw new TaskyardError('store_unavailable', { reason: `${path} was replaced while its log was renewed` })
     }
-    const { nodes, readied, retentionFloor } = state
-    Object.assign(reopened.state, { nodes, readied, retentionFloor })
+    const { nodes, readied, retentionFloor, skippedMs, unsparedMs } = state
+    Object.assign(reopened.state, { nodes, readied, retentionFloor, skippedMs, unsparedMs })
     opened = reopened
   }
 

@@ -1,6 +1,7 @@
 import type { MessagePort, Worker } from 'node:worker_threads'
 import { TaskyardError } from '@taskyard/core'
 import type { OperationName } from './operations/index.ts'
+import type { StoreTime } from './steady-clock.ts'
 import type { ReplyMessage, ThreadMessage } from './thread-protocol.ts'
 
 interface Waiting {
@@ -10,7 +11,8 @@ interface Waiting {
 
 /** Calls to the store's thread, over its worker or over a port of their own. */
 export interface ThreadCalls {
-  call(operation: OperationName, params: unknown, now: number): Promise<unknown>
+  /** @param time `null`: what the thread takes it to be, by the last call of the one who knows */
+  call(operation: OperationName, params: unknown, time: StoreTime | null): Promise<unknown>
   stop(): Promise<void>
   post(message: ThreadMessage, transfer: readonly MessagePort[]): void
   /** Takes a reply to a call; false when the message is something else. */
@@ -34,7 +36,7 @@ export function createThreadCalls(endpoint: Pick<Worker | MessagePort, 'postMess
   }
 
   return {
-    call: (operation, params, now) => send((id) => ({ kind: 'call', id, operation, params, now })),
+    call: (operation, params, time) => send((id) => ({ kind: 'call', id, operation, params, time })),
     async stop() {
       const stopped = send((id) => ({ kind: 'stop', id }))
       failure = 'the store is closed'

@@ -1,8 +1,13 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorCode, Violation } from '@taskyard/core'
 import type { Call } from './group-commit.ts'
+import type { StoreTime } from './steady-clock.ts'
 
-export type CallMessage = Call & { readonly kind: 'call'; readonly id: number }
+export type CallMessage = Pick<Call, 'operation' | 'params'> & {
+  readonly kind: 'call'
+  readonly id: number
+  readonly time: StoreTime | null
+}
 
 export type ThreadMessage =
   | CallMessage

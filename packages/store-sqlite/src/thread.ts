@@ -1,8 +1,10 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { ReadyLane } from '@taskyard/core'
 import { TaskyardError } from '@taskyard/core'
+import { systemClock } from '@taskyard/core/runtime'
 import type { Answer, Call } from './group-commit.ts'
 import { toStoreError } from './sqlite-errors.ts'
+import type { StoreTime } from './steady-clock.ts'
 import { openStoreFile, type StoreFile } from './store-file.ts'
 import type { CallMessage, ReplyMessage, ThreadMessage, WireError } from './thread-protocol.ts'
 
@@ -17,7 +19,10 @@ const { path } = workerData as { path: string }
 const ports: MessagePort[] = [main]
 let file: StoreFile | null = null
 
-type Pending = CallMessage & { readonly port: MessagePort }
+type Pending = Call & { readonly id: number; readonly port: MessagePort }
+
+/** The newest time that a call came with, and when. */
+let told = { now: systemClock.now(), skippedMs: 0, at: performance.now() }
 
 main.on('message', onMessage.bind(null, main))
 reply(main, start())
@@ -34,7 +39,7 @@ function start(): ReplyMessage {
 function onMessage(port: MessagePort, first: ThreadMessage): void {
   const pending: Pending[] = []
   for (let message: ThreadMessage | undefined = first, from = port; message !== undefined; ) {
-    if (message.kind === 'call') pending.push({ ...message, port: from })
+    if (message.kind === 'call') pending.push({ ...message, ...timeOf(message), port: from })
     else if (message.kind === 'connect') connect(message.port)
     else return stop(pending, message.id)
     if (pending.length === CALLS_PER_TRANSACTION) break
@@ -43,6 +48,12 @@ function onMessage(port: MessagePort, first: ThreadMessage): void {
     if (next !== undefined) from = next.port
   }
   runAll(pending)
+}
+
+function timeOf({ time }: CallMessage): StoreTime {
+  if (time !== null) told = { ...time, at: performance.now() }
+  const { now, skippedMs, at } = told
+  return time ?? { now: Math.round(now + performance.now() - at), skippedMs }
 }
 
 function nextMessage(): { message: ThreadMessage; port: MessagePort } | undefined {

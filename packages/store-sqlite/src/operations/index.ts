@@ -33,3 +33,6 @@ export const OPERATIONS = {
 
 export type Operations = typeof OPERATIONS
 export type OperationName = keyof Operations
+
+/** Those that write nothing: they are answered as well when the file is no longer in its place. */
+export const READS: ReadonlySet<OperationName> = new Set(['find', 'list', 'history', 'counts', 'holders', 'beat'])
