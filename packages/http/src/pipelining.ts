@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { isRead } from './heard-requests.ts'
 
 /** So many requests of a connection are under way, each from its start until its answer has been sent. */
 const MOST_UNDER_WAY = 8
@@ -11,6 +12,7 @@ const MOST_WAITING = 64
  * has read at once, and keeps the answers until the client reads them.
  */
 export function boundPipelining(server: FastifyInstance): void {
+  server.decorateRequest('startedUnread', false)
   const connections = new WeakMap<Socket, PipelinedConnection>()
   server.addHook('onRequest', (request, reply, done) => {
     // An answer has the socket at once, unless one before it has not been sent.
@@ -23,17 +25,22 @@ export function boundPipelining(server: FastifyInstance): void {
     }
     // The first of a line met no other, and so is counted only now. When its answer has been sent, this one has the socket.
     if (connection.isIdle()) {
-      connection.enter(() => {})
+      connection.enter(request, () => {})
       reply.raw.once('socket', () => process.nextTick(connection.leave))
     }
     reply.raw.once('close', connection.leave)
-    connection.enter(done)
+    connection.enter(request, done)
   })
+}
+
+interface Waiting {
+  readonly request: FastifyRequest
+  start(): void
 }
 
 class PipelinedConnection {
   readonly #socket: Socket
-  readonly #waiting: (() => void)[] = []
+  readonly #waiting: Waiting[] = []
   #underWay = 0
   /** Nothing is read until none waits any more. */
   #isHeld = false
@@ -46,12 +53,12 @@ class PipelinedConnection {
     return this.#underWay === 0
   }
 
-  enter(start: () => void): void {
+  enter(request: FastifyRequest, start: () => void): void {
     if (this.#underWay < MOST_UNDER_WAY) {
       this.#underWay++
       start()
     } else {
-      this.#waiting.push(start)
+      this.#waiting.push({ request, start })
       if (this.#waiting.length === MOST_WAITING) this.#hold()
     }
   }
@@ -62,9 +69,10 @@ class PipelinedConnection {
     if (!this.#socket.writable) this.#waiting.length = 0
     const next = this.#waiting.shift()
     if (next === undefined) return
+    next.request.startedUnread = this.#isHeld || !isRead(this.#socket)
     if (this.#waiting.length === 0) this.#release()
     this.#underWay++
-    next()
+    next.start()
   }
 
   #hold(): void {

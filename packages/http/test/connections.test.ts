@@ -23,6 +23,8 @@ async function answer(socket: Socket): Promise<string> {
   return text
 }
 
+const upTo = (count: number) => Array.from({ length: count }, (_, n) => n)
+
 const json = (path: string, body: string, length = Buffer.byteLength(body)) =>
   `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n${body}`
 
@@ -184,6 +186,87 @@ test('a claim on whose connection more was asked keeps its task when it is reset
   })
   await fetch(`${base}/livez`)
   assert.equal((await get(`/api/v1/tasks/${id}`)).json().status, 'running')
+})
+
+const claimText = (body: object) =>
+  json(
+    '/api/v1/leases',
+    JSON.stringify({ workerId: 'gone', queues: ['default'], limit: 1, leaseSeconds: 3600, ...body }),
+  )
+const GET_LIVEZ = 'GET /livez HTTP/1.1\r\nhost: x\r\n\r\n'
+
+/** A connection that its server stopped to read: of all that it asked the first waits for a task that does not end. */
+async function unread(context: TestContext, { listen, submit, post, server }: Api, ...texts: readonly string[]) {
+  const base = await listen()
+  const blocker = await submit({ type: 'blocker', queue: 'elsewhere' })
+  const accepted = new Promise<Socket>((resolve) => server.server.once('connection', resolve))
+  const socket = open(context, base)
+  const paused = accepted.then((connection) => new Promise((resolve) => connection.once('pause', resolve)))
+  await accepted
+  socket.write([`GET /api/v1/tasks/${blocker}?waitSeconds=60 HTTP/1.1\r\nhost: x\r\n\r\n`, ...texts].join(''))
+  await paused
+  const endBlocker = () => post(`/api/v1/tasks/${blocker}/cancel`)
+  return { base, socket, endBlocker }
+}
+
+/** All that the server sends until so many answers have come. */
+async function textOfAnswers(socket: Socket, count: number): Promise<string> {
+  let text = ''
+  for await (const chunk of socket) {
+    text += chunk
+    if (text.split('HTTP/1.1 ').length > count) return text
+  }
+  return text
+}
+
+test('a claim that waits takes nothing once its connection is not read, for nobody knows whether its client is there', async (context) => {
+  const api = await startApi(context)
+  const waiting = upTo(7).map(() => claimText({ waitSeconds: 60 }))
+  const { base, socket } = await unread(context, api, ...waiting, ...upTo(100).map(() => GET_LIVEZ))
+  socket.destroy()
+  const id = await api.submit({ type: 't' })
+  await fetch(`${base}/livez`)
+  assert.equal((await api.get(`/api/v1/tasks/${id}`)).json().status, 'queued')
+  assert.equal((await api.claim('w2')).id, id)
+})
+
+test('claims that had to wait for others on a connection that was not read are refused, and settlements give none', async (context) => {
+  const api = await startApi(context)
+  const own = await api.submit({ type: 't' })
+  const { lease } = await api.claim('gone')
+  for (let n = 0; n < 30; n++) await api.submit({ type: 't' })
+  const outcomes = [{ taskId: own, token: lease.token, outcome: 'succeeded' }]
+  const claim = { workerId: 'gone', queues: ['default'], limit: 1, leaseSeconds: 3600 }
+  const others = [
+    ...upTo(70).map(() => GET_LIVEZ),
+    ...upTo(20).map(() => claimText({ waitSeconds: 60 })),
+    json('/api/v1/leases/settle', JSON.stringify({ outcomes, claim })),
+  ]
+  const { socket, endBlocker } = await unread(context, api, ...others)
+  await endBlocker()
+  const text = await textOfAnswers(socket, 92)
+  assert.equal(text.split('HTTP/1.1 429 ').length - 1, 20)
+  assert.match(text, /"status":"ok"\}\],"tasks":\[\]\}/)
+})
+
+test('a body that is too long to be read while its request waits stops claims before it, too', async (context) => {
+  const api = await startApi(context)
+  const waiting = upTo(7).map(() => claimText({ waitSeconds: 60 }))
+  const long = json('/api/v1/tasks', JSON.stringify({ type: 'long', queue: 'elsewhere', payload: 'x'.repeat(900_000) }))
+  const { base, socket } = await unread(context, api, ...waiting, long)
+  socket.destroy()
+  const id = await api.submit({ type: 't' })
+  await fetch(`${base}/livez`)
+  assert.equal((await api.get(`/api/v1/tasks/${id}`)).json().status, 'queued')
+})
+
+test('a claim behind others takes tasks when all that was sent has been read', async (context) => {
+  const api = await startApi(context)
+  const base = await api.listen()
+  const id = await api.submit({ type: 't' })
+  const socket = open(context, base)
+  socket.write([...upTo(20).map(() => GET_LIVEZ), claimText({})].join(''))
+  assert.match(await textOfAnswers(socket, 21), new RegExp(id))
 })
 
 const WORDS = {

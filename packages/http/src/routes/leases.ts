@@ -1,7 +1,15 @@
-import { type JsonText, type LeasedTask, type LeaseRef, leasedTaskDocumentText, type TaskError } from '@taskyard/core'
+import {
+  type JsonText,
+  type LeasedTask,
+  type LeaseRef,
+  leasedTaskDocumentText,
+  type TaskError,
+  TaskyardError,
+} from '@taskyard/core'
 import type { Claim, Outcome, Recorded } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
 import { watchClaimAnswers } from '../claim-answers.ts'
+import { isHeard, whileHeard } from '../heard-requests.ts'
 import { sendJsonText } from '../json-reply.ts'
 import { slices } from '../json-slices.ts'
 import type { RouteContext } from '../route-context.ts'
@@ -46,9 +54,12 @@ export function leaseRoutes(
   const answers = watchClaimAnswers(server, engine, clock)
   server.post<{ Body: ClaimBody }>('/api/v1/leases', { schema: claimRoute }, async (request, reply) => {
     lifecycle.refuseWhenClosing()
-    const { waitSeconds, ...body } = request.body
+    // Tasks are for nobody who may be gone without our noticing.
+    if (!isHeard(request)) throw new TaskyardError('rate_limited', { retryAfterSeconds: 1 })
+    const { waitSeconds = 0, ...body } = request.body
     const claim = claimOf(body, sessions)
-    const tasks = await engine.claim(claim, waitSeconds ?? 0, lifecycle.untilDisconnect(reply))
+    const connected = lifecycle.untilDisconnect(reply)
+    const tasks = await engine.claim(claim, waitSeconds, waitSeconds > 0 ? whileHeard(request, connected) : connected)
     await answers.sent(reply, tasks)
     return sendJsonText(reply, `{"tasks":${leasedTasksText(tasks)}}`)
   })
@@ -74,8 +85,9 @@ export function leaseRoutes(
     const { claim } = request.body
     const results = slices(request.bodyText, RESULTS)
     const outcomes = request.body.outcomes.map((entry, index) => withText(entry, 'result', results[index]) as Outcome)
-    // While shutting down, what is done may be settled, but nothing new is given out.
-    const next = claim === undefined || lifecycle.closing ? undefined : claimOf(claim, sessions)
+    // What is done may be settled while shutting down, and by who may be gone, but nothing new is given out.
+    const mayClaim = !lifecycle.closing && isHeard(request)
+    const next = claim === undefined || !mayClaim ? undefined : claimOf(claim, sessions)
     answers.heard(outcomes)
     const settled = await engine.settle(outcomes, next)
     await answers.sent(reply, settled.tasks)
@@ -116,7 +128,7 @@ const claimRoute = {
       required: ['tasks'],
       properties: { tasks: leasedTasksSchema },
     },
-    ...problems(...BODY_PROBLEMS),
+    ...problems(...BODY_PROBLEMS, 429),
   },
 } as const
 

@@ -1,0 +1,36 @@
+import type { Socket } from 'node:net'
+import type { FastifyRequest } from 'fastify'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** It waited for others on its connection, and was started while that was not read. */
+    startedUnread: boolean
+  }
+}
+
+/** Node, too, stops to read: while answers are not read, or a body has to wait. */
+export function isRead(socket: Socket): boolean {
+  return socket.readableFlowing !== false
+}
+
+/**
+ * Whether it would be noticed that the client has gone away. It is not on a connection that is not read, because too much is
+ * pipelined on it.
+ */
+export function isHeard({ raw, startedUnread }: FastifyRequest): boolean {
+  return !startedUnread && isRead(raw.socket)
+}
+
+/** Aborts with `ended`, the end of the answer at the latest, or when the connection of the request is not read any more. */
+export function whileHeard({ raw }: FastifyRequest, ended: AbortSignal): AbortSignal {
+  if (ended.aborted) return ended
+  const { socket } = raw
+  const controller = new AbortController()
+  const abort = () => {
+    socket.off('pause', abort)
+    controller.abort()
+  }
+  socket.once('pause', abort)
+  ended.addEventListener('abort', abort, { once: true })
+  return controller.signal
+}
