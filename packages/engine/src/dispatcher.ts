@@ -6,6 +6,11 @@ import { isUnexpected } from './unexpected.ts'
 
 /** How often waiting claims look for themselves, should the store's wake-up have been lost. Milliseconds. */
 const FALLBACK_POLL_MS = 1000
+/** Groups that are looked at by then, and at a time: of more, each waits for its turn, so that other calls need not. */
+const LOOKS_PER_POLL = 100
+const LOOKS_AT_ONCE = 2
+/** So long may a look hold up the next one: where tasks come without end, so does it. */
+const LONGEST_LOOK_MS = 100
 /** Claims of one look that may fail in a way that nobody foresaw, before the look ends. */
 const MOST_FAILURES = 3
 /** The shortest lease is as long: who has waited less holds none that a sweep could end. */
@@ -124,14 +129,18 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls, giveBack: Give
   }
 
   async function handAfter(sweep: Promise<void>, waiter: Waiter, tasks: readonly LeasedTask[]): Promise<void> {
-    let cancelTimer = () => {}
-    const patience = new Promise<void>((resolve) => {
-      cancelTimer = clock.after(LONGEST_HOLD_MS, resolve)
-    })
-    await Promise.race([sweep, patience])
-    cancelTimer()
+    await waitFor(sweep, LONGEST_HOLD_MS)
     if (waiter.ended) await giveBack(givenFirst(tasks))
     else waiter.end(tasks)
+  }
+
+  async function waitFor(work: Promise<void>, mostMs: number): Promise<void> {
+    let cancelTimer = () => {}
+    const patience = new Promise<void>((resolve) => {
+      cancelTimer = clock.after(mostMs, resolve)
+    })
+    await Promise.race([work, patience])
+    cancelTimer()
   }
 
   async function claimOrWait(
@@ -191,10 +200,29 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls, giveBack: Give
   }
 
   function poll(): void {
-    cancelPoll = clock.after(FALLBACK_POLL_MS, () => {
-      for (const group of groups.values()) void serve(group)
-      poll()
+    cancelPoll = clock.after(FALLBACK_POLL_MS, async () => {
+      const due = nextInTurn().values()
+      const lookAtDue = async () => {
+        for (const group of due) await waitFor(serve(group), LONGEST_LOOK_MS)
+      }
+      await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, lookAtDue))
+      if (!stopped) poll()
     })
+  }
+
+  /** Those first that may have been given tasks; what is looked at goes to the end. */
+  function nextInTurn(): readonly WaitingGroup[] {
+    const all = [...groups.values()].map((group) => ({
+      group,
+      isInDoubt: group.waiters.some(({ doubt }) => doubt !== null),
+    }))
+    const next = all.sort((a, b) => Number(b.isInDoubt) - Number(a.isInDoubt)).slice(0, LOOKS_PER_POLL)
+    for (const { group } of next) {
+      const key = keyOf(group.params)
+      groups.delete(key)
+      groups.set(key, group)
+    }
+    return next.map(({ group }) => group)
   }
 
   function endWaitsOf(isMeant: (waiter: Waiter) => boolean): void {

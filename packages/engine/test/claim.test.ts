@@ -48,6 +48,57 @@ test('a wake-up is answered with a claim at once, while it is being told', async
   assert.equal(claims, before + 1)
 })
 
+test('many different waiting claims look for themselves in turn, few at a time', async (t) => {
+  const looks: string[] = []
+  let underWay = 0
+  let mostUnderWay = 0
+  const { engine, clock } = await startEngine(t, {}, (store) => ({
+    ...store,
+    async claim(params) {
+      looks.push(params.types?.[0] ?? '')
+      underWay += 1
+      mostUnderWay = Math.max(mostUnderWay, underWay)
+      const tasks = await store.claim(params)
+      underWay -= 1
+      return tasks
+    },
+  }))
+  const types = Array.from({ length: 450 }, (_, n) => `type-${n}`)
+  for (const type of types) void engine.claim({ ...claimOf('worker-1'), types: [type] }, 60)
+  await clock.advance(0)
+  looks.length = 0
+  mostUnderWay = 0
+  const seen = new Set<string>()
+  for (let second = 1; second <= 6; second++) {
+    await clock.advance(1000)
+    assert.ok(looks.length <= 100, `${looks.length} looks in a second`)
+    for (const type of looks.splice(0)) seen.add(type)
+  }
+  assert.equal(seen.size, types.length)
+  assert.ok(mostUnderWay <= 2, `${mostUnderWay} looks at a time`)
+})
+
+test('looks that do not end hold up no others', async (t) => {
+  const looks = new Map<string, number>()
+  const { promise: none, resolve: end } = Promise.withResolvers<never[]>()
+  const { engine, clock } = await startEngine(t, {}, (store) => ({
+    ...store,
+    claim(params) {
+      const type = params.types?.[0] ?? ''
+      const look = (looks.get(type) ?? 0) + 1
+      looks.set(type, look)
+      return type.startsWith('slow') && look > 1 ? none : store.claim(params)
+    },
+  }))
+  for (const type of ['slow-1', 'slow-2', 'slow-3', 'other']) {
+    void engine.claim({ ...claimOf('worker-1'), types: [type] }, 60)
+  }
+  await clock.advance(4000)
+  end([])
+  assert.deepEqual([looks.get('slow-1'), looks.get('slow-2'), looks.get('slow-3')], [2, 2, 2])
+  assert.ok((looks.get('other') ?? 0) >= 3, `${looks.get('other')} looks`)
+})
+
 test('a claim ends with no tasks when its wait is over', async (t) => {
   const { engine, clock } = await startEngine(t)
   const waiting = engine.claim(claimOf('worker-1'), 5)
