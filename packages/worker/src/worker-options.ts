@@ -65,7 +65,7 @@ export interface WorkerSettings {
 
 /** @throws TaskyardError `invalid_configuration` */
 export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): WorkerSettings {
-  const { clock = systemClock } = options
+  const clock = unsettable(options.clock ?? systemClock)
   return {
     queues: names('queues', options.queues ?? [DEFAULTS.queue]),
     types: typesWithHandlers(handlers, options.types),
@@ -81,6 +81,12 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
     random: options.random ?? systemRandom,
     report: guarded(options.onError ?? seldom(warnOnConsole, clock)),
   }
+}
+
+/** A worker measures spans alone, and whoever sets the machine's clock must not end attempts by it. */
+function unsettable(clock: Clock): Clock {
+  const { monotonic } = clock
+  return monotonic === undefined ? clock : { now: () => monotonic.call(clock), after: clock.after.bind(clock) }
 }
 
 function typesWithHandlers(handlers: TaskHandlers, wanted: readonly string[] | undefined): readonly string[] {
