@@ -51,7 +51,7 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
   let failing: ReadonlyMap<string, TaskyardError> = new Map()
 
   function plan(wantedAt: number): void {
-    const time = Math.max(wantedAt, graceUntil)
+    const time = Math.max(wantedAt, endOfGrace())
     if (stopped || underWay !== null) {
       nextAt = Math.min(nextAt, time)
       return
@@ -92,10 +92,16 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
 
   async function sweepUnlessGrace(): Promise<number> {
     excuseStandstill()
-    if (clock.now() < graceUntil) return graceUntil
+    if (clock.now() < endOfGrace()) return graceUntil
     const wanted = await sweep()
     excused = 0
     return wanted
+  }
+
+  /** Never further away than a whole grace: the clock may have been set back in it. */
+  function endOfGrace(): number {
+    graceUntil = Math.min(graceUntil, clock.now() + OUTAGE_GRACE_MS)
+    return graceUntil
   }
 
   function excuseStandstill(): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createReferenceStore, createSimulatedClock } from '@taskyard/conformance'
 import { type ChoreFailure, type TaskStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine } from '../src/index.ts'
@@ -26,6 +27,23 @@ test('a failed attempt comes back after its backoff, to a worker that waits', as
   await clock.advance(20_001)
   const [again] = await waiting
   assert.deepEqual([again?.attempt, again?.lease.token], [2, 2])
+})
+
+test('a clock that is set back in the grace of a start does not keep leases from ending', async (t) => {
+  const clock = createSimulatedClock()
+  const store = createReferenceStore(clock)
+  let setBy = 0
+  const ofServer = { now: () => clock.now() + setBy, after: clock.after }
+  const ids = createUuidV7Generator(clock)
+  const engine = createEngine({ store, clock: ofServer, random: () => 0.5, ids, nodeId: 'node-1' })
+  t.after(() => engine.stop())
+  const { task } = await engine.submit(TASK)
+  await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 2 })
+  await engine.start()
+  await clock.advance(100)
+  setBy = -3_600_000
+  await clock.advance(10_000)
+  assert.equal((await engine.get(task.id)).status, 'queued')
 })
 
 test('a worker that ignores a cancel loses the task after the grace', async (t) => {
