@@ -51,7 +51,8 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>) {
   let isPlanned = false
 
   const isCrowded = () => waiting.length >= CROWD && running < 2
-  const mayGo = () => running === 0 || (running === 1 && clock.now() >= longAt)
+  const isLong = () => longAt !== Number.POSITIVE_INFINITY && clock.now() >= longAt
+  const mayGo = () => running === 0 || (running === 1 && isLong())
 
   function runWaiting(): void {
     isPlanned = false

@@ -12,9 +12,11 @@ export function trackAnswers(server: Server): OpenAnswers {
   })
   server.on('request', ({ socket }: IncomingMessage, answer: ServerResponse) => {
     const answers = connections.get(socket)
+    if (answers === undefined) return
     // They are sent in the order of the requests. A listener for each would cost more than all the rest here.
-    while (answers?.[0]?.writableFinished) answers.shift()
-    answers?.push(answer)
+    if (answers.length === 1 && answers[0]?.writableFinished) answers.length = 0
+    else while (answers[0]?.writableFinished) answers.shift()
+    answers.push(answer)
   })
   return connections
 }
