@@ -199,7 +199,6 @@ export function finish(
 export function retryTask(entry: ReferenceTask, now: number): void {
   entry.readyAt = now
   entry.loneCrashes = 0
-  for (const [token, { wentTo }] of entry.settled) if (isTerminal(wentTo)) entry.settled.delete(token)
   change(entry, { status: 'queued', runAt: now, ...UNTRIED })
   append(entry, now, 'retried', null)
 }

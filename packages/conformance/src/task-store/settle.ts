@@ -204,6 +204,26 @@ export function describeSettle({ describe, it, itWithoutFaults }: Suite): void {
       }
     })
 
+    for (const [name, outcome] of Object.entries({ failed: failed({ retryable: false }), cancelled })) {
+      it(`knows that a lease was settled as ${name} when its task has been retried since`, async (scene) => {
+        const task = await scene.start()
+        await scene.settle(task, outcome)
+        await scene.retry(task.id)
+        const again = await scene.settle(task, outcome)
+        assert.ok(again.status === 'ok' && again.repeated)
+        assert.equal((await scene.find(task.id)).status, 'queued')
+      })
+    }
+
+    it('knows how an attempt was settled whose task was cancelled and retried since', async (scene) => {
+      const task = await scene.start()
+      await scene.settle(task, failed({ retryDelayMs: 4_000 }))
+      await scene.cancel(task.id)
+      await scene.retry(task.id)
+      const again = await scene.settle(task, failed({ retryDelayMs: 4_000 }))
+      assert.ok(again.status === 'ok' && again.repeated)
+    })
+
     it('knows what was settled under an earlier token', async (scene) => {
       const first = await scene.start()
       await scene.settle(first, failed({ retryDelayMs: 0 }))

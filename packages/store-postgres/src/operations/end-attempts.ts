@@ -10,7 +10,7 @@ import {
 } from '@taskyard/core'
 import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
-import { count, type Lease, type Moves, newMoves, type ToFinished, writeMoves } from './moves.ts'
+import { count, type Lease, type Moves, newMoves, type ToFinished, WITHOUT_WORD, writeMoves } from './moves.ts'
 
 /** Where a task went whose attempt has ended. */
 export interface Ended {
@@ -52,7 +52,8 @@ export function createEndings(now: number) {
     isWithoutWord = false,
   ): void {
     const { id, attempt, token, startedAt, workerId } = lease
-    moves.history.push({ id, at: now, kind, attempt, token, startedAt, workerId, data, isWithoutWord })
+    const settledAs = isWithoutWord ? WITHOUT_WORD : null
+    moves.history.push({ id, at: now, kind, attempt, token, startedAt, workerId, data, settledAs })
   }
 
   function fail(

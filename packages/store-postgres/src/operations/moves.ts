@@ -118,8 +118,8 @@ export interface HistoryLine {
   readonly startedAt?: number | null
   readonly workerId?: string | null
   readonly data?: string | null
-  /** The attempt ended without its worker's word. */
-  readonly isWithoutWord?: boolean
+  /** Of an attempt's end, `WITHOUT_WORD` or a number of `SETTLED_AS`. Left out: as its kind says. */
+  readonly settledAs?: number | null
 }
 
 /** Where tasks go in one transaction, collected first so that each table is written once. */
@@ -147,7 +147,7 @@ export const ROW_OVERHEAD_BYTES = 360
 
 /** How workers end tasks that do not succeed, as `finished` has it. */
 export const SETTLED_AS = { failed: 2, cancelled: 3, released: 4 } as const
-const WITHOUT_WORD = 0
+export const WITHOUT_WORD = 0
 
 const STATUS_NUMBER: Readonly<Record<TerminalStatus, number>> = { succeeded: 1, failed: 2, cancelled: 3 }
 
@@ -249,11 +249,11 @@ export async function writeHistory(run: Run, lines: readonly HistoryLine[]): Pro
   await run(
     `INSERT INTO @history (id, n, at, kind, attempt, token, started_at, worker_id, data, settled_as)
      SELECT id, last + row_number() OVER (PARTITION BY id ORDER BY ord), at, kind, attempt, token, nullif(started_at, -1), worker_id, data,
-       CASE WHEN without_word THEN ${WITHOUT_WORD} END
+       nullif(settled_as, -1)
      FROM (
        SELECT i.*, coalesce((SELECT max(h.n) FROM @history h WHERE h.id = i.id), 0) AS last
        FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::smallint[], $5::integer[], $6::bigint[], $7::text[], $8::text[],
-         $10::boolean[]) WITH ORDINALITY AS i (id, at, kind, attempt, token, started_at, worker_id, data, without_word, ord)
+         $10::smallint[]) WITH ORDINALITY AS i (id, at, kind, attempt, token, started_at, worker_id, data, settled_as, ord)
      ) AS numbered
      WHERE last < $9 OR kind NOT IN ('retry-scheduled', 'released', 'lease-expired')`,
     [
@@ -266,7 +266,7 @@ export async function writeHistory(run: Run, lines: readonly HistoryLine[]): Pro
       lines.map(({ workerId }) => workerId ?? null) as string[],
       lines.map(({ data }) => data ?? null) as string[],
       ENDS_OF_ATTEMPTS,
-      `{${lines.map(({ isWithoutWord = false }) => isWithoutWord).join(',')}}`,
+      numbers(lines.map(({ settledAs }) => settledAs ?? -1)),
     ],
   )
 }

@@ -2,29 +2,37 @@ import type { Settlement, SettleResult, TaskStatus } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
 import type { Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
-import { SETTLED_AS } from './moves.ts'
+import { SETTLED_AS, WITHOUT_WORD } from './moves.ts'
 import type { Results } from './settle-succeeded.ts'
 
 type PastRow = [n: string, lane: string, status: Text, settledAs: Text, worker: Text, wentOn: Text]
 
 export const LOST: SettleResult = { status: 'lost' }
 
-/** A settlement that comes again because its reply was lost is answered as it was the first time. */
+/**
+ * A settlement that comes again because its reply was lost is answered as it was the first time, also when its task has been
+ * retried since: then the end is in the history.
+ */
 export async function findRepeated(
   { database, lanes }: Parts,
   unknown: readonly (readonly [index: number, settlement: Settlement])[],
   results: Results,
 ): Promise<void> {
   const rows = await database.run<PastRow>(
-    `SELECT i.n, t.lane, f.status, f.settled_as, f.worker_id, (
+    `SELECT i.n, t.lane, e.status, e.settled_as, e.worker_id, (
        SELECT h.kind FROM @history h WHERE h.id = t.id AND h.token = i.token AND h.kind IN ('retry-scheduled', 'released')
          AND h.settled_as IS NULL LIMIT 1
      )
      FROM unnest($1::uuid[], $2::integer[]) WITH ORDINALITY AS i (id, token, n)
      CROSS JOIN LATERAL (SELECT * FROM @tasks t WHERE t.id = i.id OFFSET 0) t
      LEFT JOIN LATERAL (
-       SELECT * FROM @finished f WHERE f.lane = t.lane AND f.status IN (1, 2, 3) AND f.id = t.id AND f.token = i.token
-     ) f ON true`,
+       SELECT * FROM (
+         SELECT f.status, f.settled_as, f.worker_id FROM @finished f
+         WHERE f.lane = t.lane AND f.status IN (1, 2, 3) AND f.id = t.id AND f.token = i.token
+         UNION ALL SELECT CASE h.kind WHEN 'failed' THEN 2 ELSE 3 END, h.settled_as, h.worker_id FROM @history h
+         WHERE h.id = t.id AND h.token = i.token AND h.kind IN ('failed', 'cancelled') AND h.settled_as > ${WITHOUT_WORD}
+       ) ends ORDER BY settled_as = ${WITHOUT_WORD} LIMIT 1
+     ) e ON true`,
     [ids(unknown.map(([, { taskId }]) => taskId)), numbers(unknown.map(([, { token }]) => token))],
   )
   await lanes.load(new Set(rows.map(([, lane]) => Number(lane))))

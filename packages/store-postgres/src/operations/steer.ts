@@ -133,7 +133,7 @@ async function retryFound({ time }: Parts, run: Run, taskIds: readonly string[])
        WHERE t.id = ANY ($3::uuid[]) AND f.lane = t.lane AND f.status IN (2, 3) AND f.id = t.id RETURNING f.*, t.priority, octet_length(t.payload) AS payload_bytes, round(t.timeout_seconds * 1000)::bigint AS timeout_ms
      )
      SELECT id, lane, token, attempt, status, started_at, finished_at, worker_id, error, bytes, priority, @server_now($1, $2),
-       payload_bytes, timeout_ms FROM taken`,
+       payload_bytes, timeout_ms, settled_as FROM taken`,
     [...time.params(), ids(taskIds)],
   )
   const moves = newMoves()
@@ -160,7 +160,16 @@ function retryOne(moves: Moves, row: readonly Text[], now: number): void {
   count(moves, lane, 'finished_bytes', -Number(row[9]))
   const data = error === null ? null : `{"error":${error}}`
   const end = { id, attempt, token }
-  moves.history.push({ ...end, at: Number(row[6]), kind: status, startedAt: numberOrNull(row[5]), workerId, data })
+  const settledAs = numberOrNull(row[14])
+  moves.history.push({
+    ...end,
+    at: Number(row[6]),
+    kind: status,
+    startedAt: numberOrNull(row[5]),
+    workerId,
+    data,
+    settledAs,
+  })
   moves.history.push({ ...end, at: now, kind: 'retried' })
   const size = { bytes: Number(row[12]), timeoutMs: numberOrNull(row[13]) }
   moves.ready.push({

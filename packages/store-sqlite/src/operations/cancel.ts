@@ -103,7 +103,6 @@ function retryFinished(state: State, seq: number, lane: number, now: number): Re
   addHistory(state, seq, { kind: 'retried', attempt, token }, now)
   state.sql('DELETE FROM finished WHERE n = ?').run(n)
   state.sql('DELETE FROM lone_crashes WHERE seq = ?').run(seq)
-  state.sql('DELETE FROM settled WHERE seq = ? AND token = ?').run(seq, token)
   keepFloorBelowNext(state)
   state.counters.add(lane, status, -1)
   state.counters.add(lane, 'finished_bytes', -bytes)
