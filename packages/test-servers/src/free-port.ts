@@ -7,7 +7,7 @@ import { createServer } from 'node:net'
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = randomInt(20_000, 32_000)
+    const port = randomInt(22_000, 32_000)
     if (await isFree(port)) return port
   }
 }

@@ -20,7 +20,13 @@ export async function redisRecipe(): Promise<Recipe> {
     stopSignal: 'SIGTERM',
     prepare: async () => {},
     command({ folder, port, settings }) {
-      const all = Object.entries({ ...SETTINGS, port: String(port), dir: folder, ...settings })
+      const all = Object.entries({
+        ...SETTINGS,
+        port: String(port),
+        dir: folder,
+        ...busOf(port, settings),
+        ...settings,
+      })
       return { command, args: all.flatMap(([name, value]) => [`--${name}`, value]), env }
     },
     async isReady({ port }) {
@@ -29,6 +35,11 @@ export async function redisRecipe(): Promise<Recipe> {
     },
     url: ({ port }) => `redis://127.0.0.1:${port}`,
   }
+}
+
+// The nodes of a cluster listen on a second port, by default 10,000 above the first: there an outgoing connection may have it.
+function busOf(port: number, settings: Readonly<Record<string, string>>): Record<string, string> {
+  return settings['cluster-enabled'] === 'yes' ? { 'cluster-port': String(port - 10_000) } : {}
 }
 
 /** Redis or Valkey of this machine, or else Redis of Debian's packages. */
