@@ -140,16 +140,18 @@ test('pings are signs of life', async (t) => {
 
 test('watch goes on after the last event when its connection breaks', async (t) => {
   const event = (n: number) => `id: ${n}\nevent: log\ndata: {"n":${n}}\n\n`
+  const first = Promise.withResolvers<ServerResponse>()
   const { url, seen } = await fakeServer(t, (n, _, response) => {
+    first.resolve(response)
     if (n === 0) startStream(response, event(1))
-    if (n === 0) setTimeout(() => cut(response), 50)
     if (n === 1) startStream(response, `${event(2)}event: end\ndata: {}\n\n`)
   })
-  const events = await Array.fromAsync(new Client({ url, random: () => 0 }).watch('x'))
-  assert.deepEqual(
-    events.map(({ n }) => n),
-    [1, 2],
-  )
+  const received: number[] = []
+  for await (const { n } of new Client({ url, random: () => 0 }).watch('x')) {
+    received.push(n)
+    if (n === 1) cut(await first.promise)
+  }
+  assert.deepEqual(received, [1, 2])
   assert.equal(seen[1]?.headers['last-event-id'], '1')
 })
 

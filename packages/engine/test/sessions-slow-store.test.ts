@@ -39,6 +39,24 @@ async function runTaskInSession(engine: Engine, workerId: string, session: Parti
   return { close, ...(await runTask(engine, workerId)) }
 }
 
+/** The session of a start 'a' of a worker broke while it ran a task, and then the store went away. */
+async function leftWithStoreAway(t: TestContext) {
+  let isAway = false
+  const { engine, clock } = await startEngine(
+    t,
+    {},
+    awayWhile(() => isAway),
+  )
+  const { close, standing } = await runTaskInSession(engine, 'worker-1', { startId: 'a' })
+  close()
+  await clock.advance(100)
+  isAway = true
+  const storeIsBack = () => {
+    isAway = false
+  }
+  return { engine, clock, standing, storeIsBack }
+}
+
 test('a dead worker has one grace, whenever a slow store is looked at', async (t) => {
   const { clock, node } = startSlowCluster(t, 'holders', () => 300)
   const [engine] = [await node('node-1'), await node('node-2')]
@@ -79,63 +97,36 @@ test('what another start left is ended as soon as the beats can be trusted, befo
 })
 
 test('what another start left is ended though the store is away for a moment', async (t) => {
-  let isAway = false
-  const { engine, clock } = await startEngine(
-    t,
-    {},
-    awayWhile(() => isAway),
-  )
-  const { close, standing } = await runTaskInSession(engine, 'worker-1', { startId: 'a' })
-  close()
-  await clock.advance(100)
-  isAway = true
+  const { engine, clock, standing, storeIsBack } = await leftWithStoreAway(t)
   const { opened } = engine.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf })
   await clock.advance(100)
-  isAway = false
+  storeIsBack()
   const standingWhenOpen = opened.then(standing)
   await clock.advance(2000)
   assert.equal(await standingWhenOpen, 'queued, crashes 1')
 })
 
 test('what another start left is ended though its first attempt to open a session breaks', async (t) => {
-  let isAway = false
-  const { engine, clock } = await startEngine(
-    t,
-    {},
-    awayWhile(() => isAway),
-  )
-  const { close, standing } = await runTaskInSession(engine, 'worker-1', { startId: 'a' })
-  close()
-  await clock.advance(100)
-  isAway = true
+  const { engine, clock, standing, storeIsBack } = await leftWithStoreAway(t)
   engine.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf }).close()
   await clock.advance(100)
   const { opened } = engine.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf })
   await clock.advance(100)
-  isAway = false
+  storeIsBack()
   const standingWhenOpen = opened.then(standing)
   await clock.advance(2000)
   assert.equal(await standingWhenOpen, 'queued, crashes 1')
 })
 
 test('a session opens though what another start left cannot be ended', async (t) => {
-  let isAway = false
-  const { engine, clock } = await startEngine(
-    t,
-    {},
-    awayWhile(() => isAway),
-  )
-  const { close } = await runTaskInSession(engine, 'worker-1', { startId: 'a' })
-  close()
-  await clock.advance(100)
-  isAway = true
+  const { engine, clock, storeIsBack } = await leftWithStoreAway(t)
   let isOpen = false
   const { opened } = engine.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf })
   void opened.then(() => {
     isOpen = true
   })
   await clock.advance(15_000)
-  isAway = false
+  storeIsBack()
   assert.ok(isOpen)
   assert.ok((await engine.workers()).every(({ connected }) => connected))
 })
