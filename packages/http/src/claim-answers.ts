@@ -1,7 +1,9 @@
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Clock, type GivenLease, givenFirst, type LeasedTask, type LeaseRef } from '@taskyard/core'
 import type { Engine } from '@taskyard/engine'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyReply } from 'fastify'
+import type { OpenAnswers } from './open-answers.ts'
 
 /** A connection that is reset later has carried the answer: its client has read it and works. */
 const FRESH_MS = 5000
@@ -11,6 +13,8 @@ const MOST_RETURNS = 2
 const MOST_COUNTED = 10_000
 
 interface Answer {
+  /** What was asked for last on the connection by then. */
+  readonly newest: ServerResponse | undefined
   readonly leases: readonly GivenLease[]
   readonly sentAt: number
 }
@@ -30,16 +34,11 @@ export interface ClaimAnswers {
  * A claim whose answer is lost has leased tasks to somebody who does not know. When the connection is reset (not closed in
  * order) soon after the answer was written, and before anything else was asked on it, the tasks go back.
  */
-export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock: Clock): ClaimAnswers {
+export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, clock: Clock): ClaimAnswers {
   const unheard = new Map<Socket, Answer>()
   const carriers = new Map<string, Socket>()
   const watched = new WeakSet<Socket>()
   const returns = new Map<string, number>()
-
-  // Whoever asks for more on a connection has read what it carried before.
-  server.server.on('request', ({ socket }) => {
-    if (unheard.size > 0) forget(socket)
-  })
 
   function forget(socket: Socket): Answer | undefined {
     const answer = unheard.get(socket)
@@ -59,6 +58,8 @@ export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock
       const answer = forget(socket)
       const wasReset = error.code === 'ECONNRESET' || error.code === 'EPIPE'
       if (answer === undefined || !wasReset || clock.now() - answer.sentAt > FRESH_MS) return
+      // Whoever asks for more on a connection has read what it carried before.
+      if (connections.get(socket)?.at(-1) !== answer.newest) return
       void engine.giveBack(answer.leases.filter(mayGoBack))
     })
     socket.once('close', () => forget(socket))
@@ -89,7 +90,7 @@ export function watchClaimAnswers(server: FastifyInstance, engine: Engine, clock
       const { socket } = reply.request.raw
       watch(socket)
       forget(socket)
-      unheard.set(socket, { leases, sentAt: clock.now() })
+      unheard.set(socket, { newest: connections.get(socket)?.at(-1), leases, sentAt: clock.now() })
       for (const lease of leases) carriers.set(keyOf(lease), socket)
     },
   }

@@ -1,11 +1,12 @@
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** It waited for others on its connection, and was started while that was not read. */
-    startedUnread: boolean
-  }
+/** They waited for others on their connection, and were started while that was not read. */
+const startedUnread = new WeakSet<IncomingMessage>()
+
+export function noteStartedUnread(request: IncomingMessage): void {
+  startedUnread.add(request)
 }
 
 /** Node, too, stops to read: while answers are not read, or a body has to wait. */
@@ -17,8 +18,8 @@ export function isRead(socket: Socket): boolean {
  * Whether it would be noticed that the client has gone away. It is not on a connection that is not read, because too much is
  * pipelined on it.
  */
-export function isHeard({ raw, startedUnread }: FastifyRequest): boolean {
-  return !startedUnread && isRead(raw.socket)
+export function isHeard({ raw }: FastifyRequest): boolean {
+  return !startedUnread.has(raw) && isRead(raw.socket)
 }
 
 /** Aborts with `ended`, the end of the answer at the latest, or when the connection of the request is not read any more. */

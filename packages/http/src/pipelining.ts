@@ -1,6 +1,6 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { isRead } from './heard-requests.ts'
+import { isRead, noteStartedUnread } from './heard-requests.ts'
 
 /** So many requests of a connection are under way, each from its start until its answer has been sent. */
 const MOST_UNDER_WAY = 8
@@ -11,68 +11,65 @@ const MOST_WAITING = 64
  * Serves the requests that a client pipelines on one connection a few at a time, in their order: Node starts all that it
  * has read at once, and keeps the answers until the client reads them.
  */
-export function boundPipelining(server: FastifyInstance): void {
-  server.decorateRequest('startedUnread', false)
+export function boundPipelining(serve: RequestListener): RequestListener {
   const connections = new WeakMap<Socket, PipelinedConnection>()
-  server.addHook('onRequest', (request, reply, done) => {
+  return (request, answer) => {
     // An answer has the socket at once, unless one before it has not been sent.
-    if (reply.raw.socket !== null) return done()
-    const { socket } = request.raw
+    if (answer.socket !== null) return serve(request, answer)
+    const { socket } = request
     let connection = connections.get(socket)
     if (connection === undefined) {
-      connection = new PipelinedConnection(socket)
+      connection = new PipelinedConnection(socket, serve)
       connections.set(socket, connection)
     }
-    // The first of a line met no other, and so is counted only now. When its answer has been sent, this one has the socket.
-    if (connection.isIdle()) {
-      connection.enter(request, () => {})
-      reply.raw.once('socket', () => process.nextTick(connection.leave))
-    }
-    reply.raw.once('close', connection.leave)
-    connection.enter(request, done)
-  })
+    connection.enter(request, answer)
+  }
 }
 
-interface Waiting {
-  readonly request: FastifyRequest
-  start(): void
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly answer: ServerResponse & { req: IncomingMessage }
 }
 
 class PipelinedConnection {
   readonly #socket: Socket
-  readonly #waiting: Waiting[] = []
+  readonly #serve: RequestListener
+  readonly #waiting: Exchange[] = []
   #underWay = 0
   /** Nothing is read until none waits any more. */
   #isHeld = false
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, serve: RequestListener) {
     this.#socket = socket
+    this.#serve = serve
   }
 
-  isIdle(): boolean {
-    return this.#underWay === 0
-  }
-
-  enter(request: FastifyRequest, start: () => void): void {
-    if (this.#underWay < MOST_UNDER_WAY) {
+  enter(request: IncomingMessage, answer: Exchange['answer']): void {
+    // The first of a line met no other, and so is counted only now. When its answer has been sent, this one has the socket.
+    if (this.#underWay === 0) {
       this.#underWay++
-      start()
-    } else {
-      this.#waiting.push({ request, start })
-      if (this.#waiting.length === MOST_WAITING) this.#hold()
+      answer.once('socket', () => process.nextTick(this.#leave))
     }
+    answer.once('close', this.#leave)
+    if (this.#underWay < MOST_UNDER_WAY) return this.#start({ request, answer })
+    this.#waiting.push({ request, answer })
+    if (this.#waiting.length === MOST_WAITING) this.#hold()
   }
 
-  readonly leave = (): void => {
+  #start({ request, answer }: Exchange): void {
+    this.#underWay++
+    this.#serve(request, answer)
+  }
+
+  readonly #leave = (): void => {
     this.#underWay--
     // Whoever is gone, or was told that the connection closes, gets no answer any more.
     if (!this.#socket.writable) this.#waiting.length = 0
     const next = this.#waiting.shift()
     if (next === undefined) return
-    next.request.startedUnread = this.#isHeld || !isRead(this.#socket)
+    if (this.#isHeld || !isRead(this.#socket)) noteStartedUnread(next.request)
     if (this.#waiting.length === 0) this.#release()
-    this.#underWay++
-    next.start()
+    this.#start(next)
   }
 
   #hold(): void {

@@ -39,6 +39,7 @@ export async function taskyardHttp(server: FastifyInstance, options: HttpOptions
     info,
     metrics,
     limits,
+    connections,
     lifecycle: createLifecycle(server, connections, clock, options.draining),
     pages: createTurns(PAGES_AT_A_TIME),
   }

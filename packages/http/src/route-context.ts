@@ -2,6 +2,7 @@ import type { Clock } from '@taskyard/core'
 import type { Engine } from '@taskyard/engine'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Metrics } from './metrics/create-metrics.ts'
+import type { OpenAnswers } from './open-answers.ts'
 import type { HttpInfo, HttpLimits } from './options.ts'
 import type { Turns } from './turns.ts'
 
@@ -12,6 +13,7 @@ export interface RouteContext {
   readonly info: HttpInfo
   readonly metrics: Metrics
   readonly limits: HttpLimits
+  readonly connections: OpenAnswers
   readonly lifecycle: Lifecycle
   /** Of the pages of tasks and events, which are large, few are read from the store at a time. */
   readonly pages: Turns

@@ -1,3 +1,4 @@
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { LIMITS } from '@taskyard/core'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { answerClientError } from './client-error.ts'
@@ -24,8 +25,6 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     frameworkErrors: handleError,
     ...(options.requestLogger === undefined ? undefined : { loggerInstance: options.requestLogger }),
   }) as FastifyInstance
-  server.server.maxConnections = limits.connections
-  boundPipelining(server)
   server.setErrorHandler(handleError)
   // Nobody reads the body of a request that no route takes.
   server.removeAllContentTypeParsers()
@@ -38,15 +37,23 @@ function fastifyOptions(limits: HttpLimits): FastifyServerOptions {
   return {
     bodyLimit: LIMITS.bodyBytes,
     trustProxy: false,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
     // The routes decide for themselves what a closing server still does.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },
     clientErrorHandler: answerClientError,
-    http: {
-      headersTimeout: limits.headersTimeoutMs,
-      connectionsCheckingInterval: Math.min(5000, limits.headersTimeoutMs),
-    },
+    serverFactory: (serve: RequestListener) => httpServer(limits, boundPipelining(serve)),
   } as FastifyServerOptions
+}
+
+/** The only one of the API: Fastify's own default opens another for each further address of `localhost`, past all our limits. */
+function httpServer(limits: HttpLimits, serve: RequestListener): Server {
+  const options = {
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    headersTimeout: limits.headersTimeoutMs,
+    connectionsCheckingInterval: Math.min(5000, limits.headersTimeoutMs),
+  }
+  const server = createHttpServer(options, serve)
+  server.maxConnections = limits.connections
+  return server
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { connect, type Socket } from 'node:net'
+import dns from 'node:dns'
+import { once } from 'node:events'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { openEvents } from './event-source.ts'
 import { type Api, startApi } from './start-api.ts'
@@ -328,4 +330,20 @@ test('a connection that never asked for anything does not hold up the close', as
   const ended = answer(socket)
   await server.close()
   assert.equal(await ended, '')
+})
+
+type Looked = (error: null, found: { address: string; family: number }[]) => void
+
+test('a name that has several addresses gets one server, not a second past all limits', async (context) => {
+  const { server } = await startApi(context)
+  const both = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
+  const lookup = context.mock.method(dns, 'lookup', (name: string, _options: object, done: Looked) =>
+    done(null, name === 'localhost' ? both : [{ address: name, family: 4 }]),
+  )
+  await server.listen({ host: 'localhost', port: 0 })
+  assert.ok(lookup.mock.callCount() > 0)
+  assert.equal(server.addresses().length, 1)
+  const { port } = server.server.address() as AddressInfo
+  const socket = connect(port, '127.0.0.2')
+  await assert.rejects(once(socket, 'connect'), { code: 'ECONNREFUSED' })
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import Fastify from 'fastify'
@@ -14,8 +15,7 @@ async function scene(
   context: TestContext,
   { answerBytes = 100_000, gate = Promise.resolve(), gateOf = (_n: number) => gate } = {},
 ) {
-  const server = Fastify()
-  boundPipelining(server)
+  const server = Fastify({ serverFactory: (serve) => createServer(boundPipelining(serve)) })
   const seen = { started: [] as number[], underWay: 0, mostUnderWay: 0, unanswered: 0, mostUnanswered: 0 }
   server.server.on('request', (_, response) => {
     seen.mostUnanswered = Math.max(seen.mostUnanswered, ++seen.unanswered)

@@ -48,10 +48,10 @@ const PROGRESS = { list: 'entries', key: 'progress' } as const
 
 export function leaseRoutes(
   server: FastifyInstance,
-  { engine, lifecycle, clock }: RouteContext,
+  { engine, lifecycle, clock, connections }: RouteContext,
   sessions: OpenSessions,
 ): void {
-  const answers = watchClaimAnswers(server, engine, clock)
+  const answers = watchClaimAnswers(connections, engine, clock)
   server.post<{ Body: ClaimBody }>('/api/v1/leases', { schema: claimRoute }, async (request, reply) => {
     lifecycle.refuseWhenClosing()
     // Tasks are for nobody who may be gone without our noticing.
