@@ -47,21 +47,24 @@ function depthRefusal(
   queueDepth: number,
   now: number,
 ): EnqueueOutcome | null {
-  let arriving: ReadonlyMap<string, readonly NewTaskRow[]> | null = null
-  for (const [key, inQueue] of byQueue(tasks)) {
+  let arriving: readonly NewTaskRow[] | null = null
+  for (const inQueue of byQueue(tasks)) {
     const [, namespace, queue] = inQueue[0] as NewTaskRow
     // Tasks that come back for another attempt may have filled the queue beyond its depth.
     const room = Math.max(0, queueDepth - waitingIn(state, namespace, queue))
     if (inQueue.length <= room) continue
     // Which tasks are new is looked up only where it matters.
-    arriving ??= byQueue(newOf(state, tasks, now))
-    if ((arriving.get(key)?.length ?? 0) > room) return { kind: 'queue-full', queue }
+    arriving ??= newOf(state, tasks, now)
+    if (arriving.filter((task) => task[1] === namespace && task[2] === queue).length > room) {
+      return { kind: 'queue-full', queue }
+    }
   }
   return null
 }
 
 /** Tasks by namespace and queue. Those that follow each other are mostly for the same one: its name is put together once. */
-function byQueue(tasks: readonly NewTaskRow[]): ReadonlyMap<string, readonly NewTaskRow[]> {
+function byQueue(tasks: readonly NewTaskRow[]): Iterable<readonly NewTaskRow[]> {
+  if (tasks.length === 1) return [tasks]
   const groups = new Map<string, NewTaskRow[]>()
   let group: NewTaskRow[] = []
   for (const task of tasks) {
@@ -74,7 +77,7 @@ function byQueue(tasks: readonly NewTaskRow[]): ReadonlyMap<string, readonly New
     }
     group.push(task)
   }
-  return groups
+  return groups.values()
 }
 
 function keyOf([, namespace, , , , , , , , , , , key]: NewTaskRow): string {
