@@ -20,20 +20,22 @@ export function createSteadyClock(clock: Clock): () => StoreTime {
   let last = 0
   let offset = 0
   let skippedMs = 0
-  let before = { wall: clock.now(), elapsed: monotonic() }
+  let [lastWall, lastElapsed] = [clock.now(), monotonic()]
 
   return () => {
-    const reading = { wall: clock.now(), elapsed: monotonic() }
-    const stepMs = Math.round(reading.wall - before.wall - (reading.elapsed - before.elapsed))
-    before = reading
+    const wall = clock.now()
+    const elapsed = monotonic()
+    const stepMs = Math.round(wall - lastWall - (elapsed - lastElapsed))
+    lastWall = wall
+    lastElapsed = elapsed
     if (stepMs > SMALL_STEP_MS) {
       // A clock that was set back and is put right again passes over nothing.
       const madeGood = Math.min(offset, stepMs)
       offset -= madeGood
       skippedMs += stepMs - madeGood
     }
-    if (reading.wall + offset < last - SMALL_STEP_MS) offset += last - (reading.wall + offset)
-    last = Math.max(last, reading.wall + offset)
+    if (wall + offset < last - SMALL_STEP_MS) offset += last - (wall + offset)
+    last = Math.max(last, wall + offset)
     return { now: last, skippedMs }
   }
 }

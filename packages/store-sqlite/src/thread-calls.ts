@@ -2,7 +2,7 @@ import type { MessagePort, Worker } from 'node:worker_threads'
 import { TaskyardError } from '@taskyard/core'
 import type { OperationName } from './operations/index.ts'
 import type { StoreTime } from './steady-clock.ts'
-import type { ReplyMessage, ThreadMessage } from './thread-protocol.ts'
+import type { CallMessage, ReplyMessage, ThreadMessage } from './thread-protocol.ts'
 
 interface Waiting {
   resolve(value: unknown): void
@@ -36,7 +36,7 @@ export function createThreadCalls(endpoint: Pick<Worker | MessagePort, 'postMess
   }
 
   return {
-    call: (operation, params, time) => send((id) => ({ kind: 'call', id, operation, params, time })),
+    call: (operation, params, time) => send((id) => callMessage(id, operation, params, time)),
     async stop() {
       const stopped = send((id) => ({ kind: 'stop', id }))
       failure = 'the store is closed'
@@ -57,6 +57,14 @@ export function createThreadCalls(endpoint: Pick<Worker | MessagePort, 'postMess
       waiting.clear()
     },
   }
+}
+
+// Each field costs both threads: the time that was skipped, mostly none, is left out then.
+function callMessage(id: number, operation: OperationName, params: unknown, time: StoreTime | null): CallMessage {
+  if (time === null) return { kind: 'call', id, operation, params, now: null }
+  const { now, skippedMs } = time
+  if (skippedMs === 0) return { kind: 'call', id, operation, params, now }
+  return { kind: 'call', id, operation, params, now, skippedMs }
 }
 
 export function errorFromWire({ code, message, violations }: Extract<ReplyMessage, { error: unknown }>['error']) {

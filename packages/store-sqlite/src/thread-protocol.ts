@@ -1,12 +1,12 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorCode, Violation } from '@taskyard/core'
 import type { Call } from './group-commit.ts'
-import type { StoreTime } from './steady-clock.ts'
 
-export type CallMessage = Pick<Call, 'operation' | 'params'> & {
+export type CallMessage = Omit<Call, 'now'> & {
   readonly kind: 'call'
   readonly id: number
-  readonly time: StoreTime | null
+  /** `null`: what the thread takes it to be, by the last call of the one who knows. */
+  readonly now: number | null
 }
 
 export type ThreadMessage =

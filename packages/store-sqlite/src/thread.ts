@@ -4,7 +4,6 @@ import { TaskyardError } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import type { Answer, Call } from './group-commit.ts'
 import { toStoreError } from './sqlite-errors.ts'
-import type { StoreTime } from './steady-clock.ts'
 import { openStoreFile, type StoreFile } from './store-file.ts'
 import type { CallMessage, ReplyMessage, ThreadMessage, WireError } from './thread-protocol.ts'
 
@@ -22,7 +21,7 @@ let file: StoreFile | null = null
 type Pending = Call & { readonly id: number; readonly port: MessagePort }
 
 /** The newest time that a call came with, and when. */
-let told = { now: systemClock.now(), skippedMs: 0, at: performance.now() }
+const told = { now: systemClock.now(), at: performance.now() }
 
 main.on('message', onMessage.bind(null, main))
 reply(main, start())
@@ -39,7 +38,7 @@ function start(): ReplyMessage {
 function onMessage(port: MessagePort, first: ThreadMessage): void {
   const pending: Pending[] = []
   for (let message: ThreadMessage | undefined = first, from = port; message !== undefined; ) {
-    if (message.kind === 'call') pending.push({ ...message, ...timeOf(message), port: from })
+    if (message.kind === 'call') pending.push({ ...message, now: nowOf(message), port: from })
     else if (message.kind === 'connect') connect(message.port)
     else return stop(pending, message.id)
     if (pending.length === CALLS_PER_TRANSACTION) break
@@ -50,10 +49,12 @@ function onMessage(port: MessagePort, first: ThreadMessage): void {
   runAll(pending)
 }
 
-function timeOf({ time }: CallMessage): StoreTime {
-  if (time !== null) told = { ...time, at: performance.now() }
-  const { now, skippedMs, at } = told
-  return time ?? { now: Math.round(now + performance.now() - at), skippedMs }
+function nowOf({ now }: CallMessage): number {
+  const elapsed = performance.now()
+  if (now === null) return Math.round(told.now + elapsed - told.at)
+  told.now = now
+  told.at = elapsed
+  return now
 }
 
 function nextMessage(): { message: ThreadMessage; port: MessagePort } | undefined {
