@@ -89,9 +89,12 @@ export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, cloc
       if (reply.raw.destroyed) return engine.giveBack(leases)
       const { socket } = reply.request.raw
       watch(socket)
-      forget(socket)
-      unheard.set(socket, { newest: connections.get(socket)?.at(-1), leases, sentAt: clock.now() })
-      for (const lease of leases) carriers.set(keyOf(lease), socket)
+      const newest = connections.get(socket)?.at(-1)
+      const before = forget(socket)
+      // Claims that were asked for one behind the other, before any was answered.
+      const unread = before?.newest === newest ? [...(before?.leases ?? []), ...leases] : leases
+      unheard.set(socket, { newest, leases: unread, sentAt: clock.now() })
+      for (const lease of unread) carriers.set(keyOf(lease), socket)
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { PROBLEM_CONTENT_TYPE, problemWithStatus } from './problem.ts'
 
@@ -7,9 +8,12 @@ interface ClientError extends Error {
   readonly rawPacket?: unknown
 }
 
-/** Answers what is not HTTP, comes too slowly or has too long a head, then closes the connection. */
-export function answerClientError(error: ClientError, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+/**
+ * Answers what is not HTTP, comes too slowly or has too long a head, then closes the connection. While answers to earlier
+ * requests are owed on it, it is only closed: the next bytes would be taken for one of those, or for a part of it.
+ */
+export function answerClientError(error: ClientError, socket: Socket, answers: readonly ServerResponse[]): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable || answers.some(isOwed)) {
     socket.destroy()
     return
   }
@@ -22,6 +26,11 @@ export function answerClientError(error: ClientError, socket: Socket): void {
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${isHead ? '' : body}`,
     () => socket.destroy(),
   )
+}
+
+/** To a request that arrived whole, or begun. */
+function isOwed({ req, headersSent, writableFinished }: ServerResponse): boolean {
+  return !writableFinished && (req.complete || headersSent)
 }
 
 function describe(code: string | undefined): { status: number; phrase: string; reason: string } {

@@ -4,8 +4,8 @@ import { classicRoutes } from './classic-routes.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { acceptJsonBodies } from './json-body.ts'
 import { createLifecycle } from './lifecycle.ts'
-import { trackAnswers } from './open-answers.ts'
-import { DEFAULT_HTTP_LIMITS, type HttpOptions, SILENT } from './options.ts'
+import type { OpenAnswers } from './open-answers.ts'
+import { type HttpLimits, type HttpOptions, SILENT } from './options.ts'
 import { publishReference } from './reference.ts'
 import type { RouteContext } from './route-context.ts'
 import { bulkRoutes } from './routes/bulk.ts'
@@ -24,14 +24,17 @@ import { boundUnreadAnswers } from './unread-answers.ts'
 const PAGES_AT_A_TIME = 4
 const ANY_HOST = { loopbackOnly: false, others: [] }
 
+interface PluginOptions extends HttpOptions {
+  readonly limits: HttpLimits
+  readonly connections: OpenAnswers
+}
+
 /**
  * The HTTP API of Taskyard as a Fastify plugin: it translates between HTTP and the engine and decides nothing itself.
  * It keeps its parsers, schemas and error answers to itself. The engine must be started and outlive the server.
  */
-export async function taskyardHttp(server: FastifyInstance, options: HttpOptions): Promise<void> {
-  const { engine, clock, info, metrics } = options
-  const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits }
-  const connections = trackAnswers(server.server)
+export async function taskyardHttp(server: FastifyInstance, options: PluginOptions): Promise<void> {
+  const { engine, clock, info, metrics, limits, connections } = options
   server.decorate('noteLargeAnswer', boundUnreadAnswers(server.server, connections, clock, limits.unreadBytes))
   const context: RouteContext = {
     engine,

@@ -4,6 +4,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServ
 import { answerClientError } from './client-error.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { answerUnknownRoutes } from './not-found.ts'
+import { trackAnswers } from './open-answers.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits, type HttpOptions, SILENT } from './options.ts'
 import { boundPipelining } from './pipelining.ts'
 import { taskyardHttp } from './plugin.ts'
@@ -22,14 +23,16 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const handleError = createErrorHandler(options.logger ?? SILENT, options.metrics.problemSent)
   const server = Fastify({
     ...fastifyOptions(limits),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, connections.get(socket) ?? []),
     frameworkErrors: handleError,
     ...(options.requestLogger === undefined ? undefined : { loggerInstance: options.requestLogger }),
   }) as FastifyInstance
+  const connections = trackAnswers(server.server)
   server.setErrorHandler(handleError)
   // Nobody reads the body of a request that no route takes.
   server.removeAllContentTypeParsers()
   answerUnknownRoutes(server, handleError)
-  await server.register(taskyardHttp, options)
+  await server.register(taskyardHttp, { ...options, limits, connections })
   return server
 }
 
@@ -40,7 +43,6 @@ function fastifyOptions(limits: HttpLimits): FastifyServerOptions {
     // The routes decide for themselves what a closing server still does.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },
-    clientErrorHandler: answerClientError,
     serverFactory: (serve: RequestListener) => httpServer(limits, boundPipelining(serve)),
   } as FastifyServerOptions
 }

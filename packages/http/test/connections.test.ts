@@ -76,6 +76,19 @@ test('what is not HTTP is refused with a problem document and the connection clo
   assert.equal((await get('/livez')).statusCode, 200)
 })
 
+test('what is not HTTP behind other requests only closes the connection', async (context) => {
+  const { listen, submit } = await startApi(context)
+  const base = await listen()
+  const id = await submit({ type: 't' })
+  const waiting = open(context, base)
+  waiting.write(`GET /api/v1/tasks/${id}?waitSeconds=60 HTTP/1.1\r\nhost: x\r\n\r\nnoise\r\n\r\n`)
+  assert.equal(await answer(waiting), '')
+  const streaming = open(context, base)
+  streaming.write('GET /api/v1/workers/w1/session HTTP/1.1\r\nhost: x\r\n\r\n')
+  streaming.once('data', () => streaming.write('noise\r\n\r\n'))
+  assert.match(await answer(streaming), /^HTTP\/1.1 200 (?!.*HTTP\/1.1)/s)
+})
+
 test('a body that announces more than 1 MiB is refused before it arrives', async (context) => {
   const { listen } = await startApi(context)
   const socket = open(context, await listen())
@@ -176,6 +189,21 @@ test('a claim whose connection is closed in order keeps its task', async (contex
   await claimOnce(context, base, (socket) => socket.end())
   await fetch(`${base}/livez`)
   assert.equal((await get(`/api/v1/tasks/${id}`)).json().status, 'running')
+})
+
+test('of claims that are asked for one behind the other all tasks go back when their connection is reset', async (context) => {
+  const { listen, submit, get } = await startApi(context)
+  const socket = open(context, await listen())
+  const ids = [await submit({ type: 't' }), await submit({ type: 't' })]
+  const claim = json('/api/v1/leases', JSON.stringify({ workerId: 'w1', queues: ['default'], limit: 1 }))
+  socket.write(claim + claim)
+  let text = ''
+  socket.on('data', (chunk) => {
+    text += chunk
+    if (ids.every((id) => text.includes(id))) socket.resetAndDestroy()
+  })
+  await once(socket, 'close')
+  for (const id of ids) await untilQueued(get, id)
 })
 
 test('a claim on whose connection more was asked keeps its task when it is reset', async (context) => {
