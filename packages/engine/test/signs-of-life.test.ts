@@ -83,6 +83,16 @@ test('a long lease does not hide that others are extended', async (t) => {
   assert.equal((await engine.get(String(long?.id))).status, 'running')
 })
 
+test('a worker lives as long as it extends its leases, also where the deadline of its task comes first', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const session = engine.openSession({ workerId: 'worker-1', onCancel: deaf })
+  await engine.submit({ ...TASK, timeoutSeconds: 20 })
+  const held = await lease(engine)
+  session.close()
+  await extendEvery2s(engine, held, clock, 9)
+  assert.equal(await standingOf(engine, held), 'running, crashes 0')
+})
+
 test('leases that run out or are settled are no sign of life', async (t) => {
   const { engine, clock } = await startEngine(t)
   await clock.advance(5000)

@@ -4,6 +4,7 @@ import { MongoBulkWriteError, MongoError, MongoInvalidArgumentError, MongoParseE
 // Server error codes: https://www.mongodb.com/docs/manual/reference/error-codes/
 const UNAUTHORIZED = 13
 const AUTHENTICATION_FAILED = 18
+const INDEX_NOT_FOUND = 27
 const OUT_OF_DISK_SPACE = 14031
 const DUPLICATE_KEY = 11000
 /** FerretDB: a command or option that it does not have. */
@@ -47,6 +48,10 @@ function outOfSpace(error: MongoServerError, reason: string): TaskyardError {
 
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === DUPLICATE_KEY
+}
+
+export function isIndexMissing(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === INDEX_NOT_FOUND
 }
 
 /**

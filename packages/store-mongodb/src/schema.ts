@@ -2,6 +2,7 @@ import { type MigrationReport, TaskyardError } from '@taskyard/core'
 import type { IndexDescription } from 'mongodb'
 import type { Database } from './database.ts'
 import { upsert } from './lanes.ts'
+import { isIndexMissing } from './mongodb-errors.ts'
 
 /** Rises with every change that an older Taskyard could not live with. */
 const VERSION = 1
@@ -44,8 +45,8 @@ const TASK_INDEXES: readonly (IndexDescription & { readonly name: string })[] = 
   },
   // Leases to look at, and who holds how many.
   {
-    name: 'leases_by_time',
-    key: { state: 1, wakeAt: 1, holder: 1 },
+    name: 'leases_by_wake',
+    key: { state: 1, wakeAt: 1, holder: 1, expiresAt: 1 },
     partialFilterExpression: { state: 'running' },
   },
   // A claim that is repeated.
@@ -62,6 +63,9 @@ const TASK_INDEXES: readonly (IndexDescription & { readonly name: string })[] = 
   },
 ]
 
+/** Of earlier versions; an index above serves their queries too. */
+const FORMER_TASK_INDEXES = ['leases_by_time']
+
 /** Makes what is missing. Creating an index that is there changes nothing, so several processes may do it at once. */
 export async function migrate(database: Database): Promise<MigrationReport> {
   const found = await database.meta.findOne({ _id: 'schema' })
@@ -76,6 +80,12 @@ export async function migrate(database: Database): Promise<MigrationReport> {
   return { from, to: VERSION }
 }
 
+async function ifThere(dropped: Promise<unknown>): Promise<void> {
+  await dropped.catch((error) => {
+    if (!isIndexMissing(error)) throw error
+  })
+}
+
 export function wantedIndexes(): readonly string[] {
   return TASK_INDEXES.map(({ name }) => name)
 }
@@ -84,6 +94,7 @@ async function createIndexes({ tasks, keys, queues, deployment }: Database): Pro
   // FerretDB has no partial indexes, and plain ones it makes but does not use.
   if (deployment.kind === 'FerretDB') return
   await tasks.createIndexes([...TASK_INDEXES])
+  for (const name of FORMER_TASK_INDEXES) await ifThere(tasks.dropIndex(name))
   await keys.createIndex({ expiresAt: 1 }, { name: 'by_end' })
   await queues.createIndexes([
     { name: 'doubtful', key: { isDoubtful: 1 }, sparse: true },

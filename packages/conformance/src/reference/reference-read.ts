@@ -76,10 +76,11 @@ export function leaseHolders(state: ReferenceState, now: number): readonly Lease
   const living = [...state.nodes].filter(([, { until }]) => until > now)
   for (const { task, lease } of state.tasks.values()) {
     if (lease === null) continue
-    const end = Math.min(lease.expiresAt, lease.deadlineAt ?? lease.expiresAt)
+    const { expiresAt } = lease
     const { workerId, nodeId, session } = lease.worker
     const key = JSON.stringify([task.namespace, workerId, nodeId])
-    const { leases = 0, firstEnd = end, lastEnd = end, session: othersHaveOne = false } = holders.get(key) ?? {}
+    const others = holders.get(key)
+    const { leases = 0, firstEnd = expiresAt, lastEnd = expiresAt, session: othersHaveOne = false } = others ?? {}
     const alive = living.some(([node, { workerIds }]) => node === nodeId || workerIds.includes(workerId))
     const { namespace } = task
     holders.set(key, {
@@ -89,8 +90,8 @@ export function leaseHolders(state: ReferenceState, now: number): readonly Lease
       namespace,
       alive,
       leases: leases + 1,
-      firstEnd: Math.min(firstEnd, end),
-      lastEnd: Math.max(lastEnd, end),
+      firstEnd: Math.min(firstEnd, expiresAt),
+      lastEnd: Math.max(lastEnd, expiresAt),
     })
   }
   return [...holders.values()]

@@ -84,9 +84,27 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       assert.equal(only(await scene.store.holders()).lastEnd, scene.clock.now() + 30_000)
     })
 
-    it('tells of no lease beyond the deadline of its task', async (scene) => {
-      await scene.start({ timeoutSeconds: 5 }, { worker: REMOTE, leaseMs: 30_000 })
-      assert.equal(only(await scene.store.holders()).lastEnd, scene.clock.now() + 5_000)
+    it('tells when a worker was heard of, also where the deadline of its task comes before the end of its lease', async (scene) => {
+      const task = await scene.start({ timeoutSeconds: 20 }, { worker: REMOTE, leaseMs: 30_000 })
+      for (let second = 1; second <= 5; second++) {
+        const before = only(await scene.store.holders())
+        await scene.clock.advance(1000)
+        await scene.extend(task, 30_000)
+        const { firstEnd, lastEnd } = only(await scene.store.holders())
+        assert.notEqual(firstEnd, before.firstEnd)
+        assert.notEqual(lastEnd, before.lastEnd)
+      }
+    })
+
+    it('does not take what others do for a word of a worker: that they ask its tasks to stop, and that they sweep', async (scene) => {
+      const task = await scene.start({ timeoutSeconds: 3600 }, { worker: REMOTE })
+      await scene.start({}, { worker: REMOTE })
+      const before = await scene.store.holders()
+      await scene.cancel(task.id)
+      await scene.clock.advance(1000)
+      assert.deepEqual(await scene.store.holders(), before)
+      await scene.sweep()
+      assert.deepEqual(await scene.store.holders(), before)
     })
 
     it('forgets a worker whose leases have ended', async (scene) => {

@@ -332,8 +332,8 @@ export interface LeaseHolder extends WorkerRef {
   readonly alive: boolean
   readonly leases: number
   /**
-   * When the first and the last of these leases end, by their time or their task's deadline, in ms. Of leases whose tasks
-   * were asked to stop a store may say an earlier time.
+   * When the first and the last of these leases expire, ms, whatever else would end them before. Of a lease whose task's
+   * deadline comes first, a store may say another time, as long as an extension moves that too.
    */
   readonly firstEnd: number
   readonly lastEnd: number

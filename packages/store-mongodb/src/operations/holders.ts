@@ -57,22 +57,21 @@ export interface HolderGroup {
 }
 
 /**
- * Read from the index of leases alone. Those of one claim, or one heartbeat, wake together, and come as one group; FerretDB,
- * which has no `$max`, cannot put these together itself. A lease whose task was asked to stop wakes before its end, and does
- * not say until when it lasts.
+ * Read from the index of leases alone. Those of one claim, or one heartbeat, expire together, and come as one group; FerretDB,
+ * which has no `$max`, cannot put these together itself.
  */
 export async function leasesByHolder({ tasks }: Database): Promise<readonly HolderGroup[]> {
   const together = await tasks
-    .aggregate<{ _id: { holder: string; wakeAt: number }; leases: number }>([
+    .aggregate<{ _id: { holder: string; expiresAt: number }; leases: number }>([
       { $match: { state: 'running' } },
-      { $group: { _id: { holder: '$holder', wakeAt: '$wakeAt' }, leases: { $sum: 1 } } },
+      { $group: { _id: { holder: '$holder', expiresAt: '$expiresAt' }, leases: { $sum: 1 } } },
     ])
     .toArray()
   const groups = new Map<string, HolderGroup>()
   for (const { _id, leases } of together) {
-    const { holder, wakeAt } = _id
-    const { leases: others = 0, firstEnd = wakeAt, lastEnd = wakeAt } = groups.get(holder) ?? {}
-    const ends = { firstEnd: Math.min(firstEnd, wakeAt), lastEnd: Math.max(lastEnd, wakeAt) }
+    const { holder, expiresAt } = _id
+    const { leases: others = 0, firstEnd = expiresAt, lastEnd = expiresAt } = groups.get(holder) ?? {}
+    const ends = { firstEnd: Math.min(firstEnd, expiresAt), lastEnd: Math.max(lastEnd, expiresAt) }
     groups.set(holder, { holder, leases: leases + others, ...ends })
   }
   return [...groups.values()]

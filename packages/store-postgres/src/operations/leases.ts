@@ -145,7 +145,7 @@ export async function holders({ database, time }: Parts): Promise<LeaseHolder[]>
      FROM (
        SELECT lanes.namespace, worker_id, node_id, bool_or(session), sum(leases), min(first_end), max(last_end)
        FROM (
-         SELECT lane, worker_id, node_id, bool_or(session) AS session, count(*) AS leases, min(due_at) AS first_end, max(due_at) AS last_end
+         SELECT lane, worker_id, node_id, bool_or(session) AS session, count(*) AS leases, min(expires_at) AS first_end, max(expires_at) AS last_end
          FROM @leases GROUP BY 1, 2, 3
        ) AS of_lane JOIN @lanes USING (lane) GROUP BY 1, 2, 3
      ) AS h`,

@@ -2,7 +2,7 @@
 -- include parts/leases.lua
 
 -- ARGV: time. Reply: number of living nodes; for each its name and workers as JSON; then for each worker with leases: its
--- namespace and id, a node, the number of its leases there, when the first and the last of them end.
+-- namespace and id, a node, the number of its leases there, the first and the last of their scores: see leaseEnd.
 
 local now = readTime(ARGV[1])
 local reply = { 0 }
@@ -15,22 +15,22 @@ for i = 1, #beats, 2 do
   end
 end
 
-local function tell(holder, node, leases, firstEnd, lastEnd)
-  for _, value in ipairs({ holder, node, leases, whole(firstEnd), whole(lastEnd) }) do reply[#reply + 1] = value end
+local function tell(holder, node, leases, firstScore, lastScore)
+  for _, value in ipairs({ holder, node, leases, firstScore, lastScore }) do reply[#reply + 1] = value end
 end
 
 -- A session of any of its leases counts for all that are of the same process, or of none.
 local function tellOfEachNode(holder, usual)
   local groups = {}
   eachLease(holder, function(id, text)
-    local node, ends = nodeOf(parseState(text)) or usual, call('ZSCORE', leasesKey(holder), id)
+    local node, score = nodeOf(parseState(text)) or usual, call('ZSCORE', leasesKey(holder), id)
     local process = sub(node, 2)
-    local group = groups[process] or { node = node, leases = 0, firstEnd = ends }
+    local group = groups[process] or { node = node, leases = 0, firstScore = score }
     groups[process] = group
     if sub(node, 1, 1) == '1' then group.node = node end
-    group.leases, group.lastEnd = group.leases + 1, ends
+    group.leases, group.lastScore = group.leases + 1, score
   end)
-  for _, group in pairs(groups) do tell(holder, group.node, group.leases, group.firstEnd, group.lastEnd) end
+  for _, group in pairs(groups) do tell(holder, group.node, group.leases, group.firstScore, group.lastScore) end
 end
 
 for _, holder in ipairs(call('ZRANGE', WORKERS, 0, -1)) do

@@ -104,7 +104,7 @@ export function holders(state: State, _params: undefined, now: number): LeaseHol
   const found = rows<[string, string, string | null, number, number, number, number]>(
     state.sql(
       `SELECT lanes.namespace, worker_id, node_id, max(session), count(*),
-         min(min(expires_at, coalesce(deadline_at, expires_at))), max(min(expires_at, coalesce(deadline_at, expires_at)))
+         min(expires_at), max(expires_at)
        FROM leases JOIN lanes USING (lane) GROUP BY 1, 2, 3`,
     ),
   )
