@@ -1,4 +1,4 @@
-/** The server's time as far as this process has seen it: it keeps time from running backwards after a fail-over. */
+/** The server's time as far as this process has seen it: tells a server whose clock was set back where time had come to. */
 export interface ServerTime {
   /** The first two parameters of every statement that needs the time. */
   params(): readonly [now: number | null, atLeast: number]

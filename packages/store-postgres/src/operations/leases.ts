@@ -186,8 +186,8 @@ export function endOverdueLeases(
   // The first line holds for the row as it is once it is locked: it may have been extended since it was looked up.
   const where = `(l.due_at <= @server_now($1, $2) OR l.cancel_requested_at <= @server_now($1, $2) - $3)
     AND l.id IN (
-      SELECT id FROM @leases WHERE due_at > $5 AND due_at <= @server_now($1, $2)
-      UNION ALL SELECT id FROM @leases WHERE cancel_requested_at <= @server_now($1, $2) - $3
+      SELECT id FROM @leases WHERE due_at > $5 AND due_at <= (SELECT @server_now($1, $2))
+      UNION ALL SELECT id FROM @leases WHERE cancel_requested_at <= (SELECT @server_now($1, $2)) - $3
     ) LIMIT $4`
   return endWhere(parts, where, [cancelGraceMs, limit, dueAfter], (lease, now, index) => {
     const { cancelRequestedAt, deadlineAt } = lease

@@ -111,7 +111,7 @@ async function nextWake(
 async function forgetKeys({ database, time }: Parts, limit: number): Promise<void> {
   await database.run(
     `DELETE FROM @idempotency WHERE (namespace, key) IN (
-       SELECT namespace, key FROM @idempotency WHERE expires_at <= @server_now($1, $2) ORDER BY expires_at LIMIT $3
+       SELECT namespace, key FROM @idempotency WHERE expires_at <= (SELECT @server_now($1, $2)) ORDER BY expires_at LIMIT $3
        FOR UPDATE SKIP LOCKED
      )`,
     [...time.params(), limit],
