@@ -71,3 +71,11 @@ test('the reference page and all it loads come from the server itself', async (c
     assert.equal((await get(url)).statusCode, 200, url)
   }
 })
+
+test('the reference page works over plain HTTP under any name, and asks nobody else', async (context) => {
+  const { get } = await startApi(context)
+  const page = await get('/docs/')
+  const policy = String(page.headers['content-security-policy'])
+  assert.match(policy, /default-src 'self'/)
+  assert.doesNotMatch(policy, /upgrade-insecure-requests|https?:|\.io/)
+})
