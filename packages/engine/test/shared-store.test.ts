@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { TaskStore } from '@taskyard/core'
 import { createLocalEventBus } from '../src/local-event-bus.ts'
 import { awayWhile, claimOf, PAYLOAD, startCluster } from './scene.ts'
 
@@ -152,6 +153,29 @@ test('a worker that comes back to nobody loses its tasks at the end of its grace
   assert.equal((await first.get(task.id)).status, 'running')
   await clock.advance(1)
   assert.equal((await first.get(task.id)).status, 'queued')
+})
+
+test('a worker that moves to another process while its leases are being ended keeps its tasks', async (t) => {
+  let takesLong = (): Promise<void> => Promise.resolve()
+  const slow = (store: TaskStore): TaskStore => ({
+    ...store,
+    endLeases: (params) => takesLong().then(() => store.endLeases(params)),
+  })
+  const { clock, node } = startCluster(t, slow)
+  takesLong = () => new Promise<void>((resolve) => clock.after(100, resolve))
+  const [first, second] = [await node('node-1'), await node('node-2')]
+  await clock.advance(10_000)
+  const session = first.openSession({ workerId: 'worker-1', onCancel: deaf })
+  const { task } = await first.submit(TASK)
+  await first.claim(remote('worker-1'))
+  session.close()
+  await clock.advance(5050)
+  const moved = second.openSession({ workerId: 'worker-1', onCancel: deaf })
+  await clock.advance(60_000)
+  assert.equal((await second.get(task.id)).status, 'running')
+  moved.close()
+  await clock.advance(5100)
+  assert.equal((await second.get(task.id)).status, 'queued')
 })
 
 test('workers connected to another process are listed as connected', async (t) => {

@@ -12,6 +12,7 @@ import {
   type TaskStatus,
   TaskyardError,
   untilBytes,
+  type WorkerRef,
 } from '@taskyard/core'
 import type { ReferenceState } from './reference-state.ts'
 import { asRead, laneKey, type ReferenceLane, type ReferenceTask } from './reference-task.ts'
@@ -73,7 +74,6 @@ function countByStatus(statuses: readonly TaskStatus[]): Readonly<Record<TaskSta
 
 export function leaseHolders(state: ReferenceState, now: number): readonly LeaseHolder[] {
   const holders = new Map<string, LeaseHolder>()
-  const living = [...state.nodes].filter(([, { until }]) => until > now)
   for (const { task, lease } of state.tasks.values()) {
     if (lease === null) continue
     const { expiresAt } = lease
@@ -81,7 +81,7 @@ export function leaseHolders(state: ReferenceState, now: number): readonly Lease
     const key = JSON.stringify([task.namespace, workerId, nodeId])
     const others = holders.get(key)
     const { leases = 0, firstEnd = expiresAt, lastEnd = expiresAt, session: othersHaveOne = false } = others ?? {}
-    const alive = living.some(([node, { workerIds }]) => node === nodeId || workerIds.includes(workerId))
+    const alive = isAlive(state, lease.worker, now)
     const { namespace } = task
     holders.set(key, {
       workerId,
@@ -95,6 +95,17 @@ export function leaseHolders(state: ReferenceState, now: number): readonly Lease
     })
   }
   return [...holders.values()]
+}
+
+/** A server process whose beat holds is the worker's own node, or names the worker. */
+export function isAlive(
+  { nodes }: ReferenceState,
+  { workerId, nodeId }: Pick<WorkerRef, 'workerId' | 'nodeId'>,
+  now: number,
+): boolean {
+  return nodes
+    .entries()
+    .some(([node, { until, workerIds }]) => until > now && (node === nodeId || workerIds.includes(workerId)))
 }
 
 /** Ready tasks in the order of a claim, up to the one that fills its answer. */

@@ -15,7 +15,7 @@ import {
 } from '@taskyard/core'
 import { claimReady } from './reference-claim.ts'
 import { enqueueSubmission } from './reference-enqueue.ts'
-import { countQueues, leaseHolders, listTasks } from './reference-read.ts'
+import { countQueues, isAlive, leaseHolders, listTasks } from './reference-read.ts'
 import { emptyReferenceState, type ReferenceState } from './reference-state.ts'
 import { endWithoutWord, leasesByWorker, rememberCompany, sweepState, wasAlone } from './reference-sweep.ts'
 import {
@@ -96,6 +96,7 @@ export function createReferenceStore(clock: Clock, state: ReferenceState = empty
         const ended = [...state.tasks.values()].flatMap((entry) => {
           const { lease } = entry
           if (lease === null || !isWatched(lease.worker) || !workerIds.includes(lease.worker.workerId)) return []
+          if (isAlive(state, lease.worker, now)) return []
           const isAlone = wasAlone(lease, leasesOf)
           return [endWithoutWord({ entry, lease, reason: 'expired', jitter: 0, isDead: true, isAlone }, now)]
         })

@@ -158,6 +158,30 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       assert.equal(await scene.extend(unwatched), 'ok')
     })
 
+    it('leaves the leases of workers that are alive by the time they would end, and only as long as they are', async (scene) => {
+      const tasks = [await scene.start({}, { worker: REMOTE }), await scene.start({}, { worker: EMBEDDED })]
+      const workerIds = ['remote', 'embedded']
+      await scene.store.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 5_000 })
+      await scene.store.beat({ nodeId: 'node-2', workerIds: ['other', 'remote'], ttlMs: 4_000 })
+      assert.deepEqual(await scene.store.endLeases({ workerIds }), [])
+      for (const task of tasks) assert.equal(await scene.extend(task), 'ok')
+      await scene.clock.advance(4_000)
+      await scene.store.endLeases({ workerIds })
+      assert.deepEqual(leasesOf(await scene.store.holders()), [['node-1', false, 1]])
+      await scene.store.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 0 })
+      await scene.store.endLeases({ workerIds })
+      assert.deepEqual(await scene.store.holders(), [])
+    })
+
+    it('ends what a worker held in a process that is dead, not what it holds in another one', async (scene) => {
+      await scene.start({}, { worker: { ...EMBEDDED, nodeId: 'node-1' } })
+      const task = await scene.start({}, { worker: { ...EMBEDDED, nodeId: 'node-2' } })
+      await scene.store.beat({ nodeId: 'node-2', workerIds: [], ttlMs: 5_000 })
+      await scene.store.endLeases({ workerIds: ['embedded'] })
+      assert.deepEqual(leasesOf(await scene.store.holders()), [['node-2', false, 1]])
+      assert.equal(await scene.extend(task), 'ok')
+    })
+
     it('ends nothing when there is nothing to end', async (scene) => {
       await scene.start()
       assert.deepEqual(await scene.store.endLeases({ workerIds: ['nobody'] }), [])

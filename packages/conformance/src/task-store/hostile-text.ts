@@ -64,10 +64,12 @@ export function describeHostileText({ describe, it }: Suite): void {
         found.map((task) => task?.workerId),
         workers.map(({ workerId }) => workerId),
       )
-      const half = workers.slice(0, workers.length / 2)
-      const ended = await scene.store.endLeases({ workerIds: half.map(({ workerId }) => workerId) })
-      assert.deepEqual(sorted(ended.map(({ workerId }) => workerId)), sorted(half.map(({ workerId }) => workerId)))
-      assert.equal((await scene.store.holders()).length, workers.length - half.length)
+      const ids = workers.map(({ workerId }) => workerId)
+      const [dead, alive] = [ids.filter((_, i) => i % 2 === 0), ids.filter((_, i) => i % 2 === 1)]
+      await scene.store.beat({ nodeId: FRAGMENTS.join(''), workerIds: alive, ttlMs: 60_000 })
+      const ended = await scene.store.endLeases({ workerIds: ids })
+      assert.deepEqual(sorted(ended.map(({ workerId }) => workerId)), sorted(dead))
+      assert.equal((await scene.store.holders()).length, alive.length)
     })
 
     it('in the texts of errors is kept, with retries to come and without, and leaves every task readable', async (scene) => {

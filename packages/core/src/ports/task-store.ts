@@ -87,7 +87,8 @@ export interface TaskStore {
 
   /**
    * Ends the leases of these workers at once, as expired: their processes are known to be gone (`afterLeaseEnd`). Leases that
-   * nobody watches (`isWatched`) stay: of them nobody can know.
+   * nobody watches (`isWatched`) stay: of them nobody can know. So do those whose worker is alive (`LeaseHolder`) now: it may have
+   * come to another server since it was judged.
    */
   endLeases(params: EndLeasesParams): Promise<readonly EndedLease[]>
 

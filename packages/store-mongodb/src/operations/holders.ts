@@ -20,22 +20,27 @@ export async function beat(
 }
 
 export async function holders(database: Database, now: number): Promise<LeaseHolder[]> {
-  const [groups, beating] = await Promise.all([
-    leasesByHolder(database),
-    database.nodes.find({ until: { $gt: now } }).toArray(),
-  ])
+  const [groups, isAlive] = await Promise.all([leasesByHolder(database), lifeOf(database, now)])
   const told = new Map<string, LeaseHolder>()
-  const nodeIds = new Set(beating.map(({ _id }) => _id))
-  const answeredFor = new Set(beating.flatMap(({ workerIds }) => workerIds))
   for (const { holder, ...held } of groups) {
     const [namespace, workerId, nodeId, session] = holderFrom(holder)
-    const alive = (nodeId !== null && nodeIds.has(nodeId)) || answeredFor.has(workerId)
-    const one = { namespace, workerId, nodeId, session, alive, ...held }
+    const one = { namespace, workerId, nodeId, session, alive: isAlive(holder), ...held }
     const key = JSON.stringify([namespace, workerId, nodeId])
     const other = told.get(key)
     told.set(key, other === undefined ? one : together(one, other))
   }
   return [...told.values()]
+}
+
+/** Tells whether a process whose beat holds is a worker's own, or names the worker. */
+async function lifeOf({ nodes }: Database, now: number): Promise<(holder: string) => boolean> {
+  const beating = await nodes.find({ until: { $gt: now } }).toArray()
+  const nodeIds = new Set(beating.map(({ _id }) => _id))
+  const answeredFor = new Set(beating.flatMap(({ workerIds }) => workerIds))
+  return (holder) => {
+    const [, workerId, nodeId] = holderFrom(holder)
+    return (nodeId !== null && nodeIds.has(nodeId)) || answeredFor.has(workerId)
+  }
 }
 
 /** Leases of a worker that claimed with a session and without. */
@@ -145,9 +150,11 @@ export async function endLeases(
   const theirs = groups.map(({ holder }) => holder).filter((holder) => isOf(dead)(holder) && isHolderWatched(holder))
   if (theirs.length === 0) return ended
   await rememberCompany(database, groups, dead)
-  const filter = { state: 'running' as const, holder: { $in: theirs } }
   // What others keep changing is not of a dead worker alone; whoever called comes again for what is left.
   for (let conflicts = 0; conflicts < MOST_ROUNDS; ) {
+    // As late as can be: the beats are not of the documents that are written.
+    const isAlive = await lifeOf(database, now)
+    const filter = { state: 'running' as const, holder: { $in: theirs.filter((holder) => !isAlive(holder)) } }
     const held = await database.tasks.find(filter, { projection: LIGHT }).limit(AT_ONCE).toArray()
     const endings = (held as RunningTask[]).map((task) => {
       const known = { reason: 'expired', isDead: true, isAlone: wasAlone(task, leasesOf) } as const

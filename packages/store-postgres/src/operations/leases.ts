@@ -164,7 +164,10 @@ export async function holders({ database, time }: Parts): Promise<LeaseHolder[]>
 }
 
 export function endLeases(parts: Parts, { workerIds }: EndLeasesParams): Promise<readonly EndedLease[]> {
-  const where = 'l.worker_id = ANY ($3) AND (l.session OR l.node_id IS NOT NULL)'
+  const living = '@nodes WHERE until > @server_now($1, $2)'
+  const where = `l.worker_id = ANY ($3) AND (l.session OR l.node_id IS NOT NULL)
+    AND l.worker_id NOT IN (SELECT unnest(worker_ids) FROM ${living})
+    AND (l.node_id IS NULL OR l.node_id NOT IN (SELECT node_id FROM ${living}))`
   return endWhere(parts, where, [storable(workerIds)], () => ({ reason: 'expired', jitter: 0, isDead: true }))
 }
 

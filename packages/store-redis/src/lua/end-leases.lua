@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
+-- include parts/beats.lua
 -- include parts/workers.lua
 
--- Ends the leases of dead workers that are watched. ARGV: time, most, the workers as JSON.
+-- Ends the leases of dead workers that are watched, unless they are alive by now. ARGV: time, most, the workers as JSON.
 -- Reply: readied lanes, lanes, then what ended (see endOverdue).
 
 local now = storeTime(ARGV[1])
@@ -9,14 +10,20 @@ promoteDue(now)
 local most = tonumber(ARGV[2])
 local ended = {}
 
+local living, answeredFor = {}, {}
+eachBeat(now, function(node, workers)
+  living[node] = true
+  for _, worker in ipairs(cjson.decode(workers)) do answeredFor[worker] = true end
+end)
+
 local function endWatched(holder)
-  local passed, isMore = 0, true
+  local passed, isMore, usual = 0, true, call('HGET', NODES_OF, holder) or '0'
   while isMore and #ended < most do
     local ids = call('ZRANGE', leasesKey(holder), passed, passed + most - #ended - 1)
     local states = #ids > 0 and call('HMGET', RUNNING, unpack(ids)) or {}
     for i, text in ipairs(states) do
       local s = parseState(text)
-      if isWatched(s) then
+      if isWatched(s) and not living[sub(nodeOf(s) or usual, 2)] then
         endOverdue(ended, ids[i], s, 'expired', 0, true, now)
       else
         passed = passed + 1
@@ -27,8 +34,9 @@ local function endWatched(holder)
 end
 
 for i = 3, #ARGV do
+  local isAnsweredFor = answeredFor[cjson.decode(ARGV[i])]
   for _, holder in ipairs(holdersOf(ARGV[i])) do
-    if #ended < most then
+    if #ended < most and not isAnsweredFor then
       endWatched(holder)
       firstLeaseOf(holder)
     end

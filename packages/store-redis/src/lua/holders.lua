@@ -1,19 +1,15 @@
 #!lua flags=no-writes
+-- include parts/beats.lua
 -- include parts/leases.lua
 
 -- ARGV: time. Reply: number of living nodes; for each its name and workers as JSON; then for each worker with leases: its
 -- namespace and id, a node, the number of its leases there, the first and the last of their scores: see leaseEnd.
 
-local now = readTime(ARGV[1])
 local reply = { 0 }
-local beats = call('HGETALL', P .. 'nodes')
-for i = 1, #beats, 2 do
-  local untilTime, workers = match(beats[i + 1], '^(%d+)\31(.*)$')
-  if tonumber(untilTime) > now then
-    reply[1] = reply[1] + 1
-    reply[#reply + 1], reply[#reply + 2] = beats[i], workers
-  end
-end
+eachBeat(readTime(ARGV[1]), function(node, workers)
+  reply[1] = reply[1] + 1
+  reply[#reply + 1], reply[#reply + 2] = node, workers
+end)
 
 local function tell(holder, node, leases, firstScore, lastScore)
   for _, value in ipairs({ holder, node, leases, firstScore, lastScore }) do reply[#reply + 1] = value end

@@ -100,7 +100,7 @@ function addRecord(state: State, { seq }: Lease, add: () => void): void {
 }
 
 export function holders(state: State, _params: undefined, now: number): LeaseHolder[] {
-  const living = state.nodes.filter(({ until }) => until > now)
+  const isAlive = lifeOf(state, now)
   const found = rows<[string, string, string | null, number, number, number, number]>(
     state.sql(
       `SELECT lanes.namespace, worker_id, node_id, max(session), count(*),
@@ -109,9 +109,15 @@ export function holders(state: State, _params: undefined, now: number): LeaseHol
     ),
   )
   return found.map(([namespace, workerId, nodeId, session, leases, firstEnd, lastEnd]) => {
-    const alive = living.some((node) => node.nodeId === nodeId || node.workerIds.includes(workerId))
+    const alive = isAlive(workerId, nodeId)
     return { namespace, workerId, nodeId, session: session === 1, alive, leases, firstEnd, lastEnd }
   })
+}
+
+/** Tells whether a process whose beat holds is a worker's own, or names the worker. */
+function lifeOf({ nodes }: State, now: number): (workerId: string, nodeId: string | null) => boolean {
+  const living = nodes.filter(({ until }) => until > now)
+  return (workerId, nodeId) => living.some((node) => node.nodeId === nodeId || node.workerIds.includes(workerId))
 }
 
 export function beat(state: State, { nodeId, workerIds, ttlMs }: BeatParams, now: number): void {
@@ -121,18 +127,19 @@ export function beat(state: State, { nodeId, workerIds, ttlMs }: BeatParams, now
 
 export function endLeases(state: State, { workerIds }: EndLeasesParams, now: number): EndedLease[] {
   const select = state.sql(
-    `SELECT t.id, t.max_attempts, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq) WHERE l.worker_id = ?`,
+    `SELECT t.id, t.max_attempts, l.node_id, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq) WHERE l.worker_id = ?`,
   )
+  const isAlive = lifeOf(state, now)
   return workerIds.flatMap((workerId) => {
-    const held = rows<[string, number, ...LeaseRow]>(select, workerId).map(
-      ([id, maxAttempts, ...row]) => [id, maxAttempts, leaseFromRow(row)] as const,
+    const held = rows<[string, number, string | null, ...LeaseRow]>(select, workerId).map(
+      ([id, maxAttempts, nodeId, ...row]) => ({ id, maxAttempts, nodeId, lease: leaseFromRow(row) }),
     )
-    const ending = held.filter(([, , { isWatched }]) => isWatched)
+    const ending = held.filter(({ lease, nodeId }) => lease.isWatched && !isAlive(workerId, nodeId))
     rememberCompany(
       state,
-      ending.map(([, , lease]) => lease),
+      ending.map(({ lease }) => lease),
     )
-    return ending.map(([id, maxAttempts, lease]) => {
+    return ending.map(({ id, maxAttempts, lease }) => {
       const isAlone = held.length === 1 && !lease.hadCompany
       return expireLease(state, id, lease, { maxAttempts, isDead: true, isAlone }, now)
     })
