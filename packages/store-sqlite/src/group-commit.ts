@@ -2,7 +2,7 @@ import type { TaskyardError } from '@taskyard/core'
 import { OPERATIONS, type OperationName, READS } from './operations/index.ts'
 import { noteSkipped, spareLeases } from './skipped-time.ts'
 import { isOutOfSpace, toStoreError } from './sqlite-errors.ts'
-import { markState, type State } from './state.ts'
+import { markMemory, reloadState, type State } from './state.ts'
 
 export interface Call {
   readonly operation: OperationName
@@ -48,7 +48,8 @@ function failure(state: State, error: unknown): Answer {
 
 function runInTransaction(state: State, calls: readonly Call[]): Answer[] {
   const { database } = state
-  const restore = markState(state)
+  undoLast(state)
+  const putBack = markMemory(state)
   database.exec('BEGIN IMMEDIATE')
   try {
     const answers = calls.map((call, index) => ({ value: run(state, call, index) }))
@@ -56,10 +57,21 @@ function runInTransaction(state: State, calls: readonly Call[]): Answer[] {
     commit(state)
     return answers
   } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK')
-    restore()
+    putBack()
+    state.mustUndo = true
+    // What cannot be undone now is before the next transaction, which tells why it cannot. This error says what became of the calls.
+    try {
+      undoLast(state)
+    } catch {}
     throw error
   }
+}
+
+function undoLast(state: State): void {
+  if (!state.mustUndo) return
+  if (state.database.isTransaction) state.database.exec('ROLLBACK')
+  reloadState(state)
+  state.mustUndo = false
 }
 
 /** One of the calls threw: which, and why. */

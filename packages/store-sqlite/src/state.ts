@@ -27,6 +27,8 @@ export interface State {
   unsparedMs: number
   /** The newest beats since the file was opened: any other process is gone, since the file is locked. */
   nodes: { readonly nodeId: string; readonly workerIds: readonly string[]; readonly until: number }[]
+  /** The last transaction has failed and is not undone yet: what is derived from the file may be wrong. */
+  mustUndo: boolean
 }
 
 export function createState(database: DatabaseSync, path: string): State {
@@ -54,12 +56,14 @@ export function createState(database: DatabaseSync, path: string): State {
     skippedMs: 0,
     unsparedMs: 0,
     nodes: [],
+    mustUndo: false,
   }
   reloadState(state)
   return state
 }
 
-function reloadState(state: State): void {
+/** Reads again what is derived from the file. */
+export function reloadState(state: State): void {
   state.lanes = new Lanes(state.sql)
   state.counters = new Counters(state.sql)
   state.requests = new ClaimRequests(state.sql)
@@ -67,12 +71,11 @@ function reloadState(state: State): void {
   state.nextDue = earliestScheduled(state)
 }
 
-/** Notes what only the memory knows. The returned function brings the state back to this moment, once SQLite has. */
-export function markState(state: State): () => void {
+/** Notes what only the memory knows. The returned function brings that back to this moment. */
+export function markMemory(state: State): () => void {
   const { retentionFloor, skippedMs, unsparedMs, nodes } = state
   const readied = new Set(state.readied)
   return () => {
-    reloadState(state)
     Object.assign(state, { retentionFloor, skippedMs, unsparedMs, nodes, readied })
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { toJsonText } from '@taskyard/core'
 import { migrate } from '../src/database.ts'
 import { type Answer, type Call, commitTogether } from '../src/group-commit.ts'
@@ -86,6 +86,50 @@ test('retention looks again at what an undone transaction had removed', () => {
   assert.equal(state.counters.of(1).succeeded, 1)
   commitTogether(state, [SWEEP_ALL])
   assert.equal(state.counters.of(1).succeeded, 0)
+})
+
+/** Breaks what `isBroken` says of the statements that are run, until it is mended. */
+function breakStatements(t: TestContext, state: State, isBroken: (text: string) => boolean): () => void {
+  let mended = false
+  const check = (text: string) => {
+    if (!mended && isBroken(text)) throw new Error('the disk is gone')
+  }
+  const { exec, sql } = { exec: state.database.exec.bind(state.database), sql: state.sql }
+  t.mock.method(state.database, 'exec', (text: string) => {
+    check(text)
+    exec(text)
+  })
+  t.mock.method(state, 'sql', (text: string) => {
+    check(text)
+    return sql(text)
+  })
+  return () => {
+    mended = true
+  }
+}
+
+for (const [what, isBroken] of [
+  ['rolled back', (text: string) => text === 'ROLLBACK'],
+  ['read again', (text: string) => text.includes('FROM counters')],
+] as const) {
+  test(`a transaction that cannot be ${what} is undone before anything else is done`, (t) => {
+    const state = freshState()
+    const mend = breakStatements(t, state, isBroken)
+    assert.deepEqual(codes(commitTogether(state, [enqueueCall(), BAD_CALL])), ['store_unavailable', 'store_unavailable'])
+    assert.deepEqual(codes(commitTogether(state, [enqueueCall()])), ['store_unavailable'])
+    mend()
+    assert.deepEqual(codes(commitTogether(state, [enqueueCall()])), ['ok'])
+    assert.equal(state.counters.of(1).queued, 1)
+  })
+}
+
+test('a failed commit is not run again where it cannot be undone either', (t) => {
+  const state = freshState()
+  const mend = breakStatements(t, state, (text) => text === 'COMMIT' || text === 'ROLLBACK')
+  assert.deepEqual(codes(commitTogether(state, [enqueueCall(), enqueueCall()])), ['store_unavailable', 'store_unavailable'])
+  mend()
+  assert.deepEqual(codes(commitTogether(state, [enqueueCall()])), ['ok'])
+  assert.equal(state.counters.of(1).queued, 1)
 })
 
 test('a file at its size limit refuses what does not fit and takes what does', () => {
