@@ -33,10 +33,13 @@ export function createQueueDepths({ run }: Database, nowMs: () => number): Queue
           stale.map(({ task }) => task),
         )
         for (const [name, waiting] of read) readings.set(name, { at, waiting })
+        for (const [name, reading] of readings) if (reading.at < oldest) readings.delete(name)
       }
       let room = true
       for (const { name, count } of queues) {
-        const reading = readings.get(name) as Reading
+        const reading = readings.get(name)
+        // It may have become too old while others were read.
+        if (reading === undefined) return false
         reading.waiting += count
         room &&= reading.waiting + MARGIN <= queueDepth
       }
