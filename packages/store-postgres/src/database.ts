@@ -221,10 +221,14 @@ export function connectionOptions(connectionString: string) {
  * a function behind (V8 puts those that are assigned to a property among the old objects at once) which holds all of the
  * call alive until the next full collection: at 200 tasks a second each small one had to copy 3 MB, and took 3 to 8 ms.
  */
-function send(client: pg.PoolClient, config: pg.QueryArrayConfig): Promise<Text[][]> {
+export function send(
+  client: pg.ClientBase,
+  config: pg.QueryArrayConfig,
+  longestMs = CALL_TIMEOUT_MS,
+): Promise<Text[][]> {
   return new Promise((resolve, reject) => {
-    const cancelTimeout = systemClock.after(CALL_TIMEOUT_MS, () => {
-      reject(new Error(`no answer within ${CALL_TIMEOUT_MS} ms`))
+    const cancelTimeout = systemClock.after(longestMs, () => {
+      reject(new Error(`no answer within ${longestMs} ms`))
       hangUp(client)
     })
     const onAnswer = (error: Error | null, result: pg.QueryArrayResult) => {
@@ -237,7 +241,7 @@ function send(client: pg.PoolClient, config: pg.QueryArrayConfig): Promise<Text[
 }
 
 /** Ends a connection whose statements are never answered: its `end` waits for them. */
-export function hangUp(client: pg.PoolClient): void {
+export function hangUp(client: pg.ClientBase): void {
   const { connection } = client as unknown as { connection: { stream: Duplex } }
   connection.stream.destroy()
 }

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { AS_TEXT, connectionOptions, fillSchema, hangUp, type Run, type Text, type Value } from './database.ts'
+import { AS_TEXT, connectionOptions, fillSchema, hangUp, type Run, send, type Text, type Value } from './database.ts'
 import type { PostgresLocation } from './location.ts'
 import { toStoreError } from './postgres-errors.ts'
 import { LIMIT_IDLE } from './time-limits.ts'
@@ -20,8 +20,13 @@ export interface Maintenance {
 /** One for slots of time, one for vacuuming. */
 export const MAINTENANCE_CONNECTIONS = 2
 const IDLE_MS = 10_000
+/** Without an answer for so long a connection is dead, as one that a proxy keeps open to a server that is gone. */
+const LONGEST_STATEMENT_MS = 6 * 3_600_000
 
-export function openMaintenance({ connectionString, schema }: PostgresLocation): Maintenance {
+export function openMaintenance(
+  { connectionString, schema }: PostgresLocation,
+  longestStatementMs = LONGEST_STATEMENT_MS,
+): Maintenance {
   const pool = new pg.Pool({
     ...connectionOptions(connectionString),
     query_timeout: undefined,
@@ -33,10 +38,9 @@ export function openMaintenance({ connectionString, schema }: PostgresLocation):
   const busy = new Set<pg.PoolClient>()
   let closed = false
 
-  async function query(client: pg.PoolClient, text: string, values: readonly Value[] = []): Promise<Text[][]> {
+  function query(client: pg.PoolClient, text: string, values: readonly Value[] = []): Promise<Text[][]> {
     const config = { text: fillSchema(text, schema), values: [...values], rowMode: 'array', types: AS_TEXT }
-    const { rows } = await client.query(config as pg.QueryArrayConfig)
-    return rows as Text[][]
+    return send(client, config as pg.QueryArrayConfig, longestStatementMs)
   }
 
   async function withClient<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {

@@ -1,14 +1,17 @@
 import type { BusMessage, EventBus, ReadyLane, ReadyListener } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import pg from 'pg'
-import { connectionOptions, type Database } from './database.ts'
+import { connectionOptions, type Database, hangUp, send } from './database.ts'
 import type { Lanes } from './lanes.ts'
 import type { PostgresLocation } from './location.ts'
 import { readNotification, writeNotifications } from './notifications.ts'
+import { CALL_TIMEOUT_MS } from './time-limits.ts'
 
 /** News go out at once, and then at most this often. NOTIFY makes commits wait for each other, so it is used sparingly. */
 const NEWS_EVERY_MS = 20
 const RECONNECT_MS = 500
+/** A connection over which nothing comes shows only when asked that it is dead. */
+const ASK_EVERY_MS = 10_000
 /** Changes told at a time; the others are dropped, which costs latency only. Requests to cancel never are. */
 const MOST_CHANGES = 90
 
@@ -37,6 +40,7 @@ export function createWakeUps(
   lanes: Lanes,
   location: PostgresLocation,
   processId: string,
+  { askEveryMs, answerMs } = { askEveryMs: ASK_EVERY_MS, answerMs: CALL_TIMEOUT_MS },
 ): WakeUps {
   const listeners = new Set<ReadyListener>()
   const subscribers = new Set<(message: BusMessage) => void>()
@@ -57,12 +61,12 @@ export function createWakeUps(
     for (const listener of listeners) listener(named)
   }
 
-  function send(): void {
+  function sendNews(): void {
     if (isWaiting || closed) return
     isWaiting = true
     after(NEWS_EVERY_MS, () => {
       isWaiting = false
-      if (pendingLanes.size + pendingChanges.length + pendingCancels.length > 0) send()
+      if (pendingLanes.size + pendingChanges.length + pendingCancels.length > 0) sendNews()
     })
     const messages = [...pendingCancels, ...pendingChanges]
     const payloads = writeNotifications({ from: processId, lanes: [...pendingLanes], messages })
@@ -88,13 +92,19 @@ export function createWakeUps(
     const onEnd = () => {
       if (isOver) return
       isOver = true
-      next.end().catch(() => {})
+      hangUp(next)
       if (client === next) client = null
       if (!closed) after(RECONNECT_MS, () => void listen())
     }
     next.on('error', onEnd)
     next.on('end', onEnd)
     next.on('notification', ({ payload }) => hear(payload))
+    const askLater = () => {
+      if (closed || isOver) return
+      after(askEveryMs, () => {
+        send(next, { text: 'SELECT 1', rowMode: 'array' }, answerMs).then(askLater, onEnd)
+      })
+    }
     try {
       await next.connect()
       client = next
@@ -102,6 +112,7 @@ export function createWakeUps(
       // Whatever was missed while nobody listened.
       await tellLanes((await lanes.all()).map(({ lane }) => lane))
       if (closed) onEnd()
+      askLater()
     } catch {
       onEnd()
     }
@@ -120,7 +131,7 @@ export function createWakeUps(
         for (const subscriber of subscribers) subscriber(message)
         if (message.kind === 'cancel-requested') pendingCancels.push(message)
         else if (pendingChanges.length < MOST_CHANGES) pendingChanges.push(message)
-        send()
+        sendNews()
       },
       subscribe(subscriber) {
         subscribers.add(subscriber)
@@ -135,7 +146,7 @@ export function createWakeUps(
       const distinct = [...new Set(numbers)]
       tellLanes(distinct).catch(() => {})
       for (const lane of distinct) pendingLanes.add(lane)
-      send()
+      sendNews()
     },
     onReady(listener) {
       listeners.add(listener)

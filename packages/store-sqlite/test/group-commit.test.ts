@@ -115,7 +115,10 @@ for (const [what, isBroken] of [
   test(`a transaction that cannot be ${what} is undone before anything else is done`, (t) => {
     const state = freshState()
     const mend = breakStatements(t, state, isBroken)
-    assert.deepEqual(codes(commitTogether(state, [enqueueCall(), BAD_CALL])), ['store_unavailable', 'store_unavailable'])
+    assert.deepEqual(codes(commitTogether(state, [enqueueCall(), BAD_CALL])), [
+      'store_unavailable',
+      'store_unavailable',
+    ])
     assert.deepEqual(codes(commitTogether(state, [enqueueCall()])), ['store_unavailable'])
     mend()
     assert.deepEqual(codes(commitTogether(state, [enqueueCall()])), ['ok'])
@@ -126,7 +129,10 @@ for (const [what, isBroken] of [
 test('a failed commit is not run again where it cannot be undone either', (t) => {
   const state = freshState()
   const mend = breakStatements(t, state, (text) => text === 'COMMIT' || text === 'ROLLBACK')
-  assert.deepEqual(codes(commitTogether(state, [enqueueCall(), enqueueCall()])), ['store_unavailable', 'store_unavailable'])
+  assert.deepEqual(codes(commitTogether(state, [enqueueCall(), enqueueCall()])), [
+    'store_unavailable',
+    'store_unavailable',
+  ])
   mend()
   assert.deepEqual(codes(commitTogether(state, [enqueueCall()])), ['ok'])
   assert.equal(state.counters.of(1).queued, 1)
