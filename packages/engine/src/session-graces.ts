@@ -1,4 +1,5 @@
 import { isWatched } from '@taskyard/core'
+import { createAbsentWorkers, type Left, type Over } from './absent-workers.ts'
 import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
 import { createHeldNow, type Held } from './held-leases.ts'
@@ -12,17 +13,6 @@ const CALLS_MS = 1000
 const MOST_EXCUSED = 3
 /** What could not be decided or stored is tried again after so long. */
 const AGAIN_MS = 1000
-
-/** Which start of its worker's program was connected last, and what it held when its connection broke; `null`: the store did not say. */
-interface Left {
-  readonly startId: string
-  readonly held: Promise<Held | null>
-}
-
-/** A worker without a session. Once its grace is over, it stays so until its leases have ended, it is back, or it shows a sign of life. */
-type Absent =
-  | { readonly kind: 'awaited'; readonly left: Left | null; callOff(): void }
-  | { readonly kind: 'over'; readonly left: Left | null }
 
 /**
  * The graces in which workers without a session may come back, and what follows when they do not: their leases end. One that
@@ -51,6 +41,13 @@ export interface SessionGraces {
   stop(): void
 }
 
+/** How long a grace lasts, how many before it this process stood still in, and what the start that was connected until now has left. */
+interface Grace {
+  readonly delayMs?: number
+  readonly excused?: number
+  readonly left?: Left
+}
+
 export interface SessionGracesParams {
   readonly connections: Connections
   readonly askHolders: AskHolders
@@ -64,7 +61,7 @@ export function createSessionGraces(
 ): SessionGraces {
   const { clock, sessionGraceMs, standstills, troubles } = parts
   const { track } = parts.underWay
-  const absent = new Map<string, Absent>()
+  const absent = createAbsentWorkers()
   const signs = createSignsOfLife()
   const heldNow = createHeldNow(parts)
   const callsMs = Math.min(CALLS_MS, sessionGraceMs / 5)
@@ -72,37 +69,22 @@ export function createSessionGraces(
   let callOffLook: (() => void) | null = null
   let judging: Promise<void> | null = null
 
-  function isAwaited(workerId: string): boolean {
-    return absent.get(workerId)?.kind === 'awaited'
-  }
-
-  function callOff(workerId: string): void {
-    const worker = absent.get(workerId)
-    if (worker?.kind === 'awaited') worker.callOff()
-  }
-
   function end(workerId: string): void {
-    callOff(workerId)
-    absent.delete(workerId)
+    absent.remove(workerId)
     signs.forget(workerId)
   }
 
   /** The worker has so long from now, whatever time it had before. */
-  function start(workerId: string, delayMs = sessionGraceMs, left = leftOf(workerId), excused = 0): void {
+  function start(workerId: string, { delayMs = sessionGraceMs, excused = 0, left }: Grace = {}): void {
     if (stopped) return
     const since = clock.now()
-    callOff(workerId)
-    const callOffEnd = clock.after(delayMs, () => {
+    const callOff = clock.after(delayMs, () => {
       // The worker may have come back, and this process could not hear it.
       const stoodStill = standstills.lastEnd() > since
-      if (stoodStill && excused < MOST_EXCUSED) start(workerId, sessionGraceMs, left, excused + 1)
+      if (stoodStill && excused < MOST_EXCUSED) start(workerId, { excused: excused + 1 })
       else void endNow([workerId])
     })
-    absent.set(workerId, { kind: 'awaited', left, callOff: callOffEnd })
-  }
-
-  function leftOf(workerId: string): Left | null {
-    return absent.get(workerId)?.left ?? null
+    absent.awaitReturn(workerId, callOff, left)
   }
 
   function planLook(): void {
@@ -132,55 +114,46 @@ export function createSessionGraces(
 
   async function endNow(workerIds: readonly string[]): Promise<void> {
     if (stopped || workerIds.length === 0) return
-    for (const workerId of workerIds) {
-      callOff(workerId)
-      absent.set(workerId, { kind: 'over', left: leftOf(workerId) })
-    }
+    for (const workerId of workerIds) absent.endGrace(workerId)
     judging ??= track(judgeAll())
     await judging
   }
 
   async function judgeAll(): Promise<void> {
     // Those whose graces end meanwhile are dealt with together.
-    for (let over = whoseGraceIsOver(); over.size > 0 && !stopped; over = whoseGraceIsOver()) await judge(over)
+    for (let over = absent.over(); !over.isEmpty && !stopped; over = absent.over()) await judge(over)
     judging = null
   }
 
-  function whoseGraceIsOver(): ReadonlyMap<string, Absent> {
-    return new Map([...absent].filter(([, { kind }]) => kind === 'over'))
-  }
-
   // A store that is away must not save a dead worker's leases: try again until it answers.
-  async function judge(over: ReadonlyMap<string, Absent>): Promise<void> {
-    // Whoever came back meanwhile, or was heard of, has nothing to do with it any more.
-    const stillOver = () => [...over.keys()].filter((workerId) => absent.get(workerId) === over.get(workerId))
+  async function judge(over: Over): Promise<void> {
     try {
       const answer = await askWhenTrusted()
-      if (answer === null) return startAgain(stillOver())
+      if (answer === null) return startAgain(over.still())
       const living = livingOf(answer.holders)
       const firstSeen = new Set(heed(answer))
-      startAgain(stillOver().filter((workerId) => firstSeen.has(workerId) && !living.has(workerId)))
-      await endLeases(stillOver().filter((workerId) => !living.has(workerId)))
-      stillOver().forEach(end)
+      startAgain(over.still().filter((workerId) => firstSeen.has(workerId) && !living.has(workerId)))
+      await endLeases(over.still().filter((workerId) => !living.has(workerId)))
+      over.still().forEach(end)
       troubles.worked('sessions')
     } catch (error) {
       troubles.failed('sessions', error)
-      startAgain(stillOver())
+      startAgain(over.still())
     }
   }
 
   function startAgain(workerIds: readonly string[]): void {
-    for (const workerId of workerIds) start(workerId, AGAIN_MS)
+    for (const workerId of workerIds) start(workerId, { delayMs: AGAIN_MS })
   }
 
   return {
     awaitReturn(workerId, startId = null) {
       if (stopped) return
       signs.expect(workerId, clock.now() + callsMs)
-      start(workerId, sessionGraceMs, startId === null ? leftOf(workerId) : { startId, held: heldNow(workerId) })
+      start(workerId, startId === null ? {} : { left: { startId, held: heldNow(workerId) } })
       planLook()
     },
-    isAwaited,
+    isAwaited: absent.isAwaited,
     end,
     look(answer) {
       const { holders, askedAt } = answer
@@ -195,13 +168,13 @@ export function createSessionGraces(
     },
     endNow,
     leftBefore(workerId, startId) {
-      const left = leftOf(workerId)
+      const left = absent.leftOf(workerId)
       return startId === undefined || left === null || left.startId === startId ? null : left.held
     },
     stop() {
       stopped = true
       callOffLook?.()
-      for (const workerId of absent.keys()) callOff(workerId)
+      absent.callOffAll()
     },
   }
 }

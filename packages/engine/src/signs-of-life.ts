@@ -6,7 +6,7 @@ import type { HoldersAnswer } from './lease-holders.ts'
  * look before, and not only because leases ended.
  */
 export interface SignsOfLife {
-  /** Looks out for signs of this worker from this time on, ms. What came before the first look asked after it is none. */
+  /** Looks out for signs of this worker: the first look that is asked at this time or later (ms) is what the next ones are compared with. */
   expect(workerId: string, from: number): void
   forget(workerId: string): void
   /** An answer to a question older than that of the last one says nothing. */
