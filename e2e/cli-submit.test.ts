@@ -104,7 +104,47 @@ describe('taskyard submit --batch', () => {
       stdin: `${good}{"payload":2}\n{"priority":"x"}\n`,
     })
     assert.equal(code, 2)
-    assert.match(stderr, /lines 1001 to 1002 were refused; 1000 tasks before them were submitted\n {2}.*line 1002/)
+    assert.match(stderr, /lines 1001 to 1002 were refused\n {2}line 1002 .*\n {2}submitted before: 1000 tasks, lines 1 to 1000\n/)
+  })
+
+  it('says what is in when it stops at a line that is no JSON', async () => {
+    const stdin = `${'{"payload":1}\n\n'.repeat(1000)}{"payload":2}\n{"payl\n`
+    const { code, stderr, stdout } = await run(['submit', 'nobody', '--batch', '-', '--json'], { stdin })
+    assert.equal(code, 2)
+    assert.match(stderr, /line 2002 is not JSON: .*\n {2}submitted before: 1000 tasks, lines 1 to 1999\n/)
+    const { error } = JSON.parse(stdout)
+    assert.equal(error.code, 'usage')
+    assert.equal(error.submitted, 1000)
+    const first = await run(['submit', 'nobody', '--batch', '-'], { stdin: '{"payl\n' })
+    assert.match(first.stderr, /line 1 is not JSON: .*\n {2}submitted before: nothing\n/)
+  })
+
+  it('tells programs the code with which the server refused a line', async () => {
+    const { code, stdout } = await run(['submit', 'nobody', '--batch', '-', '--json'], { stdin: '{"priority":"x"}\n' })
+    assert.equal(code, 2)
+    assert.deepEqual(JSON.parse(stdout).error.code, 'invalid_request')
+  })
+
+  it('takes the options for lines that do not say otherwise', async () => {
+    const stdin = '{"payload":1}\n{"payload":2,"type":"other","queue":"own","priority":1,"tags":["b"]}\n'
+    const options = ['-q', 'given', '-p', '7', '--delay', '3600', '--max-attempts', '2', '--timeout', '9', '--tag', 'a']
+    const { ids } = await runJson(['submit', 'nobody', '--batch', '-', ...options], { stdin })
+    const [plain, own] = await Promise.all([runJson(['get', ids[0]]), runJson(['get', ids[1]])])
+    const chosen = ({ type, queue, priority, status, maxAttempts, timeoutSeconds, tags }: typeof plain) =>
+      ({ type, queue, priority, status, maxAttempts, timeoutSeconds, tags })
+    const both = { status: 'scheduled', maxAttempts: 2, timeoutSeconds: 9 }
+    assert.deepEqual(chosen(plain), { type: 'nobody', queue: 'given', priority: 7, tags: ['a'], ...both })
+    assert.deepEqual(chosen(own), { type: 'other', queue: 'own', priority: 1, tags: ['b'], ...both })
+  })
+
+  it('refuses what it would have to leave out: a payload, and to wait', async () => {
+    const stdin = '{"type":"nobody","payload":1,"queue":"left-out"}\n'
+    for (const more of [['nobody', '1'], ['--wait'], ['--wait', '5']]) {
+      const { code, stderr } = await run(['submit', ...more, '--batch', '-'], { stdin })
+      assert.equal(code, 2, more.join(' '))
+      assert.match(stderr, /--batch takes no (payload|--wait)/)
+    }
+    assert.deepEqual((await runJson(['list', '-q', 'left-out'])).items, [])
   })
 
   it('adds nothing twice when it is run again under the same key', async () => {

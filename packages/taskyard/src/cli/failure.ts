@@ -6,10 +6,13 @@ import { jsonLine, paintFor, printable, type Terminal } from './terminal.ts'
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
   readonly exitCode: number
+  /** Told to programs, besides `code` and `message` or in their place. */
+  readonly details: object
 
-  constructor(message: string, exitCode: number) {
+  constructor(message: string, exitCode: number, details: object = {}) {
     super(message)
     this.exitCode = exitCode
+    this.details = details
   }
 }
 
@@ -29,9 +32,9 @@ export function reportFailure(terminal: Terminal, error: unknown, json: boolean)
 function describe(error: unknown) {
   if (error instanceof TaskyardError) return describeTaskyardError(error)
   const message = error instanceof Error ? error.message : String(error)
-  const exitCode = error instanceof CommandFailure ? error.exitCode : EXIT.failed
+  const { exitCode, details } = error instanceof CommandFailure ? error : { exitCode: EXIT.failed, details: {} }
   const code = exitCode === EXIT.usage ? 'usage' : exitCode === EXIT.timedOut ? 'timed_out' : 'failed'
-  return { lines: message.split(/\n */), document: { code, message }, exitCode }
+  return { lines: message.split(/\n */), document: { code, message, ...details }, exitCode }
 }
 
 function describeTaskyardError(error: TaskyardError) {

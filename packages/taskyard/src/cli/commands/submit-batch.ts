@@ -25,8 +25,8 @@ const BATCH_BYTES = LIMITS.bodyBytes - 4 * LIMITS.batch
 export interface Batch {
   /** `-`: standard input. */
   readonly file: string
-  /** Of lines that name none. */
-  readonly type: string | undefined
+  /** Fields of a submission, for lines that do not have them. */
+  readonly defaults: object
   /** Lines that have no idempotency key of their own get this one with their number. */
   readonly key: string | undefined
 }
@@ -39,14 +39,17 @@ export async function submitBatch(server: ServerCommand, source: Batch): Promise
   const { client, patientClient, printer, progress } = server
   await client.info()
   const ids: string[] = []
-  for await (const batch of batches(readTasks(server.terminal, source))) {
-    try {
+  let lastLine = 0
+  try {
+    for await (const batch of batches(readTasks(server.terminal, source))) {
       const tasks = batch.map(({ task, number }) => ({ idempotencyKey: keyOf(source, number), ...task }))
-      ids.push(...(await patientClient.submitMany(tasks)).map(({ id }) => id))
-    } catch (error) {
-      throw stoppedAt(batch, ids.length, error)
+      const submitted = await patientClient.submitMany(tasks).catch((error) => Promise.reject(refusal(batch, error)))
+      ids.push(...submitted.map(({ id }) => id))
+      lastLine = batch.at(-1)?.number ?? 0
+      progress.show(`submitted ${ids.length.toLocaleString('en')} tasks`)
     }
-    progress.show(`submitted ${ids.length.toLocaleString('en')} tasks`)
+  } catch (error) {
+    throw error instanceof CommandFailure ? stopped(error, ids.length, lastLine) : error
   }
   progress.clear()
   printer.answer({ submitted: ids.length, ids }, [`submitted ${ids.length.toLocaleString('en')} tasks`])
@@ -56,7 +59,8 @@ function keyOf({ key }: Batch, line: number): string {
   return key === undefined ? `auto-${randomUUID()}` : `${key}:${line}`
 }
 
-async function* readTasks(terminal: Terminal, { file, type }: Batch): AsyncIterable<Line> {
+async function* readTasks(terminal: Terminal, { file, defaults }: Batch): AsyncIterable<Line> {
+  const given = Buffer.byteLength(JSON.stringify(defaults))
   const input = file === '-' ? Readable.from(terminal.stdin) : createReadStream(file)
   let number = 0
   try {
@@ -64,7 +68,7 @@ async function* readTasks(terminal: Terminal, { file, type }: Batch): AsyncItera
       number++
       const text = number === 1 ? withoutMark(line) : line
       if (text.trim() !== '')
-        yield { number, bytes: Buffer.byteLength(text) + KEY_BYTES, task: readTask(text, number, type) }
+        yield { number, bytes: Buffer.byteLength(text) + given + KEY_BYTES, task: readTask(text, number, defaults) }
     }
   } catch (error) {
     if (error instanceof CommandFailure) throw error
@@ -72,14 +76,14 @@ async function* readTasks(terminal: Terminal, { file, type }: Batch): AsyncItera
   }
 }
 
-function readTask(text: string, number: number, type: string | undefined): Line['task'] {
+function readTask(text: string, number: number, defaults: object): Line['task'] {
   let value: unknown
   try {
     value = parseExactJson(text)
   } catch (error) {
     throw usageFailure(`line ${number} is not JSON: ${(error as Error).message}`)
   }
-  const task = { ...(type === undefined ? {} : { type }), ...(value as object) }
+  const task = { ...defaults, ...(value as object) }
   if (typeof value === 'object' && !Array.isArray(value) && 'type' in task) return task as Line['task']
   throw usageFailure(
     `line ${number} is not a task: expected an object with "type", such as {"type":"email","payload":{…}}`,
@@ -101,18 +105,24 @@ async function* batches(lines: AsyncIterable<Line>): AsyncIterable<readonly Line
   if (batch.length > 0) yield batch
 }
 
-/** A batch is all or nothing, so the lines before it are in and the rest are not. */
-function stoppedAt(batch: readonly Line[], submitted: number, error: unknown): CommandFailure {
-  const [first, last] = [batch[0] as Line, batch.at(-1) as Line]
-  const details =
-    error instanceof TaskyardError
-      ? error.violations.map(({ path, message }) => `${inLine(path, batch)}: ${message}`)
-      : []
-  const reason = details.length > 0 ? details.join('\n  ') : (error as Error).message
-  return new CommandFailure(
-    `lines ${first.number} to ${last.number} were refused; ${submitted} tasks before them were submitted\n  ${reason}`,
-    error instanceof TaskyardError ? exitCodeOf(error) : EXIT.failed,
-  )
+/** A part is all or nothing; whether it is in is open when its answer was lost for too long. */
+function refusal(batch: readonly Line[], error: unknown): CommandFailure {
+  const lines = `lines ${batch[0]?.number} to ${batch.at(-1)?.number}`
+  if (!(error instanceof TaskyardError)) {
+    return new CommandFailure(`${lines} were not sent\n  ${(error as Error).message}`, EXIT.failed)
+  }
+  const { code, message, retryable, definite, violations } = error
+  const details = violations.map(({ path, message }) => `${inLine(path, batch)}: ${message}`)
+  const outcome = definite ? 'were refused' : 'may be in or not'
+  return new CommandFailure(`${lines} ${outcome}\n  ${details.join('\n  ') || message}`, exitCodeOf(error), {
+    code,
+    retryable,
+  })
+}
+
+function stopped({ message, exitCode, details }: CommandFailure, submitted: number, lastLine: number): CommandFailure {
+  const before = submitted === 0 ? 'nothing' : `${submitted} tasks, lines 1 to ${lastLine}`
+  return new CommandFailure(`${message}\n  submitted before: ${before}`, exitCode, { ...details, submitted })
 }
 
 /** `/tasks/3/payload/to` of the request is `/payload/to` in the line of the fourth task. */

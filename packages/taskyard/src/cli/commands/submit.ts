@@ -7,7 +7,7 @@ import { collected, futureTime, priority, queueName, seconds, waitSeconds, whole
 import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
 import { spokenDistance } from '../spoken-time.ts'
 import type { Terminal } from '../terminal.ts'
-import { submitBatch } from './submit-batch.ts'
+import { type Batch, submitBatch } from './submit-batch.ts'
 import { answerTask, waitForEnd } from './task-answer.ts'
 
 interface SubmitOptions {
@@ -41,7 +41,10 @@ export function addSubmit(program: Command, terminal: Terminal): void {
     .option('--tag <tag>', 'a label to find it by; repeatable', collected)
     .option('--key <key>', 'idempotency key: repeating the command adds nothing a second time')
     .option('-w, --wait [seconds]', 'wait until it ends; exit 1 unless it succeeded', waitSeconds)
-    .option('--batch <file>', 'one task per line, {"type":…,"payload":…,"queue":…}; - for standard input')
+    .option(
+      '--batch <file>',
+      'one task per line, {"type":…,"payload":…,"queue":…}, else as the options say; - for standard input',
+    )
     .addHelpText('after', EXAMPLES)
     .action((type: string | undefined, payload: string | undefined, options: SubmitOptions) =>
       onServer(terminal, options, (server) => submit(server, type, payload, options)),
@@ -62,11 +65,18 @@ async function submit(
   payload: string | undefined,
   options: SubmitOptions,
 ) {
-  if (options.batch !== undefined) return submitBatch(server, { file: options.batch, type, key: options.key })
+  if (options.batch !== undefined) return submitBatch(server, batchOf(options.batch, type, payload, options))
   if (type === undefined) throw usageFailure('name the type of the task: taskyard submit TYPE [PAYLOAD]')
   const task = await server.client.submit(type, await readPayload(payload, server.terminal), submitOptions(options))
   if (options.wait === undefined) return answerSubmitted(server, task)
   answerTask(server, await waitForEnd(server, task.id, options.wait))
+}
+
+function batchOf(file: string, type: string | undefined, payload: string | undefined, options: SubmitOptions): Batch {
+  if (payload !== undefined) throw usageFailure('--batch takes no payload: each line has its own')
+  if (options.wait !== undefined) throw usageFailure('--batch takes no --wait: see what became of the tasks with list')
+  const { key, ...others } = options
+  return { file, key, defaults: { ...(type === undefined ? {} : { type }), ...submitOptions(others) } }
 }
 
 function answerSubmitted({ printer, terminal }: ServerCommand, task: TaskDocument): void {
