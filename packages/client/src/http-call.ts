@@ -1,4 +1,4 @@
-import { type JsonText, TaskyardError } from '@taskyard/core'
+import { fitsBytes, type JsonText, LIMITS, TaskyardError } from '@taskyard/core'
 import { type Answer, answeredInBetween, errorOfAnswer } from './problem-error.ts'
 import { timeoutSignal } from './runtime.ts'
 import type { ServerAddress } from './server-address.ts'
@@ -64,6 +64,7 @@ export async function openStream(address: ServerAddress, call: HttpCall): Promis
 async function send({ url, headers }: ServerAddress, call: HttpCall): Promise<Response> {
   const { method, path, body } = call
   const type = body === undefined ? undefined : { 'content-type': 'application/json' }
+  if (body !== undefined && !fitsBytes(body, LIMITS.bodyBytes)) throw tooLarge()
   try {
     return await fetch(url + path, {
       method,
@@ -76,6 +77,11 @@ async function send({ url, headers }: ServerAddress, call: HttpCall): Promise<Re
   } catch (error) {
     throw failureOf(error, url, call)
   }
+}
+
+/** A server refuses it before it has read it, and closes: who still sends may never see that answer. */
+function tooLarge(): FailedCall {
+  return new FailedCall(new TaskyardError('too_large', { limit: LIMITS.bodyBytes }), 0, true)
 }
 
 async function read(response: Response, { url }: ServerAddress, call: HttpCall): Promise<Answer> {

@@ -103,7 +103,7 @@ export interface TaskyardApi<Handlers extends TaskHandlers = TaskHandlers> exten
     payload: PayloadOf<Handlers, Type>,
     options?: SubmitOptions & TransactionOptions,
   ): Promise<TaskOf<Handlers, Type>>
-  /** All or nothing, at most 1000. Resolves, in the same order, when all are durable. */
+  /** All or nothing, at most 1000; over HTTP at most 1 MiB. Resolves, in the same order, when all are durable. */
   submitMany(
     tasks: readonly Submission<Handlers>[],
     options?: TransactionOptions,

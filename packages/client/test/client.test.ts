@@ -216,3 +216,13 @@ test('an operation by filter goes on until its last part', async (t) => {
     [{ type: 'a' }, { type: 'a', cursor: 'c0' }, { type: 'a', cursor: 'c1' }],
   )
 })
+
+test('what is over the limit of a body is refused before it is sent', async (t) => {
+  const { url, seen } = await fakeServer(t, (_n, _seen, response) => json(response, {}))
+  const client = new Client({ url })
+  const refused = { code: 'too_large', retryable: false, definite: true, message: /1048576 bytes/ }
+  const tasks = Array.from({ length: 500 }, () => ({ type: 't', payload: 'x'.repeat(10_000) }))
+  await assert.rejects(client.submitMany(tasks), refused)
+  await assert.rejects(client.submit('t', 'ü'.repeat(600_000)), refused)
+  assert.deepEqual(seen, [])
+})
