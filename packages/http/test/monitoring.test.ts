@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { TaskyardError } from '@taskyard/core'
 import { startApi } from './start-api.ts'
+
+const UNHEALTHY = { healthy: false, latencyMs: 1, sizeBytes: null }
 
 test('probes answer 200 while the server can serve', async (context) => {
   const { get } = await startApi(context)
@@ -20,6 +23,19 @@ test('readiness is 503 with the reason when the engine cannot serve, liveness st
   const health = await get('/health')
   assert.equal(health.statusCode, 200)
   assert.equal(health.json().status, 'unhealthy')
+})
+
+test('readiness says once what the store says, under its code', async (context) => {
+  const { get, store } = await startApi(context)
+  for (const code of ['store_full', 'store_read_only', 'store_unavailable'] as const) {
+    const cause = new TaskyardError(code, { reason: 'tasks.db: it is so' })
+    Object.assign(store, { health: async () => ({ ...UNHEALTHY, reason: cause.message }) })
+    const problem = (await get('/ready')).json()
+    assert.deepEqual([problem.code, problem.detail, problem.definite], [code, cause.message, cause.definite])
+  }
+  Object.assign(store, { health: async () => ({ ...UNHEALTHY, reason: 'there is little left' }) })
+  const { code, detail } = (await get('/ready')).json()
+  assert.deepEqual([code, detail], ['store_unavailable', 'The store cannot serve: there is little left'])
 })
 
 test('health reports each dependency by name', async (context) => {

@@ -1,4 +1,4 @@
-import { formatRfc3339, LIMITS, TaskyardError } from '@taskyard/core'
+import { ERRORS, formatRfc3339, LIMITS, TaskyardError } from '@taskyard/core'
 import type { EngineHealth, WorkerView } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
 import type { HttpInfo } from '../options.ts'
@@ -45,9 +45,19 @@ function metricsRoute(server: FastifyInstance, { engine, metrics }: RouteContext
 
 function requireReady({ ready, store, services }: EngineHealth): void {
   if (ready) return
+  if (store.reason !== null) throw storeError(store.reason)
   const broken = services.find(({ healthy }) => !healthy)
-  const reason = store.reason ?? (broken === undefined ? 'not started' : `${broken.name}: ${broken.reason}`)
-  throw new TaskyardError('store_unavailable', { reason })
+  throw storeError(broken === undefined ? 'not started' : `${broken.name}: ${broken.reason}`)
+}
+
+const STORE_TROUBLES = ['store_full', 'store_read_only', 'store_unavailable'] as const
+
+/** A store's reason may be the sentence of an error of the catalogue, which then is told as it is. */
+function storeError(reason: string): TaskyardError {
+  const code = STORE_TROUBLES.find((code) => reason.startsWith(ERRORS[code].template.split('{')[0] as string))
+  return code === undefined
+    ? new TaskyardError('store_unavailable', { reason })
+    : new TaskyardError(code, {}, { message: reason })
 }
 
 /** Dependencies appear twice: in detail, and by kind with one word, as monitors of other systems expect. */
