@@ -6,7 +6,7 @@ import { sliceMember } from './json-slices.ts'
 import type { IdParams, RouteContext } from './route-context.ts'
 import { type SubmissionBody, sendAccepted, submissionOf } from './routes/submit.ts'
 import { BODY_PROBLEMS, problems } from './schemas/problem.ts'
-import { oneTypeName, submissionOptions, typeNames } from './schemas/submission.ts'
+import { EXAMPLE, oneTypeName, submissionOptions, typeNames } from './schemas/submission.ts'
 
 // The routes that clients of the five reference systems were written against. New clients use /api/v1.
 
@@ -161,6 +161,7 @@ const createSchema = {
     type: 'object',
     additionalProperties: false,
     anyOf: oneTypeName,
+    examples: [EXAMPLE],
     properties: {
       ...typeNames,
       data: { description: 'Any JSON value. Default: an empty object.' },

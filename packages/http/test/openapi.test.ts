@@ -9,13 +9,27 @@ interface Operation {
   summary: string
   tags: string[]
   responses: Record<string, object>
+  requestBody?: { content: { 'application/json': { schema: BodySchema; example?: Body } } }
 }
 
 const document = (await openApiDocument()) as {
   openapi: string
   paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, object> }
+  components: { schemas: Record<string, BodySchema> }
 }
+type Body = Record<string, unknown>
+
+interface BodySchema {
+  $ref?: string
+  examples?: Body[]
+}
+
+/** The example of a body, which may stand beside its schema or in it. */
+function exampleOf(path: string): Body | undefined {
+  const { example, schema } = document.paths[path]?.['post']?.requestBody?.content['application/json'] ?? {}
+  return example ?? document.components.schemas[schema?.$ref?.split('/').at(-1) ?? '']?.examples?.[0]
+}
+
 const operations = Object.values(document.paths).flatMap((path) => Object.values(path))
 
 test('the contract in the repository is up to date', async () => {
@@ -47,6 +61,19 @@ test('every operation of the document is a route of the server', async (context)
       const url = path.replaceAll(/\{(\w+)\}/g, ':$1')
       assert.ok(server.hasRoute({ method: method.toUpperCase() as 'GET', url }), `${method} ${url}`)
     }
+  }
+})
+
+test('what the reference page offers to try is accepted', async (context) => {
+  const { post } = await startApi(context)
+  for (const [path, member] of [
+    ['/api/v1/tasks', 'type'],
+    ['/api/v1/tasks/batch', 'tasks'],
+    ['/tasks', 'type'],
+  ] as const) {
+    const example = exampleOf(path)
+    assert.ok(example?.[member], path)
+    assert.equal((await post(path, example)).statusCode, 202, path)
   }
 })
 

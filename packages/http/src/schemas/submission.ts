@@ -14,6 +14,9 @@ const backoff = {
   },
 } as const
 
+/** What the reference page offers to try: a server runs it as it is. */
+export const EXAMPLE = { type: 'uppercase', payload: { text: 'hello' } } as const
+
 /** What a submission may say besides its type and payload. */
 export const submissionOptions = {
   queue: { ...name, description: 'Where the task waits. Default: default.' },
@@ -49,6 +52,7 @@ export const submissionSchema = {
   additionalProperties: false,
   required: ['payload'],
   anyOf: oneTypeName,
+  examples: [EXAMPLE],
   properties: {
     ...typeNames,
     payload: { description: 'Any JSON value. It comes back exactly as sent.' },
@@ -76,6 +80,7 @@ export const batchSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['tasks'],
+  examples: [{ tasks: [EXAMPLE] }],
   properties: {
     tasks: { type: 'array', minItems: 1, description: `At most ${LIMITS.batch}.`, items: batchItem },
   },
