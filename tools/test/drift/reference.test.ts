@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { ERRORS } from '@taskyard/core'
 import { createMetrics, openApiDocument } from '@taskyard/http'
+import { COMMAND_CODES } from '../../../packages/taskyard/src/cli/failure.ts'
 import { createProgram } from '../../../packages/taskyard/src/cli/program.ts'
 import { ENVIRONMENT } from '../../../packages/taskyard/src/configuration/read-configuration.ts'
 import { ROOT } from '../support/plant.ts'
@@ -27,6 +28,10 @@ const LISTS: Readonly<Record<string, () => Promise<Listed>>> = {
   'option of a command': async () => ({ page: 'cli.md', entries: options() }),
   metric: async () => ({ page: 'metrics.md', entries: metrics() }),
   error: async () => ({ page: 'errors.md', entries: Object.keys(ERRORS).map(errorRow) }),
+  'code of the command line': async () => ({
+    page: 'errors.md',
+    entries: Object.entries(COMMAND_CODES).map(([exitCode, code]) => `| \`${code}\` | ${exitCode} |`),
+  }),
 }
 
 for (const [kind, list] of Object.entries(LISTS)) {
@@ -59,7 +64,7 @@ test('the reference describes no route that does not exist', async () => {
 test('the reference describes no error that does not exist', () => {
   const described = [...read('errors.md').matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1] as string)
   assert.deepEqual(
-    described.filter((code) => !(code in ERRORS)),
+    described.filter((code) => !(code in ERRORS) && !Object.values(COMMAND_CODES).includes(code)),
     [],
   )
 })

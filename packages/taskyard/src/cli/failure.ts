@@ -2,6 +2,14 @@ import { TaskyardError } from '@taskyard/core'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { jsonLine, paintFor, printable, type Terminal } from './terminal.ts'
 
+/** What `--json` gives as `code` where no error of the catalogue has ended a command, by exit code. */
+export const COMMAND_CODES: Readonly<Record<number, string>> = {
+  [EXIT.failed]: 'failed',
+  [EXIT.usage]: 'usage',
+  [EXIT.timedOut]: 'timed_out',
+  [EXIT.interrupted]: 'interrupted',
+}
+
 /** Ends a command with its own words and exit code. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
@@ -33,7 +41,7 @@ function describe(error: unknown) {
   if (error instanceof TaskyardError) return describeTaskyardError(error)
   const message = error instanceof Error ? error.message : String(error)
   const { exitCode, details } = error instanceof CommandFailure ? error : { exitCode: EXIT.failed, details: {} }
-  const code = exitCode === EXIT.usage ? 'usage' : exitCode === EXIT.timedOut ? 'timed_out' : 'failed'
+  const code = COMMAND_CODES[exitCode]
   return { lines: message.split(/\n */), document: { code, message, ...details }, exitCode }
 }
 

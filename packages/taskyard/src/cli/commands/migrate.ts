@@ -41,7 +41,7 @@ async function migrated({ store: location, allowUnsafeDurability }: Configuratio
       await store.close()
     }
   } catch (error) {
-    if (error instanceof TaskyardError) throw new CommandFailure(error.message, EXIT.failed)
+    if (error instanceof TaskyardError) throw new CommandFailure(error.message, EXIT.failed, { code: error.code })
     throw error
   }
 }

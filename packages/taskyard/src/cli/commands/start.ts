@@ -86,14 +86,14 @@ async function startOrExplain(configuration: Configuration, options: { log: Logg
     if (configuration.store.kind !== 'sqlite' && error.code === 'store_unavailable') {
       throw storeIsAway(error, configuration, options.signal)
     }
-    throw new CommandFailure(error.message, EXIT.failed)
+    throw new CommandFailure(error.message, EXIT.failed, { code: error.code })
   }
 }
 
 function storeIsAway(error: TaskyardError, { store }: Configuration, signal: AbortSignal): CommandFailure {
   if (signal.aborted) return new CommandFailure(`stopped while waiting for ${storeName(store)}`, EXIT.interrupted)
   const advice = `Is ${storeName(store)} right, and its server running? taskyard doctor says more.`
-  return new CommandFailure(`${error.message}\n  ${advice}`, EXIT.failed)
+  return new CommandFailure(`${error.message}\n  ${advice}`, EXIT.failed, { code: error.code })
 }
 
 function readyLine({ roles }: Configuration, url: string | null, json: boolean): string {
