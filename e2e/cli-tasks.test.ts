@@ -67,6 +67,23 @@ describe('taskyard cancel and retry', () => {
     assert.equal((await run(['retry', id])).code, 4)
   })
 
+  it('try each of several ids, and tell what became of each', async () => {
+    const [first, last] = [await runJson(['submit', 'nobody', '1']), await runJson(['submit', 'nobody', '2'])]
+    const once = await run(['cancel', first.id, 'nope', last.id])
+    assert.equal(once.code, 3)
+    assert.equal(once.stdout, `${first.id}  cancelled\n${last.id}  cancelled\n`)
+    assert.match(once.stderr, /cancel was refused for 1 of 3 tasks\n {2}nope: There is no task nope/)
+    await run(['retry', first.id])
+    const again = await run(['cancel', last.id, first.id, '--json'])
+    assert.equal(again.code, 4)
+    const { error } = JSON.parse(again.stdout)
+    assert.deepEqual(
+      [error.code, error.refused[0].id, error.refused[0].code],
+      ['not_cancellable', last.id, 'not_cancellable'],
+    )
+    assert.deepEqual([error.tasks[0].id, error.tasks[0].status], [first.id, 'cancelled'])
+  })
+
   it('work by filter', async () => {
     for (const n of [1, 2, 3]) await run(['submit', 'nobody', `${n}`, '--queue', 'bulk'])
     assert.deepEqual(await runJson(['cancel', '--queue', 'bulk']), { matched: 3 })

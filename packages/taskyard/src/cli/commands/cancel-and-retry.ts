@@ -1,6 +1,7 @@
-import type { TaskDocument } from '@taskyard/core'
+import { type TaskDocument, TaskyardError } from '@taskyard/core'
 import type { Command } from 'commander'
-import { usageFailure } from '../failure.ts'
+import { exitCodeOf } from '../exit-codes.ts'
+import { CommandFailure, usageFailure } from '../failure.ts'
 import { type FilterOptions, filterOf, isEmptyFilter, withFilterOptions } from '../options.ts'
 import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
 import type { Terminal } from '../terminal.ts'
@@ -70,11 +71,33 @@ function addOperation(program: Command, terminal: Terminal, operation: Operation
   withServerOptions(command)
 }
 
+/** Each is tried, whatever becomes of the others. */
 async function byId({ client, printer }: ServerCommand, { name }: Operation, ids: readonly string[]): Promise<void> {
   const tasks: TaskDocument[] = []
-  for (const id of ids) tasks.push(await client[name](id))
+  const refusals: Refusal[] = []
+  for (const id of ids) {
+    try {
+      tasks.push(await client[name](id))
+    } catch (error) {
+      if (!(error instanceof TaskyardError) || ids.length === 1) throw error
+      refusals.push({ id, error })
+    }
+  }
   const lines = tasks.map(({ id, status }) => `${id}  ${status === 'running' ? 'asked to stop' : status}`)
-  printer.answer(tasks.length === 1 ? tasks[0] : tasks, lines)
+  const [first] = refusals
+  if (first === undefined) return printer.answer(ids.length === 1 ? tasks[0] : tasks, lines)
+  if (!printer.json && lines.length > 0) printer.answer(tasks, lines)
+  const message = [
+    `${name} was refused for ${refusals.length} of ${ids.length} tasks`,
+    ...refusals.map(({ id, error }) => `${id}: ${error.message}`),
+  ].join('\n')
+  const refused = refusals.map(({ id, error }) => ({ id, code: error.code, message: error.message }))
+  throw new CommandFailure(message, exitCodeOf(first.error), { code: first.error.code, tasks, refused })
+}
+
+interface Refusal {
+  readonly id: string
+  readonly error: TaskyardError
 }
 
 async function byFilter(server: ServerCommand, { name, done }: Operation, filter: FilterOptions): Promise<void> {
