@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { type Document, useServer } from './support/cli.ts'
 
-const { inFolder, run, runJson } = useServer()
+const { inFolder, run, runJson, serverUrl } = useServer()
 
 describe('taskyard migrate', () => {
   it('creates a store, and is done when it is up to date', async () => {
@@ -62,6 +62,17 @@ describe('taskyard doctor', () => {
       { store: 'problem', port: 'problem', smtp: 'problem', server: 'warning', durability: 'warning' },
     )
     for (const { verdict, advice } of findings) assert.equal(advice === null, verdict === 'ok')
+  })
+
+  it('asks the server of this configuration, unless another one is named', async () => {
+    const { hostname, port } = new URL(serverUrl())
+    const env = { TASKYARD_STORE: `sqlite:${inFolder('tasks.db')}`, TASKYARD_HOST: hostname, TASKYARD_PORT: port }
+    const here = await run(['doctor'], { env: { ...env, TASKYARD_URL: '' } })
+    assert.equal(here.code, 0, here.stdout)
+    assert.ok(new RegExp(`✔ server +Taskyard \\S+ at ${serverUrl()} is ready`).test(here.stdout), here.stdout)
+    const elsewhere = await run(['doctor'], { env: { ...env, TASKYARD_URL: 'http://127.0.0.1:9' } })
+    assert.match(elsewhere.stdout, /! server +nothing answers at http:\/\/127\.0\.0\.1:9/)
+    assert.match(elsewhere.stdout, /✔ port .* is held by Taskyard \d/)
   })
 
   it('leaves nothing beside the store', async () => {

@@ -26,13 +26,11 @@ export function withServerOptions(command: Command): Command {
   return withJsonOption(command.addOption(urlOption()))
 }
 
-export function urlOption(): Option {
-  return new Option('--url <url>', 'server to talk to (default: TASKYARD_URL, else http://127.0.0.1:8080)').argParser(
-    (text) => {
-      if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text
-      throw new InvalidArgumentError('Expected a URL that starts with http:// or https://.')
-    },
-  )
+export function urlOption(fallback = 'http://127.0.0.1:8080'): Option {
+  return new Option('--url <url>', `server to talk to (default: TASKYARD_URL, else ${fallback})`).argParser((text) => {
+    if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text
+    throw new InvalidArgumentError('Expected a URL that starts with http:// or https://.')
+  })
 }
 
 export function withJsonOption(command: Command): Command {

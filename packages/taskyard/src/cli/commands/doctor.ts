@@ -2,13 +2,13 @@ import { type Finding, TaskyardError } from '@taskyard/core'
 import type { Command } from 'commander'
 import { readConfiguration } from '../../configuration/read-configuration.ts'
 import { checkClock, checkNode } from '../doctor/check-machine.ts'
-import { askServer, checkPort, checkServer, checkSmtp } from '../doctor/check-network.ts'
+import { askServer, checkPort, checkServer, checkSmtp, ownUrl } from '../doctor/check-network.ts'
 import { checkDurability, checkExposure, checkRoles } from '../doctor/check-settings.ts'
 import { checkStore } from '../doctor/check-store.ts'
 import { type Examined, ok, problem } from '../doctor/finding.ts'
 import { EXIT } from '../exit-codes.ts'
 import { createPrinter, type Printer } from '../printer.ts'
-import { serverUrl, withServerOptions } from '../server-command.ts'
+import { urlOption, withJsonOption } from '../server-command.ts'
 import type { Terminal } from '../terminal.ts'
 
 export function addDoctor(program: Command, terminal: Terminal): void {
@@ -19,7 +19,7 @@ export function addDoctor(program: Command, terminal: Terminal): void {
       'Check the configuration, this machine, the store, the mail server and the running server, and say what to do about what is wrong. Changes nothing. Exits 1 when there is a problem.',
     )
     .action((options: { url?: string; json?: boolean }) => doctor(terminal, options))
-  withServerOptions(command)
+  withJsonOption(command.addOption(urlOption('TASKYARD_HOST and TASKYARD_PORT')))
 }
 
 const CHECKS: readonly ((examined: Examined) => Promise<Finding | readonly Finding[]>)[] = [
@@ -48,7 +48,8 @@ async function doctor(terminal: Terminal, options: { url?: string; json?: boolea
 async function examine(terminal: Terminal, options: { url?: string }): Promise<Finding[]> {
   try {
     const configuration = readConfiguration(terminal.environment)
-    const url = serverUrl(configuration, options)
+    const named = options.url ?? (terminal.environment['TASKYARD_URL']?.trim() ? configuration.url : null)
+    const url = named ?? ownUrl(configuration)
     const examined = { configuration, terminal, url, server: await askServer(url, terminal.now) }
     return [ok('configuration', 'every TASKYARD_… variable is known and valid'), ...(await runChecks(examined))]
   } catch (error) {

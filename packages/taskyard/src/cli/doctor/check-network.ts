@@ -2,9 +2,17 @@ import { once } from 'node:events'
 import { createServer, type Socket, connect as tcpConnect } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 import type { Finding } from '@taskyard/core'
+import type { Configuration } from '../../configuration/read-configuration.ts'
 import { type AnsweringServer, type Examined, ok, problem, warning } from './finding.ts'
 
 const PATIENCE_MS = 5000
+
+/** Where a server of this configuration is reached from this machine; the default where its port is any free one. */
+export function ownUrl({ host, port, url }: Configuration): string {
+  if (port === 0) return url
+  const address = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`
+}
 
 /** What answers at `url`; `null` when nothing does. */
 export async function askServer(url: string, now: () => number): Promise<AnsweringServer | null> {
@@ -52,20 +60,20 @@ export async function checkServer({ server, url }: Examined): Promise<Finding> {
 }
 
 /** Whether a server could listen where the configuration says, or does so already. */
-export async function checkPort({ configuration, server, url }: Examined): Promise<Finding> {
+export async function checkPort({ configuration, terminal }: Examined): Promise<Finding> {
   const { host, port } = configuration
   const place = `${host}:${port}`
   const failure = await listenFailure(host, port)
   if (failure === null) return ok('port', port === 0 ? 'any free port' : `${place} is free`)
-  if (failure === 'EADDRINUSE' && server?.isTaskyard && new URL(url).port === String(port)) {
-    return ok('port', `${place} is held by the running server`)
-  }
-  if (failure === 'EADDRINUSE')
+  if (failure === 'EADDRINUSE') {
+    const holder = await askServer(ownUrl(configuration), terminal.now)
+    if (holder?.isTaskyard) return ok('port', `${place} is held by Taskyard ${holder.version ?? ''}`)
     return problem(
       'port',
       `${place} is in use by another program`,
       'Choose another TASKYARD_PORT, or end that program.',
     )
+  }
   if (failure === 'EACCES') return problem('port', `${place} needs more rights`, 'Choose a TASKYARD_PORT above 1023.')
   return problem(
     'port',
