@@ -104,7 +104,10 @@ describe('taskyard submit --batch', () => {
       stdin: `${good}{"payload":2}\n{"priority":"x"}\n`,
     })
     assert.equal(code, 2)
-    assert.match(stderr, /lines 1001 to 1002 were refused\n {2}line 1002 .*\n {2}submitted before: 1000 tasks, lines 1 to 1000\n/)
+    assert.match(
+      stderr,
+      /lines 1001 to 1002 were refused\n {2}line 1002 .*\n {2}submitted before: 1000 tasks, lines 1 to 1000\n/,
+    )
   })
 
   it('says what is in when it stops at a line that is no JSON', async () => {
@@ -130,8 +133,15 @@ describe('taskyard submit --batch', () => {
     const options = ['-q', 'given', '-p', '7', '--delay', '3600', '--max-attempts', '2', '--timeout', '9', '--tag', 'a']
     const { ids } = await runJson(['submit', 'nobody', '--batch', '-', ...options], { stdin })
     const [plain, own] = await Promise.all([runJson(['get', ids[0]]), runJson(['get', ids[1]])])
-    const chosen = ({ type, queue, priority, status, maxAttempts, timeoutSeconds, tags }: typeof plain) =>
-      ({ type, queue, priority, status, maxAttempts, timeoutSeconds, tags })
+    const chosen = ({ type, queue, priority, status, maxAttempts, timeoutSeconds, tags }: typeof plain) => ({
+      type,
+      queue,
+      priority,
+      status,
+      maxAttempts,
+      timeoutSeconds,
+      tags,
+    })
     const both = { status: 'scheduled', maxAttempts: 2, timeoutSeconds: 9 }
     assert.deepEqual(chosen(plain), { type: 'nobody', queue: 'given', priority: 7, tags: ['a'], ...both })
     assert.deepEqual(chosen(own), { type: 'other', queue: 'own', priority: 1, tags: ['b'], ...both })
