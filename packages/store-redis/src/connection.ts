@@ -8,7 +8,7 @@ import type { Script } from './scripts.ts'
 /** Opening against a server that is away gives up after this. */
 const OPEN_MS = 4_500
 /** A server that does not answer for this long is taken for gone. */
-const SILENCE_MS = 10_000
+export const SILENCE_MS = 10_000
 const LONGEST_RECONNECT_MS = 500
 
 export type Client = Redis | Cluster

@@ -1,5 +1,6 @@
 import type { Clock } from '@taskyard/core'
-import type { Client } from './connection.ts'
+import { Cluster } from 'ioredis'
+import { type Client, SILENCE_MS } from './connection.ts'
 
 /** A connection that carries nothing shows its end only when asked. */
 const PING_MS = 2_000
@@ -19,7 +20,7 @@ export async function keepSubscribed(
   onAgain: () => void,
 ): Promise<Subscription> {
   let closed = false
-  let cancelPing = () => {}
+  let cancelTimer = () => {}
 
   client.on('message', (channel: string, message: string) => channels[channel]?.(message))
   try {
@@ -33,19 +34,35 @@ export async function keepSubscribed(
     client.subscribe(...Object.keys(channels)).then(onAgain, () => client.disconnect(true))
   })
 
-  // The client breaks the connection when the answer is overdue, and then connects anew.
-  function pingLater(): void {
-    cancelPing = clock.after(PING_MS, () => {
+  function askLater(): void {
+    cancelTimer = clock.after(PING_MS, () => {
+      if (client instanceof Cluster) return askCluster(client)
+      // The client breaks the connection when the answer is overdue, and then connects anew.
       client.ping().catch(() => {})
-      if (!closed) pingLater()
+      askLater()
     })
   }
-  pingLater()
+
+  // A cluster's client subscribes over a connection of its own, whose silence it does not notice, and sends nothing else there.
+  function askCluster(cluster: Cluster): void {
+    if (cluster.status !== 'ready') return askLater()
+    const { promise: isSilent, resolve } = Promise.withResolvers<boolean>()
+    cancelTimer = clock.after(SILENCE_MS, () => resolve(true))
+    const answered = () => resolve(false)
+    cluster.subscribe(...Object.keys(channels)).then(answered, answered)
+    isSilent.then((isDead) => {
+      cancelTimer()
+      if (closed) return
+      if (isDead) cluster.disconnect(true)
+      askLater()
+    })
+  }
+  askLater()
 
   return {
     close() {
       closed = true
-      cancelPing()
+      cancelTimer()
       client.disconnect()
     },
   }

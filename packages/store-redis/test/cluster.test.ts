@@ -4,18 +4,13 @@ import { after, before, describe, it } from 'node:test'
 import { describeTaskStore, type OpenStore } from '@taskyard/conformance'
 import { systemClock } from '@taskyard/core/runtime'
 import { openRedisStore } from '@taskyard/store-redis'
-import { startServer, type TestServer } from '@taskyard/test-servers'
-import { Redis } from 'ioredis'
-import { freshPrefix, newTask, openOn, openTestStore, submissions } from './scene.ts'
+import type { TestServer } from '@taskyard/test-servers'
+import { freshPrefix, newTask, openOn, openTestStore, startCluster, submissions } from './scene.ts'
 
 let server: TestServer
 
 before(async () => {
-  server = await startServer('redis', { settings: { 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1' } })
-  const redis = new Redis(server.url)
-  await redis.cluster('ADDSLOTSRANGE', 0, 16383)
-  while (!(await redis.cluster('INFO')).includes('cluster_state:ok')) await new Promise(setImmediate)
-  redis.disconnect()
+  server = await startCluster()
 })
 after(() => server.destroy())
 

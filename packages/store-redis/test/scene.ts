@@ -30,7 +30,18 @@ export const openStore: OpenStore = async (setting) => {
   }
 }
 
-/** The same on a given server. */
+/** A cluster of one node. */
+export async function startCluster(settings: Readonly<Record<string, string>> = {}): Promise<TestServer> {
+  const ofCluster = { 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1' }
+  const server = await startServer('redis', { settings: { ...ofCluster, ...settings } })
+  const redis = new Redis(server.url)
+  await redis.cluster('ADDSLOTSRANGE', 0, 16383)
+  while (!(await redis.cluster('INFO')).includes('cluster_state:ok')) await new Promise(setImmediate)
+  redis.disconnect()
+  return server
+}
+
+/** A store for the conformance suite on a given server. */
 export async function openOn(url: string, setting: StoreSetting): Promise<StoreUnderTest & { close(): Promise<void> }> {
   const prefix = freshPrefix()
   const opened: OpenedStore[] = []

@@ -3,15 +3,19 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import type { BusMessage, EventBus, OpenedStore } from '@taskyard/core'
+import type { BusMessage, Clock, EventBus, OpenedStore } from '@taskyard/core'
+import { systemClock } from '@taskyard/core/runtime'
 import { sharedServer } from '@taskyard/test-servers'
-import { freshPrefix, openTestStore } from './scene.ts'
+import { freshPrefix, openTestStore, startCluster } from './scene.ts'
 
 /** Lets everything through but what `isCut` says: then the connection breaks instead. */
-async function startInBetween(t: TestContext, target: URL, isCut: (sent: string) => boolean) {
+async function startInBetween(t: TestContext, target: () => URL, isCut: (sent: string) => boolean) {
   const sockets = new Set<Socket>()
+  const subscribed = new Set<Socket>()
+  const dead = new Set<Socket>()
   const server = createServer((near) => {
-    const far = connect(Number(target.port), target.hostname)
+    const { port, hostname } = target()
+    const far = connect(Number(port), hostname)
     for (const [one, other] of [
       [near, far],
       [far, near],
@@ -20,8 +24,15 @@ async function startInBetween(t: TestContext, target: URL, isCut: (sent: string)
       one.on('error', () => {})
       one.on('close', () => other.destroy())
     }
-    near.on('data', (bytes) => (isCut(bytes.toString('latin1')) ? near.destroy() : far.write(bytes)))
-    far.pipe(near)
+    near.on('data', (bytes) => {
+      const sent = bytes.toString('latin1')
+      if (isCut(sent)) near.destroy()
+      if (isSubscription(sent)) subscribed.add(near)
+      if (!dead.has(near)) far.write(bytes)
+    })
+    far.on('data', (bytes) => {
+      if (!dead.has(near)) near.write(bytes)
+    })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -32,8 +43,19 @@ async function startInBetween(t: TestContext, target: URL, isCut: (sent: string)
     server.close()
     breakAll()
   })
-  return { url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`, breakAll }
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    breakAll,
+    /** Nothing comes through any more where somebody has subscribed. */
+    silenceSubscribed() {
+      for (const socket of subscribed) dead.add(socket)
+    },
+  }
 }
+
+const isSubscription = (sent: string) => /subscribe/i.test(sent)
 
 function busOf({ bus }: OpenedStore): EventBus {
   assert.ok(bus !== null)
@@ -44,21 +66,52 @@ test('a connection that breaks as it subscribes anew, again and again, harms not
   const { url } = await sharedServer('redis')
   const prefix = freshPrefix()
   let left = 0
-  const inBetween = await startInBetween(t, new URL(url), (sent) => /subscribe/i.test(sent) && left-- > 0)
+  const inBetween = await startInBetween(
+    t,
+    () => new URL(url),
+    (sent) => isSubscription(sent) && left-- > 0,
+  )
   const bus = busOf(await openTestStore(t, { url: inBetween.url, prefix }))
   const other = busOf(await openTestStore(t, { url, prefix }))
-  let heard: BusMessage | null = null
-  bus.subscribe((message) => {
-    heard = message
-  })
 
   left = 3
   inBetween.breakAll()
-  const message = { kind: 'changed', taskId: 'x', terminal: true } as const
-  while (heard === null) {
-    other.publish(message)
-    await setImmediate()
-  }
-  assert.deepEqual(heard, message)
+  await untilHeard(other, bus)
   assert.ok(left <= 0)
 })
+
+test("a cluster's connection for news that is dead without a word is found out, and news arrive in the end", async (t) => {
+  let url = ''
+  const inBetween = await startInBetween(
+    t,
+    () => new URL(url),
+    () => false,
+  )
+  const server = await startCluster({ 'cluster-announce-port': String(inBetween.port) })
+  t.after(() => server.destroy())
+  url = server.url
+  const prefix = freshPrefix()
+  let speed = 1
+  const clock: Clock = { ...systemClock, after: (ms, callback) => systemClock.after(ms / speed, callback) }
+  const bus = busOf(await openTestStore(t, { url: inBetween.url, prefix, clock }))
+  const other = busOf(await openTestStore(t, { url: inBetween.url, prefix }))
+  await untilHeard(other, bus)
+
+  speed = 10
+  inBetween.silenceSubscribed()
+  await untilHeard(other, bus)
+})
+
+async function untilHeard(from: EventBus, by: EventBus): Promise<void> {
+  const message = { kind: 'changed', taskId: 'x', terminal: true } as const
+  let heard: BusMessage | null = null
+  const stop = by.subscribe((message) => {
+    heard = message
+  })
+  while (heard === null) {
+    from.publish(message)
+    await setImmediate()
+  }
+  stop()
+  assert.deepEqual(heard, message)
+}
