@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { sendJsonText, sendPage } from './json-reply.ts'
 import { sliceMember } from './json-slices.ts'
 import type { IdParams, RouteContext } from './route-context.ts'
-import { type SubmissionBody, sendAccepted, submissionOf } from './routes/submit.ts'
+import { refuseDifferent, type SubmissionBody, sendAccepted, submissionOf } from './routes/submit.ts'
 import { BODY_PROBLEMS, problems } from './schemas/problem.ts'
 import { EXAMPLE, oneTypeName, submissionOptions, typeNames } from './schemas/submission.ts'
 
@@ -33,7 +33,9 @@ export function classicRoutes(server: FastifyInstance, { engine, lifecycle, page
     async (request, reply) => {
       lifecycle.refuseWhenClosing()
       const { data: _data, ...body } = request.body
-      const text = sliceMember(request.bodyText, DATA) ?? sliceMember(request.bodyText, PAYLOAD) ?? ('{}' as JsonText)
+      const [data, payload] = [sliceMember(request.bodyText, DATA), sliceMember(request.bodyText, PAYLOAD)]
+      refuseDifferent(data, payload, '/payload', 'data')
+      const text = data ?? payload ?? ('{}' as JsonText)
       const key = request.headers['idempotency-key'] as string | undefined
       const submitted = await engine.submit(submissionOf(body, text, key))
       return sendAccepted(reply, submitted, acknowledgement(submitted.task, 'Task created successfully'))

@@ -26,6 +26,23 @@ test('every option of a submission reaches the task', async (context) => {
   assert.equal(Date.parse(delayed.runAt) - Date.parse(delayed.createdAt), 3_600_000)
 })
 
+test('two names for one thing that do not agree are refused', async (context) => {
+  const { post } = await startApi(context)
+  const twice = { type: 'a', task_type: 'b', payload: 1 }
+  for (const [url, body, path] of [
+    ['/api/v1/tasks', twice, '/task_type'],
+    ['/api/v1/tasks/batch', { tasks: [{ type: 'a', payload: 1 }, twice] }, '/tasks/1/task_type'],
+    ['/tasks', twice, '/task_type'],
+    ['/tasks', { type: 'a', data: 1, payload: 2 }, '/payload'],
+  ] as const) {
+    const response = await post(url, body)
+    assert.equal(response.statusCode, 400, `${url} ${response.body}`)
+    assert.equal(response.json().errors[0].path, path)
+  }
+  assert.equal((await post('/api/v1/tasks', { ...twice, task_type: 'a' })).statusCode, 202)
+  assert.equal((await post('/tasks', { type: 'a', data: { n: 1 }, payload: { n: 1 } })).statusCode, 202)
+})
+
 test('task_type names the type as well', async (context) => {
   const { post } = await startApi(context)
   assert.equal((await post('/api/v1/tasks', { task_type: 'test', payload: {} })).json().type, 'test')

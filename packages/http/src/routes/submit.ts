@@ -3,6 +3,7 @@ import type { Submission, Submitted } from '@taskyard/engine'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { sendJsonText } from '../json-reply.ts'
 import { sliceMember, slices } from '../json-slices.ts'
+import { invalidRequest } from '../problem.ts'
 import type { RouteContext } from '../route-context.ts'
 import { BODY_PROBLEMS, problems } from '../schemas/problem.ts'
 import { batchSchema } from '../schemas/submission.ts'
@@ -41,7 +42,9 @@ export function submitRoutes(server: FastifyInstance, { engine, lifecycle }: Rou
     async (request, reply) => {
       lifecycle.refuseWhenClosing()
       const payloads = slices(request.bodyText, PAYLOADS) as JsonText[]
-      const submissions = request.body.tasks.map((body, index) => submissionOf(body, payloads[index] as JsonText))
+      const submissions = request.body.tasks.map((body, index) =>
+        submissionOf(body, payloads[index] as JsonText, undefined, `/tasks/${index}`),
+      )
       const submitted = await engine.submitMany(submissions)
       const tasks = submitted.map(({ task }) => `{"id":"${task.id}","status":"${task.status}"}`)
       return sendJsonText(reply.code(202), `{"tasks":[${tasks.join(',')}]}`)
@@ -56,9 +59,10 @@ export function sendAccepted(reply: FastifyReply, { task, replayed }: Submitted,
   return sendJsonText(reply, text)
 }
 
-/** A body that has passed the schema, as the engine takes it. */
-export function submissionOf(body: SubmissionBody, payload: JsonText, idempotencyKey?: string): Submission {
+/** A body that has passed the schema, as the engine takes it. `at`: where it stands in the request. */
+export function submissionOf(body: SubmissionBody, payload: JsonText, idempotencyKey?: string, at = ''): Submission {
   const { type, task_type, runAt, ...options } = body
+  refuseDifferent(type, task_type, `${at}/task_type`, 'type')
   return {
     ...options,
     type: (type ?? task_type) as string,
@@ -66,6 +70,12 @@ export function submissionOf(body: SubmissionBody, payload: JsonText, idempotenc
     ...(runAt === undefined ? undefined : { runAt: parseRfc3339(runAt) as number }),
     ...(idempotencyKey === undefined ? undefined : { idempotencyKey }),
   }
+}
+
+/** Of two names for one thing, none is dropped in silence. */
+export function refuseDifferent(one: string | undefined, other: string | undefined, path: string, name: string): void {
+  if ((one ?? other) !== (other ?? one))
+    throw invalidRequest(path, `says the same as ${name}, but differs: give one of both`)
 }
 
 const submitSchema = {
