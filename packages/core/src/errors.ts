@@ -12,7 +12,7 @@ export const ERRORS = {
   invalid_payload: entry(
     422,
     'The payload does not fit its task type',
-    'The payload of a {type} task is wrong: {reason}',
+    'The payload of a task of type {type} is wrong: {reason}',
   ),
   idempotency_conflict: entry(
     422,

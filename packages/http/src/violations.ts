@@ -1,6 +1,7 @@
 import { NAME_PATTERN, nameRule, type TaskyardError } from '@taskyard/core'
 import type { FastifySchemaValidationError } from 'fastify'
 import { invalidRequest } from './problem.ts'
+import { filterProperties } from './schemas/filters.ts'
 
 /** The first failure of a schema as an `invalid_request` that names the place as a JSON Pointer and what to do. */
 export function violationError(
@@ -19,6 +20,8 @@ export function violationError(
       return invalidRequest(`${instancePath}/${pointerToken(params['missingProperty'])}`, 'is required')
     case 'enum':
       return invalidRequest(instancePath, `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}`)
+    case 'minProperties':
+      return invalidRequest(instancePath, `name at least one of ${Object.keys(filterProperties).join(', ')}`)
     case 'pattern':
       if (params['pattern'] !== NAME_PATTERN) return invalidRequest(instancePath, failure.message ?? 'is wrong')
       return invalidRequest(instancePath, `must be a name: ${nameRule('name')}`)

@@ -42,3 +42,9 @@ test('a method that a path does not take is 405 with Allow', async (context) => 
   assert.equal(response.statusCode, 405)
   assert.equal(response.headers['allow'], 'GET, HEAD')
 })
+
+test('a filter without a field is refused in words', async (context) => {
+  const { post } = await startApi(context)
+  const { detail } = (await post('/api/v1/tasks/cancel', {})).json()
+  assert.equal(detail, 'name at least one of status, type, queue, tag, createdAfter, createdBefore')
+})

@@ -98,7 +98,7 @@ function messageOf({ keyword, params, parentSchema, message }: ErrorObject): str
     case 'maxItems':
       return `must have at most ${params.limit} entries`
     case 'maxProperties':
-      return `must have at most ${params.limit} fields`
+      return String(parentSchema?.['x-message'] ?? `must have at most ${params.limit} fields`)
     case 'minimum':
     case 'maximum':
       return `must be between ${parentSchema?.minimum} and ${parentSchema?.maximum}`

@@ -108,7 +108,7 @@ const WRONG: readonly (readonly [type: string, payload: unknown, ...violations: 
   ['transform', { operation: 'trim', text: 'x'.repeat(100_001) }, ['/text', 'must have at most 100000 characters']],
   ['uppercase', 7, ['', 'must be a string or an object']],
   ['uppercase', {}, ['', 'must be a text, {"text": …} or {"data": …}']],
-  ['uppercase', { text: 'a', data: 'b' }, ['', 'must have at most 1 fields']],
+  ['uppercase', { text: 'a', data: 'b' }, ['', 'must be a text, {"text": …} or {"data": …}']],
   ['uppercase', { value: 'a' }, ['/value', 'is not a field of this type; it has text, data']],
   ['test', { delayMs: 60_001 }, ['/delayMs', 'must be between 0 and 60000']],
   ['test', { blockMs: 1e9 }, ['/blockMs', 'must be between 0 and 60000']],

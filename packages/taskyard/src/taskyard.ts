@@ -80,9 +80,11 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
    * store_unavailable, unsafe_durability, …
    */
   static async open<Handlers extends TaskHandlers = TaskHandlers>(options: OpenOptions): Promise<Taskyard<Handlers>> {
-    const location = storeUrl.parse(options.store)
+    // Callers without a compiler may name none, or misspell it.
+    const store = String(options?.store)
+    const location = storeUrl.parse(store)
     if (location === undefined) {
-      const reason = `store is ${JSON.stringify(withoutSecrets(options.store))}; ${expectation(storeUrl, options.store)}`
+      const reason = `store is ${JSON.stringify(withoutSecrets(store))}; ${expectation(storeUrl, store)}`
       throw new TaskyardError('invalid_configuration', { reason })
     }
     const { clock = systemClock, random = systemRandom, allowUnsafeDurability = false } = options

@@ -71,3 +71,12 @@ describe('the name of a store', () => {
 
   it('of a file is its path', () => assert.equal(storeName({ kind: 'sqlite', path: './a.db' }), './a.db'))
 })
+
+it('a store that is not named is refused in words', async () => {
+  for (const options of [{}, { stor: 'sqlite:x.db' }, { store: 7 }, undefined]) {
+    await assert.rejects(Taskyard.open(options as unknown as { store: string }), {
+      code: 'invalid_configuration',
+      message: /^store is .*; expected sqlite:PATH/,
+    })
+  }
+})
