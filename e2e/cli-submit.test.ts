@@ -85,6 +85,9 @@ describe('taskyard submit', () => {
   it('refuses a missing type and a bad option, exit code 2', async () => {
     assert.equal((await run(['submit'])).code, 2)
     assert.equal((await run(['submit', 'nobody', '--priority', 'high'])).code, 2)
+    const { code, stderr } = await run(['submit', 'nobody', '--queue', '_x'])
+    assert.equal(code, 2)
+    assert.match(stderr, /starting with a letter or digit/)
   })
 })
 

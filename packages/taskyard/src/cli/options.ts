@@ -1,4 +1,4 @@
-import { isName, LIMITS, TASK_STATUSES, type TaskStatus } from '@taskyard/core'
+import { isName, LIMITS, nameRule, TASK_STATUSES, type TaskStatus } from '@taskyard/core'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { readPastTime } from './spoken-time.ts'
 
@@ -53,7 +53,7 @@ export function seconds(minimum: number, maximum: number): (text: string) => num
 
 export function queueName(text: string): string {
   if (isName(text)) return text
-  throw new InvalidArgumentError('Expected a queue name of letters, digits and . _ : -')
+  throw new InvalidArgumentError(`Expected a queue: ${nameRule('queue')}.`)
 }
 
 export function queueNames(text: string): string[] {

@@ -1,4 +1,4 @@
-import { isName } from '@taskyard/core'
+import { isName, nameRule } from '@taskyard/core'
 
 /** How the text of a variable becomes its value. `parse` answers `undefined` to what it does not accept. */
 export interface ValueKind<Value> {
@@ -76,7 +76,7 @@ export function listOf<const Word extends string>(words: readonly Word[]): Value
 }
 
 export const queueNames: ValueKind<readonly string[]> = {
-  expected: 'comma-separated queue names of letters, digits and . _ : -',
+  expected: `comma-separated queues; ${nameRule('queue')}`,
   parse(text) {
     const names = splitList(text)
     return names.length > 0 && names.every(isName) ? names : undefined

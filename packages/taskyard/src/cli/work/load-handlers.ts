@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { isName, type TaskHandlers } from '@taskyard/core'
+import { isName, nameRule, type TaskHandlers } from '@taskyard/core'
 import { usageFailure } from '../failure.ts'
 
 /** The handlers that a module exports: its default export, else its `tasks`, else its exported functions by name. */
@@ -40,7 +40,7 @@ function handlersAmong(exported: Module): Readonly<Record<string, unknown>> | nu
 
 function refuseUnusable(file: string, type: string, handler: unknown): void {
   if (!isName(type)) {
-    throw usageFailure(`${file}: "${type}" cannot be a task type; use letters, digits and . _ : -`)
+    throw usageFailure(`${file}: "${type}" cannot be a task type: ${nameRule('type')}`)
   }
   if (typeof handler !== 'function') {
     throw usageFailure(`${file}: the handler of "${type}" is a ${typeof handler}, not a function`)
