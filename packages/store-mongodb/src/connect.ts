@@ -3,12 +3,15 @@ import { MongoClient, type MongoClientOptions } from 'mongodb'
 import { assertUsable, type Deployment, durabilityOf, readDeployment, unsafety } from './deployment.ts'
 import { watchHeartbeats } from './heartbeat-watch.ts'
 import { toStoreError } from './mongodb-errors.ts'
+import { createServerClock, type ServerClock } from './server-clock.ts'
 import { readSettings, type Settings, unreadableUrl } from './settings.ts'
 
 /** A server that cannot be had is given up after this. Milliseconds. */
 const SELECTION_TIMEOUT_MS = 5_000
 /** A server that does not answer is given up after this. */
 const SOCKET_TIMEOUT_MS = 10_000
+/** The server's clock is read anew when the answer takes longer. */
+const SAMPLE_MS = 5_000
 
 /** No replica set without a primary, and no server that hangs, holds a call up for longer. */
 const CLIENT_OPTIONS: MongoClientOptions = {
@@ -85,8 +88,16 @@ function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
+/** @param clock for timers, and as this machine's time of day */
+export function serverClockOf(client: MongoClient, clock: Clock): ServerClock {
+  return createServerClock(() => withDeadline(clock, SAMPLE_MS, () => readServerTime(client)), {
+    monotonic: () => performance.now(),
+    timeOfDay: () => clock.now(),
+  })
+}
+
 /** The server's time of day, ms. */
-export async function readServerTime(client: MongoClient): Promise<number> {
+async function readServerTime(client: MongoClient): Promise<number> {
   const { localTime } = await client.db('admin').command({ hello: 1 })
   return (localTime as Date).getTime()
 }

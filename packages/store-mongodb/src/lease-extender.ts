@@ -1,10 +1,9 @@
 import type { LeaseExtender } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
-import { connect, readServerTime, withDeadline } from './connect.ts'
+import { connect, serverClockOf, withDeadline } from './connect.ts'
 import { collectionsOf } from './database.ts'
 import { extend } from './operations/extend.ts'
 import { beat } from './operations/holders.ts'
-import { createServerClock } from './server-clock.ts'
 
 const CALL_MS = 10_000
 
@@ -15,10 +14,7 @@ export async function openLeaseExtender(data: {
 }): Promise<LeaseExtender> {
   const { client, settings, deployment, close } = await connect({ ...data, clock: systemClock, maxPoolSize: 2 })
   const collections = collectionsOf(client, settings.database, deployment)
-  const time = createServerClock(
-    () => readServerTime(client),
-    () => performance.now(),
-  )
+  const time = serverClockOf(client, systemClock)
   return {
     extend: (params) =>
       withDeadline(systemClock, CALL_MS, async () => {

@@ -9,7 +9,7 @@ import {
 } from '@taskyard/core'
 import { systemRandom } from '@taskyard/core/runtime'
 import { createBoundedMap } from './bounded-map.ts'
-import { type Connection, connect, readServerTime, withDeadline } from './connect.ts'
+import { type Connection, connect, serverClockOf, withDeadline } from './connect.ts'
 import { createCounters } from './counters.ts'
 import { collectionsOf, type Database } from './database.ts'
 import { claimKey } from './documents.ts'
@@ -17,7 +17,7 @@ import { createLeaseCache } from './lease-cache.ts'
 import { createHeads } from './operations/heads.ts'
 import * as operations from './operations/index.ts'
 import { migrate } from './schema.ts'
-import { createGivenClock, createServerClock, type ServerClock } from './server-clock.ts'
+import { createGivenClock, type ServerClock } from './server-clock.ts'
 import { createSignals, type SignalDocument, type Signals } from './signals.ts'
 import { createTurns } from './turns.ts'
 import { createUnderWay } from './under-way.ts'
@@ -25,7 +25,7 @@ import { createUnderWay } from './under-way.ts'
 export interface MongoDbStoreOptions {
   /** `mongodb://…` or `mongodb+srv://…`; the database is its path, `taskyard` without one. */
   readonly url: string
-  /** This process's own clock, for timers. Times in the data are the server's. */
+  /** This machine's clock, for timers and to notice that it was suspended. Times in the data are the server's. */
   readonly clock: Clock
   readonly random?: Random
   readonly allowUnsafeDurability?: boolean
@@ -35,8 +35,6 @@ export interface MongoDbStoreOptions {
 
 /** No call takes longer: a server that hangs does not hold its callers. Milliseconds. */
 const CALL_MS = 10_000
-/** The server's clock is read anew when the answer takes longer. */
-const SAMPLE_MS = 5_000
 /** Lanes and queues that a process remembers; others are looked up again. */
 const MOST_LANES = 50_000
 const MOST_FILLINGS = 20_000
@@ -58,11 +56,7 @@ export async function openMongoDbStore(options: MongoDbStoreOptions): Promise<Op
 }
 
 function clockOf({ client }: Connection, { storeTime, clock }: MongoDbStoreOptions): ServerClock {
-  if (storeTime !== undefined) return createGivenClock(storeTime)
-  return createServerClock(
-    () => withDeadline(clock, SAMPLE_MS, () => readServerTime(client)),
-    () => performance.now(),
-  )
+  return storeTime === undefined ? serverClockOf(client, clock) : createGivenClock(storeTime)
 }
 
 function openSignals(connection: Connection, options: MongoDbStoreOptions, time: ServerClock): Signals {

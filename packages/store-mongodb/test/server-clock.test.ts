@@ -4,18 +4,20 @@ import { createServerClock } from '../src/server-clock.ts'
 
 /** A server whose clock is `offset` ahead of this machine's, behind a connection with these delays. */
 function scene({ offset = 1_000_000, there = 5, back = 5 } = {}) {
-  const world = { elapsed: 0, offset, there, back, samples: 0 }
+  const world = { elapsed: 0, suspended: 0, set: 0, offset, there, back, samples: 0, onTheWay: () => {} }
+  const serverTime = () => world.elapsed + world.suspended + world.offset
   const clock = createServerClock(
     async () => {
       world.samples += 1
       world.elapsed += world.there
-      const time = world.elapsed + world.offset
+      const time = serverTime()
+      world.onTheWay()
       world.elapsed += world.back
       return time
     },
-    () => world.elapsed,
+    { monotonic: () => world.elapsed, timeOfDay: () => world.elapsed + world.suspended + world.set },
   )
-  return { world, clock }
+  return { world, clock, serverTime }
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
@@ -85,4 +87,44 @@ test('follows a clock that is set back far, as all processes must agree', async 
   clock.now()
   await settled()
   assert.equal(clock.now(), world.elapsed + world.offset)
+})
+
+test('a call after the machine was suspended has the right time', async () => {
+  const { world, clock, serverTime } = scene()
+  await clock.sample()
+  world.suspended += 60_000
+  await clock.sample()
+  assert.equal(clock.now(), serverTime())
+  await clock.sample()
+  assert.equal(world.samples, 2)
+})
+
+test('who does not wait for a sample brings one about after a suspension', async () => {
+  const { world, clock, serverTime } = scene()
+  await clock.sample()
+  world.suspended += 60_000
+  clock.now()
+  await settled()
+  assert.equal(clock.now(), serverTime())
+})
+
+test('a sample during which the machine was suspended is taken again', async () => {
+  const { world, clock, serverTime } = scene()
+  world.onTheWay = () => {
+    world.onTheWay = () => {}
+    world.suspended += 60_000
+  }
+  await clock.sample()
+  assert.equal(clock.now(), serverTime())
+  assert.equal(world.samples, 2)
+})
+
+test('a time of day that is set is no time of the server', async () => {
+  for (const step of [3_600_000, -3_600_000]) {
+    const { world, clock, serverTime } = scene()
+    await clock.sample()
+    world.set += step
+    await clock.sample()
+    assert.equal(clock.now(), serverTime())
+  }
 })
