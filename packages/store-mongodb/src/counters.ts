@@ -35,8 +35,8 @@ interface Write {
   readonly counts: QueueCounts
 }
 
-/** A write that takes longer goes again, under its number; nobody waits for it longer. Milliseconds. */
-const WRITE_MS = 3_000
+/** A call that takes longer is given up, and so is all that was to follow it: the write goes again, under its number. Milliseconds. */
+const CALL_MS = 3_000
 
 /**
  * Every queue's counts are one document, which the tasks' own updates cannot share: counts follow them in a second write.
@@ -54,7 +54,7 @@ export function createCounters(queues: Collection<QueueDocument>, processWord: s
   let next: Promise<void> | null = null
 
   async function write(): Promise<void> {
-    if (doubtful.size > 0) await tellDoubts(doubtful)
+    if (doubtful.size > 0) await tellDoubts()
     if (unconfirmed !== null) await send(unconfirmed)
     if (pending.size === 0) return
     unconfirmed = { n: ++lastNumber, counts: pending }
@@ -62,14 +62,22 @@ export function createCounters(queues: Collection<QueueDocument>, processWord: s
     await send(unconfirmed)
   }
 
-  async function tellDoubts(doubts: ReadonlySet<string>): Promise<void> {
-    await queues.updateMany({ _id: { $in: [...doubts] } }, { $set: { isDoubtful: true } })
-    doubtful = doubtful.difference(doubts)
+  async function tellDoubts(): Promise<void> {
+    const told = doubtful
+    doubtful = new Set()
+    const mark = () => queues.updateMany({ _id: { $in: [...told] } }, { $set: { isDoubtful: true } })
+    try {
+      await withDeadline(clock, CALL_MS, mark)
+    } catch (error) {
+      doubtful = doubtful.union(told)
+      throw error
+    }
   }
 
   async function send({ n, counts }: Write): Promise<void> {
     const changed = [...counts].filter(([, each]) => isChange(each))
-    if (changed.length > 0) await queues.bulkWrite(changed.map(operationFor(n)), { ordered: false })
+    const update = () => queues.bulkWrite(changed.map(operationFor(n)), { ordered: false })
+    if (changed.length > 0) await withDeadline(clock, CALL_MS, update)
     unconfirmed = null
   }
 
@@ -88,7 +96,7 @@ export function createCounters(queues: Collection<QueueDocument>, processWord: s
   }
 
   function start(): Promise<void> {
-    underWay = withDeadline(clock, WRITE_MS, write)
+    underWay = write()
       .catch(() => {})
       .finally(() => {
         underWay = null
