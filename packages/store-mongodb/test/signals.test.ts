@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, describe, test } from 'node:test'
+import { after, describe, mock, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createSimulatedClock, type SimulatedClock } from '@taskyard/conformance'
-import type { BusMessage, ReadyLane } from '@taskyard/core'
-import { createSignals, type SignalDocument, type Signals } from '../src/signals.ts'
+import type { BusMessage, Clock, ReadyLane } from '@taskyard/core'
+import type { Collection } from 'mongodb'
+import type { SignalDocument } from '../src/signal-document.ts'
+import { createSignals, type Signals } from '../src/signals.ts'
 import { closeClients, databaseOf, freshUrl } from './scene.ts'
 
 after(closeClients)
@@ -11,15 +13,19 @@ after(closeClients)
 const LANE: ReadyLane = { namespace: 'default', queue: 'news', type: 'test' }
 const OTHER: ReadyLane = { namespace: 'default', queue: 'other', type: 'test' }
 
-type Open = (url: string, processId: string, clock: SimulatedClock) => Promise<Signals>
+const CANCEL: BusMessage = { kind: 'cancel-requested', taskId: 'task-1', workerId: 'worker' }
+
+const signalsOf = (url: string) => databaseOf(url).collection<SignalDocument>('signals')
+
+type Open = (url: string, processId: string, clock: Clock, collection?: Collection<SignalDocument>) => Promise<Signals>
 
 /** Where the server of the run refuses change streams, the second way shows that nothing is missing then. */
 const WAYS = { polling: false, 'change streams, or a server that refuses them': true }
 
 function opening(changeStream: boolean): Open {
-  return async (url, processId, clock) =>
+  return async (url, processId, clock, collection = signalsOf(url)) =>
     createSignals({
-      collection: databaseOf(url).collection<SignalDocument>('signals'),
+      collection,
       clock,
       processId,
       changeStream,
@@ -61,7 +67,7 @@ function describeNews(open: Open): void {
   test('one that has missed some of the news is told of every lane', async (t) => {
     const url = await freshUrl(t)
     const clock = createSimulatedClock()
-    const collection = databaseOf(url).collection<SignalDocument>('signals')
+    const collection = signalsOf(url)
     const signals = await open(url, 'mine', clock)
     const heard: ReadyLane[] = []
     signals.onReady((lanes) => heard.push(...lanes))
@@ -106,7 +112,121 @@ function describeNews(open: Open): void {
     signals.announce([LANE])
     await until(clock, () => true)
     await signals.close()
-    const collection = databaseOf(url).collection<SignalDocument>('signals')
-    assert.deepEqual(await collection.find().toArray(), [])
+    assert.deepEqual(await signalsOf(url).find().toArray(), [])
   })
+
+  test('news that is published while the document is written goes with the next write', async (t) => {
+    const url = await freshUrl(t)
+    const clock = createSimulatedClock()
+    const { collection, held, letGo } = holdFirstWrite(signalsOf(url))
+    const [one, other] = [await open(url, 'one', clock, collection), await open(url, 'other', clock)]
+    const heard: BusMessage[] = []
+    other.bus.subscribe((message) => heard.push(message))
+    one.bus.subscribe(() => {})
+    await Promise.all([held, clock.advance(10)])
+    one.bus.publish(CANCEL)
+    letGo()
+    await until(clock, () => heard.length > 0)
+    assert.deepEqual(heard, [CANCEL])
+    await Promise.all([one.close(), other.close()])
+  })
+
+  test('news that could not be written is written again', async (t) => {
+    const url = await freshUrl(t)
+    const clock = createSimulatedClock()
+    const collection = signalsOf(url)
+    const [one, other] = [await open(url, 'one', clock, collection), await open(url, 'other', clock)]
+    const heard: BusMessage[] = []
+    one.bus.subscribe(() => {})
+    other.bus.subscribe((message) => heard.push(message))
+    one.bus.publish({ ...CANCEL, taskId: 'task-0' })
+    await until(clock, () => heard.length > 0)
+    mock.method(collection, 'updateOne').mock.mockImplementationOnce(async () => {
+      throw new Error('connection lost')
+    })
+    one.bus.publish(CANCEL)
+    await until(clock, () => heard.length > 1)
+    await Promise.all([one.close(), other.close()])
+  })
+
+  test('a document that a late write has put back for some time is not heard twice', async (t) => {
+    const url = await freshUrl(t)
+    const clock = createSimulatedClock()
+    const collection = signalsOf(url)
+    const news = (n: number) => ({ n, lanes: [], messages: [{ ...CANCEL, taskId: `task-${n}` }] })
+    const put = (_id: string, ...numbers: number[]) =>
+      collection.replaceOne({ _id }, { at: clock.now(), news: numbers.map(news) }, { upsert: true })
+    const mine = await open(url, 'mine', clock)
+    const heard: string[] = []
+    mine.bus.subscribe(({ taskId }) => heard.push(taskId))
+    await put('theirs', 1, 2)
+    await until(clock, () => heard.includes('task-2'))
+    await put('theirs', 1)
+    // Whoever has heard this has read the other document too.
+    await put('a later one', 3)
+    await until(clock, () => heard.includes('task-3'))
+    await put('theirs', 1, 2, 4)
+    await until(clock, () => heard.includes('task-4'))
+    assert.deepEqual(heard, ['task-1', 'task-2', 'task-3', 'task-4'])
+    await mine.close()
+  })
+
+  test('a process is forgotten with its document', async (t) => {
+    const url = await freshUrl(t)
+    const clock = createSimulatedClock()
+    const collection = signalsOf(url)
+    const put = (_id: string, queue: string) =>
+      collection.insertOne({ _id, at: clock.now(), news: [{ n: 1, lanes: [`default/${queue}/test`], messages: [] }] })
+    const mine = await open(url, 'mine', clock)
+    const heard: ReadyLane[] = []
+    mine.onReady((lanes) => heard.push(...lanes))
+    await put('theirs', 'first')
+    await until(clock, () => names(heard).has('first'))
+    await collection.deleteOne({ _id: 'theirs' })
+    // Whoever has heard this has seen that the other document is gone.
+    await put('a later one', 'second')
+    await until(clock, () => names(heard).has('second'))
+    await put('theirs', 'third')
+    await until(clock, () => names(heard).has('third'))
+    await mine.close()
+  })
+
+  test('the end leaves no timer', async (t) => {
+    const url = await freshUrl(t)
+    const clock = createSimulatedClock()
+    const pending = new Set<object>()
+    const counting: Clock = {
+      now: clock.now,
+      after(delayMs, callback) {
+        const timer = {}
+        pending.add(timer)
+        const cancel = clock.after(delayMs, () => {
+          pending.delete(timer)
+          callback()
+        })
+        return () => {
+          pending.delete(timer)
+          cancel()
+        }
+      },
+    }
+    const signals = await open(url, 'mine', counting)
+    signals.bus.subscribe(() => {})
+    signals.announce([LANE])
+    signals.announce([OTHER])
+    await signals.close()
+    assert.equal(pending.size, 0)
+  })
+}
+
+/** A collection whose first write waits to be let go. */
+function holdFirstWrite(collection: Collection<SignalDocument>) {
+  const [held, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const updateOne = collection.updateOne.bind(collection)
+  mock.method(collection, 'updateOne').mock.mockImplementationOnce(async (...args: Parameters<typeof updateOne>) => {
+    held.resolve()
+    await released.promise
+    return updateOne(...args)
+  })
+  return { collection, held: held.promise, letGo: released.resolve }
 }
