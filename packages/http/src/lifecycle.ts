@@ -22,11 +22,12 @@ export function createLifecycle(
 ): Lifecycle {
   const controller = new AbortController()
   const closeIdleConnections = idleConnectionsCloser(server.server, connections, clock)
-  draining?.addEventListener('abort', () => controller.abort(), { once: true })
   controller.signal.addEventListener('abort', () => {
     // The next request had better go to another server.
     server.server.prependListener('request', (_request, answer) => answer.setHeader('connection', 'close'))
   })
+  if (draining?.aborted) controller.abort()
+  draining?.addEventListener('abort', () => controller.abort(), { once: true })
   server.addHook('preClose', async () => {
     // Waiting calls and streams may not hold up the close, which waits for open requests.
     controller.abort()
