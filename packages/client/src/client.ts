@@ -7,6 +7,7 @@ import {
   type TaskHandlers,
   type TaskStatus,
   TaskyardError,
+  unsettable,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import { seldom, startWorker, type Worker, type WorkerOptions, warnOnConsole } from '@taskyard/worker'
@@ -67,7 +68,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   constructor({ url, headers, retrySeconds = 15, timeoutSeconds = 30, ...options }: ClientOptions) {
     this.#transport = new Transport({
       address: serverAddress(url, headers),
-      clock: options.clock ?? systemClock,
+      clock: unsettable(options.clock ?? systemClock),
       random: options.random ?? systemRandom,
       retryMs: retrySeconds * 1000,
       timeoutMs: timeoutSeconds * 1000,

@@ -14,7 +14,7 @@ export async function waitForEnd(transport: Transport, id: string, options: Wait
   let task = await transport.get<TaskDocument>(path, { member: 'id' })
   while (!isTerminal(task.status) && !signal.aborted && clock.now() < endAt) {
     const askedAt = clock.now()
-    const waitSeconds = Math.min(POLL_SECONDS, (endAt - askedAt) / 1000)
+    const waitSeconds = Math.max(0, Math.min(POLL_SECONDS, (endAt - askedAt) / 1000))
     try {
       const poll = { signal, member: 'id', extraMs: waitSeconds * 1000 }
       task = await transport.get<TaskDocument>(withQuery(path, { waitSeconds }), poll)

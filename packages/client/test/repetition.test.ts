@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Client } from '@taskyard/client'
+import { systemClock } from '@taskyard/core/runtime'
 import { cut, fakeServer, json } from './fake-server.ts'
 
 const impatient = { retrySeconds: 5, random: () => 0 }
@@ -66,6 +67,29 @@ test('repetition ends after retrySeconds with the last error', async (t) => {
   await assert.rejects(new Client({ url, ...impatient, retrySeconds: 1.5 }).queues(), { code: 'store_full' })
   const took = Date.now() - startedAt
   assert.ok(took >= 900 && took < 2500, `${took} ms`)
+})
+
+/** Goes by the machine's, but was set back by an hour once `wasSet()`. */
+const setBack = (wasSet: () => boolean) => ({
+  ...systemClock,
+  now: () => systemClock.now() - (wasSet() ? 3_600_000 : 0),
+})
+
+test('repetition ends after retrySeconds when the clock is set back', async (t) => {
+  const { url, seen } = await fakeServer(t, (n, _, response) =>
+    n < 4 ? json(response, full, 503, { 'retry-after': '1' }) : json(response, { queues: [] }),
+  )
+  const clock = setBack(() => seen.length > 0)
+  const client = new Client({ url, ...impatient, retrySeconds: 1.5, clock })
+  await assert.rejects(client.queues(), { code: 'store_full' })
+})
+
+test('a wait ends after its seconds when the clock is set back', async (t) => {
+  const { url, seen } = await fakeServer(t, (n, _, response) =>
+    json(response, { id: 'x', status: n < 6 ? 'running' : 'succeeded' }),
+  )
+  const client = new Client({ url, ...impatient, clock: setBack(() => seen.length > 1) })
+  assert.equal((await client.wait('x', { timeoutSeconds: 1 })).status, 'running')
 })
 
 test('nobody listening is connection_failed and says where and why', async () => {

@@ -13,7 +13,7 @@ export { eventually } from './real-time.ts'
 export { emptyReferenceState, type ReferenceState } from './reference/reference-state.ts'
 export { createReferenceStore } from './reference/reference-store.ts'
 export { type Calls, CLAIM, submissions, taskMaker } from './scene.ts'
-export { createSimulatedClock, SIMULATED_START, type SimulatedClock } from './simulated-clock.ts'
+export { createSimulatedClock, type SettableClock, SIMULATED_START, type SimulatedClock } from './simulated-clock.ts'
 export type {
   OpenStore,
   ServerUnderTest,

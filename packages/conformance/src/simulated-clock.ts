@@ -10,10 +10,18 @@ export interface SimulatedClock extends Clock {
   advance(ms: number): Promise<void>
 }
 
+/** One whose time of day somebody may set. */
+export interface SettableClock extends SimulatedClock {
+  monotonic(): number
+  /** Moves `now()` by so much, forward or back, and nothing else. */
+  set(byMs: number): void
+}
+
 export const SIMULATED_START = Date.UTC(2026, 0, 1)
 
-export function createSimulatedClock(startMs: number = SIMULATED_START): SimulatedClock {
-  let now = startMs
+export function createSimulatedClock(startMs: number = SIMULATED_START): SettableClock {
+  let elapsed = 0
+  let setMs = startMs
   let timers: readonly Timer[] = []
 
   function earliestDue(until: number): Timer | null {
@@ -24,25 +32,29 @@ export function createSimulatedClock(startMs: number = SIMULATED_START): Simulat
   }
 
   return {
-    now: () => now,
+    now: () => setMs + elapsed,
+    monotonic: () => elapsed,
+    set(byMs) {
+      setMs += byMs
+    },
     after(delayMs, callback) {
-      const timer = { at: now + Math.max(0, delayMs), callback }
+      const timer = { at: elapsed + Math.max(0, delayMs), callback }
       timers = [...timers, timer]
       return () => {
         timers = timers.filter((other) => other !== timer)
       }
     },
     async advance(ms) {
-      const until = now + ms
+      const until = elapsed + ms
       await setImmediate()
       for (let timer = earliestDue(until); timer !== null; timer = earliestDue(until)) {
         const due = timer
         timers = timers.filter((other) => other !== due)
-        now = Math.max(now, due.at)
+        elapsed = Math.max(elapsed, due.at)
         due.callback()
         await setImmediate()
       }
-      now = Math.max(now, until)
+      elapsed = Math.max(elapsed, until)
       await setImmediate()
     },
   }

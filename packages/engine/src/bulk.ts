@@ -37,7 +37,7 @@ const CLOCK_MARGIN_MS = 1000
  * without a find before all are known to be found.
  */
 export function createBulkWalks(parts: Parts) {
-  const { store, clock } = parts
+  const { store, clock, timeOfDay } = parts
 
   async function walk(filter: BulkFilter, options: BulkPartOptions, how: Walk): Promise<BulkPart> {
     assertFilter(filter)
@@ -57,7 +57,7 @@ export function createBulkWalks(parts: Parts) {
   /** The newest task says how far the store's clock is. */
   async function start({ namespace, createdBefore }: BulkFilter): Promise<Position> {
     const { items } = await store.list(toListParams({ ...(namespace === undefined ? {} : { namespace }), limit: 1 }))
-    const now = Math.max(clock.now(), items[0]?.createdAt ?? 0) + CLOCK_MARGIN_MS
+    const now = Math.max(timeOfDay(), items[0]?.createdAt ?? 0) + CLOCK_MARGIN_MS
     const before = Math.min(now, createdBefore ?? now)
     return { before, status: 0, cursor: null, passes: 0, quiet: 0, found: false }
   }

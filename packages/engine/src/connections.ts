@@ -1,10 +1,9 @@
-import type { Clock } from '@taskyard/core'
 import type { OpenSession } from './engine.ts'
 
 /** A worker that is connected to this process. */
 export interface Connected {
   readonly sessions: ReadonlySet<OpenSession>
-  /** Ms. */
+  /** Ms since the epoch. */
   readonly since: number
   /** Which start of the worker's program opened a session last; `null`: it did not say. */
   readonly startId: string | null
@@ -20,7 +19,7 @@ export interface Connections {
   remove(session: OpenSession): Connected | null
 }
 
-export function createConnections(clock: Clock): Connections {
+export function createConnections(timeOfDay: () => number): Connections {
   const connected = new Map<string, Connected>()
   return {
     has: (workerId) => connected.has(workerId),
@@ -28,7 +27,7 @@ export function createConnections(clock: Clock): Connections {
     workerIds: () => [...connected.keys()],
     add(session) {
       const { workerId, startId = null } = session
-      const { sessions = [], since = clock.now() } = connected.get(workerId) ?? {}
+      const { sessions = [], since = timeOfDay() } = connected.get(workerId) ?? {}
       connected.set(workerId, { sessions: new Set([...sessions, session]), since, startId })
     },
     remove(session) {

@@ -1,4 +1,12 @@
-import { DEFAULT_RETENTION, DEFAULTS, type EndedLease, isTerminal, LIMITS, TaskyardError } from '@taskyard/core'
+import {
+  DEFAULT_RETENTION,
+  DEFAULTS,
+  type EndedLease,
+  isTerminal,
+  LIMITS,
+  TaskyardError,
+  unsettable,
+} from '@taskyard/core'
 import { createClaimCalls } from './claim-calls.ts'
 import { createDispatcher } from './dispatcher.ts'
 import type { Engine, EngineOptions } from './engine.ts'
@@ -19,11 +27,13 @@ import { createUnderWay } from './under-way.ts'
 /** The use cases over a store; see {@link Engine}. */
 export function createEngine(options: EngineOptions): Engine {
   let stopping = false
+  const clock = unsettable(options.clock)
+  const timeOfDay = () => options.clock.now()
   const bus = options.bus ?? null
   const observer = options.observer ?? {}
   const parts: Parts = {
     store: options.store,
-    clock: options.clock,
+    clock,
     random: options.random,
     ids: options.ids,
     bus: bus ?? createLocalEventBus(),
@@ -31,13 +41,14 @@ export function createEngine(options: EngineOptions): Engine {
     sweeps: options.sweeps ?? true,
     observer,
     troubles: createTroubles(observer),
-    standstills: createStandstills(options.clock),
-    underWay: createUnderWay(options.clock),
+    standstills: createStandstills(clock, timeOfDay),
+    underWay: createUnderWay(clock),
     checkPayload: options.checkPayload ?? (() => []),
     retention: options.retention ?? DEFAULT_RETENTION,
     queueDepth: options.queueDepth ?? LIMITS.queueDepth,
     cancelGraceMs: (options.cancelGraceSeconds ?? DEFAULTS.cancelGraceSeconds) * 1000,
     sessionGraceMs: (options.sessionGraceSeconds ?? DEFAULTS.sessionGraceSeconds) * 1000,
+    timeOfDay,
     sweepUnderWay: () => sweeper?.underWay() ?? null,
     wakeSweeperAt: (time) => sweeper?.wakeAt(time),
     isStopping: () => stopping,

@@ -7,6 +7,7 @@ import type { UnderWay } from './under-way.ts'
 /** What the use cases and services share. */
 export interface Parts {
   readonly store: TaskStore
+  /** Of spans. */
   readonly clock: Clock
   readonly random: Random
   readonly ids: IdGenerator
@@ -24,6 +25,8 @@ export interface Parts {
   readonly queueDepth: number
   readonly cancelGraceMs: number
   readonly sessionGraceMs: number
+  /** Ms since the epoch. It may be set at any time: for people, and to be compared with the store's times. */
+  timeOfDay(): number
   /** Resolves when the sweep that is being done has ended and its news is told; `null`: there is none. */
   sweepUnderWay(): Promise<void> | null
   wakeSweeperAt(time: number): void

@@ -31,11 +31,12 @@ export interface Presence {
 
 /** Says in the store, every second, that this server process lives and which workers it answers for. */
 export function createPresence(parts: Parts, nodeId: string, connectedWorkers: () => readonly string[]): Presence {
-  const { store, clock, troubles } = parts
+  const { store, clock, timeOfDay, troubles } = parts
   let stopped = false
   let cancelTimer = () => {}
   let underWay: Promise<void> | null = null
   let next: Promise<void> | null = null
+  // Times of day: while the machine sleeps they go on, as the store's do.
   let lastAt = Number.NEGATIVE_INFINITY
   let unbrokenSince = Number.POSITIVE_INFINITY
 
@@ -57,14 +58,14 @@ export function createPresence(parts: Parts, nodeId: string, connectedWorkers: (
 
   async function send(): Promise<void> {
     if (stopped) return
-    const sentAt = clock.now()
+    const sentAt = timeOfDay()
     try {
       await store.beat({ nodeId, workerIds: connectedWorkers(), ttlMs: TTL_MS })
     } catch (error) {
       unbrokenSince = Number.POSITIVE_INFINITY
       throw error
     }
-    if (clock.now() - lastAt > GAP_MS) unbrokenSince = sentAt
+    if (timeOfDay() - lastAt > GAP_MS) unbrokenSince = sentAt
     else unbrokenSince = Math.min(unbrokenSince, sentAt)
     lastAt = sentAt
   }
@@ -124,7 +125,7 @@ export function createPresence(parts: Parts, nodeId: string, connectedWorkers: (
     },
     beat,
     isTrusted() {
-      const now = clock.now()
+      const now = timeOfDay()
       return now - lastAt <= GAP_MS && now - unbrokenSince >= TTL_MS
     },
   }

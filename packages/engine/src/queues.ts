@@ -78,15 +78,14 @@ export function createQueues(parts: Parts): Queues {
 
   function view(namespace: string, counts: QueueCounts): QueueView {
     const { queue, paused, oldestReadyAt, finishedTotal } = counts
-    const now = clock.now()
     const [oldest] = sampled.get(namespace)?.samples ?? []
-    const seconds = oldest === undefined ? 0 : (now - oldest.at) / 1000
+    const seconds = oldest === undefined ? 0 : (clock.now() - oldest.at) / 1000
     const finished = finishedTotal - (oldest?.finished.get(queue) ?? 0)
     return {
       queue,
       paused,
       counts: counts.counts,
-      oldestReadyAgeSeconds: oldestReadyAt === null ? null : Math.max(0, (now - oldestReadyAt) / 1000),
+      oldestReadyAgeSeconds: oldestReadyAt === null ? null : Math.max(0, (parts.timeOfDay() - oldestReadyAt) / 1000),
       throughput: seconds < 1 ? 0 : Math.round((finished / seconds) * 100) / 100,
     }
   }

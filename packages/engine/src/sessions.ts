@@ -31,7 +31,7 @@ export function createSessions(
   onEnded: (ended: readonly EndedLease[]) => void,
 ): Sessions {
   const { store, clock, bus, troubles } = parts
-  const connections = createConnections(clock)
+  const connections = createConnections(parts.timeOfDay)
   const presence = parts.shared ? createPresence(parts, nodeId, connections.workerIds) : null
   const askHolders = createAskHolders(store, clock)
   const endLeases = createEndLeases(store, onEnded)

@@ -33,7 +33,7 @@ export interface Sweeper {
  * then run twice. Idle workers lose nothing by it: claims make due tasks ready by themselves.
  */
 export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease[]) => void): Sweeper {
-  const { store, clock, random, troubles, retention, cancelGraceMs, standstills } = parts
+  const { store, clock, timeOfDay, random, troubles, retention, cancelGraceMs, standstills } = parts
   let stopped = false
   let cancelTimer = () => {}
   let nextAt = Number.POSITIVE_INFINITY
@@ -43,7 +43,8 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
   let failure: string | null = null
   // Nobody knows for how long there was no server when one starts.
   let wasAway = true
-  let graceUntil = 0
+  /** By the clock of spans; all other times are times of day, as those of the store. */
+  let graceUntil = Number.NEGATIVE_INFINITY
   let excusedEnd = Number.NEGATIVE_INFINITY
   let excused = 0
   let idlePauseMs = 0
@@ -58,14 +59,14 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
     }
     cancelTimer()
     nextAt = time
-    cancelTimer = clock.after(Math.max(0, time - clock.now()), run)
+    cancelTimer = clock.after(Math.max(0, time - timeOfDay()), run)
   }
 
   function run(): void {
     nextAt = Number.POSITIVE_INFINITY
     underWay = step().then((wanted) => {
       underWay = null
-      plan(Math.min(nextAt, wanted, clock.now() + LONGEST_PAUSE_MS))
+      plan(Math.min(nextAt, wanted, timeOfDay() + LONGEST_PAUSE_MS))
     })
   }
 
@@ -79,7 +80,7 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
       failure = error instanceof Error ? error.message : String(error)
       wasAway ||= error instanceof TaskyardError && error.code === 'store_unavailable'
       troubles.failed('sweeper', error)
-      return clock.now() + (wasAway ? PROBE_MS : LONGEST_PAUSE_MS)
+      return timeOfDay() + (wasAway ? PROBE_MS : LONGEST_PAUSE_MS)
     }
   }
 
@@ -87,21 +88,19 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
     await store.holders()
     wasAway = false
     graceUntil = clock.now() + OUTAGE_GRACE_MS
-    return graceUntil
+    return endOfGrace()
   }
 
   async function sweepUnlessGrace(): Promise<number> {
     excuseStandstill()
-    if (clock.now() < endOfGrace()) return graceUntil
+    if (clock.now() < graceUntil) return endOfGrace()
     const wanted = await sweep()
     excused = 0
     return wanted
   }
 
-  /** Never further away than a whole grace: the clock may have been set back in it. */
   function endOfGrace(): number {
-    graceUntil = Math.min(graceUntil, clock.now() + OUTAGE_GRACE_MS)
-    return graceUntil
+    return timeOfDay() + (graceUntil - clock.now())
   }
 
   function excuseStandstill(): void {
@@ -126,7 +125,7 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
     // Only now: a store that answers may still be one that cannot be written.
     troubles.worked('sweeper')
     tellFailures(report.failures ?? [])
-    lastRunAt = clock.now()
+    lastRunAt = timeOfDay()
     const nextAt = report.nextAt ?? Number.POSITIVE_INFINITY
     const isDueByOurClock = nextAt <= lastRunAt
     const didNothing = report.ended.length === 0 && report.promoted === 0 && report.removed === 0
@@ -147,7 +146,7 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
   }
 
   return {
-    start: () => plan(clock.now()),
+    start: () => plan(timeOfDay()),
     async stop() {
       stopped = true
       cancelTimer()

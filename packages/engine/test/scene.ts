@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import { createReferenceStore, createSimulatedClock, type SimulatedClock } from '@taskyard/conformance'
+import { createReferenceStore, createSimulatedClock, type SettableClock } from '@taskyard/conformance'
 import { type JsonText, type TaskStore, TaskyardError, toJsonText } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine, type Engine, type EngineOptions } from '../src/index.ts'
@@ -7,7 +7,7 @@ import { createLocalEventBus } from '../src/local-event-bus.ts'
 
 export interface Scene {
   readonly engine: Engine
-  readonly clock: SimulatedClock
+  readonly clock: SettableClock
   readonly store: TaskStore
 }
 
@@ -36,10 +36,12 @@ export async function startEngine(
 export async function startStallingEngine(t: TestContext): Promise<Scene & { standStill(ms: number): Promise<void> }> {
   const simulated = createSimulatedClock()
   let standstillEnd = 0
-  const clock: SimulatedClock = {
+  const monotonic = () => Math.max(simulated.monotonic(), standstillEnd)
+  const clock: SettableClock = {
     ...simulated,
-    now: () => Math.max(simulated.now(), standstillEnd),
-    after: (delayMs, callback) => simulated.after(clock.now() - simulated.now() + delayMs, callback),
+    now: () => simulated.now() - simulated.monotonic() + monotonic(),
+    monotonic,
+    after: (delayMs, callback) => simulated.after(monotonic() - simulated.monotonic() + delayMs, callback),
   }
   const store = createReferenceStore(clock)
   const ids = createUuidV7Generator(clock)
@@ -53,7 +55,7 @@ export async function startStallingEngine(t: TestContext): Promise<Scene & { sta
     store,
     async standStill(ms) {
       // What fell due meanwhile fires at the end, in its order.
-      standstillEnd = clock.now() + ms
+      standstillEnd = monotonic() + ms
       await clock.advance(ms)
     },
   }
@@ -77,7 +79,7 @@ export function awayWhile(isAway: () => boolean): (store: TaskStore) => TaskStor
 
 /** Server processes on one store in simulated time, with news between them. */
 export interface Cluster {
-  readonly clock: SimulatedClock
+  readonly clock: SettableClock
   readonly store: TaskStore
   node(nodeId: string, options?: Partial<EngineOptions>): Promise<Engine>
   /** A process that dies without a word: its calls no longer reach the store. */

@@ -33,7 +33,7 @@ test('a clock that is set back in the grace of a start does not keep leases from
   const clock = createSimulatedClock()
   const store = createReferenceStore(clock)
   let setBy = 0
-  const ofServer = { now: () => clock.now() + setBy, after: clock.after }
+  const ofServer = { ...clock, now: () => clock.now() + setBy }
   const ids = createUuidV7Generator(clock)
   const engine = createEngine({ store, clock: ofServer, random: () => 0.5, ids, nodeId: 'node-1' })
   t.after(() => engine.stop())

@@ -1,3 +1,4 @@
+import { unsettable } from '@taskyard/core'
 import type { FastifyInstance } from 'fastify'
 import { guardAgainstPages } from './browser-guard.ts'
 import { classicRoutes } from './classic-routes.ts'
@@ -34,7 +35,8 @@ interface PluginOptions extends HttpOptions {
  * It keeps its parsers, schemas and error answers to itself. The engine must be started and outlive the server.
  */
 export async function taskyardHttp(server: FastifyInstance, options: PluginOptions): Promise<void> {
-  const { engine, clock, info, metrics, limits, connections } = options
+  const { engine, info, metrics, limits, connections } = options
+  const clock = unsettable(options.clock)
   server.decorate('noteLargeAnswer', boundUnreadAnswers(server.server, connections, clock, limits.unreadBytes))
   const context: RouteContext = {
     engine,

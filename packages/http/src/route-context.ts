@@ -9,6 +9,7 @@ import type { Turns } from './turns.ts'
 /** What every route may need. */
 export interface RouteContext {
   readonly engine: Engine
+  /** Of spans. */
   readonly clock: Clock
   readonly info: HttpInfo
   readonly metrics: Metrics

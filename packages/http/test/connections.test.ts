@@ -3,6 +3,7 @@ import dns from 'node:dns'
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { createSimulatedClock } from '@taskyard/conformance'
 import { openEvents } from './event-source.ts'
 import { type Api, startApi } from './start-api.ts'
 
@@ -169,6 +170,25 @@ test('a claim whose connection is reset as it is answered gives its task back, b
   await fetch(`${base}/livez`)
   const { status, attempt, crashes } = (await get(`/api/v1/tasks/${id}`)).json()
   assert.deepEqual({ status, attempt, crashes }, { status: 'running', attempt: 1, crashes: 0 })
+})
+
+test('a claim whose connection is reset as it is answered gives its task back when the clock is set', async (context) => {
+  const clock = createSimulatedClock()
+  const { listen, submit, get } = await startApi(context, { clock })
+  const base = await listen()
+  const id = await submit({ type: 't' })
+  await claimOnce(context, base, (socket) => {
+    clock.set(60_000)
+    socket.resetAndDestroy()
+  })
+  await untilQueued(get, id)
+})
+
+test('a server whose draining has begun before it takes no new work', async (context) => {
+  const { listen, post } = await startApi(context, { draining: AbortSignal.abort() })
+  const refused = await post('/api/v1/tasks', { type: 't', payload: null })
+  assert.deepEqual([refused.statusCode, refused.json().code], [503, 'shutting_down'])
+  assert.equal((await fetch(`${await listen()}/livez`)).headers.get('connection'), 'close')
 })
 
 test('a claim whose connection is reset gives back nothing that an earlier call of its name was given', async (context) => {

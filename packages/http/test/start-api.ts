@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import type { TaskStore } from '@taskyard/core'
+import type { Clock, TaskStore } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
 import { createEngine, type Engine, type EngineOptions } from '@taskyard/engine'
 import { openSqliteStore } from '@taskyard/store-sqlite'
@@ -31,6 +31,9 @@ export async function startApi(
   options: {
     limits?: Partial<HttpLimits>
     hosts?: HostNames
+    /** Of the server alone. */
+    clock?: Clock
+    draining?: AbortSignal
     engine?: Partial<EngineOptions>
     metricLabels?: number
   } = {},
@@ -55,12 +58,13 @@ export async function startApi(
   const logged: Api['logged'] = []
   const server = await createServer({
     engine,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     metrics,
     info: { version: '9.9.9', stack: { store: 'sqlite', broker: null }, durability: store.durability },
     logger: { error: (details, message) => void logged.push({ details, message }) },
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
+    ...(options.draining === undefined ? {} : { draining: options.draining }),
   })
   context.after(async () => {
     await server.close()

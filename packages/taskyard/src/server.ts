@@ -195,7 +195,7 @@ async function listen(configuration: Configuration, parts: HttpParts, stops: Sto
   const server = await createServer({ engine, metrics, info, limits, hosts, draining, clock: systemClock, logger: log })
   let drainUntil = Number.POSITIVE_INFINITY
   draining.addEventListener('abort', () => {
-    drainUntil = systemClock.now() + configuration.drainSeconds * 1000
+    drainUntil = performance.now() + configuration.drainSeconds * 1000
   })
   stops.push(() => closeBy(drainUntil, server))
   try {
@@ -207,7 +207,7 @@ async function listen(configuration: Configuration, parts: HttpParts, stops: Sto
 
 /** Open requests may finish; whoever is still there at the deadline, or a moment later, is cut off. */
 async function closeBy(deadline: number, server: Awaited<ReturnType<typeof createServer>>): Promise<void> {
-  const patience = Math.max(LAST_ANSWERS_MS, deadline - systemClock.now())
+  const patience = Math.max(LAST_ANSWERS_MS, deadline - performance.now())
   const callOff = systemClock.after(patience, () => server.server.closeAllConnections())
   await server.close()
   callOff()

@@ -30,6 +30,7 @@ import {
   type TaskStore,
   TaskyardError,
   toTaskDocument,
+  unsettable,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import type { BulkPart, BulkPartOptions, Engine } from '@taskyard/engine'
@@ -66,6 +67,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   readonly #engine: Engine
   readonly #store: TaskStore
   readonly #isShared: boolean
+  /** Of spans. */
   readonly #clock: Clock
   readonly #random: Random
   readonly #location: StoreLocation
@@ -98,11 +100,12 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     this.#store = store
     this.#isShared = bus !== null
     this.#location = location
-    this.#clock = options.clock ?? systemClock
+    const { clock = systemClock } = options
+    this.#clock = unsettable(clock)
     this.#random = options.random ?? systemRandom
-    const troubles = troublesFor(options, this.#clock)
+    const troubles = troublesFor(options, clock)
     this.#onError = (error, during) => troubles.metByWorker(during, error)
-    this.#engine = openEngine({ store, bus, clock: this.#clock, random: this.#random, troubles }, options)
+    this.#engine = openEngine({ store, bus, clock, random: this.#random, troubles }, options)
   }
 
   async #start(): Promise<void> {

@@ -36,6 +36,7 @@ function terminal() {
     interrupted: () => new AbortController().signal,
     exitWith() {},
     now: () => 0,
+    monotonic: () => 0,
   }
   return { fake, written }
 }

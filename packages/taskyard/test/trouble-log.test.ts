@@ -19,6 +19,15 @@ function scene() {
   return { clock, lines, log }
 }
 
+test('how long a trouble took is told when the clock is set meanwhile', async () => {
+  const { clock, lines, log } = scene()
+  log.failed('sweeper', AWAY)
+  clock.set(-3_600_000)
+  await clock.advance(2000)
+  log.recovered('sweeper')
+  assert.deepEqual(lines, ['store began', 'store ended after 2 s'])
+})
+
 test('an outage of the store is a line at its begin and a line at its end, however many services meet it', async () => {
   const { clock, lines, log } = scene()
   for (let second = 0; second < 30; second++) {

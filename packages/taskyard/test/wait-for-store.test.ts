@@ -36,6 +36,14 @@ test('a store that does not come up fails the start after half a minute', async 
   await assert.rejects(store, { code: 'store_unavailable' })
 })
 
+test('half a minute is as long when the clock is set back', async () => {
+  const { clock, store } = scene({ awayMs: 3_600_000 })
+  await clock.advance(1000)
+  clock.set(-3_600_000)
+  await clock.advance(30_000)
+  await assert.rejects(store, { code: 'store_unavailable' })
+})
+
 test('a signal ends the wait at once', async () => {
   const { clock, interruption, store } = scene({ awayMs: 3_600_000 })
   await clock.advance(5000)

@@ -1,4 +1,12 @@
-import { type Clock, type ExtendStatus, type LeaseExtender, type LeaseRef, LIMITS, type Random } from '@taskyard/core'
+import {
+  type Clock,
+  type ExtendStatus,
+  type LeaseExtender,
+  type LeaseRef,
+  LIMITS,
+  type Random,
+  unsettable,
+} from '@taskyard/core'
 import type { LeaseNews } from './heartbeat-messages.ts'
 import type { HeldLease, LeaseBoard } from './lease-board.ts'
 
@@ -34,18 +42,20 @@ interface SlotMemory {
  */
 export class HeartbeatRounds {
   readonly #params: HeartbeatRoundsParams
+  /** Of spans: whoever sets the machine's clock must not keep leases from being extended. */
+  readonly #clock: Clock
   readonly #memory: SlotMemory[]
   #reportAt = 0
 
   constructor(params: HeartbeatRoundsParams) {
     this.#params = params
+    this.#clock = unsettable(params.clock)
     this.#memory = Array.from({ length: params.board.slots }, () => ({ generation: 0, extendedAt: 0, told: 'ok' }))
   }
 
   /** One look at the board. Never rejects. Resolves with the wait until the next, ms: short after trouble. */
   async run(): Promise<number> {
-    const { clock, random } = this.#params
-    const startedAt = clock.now()
+    const startedAt = this.#clock.now()
     try {
       const due = this.#due(startedAt, this.#lookMs())
       for (let first = 0; first < due.length; first += LIMITS.batch) {
@@ -53,11 +63,11 @@ export class HeartbeatRounds {
       }
     } catch (error) {
       this.#report(error)
-      return random() * Math.min(1000, this.#lookMs())
+      return this.#params.random() * Math.min(1000, this.#lookMs())
     }
     this.#reportAt = 0
     // A hurry may have begun during the round.
-    return Math.max(0, startedAt + this.#lookMs() - clock.now())
+    return Math.max(0, startedAt + this.#lookMs() - this.#clock.now())
   }
 
   #lookMs(): number {
@@ -66,7 +76,7 @@ export class HeartbeatRounds {
   }
 
   #report(error: unknown): void {
-    const now = this.#params.clock.now()
+    const now = this.#clock.now()
     if (now < this.#reportAt) return
     this.#reportAt = now + REPORT_MS
     this.#params.onTrouble(error)
@@ -91,8 +101,7 @@ export class HeartbeatRounds {
   }
 
   async #extend(leases: readonly HeldLease[]): Promise<void> {
-    const { clock, onNews } = this.#params
-    const askedAt = clock.now()
+    const askedAt = this.#clock.now()
     const refs = leases.map(({ taskId, token }) => ({ taskId, token }))
     const statuses = await this.#call(refs)
     if (statuses.length !== leases.length)
@@ -102,7 +111,7 @@ export class HeartbeatRounds {
       const status = this.#note(lease, statuses[index] as ExtendStatus, askedAt)
       if (status !== null) news.push({ slot: lease.slot, generation: lease.generation, status })
     })
-    if (news.length > 0) onNews(news)
+    if (news.length > 0) this.#params.onNews(news)
   }
 
   async #call(leases: readonly LeaseRef[]): Promise<readonly ExtendStatus[]> {

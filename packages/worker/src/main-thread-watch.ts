@@ -1,4 +1,4 @@
-import type { Clock } from '@taskyard/core'
+import { type Clock, unsettable } from '@taskyard/core'
 import type { LeaseBoard } from './lease-board.ts'
 
 /** The main thread gives a sign of life so often. */
@@ -19,17 +19,18 @@ export function giveSigns(board: LeaseBoard, clock: Clock): () => void {
 
 /** In the heartbeat thread: tells when the main thread is blocked, and when it is no longer. The returned function ends it. */
 export function watchMainThread(board: LeaseBoard, clock: Clock, onChange: (isBlocked: boolean) => void): () => void {
+  const { now } = unsettable(clock)
   let signs = board.signs()
-  let changedAt = clock.now()
+  let changedAt = now()
   let isBlocked = false
   let callOff = clock.after(LOOK_MS, look)
   function look() {
     callOff = clock.after(LOOK_MS, look)
     if (board.signs() !== signs) {
       signs = board.signs()
-      changedAt = clock.now()
+      changedAt = now()
     }
-    const isSilent = clock.now() - changedAt >= BLOCKED_AFTER_MS
+    const isSilent = now() - changedAt >= BLOCKED_AFTER_MS
     if (isSilent === isBlocked) return
     isBlocked = isSilent
     onChange(isBlocked)

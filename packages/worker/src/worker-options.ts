@@ -7,6 +7,7 @@ import {
   type Random,
   type TaskHandlers,
   TaskyardError,
+  unsettable,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import { defaultWorkerId, newStartId, warnOnConsole } from './runtime.ts'
@@ -81,12 +82,6 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
     random: options.random ?? systemRandom,
     report: guarded(options.onError ?? seldom(warnOnConsole, clock)),
   }
-}
-
-/** A worker measures spans alone, and whoever sets the machine's clock must not end attempts by it. */
-function unsettable(clock: Clock): Clock {
-  const { monotonic } = clock
-  return monotonic === undefined ? clock : { now: () => monotonic.call(clock), after: clock.after.bind(clock) }
 }
 
 function typesWithHandlers(handlers: TaskHandlers, wanted: readonly string[] | undefined): readonly string[] {

@@ -99,3 +99,33 @@ test('a loop that is stopped beats no more', async () => {
   loop.stop()
   assert.deepEqual(await callsIn(LEASE_MS), [])
 })
+
+for (const setBy of [-3_600_000, -60_000, 3_600_000]) {
+  test(`leases are extended in their time when the clock is set by ${setBy / 60_000} min`, async () => {
+    const { board, clock, callsIn } = scene()
+    giveSigns(board, clock)
+    await clock.advance(LEASE_MS)
+    const before = (await callsIn(LEASE_MS)).length
+    clock.set(setBy)
+    assert.equal((await callsIn(LEASE_MS)).length, before)
+    assert.ok(before >= 3 && before <= 4, `${before}`)
+  })
+
+  test(`a main thread that is blocked is noticed when the clock is set by ${setBy / 60_000} min`, async () => {
+    const { board, clock, callsIn } = scene()
+    const block = giveSigns(board, clock)
+    await clock.advance(LEASE_MS)
+    clock.set(setBy)
+    block()
+    const calls = await callsIn(20_000)
+    assert.ok(calls.length >= 8, `${calls}`)
+  })
+}
+
+test('when a heartbeat was answered is a time of day', async () => {
+  const { board, clock, callsIn } = scene()
+  clock.set(-3_600_000)
+  await callsIn(4000)
+  const at = board.answeredAt(0) ?? 0
+  assert.ok(at <= clock.now() && at > clock.now() - 4000, `${new Date(at).toISOString()}`)
+})

@@ -104,6 +104,17 @@ for (const [when, hurriedAt] of [
   })
 }
 
+test('a clock that is set back during a round does not put off the next', async () => {
+  const gate = Promise.withResolvers<ExtendStatus>()
+  const { board, clock, rounds } = scene(1, () => gate.promise)
+  board.hold(0, id(1), 1)
+  await clock.advance(await rounds.run())
+  const asking = rounds.run()
+  clock.set(-3_600_000)
+  gate.resolve('ok')
+  assert.equal(await asking, LEASE_MS / 6)
+})
+
 test('without a hurry a call may take longer', async () => {
   const gate = Promise.withResolvers<ExtendStatus>()
   const { board, clock, rounds, troubles } = scene(1, () => gate.promise)

@@ -1,4 +1,4 @@
-import { type Clock, type LeasedTaskDocument, type TaskContext, TaskFailure } from '@taskyard/core'
+import { type LeasedTaskDocument, type TaskContext, TaskFailure, unsettable } from '@taskyard/core'
 import { Agent } from 'undici'
 import { failureOf } from '../failure.ts'
 import type { OpenHandler, TaskTypeDeps } from '../task-type.ts'
@@ -29,6 +29,7 @@ export interface HttpRequestResult {
 
 export function createHttpRequestHandler(deps: TaskTypeDeps, permits: AddressPolicy): OpenHandler {
   const { clock, lookup = systemLookup } = deps
+  const spans = unsettable(clock)
   const agent = new Agent({
     connect: createGuardedConnect(permits, lookup),
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -36,12 +37,12 @@ export function createHttpRequestHandler(deps: TaskTypeDeps, permits: AddressPol
   const circuits = createHostCircuits({ ...deps, isOutage })
 
   async function run(task: LeasedTaskDocument<HttpRequestPayload>, context: TaskContext): Promise<HttpRequestResult> {
-    const startedAt = clock.now()
+    const startedAt = spans.now()
     const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = task.payload
     const deadline = startDeadline(clock, timeoutSeconds * 1000, context.signal)
     try {
       const answer = await converse(toOutgoing(task), task.payload, deadline)
-      return toResult(answer, startedAt, clock)
+      return toResult(answer, spans.now() - startedAt)
     } catch (error) {
       context.signal.throwIfAborted()
       if (!deadline.passed()) throw toFailure(error)
@@ -70,8 +71,8 @@ export function createHttpRequestHandler(deps: TaskTypeDeps, permits: AddressPol
   return { run, close: () => agent.destroy() }
 }
 
-function toResult({ status, headers, body, bodyEncoding, truncated }: Exchange, startedAt: number, clock: Clock) {
-  return { status, headers, body, bodyEncoding, truncated, durationMs: clock.now() - startedAt }
+function toResult({ status, headers, body, bodyEncoding, truncated }: Exchange, durationMs: number) {
+  return { status, headers, body, bodyEncoding, truncated, durationMs: Math.round(durationMs) }
 }
 
 /** Our own refusal and a caller that went away say nothing about the host. */

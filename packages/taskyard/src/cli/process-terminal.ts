@@ -17,6 +17,7 @@ export function processTerminal(): Terminal {
       process.exitCode = code
     },
     now: () => Date.now(),
+    monotonic: () => performance.now(),
   }
 }
 

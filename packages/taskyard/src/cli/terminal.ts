@@ -14,6 +14,8 @@ export interface Terminal {
   exitWith(code: number): void
   /** Milliseconds since the epoch. */
   now(): number
+  /** Milliseconds of a clock that nobody sets, since any moment: for spans. */
+  monotonic(): number
 }
 
 export interface Output {

@@ -1,4 +1,4 @@
-import type { Clock } from '@taskyard/core'
+import { type Clock, unsettable } from '@taskyard/core'
 
 /** Where troubles are told, a line when one begins and a line when it ends. */
 export interface TroubleLines {
@@ -30,14 +30,15 @@ interface Trouble {
  * fails when the store is away, so that is one trouble for all of them.
  */
 export function createTroubleLog(lines: TroubleLines, clock: Clock): TroubleLog {
+  const { now } = unsettable(clock)
   const troubles = new Map<string, Trouble>()
 
   function meet(what: string, error: unknown): Trouble {
-    const now = clock.now()
+    const time = now()
     const known = troubles.get(what)
-    const trouble = known ?? { since: now, services: new Set(), toldAt: now }
-    if (known === undefined || now - known.toldAt >= AGAIN_MS) {
-      trouble.toldAt = now
+    const trouble = known ?? { since: time, services: new Set(), toldAt: time }
+    if (known === undefined || time - known.toldAt >= AGAIN_MS) {
+      trouble.toldAt = time
       lines.began(what, error)
     }
     troubles.set(what, trouble)
@@ -52,7 +53,7 @@ export function createTroubleLog(lines: TroubleLines, clock: Clock): TroubleLog 
       for (const [what, { since, services }] of troubles) {
         if (!services.has(service)) continue
         troubles.delete(what)
-        lines.ended(what, (clock.now() - since) / 1000)
+        lines.ended(what, Math.round(now() - since) / 1000)
       }
     },
     metByWorker(during, error) {

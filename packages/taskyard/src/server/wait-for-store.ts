@@ -1,4 +1,4 @@
-import { type Clock, type OpenedStore, TaskyardError } from '@taskyard/core'
+import { type Clock, type OpenedStore, TaskyardError, unsettable } from '@taskyard/core'
 import { pause } from '@taskyard/worker'
 
 /** How long a start waits for a store on a server that is not there yet, and how often it looks. */
@@ -20,7 +20,8 @@ export interface WaitForStore {
  * @throws TaskyardError of the last try, when patience is over or the signal has aborted
  */
 export async function waitForStore(params: WaitForStore): Promise<OpenedStore> {
-  const { open, patienceSeconds, clock, signal, onWait } = params
+  const { open, patienceSeconds, signal, onWait } = params
+  const clock = unsettable(params.clock)
   const until = clock.now() + patienceSeconds * 1000
   for (let tries = 1; ; tries++) {
     try {

@@ -102,12 +102,12 @@ interface Refusal {
 
 async function byFilter(server: ServerCommand, { name, done }: Operation, filter: FilterOptions): Promise<void> {
   const { client, printer, progress, terminal } = server
-  const since = terminal.now()
+  const since = terminal.monotonic()
   let soFar = ''
   const onProgress = (matched: number) => {
     soFar = ` ${matched.toLocaleString('en')} so far,`
   }
-  const show = () => progress.show(`${name} …${soFar} ${Math.round((terminal.now() - since) / 1000)} s`)
+  const show = () => progress.show(`${name} …${soFar} ${Math.round((terminal.monotonic() - since) / 1000)} s`)
   const ticking = setInterval(show, 1000)
   try {
     const matched = await client[name === 'cancel' ? 'cancelMatching' : 'retryMatching'](filter, { onProgress })

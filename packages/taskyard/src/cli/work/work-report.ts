@@ -21,13 +21,14 @@ type Tell = (event: string, details: Readonly<Record<string, unknown>>, text: st
 
 export function createWorkReport(terminal: Terminal, json: boolean): WorkReport {
   const tell = createTell(terminal, json)
+  const spans = { now: () => terminal.monotonic() }
   let done = 0
   const watched = (type: string, handler: TaskHandler): TaskHandler => {
     return async (task, context) => {
-      const since = terminal.now()
+      const since = terminal.monotonic()
       const end = (event: string, sign: string, style: Style, details: object, text: string) => {
         done++
-        const ms = terminal.now() - since
+        const ms = Math.round(terminal.monotonic() - since)
         tell(
           event,
           { ...taskFields(task), ms, ...details },
@@ -75,7 +76,7 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
     trouble: seldom((error, during) => {
       const message = error instanceof Error ? error.message : String(error)
       tell('trouble', { during, message }, `! ${during}: ${message}`, 'yellow')
-    }, terminal),
+    }, spans),
   }
 }
 
