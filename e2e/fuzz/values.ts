@@ -91,6 +91,7 @@ export function createValues(contract: Contract, knowledge: Knowledge, choice: C
     // A lease is a pair, and two names for one thing are one too many.
     if ('token' in made && chance(0.9)) Object.assign(made, knowledge.lease(choice))
     if ('type' in made) delete made['task_type']
+    if ('data' in made) delete made['payload']
     if ('runAt' in made) delete made['delaySeconds']
     return made
   }
