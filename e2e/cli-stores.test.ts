@@ -17,9 +17,10 @@ describe('taskyard migrate', () => {
   })
 
   it('refuses a store that a server uses', async () => {
-    const { code, stderr } = await run(['migrate', '--store', `sqlite:${inFolder('tasks.db')}`])
+    const { code, stdout, stderr } = await run(['migrate', '--json', '--store', `sqlite:${inFolder('tasks.db')}`])
     assert.equal(code, 1)
     assert.match(stderr, /in use by another Taskyard server/)
+    assert.equal(JSON.parse(stdout).error.code, 'store_locked')
   })
 })
 

@@ -72,13 +72,13 @@ describe('taskyard cancel and retry', () => {
     const once = await run(['cancel', first.id, 'nope', last.id])
     assert.equal(once.code, 3)
     assert.equal(once.stdout, `${first.id}  cancelled\n${last.id}  cancelled\n`)
-    assert.match(once.stderr, /cancel was refused for 1 of 3 tasks\n {2}nope: There is no task nope/)
+    assert.match(once.stderr, /cancel failed for 1 of 3 tasks\n {2}nope: There is no task nope/)
     await run(['retry', first.id])
     const again = await run(['cancel', last.id, first.id, '--json'])
     assert.equal(again.code, 4)
     const { error } = JSON.parse(again.stdout)
     assert.deepEqual(
-      [error.code, error.refused[0].id, error.refused[0].code],
+      [error.code, error.failed[0].id, error.failed[0].code],
       ['not_cancellable', last.id, 'not_cancellable'],
     )
     assert.deepEqual([error.tasks[0].id, error.tasks[0].status], [first.id, 'cancelled'])

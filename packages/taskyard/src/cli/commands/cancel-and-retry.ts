@@ -74,28 +74,28 @@ function addOperation(program: Command, terminal: Terminal, operation: Operation
 /** Each is tried, whatever becomes of the others. */
 async function byId({ client, printer }: ServerCommand, { name }: Operation, ids: readonly string[]): Promise<void> {
   const tasks: TaskDocument[] = []
-  const refusals: Refusal[] = []
+  const failures: Failure[] = []
   for (const id of ids) {
     try {
       tasks.push(await client[name](id))
     } catch (error) {
       if (!(error instanceof TaskyardError) || ids.length === 1) throw error
-      refusals.push({ id, error })
+      failures.push({ id, error })
     }
   }
   const lines = tasks.map(({ id, status }) => `${id}  ${status === 'running' ? 'asked to stop' : status}`)
-  const [first] = refusals
+  const [first] = failures
   if (first === undefined) return printer.answer(ids.length === 1 ? tasks[0] : tasks, lines)
   if (!printer.json && lines.length > 0) printer.answer(tasks, lines)
   const message = [
-    `${name} was refused for ${refusals.length} of ${ids.length} tasks`,
-    ...refusals.map(({ id, error }) => `${id}: ${error.message}`),
+    `${name} failed for ${failures.length} of ${ids.length} tasks`,
+    ...failures.map(({ id, error }) => `${id}: ${error.message}`),
   ].join('\n')
-  const refused = refusals.map(({ id, error }) => ({ id, code: error.code, message: error.message }))
-  throw new CommandFailure(message, exitCodeOf(first.error), { code: first.error.code, tasks, refused })
+  const failed = failures.map(({ id, error }) => ({ id, code: error.code, message: error.message }))
+  throw new CommandFailure(message, exitCodeOf(first.error), { code: first.error.code, tasks, failed })
 }
 
-interface Refusal {
+interface Failure {
   readonly id: string
   readonly error: TaskyardError
 }
