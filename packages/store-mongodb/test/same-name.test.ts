@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { after, type TestContext, test } from 'node:test'
+import { after, mock, type TestContext, test } from 'node:test'
 import type { LeasedTask, TaskStore } from '@taskyard/core'
+import { type AnyBulkWriteOperation, type BulkWriteResult, Collection } from 'mongodb'
 import { aroundNextWrite, CLAIM, closeClients, databaseOf, freshUrl, newTask, openStore, submissions } from './scene.ts'
 
 // Two processes serve the same claim, and neither has found anything given when it marks.
@@ -91,4 +92,39 @@ test('what a call marked that died before it looked goes back without an attempt
     ],
   )
   assert.equal(await running(one), NAMED.limit)
+})
+
+/** The next write is done in two parts, with something between them. */
+function betweenPartsOfNextWrite(between: () => Promise<unknown>): void {
+  const { bulkWrite } = Collection.prototype
+  const write = mock.method(
+    Collection.prototype,
+    'bulkWrite',
+    async function (
+      this: Collection,
+      operations: AnyBulkWriteOperation[],
+    ): Promise<Pick<BulkWriteResult, 'matchedCount'>> {
+      write.mock.restore()
+      const first = await bulkWrite.call(this, operations.slice(0, 1))
+      await between()
+      const rest = await bulkWrite.call(this, operations.slice(1))
+      return { matchedCount: first.matchedCount + rest.matchedCount }
+    },
+  )
+}
+
+test('what was given while another call marked is all that one keeps', async (t) => {
+  const { one, other } = await twoProcesses(t)
+  const queue = 'of-two'
+  await one.enqueue(submissions(newTask({ queue, timeoutSeconds: 60 }), newTask({ queue, timeoutSeconds: 120 })))
+  const claim = { ...NAMED, queues: [queue] }
+  let given: readonly LeasedTask[] = []
+  betweenPartsOfNextWrite(async () => {
+    given = await other.claim(claim)
+  })
+  const kept = await one.claim(claim)
+  assert.equal(given.length, 1)
+  assert.deepEqual(idsOf(kept), idsOf(given))
+  const [counts] = await one.counts({ namespace: 'default', queue })
+  assert.equal(counts?.counts.running, 1)
 })

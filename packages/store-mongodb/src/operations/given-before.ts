@@ -1,4 +1,5 @@
 import { type ClaimParams, type LeasedTask, TaskyardError } from '@taskyard/core'
+import type { Filter } from 'mongodb'
 import type { Database } from '../database.ts'
 import { claimKey, type Lease, type LightTask, leasedTaskFrom, type TaskDocument } from '../documents.ts'
 import { apply, MOST_ROUNDS } from '../moves.ts'
@@ -8,7 +9,9 @@ import { asAsked, moveEnds } from './extend.ts'
 
 // Calls of one name that run at the same time, at different servers, may all have found nothing given. Each looks after it
 // has marked: of two calls at least one then sees the other, and one that sees nobody is alone for good, as whoever marks
-// later sees it. Of those that see each other the first one stays.
+// later sees it. Of those that see each other the first one stays. One that reads while another still marks finds a part of that
+// one's tasks: it looks again once it has moved their ends, and the other, which sees moved ends by then or is seen whole,
+// keeps what was moved.
 
 /** How often a call that is the first looks whether the others have given back, before it takes them for answered. */
 const MOST_LOOKS = 10
@@ -39,6 +42,7 @@ export async function givenBefore(
       continue
     }
     if (!(await moveEnds(database, held, endOf, asRead))) continue
+    if (held.length > 0 && held.length < params.limit && (await hasMore(database, filter, held))) continue
     return held.sort(byPriorityAndAge).map((task) => {
       const { lease, ...told } = leasedTaskFrom({ ...task, expiresAt: endOf(task) }, now)
       return { ...told, lease: { ...lease, again: true } }
@@ -49,18 +53,32 @@ export async function givenBefore(
 
 /**
  * Asked once a call has marked: whether it may answer with that. `false`: another call of its name was before it, or may have
- * been answered.
+ * been answered. Where others were answered with a part of what it marked, the rest goes back.
  */
 export async function isAloneUnderItsName(database: Database, params: ClaimParams, call: Call): Promise<boolean> {
   const filter = filterOf(params)
   if (filter === null) return true
-  const ofOthers = { ...filter, marks: { $ne: call.word } }
+  const markedEnd = { expiresAt: call.startedAt + params.leaseMs }
+  const touched = { ...filter, $or: [{ marks: { $ne: call.word } }, { expiresAt: { $ne: markedEnd.expiresAt } }] }
   for (let look = 0; look < MOST_LOOKS; look++) {
-    const others = await database.tasks.find(ofOthers, { projection: { startedAt: 1, marks: 1 } }).toArray()
-    if (others.length === 0) return true
+    const found = await database.tasks.find(touched, { projection: { startedAt: 1, marks: 1 } }).toArray()
+    const others = found.filter(({ marks }) => marks?.includes(call.word) !== true)
     if (others.some((task) => inOrder(callOf(task), call) < 0)) return false
+    if (others.length > 0) continue
+    if (found.length > 0) await giveBackUntold(database, { ...filter, marks: call.word, ...markedEnd }, call.startedAt)
+    return found.length === 0
   }
   return false
+}
+
+async function giveBackUntold(database: Database, untold: Filter<TaskDocument>, now: number): Promise<void> {
+  const tasks = (await database.tasks.find(untold, { projection: { tail: 0 } }).toArray()) as Held[]
+  if (tasks.length > 0) await giveBack(database, tasks, now)
+}
+
+async function hasMore(database: Database, filter: Filter<TaskDocument>, held: readonly Held[]): Promise<boolean> {
+  const found = await database.tasks.find(filter, { projection: { token: 1 } }).toArray()
+  return found.some(({ _id, token }) => !held.some((task) => task._id === _id && task.token === token))
 }
 
 function filterOf(params: ClaimParams) {
