@@ -1,4 +1,5 @@
 import {
+  createTurns,
   DEFAULTS,
   faultOfTag,
   isTerminal,
@@ -15,6 +16,8 @@ import type { Parts } from './parts.ts'
 
 /** A task that is waited for is looked at this often even without news. Milliseconds. */
 const LOOK_AGAIN_MS = 1000
+/** Tasks that are read at a time, each of which may hold megabytes. */
+const MOST_READS = 32
 /** Events that are read at once for somebody who watches. */
 const WATCH_PAGE = 16
 
@@ -24,6 +27,7 @@ export interface Reading extends Pick<Engine, 'get' | 'wait' | 'list' | 'history
 
 export function createReading(parts: Parts): Reading {
   const { store, clock, bus } = parts
+  const reads = createTurns(MOST_READS)
   const watchers = new Map<string, Set<() => void>>()
   let stopped = false
   const unsubscribe = bus.subscribe((message) => {
@@ -31,7 +35,8 @@ export function createReading(parts: Parts): Reading {
   })
 
   async function get(id: string): Promise<Task> {
-    const [task] = await store.find({ taskIds: [toTaskId(id)] })
+    const taskId = toTaskId(id)
+    const [task] = await reads(() => store.find({ taskIds: [taskId] }))
     if (!task) throw new TaskyardError('task_not_found', { id })
     return task
   }

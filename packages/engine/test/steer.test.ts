@@ -246,3 +246,24 @@ test('a cursor that no operation by filter has given is refused', async (t) => {
     await assert.rejects(engine.cancelMatching({ type: 'test' }, { cursor }), { code: 'invalid_request' })
   }
 })
+
+test('tasks are read few at a time, however many are asked for', async (t) => {
+  const gate = Promise.withResolvers<void>()
+  let underWay = 0
+  let most = 0
+  const { engine } = await startEngine(t, {}, (store) => ({
+    ...store,
+    async find(params) {
+      most = Math.max(most, ++underWay)
+      await gate.promise
+      underWay--
+      return store.find(params)
+    },
+  }))
+  const { task } = await engine.submit(TASK)
+  const asked = Array.from({ length: 100 }, () => engine.get(task.id))
+  await new Promise(setImmediate)
+  gate.resolve()
+  assert.deepEqual(new Set((await Promise.all(asked)).map(({ id }) => id)), new Set([task.id]))
+  assert.equal(most, 32)
+})

@@ -1,7 +1,6 @@
-import type { Task } from '@taskyard/core'
+import type { Task, Turns } from '@taskyard/core'
 import { taskDocumentText } from '@taskyard/core'
 import type { FastifyReply } from 'fastify'
-import type { Turns } from './turns.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

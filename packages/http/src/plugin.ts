@@ -1,4 +1,4 @@
-import { unsettable } from '@taskyard/core'
+import { createTurns, unsettable } from '@taskyard/core'
 import type { FastifyInstance } from 'fastify'
 import { guardAgainstPages } from './browser-guard.ts'
 import { classicRoutes } from './classic-routes.ts'
@@ -19,7 +19,6 @@ import { taskRoutes } from './routes/tasks.ts'
 import { workerSessionRoute } from './routes/worker-session.ts'
 import { addComponents } from './schemas/components.ts'
 import { createValidatorCompiler } from './schemas/validator.ts'
-import { createTurns } from './turns.ts'
 import { boundUnreadAnswers } from './unread-answers.ts'
 
 const PAGES_AT_A_TIME = 4

@@ -1,10 +1,9 @@
-import type { Clock } from '@taskyard/core'
+import type { Clock, Turns } from '@taskyard/core'
 import type { Engine } from '@taskyard/engine'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Metrics } from './metrics/create-metrics.ts'
 import type { OpenAnswers } from './open-answers.ts'
 import type { HttpInfo, HttpLimits } from './options.ts'
-import type { Turns } from './turns.ts'
 
 /** What every route may need. */
 export interface RouteContext {
