@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { TASK_STATUSES } from '@taskyard/core'
-import { failed, only, released, type Scene, succeeded } from '../scene.ts'
+import { type LeasedTask, TASK_STATUSES } from '@taskyard/core'
+import { CLAIM, failed, only, released, type Scene, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeCounts({ describe, it }: Suite): void {
@@ -97,6 +97,20 @@ export function describeCounts({ describe, it }: Suite): void {
       assert.equal((await scene.counts()).finishedTotal, 3)
     })
 
+    for (const [what, call] of Object.entries(CALLS_THAT_STORE_NOTHING)) {
+      it(`stays right when tasks have become due, and what comes next is ${what}`, async (scene) => {
+        await scene.enqueue([[scene.newTask({ idempotency: KEY })]])
+        const ended = await scene.claimOne()
+        await scene.settle(ended, succeeded())
+        await scene.submit({ delayMs: 1_000 })
+        await scene.clock.advance(1_000)
+        await call(scene, ended)
+        await agreesWithList(scene)
+        await scene.settle(await scene.claimOne(), succeeded())
+        await agreesWithList(scene)
+      })
+    }
+
     it('keeps the total and the queue when retention has removed all its tasks', async (scene) => {
       await scene.submit()
       await scene.settle(await scene.claimOne(), succeeded())
@@ -106,6 +120,24 @@ export function describeCounts({ describe, it }: Suite): void {
       assert.deepEqual([counts.succeeded, finishedTotal], [0, 1])
     })
   })
+}
+
+const KEY = { key: 'k', fingerprint: 'a' }
+
+const CALLS_THAT_STORE_NOTHING: Readonly<Record<string, (scene: Scene, ended: LeasedTask) => Promise<unknown>>> = {
+  'a repeated submission': (scene) => scene.enqueue([[scene.newTask({ idempotency: KEY })]]),
+  'the same submission under its ids': (scene, ended) => scene.enqueue([[scene.newTask({ id: ended.id })]]),
+  'a submission with a key of another request': (scene) =>
+    scene.enqueue([[scene.newTask({ idempotency: { ...KEY, fingerprint: 'b' } })]]),
+  'a submission to a full queue': (scene) => scene.enqueue([[scene.newTask()]], 1),
+  'a claim of nothing': (scene) => scene.claim({ types: ['unknown'] }),
+  'a heartbeat for a lost lease': (scene, ended) => scene.extend(ended),
+  'a record for a lost lease': (scene, ended) => scene.record(ended, { log: 'a line' }),
+  'a repeated settlement': (scene, ended) => scene.settle(ended, succeeded()),
+  'a cancel of what has ended': (scene, ended) => scene.cancel(ended.id),
+  'a retry of what has succeeded': (scene, ended) => scene.retry(ended.id),
+  'a sweep': (scene) => scene.sweep(),
+  'an end of leases that nobody holds': ({ store }) => store.endLeases({ workerIds: [CLAIM.worker.workerId] }),
 }
 
 async function agreesWithList(scene: Scene): Promise<void> {

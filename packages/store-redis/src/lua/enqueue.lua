@@ -320,8 +320,8 @@ if #taken > 0 then
   local records = {}
   for inCall, positions in pairs(positionsOf) do storeLane(made(inCall), positions, base, records) end
   callWithAll('HSET', TASKS, records, 4000)
-  saveCounts()
 end
+saveCounts()
 
 local lanesReadied = readiedLanes()
 if ARGV[6] ~= '' and lanesReadied ~= '' then call('PUBLISH', P .. 'ready', ARGV[6] .. F .. lanesReadied) end
