@@ -1,4 +1,5 @@
 export * from './backoff.ts'
+export * from './bus-message.ts'
 export * from './by-bytes.ts'
 export * from './errors.ts'
 export type * from './finding.ts'

@@ -2,7 +2,7 @@ import type { BusMessage, Clock, ReadyLane } from '@taskyard/core'
 import type { Collection } from 'mongodb'
 import { type FollowedChanges, followChanges } from './change-stream.ts'
 import { withDeadline } from './connect.ts'
-import { laneFrom, type News, SIGNAL_CALL_MS, SILENT_MS, type SignalDocument } from './signal-document.ts'
+import { laneFrom, type News, newsOf, SIGNAL_CALL_MS, SILENT_MS, type SignalDocument } from './signal-document.ts'
 
 export interface Inbox {
   /** Begins to read, until the stop. */
@@ -71,10 +71,13 @@ export function createInbox(options: InboxOptions): Inbox {
   /** @returns whether some of the news was missed */
   function hear(documents: readonly SignalDocument[]): boolean {
     const before = heard
+    const processes = documents
+      .filter(({ _id }) => typeof _id === 'string')
+      .map((document) => ({ _id: document._id, news: newsOf(document) }))
     // Not backwards: a write that comes late may leave older news in a document for some time.
-    const lastOf = ({ _id, news }: SignalDocument) => Math.max(before.get(_id) ?? 0, news.at(-1)?.n ?? 0)
-    heard = new Map(documents.map((document) => [document._id, lastOf(document)]))
-    return documents.map(({ _id, news }) => tell(news, before.get(_id) ?? null)).includes(true)
+    const lastOf = (_id: string, news: readonly News[]) => Math.max(before.get(_id) ?? 0, news.at(-1)?.n ?? 0)
+    heard = new Map(processes.map(({ _id, news }) => [_id, lastOf(_id, news)]))
+    return processes.map(({ _id, news }) => tell(news, before.get(_id) ?? null)).includes(true)
   }
 
   /** @param last the last number heard of this process, `null` of one that is new */

@@ -1,4 +1,4 @@
-import type { BusMessage, ReadyLane } from '@taskyard/core'
+import { type BusMessage, isBusMessage, type ReadyLane } from '@taskyard/core'
 
 /**
  * What a process has told lately; one document per process, so that processes never write the same one. `news` is numbered
@@ -25,6 +25,30 @@ export const SIGNAL_CALL_MS = 3_000
 
 export function laneName({ namespace, queue, type }: ReadyLane): string {
   return `${namespace}/${queue}/${type}`
+}
+
+/**
+ * The news of a document. Whoever may write to the database can have put it there, also a server of a version to come:
+ * what is not understood is left out, and lanes that are not named are any.
+ */
+export function newsOf({ news }: { readonly news?: unknown }): readonly News[] {
+  return listOf(news)
+    .filter((item) => typeof item === 'object' && item !== null)
+    .map((item) => item as Readonly<Record<keyof News, unknown>>)
+    .filter(({ n }) => Number.isSafeInteger(n))
+    .map(({ n, lanes, messages }) => ({
+      n: n as number,
+      lanes: Array.isArray(lanes) ? lanes.filter(isLaneName) : null,
+      messages: listOf(messages).filter(isBusMessage),
+    }))
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+function isLaneName(value: unknown): value is string {
+  return typeof value === 'string' && /^[^/]+\/[^/]+\/[^/]+$/.test(value)
 }
 
 export function laneFrom(name: string): ReadyLane {

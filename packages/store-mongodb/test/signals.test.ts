@@ -13,7 +13,9 @@ after(closeClients)
 const LANE: ReadyLane = { namespace: 'default', queue: 'news', type: 'test' }
 const OTHER: ReadyLane = { namespace: 'default', queue: 'other', type: 'test' }
 
-const CANCEL: BusMessage = { kind: 'cancel-requested', taskId: 'task-1', workerId: 'worker' }
+const idOf = (n: number) => `01900000-0000-7000-8000-${String(n).padStart(12, '0')}`
+
+const CANCEL: BusMessage = { kind: 'cancel-requested', taskId: idOf(1), workerId: 'worker' }
 
 const signalsOf = (url: string) => databaseOf(url).collection<SignalDocument>('signals')
 
@@ -97,7 +99,7 @@ function describeNews(open: Open): void {
     const [one, other] = [await open(url, 'one', clock), await open(url, 'other', clock)]
     const heard: BusMessage[] = []
     other.bus.subscribe((message) => heard.push(message))
-    for (let n = 0; n < 10_000; n++) one.bus.publish({ kind: 'changed', taskId: `task-${n}`, terminal: true })
+    for (let n = 0; n < 10_000; n++) one.bus.publish({ kind: 'changed', taskId: idOf(n), terminal: true })
     await until(clock, () => heard.length > 0)
     await clock.advance(5_000)
     assert.ok(heard.length <= 1_000, `${heard.length} messages`)
@@ -139,7 +141,7 @@ function describeNews(open: Open): void {
     const heard: BusMessage[] = []
     one.bus.subscribe(() => {})
     other.bus.subscribe((message) => heard.push(message))
-    one.bus.publish({ ...CANCEL, taskId: 'task-0' })
+    one.bus.publish({ ...CANCEL, taskId: idOf(0) })
     await until(clock, () => heard.length > 0)
     mock.method(collection, 'updateOne').mock.mockImplementationOnce(async () => {
       throw new Error('connection lost')
@@ -153,22 +155,53 @@ function describeNews(open: Open): void {
     const url = await freshUrl(t)
     const clock = createSimulatedClock()
     const collection = signalsOf(url)
-    const news = (n: number) => ({ n, lanes: [], messages: [{ ...CANCEL, taskId: `task-${n}` }] })
+    const news = (n: number) => ({ n, lanes: [], messages: [{ ...CANCEL, taskId: idOf(n) }] })
     const put = (_id: string, ...numbers: number[]) =>
       collection.replaceOne({ _id }, { at: clock.now(), news: numbers.map(news) }, { upsert: true })
     const mine = await open(url, 'mine', clock)
     const heard: string[] = []
     mine.bus.subscribe(({ taskId }) => heard.push(taskId))
     await put('theirs', 1, 2)
-    await until(clock, () => heard.includes('task-2'))
+    await until(clock, () => heard.includes(idOf(2)))
     await put('theirs', 1)
     // Whoever has heard this has read the other document too.
     await put('a later one', 3)
-    await until(clock, () => heard.includes('task-3'))
+    await until(clock, () => heard.includes(idOf(3)))
     await put('theirs', 1, 2, 4)
-    await until(clock, () => heard.includes('task-4'))
-    assert.deepEqual(heard, ['task-1', 'task-2', 'task-3', 'task-4'])
+    await until(clock, () => heard.includes(idOf(4)))
+    assert.deepEqual(heard, [idOf(1), idOf(2), idOf(3), idOf(4)])
     await mine.close()
+  })
+
+  test("documents that are somebody else's keep no news back", async (t) => {
+    const url = await freshUrl(t)
+    const clock = createSimulatedClock()
+    const foreign = databaseOf(url).collection('signals')
+    const at = clock.now()
+    const future = {
+      n: 1,
+      lanes: [7, 'default', 'default/future/test'],
+      messages: [null, 7, { kind: 'future' }, CANCEL],
+    }
+    await foreign.insertMany([
+      { at },
+      { at, news: [] },
+      ...[null, 7, {}, [null], [7], [{}], [{ n: 'x' }], [{ n: 1 }], [{ n: 1, lanes: {}, messages: {} }], [future]].map(
+        (news, n) => ({ _id: `foreign-${n}` as never, at, news }),
+      ),
+    ])
+    const [one, other] = [await open(url, 'one', clock), await open(url, 'other', clock)]
+    const heard: ReadyLane[] = []
+    const messages: BusMessage[] = []
+    other.onReady((lanes) => heard.push(...lanes))
+    other.bus.subscribe((message) => messages.push(message))
+    one.announce([LANE])
+    await until(clock, () => names(heard).has('news'))
+    // Lanes that were not named are all of them.
+    await until(clock, () => names(heard).has('other'))
+    assert.deepEqual(names(heard), new Set(['news', 'future', 'other']))
+    assert.deepEqual(messages, [CANCEL])
+    await Promise.all([one.close(), other.close()])
   })
 
   test('a process is forgotten with its document', async (t) => {

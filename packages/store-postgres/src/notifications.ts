@@ -1,4 +1,4 @@
-import { type BusMessage, isTaskId } from '@taskyard/core'
+import { type BusMessage, isBusMessage } from '@taskyard/core'
 import { partsBySize } from './parts-by-size.ts'
 
 /** What one process tells the others at a time. */
@@ -39,7 +39,7 @@ export function readNotification(payload: string): News | null {
   return {
     from: news['from'],
     lanes: listOf(news['lanes']).filter((lane) => typeof lane === 'number' && Number.isSafeInteger(lane)) as number[],
-    messages: listOf(news['messages']).filter(isMessage),
+    messages: listOf(news['messages']).filter(isBusMessage),
   }
 }
 
@@ -53,20 +53,6 @@ function parsed(payload: string): unknown {
 
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : []
-}
-
-function isMessage(value: unknown): value is BusMessage {
-  if (!isRecord(value)) return false
-  const { kind, taskId, terminal, workerId } = value
-  if (typeof taskId !== 'string' || !isTaskId(taskId)) return false
-  switch (kind) {
-    case 'changed':
-      return typeof terminal === 'boolean'
-    case 'cancel-requested':
-      return typeof workerId === 'string' || workerId === null
-    default:
-      return false
-  }
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

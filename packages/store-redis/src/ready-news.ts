@@ -76,7 +76,8 @@ export function createReadyNews(origin: string, clock: Clock, publish: (message:
     },
     signature: () => (cancelTimer === null ? origin : ''),
     hear(message) {
-      const [from, ...names] = message.split(F)
+      const [from, ...texts] = message.split(F)
+      const names = texts.filter(areNames)
       if (from !== origin && names.length > 0) tellListeners(names.map(laneOf))
     },
     listen(listener) {
@@ -90,6 +91,11 @@ export function createReadyNews(origin: string, clock: Clock, publish: (message:
       listeners.clear()
     },
   }
+}
+
+/** Everybody who may publish on the server can be heard. */
+function areNames(text: string): boolean {
+  return /^[^\n]+\n[^\n]+\n[^\n]+$/.test(text)
 }
 
 function laneOf(names: string): ReadyLane {

@@ -1,4 +1,4 @@
-import type { BusMessage, Clock, EventBus } from '@taskyard/core'
+import { type BusMessage, type Clock, type EventBus, isBusMessage } from '@taskyard/core'
 
 /** Messages go out at once, then those of this long together. */
 const TOGETHER_MS = 20
@@ -47,7 +47,7 @@ export function createRedisEventBus(origin: string, clock: Clock, publish: (text
     },
     hear(text) {
       const [from, ...messages] = parsed(text)
-      if (from !== origin) for (const message of messages) deliver(message)
+      if (from !== origin) for (const message of messages.filter(isBusMessage)) deliver(message)
     },
     close() {
       closed = true
@@ -57,11 +57,12 @@ export function createRedisEventBus(origin: string, clock: Clock, publish: (text
   }
 }
 
-/** Somebody else's words on the channel are no news. */
-function parsed(text: string): [string, ...BusMessage[]] {
+/** Everybody who may publish on the server may do so here: what is no list says nothing. */
+function parsed(text: string): readonly unknown[] {
   try {
-    return JSON.parse(text) as [string, ...BusMessage[]]
+    const value: unknown = JSON.parse(text)
+    return Array.isArray(value) ? value : []
   } catch {
-    return ['']
+    return []
   }
 }

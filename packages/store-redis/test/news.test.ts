@@ -8,6 +8,23 @@ import { createRedisEventBus } from '../src/redis-event-bus.ts'
 const A = 'default\na\ntest'
 const B = 'default\nb\ntest'
 
+/** Said on the channels by somebody else. */
+const FOREIGN = [
+  '',
+  'hello',
+  'null',
+  '5',
+  'true',
+  '"x"',
+  '{}',
+  '[]',
+  '[null]',
+  '["x",null]',
+  '["x",[]]',
+  'x\u001f',
+  'x\u001fa',
+]
+
 describe('news of ready tasks', () => {
   it('goes to the listeners of this process at once, and to the others at once after a silence', () => {
     const { news, sent } = scene()
@@ -61,6 +78,15 @@ describe('news of ready tasks', () => {
       ['b'],
     )
   })
+
+  it('is told from what others say on the channel', () => {
+    const { news } = scene()
+    const heard: ReadyLane[] = []
+    news.listen((lanes) => heard.push(...lanes))
+    for (const text of FOREIGN) news.hear(text)
+    news.hear(`other\u001fa\u001f\u001fa\nb\u001fa\nb\nc\nd\u001f\n\n\u001f${A}`)
+    assert.deepEqual(heard, [{ namespace: 'default', queue: 'a', type: 'test' }])
+  })
 })
 
 describe('the event bus on Redis', () => {
@@ -92,8 +118,9 @@ describe('the event bus on Redis', () => {
     const { bus } = scene()
     const heard: BusMessage[] = []
     bus.subscribe((message) => heard.push(message))
-    bus.hear('hello')
-    bus.hear(JSON.stringify(['other', changed('1')]))
+    for (const text of FOREIGN) bus.hear(text)
+    const future = { ...changed('2'), kind: 'future' }
+    bus.hear(JSON.stringify(['other', null, 7, {}, future, { ...changed('2'), taskId: 'x' }, changed('1')]))
     assert.deepEqual(heard, [changed('1')])
   })
 
@@ -115,6 +142,6 @@ function scene() {
   return { clock, sent, news: createReadyNews('me', clock, send), bus: createRedisEventBus('me', clock, send) }
 }
 
-function changed(taskId: string): BusMessage {
-  return { kind: 'changed', taskId, terminal: true }
+function changed(task: string): BusMessage {
+  return { kind: 'changed', taskId: `01900000-0000-7000-8000-${task.padStart(12, '0')}`, terminal: true }
 }

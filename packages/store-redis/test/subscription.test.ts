@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { BusMessage, Clock, EventBus, OpenedStore } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { sharedServer } from '@taskyard/test-servers'
-import { freshPrefix, openTestStore, startCluster } from './scene.ts'
+import { adminClient, freshPrefix, newId, openTestStore, startCluster } from './scene.ts'
 
 /** Lets everything through but what `isCut` says: then the connection breaks instead. */
 async function startInBetween(t: TestContext, target: () => URL, isCut: (sent: string) => boolean) {
@@ -103,7 +103,7 @@ test("a cluster's connection for news that is dead without a word is found out, 
 })
 
 async function untilHeard(from: EventBus, by: EventBus): Promise<void> {
-  const message = { kind: 'changed', taskId: 'x', terminal: true } as const
+  const message = { kind: 'changed', taskId: newId(), terminal: true } as const
   let heard: BusMessage | null = null
   const stop = by.subscribe((message) => {
     heard = message
@@ -115,3 +115,17 @@ async function untilHeard(from: EventBus, by: EventBus): Promise<void> {
   stop()
   assert.deepEqual(heard, message)
 }
+
+test('a store goes on listening when somebody else publishes on its channels', async (t) => {
+  const { url } = await sharedServer('redis')
+  const prefix = freshPrefix()
+  const bus = busOf(await openTestStore(t, { url, prefix }))
+  const other = busOf(await openTestStore(t, { url, prefix }))
+  const stranger = adminClient(t, url)
+  for (const channel of ['events', 'ready']) {
+    for (const text of ['', 'hello', 'null', '5', '{}', '["x",null]', 'x\u001fa']) {
+      await stranger.publish(`{${prefix}}:${channel}`, text)
+    }
+  }
+  await untilHeard(other, bus)
+})
