@@ -18,7 +18,7 @@ interface Position {
 }
 
 export interface Walk {
-  /** States to look through, in this order. */
+  /** States to look through, in this order; in every other pass the other way round, so that nothing keeps ahead of it. */
   readonly statuses: readonly TaskStatus[]
   /** The walk ends after so many passes that found nothing; 0: after the first pass. */
   readonly quietPasses: number
@@ -63,7 +63,12 @@ export function createBulkWalks(parts: Parts) {
   }
 
   async function changePage(filter: BulkFilter, { before, status, cursor, passes }: Position, how: Walk) {
-    const wanted = { ...filter, status: how.statuses[status] as TaskStatus, createdBefore: before }
+    const isForward = passes % 2 === 0
+    const wanted = {
+      ...filter,
+      status: how.statuses.at(isForward ? status : -1 - status) as TaskStatus,
+      createdBefore: before,
+    }
     const page = await store.list(toListParams({ ...wanted, limit: LIMITS.listPage, cursor }))
     const tasks = page.items.filter((task) => how.wants(task, passes === 0))
     return { count: tasks.length === 0 ? 0 : await how.act(tasks), nextCursor: page.nextCursor }

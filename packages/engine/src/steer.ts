@@ -9,7 +9,7 @@ import type { Reading } from './read.ts'
  * A task that fails and is tried again can go round behind a walk over the states. It cannot behind several at once, each
  * of them over in milliseconds when there is nothing left.
  */
-const QUIET_PASSES = 3
+const QUIET_PASSES = 6
 
 type Steering = Pick<Engine, 'cancel' | 'retry' | 'cancelMatching' | 'retryMatching'>
 
