@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { LIMITS } from '@taskyard/core'
-import { only, SWEEP, succeeded } from '../scene.ts'
+import { type JsonText, LIMITS, type TaskStatus } from '@taskyard/core'
+import { failed, only, SWEEP, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 const DAY = LIMITS.idempotencySeconds * 1000
@@ -18,13 +18,26 @@ export function describeIdempotency({ describe, it }: Suite): void {
       assert.equal((await scene.listAll()).length, 1)
     })
 
-    it('answers with the state the first task has now', async (scene) => {
+    it('answers with the state the first task has now, as a look at it does', async (scene) => {
       const idempotency = { key: 'order-1', fingerprint: 'a' }
-      await scene.submit({ idempotency })
-      await scene.settle(await scene.claimOne(), succeeded())
-      const outcome = only(await scene.enqueue([[scene.newTask({ idempotency })]]))
-      assert.ok(outcome.kind === 'accepted')
-      assert.equal(only(outcome.tasks).status, 'succeeded')
+      const id = await scene.submit({ idempotency, delayMs: 5_000 })
+      const assertReplayIs = async (expected: TaskStatus) => {
+        const outcome = only(await scene.enqueue([[scene.newTask({ idempotency })]]))
+        assert.ok(outcome.kind === 'accepted')
+        const { status, createdAt, runAt } = await scene.find(id)
+        assert.deepEqual(only(outcome.tasks), { id, status, createdAt, runAt, replayed: true })
+        assert.equal(status, expected)
+      }
+      await assertReplayIs('scheduled')
+      await scene.clock.advance(6_000)
+      await assertReplayIs('queued')
+      const first = await scene.claimOne()
+      await assertReplayIs('running')
+      await scene.settle(first, failed({ retryDelayMs: 2_000 }))
+      await assertReplayIs('scheduled')
+      await scene.clock.advance(3_000)
+      await scene.settle(await scene.claimOne(), succeeded('"done"' as JsonText))
+      await assertReplayIs('succeeded')
     })
 
     it('refuses the same key for another request', async (scene) => {

@@ -1,8 +1,9 @@
 import { type AcceptedTask, type EnqueueOutcome, LIMITS } from '@taskyard/core'
 import { row1, type State } from '../state.ts'
 import type { EnqueueRows, NewTaskRow } from '../wire.ts'
-import { findTask, locate } from './find.ts'
+import { locate } from './find.ts'
 import { makeReady, makeScheduled } from './move.ts'
+import { standing } from './standing.ts'
 
 const IDEMPOTENCY_MS = LIMITS.idempotencySeconds * 1000
 
@@ -33,7 +34,7 @@ function idempotencyRefusal(state: State, tasks: readonly NewTaskRow[], now: num
     const known = knownKey(state, namespace, key, now)
     const first = known?.[1] ?? inBatch.get(keyOf(task)) ?? fingerprint
     if (first !== fingerprint) return { kind: 'idempotency-conflict', key }
-    if (known !== undefined && findTask(state, known[0], now) === null) {
+    if (known !== undefined && locate(state, known[0]) === null) {
       return { kind: 'idempotent-task-gone', key, taskId: known[0] }
     }
     inBatch.set(keyOf(task), fingerprint)
@@ -148,7 +149,7 @@ function rememberKey(state: State, task: NewTaskRow, now: number): void {
 }
 
 function acceptedBefore(state: State, taskId: string, now: number, replayed: boolean): AcceptedTask {
-  const task = findTask(state, taskId, now)
-  if (task === null) throw new Error(`task ${taskId} vanished while it was looked at`)
-  return { id: taskId, status: task.status, createdAt: task.createdAt, runAt: task.runAt, replayed }
+  const stands = standing(state, taskId, now)
+  if (stands === null) throw new Error(`task ${taskId} vanished while it was looked at`)
+  return { id: taskId, ...stands, replayed }
 }

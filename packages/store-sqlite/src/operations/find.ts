@@ -1,19 +1,13 @@
-import type { Task, TaskIdsParams, TaskStatus } from '@taskyard/core'
+import type { TaskIdsParams, TaskStatus } from '@taskyard/core'
 import { row1, type State } from '../state.ts'
-import { type TaskRow, taskFromRow } from '../wire.ts'
+import type { TaskRow } from '../wire.ts'
 import { promoteDue } from './promote.ts'
 
-const TERMINAL: readonly TaskStatus[] = ['succeeded', 'failed', 'cancelled']
+export const TERMINAL: readonly TaskStatus[] = ['succeeded', 'failed', 'cancelled']
 
 export function find(state: State, { taskIds }: TaskIdsParams, now: number): (TaskRow | null)[] {
   promoteDue(state, now)
   return taskIds.map((id) => taskRow(state, id))
-}
-
-export function findTask(state: State, taskId: string, now: number): Task | null {
-  promoteDue(state, now)
-  const row = taskRow(state, taskId)
-  return row === null ? null : taskFromRow(row)
 }
 
 function taskRow(state: State, taskId: string): TaskRow | null {
