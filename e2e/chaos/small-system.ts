@@ -104,8 +104,8 @@ async function openSystem(path: string, bug: Bug) {
       const batch = Array.from({ length: size }, () => `key-${++keys}`)
       history.push({ e: 'submit', at: now(), keys: batch })
       const submitted = await engine.submitMany(batch.map(submission))
-      for (const [index, { task }] of submitted.entries()) {
-        history.push({ e: 'ack', at: now(), key: batch[index] as string, id: task.id })
+      for (const [index, { id }] of submitted.entries()) {
+        history.push({ e: 'ack', at: now(), key: batch[index] as string, id })
       }
     },
 

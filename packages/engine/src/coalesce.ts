@@ -7,8 +7,8 @@ export interface CoalesceOptions<Item, Result> {
   readonly run: (items: readonly Item[]) => Promise<readonly Result[]>
   readonly maxItems: number
   /** What an item weighs, and what a batch may; one item may weigh more. */
-  readonly bytesOf: (item: Item) => number
-  readonly maxBytes: number
+  readonly weightOf: (item: Item) => number
+  readonly maxWeight: number
 }
 
 interface Waiting<Item, Result> {
@@ -111,13 +111,13 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>) {
 /** How many of the first fit into a batch; at least one. */
 function countOfBatch<Item>(
   waiting: readonly { readonly item: Item }[],
-  { maxItems, maxBytes, bytesOf }: Pick<CoalesceOptions<Item, unknown>, 'maxItems' | 'maxBytes' | 'bytesOf'>,
+  { maxItems, maxWeight, weightOf }: Pick<CoalesceOptions<Item, unknown>, 'maxItems' | 'maxWeight' | 'weightOf'>,
 ): number {
   const most = Math.min(waiting.length, maxItems)
-  let bytes = 0
+  let weight = 0
   for (let count = 0; count < most; count++) {
-    bytes += bytesOf((waiting[count] as { item: Item }).item)
-    if (bytes > maxBytes && count > 0) return count
+    weight += weightOf((waiting[count] as { item: Item }).item)
+    if (weight > maxWeight && count > 0) return count
   }
   return most
 }

@@ -73,6 +73,7 @@ export function createEngine(options: EngineOptions): Engine {
   const sessions = createSessions(parts, options.nodeId, onEnded)
   const reading = createReading(parts)
   const queues = createQueues(parts)
+  const { stop: stopSubmitting, ...submitting } = createSubmit(parts)
   return {
     nodeId: options.nodeId,
     async start() {
@@ -85,13 +86,14 @@ export function createEngine(options: EngineOptions): Engine {
     async stop() {
       stopping = true
       parts.standstills.stop()
+      stopSubmitting()
       dispatcher.stop()
       reading.stop()
       queues.stop()
       await Promise.all([sessions.stop(), sweeper?.stop()])
       await parts.underWay.ended()
     },
-    ...createSubmit(parts),
+    ...submitting,
     ...createLeasing(parts, dispatcher, calls, giveBack, sessions.gaveTasks),
     ...createSteering(parts, reading),
     openSession: sessions.openSession,

@@ -1,4 +1,5 @@
 import type {
+  AcceptedTask,
   Backoff,
   Clock,
   EventBus,
@@ -99,6 +100,11 @@ export interface SubmitContext {
    * `transaction_unsupported` where the store cannot join it.
    */
   readonly tx?: unknown
+  /**
+   * Aborts when no new work is taken any more: a submission that still waits for the transaction that holds its idempotency
+   * key then rejects at once with `shutting_down`. Nothing of it was stored.
+   */
+  readonly signal?: AbortSignal
 }
 
 /** The task of a submission as it was stored. */
@@ -240,11 +246,11 @@ export interface Engine {
 
   /**
    * Stores a task; it is durable once this resolves.
-   * @throws invalid_request, idempotency_conflict, queue_full, transaction_unsupported
+   * @throws invalid_request, idempotency_conflict, queue_full, transaction_unsupported, shutting_down
    */
   submit(submission: Submission, context?: SubmitContext): Promise<Submitted>
   /** All or nothing: one bad task refuses the batch, with its index in the violations' paths (`/tasks/3/payload/to`). */
-  submitMany(submissions: readonly Submission[], context?: SubmitContext): Promise<readonly Submitted[]>
+  submitMany(submissions: readonly Submission[], context?: SubmitContext): Promise<readonly AcceptedTask[]>
 
   /**
    * Leases ready tasks, waiting up to `waitSeconds` for the first; `signal` ends the wait early, with none. A call that is

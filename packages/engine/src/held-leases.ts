@@ -30,8 +30,8 @@ export function createHeldNow({ store, clock, underWay }: Parts): (workerId: str
   const ask = coalesce<string, Held | null>({
     clock,
     maxItems: Number.POSITIVE_INFINITY,
-    maxBytes: Number.POSITIVE_INFINITY,
-    bytesOf: () => 0,
+    maxWeight: Number.POSITIVE_INFINITY,
+    weightOf: () => 0,
     async run(workerIds) {
       // Trouble with the store is told, and dealt with, at the end of the grace.
       const held = await store.holders().then(heldIn, () => null)

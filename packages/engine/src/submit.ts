@@ -1,59 +1,53 @@
 import { type AcceptedTask, type EnqueueOutcome, LIMITS, type NewTask, type Task, TaskyardError } from '@taskyard/core'
 import { type CheckContext, toNewTask } from './check-submission.ts'
 import { coalesce } from './coalesce.ts'
-import type { Engine, Submission, SubmitContext, Submitted } from './engine.ts'
+import type { Engine, Submission, SubmitContext } from './engine.ts'
 import { createEnqueueHeld } from './held-submissions.ts'
 import type { Parts } from './parts.ts'
 
-/** Single submissions that share a transaction, and the bytes of their payloads. */
+/** Single submissions that share a transaction; the bytes of their payloads, and their keys, which a store may have to lock. */
 const SUBMISSIONS_PER_CALL = 512
 const BYTES_PER_CALL = 4 * 1024 * 1024
-/** First tasks of seen idempotency keys that are read at once. */
-const FOUND_PER_CALL = 100
+const KEYS_PER_CALL = 400
 
-export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'> {
+export interface Submitting extends Pick<Engine, 'submit' | 'submitMany'> {
+  /** Submissions that wait for a key are refused. */
+  stop(): void
+}
+
+export function createSubmit(parts: Parts): Submitting {
   const { store, queueDepth, observer } = parts
   const context: CheckContext = { ids: parts.ids, checkPayload: parts.checkPayload }
-  const enqueueSoon = sharedEnqueue()
-  const enqueueHeld = createEnqueueHeld(parts.clock, sharedEnqueue())
+  const stopping = new AbortController()
+  // A store may let those with keys wait for their turn, and batches for long: nobody else shares their calls.
+  const enqueueSoon = { plain: sharedEnqueue(), keyed: sharedEnqueue() }
+  const enqueueHeld = {
+    single: createEnqueueHeld(parts.clock, sharedEnqueue()),
+    batch: createEnqueueHeld(parts.clock, sharedEnqueue()),
+  }
 
   function sharedEnqueue() {
     return coalesce<readonly NewTask[], EnqueueOutcome>({
       clock: parts.clock,
       run: (batch) => store.enqueue({ submissions: batch.map((tasks) => ({ tasks })), queueDepth }),
       maxItems: SUBMISSIONS_PER_CALL,
-      bytesOf: (tasks) => tasks.reduce((bytes, { payload }) => bytes + Buffer.byteLength(payload), 0),
-      maxBytes: BYTES_PER_CALL,
+      weightOf: shareOfCall,
+      maxWeight: 1,
     })
   }
 
-  async function submittedTasks(
-    tasks: readonly NewTask[],
-    accepted: readonly AcceptedTask[],
-    context: SubmitContext,
-  ): Promise<readonly Submitted[]> {
-    const first = await firstTasks(accepted)
-    return tasks.map((task, i) => {
-      const one = accepted[i] as AcceptedTask
-      return one.replayed ? seenBefore(task, one, first.get(one.id), context) : added(task, one)
-    })
+  function noteAdded({ queue, type }: NewTask, { status, runAt }: AcceptedTask): void {
+    observer.submitted?.(queue, type)
+    if (status === 'scheduled') parts.wakeSweeperAt(runAt)
   }
 
-  function added(task: NewTask, accepted: AcceptedTask): Submitted {
-    observer.submitted?.(task.queue, task.type)
-    if (accepted.status === 'scheduled') parts.wakeSweeperAt(accepted.runAt)
-    return { task: newlyStored(task, accepted), replayed: false }
-  }
-
-  /** The tasks that seen idempotency keys stand for, by id. */
-  async function firstTasks(accepted: readonly AcceptedTask[]): Promise<ReadonlyMap<string, Task>> {
-    const ids = [...new Set(accepted.filter(({ replayed }) => replayed).map(({ id }) => id))]
-    const found = new Map<string, Task>()
-    for (let from = 0; from < ids.length; from += FOUND_PER_CALL) {
-      const tasks = await store.find({ taskIds: ids.slice(from, from + FOUND_PER_CALL) })
-      for (const task of tasks) if (task !== null) found.set(task.id, task)
-    }
-    return found
+  /** The first task of an idempotency key that was seen before. */
+  async function firstTask(task: NewTask, accepted: AcceptedTask, { tx }: SubmitContext): Promise<Task> {
+    const [first] = await store.find({ taskIds: [accepted.id] })
+    if (first) return first
+    // Submitted before in the same transaction, which nobody else can see into yet.
+    if (tx !== undefined) return newlyStored(task, accepted)
+    throw new TaskyardError('task_not_found', { id: accepted.id })
   }
 
   /** One submission, all or nothing, in a call of its own. */
@@ -63,12 +57,19 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
     return outcome as EnqueueOutcome
   }
 
-  async function acceptedTasks(tasks: readonly NewTask[], outcome: EnqueueOutcome): Promise<readonly AcceptedTask[]> {
+  async function acceptedTasks(
+    tasks: readonly NewTask[],
+    outcome: EnqueueOutcome,
+    inside: SubmitContext,
+  ): Promise<readonly AcceptedTask[]> {
     switch (outcome.kind) {
       case 'accepted':
         return outcome.tasks
-      case 'idempotency-key-held':
-        return acceptedTasks(tasks, await enqueueHeld(tasks))
+      case 'idempotency-key-held': {
+        const again = tasks.length === 1 ? enqueueHeld.single : enqueueHeld.batch
+        const signals = [stopping.signal, ...(inside.signal === undefined ? [] : [inside.signal])]
+        return acceptedTasks(tasks, await again(tasks, signals), inside)
+      }
       case 'idempotency-conflict':
         throw new TaskyardError('idempotency_conflict', { key: outcome.key })
       case 'idempotent-task-gone':
@@ -82,20 +83,37 @@ export function createSubmit(parts: Parts): Pick<Engine, 'submit' | 'submitMany'
     async submit(submission, inside = {}) {
       parts.assertRunning()
       const task = toNewTask(submission, '', context)
-      const outcome = inside.tx === undefined ? await enqueueSoon([task]) : await enqueue([task], inside.tx)
-      const [accepted] = (await acceptedTasks([task], outcome)) as [AcceptedTask]
-      if (!accepted.replayed) return added(task, accepted)
-      return (await submittedTasks([task], [accepted], inside))[0] as Submitted
+      const soon = task.idempotency === null ? enqueueSoon.plain : enqueueSoon.keyed
+      const outcome = inside.tx === undefined ? await soon([task]) : await enqueue([task], inside.tx)
+      const [accepted] = (await acceptedTasks([task], outcome, inside)) as [AcceptedTask]
+      const { replayed } = accepted
+      if (replayed) return { task: await firstTask(task, accepted, inside), replayed }
+      noteAdded(task, accepted)
+      return { task: newlyStored(task, accepted), replayed }
     },
     async submitMany(submissions, inside = {}) {
       parts.assertRunning()
       assertBatch(submissions.length)
       assertBatchBytes(submissions)
       const tasks = submissions.map((submission, i) => toNewTask(submission, `/tasks/${i}`, context))
-      const accepted = await acceptedTasks(tasks, await enqueue(tasks, inside.tx))
-      return submittedTasks(tasks, accepted, inside)
+      const accepted = await acceptedTasks(tasks, await enqueue(tasks, inside.tx), inside)
+      for (const [i, task] of tasks.entries()) {
+        const one = accepted[i] as AcceptedTask
+        if (!one.replayed) noteAdded(task, one)
+      }
+      return accepted
     },
+    stop: () => stopping.abort(),
   }
+}
+
+/** What a submission takes of the room of a shared call, which is 1. */
+function shareOfCall(tasks: readonly NewTask[]): number {
+  return tasks.reduce(
+    (share, { payload, idempotency }) =>
+      share + Buffer.byteLength(payload) / BYTES_PER_CALL + (idempotency === null ? 0 : 1 / KEYS_PER_CALL),
+    0,
+  )
 }
 
 /** @throws TaskyardError batch_too_large, invalid_request */
@@ -111,14 +129,6 @@ function assertBatchBytes(submissions: readonly Submission[]): void {
   if (characters * 3 <= LIMITS.batchBytes) return
   const bytes = submissions.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0)
   if (bytes > LIMITS.batchBytes) throw new TaskyardError('too_large', { limit: LIMITS.batchBytes })
-}
-
-/** Of an idempotency key; `first` is its task, where it can be read. */
-function seenBefore(task: NewTask, accepted: AcceptedTask, first: Task | undefined, { tx }: SubmitContext): Submitted {
-  if (first !== undefined) return { task: first, replayed: true }
-  // Submitted before in the same transaction, which nobody else can see into yet.
-  if (tx !== undefined) return { task: newlyStored(task, accepted), replayed: true }
-  throw new TaskyardError('task_not_found', { id: accepted.id })
 }
 
 function newlyStored(task: NewTask, { id, status, createdAt, runAt }: AcceptedTask): Task {

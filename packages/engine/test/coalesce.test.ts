@@ -10,8 +10,8 @@ function scene() {
   const add = coalesce<number, number>({
     clock: { now: () => clock.now, after: () => () => {} },
     maxItems: 100,
-    bytesOf: () => 1,
-    maxBytes: 100,
+    weightOf: () => 1,
+    maxWeight: 100,
     run: (items) => new Promise((resolve) => batches.push({ items, end: () => resolve(items) })),
   })
   return { clock, batches, add, turn: () => new Promise(setImmediate) }
@@ -70,8 +70,8 @@ function unlucky(failure: Error) {
   const add = coalesce<number, number>({
     clock: { now: () => 0, after: () => () => {} },
     maxItems: 100,
-    bytesOf: (item) => item,
-    maxBytes: 100,
+    weightOf: (item) => item,
+    maxWeight: 100,
     async run(items) {
       batches.push(items)
       if (items.includes(13)) throw failure

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SimulatedClock } from '@taskyard/conformance'
 import { type EnqueueOutcome, type JsonText, LIMITS, type TaskStore } from '@taskyard/core'
-import type { Submission } from '../src/index.ts'
+import type { Engine, Submission } from '../src/index.ts'
 import { claimOf, PAYLOAD, startEngine } from './scene.ts'
 
 test('submissions that arrive together share one store call', async (t) => {
@@ -53,7 +53,7 @@ test('large submissions that arrive together are shared out over several calls',
   assert.ok(Math.max(...sizes) <= 4 * 1024 * 1024, `${Math.max(...sizes)} bytes in one call`)
 })
 
-test('a repeated batch is looked up in one call', async (t) => {
+test('a repeated batch is answered without its tasks being read', async (t) => {
   const finds: number[] = []
   const counting = (store: TaskStore): TaskStore => ({
     ...store,
@@ -65,12 +65,56 @@ test('a repeated batch is looked up in one call', async (t) => {
   const { engine } = await startEngine(t, {}, counting)
   const batch = Array.from({ length: 50 }, (_, i) => ({ type: 'test', payload: PAYLOAD, idempotencyKey: `k${i}` }))
   const first = await engine.submitMany(batch)
+  await engine.claim(claimOf('worker-1'))
   const again = await engine.submitMany(batch)
   assert.deepEqual(
-    again.map(({ task, replayed }) => [task.id, replayed]),
-    first.map(({ task }) => [task.id, true]),
+    again.map(({ id, status, replayed }) => [id, status, replayed]),
+    first.map(({ id }, i) => [id, i === 0 ? 'running' : 'queued', true]),
   )
-  assert.deepEqual(finds, [50])
+  assert.deepEqual(finds, [])
+})
+
+test('submissions that arrive together share out their keys over several calls', async (t) => {
+  const keys: number[] = []
+  const held = new Set(['held'])
+  const counting = (store: TaskStore): TaskStore => ({
+    ...store,
+    enqueue(params) {
+      if (params.submissions.length > 1) keys.push(params.submissions.flatMap(({ tasks }) => tasks).length)
+      return holding(held)(store).enqueue(params)
+    },
+  })
+  const { engine, clock } = await startEngine(t, {}, counting)
+  const keyed = (idempotencyKey: string) => ({ type: 'test', payload: PAYLOAD, idempotencyKey })
+  const singles = Array.from({ length: 1000 }, (_, n) => engine.submit(keyed(`single-${n}`)))
+  const batches = Array.from({ length: 20 }, (_, n) =>
+    engine.submitMany([keyed('held'), ...Array.from({ length: 99 }, (_, i) => keyed(`batch-${n}-${i}`))]),
+  )
+  await Promise.all(singles)
+  await clock.advance(3000)
+  held.clear()
+  await passing(clock, Promise.all(batches))
+  assert.ok(Math.max(...keys) <= 400, `${Math.max(...keys)} keys in one call`)
+})
+
+test('a submission without a key does not wait for those with one', async (t) => {
+  const turn = Promise.withResolvers<void>()
+  const slow = (store: TaskStore): TaskStore => ({
+    ...store,
+    async enqueue(params) {
+      const hasKeys = params.submissions.some(({ tasks }) => tasks.some(({ idempotency }) => idempotency !== null))
+      if (hasKeys) await turn.promise
+      return store.enqueue(params)
+    },
+  })
+  const { engine } = await startEngine(t, {}, slow)
+  const keyed = Array.from({ length: 100 }, (_, n) =>
+    engine.submit({ type: 'test', payload: PAYLOAD, idempotencyKey: `k${n}` }),
+  )
+  const plain = Array.from({ length: 100 }, () => engine.submit({ type: 'test', payload: PAYLOAD }))
+  assert.equal((await Promise.all(plain)).length, 100)
+  turn.resolve()
+  await Promise.all(keyed)
 })
 
 test('one conflicting submission among many is refused alone', async (t) => {
@@ -111,7 +155,7 @@ test('submissions whose key a transaction holds wait for its end, and nobody for
   await engine.submit({ type: 'test', payload: PAYLOAD })
   held.clear()
   const [[one, two], [first]] = await passing(clock, Promise.all([Promise.all(waiting), batch]))
-  assert.deepEqual(new Set([one?.task.id, two?.task.id]), new Set([first?.task.id]))
+  assert.deepEqual(new Set([one?.task.id, two?.task.id]), new Set([first?.id]))
   assert.equal([one, two, first].filter((submitted) => submitted?.replayed).length, 2)
 })
 
@@ -121,6 +165,41 @@ test('a submission whose key is held for longer than 10 seconds may be sent agai
   const refused = assert.rejects(held, { code: 'store_unavailable', status: 503, retryable: true, message: /"k"/ })
   await passing(clock, refused)
 })
+
+test('a submission whose key is held waits no longer than 10 seconds, calls of any length included', async (t) => {
+  let calls = 0
+  const counting = (store: TaskStore): TaskStore => ({
+    ...store,
+    async enqueue() {
+      calls += 1
+      await new Promise<void>((resolve) => clock.after(4000, resolve))
+      return [{ kind: 'idempotency-key-held', key: 'k' }]
+    },
+  })
+  const { engine, clock } = await startEngine(t, {}, counting)
+  const held = engine.submit({ type: 'test', payload: PAYLOAD, idempotencyKey: 'k' })
+  await passing(clock, assert.rejects(held, { code: 'store_unavailable' }))
+  assert.equal(calls, 4)
+})
+
+for (const [what, end] of Object.entries<(engine: Engine, noNewWork: AbortController) => unknown>({
+  'is told of the end of new work': (_, noNewWork) => noNewWork.abort(),
+  stops: (engine) => engine.stop(),
+})) {
+  test(`submissions that wait for a held key are refused at once, and definitely, when the engine ${what}`, async (t) => {
+    const { engine, store } = await startEngine(t, {}, holding(new Set(['k'])))
+    const noNewWork = new AbortController()
+    const { signal } = noNewWork
+    const submission: Submission = { type: 'test', payload: PAYLOAD, idempotencyKey: 'k' }
+    const waiting = [engine.submit(submission, { signal }), engine.submitMany([submission, submission], { signal })]
+    // Those whose call is on its way hear of it with their answer.
+    const refused = waiting.map((call) => assert.rejects(call, { code: 'shutting_down', status: 503, definite: true }))
+    await engine.submit({ type: 'test', payload: PAYLOAD })
+    await end(engine, noNewWork)
+    await Promise.all(refused)
+    assert.equal((await store.counts({ namespace: 'default', queue: null }))[0]?.counts.queued, 1)
+  })
+}
 
 /** What comes of it, while time passes. */
 async function passing<Result>(clock: SimulatedClock, result: Promise<Result>): Promise<Result> {

@@ -37,7 +37,7 @@ export function classicRoutes(server: FastifyInstance, { engine, lifecycle, page
       refuseDifferent(data, payload, '/payload', 'data')
       const text = data ?? payload ?? ('{}' as JsonText)
       const key = request.headers['idempotency-key'] as string | undefined
-      const submitted = await engine.submit(submissionOf(body, text, key))
+      const submitted = await engine.submit(submissionOf(body, text, key), { signal: lifecycle.signal })
       return sendAccepted(reply, submitted, acknowledgement(submitted.task, 'Task created successfully'))
     },
   )

@@ -3,7 +3,8 @@ import dns from 'node:dns'
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { createSimulatedClock } from '@taskyard/conformance'
+import { createReferenceStore, createSimulatedClock } from '@taskyard/conformance'
+import type { TaskStore } from '@taskyard/core'
 import { openEvents } from './event-source.ts'
 import { type Api, startApi } from './start-api.ts'
 
@@ -189,6 +190,32 @@ test('a server whose draining has begun before it takes no new work', async (con
   const refused = await post('/api/v1/tasks', { type: 't', payload: null })
   assert.deepEqual([refused.statusCode, refused.json().code], [503, 'shutting_down'])
   assert.equal((await fetch(`${await listen()}/livez`)).headers.get('connection'), 'close')
+})
+
+test('submissions that wait for a key that a transaction holds are answered when draining begins', async (context) => {
+  const draining = new AbortController()
+  const waiting = new Set<string>()
+  const allWait = Promise.withResolvers<void>()
+  const store: TaskStore = {
+    ...createReferenceStore(createSimulatedClock()),
+    async enqueue({ submissions }) {
+      for (const { tasks } of submissions) waiting.add(tasks[0]?.id ?? '')
+      if (waiting.size === 3) allWait.resolve()
+      return submissions.map(() => ({ kind: 'idempotency-key-held', key: 'k' }))
+    },
+  }
+  const { post } = await startApi(context, { draining: draining.signal, engine: { store } })
+  const task = { type: 't', payload: null }
+  const calls = [
+    post('/api/v1/tasks', task, { 'idempotency-key': 'k' }),
+    post('/api/v1/tasks/batch', { tasks: [{ ...task, idempotencyKey: 'k' }] }),
+    post('/tasks', task, { 'idempotency-key': 'k' }),
+  ]
+  await allWait.promise
+  draining.abort()
+  for (const { statusCode, json } of await Promise.all(calls)) {
+    assert.deepEqual([statusCode, json().code, json().definite], [503, 'shutting_down', true])
+  }
 })
 
 test('a claim whose connection is reset gives back nothing that an earlier call of its name was given', async (context) => {

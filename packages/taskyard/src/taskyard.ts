@@ -137,7 +137,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
       toSubmission(type, payload, options as SubmitOptions),
     )
     const submitted = await this.#engine.submitMany(submissions, { tx })
-    return submitted.map(({ task: { id, status } }) => ({ id, status }))
+    return submitted.map(({ id, status }) => ({ id, status }))
   }
 
   async get(id: string): Promise<AnyTaskOf<Handlers>> {

@@ -32,7 +32,7 @@ export function submitRoutes(server: FastifyInstance, { engine, lifecycle }: Rou
     lifecycle.refuseWhenClosing()
     const payload = sliceMember(request.bodyText, PAYLOAD) as JsonText
     const key = request.headers['idempotency-key'] as string | undefined
-    const submitted = await engine.submit(submissionOf(request.body, payload, key))
+    const submitted = await engine.submit(submissionOf(request.body, payload, key), { signal: lifecycle.signal })
     return sendAccepted(reply, submitted, taskDocumentText(submitted.task))
   })
 
@@ -45,8 +45,8 @@ export function submitRoutes(server: FastifyInstance, { engine, lifecycle }: Rou
       const submissions = request.body.tasks.map((body, index) =>
         submissionOf(body, payloads[index] as JsonText, undefined, `/tasks/${index}`),
       )
-      const submitted = await engine.submitMany(submissions)
-      const tasks = submitted.map(({ task }) => `{"id":"${task.id}","status":"${task.status}"}`)
+      const submitted = await engine.submitMany(submissions, { signal: lifecycle.signal })
+      const tasks = submitted.map(({ id, status }) => `{"id":"${id}","status":"${status}"}`)
       return sendJsonText(reply.code(202), `{"tasks":[${tasks.join(',')}]}`)
     },
   )
