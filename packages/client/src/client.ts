@@ -12,6 +12,7 @@ import {
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import { seldom, startWorker, type Worker, type WorkerOptions, warnOnConsole } from '@taskyard/worker'
 import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
+import { type Expected, isBoolean, isList, isNumber, isObject, isOptional, isText, TASK } from './expected-answer.ts'
 import { createHttpWorkerApi } from './http-worker-api.ts'
 import { newIdempotencyKey } from './runtime.ts'
 import { serverAddress } from './server-address.ts'
@@ -36,6 +37,12 @@ import { watchEvents } from './watch-events.ts'
 
 /** A server that works by filter answers after about this long, with what it has done so far. */
 const LONGEST_PART_MS = 20_000
+
+const PAGE: Expected = { items: isList, nextCursor: (value) => isText(value) || value === null }
+const MATCHED: Expected = { matched: isNumber, cursor: isOptional(isText) }
+const QUEUE: Expected = { queue: isText, counts: isObject }
+const PAUSED: Expected = { queue: isText, paused: isBoolean }
+const INFO: Expected = { nodeId: isText, version: isText }
 
 export interface ClientOptions {
   /** Such as `http://127.0.0.1:8080`. A user name and password in it are sent as basic authentication. */
@@ -84,7 +91,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   ): Promise<TaskOf<Handlers, Type>> {
     refuseTransaction(tx)
     const headers = { 'idempotency-key': idempotencyKey }
-    return this.#post('', { ...options, type, payload: payload ?? null }, { headers, repeatable: true, member: 'id' })
+    return this.#post('', { ...options, type, payload: payload ?? null }, { headers, repeatable: true, expected: TASK })
   }
 
   async submitMany(
@@ -97,13 +104,13 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     return (
       await this.#post<{ tasks: { id: string; status: TaskStatus }[] }>('/batch', body, {
         repeatable,
-        member: 'tasks',
+        expected: { tasks: isList },
       })
     ).tasks
   }
 
   get(id: string): Promise<AnyTaskOf<Handlers>> {
-    return this.#transport.get(taskPath(id), { member: 'id' })
+    return this.#transport.get(taskPath(id), TASK)
   }
 
   wait<Task extends TaskDocument>(task: Task, options?: WaitOptions): Promise<Task>
@@ -115,7 +122,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   list(options: ListOptions = {}): Promise<Page<AnyTaskOf<Handlers>>> {
     const { createdAfter, createdBefore, ...rest } = options
     const times = { createdAfter: timeText(createdAfter), createdBefore: timeText(createdBefore) }
-    return this.#transport.get(withQuery('/api/v1/tasks', { ...rest, ...times }))
+    return this.#transport.get(withQuery('/api/v1/tasks', { ...rest, ...times }), PAGE)
   }
 
   async *listAll(options: ListOptions = {}): AsyncGenerator<AnyTaskOf<Handlers>> {
@@ -130,8 +137,10 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   async events(id: string): Promise<readonly TaskEventDocument[]> {
     const all: TaskEventDocument[] = []
     for (;;) {
-      const path = `${taskPath(id)}/events?after=${all.at(-1)?.n ?? 0}`
-      const { events } = await this.#transport.get<{ events: TaskEventDocument[] }>(path)
+      const after = all.at(-1)?.n ?? 0
+      const path = `${taskPath(id)}/events?after=${after}`
+      const expected = { events: (value: unknown) => isList(value) && value.every(({ n }) => Number(n) > after) }
+      const { events } = await this.#transport.get<{ events: TaskEventDocument[] }>(path, expected)
       if (events.length === 0) return all
       all.push(...events)
     }
@@ -142,11 +151,11 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   }
 
   cancel(id: string): Promise<AnyTaskOf<Handlers>> {
-    return this.#transport.call({ method: 'POST', path: `${taskPath(id)}/cancel`, member: 'id' })
+    return this.#transport.call({ method: 'POST', path: `${taskPath(id)}/cancel`, expected: TASK })
   }
 
   retry(id: string): Promise<AnyTaskOf<Handlers>> {
-    return this.#transport.call({ method: 'POST', path: `${taskPath(id)}/retry`, member: 'id' })
+    return this.#transport.call({ method: 'POST', path: `${taskPath(id)}/retry`, expected: TASK })
   }
 
   cancelMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
@@ -163,7 +172,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     filter: TaskFilterOptions,
     { onProgress, repeatable }: MatchingOptions & { readonly repeatable: boolean },
   ): Promise<number> {
-    const options = { repeatable, member: 'matched', extraMs: LONGEST_PART_MS }
+    const options = { repeatable, expected: MATCHED, extraMs: LONGEST_PART_MS }
     let matched = 0
     for (let cursor: string | undefined; ; ) {
       const body = cursor === undefined ? filter : { ...filter, cursor }
@@ -176,27 +185,32 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   }
 
   async queues(): Promise<readonly QueueDocument[]> {
-    return (await this.#transport.get<{ queues: QueueDocument[] }>('/api/v1/queues')).queues
+    return (await this.#transport.get<{ queues: QueueDocument[] }>('/api/v1/queues', { queues: isList })).queues
   }
 
   queue(name: string): Promise<QueueDocument> {
-    return this.#transport.get(queuePath(name))
+    return this.#transport.get(queuePath(name), QUEUE)
   }
 
-  async pause(queue: string): Promise<void> {
-    await this.#transport.call({ method: 'POST', path: `${queuePath(queue)}/pause`, repeatable: true })
+  pause(queue: string): Promise<void> {
+    return this.#steer(queue, 'pause')
   }
 
-  async resume(queue: string): Promise<void> {
-    await this.#transport.call({ method: 'POST', path: `${queuePath(queue)}/resume`, repeatable: true })
+  resume(queue: string): Promise<void> {
+    return this.#steer(queue, 'resume')
+  }
+
+  async #steer(queue: string, step: 'pause' | 'resume'): Promise<void> {
+    const path = `${queuePath(queue)}/${step}`
+    await this.#transport.call({ method: 'POST', path, repeatable: true, expected: PAUSED })
   }
 
   async workers(): Promise<readonly WorkerDocument[]> {
-    return (await this.#transport.get<{ workers: WorkerDocument[] }>('/api/v1/workers')).workers
+    return (await this.#transport.get<{ workers: WorkerDocument[] }>('/api/v1/workers', { workers: isList })).workers
   }
 
   info(): Promise<InfoDocument> {
-    return this.#transport.get('/api/v1/info')
+    return this.#transport.get('/api/v1/info', INFO)
   }
 
   work(handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
@@ -222,7 +236,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   #post<Answer>(
     path: string,
     body: unknown,
-    options: Pick<TransportCall, 'headers' | 'repeatable' | 'member' | 'extraMs'> = {},
+    options: Pick<TransportCall, 'headers' | 'repeatable' | 'expected' | 'extraMs'>,
   ): Promise<Answer> {
     return this.#transport.call({ method: 'POST', path: `/api/v1/tasks${path}`, body, ...options })
   }

@@ -1,4 +1,6 @@
-import { type Clock, TaskyardError } from '@taskyard/core'
+import { type Clock, fromJsonText, type JsonText, TaskyardError } from '@taskyard/core'
+import { excerpt } from './excerpt.ts'
+import { asExpected, type Expected } from './expected-answer.ts'
 import { FailedCall, openStream } from './http-call.ts'
 import type { ServerAddress } from './server-address.ts'
 import { readEvents, type ServerSentEvent } from './server-sent-events.ts'
@@ -43,6 +45,15 @@ export async function* connectEvents(connection: EventConnection): AsyncGenerato
     throw error instanceof FailedCall ? error : broken(address, error instanceof Error ? error.message : String(error))
   } finally {
     watchdog.stop()
+  }
+}
+
+/** What an event says. @throws FailedCall when that is not what a server says */
+export function eventData<Data>(address: ServerAddress, data: string, expected: Expected): Data {
+  try {
+    return asExpected(fromJsonText(data as JsonText), expected) as Data
+  } catch {
+    throw broken(address, `something that is no Taskyard server sent an event: "${excerpt(data)}"`)
   }
 }
 

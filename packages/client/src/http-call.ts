@@ -1,4 +1,5 @@
 import { fitsBytes, type JsonText, LIMITS, TaskyardError } from '@taskyard/core'
+import { NotTheAnswer } from './expected-answer.ts'
 import { type Answer, answeredInBetween, errorOfAnswer } from './problem-error.ts'
 import { timeoutSignal } from './runtime.ts'
 import type { ServerAddress } from './server-address.ts'
@@ -29,13 +30,8 @@ export class FailedCall extends Error {
   }
 }
 
-/** JSON, but not what this call is answered with. `parse` throws it. */
-export class NotTheAnswer extends Error {
-  override readonly name = 'NotTheAnswer'
-}
-
 /**
- * One request, one try: the answer of a call that succeeded, read by `parse`.
+ * One request, one try: the answer of a call that succeeded, read by `parse`, which throws NotTheAnswer at another's.
  * @throws FailedCall, the reason of the caller's own signal, or what `parse` throws at JSON
  */
 export async function callOnce<Value>(
@@ -54,11 +50,13 @@ export async function callOnce<Value>(
   }
 }
 
-/** One request whose answer is a stream, such as server-sent events. No time limit but the caller's signal. */
+/** One request whose answer is a stream of server-sent events. No time limit but the caller's signal. */
 export async function openStream(address: ServerAddress, call: HttpCall): Promise<ReadableStream<Uint8Array>> {
   const response = await send(address, call)
-  if (response.ok && response.body !== null) return response.body
-  throw failedAnswer(response, errorOfAnswer(await read(response, address, call)))
+  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+  if (response.ok && isStream && response.body !== null) return response.body
+  const answer = await read(response, address, call)
+  throw failedAnswer(response, response.ok ? answeredInBetween(answer) : errorOfAnswer(answer))
 }
 
 async function send({ url, headers }: ServerAddress, call: HttpCall): Promise<Response> {

@@ -14,7 +14,8 @@ import {
   type WorkerApi,
 } from '@taskyard/core'
 import type { ReportError } from '@taskyard/worker'
-import { callOnce, FailedCall, NotTheAnswer } from './http-call.ts'
+import { asExpected, type Expected, isList, isOptional } from './expected-answer.ts'
+import { callOnce, FailedCall } from './http-call.ts'
 import { inBodies } from './in-bodies.ts'
 import type { ServerAddress } from './server-address.ts'
 import { openWorkerSession, type SessionState } from './worker-session.ts'
@@ -32,15 +33,14 @@ export interface HttpWorkerApiParams {
 
 /** What a worker needs, over the lease routes. Each call is one try: the worker itself repeats. */
 export function createHttpWorkerApi({ address, clock, random, report }: HttpWorkerApiParams): WorkerApi {
-  const post: Post = (path, list, body, options) => postOnce(address, path, list, body, options)
+  const post: Post = (path, expected, body, options) => postOnce(address, path, expected, body, options)
   const inSession = new Set<string>()
   const withSession: NameSession = (claim) => (inSession.has(claim.workerId) ? { ...claim, session: true } : claim)
   return {
     async claim(request, signal) {
       try {
         const options = { signal, timeoutMs: ANSWER_MS + (request.waitSeconds ?? 0) * 1000 }
-        return (await post<{ tasks: LeasedTaskDocument[] }>('', 'tasks', toJsonText(withSession(request)), options))
-          .tasks
+        return (await post<{ tasks: LeasedTaskDocument[] }>('', TASKS, toJsonText(withSession(request)), options)).tasks
       } catch (error) {
         if (signal.aborted) return []
         throw error
@@ -50,7 +50,7 @@ export function createHttpWorkerApi({ address, clock, random, report }: HttpWork
     async record(entries) {
       const results = []
       for (const body of inBodies('entries', entries.map(recordText))) {
-        results.push(...(await post<Recorded>('/record', 'results', body)).results)
+        results.push(...(await post<Recorded>('/record', RESULTS, body)).results)
       }
       return results
     },
@@ -85,31 +85,27 @@ interface Recorded {
 /** A session may be with another server than the claim, which then knows of it from the claim alone. */
 type NameSession = <Asked extends { readonly workerId: string }>(claim: Asked) => Asked & { session?: true }
 
-type Post = <Answer>(path: string, list: List, body: JsonText, options?: PostOptions) => Promise<Answer>
+type Post = <Answer>(path: string, expected: Expected, body: JsonText, options?: PostOptions) => Promise<Answer>
 
-/** The list that an answer has at least: one without it is somebody else's. */
-type List = 'tasks' | 'results'
+const TASKS: Expected = { tasks: isList }
+export const RESULTS: Expected = { results: isList }
+const SETTLED: Expected = { ...RESULTS, tasks: isOptional(isList) }
 
 /** @throws TaskyardError */
 export async function postOnce<Answer>(
   address: ServerAddress,
   path: string,
-  list: List,
+  expected: Expected,
   body: JsonText,
   { signal, timeoutMs = ANSWER_MS }: PostOptions = {},
 ): Promise<Answer> {
   try {
     const call = { method: 'POST', path: `/api/v1/leases${path}`, body, timeoutMs } as const
-    const parse = (text: JsonText) => withList(JSON.parse(text), list)
+    const parse = (text: JsonText) => asExpected(JSON.parse(text), expected)
     return (await callOnce(address, signal === undefined ? call : { ...call, signal }, parse)) as Answer
   } catch (error) {
     throw error instanceof FailedCall ? error.error : error
   }
-}
-
-function withList(answer: unknown, list: List): unknown {
-  if (!Array.isArray((answer as Partial<Record<List, unknown>> | null)?.[list])) throw new NotTheAnswer()
-  return answer
 }
 
 // Outcomes that do not fit into one body go in several; the last one claims. Should one fail, the worker repeats them
@@ -123,7 +119,7 @@ async function settle(
   const results: SettleResponse['results'][number][] = []
   let tasks: readonly LeasedTaskDocument[] | undefined
   for (const body of bodies) {
-    const response = await post<SettleResponse>('/settle', 'results', body)
+    const response = await post<SettleResponse>('/settle', SETTLED, body)
     results.push(...response.results)
     tasks = response.tasks
   }

@@ -1,5 +1,5 @@
 import { type ExtendStatus, type LeaseExtender, toJsonText } from '@taskyard/core'
-import { postOnce } from './http-worker-api.ts'
+import { postOnce, RESULTS } from './http-worker-api.ts'
 import type { ServerAddress } from './server-address.ts'
 
 /** A heartbeat without an answer must leave time for another one before the lease is over. */
@@ -16,7 +16,7 @@ export function openLeaseExtender(address: ServerAddress): LeaseExtender {
       const body = toJsonText({ leases, leaseSeconds: leaseMs / 1000 })
       const timeoutMs = Math.min(MAX_ANSWER_MS, leaseMs / 3)
       const options = signal === undefined ? { timeoutMs } : { timeoutMs, signal }
-      const { results } = await postOnce<Extended>(address, '/heartbeat', 'results', body, options)
+      const { results } = await postOnce<Extended>(address, '/heartbeat', RESULTS, body, options)
       return results.map(({ status }) => status)
     },
     close: async () => {},

@@ -1,6 +1,7 @@
 import { type Clock, fromJsonText, type JsonText, type Random, TaskyardError, toJsonText } from '@taskyard/core'
 import { pause, retryDelayMs } from '@taskyard/worker'
-import { callOnce, FailedCall, type HttpCall, NotTheAnswer } from './http-call.ts'
+import { asExpected, type Expected } from './expected-answer.ts'
+import { callOnce, FailedCall, type HttpCall } from './http-call.ts'
 import type { ServerAddress } from './server-address.ts'
 
 export interface TransportParams {
@@ -26,8 +27,8 @@ export interface TransportCall {
   readonly extraMs?: number
   /** Doing it twice is the same as doing it once, so a lost reply is no reason to stop. Default: of GET only. */
   readonly repeatable?: boolean
-  /** A member that the answer always has: one without it is not the server's. */
-  readonly member?: string
+  /** What the answer always has: one without it is not the server's. */
+  readonly expected: Expected
 }
 
 /** Calls that mend what can be mended: repeated while that is safe and can help, with jittered backoff. */
@@ -42,7 +43,7 @@ export class Transport {
   async call<Answer>(call: TransportCall): Promise<Answer> {
     const { clock, random, retryMs, parse } = this.params
     const httpCall = this.#httpCall(call)
-    const read = (text: JsonText) => withMember(parse(text), call.member)
+    const read = (text: JsonText) => asExpected(parse(text), call.expected)
     const giveUpAt = clock.now() + retryMs
     for (let failures = 0; ; failures++) {
       try {
@@ -57,8 +58,12 @@ export class Transport {
     }
   }
 
-  get<Answer>(path: string, options: Pick<TransportCall, 'signal' | 'extraMs' | 'member'> = {}): Promise<Answer> {
-    return this.call({ method: 'GET', path, ...options })
+  get<Answer>(
+    path: string,
+    expected: Expected,
+    options: Pick<TransportCall, 'signal' | 'extraMs'> = {},
+  ): Promise<Answer> {
+    return this.call({ method: 'GET', path, expected, ...options })
   }
 
   #httpCall({ method, path, body, headers, signal, extraMs }: TransportCall): HttpCall {
@@ -82,12 +87,6 @@ function bodyText(body: unknown): JsonText {
     const reason = `what is to be sent has no JSON form: ${(error as Error).message}`
     throw new TaskyardError('invalid_request', { reason }, { cause: error })
   }
-}
-
-function withMember(answer: unknown, member: string | undefined): unknown {
-  if (member === undefined) return answer
-  if (typeof answer !== 'object' || answer === null || !(member in answer)) throw new NotTheAnswer()
-  return answer
 }
 
 function worthRepeating({ error, unsent }: FailedCall, { method, repeatable }: TransportCall): boolean {

@@ -1,5 +1,6 @@
 import { isTerminal, type TaskDocument } from '@taskyard/core'
 import { pause } from '@taskyard/worker'
+import { TASK } from './expected-answer.ts'
 import type { WaitOptions } from './taskyard-api.ts'
 import { type Transport, withQuery } from './transport.ts'
 
@@ -11,13 +12,13 @@ export async function waitForEnd(transport: Transport, id: string, options: Wait
   const signal = options.signal ?? closed
   const path = `/api/v1/tasks/${encodeURIComponent(id)}`
   const endAt = clock.now() + (options.timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000
-  let task = await transport.get<TaskDocument>(path, { member: 'id' })
+  let task = await transport.get<TaskDocument>(path, TASK)
   while (!isTerminal(task.status) && !signal.aborted && clock.now() < endAt) {
     const askedAt = clock.now()
     const waitSeconds = Math.max(0, Math.min(POLL_SECONDS, (endAt - askedAt) / 1000))
     try {
-      const poll = { signal, member: 'id', extraMs: waitSeconds * 1000 }
-      task = await transport.get<TaskDocument>(withQuery(path, { waitSeconds }), poll)
+      const poll = { signal, extraMs: waitSeconds * 1000 }
+      task = await transport.get<TaskDocument>(withQuery(path, { waitSeconds }), TASK, poll)
     } catch (error) {
       if (signal.aborted && !closed.aborted) return task
       throw error

@@ -1,7 +1,7 @@
-import { fromJsonText, type JsonText } from '@taskyard/core'
 import { pause, retryDelayMs } from '@taskyard/worker'
 import type { TaskEventDocument } from './documents.ts'
-import { connectEvents } from './event-connection.ts'
+import { connectEvents, eventData } from './event-connection.ts'
+import { isNumber } from './expected-answer.ts'
 import { FailedCall } from './http-call.ts'
 import type { WatchOptions } from './taskyard-api.ts'
 import type { Transport } from './transport.ts'
@@ -29,7 +29,7 @@ export async function* watchEvents(
         failures = 0
         giveUpAt = Number.POSITIVE_INFINITY
         if (event === 'end') return
-        const entry = fromJsonText(data as JsonText) as TaskEventDocument
+        const entry = eventData<TaskEventDocument>(address, data, { n: isNumber })
         last = entry.n
         yield entry
       }

@@ -1,6 +1,7 @@
 import type { Clock, Random, SessionRequest, WorkerSession } from '@taskyard/core'
 import { pause, type ReportError, retryDelayMs } from '@taskyard/worker'
-import { connectEvents, SILENCE_MS } from './event-connection.ts'
+import { connectEvents, eventData, SILENCE_MS } from './event-connection.ts'
+import { type Expected, isNumber, isOptional, isText } from './expected-answer.ts'
 import { FailedCall } from './http-call.ts'
 import type { ServerAddress } from './server-address.ts'
 import { withQuery } from './transport.ts'
@@ -71,6 +72,17 @@ async function keepOpen(session: OpenWorkerSession, closing: AbortSignal, onOpen
   }
 }
 
+interface Ready {
+  readonly pingSeconds?: number
+}
+
+interface Cancel {
+  readonly taskId: string
+}
+
+const READY: Expected = { pingSeconds: isOptional(isNumber) }
+const CANCEL: Expected = { taskId: isText }
+
 async function readConnection(
   { address, clock, worker, onCancel }: OpenWorkerSession,
   signal: AbortSignal,
@@ -79,8 +91,8 @@ async function readConnection(
 ): Promise<void> {
   const path = sessionPath(worker)
   for await (const { event, data } of connectEvents({ address, clock, path, signal, silenceMs })) {
-    if (event === 'ready') onReady((JSON.parse(data) as { pingSeconds?: number }).pingSeconds)
-    else if (event === 'cancel') onCancel((JSON.parse(data) as { taskId: string }).taskId)
+    if (event === 'ready') onReady(eventData<Ready>(address, data, READY).pingSeconds)
+    else if (event === 'cancel') onCancel(eventData<Cancel>(address, data, CANCEL).taskId)
   }
 }
 

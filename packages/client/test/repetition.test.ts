@@ -34,7 +34,7 @@ for (const [name, call] of [
 
   test(`${name} is repeated when it certainly was not done`, async (t) => {
     const { url, seen } = await fakeServer(t, (n, _, response) =>
-      n === 0 ? json(response, full, 503) : json(response, { id: 'x', tasks: [], matched: 0 }),
+      n === 0 ? json(response, full, 503) : json(response, { id: 'x', status: 'queued', tasks: [], matched: 0 }),
     )
     await call(new Client({ url, ...impatient }))
     assert.equal(seen.length, 2)
@@ -106,7 +106,7 @@ test('an answer that does not come in time is connection_failed', async (t) => {
 })
 
 test('headers, credentials and a path in the URL are kept', async (t) => {
-  const { url, seen } = await fakeServer(t, (_n, _seen, response) => json(response, {}))
+  const { url, seen } = await fakeServer(t, (_n, _seen, response) => json(response, { nodeId: 'n', version: '1' }))
   const { host } = new URL(url)
   await new Client({ url: `http://ada:p%40ss@${host}/base/`, headers: { 'x-tenant': 'a' } }).info()
   assert.equal(seen[0]?.url, '/base/api/v1/info')
