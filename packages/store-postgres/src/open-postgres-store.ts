@@ -14,13 +14,14 @@ import { health } from './operations/health.ts'
 import { history } from './operations/history.ts'
 import { beat, endLeases, extend, holders, record } from './operations/leases.ts'
 import { list } from './operations/list.ts'
+import { createLockTurns, type LockTurns } from './operations/lock-turns.ts'
 import { createQueueDepths } from './operations/queue-depths.ts'
 import { counts, pause } from './operations/queues.ts'
 import { settle } from './operations/settle.ts'
 import { cancel, retry } from './operations/steer.ts'
 import { createSweeping } from './operations/sweep.ts'
 import type { Parts } from './parts.ts'
-import { checkSettings } from './server-settings.ts'
+import { checkSettings, lockTableSize } from './server-settings.ts'
 import { createServerTime } from './server-time.ts'
 import { createWakeUps } from './wake-ups.ts'
 
@@ -45,7 +46,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   try {
     await checkSettings(database.run)
     const durability = await checkDurability(database, options.allowUnsafeDurability === true)
-    return createStore(options, location, database, durability)
+    const lockTurns = createLockTurns(await lockTableSize(database.run))
+    return createStore(options, location, database, durability, lockTurns)
   } catch (error) {
     await database.close()
     throw error
@@ -57,6 +59,7 @@ function createStore(
   location: ReturnType<typeof readPostgresUrl>,
   database: ReturnType<typeof openDatabase>,
   durability: string,
+  lockTurns: LockTurns,
 ): OpenedStore {
   const nowMs = () => performance.now()
   const lanes = createLanes(database)
@@ -70,6 +73,7 @@ function createStore(
     lanes,
     time,
     idSkew: createIdSkew(database),
+    lockTurns,
     foretell: wakeUps.foretell,
     readied(numbers) {
       for (const lane of numbers) claims.putBack(lane)

@@ -20,6 +20,11 @@ export function isReadOnly(error: unknown): boolean {
   return codeOf(error) === '25006'
 }
 
+/** Of the memory that all sessions share: mostly its lock table is full. The transaction was undone. */
+export function isOutOfMemory(error: unknown): boolean {
+  return codeOf(causeOf(error)) === '53200'
+}
+
 /** Somebody else has the lock, and `lock_timeout` was over. */
 export function isLocked(error: unknown): boolean {
   return codeOf(causeOf(error)) === '55P03'
@@ -49,6 +54,12 @@ export function toStoreError(error: unknown): TaskyardError {
   switch (sqlState) {
     case '53100': // disk full: the transaction was undone
       return because('store_full')
+    case '53200':
+      return new TaskyardError(
+        'store_unavailable',
+        { reason: `${reason}; mostly max_locks_per_transaction is too low, see docs/guides/postgresql.md` },
+        { cause: error },
+      )
     case '25006': // read-only transaction
       return because('store_read_only')
     case '42501': // insufficient privilege

@@ -29,6 +29,15 @@ export async function wrongSettings(run: Run): Promise<readonly WrongSetting[]> 
   return wrong
 }
 
+/** How many locks the server has room for, of all its sessions. */
+export async function lockTableSize(run: Run): Promise<number> {
+  const [row] = await run<[string]>(
+    `SELECT current_setting('max_locks_per_transaction')::bigint
+       * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)`,
+  )
+  return Number(row?.[0])
+}
+
 /** @throws TaskyardError invalid_configuration */
 export async function checkSettings(run: Run): Promise<void> {
   const [wrong] = await wrongSettings(run)

@@ -6,6 +6,7 @@ import { createIdSkew } from '../src/id-times.ts'
 import { createLanes } from '../src/lanes.ts'
 import { readPostgresUrl } from '../src/location.ts'
 import { openMaintenance } from '../src/maintenance.ts'
+import { createLockTurns } from '../src/operations/lock-turns.ts'
 import { createSlotAccess, type SlotAccess } from '../src/operations/slot-access.ts'
 import { dissolveSlots } from '../src/operations/slot-dissolve.ts'
 import { beginRewrite, stepRewrite } from '../src/operations/slot-rewrite.ts'
@@ -64,6 +65,7 @@ export async function slotScene(): Promise<SlotScene> {
     lanes: createLanes(database),
     time,
     idSkew: createIdSkew(database),
+    lockTurns: createLockTurns(1000),
     ...untold,
   }
 

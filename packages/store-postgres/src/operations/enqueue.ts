@@ -7,12 +7,26 @@ import { STATEMENT_SIZE } from '../parts-by-size.ts'
 import { isDuplicate, mayHaveChanged } from '../postgres-errors.ts'
 import type { Claims } from './claim.ts'
 import { enqueueCarefully } from './enqueue-carefully.ts'
+import { outlastFullLocks } from './outlast-full-locks.ts'
 import type { QueueDepths } from './queue-depths.ts'
 import { dropProof, isRefusedByProof } from './slot-proof.ts'
 import { isDefaultBackoff } from './task-columns.ts'
 
-/** A proof that refuses tasks is dropped, and the call made again; not in the transaction of somebody else, which has failed. */
+/** What is in the transaction of somebody else is tried once: when it fails, so has the transaction. */
 export async function enqueue(
+  parts: Parts,
+  claims: Claims,
+  depths: QueueDepths,
+  params: EnqueueParams,
+): Promise<readonly EnqueueOutcome[]> {
+  if (params.tx !== undefined) return enqueueProven(parts, claims, depths, params)
+  return outlastFullLocks(params.submissions, (submissions) =>
+    enqueueProven(parts, claims, depths, { ...params, submissions }),
+  )
+}
+
+/** A proof that refuses tasks is dropped, and the call made again. */
+async function enqueueProven(
   parts: Parts,
   claims: Claims,
   depths: QueueDepths,
@@ -57,7 +71,9 @@ async function enqueueOnce(
       return outcomes
     }
   }
-  const outcomes = await parts.database.transaction((run) => enqueueCarefully(parts, run, params, laneOf, hasRoom))
+  const outcomes = await parts.lockTurns.inTurn(params.submissions, hasRoom, () =>
+    parts.database.transaction((run) => enqueueCarefully(parts, run, params, laneOf, hasRoom)),
+  )
   await noteSkew(parts, outcomes)
   parts.readied(readyLanes(outcomes, laneNumbers))
   return outcomes
