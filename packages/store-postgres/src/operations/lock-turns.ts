@@ -3,8 +3,9 @@ import { systemClock } from '@taskyard/core/runtime'
 import { CALL_TIMEOUT_MS } from '../time-limits.ts'
 import { queueName } from './submission-locks.ts'
 
-/** Of the server's lock table, what the calls of one line may hold together. */
+/** Of the server's lock table, what the calls of one line may hold together. As PostgreSQL comes, two of the largest batches fit. */
 const SHARE = 1 / 8
+const SHARE_OF_BATCHES = 5 / 16
 
 /** Submissions take locks in turns, so that this process never fills the lock table that all clients of the server share. */
 export interface LockTurns {
@@ -22,8 +23,11 @@ export interface LockTurns {
 
 /** @param tableSize locks that the server has room for */
 export function createLockTurns(tableSize: number): LockTurns {
-  const most = Math.max(1, Math.floor(tableSize * SHARE))
-  const lines = { batches: createLine(most), singles: createLine(most), keyless: createLine(most) }
+  const lines = {
+    batches: createLine(tableSize * SHARE_OF_BATCHES),
+    singles: createLine(tableSize * SHARE),
+    keyless: createLine(tableSize * SHARE),
+  }
   return {
     inTurn(submissions, hasRoom, work) {
       const tasks = submissions.flatMap((submission) => submission.tasks)
