@@ -19,5 +19,6 @@ export const EVERY_CALL: Readonly<Record<string, (store: TaskStore, scene: Calls
   beat: (store) => store.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 1_000 }),
   holders: (store) => store.holders(),
   endLeases: (store) => store.endLeases({ workerIds: ['worker-1'] }),
+  takeBackCrashes: (store, scene) => store.takeBackCrashes({ leases: [{ taskId: scene.newTask().id, token: 1 }] }),
   sweep: (store) => store.sweep(SWEEP),
 }

@@ -5,6 +5,7 @@ import { describeClaimRequests } from './task-store/claim-requests.ts'
 import { describeConcurrency } from './task-store/concurrency.ts'
 import { describeCounts } from './task-store/counts.ts'
 import { describeCrashes } from './task-store/crashes.ts'
+import { describeCrashesTakenBack } from './task-store/crashes-taken-back.ts'
 import { describeEnqueue } from './task-store/enqueue.ts'
 import { describeFencing } from './task-store/fencing.ts'
 import { describeFullQueue } from './task-store/full-queue.ts'
@@ -48,6 +49,7 @@ const WRITING_AREAS = [
   describeCancel,
   describeRetry,
   describeCrashes,
+  describeCrashesTakenBack,
   describeTimeouts,
   describeRetention,
   describePersistence,

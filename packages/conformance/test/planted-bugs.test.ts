@@ -268,8 +268,14 @@ const BUGS: Readonly<Record<string, Plant>> = {
         params.workerIds.includes(lease?.worker.workerId ?? ''),
       )
       const ended = await store.endLeases(params)
-      for (const entry of held) entry.loneCrashes = entry.task.crashes
+      for (const entry of held) entry.loneLeases = Array.from({ length: entry.task.crashes }, (_, n) => n)
       return ended
+    },
+  }),
+  'lets a crash count against the task whose worker comes back': () => ({ takeBackCrashes: async () => {} }),
+  'takes back the crashes of others for a worker that comes back': (_store, state) => ({
+    takeBackCrashes: async ({ leases }) => {
+      for (const { taskId } of leases) Object.assign(state.tasks.get(taskId) ?? {}, { loneLeases: [] })
     },
   }),
   'hands suspects out beside others': (store) => ({

@@ -1,10 +1,12 @@
 import {
   type ClaimParams,
   DEFAULTS,
+  type ExtendStatus,
   fitsBytes,
   givenFirst,
   isTerminal,
   type JsonText,
+  type LeaseRef,
   LIMITS,
   mendedText,
   type RecordParams,
@@ -31,9 +33,20 @@ export function createLeasing(
   gaveTasks: Sessions['gaveTasks'],
 ): Pick<Engine, 'claim' | 'giveBack' | 'heartbeat' | 'settle' | 'record'> {
   const { store, observer, bus, random } = parts
-  const refuseStale = (operation: 'extend' | 'settle' | 'record', status: string) => {
-    if (status === 'lost') observer.staleWriteRefused?.(operation)
+
+  /** A worker that is heard of leases which are over is alive, whatever was thought of it when they ended. */
+  async function heard(
+    operation: 'extend' | 'settle' | 'record',
+    leases: readonly LeaseRef[],
+    statuses: readonly ExtendStatus[],
+  ): Promise<void> {
+    if (!statuses.includes('lost')) return
+    const lost = leases.filter((_, i) => statuses[i] === 'lost')
+    for (const _ of lost) observer.staleWriteRefused?.(operation)
+    // What was asked for is done: it does not fail because of this, which is only known a little worse without.
+    await parts.underWay.track(store.takeBackCrashes({ leases: lost })).catch(() => {})
   }
+
   return {
     async claim(claim, waitSeconds = 0, signal) {
       const params = toClaimParams(claim)
@@ -47,7 +60,7 @@ export function createLeasing(
       assertBatch(leases.length)
       const named = leases.map(({ taskId, token }) => ({ taskId: toTaskId(taskId), token }))
       const statuses = await store.extend({ leases: named, leaseMs: leaseMs(leaseSeconds) })
-      for (const status of statuses) refuseStale('extend', status)
+      await heard('extend', named, statuses)
       return statuses
     },
     async settle(outcomes, claim) {
@@ -61,16 +74,18 @@ export function createLeasing(
       const { results, tasks } = await report
       if (next !== null && tasks.length > 0) gaveTasks(next.worker)
       for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
-      return { results: results.map(({ status }) => status), tasks }
+      const statuses = results.map(({ status }) => status)
+      await heard('settle', settlements, statuses)
+      return { results: statuses, tasks }
     },
     async record(entries) {
       assertBatch(entries.length)
       const kept = entries.map(toKept)
       const statuses = await store.record({ entries: kept })
       statuses.forEach((status, i) => {
-        refuseStale('record', status)
         if (status === 'ok') bus.publish({ kind: 'changed', taskId: (kept[i] as Kept).taskId, terminal: false })
       })
+      await heard('record', kept, statuses)
       return statuses
     },
   }
@@ -85,8 +100,7 @@ export function createLeasing(
   }
 
   function settled({ taskId, outcome }: Settlement, result: SettleResult): void {
-    if (result.status === 'lost') return refuseStale('settle', 'lost')
-    if (result.repeated) return
+    if (result.status === 'lost' || result.repeated) return
     const { queue, type, waitMs, runMs, taskStatus, runAt } = result
     if (taskStatus === 'scheduled' && runAt !== null) parts.wakeSweeperAt(runAt)
     observer.settled?.({ queue, type, waitMs, runMs, outcome: seenOutcome(outcome, taskStatus) })

@@ -43,6 +43,8 @@ export interface TaskDocument {
   readonly crashes: number
   /** Those of workers that ran nothing else; missing: none. */
   readonly loneCrashes?: number
+  /** The tokens of the leases whose ends these were, without those that a version before has counted. */
+  readonly loneLeases?: readonly number[]
   readonly workerId?: string
   readonly startedAt?: number
   readonly progress?: string | null

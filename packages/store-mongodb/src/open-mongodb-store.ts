@@ -187,6 +187,7 @@ function createStore(
     beat: (params) => call((now) => operations.beat(database, params, now)),
     holders: () => call((now) => operations.holders(database, now)),
     endLeases: (params) => call((now) => operations.endLeases(database, params, now)),
+    takeBackCrashes: (params) => call(() => operations.takeBackCrashes(database, params)),
     sweep: (params) => call((now) => operations.sweep(database, params, now)),
     onReady: (listener) => signals.onReady(listener),
     health,

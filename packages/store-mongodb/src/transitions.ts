@@ -125,9 +125,9 @@ export function fail(task: LightTask, failure: AttemptFailure, now: number): Mov
 export type WorkersFate = Pick<LeaseWithoutWord, 'isDead' | 'isAlone'>
 
 function expire(task: LightTask, fate: WorkersFate, now: number): Move {
-  const { attempt, maxAttempts, crashes, loneCrashes = 0 } = task
+  const { attempt, maxAttempts, crashes, loneCrashes = 0, loneLeases = [], token } = task
   const cancelRequested = task.cancelRequestedAt !== undefined
-  const { status, ...counted } = afterLeaseEnd({
+  const { status, ...after } = afterLeaseEnd({
     crashes,
     loneCrashes,
     attempt,
@@ -135,13 +135,15 @@ function expire(task: LightTask, fate: WorkersFate, now: number): Move {
     cancelRequested,
     ...fate,
   })
-  if (status === 'cancelled') return onlyAsAsked(task, finish(task, status, now, {}, counted))
+  const counted = { ...after, ...(after.loneCrashes > loneCrashes ? { loneLeases: [...loneLeases, token] } : {}) }
+  const onlyAsRead = (move: Move) => onlyAsCounted(task, onlyAsAsked(task, move))
+  if (status === 'cancelled') return onlyAsRead(finish(task, status, now, {}, counted))
   if (status === 'failed') {
-    const error = poisonedError({ loneCrashes: counted.loneCrashes, attempt: task.attempt })
-    return onlyAsAsked(task, finish(task, status, now, { error }, counted))
+    const error = poisonedError({ loneCrashes: after.loneCrashes, attempt: task.attempt })
+    return onlyAsRead(finish(task, status, now, { error }, counted))
   }
   const record = endOfAttempt(task, 'lease-expired', JSON.stringify({ workerId: task.workerId ?? null }), now)
-  return onlyAsAsked(task, goOn(task, { state: 'queued', runAt: now, ...counted }, record))
+  return onlyAsRead(goOn(task, { state: 'queued', runAt: now, ...counted }, record))
 }
 
 /** Ends a lease that nobody settled, for the reason given. */
@@ -208,7 +210,8 @@ export function retry(task: LightTask, now: number): Move {
     result: null,
     error: null,
   } as const
-  const unset = { finishedAt: '', finishedBytes: '', settled: '', workerId: '', startedAt: '', progress: '' } as const
+  const ofEnd = { finishedAt: '', finishedBytes: '', settled: '', loneLeases: '' } as const
+  const unset = { ...ofEnd, workerId: '', startedAt: '', progress: '' } as const
   return {
     task,
     guard: { ...guardOf(task), finishedAt },
@@ -258,6 +261,12 @@ function guardOf({ state, token }: LightTask): Filter<TaskDocument> {
 function onlyAsAsked(task: LightTask, move: Move): Move {
   const cancelRequestedAt = task.cancelRequestedAt ?? null
   return { ...move, guard: { ...move.guard, cancelRequestedAt } as unknown as Filter<TaskDocument> }
+}
+
+// A crash may be taken back at any time.
+function onlyAsCounted(task: LightTask, move: Move): Move {
+  const loneCrashes = task.loneCrashes ?? null
+  return { ...move, guard: { ...move.guard, loneCrashes } as unknown as Filter<TaskDocument> }
 }
 
 /** Only while the lease ends at this very time: it may be extended meanwhile. */

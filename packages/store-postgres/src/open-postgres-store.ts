@@ -15,6 +15,7 @@ import { history } from './operations/history.ts'
 import { beat, endLeases, extend, holders, record } from './operations/leases.ts'
 import { list } from './operations/list.ts'
 import { createLockTurns, type LockTurns } from './operations/lock-turns.ts'
+import { takeBackCrashes } from './operations/lone-leases.ts'
 import { createQueueDepths } from './operations/queue-depths.ts'
 import { counts, pause } from './operations/queues.ts'
 import { settle } from './operations/settle.ts'
@@ -121,6 +122,7 @@ function createStore(
     beat: whenOpen((params) => beat(parts, params)),
     holders: () => whenOpen(() => holders(parts))(undefined),
     endLeases: whenOpen((params) => endLeases(parts, params)),
+    takeBackCrashes: whenOpen((params) => takeBackCrashes(parts, params)),
     sweep: whenOpen((params) => sweeping.sweep(params)),
     onReady: (listener) => wakeUps.onReady(listener),
     health: () => health(database, nowMs),

@@ -8,6 +8,7 @@ import {
   type LeaseStatus,
   LIMITS,
   type RecordParams,
+  type TakeBackCrashesParams,
   toJsonText,
 } from '@taskyard/core'
 import { type CallContext, inParts, inTextParts } from './call-context.ts'
@@ -83,6 +84,16 @@ export async function endLeases(context: CallContext, { workerIds }: EndLeasesPa
     more = texts.length >= LEASES_PER_CALL
   }
   return ended
+}
+
+/** The port's `takeBackCrashes`. */
+export async function takeBackCrashes({ run }: CallContext, { leases }: TakeBackCrashesParams): Promise<void> {
+  for (const part of inParts(leases, LEASES_PER_CALL)) {
+    await run(
+      SCRIPTS.takeBackCrashes,
+      part.flatMap(({ taskId, token }) => [taskId, String(token)]),
+    )
+  }
 }
 
 /** Leases that ended, as scripts name them. */

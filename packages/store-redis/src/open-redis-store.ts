@@ -6,7 +6,7 @@ import { claim } from './claim-call.ts'
 import { type Client, connect, type Reply, type RunScript, scriptRunner } from './connection.ts'
 import { enqueue } from './enqueue-call.ts'
 import { health } from './health-call.ts'
-import { endLeases, extend, holders, record } from './lease-calls.ts'
+import { endLeases, extend, holders, record, takeBackCrashes } from './lease-calls.ts'
 import type { ExtenderData } from './lease-extender.ts'
 import { list } from './list-call.ts'
 import { findStored, history } from './read-calls.ts'
@@ -125,6 +125,7 @@ async function createStore(
     beat: (params) => beat(context, params),
     holders: () => holders(context),
     endLeases: (params) => endLeases(context, params),
+    takeBackCrashes: (params) => takeBackCrashes(context, params),
     sweep: (params) => sweep(context, params),
     onReady: (listener) => news.listen(listener),
     health: () => health(context.run),

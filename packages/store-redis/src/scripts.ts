@@ -47,6 +47,7 @@ export const SCRIPTS = {
   beat: script('beat'),
   holders: script('holders'),
   endLeases: script('end-leases'),
+  takeBackCrashes: script('take-back-crashes'),
   sweep: script('sweep'),
   probe: script('probe'),
 } as const

@@ -1,7 +1,15 @@
 // What the layout in Redis must keep: order within and over chunks, and no key that outlives its tasks.
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { DEFAULT_RETENTION, type NewTask, type TaskStatus, type TaskStore } from '@taskyard/core'
+import {
+  DEFAULT_RETENTION,
+  type LeaseRef,
+  type NewTask,
+  POISON_CRASHES,
+  type TaskStatus,
+  type TaskStore,
+  type WorkerRef,
+} from '@taskyard/core'
 import { sharedServer } from '@taskyard/test-servers'
 import { Redis } from 'ioredis'
 import { CLAIM, freshPrefix, newId, newTask, openTestStore } from './scene.ts'
@@ -123,6 +131,29 @@ describe('marks of company in Redis', () => {
   })
 })
 
+describe('leases that count against their tasks', () => {
+  it('are kept until these end, whichever way', async (t) => {
+    const { store, redis, prefix } = await storeWithKeys(t)
+    const kept = async () => Object.keys(await redis.hgetall(`{${prefix}}:lone`))
+    const ends: Readonly<Record<string, (taskId: string) => Promise<unknown>>> = {
+      succeeds: async () => settle(store, await claimOne(store), SUCCEEDED),
+      fails: async () => settle(store, await claimOne(store), FAILED),
+      'is cancelled': (taskId) => store.cancel({ taskIds: [taskId] }),
+      'is given up': async () => {
+        for (let crash = 1; crash < POISON_CRASHES; crash++) await crashOne(store)
+      },
+    }
+    for (const [how, end] of Object.entries(ends)) {
+      const task = newTask()
+      await submit(store, [task])
+      await crashOne(store)
+      assert.deepEqual(await kept(), [task.id])
+      await end(task.id)
+      assert.deepEqual(await kept(), [], `of a task that ${how}`)
+    }
+  })
+})
+
 describe('retention in Redis', () => {
   it('leaves no key of tasks that are gone', async (t) => {
     const { store, keys } = await storeWithKeys(t)
@@ -180,6 +211,9 @@ describe("the server's clock", () => {
 
 const SWEEP = { cancelGraceMs: 0, retention: DEFAULT_RETENTION, limit: 1000, jitter: 0 }
 const SUCCEEDED = { outcome: 'succeeded', result: null } as const
+const BROKEN = { code: 'broken', message: 'It broke' }
+const FAILED = { outcome: 'failed', error: BROKEN, retryable: false, retryDelayMs: 0, jitter: 0 } as const
+const WATCHED: WorkerRef = { workerId: 'watched', nodeId: null, session: true }
 
 function batch(count: number): NewTask[] {
   return Array.from({ length: count }, () => newTask())
@@ -214,8 +248,7 @@ async function endAll(store: TaskStore, way: number): Promise<void> {
     const talkative = claimed.filter((_, n) => n % 4 === 0)
     const entries = talkative.map(({ id, lease }) => ({ taskId: id, token: lease.token, progress: null, log: 'line' }))
     await store.record({ entries })
-    const error = { code: 'broken', message: 'It broke' }
-    const failed = { outcome: 'failed', error, retryable: way === 0, retryDelayMs: 0, jitter: 0 } as const
+    const failed = { ...FAILED, retryable: way === 0 }
     const settlements = claimed.map(({ id, lease }, n) => ({
       taskId: id,
       token: lease.token,
@@ -223,6 +256,21 @@ async function endAll(store: TaskStore, way: number): Promise<void> {
     }))
     await store.settle({ settlements, claim: null })
   }
+}
+
+async function claimOne(store: TaskStore): Promise<LeaseRef> {
+  const [task] = await store.claim({ ...CLAIM, limit: 1, worker: WATCHED })
+  assert.ok(task)
+  return { taskId: task.id, token: task.lease.token }
+}
+
+async function crashOne(store: TaskStore): Promise<void> {
+  await claimOne(store)
+  await store.endLeases({ workerIds: [WATCHED.workerId] })
+}
+
+function settle(store: TaskStore, lease: LeaseRef, outcome: typeof SUCCEEDED | typeof FAILED): Promise<unknown> {
+  return store.settle({ settlements: [{ ...lease, ...outcome }], claim: null })
 }
 
 async function counted(store: TaskStore, status: TaskStatus): Promise<number> {

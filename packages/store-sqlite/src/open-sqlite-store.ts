@@ -98,6 +98,7 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
     beat: (params) => call('beat', params),
     holders: () => call('holders', undefined),
     endLeases: (params) => call('endLeases', params),
+    takeBackCrashes: (params) => call('takeBackCrashes', params),
     sweep: (params) => call('sweep', params),
     onReady(listener) {
       listeners.add(listener)

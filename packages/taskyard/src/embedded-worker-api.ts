@@ -16,15 +16,10 @@ export interface EmbeddedStoreAccess {
   threadAccess(): ThreadAccess
   /** Other processes use the store too, and judge whether the worker lives. */
   readonly shared: boolean
-  /** Told of every heartbeat under a dead token: those of its thread go to the store without the engine. */
-  staleHeartbeat?(): void
 }
 
 /** What one worker in the server's own process works on: the engine, without HTTP in between. */
-export function createEmbeddedWorkerApi(
-  engine: Engine,
-  { threadAccess, shared, staleHeartbeat }: EmbeddedStoreAccess,
-): WorkerApi {
+export function createEmbeddedWorkerApi(engine: Engine, { threadAccess, shared }: EmbeddedStoreAccess): WorkerApi {
   let workerId: string | null = null
   return {
     threadAccess() {
@@ -34,7 +29,10 @@ export function createEmbeddedWorkerApi(
       const extender: EmbeddedExtenderData = { module, data, nodeId: `${engine.nodeId}/${workerId}`, workerId }
       return { module: EXTENDER, data: extender, transfer }
     },
-    heartbeatRefused: () => staleHeartbeat?.(),
+    heartbeatRefused(lease) {
+      // The thread's heartbeats go to the store alone; the engine makes of this one what it makes of any.
+      engine.heartbeat([lease]).catch(() => {})
+    },
     async claim(request, signal) {
       const tasks = await engine.claim(toClaim(engine.nodeId, request), request.waitSeconds ?? 0, signal)
       return tasks.map(toLeasedTaskDocument)

@@ -74,8 +74,7 @@ async function startParts(configuration: Configuration, options: StartOptions, s
   const draining = new AbortController()
   const http = { engine, store, metrics, log, draining: draining.signal }
   const url = has('api') ? await listen(configuration, http, stops) : null
-  if (has('worker'))
-    startEmbeddedWorker(configuration, { engine, store, bus: opened.bus, types, metrics, troubles }, stops)
+  if (has('worker')) startEmbeddedWorker(configuration, { engine, store, bus: opened.bus, types, troubles }, stops)
   // While the worker drains the API takes no new work, and answers everything else.
   stops.push(async () => draining.abort())
   keepHeapSmall()
@@ -237,17 +236,15 @@ interface WorkerParts {
   readonly store: TaskStore
   readonly bus: EventBus | null
   readonly types: BuiltInTaskTypes
-  readonly metrics: Metrics
   readonly troubles: TroubleLog
 }
 
 function startEmbeddedWorker(configuration: Configuration, parts: WorkerParts, stops: Stop[]): void {
   const { queues, concurrency, drainSeconds } = configuration
-  const { engine, store, bus, types, metrics, troubles } = parts
+  const { engine, store, bus, types, troubles } = parts
   const api = createEmbeddedWorkerApi(engine, {
     threadAccess: () => store.threadAccess(),
     shared: bus !== null,
-    staleHeartbeat: () => metrics.observer.staleWriteRefused('extend'),
   })
   const onError = (error: unknown, during: string) => troubles.metByWorker(during, error)
   const worker = startWorker(api, types.handlers, { queues, concurrency, drainSeconds, onError })

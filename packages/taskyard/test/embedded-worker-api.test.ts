@@ -103,6 +103,21 @@ describe('the embedded worker API', () => {
     assert.equal((await engine.get(id)).status, 'running')
   })
 
+  it('says to the engine again what the store has refused to the heartbeat thread', async () => {
+    const heard: (readonly Lease[])[] = []
+    const listening: Engine = {
+      ...engine,
+      async heartbeat(leases) {
+        heard.push(leases)
+        throw new Error('the store is away')
+      },
+    }
+    const lost = { taskId: await submit(1), token: 1 }
+    const access = { threadAccess: () => store.threadAccess(), shared: false }
+    createEmbeddedWorkerApi(listening, access).heartbeatRefused?.(lost)
+    assert.deepEqual(heard, [[lost]])
+  })
+
   it('records progress and log lines', async () => {
     await submit(1)
     const { id, lease } = await claimOne()

@@ -1,3 +1,5 @@
+import type { LeaseRef } from '@taskyard/core'
+
 /** What the heartbeat thread is given to work with. */
 export interface HeartbeatThreadData {
   readonly module: string
@@ -8,7 +10,7 @@ export interface HeartbeatThreadData {
 }
 
 /** An answer worth the main thread's attention. */
-export interface LeaseNews {
+export interface LeaseNews extends LeaseRef {
   readonly slot: number
   readonly generation: number
   readonly status: 'lost' | 'cancel'

@@ -109,7 +109,7 @@ export class HeartbeatRounds {
     const news: LeaseNews[] = []
     leases.forEach((lease, index) => {
       const status = this.#note(lease, statuses[index] as ExtendStatus, askedAt)
-      if (status !== null) news.push({ slot: lease.slot, generation: lease.generation, status })
+      if (status !== null) news.push({ ...lease, status })
     })
     if (news.length > 0) this.#params.onNews(news)
   }

@@ -80,8 +80,8 @@ class RunningWorker implements Worker {
       random,
       report,
       access: () => api.threadAccess(),
-      onNews: ({ slot, generation, status }) => {
-        if (status === 'lost') api.heartbeatRefused?.()
+      onNews: ({ slot, generation, taskId, token, status }) => {
+        if (status === 'lost') api.heartbeatRefused?.({ taskId, token })
         const attempt = dispatcher.slots.find(slot, generation)
         if (attempt === null) return
         if (status === 'cancel') dispatcher.cancelAttempt(attempt)

@@ -184,7 +184,7 @@ test('an answer about a lease that has left its slot names the old generation an
   board.hold(0, id(2), 1)
   gate.resolve('lost')
   await asking
-  assert.deepEqual(news, [{ slot: 0, generation: old, status: 'lost' }])
+  assert.deepEqual(news, [{ slot: 0, generation: old, taskId: id(1), token: 1, status: 'lost' }])
   assert.notEqual(board.generation(0), old)
   assert.equal(board.answeredAt(0), null)
 })

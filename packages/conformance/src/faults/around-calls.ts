@@ -32,6 +32,7 @@ export function aroundCalls(store: TaskStore, around: AroundCall): TaskStore {
     beat: (params) => around('beat', () => store.beat(params)),
     holders: () => around('holders', () => store.holders()),
     endLeases: (params) => around('endLeases', () => store.endLeases(params)),
+    takeBackCrashes: (params) => around('takeBackCrashes', () => store.takeBackCrashes(params)),
     sweep: (params) => around('sweep', () => store.sweep(params)),
     onReady: (listener) => store.onReady(listener),
     health: () => store.health(),

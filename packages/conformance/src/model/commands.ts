@@ -3,7 +3,7 @@ import type { Backoff, EnqueueOutcome, JsonText, NewTask } from '@taskyard/core'
 import fc from 'fast-check'
 import { cancelled, failed, type Outcome, released, succeeded } from '../scene.ts'
 import { claimAndFollow } from './claim-command.ts'
-import { extendBoth, giveBackBoth, recordBoth, settleBoth } from './lease-commands.ts'
+import { extendBoth, giveBackBoth, recordBoth, settleBoth, takeBackBoth } from './lease-commands.ts'
 import { assertSame, assertSameHistory, type Model, type ModelLease, type Real } from './model.ts'
 import { passBeyondEnds, sweepAndFollow } from './sweep-command.ts'
 
@@ -68,6 +68,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
       for (const { store } of [model, real]) await store.pause({ namespace: 'default', queue, paused })
     }),
   )
+  const takeBackCrashes = onLease('take back crashes', fc.constant(null), takeBackBoth)
   const endLeases = fc.constantFrom('w1', 'w2', 'watched').map((workerId) =>
     command('end leases', workerId, async (model, real) => {
       const expected = await model.store.endLeases({ workerIds: [workerId] })
@@ -97,7 +98,19 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
     }),
   )
   const frequent = [enqueue, claim, claim, settle, settle, settleTwice, advanceAndSweep, cancel, record]
-  const all = [...frequent, enqueueAgain, extend, giveBack, retry, advance, pause, endLeases, sweep, reopen]
+  const all = [
+    ...frequent,
+    enqueueAgain,
+    extend,
+    giveBack,
+    retry,
+    advance,
+    pause,
+    endLeases,
+    takeBackCrashes,
+    sweep,
+    reopen,
+  ]
   return fc.commands(all, { maxCommands: 40, size: 'max' })
 }
 

@@ -62,3 +62,11 @@ export function giveBackBoth(model: Model, real: Real, lease: ModelLease, offMs:
   const expiresAt = (heldBy(model, lease)?.lease?.expiresAt ?? model.clock.now()) + offMs
   return settleBoth(model, real, lease, { outcome: 'released', expiresAt })
 }
+
+/** The worker of a lease is heard of once it is over. */
+export async function takeBackBoth(model: Model, { store }: Real, lease: ModelLease): Promise<void> {
+  const { taskId, modelToken, realToken } = lease
+  if (heldBy(model, lease) !== null) return
+  await store.takeBackCrashes({ leases: [{ taskId, token: realToken }] })
+  await model.store.takeBackCrashes({ leases: [{ taskId, token: modelToken }] })
+}

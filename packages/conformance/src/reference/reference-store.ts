@@ -28,6 +28,7 @@ import {
   requestCancel,
   retryTask,
   settleAttempt,
+  takeBackCrash,
 } from './reference-task.ts'
 
 /**
@@ -102,6 +103,13 @@ export function createReferenceStore(clock: Clock, state: ReferenceState = empty
         })
         rememberCompany(state, ended)
         return ended
+      }),
+    takeBackCrashes: ({ leases }) =>
+      answer(() => {
+        for (const { taskId, token } of leases) {
+          const entry = state.tasks.get(taskId)
+          if (entry !== undefined) takeBackCrash(entry, token)
+        }
       }),
     sweep: (params) => answer((now) => sweepState(state, params, now)),
     onReady(listener) {

@@ -29,7 +29,8 @@ export interface ReferenceTask {
   readonly arrival: number
   events: readonly TaskEvent[]
   recordsOfAttempt: number
-  loneCrashes: number
+  /** The tokens of leases whose ends count against it. */
+  loneLeases: readonly number[]
   /** The settlements that were accepted, by token. */
   readonly settled: Map<number, ReferenceSettlement>
   readonly lane: ReferenceLane
@@ -80,7 +81,7 @@ export function submitTask(submitted: NewTask, lane: ReferenceLane, now: number,
     arrival,
     events: [],
     recordsOfAttempt: 0,
-    loneCrashes: 0,
+    loneLeases: [],
     settled: new Map(),
     lane,
   }
@@ -165,17 +166,21 @@ export function expireLease(
   now: number,
 ): void {
   const cancelRequested = entry.task.cancelRequestedAt !== null
-  const { loneCrashes } = entry
-  const after = afterLeaseEnd({ ...entry.task, loneCrashes, cancelRequested, isDead, isAlone })
+  const loneBefore = entry.loneLeases.length
+  const after = afterLeaseEnd({ ...entry.task, loneCrashes: loneBefore, cancelRequested, isDead, isAlone })
   append(entry, now, 'lease-expired', null)
-  entry.loneCrashes = after.loneCrashes
+  if (after.loneCrashes > loneBefore) entry.loneLeases = [...entry.loneLeases, entry.token]
   change(entry, { crashes: after.crashes })
   if (after.status === 'failed')
-    return finish(entry, 'failed', now, { error: poisonedError({ ...entry.task, loneCrashes: entry.loneCrashes }) })
+    return finish(entry, 'failed', now, { error: poisonedError({ ...entry.task, loneCrashes: after.loneCrashes }) })
   if (after.status === 'cancelled') return finish(entry, 'cancelled', now)
   endLease(entry)
   entry.readyAt = now
   change(entry, { status: 'queued', runAt: now, progress: null })
+}
+
+export function takeBackCrash(entry: ReferenceTask, token: number): void {
+  entry.loneLeases = entry.loneLeases.filter((lone) => lone !== token)
 }
 
 export function requestCancel(entry: ReferenceTask, now: number): void {
@@ -198,7 +203,7 @@ export function finish(
 
 export function retryTask(entry: ReferenceTask, now: number): void {
   entry.readyAt = now
-  entry.loneCrashes = 0
+  entry.loneLeases = []
   change(entry, { status: 'queued', runAt: now, ...UNTRIED })
   append(entry, now, 'retried', null)
 }

@@ -93,6 +93,12 @@ export interface TaskStore {
   endLeases(params: EndLeasesParams): Promise<readonly EndedLease[]>
 
   /**
+   * The workers of these leases, which are over, were heard of: they had not died. Where the end of one counted against its task
+   * (`loneCrashes`), it does so no longer; `crashes` stays. Leases of which that is not so change nothing, nor does a repetition.
+   */
+  takeBackCrashes(params: TakeBackCrashesParams): Promise<void>
+
+  /**
    * Housekeeping in one bounded step: due tasks become ready, expired leases and passed deadlines end, overdue cancels
    * are enforced, retention removes what is over its bounds. Says when it wants to be called again.
    */
@@ -342,6 +348,10 @@ export interface LeaseHolder extends WorkerRef {
 
 export interface EndLeasesParams {
   readonly workerIds: readonly string[]
+}
+
+export interface TakeBackCrashesParams {
+  readonly leases: readonly LeaseRef[]
 }
 
 /** A lease that ended without its worker's word. */

@@ -70,6 +70,7 @@ function timedStore(store: TaskStore, timed: Timed): TaskStore {
     beat: timed('beat', (params) => store.beat(params)),
     holders: timed('holders', () => store.holders()),
     endLeases: timed('endLeases', (params) => store.endLeases(params)),
+    takeBackCrashes: timed('takeBackCrashes', (params) => store.takeBackCrashes(params)),
     sweep: timed('sweep', (params) => store.sweep(params)),
     onReady: (listener) => store.onReady(listener),
     health: () => store.health(),

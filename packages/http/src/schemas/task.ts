@@ -27,7 +27,7 @@ const taskProperties = {
   crashes: {
     type: 'integer',
     description:
-      'Leases that ended because their worker died, or that ran out under a worker without a session, of which nobody can know.',
+      'Leases that ended because their worker was taken for dead, also if it came back, or that ran out under a worker without a session, of which nobody can know.',
   },
   progress: { description: 'The latest progress of the handler.' },
   tags: { type: 'array', items: { type: 'string' } },

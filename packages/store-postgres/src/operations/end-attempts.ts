@@ -34,6 +34,7 @@ export type OtherSettlement = Exclude<Settlement, { outcome: 'succeeded' }>
 /** Moves of attempts that end; every lease given to it has been taken out of `leases`. */
 export function createEndings(now: number) {
   const moves = newMoves()
+  const lone: Lease[] = []
 
   function finish(
     lease: Lease,
@@ -93,6 +94,7 @@ export function createEndings(now: number) {
     if (status === 'cancelled') finish(expired, 'cancelled', null, null)
     else if (status === 'failed') finish(expired, 'failed', poisonedError(expired), null)
     else {
+      if (crashes.loneCrashes > lease.loneCrashes) lone.push(lease)
       goOn(lease, 'lease-expired', JSON.stringify({ workerId: lease.workerId }))
       moves.ready.push({ ...expired, readyAt: now })
     }
@@ -101,6 +103,8 @@ export function createEndings(now: number) {
 
   return {
     moves,
+    /** Those whose end counts against tasks that go on. */
+    lone: lone as readonly Lease[],
     settle(lease: Lease, settlement: OtherSettlement): Ended {
       count(moves, lease.lane, 'running', -1)
       switch (settlement.outcome) {

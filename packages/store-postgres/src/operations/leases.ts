@@ -17,6 +17,7 @@ import type { Database, Run, Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import type { ServerTime } from '../server-time.ts'
 import { createEndings, type EndWithoutWord, writeEndings } from './end-attempts.ts'
+import { addLoneLeases, withoutTakenBack } from './lone-leases.ts'
 import { type HistoryLine, LEASE_COLUMNS, type Lease, leaseFromRow, writeHistory } from './moves.ts'
 
 /** Heartbeats. Those that are free are extended first: they must not run out while a lease that somebody locks is waited for. */
@@ -226,14 +227,18 @@ async function endWhere(
     )
     const now = time.saw(rows[0]?.[1] ?? 0)
     const endings = createEndings(now)
-    const ended = rows.map(([hadCompany, , , ...row], index) => {
-      const lease = leaseFromRow(row)
-      const isAlone = hadCompany === 'f'
+    const ending = await withoutTakenBack(
+      run,
+      rows.map(([, , , ...row]) => leaseFromRow(row)),
+    )
+    const ended = ending.map((lease, index) => {
+      const isAlone = rows[index]?.[0] === 'f'
       const end = { ...why(lease, now, index), isAlone }
       return { lease, isAlone, reason: end.reason, taskStatus: endings.end(lease, end) }
     })
     const leases = ended.map(({ lease }) => lease)
     await writeEndings(run, leases, endings.moves, now)
+    await addLoneLeases(run, endings.lone)
     await rememberCompany(
       run,
       ended.filter(({ isAlone }) => !isAlone).map(({ lease }) => lease),

@@ -9,6 +9,7 @@ import {
 import { ids } from '../arrays.ts'
 import type { Run, Text } from '../database.ts'
 import type { Parts } from '../parts.ts'
+import { forgetLoneLeases } from './lone-leases.ts'
 import { count, type Moves, newMoves, numberOrNull, writeMoves } from './moves.ts'
 
 /** A task that moves from one table to another while it is looked for is found at the next look, or at one of the next. */
@@ -140,6 +141,8 @@ async function retryFound({ time }: Parts, run: Run, taskIds: readonly string[])
   const now = time.saw(rows[0]?.[11] ?? 0)
   for (const row of rows) retryOne(moves, row, now)
   await writeMoves(run, moves, now)
+  const retried = rows.map(([id]) => id as string)
+  await forgetLoneLeases(run, retried)
   const outcomes: Outcomes<RetryOutcome> = new Map()
   const states = await run<[string, string]>('SELECT id, status FROM @find_tasks_2($1, $2, $3, $4)', [
     ...time.params(),
@@ -147,7 +150,7 @@ async function retryFound({ time }: Parts, run: Run, taskIds: readonly string[])
     Number.MAX_SAFE_INTEGER,
   ])
   for (const [id, status] of states) outcomes.set(id, { kind: 'not-retryable', status: status as TaskStatus })
-  for (const [id] of rows) outcomes.set(id as string, { kind: 'retried' })
+  for (const id of retried) outcomes.set(id, { kind: 'retried' })
   return { outcomes, lanes: moves.ready.map(({ lane }) => lane) }
 }
 

@@ -3,6 +3,7 @@ import { createBackground } from '../background.ts'
 import type { Parts } from '../parts.ts'
 import { createClaimRequests } from './claim-requests.ts'
 import { endOverdueLeases } from './leases.ts'
+import { createLoneLeases } from './lone-leases.ts'
 import { promoteDue } from './promote.ts'
 import { removeFinished, SMALL_SLOT_BYTES } from './retention.ts'
 import { createRowScans } from './row-scans.ts'
@@ -47,6 +48,7 @@ export function createSweeping(
   const vacuum = createVacuum(parts.maintenance, nowMs)
   const scans = createRowScans(nowMs)
   const claimRequests = createClaimRequests(parts, nowMs)
+  const loneLeases = createLoneLeases(parts, nowMs)
   let lookedAtAllAt = Number.NEGATIVE_INFINITY
   let dueAfter = 0
   let isStopped = false
@@ -57,6 +59,7 @@ export function createSweeping(
     const removal = await attempt('retention', remove)
     await attempt('idempotency keys', () => forgetKeys(parts, limit))
     await attempt('claim requests', () => claimRequests.forget(limit))
+    await attempt('lone leases', () => loneLeases.forget(limit))
     await attempt('counters', () => foldCounters(parts))
     if (!isStopped) {
       await background.startAndWait('new slots of time', () => slots.prepare(retention), LONGEST_WAIT_MS)

@@ -109,7 +109,7 @@ local function successOf(text)
   local one = { token = s.token, success = 'o' .. s.token, result = resultText('o', s, nil, false), ids = {}, bytes = 0 }
   one.isPlain = not s.head.tagged and s.historyBytes == 0
   one.head = s.head
-  one.lane, one.hasCancel = laneOf(s.head.lane), s.cancelAt ~= nil
+  one.lane, one.hasCancel, one.hasCrashed = laneOf(s.head.lane), s.cancelAt ~= nil, s.loneCrashes > 0
   local holder = holderOf(s)
   gone[holder] = gone[holder] or {}
   one.gone = gone[holder]
@@ -130,6 +130,7 @@ local function succeed(id, one, result)
   one.ids[#one.ids + 1] = id
   one.bytes = one.bytes + one.size + #result
   if one.hasCancel then call('ZREM', CANCELS, id) end
+  if one.hasCrashed then forgetLoneCrashes(id) end
   return one.result
 end
 

@@ -6,6 +6,7 @@ import { probe } from './health.ts'
 import { history } from './history.ts'
 import { beat, endLeases, extend, holders, record } from './leases.ts'
 import { list } from './list.ts'
+import { takeBackCrashes } from './lone-crashes.ts'
 import { counts, pause } from './queues.ts'
 import { settle } from './settle.ts'
 import { sweep } from './sweep.ts'
@@ -27,6 +28,7 @@ export const OPERATIONS = {
   beat,
   holders,
   endLeases,
+  takeBackCrashes,
   sweep,
   probe,
 } as const

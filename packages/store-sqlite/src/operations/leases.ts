@@ -11,6 +11,7 @@ import type {
 import { afterFailure, afterLeaseEnd, LIMITS, poisonedError, spreadJitter } from '@taskyard/core'
 import { row1, rows, type State } from '../state.ts'
 import { backoffFromText } from '../wire.ts'
+import { addLoneCrash, loneCrashesOf } from './lone-crashes.ts'
 import { addHistory, endAttempt, finish, type Lease, makeReady, makeScheduled, take } from './move.ts'
 
 const LEASE_COLUMNS = `l.seq, l.lane, l.token, l.attempt, l.crashes, l.worker_id, l.ready_at, l.started_at, l.expires_at,
@@ -215,7 +216,7 @@ function expireLease(state: State, taskId: string, lease: Lease, expiry: Expiry,
     loneCrashes: loneBefore,
     cancelRequested,
   })
-  if (loneCrashes > loneBefore) setLoneCrashes(state, lease.seq, loneCrashes)
+  if (loneCrashes > loneBefore) addLoneCrash(state, lease)
   take(state, 'leases', lease.seq, lease.lane)
   const expired = { ...lease, crashes }
   if (status === 'queued') {
@@ -226,14 +227,6 @@ function expireLease(state: State, taskId: string, lease: Lease, expiry: Expiry,
     finish(state, expired, status, { error }, now)
   }
   return endedLease(state, taskId, lease, 'expired', status)
-}
-
-function loneCrashesOf(state: State, seq: number): number {
-  return row1<[number]>(state.sql('SELECT crashes FROM lone_crashes WHERE seq = ?'), seq)?.[0] ?? 0
-}
-
-function setLoneCrashes(state: State, seq: number, crashes: number): void {
-  state.sql('INSERT OR REPLACE INTO lone_crashes (seq, crashes) VALUES (?, ?)').run(seq, crashes)
 }
 
 function cancelLease(state: State, taskId: string, lease: Lease, now: number): EndedLease {

@@ -1,5 +1,6 @@
 -- include parts/leases.lua
 -- include parts/history.lua
+-- include parts/lone-crashes.lua
 
 -- Rough cost of a finished task beside its texts, measured: index entries and Redis' own headers. Bytes.
 local OVERHEAD = 450
@@ -27,6 +28,7 @@ end
 -- Writes the end of a task. The caller has taken it from where it was.
 local function finish(id, s, status, text, now)
   local lane = laneOf(s.head.lane)
+  if s.loneCrashes > 0 then forgetLoneCrashes(id) end
   s.status, s.endAt, s.text = status, now, text
   local length = #saveState(id, s)
   call('RPUSH', finishedList(status), finishedEntry(whole(now), '', { id }))

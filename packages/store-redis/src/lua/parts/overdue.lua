@@ -23,7 +23,7 @@ end
 -- Ends a lease whose worker is silent or dead: afterLeaseEnd of packages/core/src/states.ts.
 local function expire(id, s, isDead, isAlone, now)
   if isDead then s.crashes = s.crashes + 1 end
-  if isDead and isAlone then s.loneCrashes = s.loneCrashes + 1 end
+  if isDead and isAlone then addLoneCrash(id, s) end
   if s.cancelAt then return cancelRunning(id, s, '', now) end
   takeLease(id, s)
   s.settled = ''
