@@ -36,6 +36,7 @@ export interface ClaimAnswers {
  */
 export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, clock: Clock): ClaimAnswers {
   const unheard = new Map<Socket, Answer>()
+  /** By the id of each task that was given: a task has one lease at a time. */
   const carriers = new Map<string, Socket>()
   const watched = new WeakSet<Socket>()
   const returns = new Map<string, number>()
@@ -44,10 +45,7 @@ export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, cloc
     const answer = unheard.get(socket)
     if (answer === undefined) return undefined
     unheard.delete(socket)
-    for (const lease of answer.leases) {
-      const key = keyOf(lease)
-      if (carriers.get(key) === socket) carriers.delete(key)
-    }
+    for (const { taskId } of answer.leases) if (carriers.get(taskId) === socket) carriers.delete(taskId)
     return answer
   }
 
@@ -78,8 +76,8 @@ export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, cloc
   return {
     heard(leases) {
       if (carriers.size === 0) return
-      for (const lease of leases) {
-        const socket = carriers.get(keyOf(lease))
+      for (const { taskId } of leases) {
+        const socket = carriers.get(taskId) ?? carriers.get(taskId.toLowerCase())
         if (socket !== undefined) forget(socket)
       }
     },
@@ -94,11 +92,7 @@ export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, cloc
       // Claims that were asked for one behind the other, before any was answered.
       const unread = before?.newest === newest ? [...(before?.leases ?? []), ...leases] : leases
       unheard.set(socket, { newest, leases: unread, sentAt: clock.now() })
-      for (const lease of unread) carriers.set(keyOf(lease), socket)
+      for (const { taskId } of unread) carriers.set(taskId, socket)
     },
   }
-}
-
-function keyOf({ taskId, token }: LeaseRef): string {
-  return `${taskId.toLowerCase()} ${token}`
 }

@@ -1,5 +1,6 @@
 import { type Clock, TaskyardError } from '@taskyard/core'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { REQUEST_OVER } from './heard-requests.ts'
 import { idleConnectionsCloser } from './idle-connections.ts'
 import type { OpenAnswers } from './open-answers.ts'
 
@@ -49,7 +50,7 @@ function untilDisconnect(reply: FastifyReply, closing: AbortSignal): AbortSignal
   const controller = new AbortController()
   const abort = () => {
     closing.removeEventListener('abort', abort)
-    controller.abort()
+    controller.abort(REQUEST_OVER)
   }
   if (closing.aborted || reply.raw.destroyed) abort()
   else {
