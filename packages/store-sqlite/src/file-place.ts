@@ -95,8 +95,8 @@ function openLinks(): readonly string[] {
 
 /**
  * Tells whether these files, which this process has open, are still called what they are called now; `false` where the system
- * cannot tell. Asked with each commit: to ask for a file's times, as `stat` does, makes Linux write new ones with the next
- * write, which costs a fifth of a sync (multigrain timestamps, since 6.13).
+ * cannot tell. Asked with each commit, where `stat` makes the next sync a fourth dearer (bench/RESULTS.md): a file whose times
+ * were asked for gets new ones with its next write (Linux 6.13, multigrain timestamps).
  */
 function followOpenFiles(paths: readonly string[]): () => boolean {
   const links = openLinks()
