@@ -1,4 +1,4 @@
-import type { ClaimParams, TaskStore } from '@taskyard/core'
+import type { ClaimParams, OpenedStore } from '@taskyard/core'
 import { newTaskMaker, succeeded } from './tasks.ts'
 
 /** How long calls took, ms. */
@@ -31,7 +31,7 @@ const claim: ClaimParams = {
  * Submits a task so many times a second, and claims and settles as often. A call's time is counted from the moment at
  * which it was to begin: one that is held up shows, and so do those behind it.
  */
-export function startSteadyLoad(store: TaskStore, storeTime: () => number, perSecond: number): SteadyLoad {
+export function startSteadyLoad(store: OpenedStore, storeTime: () => number, perSecond: number): SteadyLoad {
   const newTask = newTaskMaker(storeTime)
   const underWay = new Set<Promise<void>>()
   let submits: number[] = []
@@ -41,14 +41,14 @@ export function startSteadyLoad(store: TaskStore, storeTime: () => number, perSe
 
   async function submit(dueAt: number): Promise<void> {
     const submission = { tasks: [newTask({ queue, type: 'steady' })] }
-    await store.enqueue({ submissions: [submission], queueDepth: 1e9 })
+    await store.tasks.enqueue({ submissions: [submission], queueDepth: 1e9 })
     submits.push(performance.now() - dueAt)
   }
 
   async function claimAndSettle(dueAt: number): Promise<number> {
-    const leased = await store.claim(claim)
+    const leased = await store.tasks.claim(claim)
     claims.push(performance.now() - dueAt)
-    if (leased.length > 0) await store.settle({ settlements: leased.map(succeeded), claim: null })
+    if (leased.length > 0) await store.tasks.settle({ settlements: leased.map(succeeded), claim: null })
     settled += leased.length
     return leased.length
   }

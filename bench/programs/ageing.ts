@@ -51,7 +51,7 @@ let now = Date.now() - (days + failedDays + 20) * dayMs
 const storeTime = () => now
 const newTask = newTaskMaker(storeTime)
 const store = await openStore(url, storeTime)
-await store.pause({ namespace: 'default', queue: 'paused', paused: true })
+await store.queues.pause({ namespace: 'default', queue: 'paused', paused: true })
 const without: Calls[] = []
 const during: Calls[] = []
 const sweepMs: number[] = []
@@ -72,7 +72,7 @@ for (const later of [8, failedDays + 1]) {
 now += 8 * dayMs
 await removeAll()
 const left = await countFinished()
-await store.close()
+await store.lifecycle.close()
 const result: AgeingResult = {
   without: timesOf(without),
   during: timesOf(during),
@@ -108,24 +108,24 @@ async function passDay(day: number): Promise<void> {
 async function submitWaiting(count: number): Promise<void> {
   for (let left = count; left > 0; left -= batch) {
     const tasks = Array.from({ length: Math.min(batch, left) }, () => newTask({ queue: 'paused', type: 'waiting' }))
-    await store.enqueue({ submissions: [{ tasks }], queueDepth: 1e9 })
+    await store.tasks.enqueue({ submissions: [{ tasks }], queueDepth: 1e9 })
   }
 }
 
 async function finishBatch(queue: string, size: number): Promise<void> {
   const tasks = Array.from({ length: size }, () => newTask({ queue, type: 'work' }))
-  await store.enqueue({ submissions: [{ tasks }], queueDepth: 1e9 })
+  await store.tasks.enqueue({ submissions: [{ tasks }], queueDepth: 1e9 })
   const worker = { workerId: queue, nodeId: null, session: false }
   const claim: ClaimParams = {
     ...{ namespace: 'default', queues: [queue], types: null, limit: batch, leaseMs: 100 * dayMs, worker },
     requestId: null,
   }
   for (let left = size; left > 0; ) {
-    const leased = await store.claim(claim)
+    const leased = await store.tasks.claim(claim)
     if (leased.length === 0) throw new Error(`${left} submitted tasks cannot be claimed`)
     const settlements = leased.map((task, n) => ((ended + n) % 100 === 0 ? failed(task) : succeeded(task)))
     ended += leased.length
-    const { results } = await store.settle({ settlements, claim: null })
+    const { results } = await store.tasks.settle({ settlements, claim: null })
     if (results.some(({ status }) => status !== 'ok')) throw new Error('a settlement was refused')
     left -= leased.length
   }
@@ -172,7 +172,7 @@ function sweepBeside(kept: Retention) {
 
   async function sweep(): Promise<SweepReport> {
     const startedAt = performance.now()
-    const report = await store.sweep({ cancelGraceMs: 10_000, retention: kept, limit: 1000, jitter: 0 })
+    const report = await store.upkeep.sweep({ cancelGraceMs: 10_000, retention: kept, limit: 1000, jitter: 0 })
     if (kept === retention) sweepMs.push(performance.now() - startedAt)
     if (report.failures !== undefined) throw report.failures[0]?.error
     if (!(report.removed >= 0)) throw new Error(`a sweep removed ${report.removed} tasks`)
@@ -207,7 +207,7 @@ function sweepBeside(kept: Retention) {
 }
 
 async function countFinished(): Promise<number> {
-  const all = await store.counts({ namespace: 'default', queue: null })
+  const all = await store.reads.counts({ namespace: 'default', queue: null })
   return all.reduce((sum, { counts }) => sum + counts.succeeded + counts.failed + counts.cancelled, 0)
 }
 

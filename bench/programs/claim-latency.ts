@@ -38,7 +38,7 @@ const claim = {
 const times: number[] = []
 for (let n = 0; n < claims + warmup; n++) {
   const start = performance.now()
-  const leased = await store.claim(claim)
+  const leased = await store.tasks.claim(claim)
   if (n >= warmup) times.push(performance.now() - start)
   if (leased.length !== limit) throw new Error(`claim ${n} gave ${leased.length} tasks, not ${limit}`)
   const settlements = leased.map(({ id, lease }) => ({
@@ -47,16 +47,16 @@ for (let n = 0; n < claims + warmup; n++) {
     outcome: 'succeeded' as const,
     result: null,
   }))
-  await store.settle({ settlements, claim: null })
+  await store.tasks.settle({ settlements, claim: null })
 }
-await store.close()
+await store.lifecycle.close()
 printResult(quantiles(times) satisfies ClaimLatencyResult)
 process.exit(0)
 
 async function submit(count: number): Promise<void> {
   for (let left = count; left > 0; left -= 1000) {
     const tasks = Array.from({ length: Math.min(1000, left) }, newTask)
-    await store.enqueue({ submissions: [{ tasks }], queueDepth: Number.MAX_SAFE_INTEGER })
+    await store.tasks.enqueue({ submissions: [{ tasks }], queueDepth: Number.MAX_SAFE_INTEGER })
   }
 }
 

@@ -1,4 +1,4 @@
-import type { NewTask, Settlement, TaskStore } from '@taskyard/core'
+import type { NewTask, OpenedStore, Settlement } from '@taskyard/core'
 import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
 import { history, typeOfTask } from '../load/history.ts'
 import { openStore } from '../load/open-store.ts'
@@ -29,19 +29,19 @@ const store = await openStore(url, storeTime)
 
 await Promise.all(Array.from({ length: parallel }, (_, lane) => fillLane(store, lane)))
 await assertFinished(store)
-await store.close()
+await store.lifecycle.close()
 printResult({ seconds: (Date.now() - start) / 1000 } satisfies FillFinishedResult)
 process.exit(0)
 
 /** What a scheduler does meanwhile: it makes partitions, and adds the counts up. Nothing is removed. */
-async function sweep(store: TaskStore): Promise<void> {
+async function sweep(store: OpenedStore): Promise<void> {
   const never = Number.MAX_SAFE_INTEGER
   const retention = { succeededSeconds: never, failedSeconds: never, finishedBytes: never }
-  await store.sweep({ cancelGraceMs: 10_000, retention, limit: 1000, jitter: 0 })
+  await store.upkeep.sweep({ cancelGraceMs: 10_000, retention, limit: 1000, jitter: 0 })
 }
 
 /** Each lane has queues of its own, so that it claims what it submitted. */
-async function fillLane(store: TaskStore, lane: number): Promise<void> {
+async function fillLane(store: OpenedStore, lane: number): Promise<void> {
   const queues = history.queues.filter((_, n) => n % parallel === lane)
   const worker = { workerId: `fill-${lane}`, nodeId: null, session: false }
   for (let round = 0; submitted < finished; round++) {
@@ -51,7 +51,7 @@ async function fillLane(store: TaskStore, lane: number): Promise<void> {
     submitted += size
     const queue = queues[round % queues.length] as string
     const tasks = Array.from({ length: size }, (_, n) => newTask(first + n, queue))
-    await store.enqueue({ submissions: [{ tasks }], queueDepth: Number.MAX_SAFE_INTEGER })
+    await store.tasks.enqueue({ submissions: [{ tasks }], queueDepth: Number.MAX_SAFE_INTEGER })
     const claim = {
       namespace: 'default',
       queues: [queue],
@@ -62,10 +62,10 @@ async function fillLane(store: TaskStore, lane: number): Promise<void> {
       requestId: null,
     }
     for (let left = size; left > 0; ) {
-      const leased = await store.claim(claim)
+      const leased = await store.tasks.claim(claim)
       if (leased.length === 0) throw new Error(`${left} submitted tasks cannot be claimed`)
       const settlements = leased.map(({ id, type, lease }) => settlement(id, lease.token, type))
-      const { results } = await store.settle({ settlements, claim: null })
+      const { results } = await store.tasks.settle({ settlements, claim: null })
       if (results.some(({ status }) => status !== 'ok')) throw new Error('a settlement was refused')
       left -= leased.length
     }
@@ -97,8 +97,8 @@ function settlement(taskId: string, token: number, type: string): Settlement {
   return { taskId, token, outcome: 'failed', error, retryable: false, retryDelayMs: null, jitter: 0 }
 }
 
-async function assertFinished(store: TaskStore): Promise<void> {
-  const queues = await store.counts({ namespace: 'default', queue: null })
+async function assertFinished(store: OpenedStore): Promise<void> {
+  const queues = await store.reads.counts({ namespace: 'default', queue: null })
   const found = queues
     .filter(({ queue }) => history.queues.includes(queue))
     .reduce((sum, { counts }) => sum + counts.succeeded + counts.failed, 0)

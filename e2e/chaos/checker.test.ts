@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import type { AcceptedTask, EnqueueOutcome, LeasedTask, NewTask, TaskStore } from '@taskyard/core'
+import type { AcceptedTask, EnqueueOutcome, LeasedTask, NewTask, OpenedStore } from '@taskyard/core'
 import { check, type ViolationKind } from './checker.ts'
 import { type Bug, runSmallSystem } from './small-system.ts'
 
@@ -46,16 +46,18 @@ function bugs(): readonly Planted[] {
       name: 'acknowledges a batch before it is committed, and crashes',
       kinds: ['lost'],
       bug: (store) => {
-        const buffered: Parameters<TaskStore['enqueue']>[0][] = []
+        const buffered: Parameters<OpenedStore['tasks']['enqueue']>[0][] = []
         return {
-          async enqueue(params) {
-            if (params.submissions.every(({ tasks }) => tasks.length === 1)) return store.enqueue(params)
-            buffered.push(params)
-            return params.submissions.map(({ tasks }) => accepted(tasks))
-          },
-          async claim(params) {
-            for (const write of buffered.splice(0)) await store.enqueue(write)
-            return store.claim(params)
+          tasks: {
+            async enqueue(params) {
+              if (params.submissions.every(({ tasks }) => tasks.length === 1)) return store.tasks.enqueue(params)
+              buffered.push(params)
+              return params.submissions.map(({ tasks }) => accepted(tasks))
+            },
+            async claim(params) {
+              for (const write of buffered.splice(0)) await store.tasks.enqueue(write)
+              return store.tasks.claim(params)
+            },
           },
         }
       },
@@ -64,9 +66,11 @@ function bugs(): readonly Planted[] {
       name: 'drops a task',
       kinds: ['lost'],
       bug: (store) => ({
-        async enqueue(params) {
-          const { tasks } = params.submissions[0] as { tasks: readonly NewTask[] }
-          return tasks[0]?.payload === '{"key":"key-7"}' ? [accepted(tasks)] : store.enqueue(params)
+        tasks: {
+          async enqueue(params) {
+            const { tasks } = params.submissions[0] as { tasks: readonly NewTask[] }
+            return tasks[0]?.payload === '{"key":"key-7"}' ? [accepted(tasks)] : store.tasks.enqueue(params)
+          },
         },
       }),
     },
@@ -74,13 +78,15 @@ function bugs(): readonly Planted[] {
       name: 'stores a part of a batch',
       kinds: ['lost', 'tornBatches'],
       bug: (store) => ({
-        async enqueue({ submissions, queueDepth }) {
-          const torn = submissions.map(({ tasks }) => ({ tasks: tasks.length > 1 ? tasks.slice(0, -1) : tasks }))
-          const outcomes = await store.enqueue({ submissions: torn, queueDepth })
-          return outcomes.map((outcome, index) => {
-            const { tasks } = submissions[index] as { tasks: readonly NewTask[] }
-            return tasks.length > 1 ? accepted(tasks) : outcome
-          })
+        tasks: {
+          async enqueue({ submissions, queueDepth }) {
+            const torn = submissions.map(({ tasks }) => ({ tasks: tasks.length > 1 ? tasks.slice(0, -1) : tasks }))
+            const outcomes = await store.tasks.enqueue({ submissions: torn, queueDepth })
+            return outcomes.map((outcome, index) => {
+              const { tasks } = submissions[index] as { tasks: readonly NewTask[] }
+              return tasks.length > 1 ? accepted(tasks) : outcome
+            })
+          },
         },
       }),
     },
@@ -88,29 +94,33 @@ function bugs(): readonly Planted[] {
       name: 'forgets idempotency keys',
       kinds: ['duplicateKeys'],
       bug: (store) => ({
-        enqueue: ({ submissions, queueDepth }) =>
-          store.enqueue({
-            submissions: submissions.map(({ tasks }) => ({
-              tasks: tasks.map((task) => ({ ...task, idempotency: null })),
-            })),
-            queueDepth,
-          }),
+        tasks: {
+          enqueue: ({ submissions, queueDepth }) =>
+            store.tasks.enqueue({
+              submissions: submissions.map(({ tasks }) => ({
+                tasks: tasks.map((task) => ({ ...task, idempotency: null })),
+              })),
+              queueDepth,
+            }),
+        },
       }),
     },
     {
       name: 'ignores the token when settling and answers every worker ok',
       kinds: ['acceptedNotKept', 'acceptedTwice', 'staleAccepted'],
       bug: (store) => ({
-        async settle(params) {
-          const report = await store.settle(params)
-          return { ...report, results: report.results.map((result) => (result.status === 'ok' ? result : anyOk)) }
+        tasks: {
+          async settle(params) {
+            const report = await store.tasks.settle(params)
+            return { ...report, results: report.results.map((result) => (result.status === 'ok' ? result : anyOk)) }
+          },
         },
       }),
     },
     {
       name: 'takes log lines of workers that have lost their lease',
       kinds: ['staleAccepted'],
-      bug: () => ({ record: async ({ entries }) => entries.map(() => 'ok' as const) }),
+      bug: () => ({ tasks: { record: async ({ entries }) => entries.map(() => 'ok' as const) } }),
     },
     {
       name: 'hands a worker the same lease twice, who starts it twice',
@@ -118,12 +128,14 @@ function bugs(): readonly Planted[] {
       bug: (store) => {
         let held: LeasedTask[] = []
         return {
-          async claim(params) {
-            const tasks = await store.claim(params)
-            if (params.worker.workerId !== 'busy') return tasks
-            const again = held
-            held = [...tasks]
-            return [...tasks, ...again]
+          tasks: {
+            async claim(params) {
+              const tasks = await store.tasks.claim(params)
+              if (params.worker.workerId !== 'busy') return tasks
+              const again = held
+              held = [...tasks]
+              return [...tasks, ...again]
+            },
           },
         }
       },
@@ -134,10 +146,12 @@ function bugs(): readonly Planted[] {
       bug: (store) => {
         let held: LeasedTask[] = []
         return {
-          async claim(params) {
-            const tasks = await store.claim(params)
-            if (params.worker.workerId === 'slow') held = [...tasks]
-            return params.worker.workerId === 'busy' ? [...tasks, ...held.splice(0)] : tasks
+          tasks: {
+            async claim(params) {
+              const tasks = await store.tasks.claim(params)
+              if (params.worker.workerId === 'slow') held = [...tasks]
+              return params.worker.workerId === 'busy' ? [...tasks, ...held.splice(0)] : tasks
+            },
           },
         }
       },
@@ -146,9 +160,11 @@ function bugs(): readonly Planted[] {
       name: 'takes tasks from a worker that is well',
       kinds: ['overlapping'],
       bug: (store) => ({
-        async claim(params) {
-          if (params.worker.workerId === 'busy') await store.endLeases({ workerIds: ['slow'] })
-          return store.claim(params)
+        tasks: {
+          async claim(params) {
+            if (params.worker.workerId === 'busy') await store.presence.endLeases({ workerIds: ['slow'] })
+            return store.tasks.claim(params)
+          },
         },
       }),
     },
@@ -156,10 +172,12 @@ function bugs(): readonly Planted[] {
       name: 'loses settlements that it has accepted',
       kinds: ['acceptedTwice', 'acceptedNotKept', 'restartedAfterEnd', 'staleAccepted', 'lost'],
       bug: (store) => ({
-        async settle(params) {
-          const { settlements } = params
-          const report = await store.settle({ ...params, settlements: settlements.slice(1) })
-          return settlements.length === 0 ? report : { ...report, results: [anyOk, ...report.results] }
+        tasks: {
+          async settle(params) {
+            const { settlements } = params
+            const report = await store.tasks.settle({ ...params, settlements: settlements.slice(1) })
+            return settlements.length === 0 ? report : { ...report, results: [anyOk, ...report.results] }
+          },
         },
       }),
     },
@@ -167,8 +185,8 @@ function bugs(): readonly Planted[] {
       name: 'never frees the leases of the dead',
       kinds: ['lateRecoveries', 'lost'],
       bug: () => ({
-        endLeases: async () => [],
-        sweep: async () => ({ ended: [], promoted: 0, removed: 0, nextAt: null }),
+        presence: { endLeases: async () => [] },
+        upkeep: { sweep: async () => ({ ended: [], promoted: 0, removed: 0, nextAt: null }) },
       }),
     },
     {
@@ -177,12 +195,14 @@ function bugs(): readonly Planted[] {
       bug: (store) => {
         let madeUp = false
         return {
-          async claim(params) {
-            const tasks = await store.claim(params)
-            const [task] = tasks
-            if (task === undefined || madeUp || params.worker.workerId !== 'busy') return tasks
-            madeUp = true
-            return [...tasks, { ...task, id: 'made-up', payload: '{"key":"key-of-nobody"}' as LeasedTask['payload'] }]
+          tasks: {
+            async claim(params) {
+              const tasks = await store.tasks.claim(params)
+              const [task] = tasks
+              if (task === undefined || madeUp || params.worker.workerId !== 'busy') return tasks
+              madeUp = true
+              return [...tasks, { ...task, id: 'made-up', payload: '{"key":"key-of-nobody"}' as LeasedTask['payload'] }]
+            },
           },
         }
       },
@@ -191,14 +211,16 @@ function bugs(): readonly Planted[] {
       name: 'turns successes into failures',
       kinds: ['wrongEnds', 'acceptedNotKept'],
       bug: (store) => ({
-        settle: (params) =>
-          store.settle({
-            ...params,
-            settlements: params.settlements.map(({ taskId, token }) => {
-              const error = { code: 'broken', message: 'It broke' }
-              return { taskId, token, outcome: 'failed', error, retryable: false, retryDelayMs: null, jitter: 0.5 }
+        tasks: {
+          settle: (params) =>
+            store.tasks.settle({
+              ...params,
+              settlements: params.settlements.map(({ taskId, token }) => {
+                const error = { code: 'broken', message: 'It broke' }
+                return { taskId, token, outcome: 'failed', error, retryable: false, retryDelayMs: null, jitter: 0.5 }
+              }),
             }),
-          }),
+        },
       }),
     },
   ]

@@ -1,12 +1,12 @@
-import { createSimulatedClock, SIMULATED_START } from '@taskyard/conformance'
-import { type LeasedTask, type TaskStore, toJsonText } from '@taskyard/core'
+import { createSimulatedClock, overlaid, SIMULATED_START, type StoreParts } from '@taskyard/conformance'
+import { type LeasedTask, type OpenedStore, toJsonText } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine, type Engine } from '@taskyard/engine'
 import { openSqliteStore } from '@taskyard/store-sqlite'
 import type { HistoryEvent } from './history.ts'
 
 /** A bug: what a store does otherwise than it should. Made anew when the system restarts. */
-export type Bug = (store: TaskStore) => Partial<TaskStore>
+export type Bug = (store: OpenedStore) => StoreParts
 
 const leaseSeconds = 5
 const sessionGraceSeconds = 5
@@ -71,10 +71,10 @@ async function openSystem(path: string, bug: Bug) {
   })
   history.push({ e: 'server', at: now(), server: 'server-1', state: 'up' })
 
-  async function open(): Promise<[TaskStore, Engine]> {
+  async function open(): Promise<[OpenedStore, Engine]> {
     const real = await openSqliteStore({ path, clock })
-    await real.migrate()
-    const buggy: TaskStore = { ...real, ...bug(real) }
+    await real.lifecycle.migrate()
+    const buggy = overlaid(real, bug(real))
     const engine = createEngine({ store: buggy, clock, ids, random: () => 0.5, nodeId: ids(), sessionGraceSeconds })
     await engine.start()
     return [real, engine]
@@ -82,7 +82,7 @@ async function openSystem(path: string, bug: Bug) {
 
   async function close(): Promise<void> {
     await engine.stop()
-    await store.close()
+    await store.lifecycle.close()
   }
 
   async function submit(key: string): Promise<void> {
@@ -118,7 +118,7 @@ async function openSystem(path: string, bug: Bug) {
     async passSeconds(seconds: number) {
       for (let step = 0; step < seconds * 4; step++) {
         await clock.advance(250)
-        await store.health()
+        await store.lifecycle.health()
       }
     },
 

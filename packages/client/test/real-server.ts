@@ -19,7 +19,7 @@ export interface RealServer {
 export async function startRealServer(file: string, port = 0): Promise<RealServer> {
   const metrics = createMetrics({ monotonicMs: () => performance.now() })
   const store = await openSqliteStore({ path: file, clock: systemClock })
-  await store.migrate()
+  await store.lifecycle.migrate()
   const ids = createUuidV7Generator(systemClock)
   const engine = createEngine({ store, clock: systemClock, random: systemRandom, ids, nodeId: ids() })
   await engine.start()
@@ -29,7 +29,7 @@ export async function startRealServer(file: string, port = 0): Promise<RealServe
     draining: draining.signal,
     clock: systemClock,
     metrics,
-    info: { version: '9.9.9', stack: { store: 'sqlite', broker: null }, durability: store.durability },
+    info: { version: '9.9.9', stack: { store: 'sqlite', broker: null }, durability: store.lifecycle.durability },
   })
   await server.listen({ host: '127.0.0.1', port })
   return {
@@ -39,7 +39,7 @@ export async function startRealServer(file: string, port = 0): Promise<RealServe
     async stop() {
       await server.close()
       await engine.stop()
-      await store.close()
+      await store.lifecycle.close()
     },
   }
 }

@@ -9,6 +9,7 @@ export {
   withFaults,
 } from './faults/with-faults.ts'
 export { FRAGMENTS, JSON_TEXTS, notIds, PLAIN_TEXTS } from './hostile/texts.ts'
+export { overlaid, type StoreParts } from './overlay.ts'
 export { eventually } from './real-time.ts'
 export { emptyReferenceState, type ReferenceState } from './reference/reference-state.ts'
 export { createReferenceStore } from './reference/reference-store.ts'

@@ -6,14 +6,15 @@ import {
   DEFAULT_RETENTION,
   type EnqueueOutcome,
   type EnqueueParams,
-  type EventBus,
   type ExtendStatus,
   type JsonText,
   type LeasedTask,
   type LeaseRef,
   type LeaseStatus,
   type ListParams,
+  type NewsPort,
   type NewTask,
+  type OpenedStore,
   type QueueCounts,
   type RetryOutcome,
   type Settlement,
@@ -23,7 +24,6 @@ import {
   type Task,
   type TaskEvent,
   type TaskFilter,
-  type TaskStore,
   type WorkerRef,
 } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
@@ -39,7 +39,7 @@ export type Outcome = Settlement extends infer Each
 
 /** The calls of the port on one store, with everything filled in that a test does not care about. */
 export interface Calls {
-  readonly store: TaskStore
+  readonly store: OpenedStore
   newTask(overrides?: Partial<NewTask>): NewTask
   enqueue(submissions: readonly (readonly NewTask[])[], queueDepth?: number): Promise<readonly EnqueueOutcome[]>
   /** Submits one task, which must be accepted, and gives its id. */
@@ -67,7 +67,7 @@ export interface Calls {
 export interface Scene extends Calls {
   readonly clock: SimulatedClock
   /** News between processes; only of a store that is shared. */
-  readonly bus: EventBus
+  readonly bus: NewsPort
   /** The server behind the store; only where the scene was set with one of its own. */
   readonly server: ServerUnderTest
   reopen(): Promise<void>
@@ -77,7 +77,7 @@ export interface Scene extends Calls {
 }
 
 export interface OtherProcess extends Calls {
-  readonly bus: EventBus
+  readonly bus: NewsPort
 }
 
 export const succeeded = (result: JsonText | null = null): Outcome => ({ outcome: 'succeeded', result })
@@ -122,7 +122,7 @@ export async function openScene(openStore: OpenStore, setting: Setting = {}): Pr
   const opened = await openStore({ ...setting, clock })
   let store = opened.store
   try {
-    await store.migrate()
+    await store.lifecycle.migrate()
   } catch (error) {
     await opened.destroy()
     throw error
@@ -142,11 +142,11 @@ export async function openScene(openStore: OpenStore, setting: Setting = {}): Pr
     },
     async reopen() {
       store = await opened.reopen()
-      await store.migrate()
+      await store.lifecycle.migrate()
     },
     async another(clockOfOther = clock) {
       const other = await present(opened.another, 'another()')({ clock: clockOfOther })
-      return { ...callsOn(() => other.store, newTask), store: other.store, bus: present(other.bus, 'a bus') }
+      return { ...callsOn(() => other, newTask), store: other, bus: present(other.news, 'a bus') }
     },
     destroy: () => opened.destroy(),
   }
@@ -184,14 +184,17 @@ export function submissions(...tasks: readonly NewTask[]): EnqueueParams {
 }
 
 /** The calls of the port on a store. */
-export function callsOn(storeNow: () => TaskStore, newTask: Calls['newTask']): Calls {
+export function callsOn(storeNow: () => OpenedStore, newTask: Calls['newTask']): Calls {
   const calls: Calls = {
     get store() {
       return storeNow()
     },
     newTask,
     async enqueue(submissions, queueDepth = 1_000_000) {
-      const outcomes = await storeNow().enqueue({ submissions: submissions.map((tasks) => ({ tasks })), queueDepth })
+      const outcomes = await storeNow().tasks.enqueue({
+        submissions: submissions.map((tasks) => ({ tasks })),
+        queueDepth,
+      })
       const again = submissions.filter((_, i) => outcomes[i]?.kind === 'idempotency-key-held')
       if (again.length === 0) return outcomes
       const answers = [...(await calls.enqueue(again, queueDepth))]
@@ -202,7 +205,7 @@ export function callsOn(storeNow: () => TaskStore, newTask: Calls['newTask']): C
       assert.equal(outcome.kind, 'accepted')
       return only(outcome.tasks).id
     },
-    claim: (overrides) => storeNow().claim({ ...CLAIM, ...overrides }),
+    claim: (overrides) => storeNow().tasks.claim({ ...CLAIM, ...overrides }),
     claimOne: async (overrides) => only(await calls.claim({ limit: 1, ...overrides })),
     async start(overrides = {}, claim = {}) {
       const { id, queue, namespace } = newTask({ queue: `queue-${newTask().id}`, ...overrides })
@@ -210,11 +213,12 @@ export function callsOn(storeNow: () => TaskStore, newTask: Calls['newTask']): C
       return calls.claimOne({ namespace, queues: [queue], ...claim })
     },
     settle: async (task, outcome) =>
-      only((await storeNow().settle({ settlements: [{ ...leaseRef(task), ...outcome }], claim: null })).results),
-    extend: async (task, leaseMs = 30_000) => only(await storeNow().extend({ leases: [leaseRef(task)], leaseMs })),
+      only((await storeNow().tasks.settle({ settlements: [{ ...leaseRef(task), ...outcome }], claim: null })).results),
+    extend: async (task, leaseMs = 30_000) =>
+      only(await storeNow().tasks.extend({ leases: [leaseRef(task)], leaseMs })),
     record: async (task, { progress, log }) =>
       only(
-        await storeNow().record({
+        await storeNow().tasks.record({
           entries: [
             {
               ...leaseRef(task),
@@ -224,11 +228,11 @@ export function callsOn(storeNow: () => TaskStore, newTask: Calls['newTask']): C
           ],
         }),
       ),
-    cancel: async (taskId) => only(await storeNow().cancel({ taskIds: [taskId] })),
-    retry: async (taskId) => only(await storeNow().retry({ taskIds: [taskId] })),
-    sweep: (overrides) => storeNow().sweep({ ...SWEEP, ...overrides }),
+    cancel: async (taskId) => only(await storeNow().tasks.cancel({ taskIds: [taskId] })),
+    retry: async (taskId) => only(await storeNow().tasks.retry({ taskIds: [taskId] })),
+    sweep: (overrides) => storeNow().upkeep.sweep({ ...SWEEP, ...overrides }),
     async find(taskId) {
-      const task = only(await storeNow().find({ taskIds: [taskId] }))
+      const task = only(await storeNow().reads.find({ taskIds: [taskId] }))
       assert.ok(task !== null, `task ${taskId} is gone`)
       return task
     },
@@ -238,16 +242,16 @@ export function callsOn(storeNow: () => TaskStore, newTask: Calls['newTask']): C
       assert.ok(events !== null, `task ${taskId} has no history`)
       return events
     },
-    counts: async (queue = 'default') => only(await storeNow().counts({ namespace: 'default', queue })),
+    counts: async (queue = 'default') => only(await storeNow().reads.counts({ namespace: 'default', queue })),
   }
   return calls
 }
 
 /** Follows the pages to the end, which only an empty one is; `null` when there is no such task. */
-export async function wholeHistory(store: TaskStore, taskId: string): Promise<readonly TaskEvent[] | null> {
+export async function wholeHistory(store: OpenedStore, taskId: string): Promise<readonly TaskEvent[] | null> {
   const events: TaskEvent[] = []
   for (;;) {
-    const page = await store.history({ taskId, after: events.at(-1)?.n ?? 0, limit: 1_000 })
+    const page = await store.reads.history({ taskId, after: events.at(-1)?.n ?? 0, limit: 1_000 })
     if (page === null) return null
     if (page.length === 0) return events
     assert.ok((page.at(-1)?.n ?? 0) > (events.at(-1)?.n ?? 0), 'a page goes beyond the one before')
@@ -256,11 +260,11 @@ export async function wholeHistory(store: TaskStore, taskId: string): Promise<re
 }
 
 /** Follows the pages to their end. */
-async function listAll(store: TaskStore, filter: Partial<ListParams>): Promise<readonly Task[]> {
+async function listAll(store: OpenedStore, filter: Partial<ListParams>): Promise<readonly Task[]> {
   const tasks: Task[] = []
   let cursor: string | null = null
   do {
-    const page = await store.list({ ...EVERYTHING, limit: 200, ...filter, cursor })
+    const page = await store.reads.list({ ...EVERYTHING, limit: 200, ...filter, cursor })
     tasks.push(...page.items)
     cursor = page.nextCursor
   } while (cursor !== null)

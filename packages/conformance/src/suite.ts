@@ -1,4 +1,4 @@
-import type { Clock, EventBus, OpenedStore, TaskStore } from '@taskyard/core'
+import type { Clock, NewsPort, OpenedStore } from '@taskyard/core'
 import { retrying } from './faults/retrying.ts'
 import { type FaultRates, seededFaults, withFaults } from './faults/with-faults.ts'
 import { openScene, type Scene, type Setting } from './scene.ts'
@@ -11,11 +11,11 @@ export interface TestRunner {
 
 /** One fresh store, nobody else's: its own file, schema, key prefix or database. */
 export interface StoreUnderTest {
-  readonly store: TaskStore
+  readonly store: OpenedStore
   /** News between processes; `null` where only one process can use the store. */
-  readonly bus?: EventBus | null
+  readonly bus?: NewsPort | null
   /** Closes the store and opens another one on the same data. */
-  reopen(): Promise<TaskStore>
+  reopen(): Promise<OpenedStore>
   /** Closes every store and removes the data. */
   destroy(): Promise<void>
   /** Opens one more store on the same data, as another server process would. */
@@ -127,7 +127,7 @@ export function createSuite(options: StoreSuiteOptions): Suite {
 function throughFaults(opened: StoreUnderTest, faults: FaultRates | undefined): StoreUnderTest {
   if (faults === undefined) return opened
   const plan = seededFaults(faults)
-  const unreliable = (store: TaskStore) => retrying(withFaults(store, plan))
+  const unreliable = (store: OpenedStore) => retrying(withFaults(store, plan))
   return {
     store: unreliable(opened.store),
     reopen: async () => unreliable(await opened.reopen()),

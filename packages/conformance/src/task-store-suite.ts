@@ -81,7 +81,7 @@ const OTHER_AREAS = [
 ]
 
 /**
- * Certifies a task store: registers every behaviour of the `TaskStore` port as a test of the given runner. An adapter's
+ * Certifies a task store: registers every behaviour of the `OpenedStore` port as a test of the given runner. An adapter's
  * whole test of the port is one call of this, with what it declares to lack.
  */
 export function describeTaskStore(options: StoreSuiteOptions): void {

@@ -9,7 +9,7 @@ import {
   seededFaults,
   withFaults,
 } from '@taskyard/conformance'
-import { type TaskStore, TaskyardError } from '@taskyard/core'
+import { type OpenedStore, TaskyardError } from '@taskyard/core'
 
 const PAUSE = { namespace: 'default', queue: 'default', paused: true }
 const RATES = { seed: 7, slow: 0.1, refuse: 0.2, loseReply: 0.3 }
@@ -18,7 +18,7 @@ describe('faults', () => {
   it('refuse with a definite error before anything is done', async () => {
     const { store, pauses } = countingStore()
     await assert.rejects(
-      withFaults(store, faultOnce({ pause: 'refuse' })).pause(PAUSE),
+      withFaults(store, faultOnce({ pause: 'refuse' })).queues.pause(PAUSE),
       (error) => error instanceof TaskyardError && error.definite && error.retryable,
     )
     assert.equal(pauses(), 0)
@@ -27,7 +27,7 @@ describe('faults', () => {
   it('lose the reply of a call that was done, with an indefinite error', async () => {
     const { store, pauses } = countingStore()
     await assert.rejects(
-      withFaults(store, faultOnce({ pause: 'lose-reply' })).pause(PAUSE),
+      withFaults(store, faultOnce({ pause: 'lose-reply' })).queues.pause(PAUSE),
       (error) => error instanceof TaskyardError && !error.definite && error.retryable,
     )
     assert.equal(pauses(), 1)
@@ -35,7 +35,7 @@ describe('faults', () => {
 
   it('slow a call down without harming it', async () => {
     const { store, pauses } = countingStore()
-    await withFaults(store, faultOnce({ pause: 'slow' })).pause(PAUSE)
+    await withFaults(store, faultOnce({ pause: 'slow' })).queues.pause(PAUSE)
     assert.equal(pauses(), 1)
   })
 
@@ -64,28 +64,31 @@ describe('retrying', () => {
   it('repeats until a call gets through', async () => {
     const { store, pauses } = countingStore()
     const faults: Fault[] = ['refuse', 'lose-reply', 'refuse']
-    await retrying(withFaults(store, () => faults.shift() ?? 'none')).pause(PAUSE)
+    await retrying(withFaults(store, () => faults.shift() ?? 'none')).queues.pause(PAUSE)
     assert.equal(pauses(), 2)
   })
 
   it('gives up in the end', async () => {
     const { store } = countingStore()
-    await assert.rejects(retrying(withFaults(store, () => 'refuse')).pause(PAUSE), TaskyardError)
+    await assert.rejects(retrying(withFaults(store, () => 'refuse')).queues.pause(PAUSE), TaskyardError)
   })
 
   it('does not repeat what cannot succeed later', async () => {
     const { store } = countingStore()
     let calls = 0
-    const refusing: TaskStore = {
+    const refusing: OpenedStore = {
       ...store,
-      async list() {
-        calls += 1
-        throw new TaskyardError('invalid_request', { reason: 'no' })
+      reads: {
+        ...store.reads,
+        async list() {
+          calls += 1
+          throw new TaskyardError('invalid_request', { reason: 'no' })
+        },
       },
     }
     const everything = { status: null, type: null, queue: null, tag: null, createdAfter: null, createdBefore: null }
     const call = { namespace: 'default', ...everything, limit: 1, cursor: 'x' }
-    await assert.rejects(retrying(refusing).list(call), TaskyardError)
+    await assert.rejects(retrying(refusing).reads.list(call), TaskyardError)
     assert.equal(calls, 1)
   })
 })
@@ -93,11 +96,14 @@ describe('retrying', () => {
 function countingStore() {
   const reference = createReferenceStore(createSimulatedClock())
   let pauses = 0
-  const store: TaskStore = {
+  const store: OpenedStore = {
     ...reference,
-    pause(params) {
-      pauses += 1
-      return reference.pause(params)
+    queues: {
+      ...reference.queues,
+      pause(params) {
+        pauses += 1
+        return reference.queues.pause(params)
+      },
     },
   }
   return { store, pauses: () => pauses }

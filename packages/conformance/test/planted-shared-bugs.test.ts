@@ -41,17 +41,21 @@ const BUGS: Readonly<Record<string, SharedBug>> = {
   },
   'answers during an outage as if nothing were': {
     process: (store) => ({
-      enqueue: (params) =>
-        store.enqueue(params).catch(() =>
-          params.submissions.map(({ tasks }) => ({
-            kind: 'accepted',
-            tasks: tasks.map(({ id }) => ({ id, status: 'queued', createdAt: 0, runAt: 0, replayed: false })),
-          })),
-        ),
+      tasks: {
+        enqueue: (params) =>
+          store.tasks.enqueue(params).catch(() =>
+            params.submissions.map(({ tasks }) => ({
+              kind: 'accepted',
+              tasks: tasks.map(({ id }) => ({ id, status: 'queued', createdAt: 0, runAt: 0, replayed: false })),
+            })),
+          ),
+      },
     }),
   },
   'is healthy whatever happens': {
-    process: () => ({ health: async () => ({ healthy: true, latencyMs: 0, reason: null, sizeBytes: null }) }),
+    process: () => ({
+      lifecycle: { health: async () => ({ healthy: true, latencyMs: 0, reason: null, sizeBytes: null }) },
+    }),
   },
   'is deaf after an outage': { deafAfterOutage: true },
   'does not make good for missed news after an outage': { silentAfterOutage: true },
@@ -62,10 +66,12 @@ const BUGS: Readonly<Record<string, SharedBug>> = {
     process: (() => {
       let last: readonly LeasedTask[] = []
       return (store, index) => ({
-        async claim(params) {
-          const tasks = await store.claim(params)
-          if (index === 0) last = tasks
-          return index === 0 || tasks.length === 0 ? tasks : [...tasks.slice(1), ...last.slice(0, 1)]
+        tasks: {
+          async claim(params) {
+            const tasks = await store.tasks.claim(params)
+            if (index === 0) last = tasks
+            return index === 0 || tasks.length === 0 ? tasks : [...tasks.slice(1), ...last.slice(0, 1)]
+          },
         },
       })
     })(),
@@ -74,10 +80,12 @@ const BUGS: Readonly<Record<string, SharedBug>> = {
     process(store) {
       let pausedHere = false
       return {
-        async pause({ paused }) {
-          pausedHere = paused
+        queues: {
+          async pause({ paused }) {
+            pausedHere = paused
+          },
         },
-        claim: async (params) => (pausedHere ? [] : store.claim(params)),
+        tasks: { claim: async (params) => (pausedHere ? [] : store.tasks.claim(params)) },
       }
     },
   },
@@ -85,11 +93,14 @@ const BUGS: Readonly<Record<string, SharedBug>> = {
     process(store) {
       let beatsHere = false
       return {
-        async beat(params) {
-          beatsHere = params.ttlMs > 0
-          return store.beat(params)
+        presence: {
+          async beat(params) {
+            beatsHere = params.ttlMs > 0
+            return store.presence.beat(params)
+          },
+          holders: async () =>
+            (await store.presence.holders()).map((each) => ({ ...each, alive: each.alive && beatsHere })),
         },
-        holders: async () => (await store.holders()).map((each) => ({ ...each, alive: each.alive && beatsHere })),
       }
     },
   },

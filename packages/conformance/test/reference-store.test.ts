@@ -9,11 +9,11 @@ const openReference: OpenStore = async ({ clock }) => {
   return {
     store,
     async reopen() {
-      await store.close()
+      await store.lifecycle.close()
       store = createReferenceStore(clock, state)
       return store
     },
-    destroy: () => store.close(),
+    destroy: () => store.lifecycle.close(),
   }
 }
 

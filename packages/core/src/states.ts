@@ -1,5 +1,5 @@
 import { type Backoff, backoffDelayMs } from './backoff.ts'
-import type { WorkerRef } from './ports/task-store.ts'
+import type { WorkerRef } from './ports/tasks.ts'
 import type { TaskError, TaskStatus, TerminalStatus } from './task.ts'
 
 /** Crashes of workers that ran nothing but this task, after which it is quarantined as `failed` with code `poisoned`. */

@@ -1,7 +1,7 @@
 import { withinBytes } from './by-bytes.ts'
 import { type JsonText, toJsonText } from './json.ts'
 import { LIMITS } from './limits.ts'
-import type { HistoryParams } from './ports/task-store.ts'
+import type { HistoryParams } from './ports/reads.ts'
 import type { Task } from './task.ts'
 import type { TaskEvent, TaskEventKind } from './task-event.ts'
 

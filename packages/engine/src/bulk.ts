@@ -56,7 +56,9 @@ export function createBulkWalks(parts: Parts) {
 
   /** The newest task says how far the store's clock is. */
   async function start({ namespace, createdBefore }: BulkFilter): Promise<Position> {
-    const { items } = await store.list(toListParams({ ...(namespace === undefined ? {} : { namespace }), limit: 1 }))
+    const { items } = await store.reads.list(
+      toListParams({ ...(namespace === undefined ? {} : { namespace }), limit: 1 }),
+    )
     const now = Math.max(timeOfDay(), items[0]?.createdAt ?? 0) + CLOCK_MARGIN_MS
     const before = Math.min(now, createdBefore ?? now)
     return { before, status: 0, cursor: null, passes: 0, quiet: 0, found: false }
@@ -69,7 +71,7 @@ export function createBulkWalks(parts: Parts) {
       status: how.statuses.at(isForward ? status : -1 - status) as TaskStatus,
       createdBefore: before,
     }
-    const page = await store.list(toListParams({ ...wanted, limit: LIMITS.listPage, cursor }))
+    const page = await store.reads.list(toListParams({ ...wanted, limit: LIMITS.listPage, cursor }))
     const tasks = page.items.filter((task) => how.wants(task, passes === 0))
     return { count: tasks.length === 0 ? 0 : await how.act(tasks), nextCursor: page.nextCursor }
   }

@@ -29,7 +29,7 @@ export function createEngine(options: EngineOptions): Engine {
   let stopping = false
   const clock = unsettable(options.clock)
   const timeOfDay = () => options.clock.now()
-  const bus = options.bus ?? null
+  const bus = options.news === undefined ? options.store.news : options.news
   const observer = options.observer ?? {}
   const parts: Parts = {
     store: options.store,
@@ -108,7 +108,7 @@ export function createEngine(options: EngineOptions): Engine {
     pause: queues.pause,
     resume: queues.resume,
     async health() {
-      const store = await parts.store.health()
+      const store = await parts.store.lifecycle.health()
       const services = sweeper === null ? [] : [sweeper.health()]
       return { ready: store.healthy && !stopping && services.every(({ healthy }) => healthy), store, services }
     },

@@ -108,7 +108,7 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls, giveBack: Give
 
   async function claimFor(waiter: Waiter): Promise<readonly LeasedTask[]> {
     try {
-      const given = await store.claim(waiter.params)
+      const given = await store.tasks.claim(waiter.params)
       const tasks = waiter.isNamed ? given : given.map(asGivenFirst)
       waiter.doubt = null
       if (tasks.length > 0) await hand(waiter, tasks)
@@ -151,7 +151,7 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls, giveBack: Give
   ): Promise<readonly LeasedTask[]> {
     const isCalledOff = () => stopped || signal?.aborted === true || call.isRepeated
     const wakeUpsBefore = wakeUps
-    let tasks = await store.claim(params)
+    let tasks = await store.tasks.claim(params)
     // A task that became ready while the store said «none» has woken nobody yet.
     const wokenSince = wakeUps !== wakeUpsBefore
     if (tasks.length === 0 && waitMs > 0 && !isCalledOff()) tasks = await join(call, params, waitMs, signal, wokenSince)
@@ -235,7 +235,7 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls, giveBack: Give
       return calls.asNewest(params, (call) => track(claimOrWait(call, params, waitMs, signal)))
     },
     start() {
-      stopListening = store.onReady(wake)
+      stopListening = store.wakeUps.onReady(wake)
       poll()
     },
     stop() {

@@ -2,7 +2,6 @@ import type {
   AcceptedTask,
   Backoff,
   Clock,
-  EventBus,
   ExtendStatus,
   GivenLease,
   IdGenerator,
@@ -11,6 +10,8 @@ import type {
   LeaseRef,
   LeaseStatus,
   ListParams,
+  NewsPort,
+  OpenedStore,
   Random,
   Retention,
   Task,
@@ -19,19 +20,18 @@ import type {
   TaskFilter,
   TaskPage,
   TaskStatus,
-  TaskStore,
   Violation,
   WorkerRef,
 } from '@taskyard/core'
 
 /** Everything the engine is made of. It owns none of it: close the store after `stop()`. */
 export interface EngineOptions {
-  readonly store: TaskStore
+  readonly store: OpenedStore
   readonly clock: Clock
   readonly random: Random
   readonly ids: IdGenerator
-  /** As the store was opened with it. `null` or none: this process is the store's only user. */
-  readonly bus?: EventBus | null
+  /** Between the processes on the store. Default: the store's own. `null`: this process is the store's only user. */
+  readonly news?: NewsPort | null
   /** This server process, unique per start. */
   readonly nodeId: string
   /**

@@ -9,7 +9,7 @@ export function createGiveBack({ store, troubles, underWay }: Parts): GiveBack {
   async function release(leases: readonly GivenLease[]): Promise<void> {
     const settlements = leases.map((lease) => ({ ...lease, outcome: 'released' as const }))
     try {
-      await store.settle({ settlements, claim: null })
+      await store.tasks.settle({ settlements, claim: null })
       troubles.worked('giving tasks back')
     } catch (error) {
       troubles.failed('giving tasks back', error)

@@ -34,7 +34,7 @@ export function createHeldNow({ store, clock, underWay }: Parts): (workerId: str
     weightOf: () => 0,
     async run(workerIds) {
       // Trouble with the store is told, and dealt with, at the end of the grace.
-      const held = await store.holders().then(heldIn, () => null)
+      const held = await store.presence.holders().then(heldIn, () => null)
       return workerIds.map((workerId) => (held === null ? null : (held.get(workerId) ?? NOTHING)))
     },
   })

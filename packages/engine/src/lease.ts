@@ -44,7 +44,7 @@ export function createLeasing(
     const lost = leases.filter((_, i) => statuses[i] === 'lost')
     for (const _ of lost) observer.staleWriteRefused?.(operation)
     // What was asked for is done: it does not fail because of this, which is only known a little worse without.
-    await parts.underWay.track(store.takeBackCrashes({ leases: lost })).catch(() => {})
+    await parts.underWay.track(store.presence.takeBackCrashes({ leases: lost })).catch(() => {})
   }
 
   return {
@@ -59,7 +59,7 @@ export function createLeasing(
     async heartbeat(leases, leaseSeconds = DEFAULTS.leaseSeconds) {
       assertBatch(leases.length)
       const named = leases.map(({ taskId, token }) => ({ taskId: toTaskId(taskId), token }))
-      const statuses = await store.extend({ leases: named, leaseMs: leaseMs(leaseSeconds) })
+      const statuses = await store.tasks.extend({ leases: named, leaseMs: leaseMs(leaseSeconds) })
       await heard('extend', named, statuses)
       return statuses
     },
@@ -69,7 +69,7 @@ export function createLeasing(
       const next = claim === undefined || parts.isStopping() ? null : toClaimParams(claim)
       const report =
         next === null
-          ? store.settle({ settlements, claim: null })
+          ? store.tasks.settle({ settlements, claim: null })
           : parts.underWay.track(settleAndClaim(settlements, next))
       const { results, tasks } = await report
       if (next !== null && tasks.length > 0) gaveTasks(next.worker)
@@ -81,7 +81,7 @@ export function createLeasing(
     async record(entries) {
       assertBatch(entries.length)
       const kept = entries.map(toKept)
-      const statuses = await store.record({ entries: kept })
+      const statuses = await store.tasks.record({ entries: kept })
       statuses.forEach((status, i) => {
         if (status === 'ok') bus.publish({ kind: 'changed', taskId: (kept[i] as Kept).taskId, terminal: false })
       })
@@ -92,7 +92,7 @@ export function createLeasing(
 
   function settleAndClaim(settlements: readonly Settlement[], claim: ClaimParams): Promise<SettleReport> {
     return calls.asNewest(claim, async (call) => {
-      const report = await store.settle({ settlements, claim })
+      const report = await store.tasks.settle({ settlements, claim })
       if (!parts.isStopping() && !call.isRepeated) return report
       await giveBack(givenFirst(report.tasks))
       return { ...report, tasks: [] }

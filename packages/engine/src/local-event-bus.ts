@@ -1,8 +1,8 @@
-import type { BusMessage, EventBus } from '@taskyard/core'
+import type { NewsMessage, NewsPort } from '@taskyard/core'
 
 /** News within one process. */
-export function createLocalEventBus(): EventBus {
-  const listeners = new Set<(message: BusMessage) => void>()
+export function createLocalEventBus(): NewsPort {
+  const listeners = new Set<(message: NewsMessage) => void>()
   return {
     publish(message) {
       for (const listener of listeners) listener(message)

@@ -1,4 +1,4 @@
-import type { Clock, EventBus, IdGenerator, Random, Retention, TaskStore } from '@taskyard/core'
+import type { Clock, IdGenerator, NewsPort, OpenedStore, Random, Retention } from '@taskyard/core'
 import type { EngineObserver, PayloadCheck } from './engine.ts'
 import type { Standstills } from './standstills.ts'
 import type { Troubles } from './troubles.ts'
@@ -6,12 +6,12 @@ import type { UnderWay } from './under-way.ts'
 
 /** What the use cases and services share. */
 export interface Parts {
-  readonly store: TaskStore
+  readonly store: OpenedStore
   /** Of spans. */
   readonly clock: Clock
   readonly random: Random
   readonly ids: IdGenerator
-  readonly bus: EventBus
+  readonly bus: NewsPort
   /** Other processes may use the store too. */
   readonly shared: boolean
   /** This process does the store's housekeeping. */

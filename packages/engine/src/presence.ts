@@ -60,7 +60,7 @@ export function createPresence(parts: Parts, nodeId: string, connectedWorkers: (
     if (stopped) return
     const sentAt = timeOfDay()
     try {
-      await store.beat({ nodeId, workerIds: connectedWorkers(), ttlMs: TTL_MS })
+      await store.presence.beat({ nodeId, workerIds: connectedWorkers(), ttlMs: TTL_MS })
     } catch (error) {
       unbrokenSince = Number.POSITIVE_INFINITY
       throw error
@@ -99,7 +99,7 @@ export function createPresence(parts: Parts, nodeId: string, connectedWorkers: (
   }
 
   function farewell(): Promise<void> {
-    return store.beat({ nodeId, workerIds: [], ttlMs: 0 }).catch((error) => troubles.failed('presence', error))
+    return store.presence.beat({ nodeId, workerIds: [], ttlMs: 0 }).catch((error) => troubles.failed('presence', error))
   }
 
   return {

@@ -50,7 +50,7 @@ export function createQueues(parts: Parts): Queues {
   }
 
   async function sample(namespace: string): Promise<readonly QueueCounts[]> {
-    const counts = await store.counts({ namespace, queue: null })
+    const counts = await store.reads.counts({ namespace, queue: null })
     remember(namespace, counts)
     return counts
   }
@@ -93,7 +93,7 @@ export function createQueues(parts: Parts): Queues {
   async function setPaused(queue: string, namespace: string, paused: boolean): Promise<void> {
     assertName(queue, '/queue', 'queue')
     assertName(namespace, '/namespace', 'namespace')
-    await store.pause({ namespace, queue, paused })
+    await store.queues.pause({ namespace, queue, paused })
   }
 
   return {
@@ -111,7 +111,7 @@ export function createQueues(parts: Parts): Queues {
     async queue(queue, namespace = DEFAULTS.namespace) {
       assertName(queue, '/queue', 'queue')
       assertName(namespace, '/namespace', 'namespace')
-      const [counts] = await store.counts({ namespace, queue })
+      const [counts] = await store.reads.counts({ namespace, queue })
       if (counts === undefined) throw new TaskyardError('queue_not_found', { queue })
       return view(namespace, counts)
     },

@@ -36,7 +36,7 @@ export function createReading(parts: Parts): Reading {
 
   async function get(id: string): Promise<Task> {
     const taskId = toTaskId(id)
-    const [task] = await reads(() => store.find({ taskIds: [taskId] }))
+    const [task] = await reads(() => store.reads.find({ taskIds: [taskId] }))
     if (!task) throw new TaskyardError('task_not_found', { id })
     return task
   }
@@ -44,14 +44,14 @@ export function createReading(parts: Parts): Reading {
   async function history(id: string, after = 0): Promise<readonly TaskEvent[]> {
     if (!isIntegerIn(after, 0, Number.MAX_SAFE_INTEGER)) throw invalid('/after', 'the n of an event, or 0')
     const taskId = toTaskId(id)
-    const events = await store.history({ taskId, after, limit: LIMITS.eventPage })
+    const events = await store.reads.history({ taskId, after, limit: LIMITS.eventPage })
     if (events === null) throw new TaskyardError('task_not_found', { id })
     return events
   }
 
   /** Few events: a reader that takes its time holds them all. */
   async function watchPage(taskId: string, after: number): Promise<readonly TaskEvent[]> {
-    const events = await store.history({ taskId, after, limit: WATCH_PAGE })
+    const events = await store.reads.history({ taskId, after, limit: WATCH_PAGE })
     if (events === null) throw new TaskyardError('task_not_found', { id: taskId })
     return events
   }
@@ -133,7 +133,7 @@ export function createReading(parts: Parts): Reading {
     wait,
     history,
     watch,
-    list: async (request) => store.list(toListParams(request)),
+    list: async (request) => store.reads.list(toListParams(request)),
     stop() {
       stopped = true
       unsubscribe()

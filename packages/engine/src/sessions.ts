@@ -129,7 +129,7 @@ export function createSessions(
       }
     },
     async workers() {
-      const holders = Map.groupBy(await store.holders(), idOf)
+      const holders = Map.groupBy(await store.presence.holders(), idOf)
       const ids = [...new Set([...connections.workerIds(), ...holders.keys()])].sort()
       return ids.map((id) => viewWorker(id, connections.of(id), holders.get(id) ?? []))
     },

@@ -19,7 +19,7 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
   const walk = createBulkWalks(parts)
 
   async function cancelAll(taskIds: readonly string[]) {
-    const outcomes = await store.cancel({ taskIds })
+    const outcomes = await store.tasks.cancel({ taskIds })
     outcomes.forEach((outcome, i) => {
       const taskId = taskIds[i] as string
       if (outcome.kind === 'requested') bus.publish({ kind: 'cancel-requested', taskId, workerId: outcome.workerId })
@@ -29,7 +29,7 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
   }
 
   async function retryAll(taskIds: readonly string[]): Promise<readonly RetryOutcome[]> {
-    const outcomes = await store.retry({ taskIds })
+    const outcomes = await store.tasks.retry({ taskIds })
     outcomes.forEach((outcome, i) => {
       if (outcome.kind === 'retried') bus.publish({ kind: 'changed', taskId: taskIds[i] as string, terminal: false })
     })

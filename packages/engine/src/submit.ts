@@ -29,7 +29,7 @@ export function createSubmit(parts: Parts): Submitting {
   function sharedEnqueue() {
     return coalesce<readonly NewTask[], EnqueueOutcome>({
       clock: parts.clock,
-      run: (batch) => store.enqueue({ submissions: batch.map((tasks) => ({ tasks })), queueDepth }),
+      run: (batch) => store.tasks.enqueue({ submissions: batch.map((tasks) => ({ tasks })), queueDepth }),
       maxItems: SUBMISSIONS_PER_CALL,
       weightOf: shareOfCall,
       maxWeight: 1,
@@ -43,7 +43,7 @@ export function createSubmit(parts: Parts): Submitting {
 
   /** The first task of an idempotency key that was seen before. */
   async function firstTask(task: NewTask, accepted: AcceptedTask, { tx }: SubmitContext): Promise<Task> {
-    const [first] = await store.find({ taskIds: [accepted.id] })
+    const [first] = await store.reads.find({ taskIds: [accepted.id] })
     if (first) return first
     // Submitted before in the same transaction, which nobody else can see into yet.
     if (tx !== undefined) return newlyStored(task, accepted)
@@ -53,7 +53,7 @@ export function createSubmit(parts: Parts): Submitting {
   /** One submission, all or nothing, in a call of its own. */
   async function enqueue(tasks: readonly NewTask[], tx: unknown): Promise<EnqueueOutcome> {
     const params = { submissions: [{ tasks }], queueDepth }
-    const [outcome] = await store.enqueue(tx === undefined ? params : { ...params, tx })
+    const [outcome] = await store.tasks.enqueue(tx === undefined ? params : { ...params, tx })
     return outcome as EnqueueOutcome
   }
 

@@ -85,7 +85,7 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
   }
 
   async function probe(): Promise<number> {
-    await store.holders()
+    await store.presence.holders()
     wasAway = false
     graceUntil = clock.now() + OUTAGE_GRACE_MS
     return endOfGrace()
@@ -121,7 +121,7 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
 
   async function sweep(): Promise<number> {
     const params = { cancelGraceMs, retention, limit: TASKS_PER_CHORE, jitter: random() }
-    const report = await reported(store.sweep(params))
+    const report = await reported(store.upkeep.sweep(params))
     // Only now: a store that answers may still be one that cannot be written.
     troubles.worked('sweeper')
     tellFailures(report.failures ?? [])

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type ClaimParams, givenFirst, type LeasedTask, type TaskStore, TaskyardError } from '@taskyard/core'
+import { type ClaimParams, givenFirst, type LeasedTask, type OpenedStore, TaskyardError } from '@taskyard/core'
 import { claimOf, PAYLOAD, startCluster, startEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 const named = (requestId: string) => ({ ...claimOf('worker-1'), requestId })
 
 /** A store whose claims may be held up, or lose their answers, or fail. */
-function around(claim: (params: ClaimParams, store: TaskStore) => Promise<readonly LeasedTask[]>) {
-  return (store: TaskStore): TaskStore => ({ ...store, claim: (params) => claim(params, store) })
+function around(claim: (params: ClaimParams, store: OpenedStore) => Promise<readonly LeasedTask[]>) {
+  return (store: OpenedStore): OpenedStore => ({
+    ...store,
+    tasks: { ...store.tasks, claim: (params) => claim(params, store) },
+  })
 }
 
 /** A gate that holds up whoever comes until it is opened. */
@@ -23,7 +26,7 @@ function gate() {
 test('a task whose claim lost its answer reaches the long poll that it was claimed for', async (t) => {
   let losses = 0
   const losing = around(async (params, store) => {
-    const tasks = await store.claim(params)
+    const tasks = await store.tasks.claim(params)
     if (tasks.length > 0 && losses++ === 0) throw new TaskyardError('store_unavailable', { reason: 'lost' })
     return tasks
   })
@@ -37,7 +40,7 @@ test('a task whose claim lost its answer reaches the long poll that it was claim
 
 test('a long poll that may have been given tasks does not end as if there were none', async (t) => {
   const losing = around(async (params, store) => {
-    const tasks = await store.claim(params)
+    const tasks = await store.tasks.claim(params)
     if (tasks.length > 0) throw new TaskyardError('store_unavailable', { reason: 'lost' })
     return tasks
   })
@@ -52,7 +55,7 @@ test('a long poll that may have been given tasks does not end as if there were n
 function losingFirst(opened: Promise<void>) {
   let answers = 0
   return around(async (params, store) => {
-    const tasks = await store.claim(params)
+    const tasks = await store.tasks.claim(params)
     if (tasks.length === 0) return tasks
     answers += 1
     if (answers === 1) throw new TaskyardError('store_unavailable', { reason: 'lost' })
@@ -102,9 +105,9 @@ test('what a long poll with a name was given before does not go back: its first 
 
 test('a claim on which the store chokes does not hold up those that wait behind it', async (t) => {
   const choking = around(async (params, store) => {
-    const tasks = await store.claim({ ...params, limit: 1 })
+    const tasks = await store.tasks.claim({ ...params, limit: 1 })
     if (tasks.length === 0 || params.worker.workerId !== 'bad') return tasks
-    await store.settle({
+    await store.tasks.settle({
       settlements: tasks.map(({ id, lease }) => ({ taskId: id, token: lease.token, outcome: 'released' })),
       claim: null,
     })
@@ -161,7 +164,7 @@ test('a claim that is made again while the first is under way keeps what the fir
   const { opened, open } = gate()
   let calls = 0
   const slow = around(async (params, store) => {
-    const tasks = await store.claim(params)
+    const tasks = await store.tasks.claim(params)
     if (++calls === 1) await opened
     return tasks
   })
@@ -180,11 +183,14 @@ test('a claim that is made again while the first is under way keeps what the fir
 test('a settlement that claims, overtaken by its repetition, has no tasks to give back', async (t) => {
   const { opened, open } = gate()
   let calls = 0
-  const slow = (store: TaskStore): TaskStore => ({
+  const slow = (store: OpenedStore): OpenedStore => ({
     ...store,
-    async settle(params) {
-      if (++calls === 1) await opened
-      return store.settle(params)
+    tasks: {
+      ...store.tasks,
+      async settle(params) {
+        if (++calls === 1) await opened
+        return store.tasks.settle(params)
+      },
     },
   })
   const { engine, clock } = await startEngine(t, {}, slow)
@@ -203,11 +209,14 @@ test('a settlement that claims, overtaken by its repetition, has no tasks to giv
 
 test('a claim that is made again while tasks of the first are being given back keeps them', async (t) => {
   const { opened, open } = gate()
-  const slow = (store: TaskStore): TaskStore => ({
+  const slow = (store: OpenedStore): OpenedStore => ({
     ...store,
-    async settle(params) {
-      await opened
-      return store.settle(params)
+    tasks: {
+      ...store.tasks,
+      async settle(params) {
+        await opened
+        return store.tasks.settle(params)
+      },
     },
   })
   const { engine, clock } = await startEngine(t, {}, slow)
@@ -237,7 +246,7 @@ test('an answer that nobody heard is given back, unless the claim has been made 
 test('a server whose claim lost its client takes nothing from the server where it was made again', async (t) => {
   const { opened, open } = gate()
   const slow = around(async (params, store) => {
-    const tasks = await store.claim(params)
+    const tasks = await store.tasks.claim(params)
     if (tasks.length > 0) await opened
     return tasks
   })
@@ -261,7 +270,7 @@ test('a claim that comes to the store after its repetition at another server, it
   const { opened, open } = gate()
   const late = around(async (params, store) => {
     await opened
-    return store.claim(params)
+    return store.tasks.claim(params)
   })
   const { clock, node, store } = startCluster(t)
   const [first, second] = [await node('node-1', { store: late(store) }), await node('node-2')]
@@ -282,7 +291,7 @@ test('a look for a long poll that has ended, which its repetition overtakes, tak
   let calls = 0
   const late = around(async (params, store) => {
     if (++calls === 2) await opened
-    return store.claim(params)
+    return store.tasks.claim(params)
   })
   const { engine, clock } = await startEngine(t, {}, late)
   const gone = new AbortController()
@@ -308,15 +317,18 @@ for (const kind of ['claim', 'settlement that claims'] as const) {
   test(`stopping gives back nothing that a ${kind} under way was given before`, async (t) => {
     const { opened, open } = gate()
     let isHeld = false
-    const slow = (store: TaskStore): TaskStore => ({
+    const slow = (store: OpenedStore): OpenedStore => ({
       ...store,
-      async claim(params) {
-        if (isHeld) await opened
-        return store.claim(params)
-      },
-      async settle(params) {
-        if (isHeld) await opened
-        return store.settle(params)
+      tasks: {
+        ...store.tasks,
+        async claim(params) {
+          if (isHeld) await opened
+          return store.tasks.claim(params)
+        },
+        async settle(params) {
+          if (isHeld) await opened
+          return store.tasks.settle(params)
+        },
       },
     })
     const { engine, clock, store } = await startEngine(t, {}, slow)
@@ -330,24 +342,27 @@ for (const kind of ['claim', 'settlement that claims'] as const) {
     open()
     await stopped
     assert.deepEqual(await again, [])
-    assert.equal((await store.find({ taskIds: [task.id] }))[0]?.status, 'running')
+    assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.status, 'running')
   })
 }
 
 for (const kind of ['claim', 'long poll', 'settlement that claims'] as const) {
   test(`stopping waits for a ${kind} under way, whose tasks go back`, async (t) => {
     const { opened, open } = gate()
-    const slow = (store: TaskStore): TaskStore => ({
+    const slow = (store: OpenedStore): OpenedStore => ({
       ...store,
-      async claim(params) {
-        const tasks = await store.claim(params)
-        if (tasks.length > 0) await opened
-        return tasks
-      },
-      async settle(params) {
-        const report = await store.settle(params)
-        if (report.tasks.length > 0) await opened
-        return report
+      tasks: {
+        ...store.tasks,
+        async claim(params) {
+          const tasks = await store.tasks.claim(params)
+          if (tasks.length > 0) await opened
+          return tasks
+        },
+        async settle(params) {
+          const report = await store.tasks.settle(params)
+          if (report.tasks.length > 0) await opened
+          return report
+        },
       },
     })
     const { engine, clock, store } = await startEngine(t, {}, slow)
@@ -369,7 +384,7 @@ for (const kind of ['claim', 'long poll', 'settlement that claims'] as const) {
     open()
     await stopped
     assert.deepEqual(await claiming, [])
-    const [found] = await store.find({ taskIds: [task.id] })
+    const [found] = await store.reads.find({ taskIds: [task.id] })
     assert.deepEqual([found?.status, found?.attempt], ['queued', 0])
   })
 }

@@ -32,13 +32,19 @@ test('a wake-up is answered with a claim at once, while it is being told', async
   let claims = 0
   const { engine, clock } = await startEngine(t, {}, (store) => ({
     ...store,
-    onReady(listener) {
-      tell = listener
-      return store.onReady(listener)
+    wakeUps: {
+      ...store.wakeUps,
+      onReady(listener) {
+        tell = listener
+        return store.wakeUps.onReady(listener)
+      },
     },
-    claim(params) {
-      claims += 1
-      return store.claim(params)
+    tasks: {
+      ...store.tasks,
+      claim(params) {
+        claims += 1
+        return store.tasks.claim(params)
+      },
     },
   }))
   void engine.claim(claimOf('worker-1'), 30)
@@ -54,13 +60,16 @@ test('many different waiting claims look for themselves in turn, few at a time',
   let mostUnderWay = 0
   const { engine, clock } = await startEngine(t, {}, (store) => ({
     ...store,
-    async claim(params) {
-      looks.push(params.types?.[0] ?? '')
-      underWay += 1
-      mostUnderWay = Math.max(mostUnderWay, underWay)
-      const tasks = await store.claim(params)
-      underWay -= 1
-      return tasks
+    tasks: {
+      ...store.tasks,
+      async claim(params) {
+        looks.push(params.types?.[0] ?? '')
+        underWay += 1
+        mostUnderWay = Math.max(mostUnderWay, underWay)
+        const tasks = await store.tasks.claim(params)
+        underWay -= 1
+        return tasks
+      },
     },
   }))
   const types = Array.from({ length: 450 }, (_, n) => `type-${n}`)
@@ -83,11 +92,14 @@ test('looks that do not end hold up no others', async (t) => {
   const { promise: none, resolve: end } = Promise.withResolvers<never[]>()
   const { engine, clock } = await startEngine(t, {}, (store) => ({
     ...store,
-    claim(params) {
-      const type = params.types?.[0] ?? ''
-      const look = (looks.get(type) ?? 0) + 1
-      looks.set(type, look)
-      return type.startsWith('slow') && look > 1 ? none : store.claim(params)
+    tasks: {
+      ...store.tasks,
+      claim(params) {
+        const type = params.types?.[0] ?? ''
+        const look = (looks.get(type) ?? 0) + 1
+        looks.set(type, look)
+        return type.startsWith('slow') && look > 1 ? none : store.tasks.claim(params)
+      },
     },
   }))
   for (const type of ['slow-1', 'slow-2', 'slow-3', 'other']) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type LeaseRef, POISON_CRASHES, type TaskStore, TaskyardError } from '@taskyard/core'
+import { type LeaseRef, type OpenedStore, POISON_CRASHES, TaskyardError } from '@taskyard/core'
 import type { Engine } from '../src/index.ts'
 import { claimOf, PAYLOAD, startEngine } from './scene.ts'
 
@@ -35,17 +35,20 @@ test('a worker that is heard of another of its leases has lost the one that it i
 })
 
 test('a word of a worker is answered though the store cannot take its crash back', async (t) => {
-  const failing = (store: TaskStore): TaskStore => ({
+  const failing = (store: OpenedStore): OpenedStore => ({
     ...store,
-    async takeBackCrashes() {
-      throw new TaskyardError('store_unavailable', { reason: 'away' })
+    presence: {
+      ...store.presence,
+      async takeBackCrashes() {
+        throw new TaskyardError('store_unavailable', { reason: 'away' })
+      },
     },
   })
   const { engine, loseLease } = await startTask(t, failing)
   assert.deepEqual(await engine.heartbeat([await loseLease()]), ['lost'])
 })
 
-async function startTask(t: TestContext, wrap?: (store: TaskStore) => TaskStore) {
+async function startTask(t: TestContext, wrap?: (store: OpenedStore) => OpenedStore) {
   const { engine, clock } = await startEngine(t, {}, wrap)
   await clock.advance(10_000)
   const { task } = await engine.submit(TASK)

@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
 import { createReferenceStore, createSimulatedClock, type SettableClock } from '@taskyard/conformance'
-import { type JsonText, type TaskStore, TaskyardError, toJsonText } from '@taskyard/core'
+import { type JsonText, type OpenedStore, TaskyardError, toJsonText, wrapCalls } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine, type Engine, type EngineOptions } from '../src/index.ts'
 import { createLocalEventBus } from '../src/local-event-bus.ts'
@@ -8,14 +8,14 @@ import { createLocalEventBus } from '../src/local-event-bus.ts'
 export interface Scene {
   readonly engine: Engine
   readonly clock: SettableClock
-  readonly store: TaskStore
+  readonly store: OpenedStore
 }
 
 /** A started engine in simulated time. `wrap` may put a decorator around its store. */
 export async function startEngine(
   t: TestContext,
   options: Partial<EngineOptions> = {},
-  wrap: (store: TaskStore) => TaskStore = (store) => store,
+  wrap: (store: OpenedStore) => OpenedStore = (store) => store,
 ): Promise<Scene> {
   const clock = createSimulatedClock()
   const store = wrap(createReferenceStore(clock))
@@ -62,34 +62,27 @@ export async function startStallingEngine(t: TestContext): Promise<Scene & { sta
 }
 
 /** The store as a caller sees it while its server may be away. */
-export function awayWhile(isAway: () => boolean): (store: TaskStore) => TaskStore {
+export function awayWhile(isAway: () => boolean): (store: OpenedStore) => OpenedStore {
   return (store) =>
-    new Proxy(store, {
-      get(target, name: keyof TaskStore) {
-        const member = target[name]
-        const isCall = typeof member === 'function' && name !== 'onReady' && name !== 'health' && name !== 'close'
-        if (!isCall) return member
-        return async (params: never) => {
-          if (isAway()) throw new TaskyardError('store_unavailable', { reason: 'away' })
-          return (member as (params: never) => Promise<unknown>)(params)
-        }
-      },
+    wrapCalls(store, (_name, call) => async (params) => {
+      if (isAway()) throw new TaskyardError('store_unavailable', { reason: 'away' })
+      return call(params)
     })
 }
 
 /** Server processes on one store in simulated time, with news between them. */
 export interface Cluster {
   readonly clock: SettableClock
-  readonly store: TaskStore
+  readonly store: OpenedStore
   node(nodeId: string, options?: Partial<EngineOptions>): Promise<Engine>
   /** A process that dies without a word: its calls no longer reach the store. */
   kill(nodeId: string): void
 }
 
-export function startCluster(t: TestContext, wrap: (store: TaskStore) => TaskStore = (store) => store): Cluster {
+export function startCluster(t: TestContext, wrap: (store: OpenedStore) => OpenedStore = (store) => store): Cluster {
   const clock = createSimulatedClock()
   const store = wrap(createReferenceStore(clock))
-  const bus = createLocalEventBus()
+  const news = createLocalEventBus()
   const dead = new Set<string>()
   return {
     clock,
@@ -97,7 +90,7 @@ export function startCluster(t: TestContext, wrap: (store: TaskStore) => TaskSto
     async node(nodeId, options = {}) {
       const engine = createEngine({
         store: awayWhile(() => dead.has(nodeId))(store),
-        bus,
+        news,
         clock,
         random: () => 0.5,
         ids: createUuidV7Generator(clock),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { TaskStore } from '@taskyard/core'
+import type { OpenedStore } from '@taskyard/core'
+import { wrapCalls } from '@taskyard/core'
 import type { Engine, OpenSession } from '../src/index.ts'
 import { awayWhile, type Cluster, claimOf, PAYLOAD, startCluster, startEngine } from './scene.ts'
 
@@ -9,15 +10,14 @@ const deaf = () => {}
 
 /** A cluster whose store answers this call so much later than it does it, ms. */
 function startSlowCluster(t: TestContext, call: 'holders' | 'endLeases', delayMs: () => number): Cluster {
-  const cluster: Cluster = startCluster(t, (store) => ({
-    ...store,
-    [call]: async (params: never) => {
-      const ms = delayMs()
-      const answer = await (store[call] as (params: never) => Promise<unknown>)(params)
+  const cluster: Cluster = startCluster(t, (store) =>
+    wrapCalls(store, (name, ask) => async (params) => {
+      const ms = name === call ? delayMs() : 0
+      const answer = await ask(params)
       if (ms > 0) await new Promise<void>((resolve) => cluster.clock.after(ms, resolve))
       return answer
-    },
-  }))
+    }),
+  )
   return cluster
 }
 
@@ -147,11 +147,14 @@ test('a worker that nobody could look at in its grace is looked at before its le
   const { promise: unanswered, resolve: answer } = Promise.withResolvers<void>()
   t.after(() => answer())
   let isHanging = false
-  const hanging = (store: TaskStore): TaskStore => ({
+  const hanging = (store: OpenedStore): OpenedStore => ({
     ...store,
-    async holders() {
-      if (isHanging) await unanswered
-      return store.holders()
+    presence: {
+      ...store.presence,
+      async holders() {
+        if (isHanging) await unanswered
+        return store.presence.holders()
+      },
     },
   })
   const { engine, clock } = await startEngine(t, { sweeps: false }, hanging)

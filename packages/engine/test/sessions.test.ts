@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type TaskStore, TaskyardError } from '@taskyard/core'
+import { type OpenedStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine } from '../src/index.ts'
 import { claimOf, PAYLOAD, startCluster, startEngine, startStallingEngine } from './scene.ts'
@@ -88,11 +88,14 @@ for (const held of [0, 1]) {
 
 test('workers that break together are looked at together', async (t) => {
   let looks = 0
-  const counting = (store: TaskStore): TaskStore => ({
+  const counting = (store: OpenedStore): OpenedStore => ({
     ...store,
-    holders() {
-      looks += 1
-      return store.holders()
+    presence: {
+      ...store.presence,
+      holders() {
+        looks += 1
+        return store.presence.holders()
+      },
     },
   })
   const { engine, clock } = await startEngine(t, {}, counting)
@@ -183,11 +186,14 @@ test('leases of a session whose server died get one grace after the restart', as
 
 test('a store that is away at the end of the grace does not save the leases', async (t) => {
   let away = true
-  const failing = (store: TaskStore): TaskStore => ({
+  const failing = (store: OpenedStore): OpenedStore => ({
     ...store,
-    async endLeases(params) {
-      if (away) throw new TaskyardError('store_unavailable', { reason: 'away' })
-      return store.endLeases(params)
+    presence: {
+      ...store.presence,
+      async endLeases(params) {
+        if (away) throw new TaskyardError('store_unavailable', { reason: 'away' })
+        return store.presence.endLeases(params)
+      },
     },
   })
   const { engine, clock } = await startEngine(t, {}, failing)
@@ -247,11 +253,14 @@ test('a grace in which this process stood still begins anew', async (t) => {
 })
 
 test('a dead worker on whom the store chokes does not keep the tasks of another', async (t) => {
-  const choking = (store: TaskStore): TaskStore => ({
+  const choking = (store: OpenedStore): OpenedStore => ({
     ...store,
-    async endLeases(params) {
-      if (params.workerIds.includes('bad')) throw new Error('choked')
-      return store.endLeases(params)
+    presence: {
+      ...store.presence,
+      async endLeases(params) {
+        if (params.workerIds.includes('bad')) throw new Error('choked')
+        return store.presence.endLeases(params)
+      },
     },
   })
   const { engine, clock } = await startEngine(t, {}, choking)

@@ -25,7 +25,7 @@ function machineBeside(clock: SettableClock) {
 function besideItsStore(t: Parameters<typeof startCluster>[0]) {
   const { clock, node } = startCluster(t)
   const machine = machineBeside(clock)
-  return { clock, machine, start: () => node('node-1', { bus: null, clock: machine }) }
+  return { clock, machine, start: () => node('node-1', { news: null, clock: machine }) }
 }
 
 for (const setBy of [-HOUR, HOUR]) {
@@ -48,11 +48,14 @@ for (const setBy of [-HOUR, HOUR]) {
 test('an operation by filter leaves off in its time when the clock is set back', async (t) => {
   const scene = await startEngine(t, {}, (store) => ({
     ...store,
-    async list(params) {
-      const page = await store.list(params)
-      scene.clock.set(-HOUR)
-      await scene.clock.advance(2000)
-      return page
+    reads: {
+      ...store.reads,
+      async list(params) {
+        const page = await store.reads.list(params)
+        scene.clock.set(-HOUR)
+        await scene.clock.advance(2000)
+        return page
+      },
     },
   }))
   await scene.engine.submitMany(Array.from({ length: 450 }, () => TASK))

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { TaskStore } from '@taskyard/core'
+import type { OpenedStore } from '@taskyard/core'
 import { createLocalEventBus } from '../src/local-event-bus.ts'
 import { awayWhile, claimOf, PAYLOAD, startCluster } from './scene.ts'
 
@@ -93,7 +93,7 @@ test('a process that stood still does not judge the others by what it missed', a
   away = true
   await clock.advance(20_000)
   // The other one's beat happens to be stale just when this one looks again.
-  await store.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 0 })
+  await store.presence.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 0 })
   away = false
   await clock.advance(700)
   assert.equal((await second.queue('default')).counts.running, 1)
@@ -157,9 +157,9 @@ test('a worker that comes back to nobody loses its tasks at the end of its grace
 
 test('a worker that moves to another process while its leases are being ended keeps its tasks', async (t) => {
   let takesLong = (): Promise<void> => Promise.resolve()
-  const slow = (store: TaskStore): TaskStore => ({
+  const slow = (store: OpenedStore): OpenedStore => ({
     ...store,
-    endLeases: (params) => takesLong().then(() => store.endLeases(params)),
+    presence: { ...store.presence, endLeases: (params) => takesLong().then(() => store.presence.endLeases(params)) },
   })
   const { clock, node } = startCluster(t, slow)
   takesLong = () => new Promise<void>((resolve) => clock.after(100, resolve))
@@ -226,12 +226,12 @@ test('a process that does not sweep leaves housekeeping and the dead to one that
 
 test('a process on a store of its own tells nobody that it lives', async (t) => {
   const { clock, node, store } = startCluster(t)
-  const only = await node('node-1', { bus: null })
+  const only = await node('node-1', { news: null })
   await only.submit(TASK)
   await only.claim(embedded('node-1', 'worker-1'))
   await clock.advance(10_000)
   assert.deepEqual(
-    (await store.holders()).map(({ alive }) => alive),
+    (await store.presence.holders()).map(({ alive }) => alive),
     [false],
   )
 })
@@ -240,10 +240,14 @@ test('stopping does not wait for a store that hangs', async (t) => {
   let hangs = false
   const hanging = (store: Parameters<ReturnType<typeof awayWhile>>[0]) => ({
     ...store,
-    beat: (params: Parameters<typeof store.beat>[0]) => (hangs ? new Promise<void>(() => {}) : store.beat(params)),
+    presence: {
+      ...store.presence,
+      beat: (params: Parameters<typeof store.presence.beat>[0]) =>
+        hangs ? new Promise<void>(() => {}) : store.presence.beat(params),
+    },
   })
   const { clock, node } = startCluster(t, hanging)
-  const engine = await node('node-1', { bus: createLocalEventBus() })
+  const engine = await node('node-1', { news: createLocalEventBus() })
   hangs = true
   const stopped = engine.stop()
   await clock.advance(1000)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SimulatedClock } from '@taskyard/conformance'
-import type { LeaseRef, TaskStore } from '@taskyard/core'
+import type { LeaseRef, OpenedStore } from '@taskyard/core'
 import type { Engine } from '../src/index.ts'
 import { claimOf, PAYLOAD, startCluster, startEngine } from './scene.ts'
 
@@ -110,11 +110,14 @@ test('leases that run out or are settled are no sign of life', async (t) => {
 
 test('a worker without watched leases is not looked at for ever', async (t) => {
   let looks = 0
-  const counting = (store: TaskStore): TaskStore => ({
+  const counting = (store: OpenedStore): OpenedStore => ({
     ...store,
-    holders() {
-      looks += 1
-      return store.holders()
+    presence: {
+      ...store.presence,
+      holders() {
+        looks += 1
+        return store.presence.holders()
+      },
     },
   })
   const { engine, clock } = await startEngine(t, {}, counting)
@@ -234,7 +237,7 @@ test('a worker lives as long as it claims, though its session stays broken', asy
 for (const kind of ['of its own', 'that others share'] as const) {
   test(`a session that a claim only speaks of is awaited for a grace, on a store ${kind}`, async (t) => {
     const { clock, node } = startCluster(t)
-    const engine = await node('node-1', kind === 'of its own' ? { bus: null } : {})
+    const engine = await node('node-1', kind === 'of its own' ? { news: null } : {})
     await clock.advance(10_000)
     await engine.submit(TASK)
     const held = await lease(engine)

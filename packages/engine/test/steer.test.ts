@@ -116,9 +116,12 @@ test('namespaces that nobody asks for any more are not counted in the background
   let counted: string[] = []
   const { engine, clock } = await startEngine(t, {}, (store) => ({
     ...store,
-    counts(params) {
-      counted.push(params.namespace)
-      return store.counts(params)
+    reads: {
+      ...store.reads,
+      counts(params) {
+        counted.push(params.namespace)
+        return store.reads.counts(params)
+      },
     },
   }))
   for (let i = 0; i < 300; i++) await engine.queues(`tenant-${i}`)
@@ -135,10 +138,13 @@ test('events are read for a watcher as it takes them, few at a time', async (t) 
   const read: number[] = []
   const { engine } = await startEngine(t, {}, (store) => ({
     ...store,
-    async history(params) {
-      const events = await store.history(params)
-      read.push(events?.length ?? 0)
-      return events
+    reads: {
+      ...store.reads,
+      async history(params) {
+        const events = await store.reads.history(params)
+        read.push(events?.length ?? 0)
+        return events
+      },
     },
   }))
   const { task } = await engine.submit(TASK)
@@ -159,11 +165,14 @@ test('cancelling by filter reaches tasks that change their state meanwhile', asy
   const { engine, clock } = await startEngine(t, {}, (store) => ({
     ...store,
     // Between two looks of the walk each task goes on to its next state, behind it.
-    async list(params) {
-      const page = await store.list(params)
-      lists += 1
-      if (lists < 12) await goOn()
-      return page
+    reads: {
+      ...store.reads,
+      async list(params) {
+        const page = await store.reads.list(params)
+        lists += 1
+        if (lists < 12) await goOn()
+        return page
+      },
     },
   }))
   let leased: readonly { readonly id: string; readonly lease: { readonly token: number } }[] = []
@@ -190,10 +199,13 @@ test('cancelling by filter reaches tasks that change their state meanwhile', asy
 test('cancelling by filter counts once what is started while it is looked at', async (t) => {
   const { engine } = await startEngine(t, {}, (store) => ({
     ...store,
-    async list(params) {
-      const page = await store.list(params)
-      if (params.status === 'queued') await engine.claim(claimOf('worker-1', 2))
-      return page
+    reads: {
+      ...store.reads,
+      async list(params) {
+        const page = await store.reads.list(params)
+        if (params.status === 'queued') await engine.claim(claimOf('worker-1', 2))
+        return page
+      },
     },
   }))
   await engine.submitMany(Array.from({ length: 5 }, () => TASK))
@@ -211,11 +223,14 @@ test('cancelling by filter does not count what was asked to stop before', async 
 test('cancelling by filter leaves alone what is submitted meanwhile', async (t) => {
   const { engine, clock } = await startEngine(t, {}, (store) => ({
     ...store,
-    async list(params) {
-      const page = await store.list(params)
-      await clock.advance(2000)
-      await engine.submit(TASK)
-      return page
+    reads: {
+      ...store.reads,
+      async list(params) {
+        const page = await store.reads.list(params)
+        await clock.advance(2000)
+        await engine.submit(TASK)
+        return page
+      },
     },
   }))
   await engine.submit(TASK)
@@ -227,9 +242,12 @@ test('cancelling by filter leaves alone what is submitted meanwhile', async (t) 
 test('an operation by filter leaves off in time, and goes on where it left off', async (t) => {
   const { engine, clock } = await startEngine(t, {}, (store) => ({
     ...store,
-    async cancel(params) {
-      await clock.advance(8000)
-      return store.cancel(params)
+    tasks: {
+      ...store.tasks,
+      async cancel(params) {
+        await clock.advance(8000)
+        return store.tasks.cancel(params)
+      },
     },
   }))
   await engine.submitMany(Array.from({ length: 900 }, () => TASK))
@@ -253,11 +271,14 @@ test('tasks are read few at a time, however many are asked for', async (t) => {
   let most = 0
   const { engine } = await startEngine(t, {}, (store) => ({
     ...store,
-    async find(params) {
-      most = Math.max(most, ++underWay)
-      await gate.promise
-      underWay--
-      return store.find(params)
+    reads: {
+      ...store.reads,
+      async find(params) {
+        most = Math.max(most, ++underWay)
+        await gate.promise
+        underWay--
+        return store.reads.find(params)
+      },
     },
   }))
   const { task } = await engine.submit(TASK)

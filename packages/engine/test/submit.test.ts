@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SimulatedClock } from '@taskyard/conformance'
-import { type EnqueueOutcome, type JsonText, LIMITS, type TaskStore } from '@taskyard/core'
+import { type EnqueueOutcome, type JsonText, LIMITS, type OpenedStore } from '@taskyard/core'
 import type { Engine, Submission } from '../src/index.ts'
 import { claimOf, PAYLOAD, startEngine } from './scene.ts'
 
 test('submissions that arrive together share one store call', async (t) => {
   let calls = 0
-  const counting = (store: TaskStore): TaskStore => ({
+  const counting = (store: OpenedStore): OpenedStore => ({
     ...store,
-    enqueue(params) {
-      calls += 1
-      return store.enqueue(params)
+    tasks: {
+      ...store.tasks,
+      enqueue(params) {
+        calls += 1
+        return store.tasks.enqueue(params)
+      },
     },
   })
   const { engine } = await startEngine(t, {}, counting)
@@ -23,11 +26,14 @@ test('submissions that arrive together share one store call', async (t) => {
 })
 
 test('a submission on which the store chokes fails alone', async (t) => {
-  const choking = (store: TaskStore): TaskStore => ({
+  const choking = (store: OpenedStore): OpenedStore => ({
     ...store,
-    async enqueue(params) {
-      if (params.submissions.some(({ tasks }) => tasks.some(({ type }) => type === 'bad'))) throw new Error('choked')
-      return store.enqueue(params)
+    tasks: {
+      ...store.tasks,
+      async enqueue(params) {
+        if (params.submissions.some(({ tasks }) => tasks.some(({ type }) => type === 'bad'))) throw new Error('choked')
+        return store.tasks.enqueue(params)
+      },
     },
   })
   const { engine } = await startEngine(t, {}, choking)
@@ -40,11 +46,14 @@ test('a submission on which the store chokes fails alone', async (t) => {
 
 test('large submissions that arrive together are shared out over several calls', async (t) => {
   const sizes: number[] = []
-  const weighing = (store: TaskStore): TaskStore => ({
+  const weighing = (store: OpenedStore): OpenedStore => ({
     ...store,
-    enqueue(params) {
-      sizes.push(params.submissions.reduce((sum, { tasks }) => sum + (tasks[0]?.payload.length ?? 0), 0))
-      return store.enqueue(params)
+    tasks: {
+      ...store.tasks,
+      enqueue(params) {
+        sizes.push(params.submissions.reduce((sum, { tasks }) => sum + (tasks[0]?.payload.length ?? 0), 0))
+        return store.tasks.enqueue(params)
+      },
     },
   })
   const { engine } = await startEngine(t, {}, weighing)
@@ -55,11 +64,14 @@ test('large submissions that arrive together are shared out over several calls',
 
 test('a repeated batch is answered without its tasks being read', async (t) => {
   const finds: number[] = []
-  const counting = (store: TaskStore): TaskStore => ({
+  const counting = (store: OpenedStore): OpenedStore => ({
     ...store,
-    find(params) {
-      finds.push(params.taskIds.length)
-      return store.find(params)
+    reads: {
+      ...store.reads,
+      find(params) {
+        finds.push(params.taskIds.length)
+        return store.reads.find(params)
+      },
     },
   })
   const { engine } = await startEngine(t, {}, counting)
@@ -77,11 +89,14 @@ test('a repeated batch is answered without its tasks being read', async (t) => {
 test('submissions that arrive together share out their keys over several calls', async (t) => {
   const keys: number[] = []
   const held = new Set(['held'])
-  const counting = (store: TaskStore): TaskStore => ({
+  const counting = (store: OpenedStore): OpenedStore => ({
     ...store,
-    enqueue(params) {
-      if (params.submissions.length > 1) keys.push(params.submissions.flatMap(({ tasks }) => tasks).length)
-      return holding(held)(store).enqueue(params)
+    tasks: {
+      ...store.tasks,
+      enqueue(params) {
+        if (params.submissions.length > 1) keys.push(params.submissions.flatMap(({ tasks }) => tasks).length)
+        return holding(held)(store).tasks.enqueue(params)
+      },
     },
   })
   const { engine, clock } = await startEngine(t, {}, counting)
@@ -99,12 +114,15 @@ test('submissions that arrive together share out their keys over several calls',
 
 test('a submission without a key does not wait for those with one', async (t) => {
   const turn = Promise.withResolvers<void>()
-  const slow = (store: TaskStore): TaskStore => ({
+  const slow = (store: OpenedStore): OpenedStore => ({
     ...store,
-    async enqueue(params) {
-      const hasKeys = params.submissions.some(({ tasks }) => tasks.some(({ idempotency }) => idempotency !== null))
-      if (hasKeys) await turn.promise
-      return store.enqueue(params)
+    tasks: {
+      ...store.tasks,
+      async enqueue(params) {
+        const hasKeys = params.submissions.some(({ tasks }) => tasks.some(({ idempotency }) => idempotency !== null))
+        if (hasKeys) await turn.promise
+        return store.tasks.enqueue(params)
+      },
     },
   })
   const { engine } = await startEngine(t, {}, slow)
@@ -128,17 +146,20 @@ test('one conflicting submission among many is refused alone', async (t) => {
 
 /** A store in which transactions hold the idempotency keys `held`. */
 function holding(held: ReadonlySet<string>) {
-  return (store: TaskStore): TaskStore => ({
+  return (store: OpenedStore): OpenedStore => ({
     ...store,
-    async enqueue({ submissions, ...params }) {
-      const keyOf = ({ tasks }: (typeof submissions)[number]) =>
-        tasks.find(({ idempotency }) => held.has(idempotency?.key ?? ''))?.idempotency?.key
-      const free = submissions.filter((submission) => keyOf(submission) === undefined)
-      const outcomes = [...(await store.enqueue({ submissions: free, ...params }))]
-      return submissions.map((submission) => {
-        const key = keyOf(submission)
-        return key === undefined ? (outcomes.shift() as EnqueueOutcome) : { kind: 'idempotency-key-held', key }
-      })
+    tasks: {
+      ...store.tasks,
+      async enqueue({ submissions, ...params }) {
+        const keyOf = ({ tasks }: (typeof submissions)[number]) =>
+          tasks.find(({ idempotency }) => held.has(idempotency?.key ?? ''))?.idempotency?.key
+        const free = submissions.filter((submission) => keyOf(submission) === undefined)
+        const outcomes = [...(await store.tasks.enqueue({ submissions: free, ...params }))]
+        return submissions.map((submission) => {
+          const key = keyOf(submission)
+          return key === undefined ? (outcomes.shift() as EnqueueOutcome) : { kind: 'idempotency-key-held', key }
+        })
+      },
     },
   })
 }
@@ -168,12 +189,15 @@ test('a submission whose key is held for longer than 10 seconds may be sent agai
 
 test('a submission whose key is held waits no longer than 10 seconds, calls of any length included', async (t) => {
   let calls = 0
-  const counting = (store: TaskStore): TaskStore => ({
+  const counting = (store: OpenedStore): OpenedStore => ({
     ...store,
-    async enqueue() {
-      calls += 1
-      await new Promise<void>((resolve) => clock.after(4000, resolve))
-      return [{ kind: 'idempotency-key-held', key: 'k' }]
+    tasks: {
+      ...store.tasks,
+      async enqueue() {
+        calls += 1
+        await new Promise<void>((resolve) => clock.after(4000, resolve))
+        return [{ kind: 'idempotency-key-held', key: 'k' }]
+      },
     },
   })
   const { engine, clock } = await startEngine(t, {}, counting)
@@ -197,7 +221,7 @@ for (const [what, end] of Object.entries<(engine: Engine, noNewWork: AbortContro
     await engine.submit({ type: 'test', payload: PAYLOAD })
     await end(engine, noNewWork)
     await Promise.all(refused)
-    assert.equal((await store.counts({ namespace: 'default', queue: null }))[0]?.counts.queued, 1)
+    assert.equal((await store.reads.counts({ namespace: 'default', queue: null }))[0]?.counts.queued, 1)
   })
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createReferenceStore, createSimulatedClock } from '@taskyard/conformance'
-import { type ChoreFailure, type TaskStore, TaskyardError } from '@taskyard/core'
+import { type ChoreFailure, type OpenedStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine } from '../src/index.ts'
 import { awayWhile, claimOf, PAYLOAD, startEngine, startStallingEngine } from './scene.ts'
@@ -169,9 +169,12 @@ test('a store whose clock is behind is not asked without a pause for what is not
   let sweeps = 0
   const { clock } = await startEngine(t, {}, (store) => ({
     ...store,
-    async sweep(params) {
-      sweeps += 1
-      return { ...(await store.sweep(params)), nextAt: 0 }
+    upkeep: {
+      ...store.upkeep,
+      async sweep(params) {
+        sweeps += 1
+        return { ...(await store.upkeep.sweep(params)), nextAt: 0 }
+      },
     },
   }))
   await clock.advance(3000)
@@ -230,9 +233,9 @@ test('a chore of the store that fails is told once, and so is its end; the store
     backgroundRecovered: (service: string) => told.push(`${service} works`),
   }
   let failures: readonly ChoreFailure[] = []
-  const withFailures = (store: TaskStore): TaskStore => ({
+  const withFailures = (store: OpenedStore): OpenedStore => ({
     ...store,
-    sweep: async (params) => ({ ...(await store.sweep(params)), failures }),
+    upkeep: { ...store.upkeep, sweep: async (params) => ({ ...(await store.upkeep.sweep(params)), failures }) },
   })
   const { engine, clock } = await startEngine(t, { observer }, withFailures)
   await clock.advance(5000)

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createReferenceStore, createSimulatedClock } from '@taskyard/conformance'
-import type { TaskStore } from '@taskyard/core'
+import type { OpenedStore } from '@taskyard/core'
 import { openEvents } from './event-source.ts'
 import { type Api, startApi } from './start-api.ts'
 
@@ -196,12 +196,15 @@ test('submissions that wait for a key that a transaction holds are answered when
   const draining = new AbortController()
   const waiting = new Set<string>()
   const allWait = Promise.withResolvers<void>()
-  const store: TaskStore = {
+  const store: OpenedStore = {
     ...createReferenceStore(createSimulatedClock()),
-    async enqueue({ submissions }) {
-      for (const { tasks } of submissions) waiting.add(tasks[0]?.id ?? '')
-      if (waiting.size === 3) allWait.resolve()
-      return submissions.map(() => ({ kind: 'idempotency-key-held', key: 'k' }))
+    tasks: {
+      ...createReferenceStore(createSimulatedClock()).tasks,
+      async enqueue({ submissions }) {
+        for (const { tasks } of submissions) waiting.add(tasks[0]?.id ?? '')
+        if (waiting.size === 3) allWait.resolve()
+        return submissions.map(() => ({ kind: 'idempotency-key-held', key: 'k' }))
+      },
     },
   }
   const { post } = await startApi(context, { draining: draining.signal, engine: { store } })

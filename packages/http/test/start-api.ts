@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import type { Clock, TaskStore } from '@taskyard/core'
+import type { Clock, OpenedStore } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
 import { createEngine, type Engine, type EngineOptions } from '@taskyard/engine'
 import { openSqliteStore } from '@taskyard/store-sqlite'
@@ -13,7 +13,7 @@ import { createMetrics, createServer, type HostNames, type HttpLimits } from '..
 export interface Api {
   readonly server: FastifyInstance
   readonly engine: Engine
-  readonly store: TaskStore
+  readonly store: OpenedStore
   readonly logged: { details: object; message: string }[]
   /** Listens on a free port of the loopback interface and answers with the base URL. */
   listen(): Promise<string>
@@ -44,7 +44,7 @@ export async function startApi(
     ...(options.metricLabels === undefined ? {} : { labelLimit: options.metricLabels }),
   })
   const store = metrics.observeStore(await openSqliteStore({ path: join(folder, 'tasks.db'), clock: systemClock }))
-  await store.migrate()
+  await store.lifecycle.migrate()
   const engine = createEngine({
     store,
     clock: systemClock,
@@ -60,7 +60,7 @@ export async function startApi(
     engine,
     clock: options.clock ?? systemClock,
     metrics,
-    info: { version: '9.9.9', stack: { store: 'sqlite', broker: null }, durability: store.durability },
+    info: { version: '9.9.9', stack: { store: 'sqlite', broker: null }, durability: store.lifecycle.durability },
     logger: { error: (details, message) => void logged.push({ details, message }) },
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
@@ -69,7 +69,7 @@ export async function startApi(
   context.after(async () => {
     await server.close()
     await engine.stop()
-    await store.close()
+    await store.lifecycle.close()
     await rm(folder, { recursive: true, force: true })
   })
   const post: Api['post'] = (url, body, headers = {}) => request(server, 'POST', url, body, headers)

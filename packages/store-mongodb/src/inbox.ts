@@ -1,4 +1,4 @@
-import type { BusMessage, Clock, ReadyLane } from '@taskyard/core'
+import type { Clock, NewsMessage, ReadyLane } from '@taskyard/core'
 import type { Collection } from 'mongodb'
 import { type FollowedChanges, followChanges } from './change-stream.ts'
 import { withDeadline } from './connect.ts'
@@ -29,7 +29,7 @@ export interface InboxOptions {
   /** The server has answered a read. */
   onRead(): void
   onReady(lanes: readonly ReadyLane[]): void
-  onMessage(message: BusMessage): void
+  onMessage(message: NewsMessage): void
 }
 
 /** How often a process reads: where a change stream tells it when to, this is for what the stream may miss. */

@@ -4,7 +4,6 @@ import {
   type Random,
   type ReadyLane,
   type StoreHealth,
-  type TaskStore,
   TaskyardError,
 } from '@taskyard/core'
 import { systemRandom } from '@taskyard/core/runtime'
@@ -53,7 +52,7 @@ export async function openMongoDbStore(options: MongoDbStoreOptions): Promise<Op
   await time.sample()
   const signals = openSignals(connection, options, time)
   const database = openDatabase(connection, options, signals)
-  return { store: createStore(database, connection, signals, time, options), bus: signals.bus }
+  return createStore(database, connection, signals, time, options)
 }
 
 function clockOf({ client }: Connection, { storeTime, clock }: MongoDbStoreOptions): ServerClock {
@@ -126,7 +125,7 @@ function createStore(
   signals: Signals,
   time: ServerClock,
   { url, clock, allowUnsafeDurability = false }: MongoDbStoreOptions,
-): TaskStore {
+): OpenedStore {
   const underWay = new Set<Promise<unknown>>()
   // A claim that is repeated while it is under way waits for what it gives.
   const turns = createTurns()
@@ -163,41 +162,50 @@ function createStore(
   }
 
   return {
-    durability: connection.durability,
-    migrate: () => call(() => migrate(database), MIGRATION_MS),
-    enqueue: (params) =>
-      call((now) => {
-        if (params.tx !== undefined) throw new TaskyardError('transaction_unsupported', { reason: TRANSACTION })
-        return operations.enqueue(database, params, now)
-      }),
-    claim: (params) => turns.take(claimKey(params), () => call((now) => operations.claim(database, params, now))),
-    extend: (params) => call((now) => operations.extend(database, params, now)),
-    settle(params) {
-      const key = params.claim === null ? null : claimKey(params.claim)
-      return turns.take(key, () => call((now) => operations.settle(database, params, now)))
+    tasks: {
+      enqueue: (params) =>
+        call((now) => {
+          if (params.tx !== undefined) throw new TaskyardError('transaction_unsupported', { reason: TRANSACTION })
+          return operations.enqueue(database, params, now)
+        }),
+      claim: (params) => turns.take(claimKey(params), () => call((now) => operations.claim(database, params, now))),
+      extend: (params) => call((now) => operations.extend(database, params, now)),
+      settle(params) {
+        const key = params.claim === null ? null : claimKey(params.claim)
+        return turns.take(key, () => call((now) => operations.settle(database, params, now)))
+      },
+      record: (params) => call((now) => operations.record(database, params, now)),
+      cancel: (params) => call((now) => operations.cancel(database, params, now)),
+      retry: (params) => call((now) => operations.retry(database, params, now)),
     },
-    record: (params) => call((now) => operations.record(database, params, now)),
-    cancel: (params) => call((now) => operations.cancel(database, params, now)),
-    retry: (params) => call((now) => operations.retry(database, params, now)),
-    find: (params) => call((now) => operations.find(database, params, now)),
-    list: (params) => call((now) => operations.list(database, params, now)),
-    history: (params) => call((now) => operations.history(database, params, now)),
-    counts: (params) => call((now) => operations.counts(database, params, now)),
-    pause: (params) => call(() => operations.pause(database, params)),
-    beat: (params) => call((now) => operations.beat(database, params, now)),
-    holders: () => call((now) => operations.holders(database, now)),
-    endLeases: (params) => call((now) => operations.endLeases(database, params, now)),
-    takeBackCrashes: (params) => call(() => operations.takeBackCrashes(database, params)),
-    sweep: (params) => call((now) => operations.sweep(database, params, now)),
-    onReady: (listener) => signals.onReady(listener),
-    health,
-    threadAccess() {
-      const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
-      return { module, data: { url, allowUnsafeDurability }, transfer: [] }
+    reads: {
+      find: (params) => call((now) => operations.find(database, params, now)),
+      list: (params) => call((now) => operations.list(database, params, now)),
+      history: (params) => call((now) => operations.history(database, params, now)),
+      counts: (params) => call((now) => operations.counts(database, params, now)),
     },
-    close() {
-      closing ??= close()
-      return closing
+    queues: { pause: (params) => call(() => operations.pause(database, params)) },
+    presence: {
+      beat: (params) => call((now) => operations.beat(database, params, now)),
+      holders: () => call((now) => operations.holders(database, now)),
+      endLeases: (params) => call((now) => operations.endLeases(database, params, now)),
+      takeBackCrashes: (params) => call(() => operations.takeBackCrashes(database, params)),
+    },
+    upkeep: { sweep: (params) => call((now) => operations.sweep(database, params, now)) },
+    wakeUps: { onReady: (listener) => signals.onReady(listener) },
+    news: signals.bus,
+    lifecycle: {
+      durability: connection.durability,
+      migrate: () => call(() => migrate(database), MIGRATION_MS),
+      health,
+      threadAccess() {
+        const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
+        return { module, data: { url, allowUnsafeDurability }, transfer: [] }
+      },
+      close() {
+        closing ??= close()
+        return closing
+      },
     },
   }
 }

@@ -1,11 +1,11 @@
-import type { BusMessage, Clock, ReadyLane } from '@taskyard/core'
+import type { Clock, NewsMessage, ReadyLane } from '@taskyard/core'
 import type { Collection } from 'mongodb'
 import { withDeadline } from './connect.ts'
 import { laneName, type News, SIGNAL_CALL_MS, type SignalDocument } from './signal-document.ts'
 
 export interface Outbox {
   announce(lanes: readonly ReadyLane[]): void
-  publish(message: BusMessage): void
+  publish(message: NewsMessage): void
   /** Writes the document again, with or without news. */
   refresh(): void
   /** Writes it again if that failed last. For when the server answers: news that comes meanwhile takes along what was not written. */
@@ -34,8 +34,8 @@ const NEWS_KEPT = 50
 export function createOutbox(options: OutboxOptions): Outbox {
   const { collection, clock, processId } = options
   let lanes = new Set<string>()
-  let changes: BusMessage[] = []
-  let requests: BusMessage[] = []
+  let changes: NewsMessage[] = []
+  let requests: NewsMessage[] = []
   let news: readonly News[] = []
   let lastNumber = 0
   /** The document must be written, also without anything new. */
@@ -117,7 +117,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 function bounded(news: readonly News[]): readonly News[] {
   const count = (items: readonly News[]) => items.reduce((sum, { messages }) => sum + messages.length, 0)
   if (count(news) <= MOST_CHANGES) return news
-  const isRequest = ({ kind }: BusMessage) => kind === 'cancel-requested'
+  const isRequest = ({ kind }: NewsMessage) => kind === 'cancel-requested'
   const last = news.length - 1
   let kept = news.map((item, i) => (i === last ? item : { ...item, messages: item.messages.filter(isRequest) }))
   while (kept.length > 1 && count(kept) > MOST_CHANGES + MOST_REQUESTS) kept = kept.slice(1)

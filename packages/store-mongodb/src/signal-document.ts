@@ -1,4 +1,4 @@
-import { type BusMessage, isBusMessage, type ReadyLane } from '@taskyard/core'
+import { isBusMessage, type NewsMessage, type ReadyLane } from '@taskyard/core'
 
 /**
  * What a process has told lately; one document per process, so that processes never write the same one. `news` is numbered
@@ -15,7 +15,7 @@ export interface News {
   readonly n: number
   /** `namespace/queue/type`; `null`: too many to name. */
   readonly lanes: readonly string[] | null
-  readonly messages: readonly BusMessage[]
+  readonly messages: readonly NewsMessage[]
 }
 
 /** A process that has not written for so long is not read any more, and its document goes. Milliseconds. */

@@ -1,4 +1,4 @@
-import type { BusMessage, Clock, EventBus, ReadyLane, ReadyListener } from '@taskyard/core'
+import type { Clock, NewsMessage, NewsPort, ReadyLane, ReadyListener } from '@taskyard/core'
 import type { Collection } from 'mongodb'
 import { withDeadline } from './connect.ts'
 import { createInbox } from './inbox.ts'
@@ -6,7 +6,7 @@ import { createOutbox } from './outbox.ts'
 import { SILENT_MS, type SignalDocument } from './signal-document.ts'
 
 export interface Signals {
-  readonly bus: EventBus
+  readonly bus: NewsPort
   announce(lanes: readonly ReadyLane[]): void
   onReady(listener: ReadyListener): () => void
   /** There was trouble with the server: news may have been missed, and everybody is woken once it can be read again. */
@@ -37,7 +37,7 @@ const FAREWELL_MS = 1_000
 export function createSignals(options: SignalsOptions): Signals {
   const { collection, clock } = options
   const readyListeners = new Set<ReadyListener>()
-  const busListeners = new Set<(message: BusMessage) => void>()
+  const busListeners = new Set<(message: NewsMessage) => void>()
   const inbox = createInbox({ ...options, onRead: keepUp, onReady: tellReady, onMessage: tellBus })
   const outbox = createOutbox({ ...options, pauseMs: () => (inbox.isTold() ? STREAM_PAUSE_MS : POLL_PAUSE_MS) })
   let isReading = false
@@ -48,7 +48,7 @@ export function createSignals(options: SignalsOptions): Signals {
     if (ready.length > 0) for (const listener of readyListeners) listener(ready)
   }
 
-  function tellBus(message: BusMessage): void {
+  function tellBus(message: NewsMessage): void {
     for (const listener of busListeners) listener(message)
   }
 
@@ -84,7 +84,7 @@ export function createSignals(options: SignalsOptions): Signals {
         outbox.publish(message)
       },
       subscribe(listener) {
-        const own = (message: BusMessage) => listener(message)
+        const own = (message: NewsMessage) => listener(message)
         busListeners.add(own)
         read()
         return () => void busListeners.delete(own)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, mock, type TestContext, test } from 'node:test'
-import { DEFAULT_RETENTION, type SweepParams, type TaskStore } from '@taskyard/core'
+import { DEFAULT_RETENTION, type OpenedStore, type SweepParams } from '@taskyard/core'
 import { Collection, type Document } from 'mongodb'
 import { CLAIM, closeClients, databaseOf, freshUrl, newTask, openStore, submissions } from './scene.ts'
 
@@ -13,18 +13,19 @@ const SWEEP: SweepParams = { cancelGraceMs: 10_000, retention: DEFAULT_RETENTION
 
 interface Crash {
   /** A process that sweeps when the first lease has ended, and one when both have. */
-  readonly early: TaskStore
-  readonly late: TaskStore
+  readonly early: OpenedStore
+  readonly late: OpenedStore
   crashesOfLoneTasks(): Promise<readonly unknown[]>
 }
 
 async function crashOf(t: TestContext): Promise<Crash> {
   const url = await freshUrl(t)
   let now = START
-  const { store: early } = await openStore(t, { url, storeTime: () => now })
-  await early.enqueue(submissions(newTask(), newTask()))
-  for (const leaseMs of [1_000, 2_000]) assert.equal((await early.claim({ ...CLAIM, limit: 1, leaseMs })).length, 1)
-  const { store: late } = await openStore(t, { url, storeTime: () => START + 2_000 })
+  const early = await openStore(t, { url, storeTime: () => now })
+  await early.tasks.enqueue(submissions(newTask(), newTask()))
+  for (const leaseMs of [1_000, 2_000])
+    assert.equal((await early.tasks.claim({ ...CLAIM, limit: 1, leaseMs })).length, 1)
+  const late = await openStore(t, { url, storeTime: () => START + 2_000 })
   now += 1_000
   const loneCrashes = () => databaseOf(url).collection<Document>('tasks').distinct('loneCrashes')
   return { early, late, crashesOfLoneTasks: async () => (await loneCrashes()).filter((crashes) => crashes !== 0) }
@@ -53,10 +54,10 @@ test('a lease ends while another process has ended the one beside it and not yet
     if (JSON.stringify(args).includes('lease-expired')) await pass()
     return written
   })
-  const sweeping = early.sweep(SWEEP)
+  const sweeping = early.upkeep.sweep(SWEEP)
   await reached
   gated.mock.restore()
-  assert.equal((await late.sweep(SWEEP)).ended.length, 1)
+  assert.equal((await late.upkeep.sweep(SWEEP)).ended.length, 1)
   open()
   assert.equal((await sweeping).ended.length, 1)
   assert.deepEqual(await crashesOfLoneTasks(), [])
@@ -71,10 +72,10 @@ test('a lease ends by a process that another overtakes between reading leases an
     if (!JSON.stringify(args).includes('holder')) return cursor
     return { toArray: () => pass().then(() => cursor.toArray()) }
   } as never)
-  const sweeping = late.sweep(SWEEP)
+  const sweeping = late.upkeep.sweep(SWEEP)
   await reached
   gated.mock.restore()
-  assert.equal((await early.sweep(SWEEP)).ended.length, 1)
+  assert.equal((await early.upkeep.sweep(SWEEP)).ended.length, 1)
   open()
   assert.equal((await sweeping).ended.length, 1)
   assert.deepEqual(await crashesOfLoneTasks(), [])

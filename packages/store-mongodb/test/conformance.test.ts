@@ -18,17 +18,18 @@ const openStore: OpenStore = async ({ clock, time = 'clock', ownServer = false }
     opened.add(one)
     return one
   }
-  let { store, bus } = await open()
+  let store = await open()
+  const bus = store.news
   return {
     store,
     bus,
     async reopen() {
-      await store.close()
-      store = (await open()).store
+      await store.lifecycle.close()
+      store = await open()
       return store
     },
     async destroy() {
-      await Promise.all([...opened].map((one) => one.store.close()))
+      await Promise.all([...opened].map((one) => one.lifecycle.close()))
       if (own === null) await dropDatabase(url)
       else await own.destroy()
     },

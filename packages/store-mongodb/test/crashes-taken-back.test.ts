@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, mock, test } from 'node:test'
-import { type LeaseRef, POISON_CRASHES, type TaskStore } from '@taskyard/core'
+import { type LeaseRef, type OpenedStore, POISON_CRASHES } from '@taskyard/core'
 import { Collection } from 'mongodb'
 import { CLAIM, closeClients, freshUrl, newTask, openStore, submissions } from './scene.ts'
 
@@ -10,12 +10,12 @@ const WORKER = { workerId: 'watched', nodeId: null, session: true } as const
 const DEAD = { workerIds: [WORKER.workerId] }
 
 test('a crash is taken back while the end of a later lease of its task is written', async (t) => {
-  const { store } = await openStore(t, { url: await freshUrl(t) })
-  await store.enqueue(submissions(newTask()))
+  const store = await openStore(t, { url: await freshUrl(t) })
+  await store.tasks.enqueue(submissions(newTask()))
   const lost: LeaseRef[] = []
   for (let crash = 1; crash < POISON_CRASHES; crash++) {
     lost.push(await claimOne(store))
-    await store.endLeases(DEAD)
+    await store.presence.endLeases(DEAD)
   }
   await claimOne(store)
 
@@ -29,10 +29,10 @@ test('a crash is taken back while the end of a later lease of its task is writte
     }
     return bulkWrite.apply(this, args as never)
   })
-  const ending = store.endLeases(DEAD)
+  const ending = store.presence.endLeases(DEAD)
   await reached.promise
   gated.mock.restore()
-  await store.takeBackCrashes({ leases: lost.slice(0, 1) })
+  await store.presence.takeBackCrashes({ leases: lost.slice(0, 1) })
   opened.resolve()
   assert.deepEqual(
     (await ending).map(({ taskStatus }) => taskStatus),
@@ -40,8 +40,8 @@ test('a crash is taken back while the end of a later lease of its task is writte
   )
 })
 
-async function claimOne(store: TaskStore): Promise<LeaseRef> {
-  const [task] = await store.claim({ ...CLAIM, limit: 1, worker: WORKER })
+async function claimOne(store: OpenedStore): Promise<LeaseRef> {
+  const [task] = await store.tasks.claim({ ...CLAIM, limit: 1, worker: WORKER })
   assert.ok(task)
   return { taskId: task.id, token: task.lease.token }
 }

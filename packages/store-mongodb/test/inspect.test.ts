@@ -31,8 +31,8 @@ test('looks at everything, and at a server without a store too', async (t) => {
 
 test('every finding that is not good says what to do', async (t) => {
   const url = await freshUrl(t)
-  const { store } = await openStore(t, { url })
-  await store.enqueue(submissions(newTask()))
+  const store = await openStore(t, { url })
+  await store.tasks.enqueue(submissions(newTask()))
   for (const { check, verdict, advice } of await inspectMongoDbStore({ url, clock: systemClock })) {
     assert.equal(advice === null, verdict === 'ok', check)
   }

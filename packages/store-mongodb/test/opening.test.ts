@@ -22,13 +22,13 @@ if (kind === 'FerretDB') {
   })
 
   test('where safety is waived, the durability says what is missing', async (t) => {
-    const { store } = await openStore(t)
-    assert.match(store.durability, /^weakened: .*FerretDB/)
+    const store = await openStore(t)
+    assert.match(store.lifecycle.durability, /^weakened: .*FerretDB/)
   })
 } else {
   test('the durability says what a write waits for', async (t) => {
-    const { store } = await openStore(t, { allowUnsafeDurability: false })
-    assert.match(store.durability, /^every write journaled by .* \(MongoDB .*, (w:majority, )?j:true\)/)
+    const store = await openStore(t, { allowUnsafeDurability: false })
+    assert.match(store.lifecycle.durability, /^every write journaled by .* \(MongoDB .*, (w:majority, )?j:true\)/)
   })
 }
 
@@ -43,8 +43,8 @@ for (const [parameter, reason] of [
   })
 
   test(`a URL with ${parameter} is taken where safety is waived, and says so`, async (t) => {
-    const { store } = await openStore(t, { url: withParameter(await freshUrl(t), parameter) })
-    assert.match(store.durability, reason)
+    const store = await openStore(t, { url: withParameter(await freshUrl(t), parameter) })
+    assert.match(store.lifecycle.durability, reason)
   })
 }
 
@@ -83,8 +83,8 @@ test('a server that is down is reported within seconds', async () => {
 
 test('two stores on two databases of a server have nothing to do with each other', async (t) => {
   const [one, other] = [await openStore(t), await openStore(t)]
-  await one.store.pause({ namespace: 'default', queue: 'q', paused: true })
-  assert.deepEqual(await other.store.counts({ namespace: 'default', queue: null }), [])
+  await one.queues.pause({ namespace: 'default', queue: 'q', paused: true })
+  assert.deepEqual(await other.reads.counts({ namespace: 'default', queue: null }), [])
 })
 
 test('a database of a newer version is refused', async (t) => {
@@ -93,14 +93,16 @@ test('a database of a newer version is refused', async (t) => {
   await databaseOf(url)
     .collection<{ _id: string }>('meta')
     .updateOne({ _id: 'schema' }, { $set: { version: 99 } })
-  const { store } = await open(url, true)
-  t.after(() => store.close())
-  await assert.rejects(store.migrate(), { code: 'store_too_new', message: /version 99/ })
+  const store = await open(url, true)
+  t.after(() => store.lifecycle.close())
+  await assert.rejects(store.lifecycle.migrate(), { code: 'store_too_new', message: /version 99/ })
 })
 
 test('a transaction of the caller cannot be joined', async (t) => {
-  const { store } = await openStore(t)
-  await assert.rejects(store.enqueue({ submissions: [], queueDepth: 1, tx: {} }), { code: 'transaction_unsupported' })
+  const store = await openStore(t)
+  await assert.rejects(store.tasks.enqueue({ submissions: [], queueDepth: 1, tx: {} }), {
+    code: 'transaction_unsupported',
+  })
 })
 
 function closedPort(): Promise<number> {

@@ -5,10 +5,10 @@ import {
   DEFAULT_RETENTION,
   type JsonText,
   LIMITS,
+  type OpenedStore,
   type QueueCounts,
   type Settlement,
   type SweepParams,
-  type TaskStore,
   toJsonText,
 } from '@taskyard/core'
 import type { Document } from 'mongodb'
@@ -29,7 +29,7 @@ interface Row extends Document {
 async function openAt(t: Parameters<typeof openStore>[0]) {
   const url = await freshUrl(t)
   let time = START
-  const { store } = await openStore(t, { url, storeTime: () => time })
+  const store = await openStore(t, { url, storeTime: () => time })
   return {
     store,
     collection: (name: string) => databaseOf(url).collection<Row>(name),
@@ -45,15 +45,15 @@ test('a submission of several tasks that was accepted and not stored is complete
   const documents = tasks.map((task) => newTaskDocument(task, task.id, START))
   await collection('envelopes').insertOne({ _id: documents[0]?._id ?? '', at: START, parts: 1, tasks: documents })
   // One of them was stored before the process died.
-  await store.enqueue(submissions(tasks[1] ?? newTask()))
+  await store.tasks.enqueue(submissions(tasks[1] ?? newTask()))
 
-  await store.sweep(SWEEP)
+  await store.upkeep.sweep(SWEEP)
   assert.deepEqual(await statuses(store, tasks), [null, 'queued', null], 'its process may still be at it')
   advance(20_000)
-  await store.sweep(SWEEP)
+  await store.upkeep.sweep(SWEEP)
   assert.deepEqual(await statuses(store, tasks), ['queued', 'queued', 'scheduled'])
   assert.deepEqual(await collection('envelopes').find().toArray(), [])
-  const [queue] = await store.counts({ namespace: 'default', queue: 'default' })
+  const [queue] = await store.reads.counts({ namespace: 'default', queue: 'default' })
   assert.deepEqual([queue?.counts.queued, queue?.counts.scheduled], [1, 1])
 })
 
@@ -66,7 +66,7 @@ test('a big submission that was accepted and not stored is completed from its pa
     { _id: one.id, at: START, parts: 2, tasks: [document(one)] },
   ])
   advance(20_000)
-  await store.sweep(SWEEP)
+  await store.upkeep.sweep(SWEEP)
   assert.deepEqual(await statuses(store, [one, two]), ['queued', 'queued'])
   assert.deepEqual(await collection('envelopes').find().toArray(), [])
 })
@@ -80,7 +80,7 @@ test('a big submission that was not accepted leaves no task, and its parts go in
     tasks: [newTaskDocument(task, task.id, START)],
   })
   advance(3_600_000)
-  await store.sweep(SWEEP)
+  await store.upkeep.sweep(SWEEP)
   assert.deepEqual(await statuses(store, [task]), [null])
   assert.deepEqual(await collection('envelopes').find().toArray(), [])
 })
@@ -93,7 +93,7 @@ test('parts that were never accepted do not stand in the way of a submission tha
   const tasks = [newTask(), newTask()]
   await collection('envelopes').insertOne({ _id: newId(), at: START, parts: 1, tasks: tasks.map(document) })
   advance(20_000)
-  await store.sweep(SWEEP)
+  await store.upkeep.sweep(SWEEP)
   assert.deepEqual(await statuses(store, tasks), ['queued', 'queued'])
   assert.equal(await collection('envelopes').countDocuments(), parts.length)
 })
@@ -104,9 +104,9 @@ test('keys that are over are forgotten as fast as they may come', async (t) => {
   await collection('keys').insertMany(Array.from({ length: 15 }, (_, n) => key(n)))
   advance(1_000)
   const limit = 10
-  const { nextAt } = await store.sweep({ ...SWEEP, limit })
+  const { nextAt } = await store.upkeep.sweep({ ...SWEEP, limit })
   assert.equal(nextAt, START + 1_000, 'it wants to go on at once')
-  assert.equal((await store.sweep({ ...SWEEP, limit })).nextAt, null)
+  assert.equal((await store.upkeep.sweep({ ...SWEEP, limit })).nextAt, null)
   assert.equal(await collection('keys').countDocuments(), 0)
 })
 
@@ -115,7 +115,7 @@ test('a submission too big for one part is stored whole', async (t) => {
   const payload = toJsonText('x'.repeat(LIMITS.bodyBytes - 2))
   const tasks = Array.from({ length: 9 }, () => newTask({ payload }))
   // On a slow machine the server takes longer than a call may.
-  const [outcome] = await retrying(store).enqueue({ submissions: [{ tasks }], queueDepth: 1000 })
+  const [outcome] = await retrying(store).tasks.enqueue({ submissions: [{ tasks }], queueDepth: 1000 })
   assert.equal(outcome?.kind, 'accepted')
   assert.deepEqual(new Set(await statuses(store, tasks)), new Set(['queued']))
   assert.deepEqual(await collection('envelopes').find().toArray(), [])
@@ -124,12 +124,12 @@ test('a submission too big for one part is stored whole', async (t) => {
 test('nothing that came with an unopened envelope is removed, so that it cannot be stored a second time', async (t) => {
   const { store, collection } = await openAt(t)
   const task = newTask()
-  await store.enqueue(submissions(task))
+  await store.tasks.enqueue(submissions(task))
   await succeed(store)
   const document = newTaskDocument(task, task.id, START)
   await collection('envelopes').insertOne({ _id: task.id, at: START, parts: 1, tasks: [document] })
   const retention = { succeededSeconds: 0, failedSeconds: 0, finishedBytes: 0 }
-  assert.equal((await store.sweep({ ...SWEEP, retention })).removed, 0)
+  assert.equal((await store.upkeep.sweep({ ...SWEEP, retention })).removed, 0)
   assert.deepEqual(await statuses(store, [task]), ['succeeded'])
 })
 
@@ -139,7 +139,7 @@ test('a key whose submission died before its task is completed by the same submi
   const key = { _id: 'default/k', taskId: dead, fingerprint: 'a', expiresAt: START + 86_400_000 }
   await collection('keys').insertOne(key)
   const again = newTask({ idempotency: { key: 'k', fingerprint: 'a' } })
-  const [outcome] = await store.enqueue(submissions(again))
+  const [outcome] = await store.tasks.enqueue(submissions(again))
   assert.ok(outcome?.kind === 'accepted')
   assert.equal(outcome.tasks[0]?.id, dead)
   assert.deepEqual(await statuses(store, [{ id: dead }, again]), ['queued', null])
@@ -147,7 +147,7 @@ test('a key whose submission died before its task is completed by the same submi
 
 test('counts that a dead process left wrong are mended once the queue is quiet', async (t) => {
   const { store, collection, advance } = await openAt(t)
-  await store.enqueue(submissions(newTask(), newTask(), newTask()))
+  await store.tasks.enqueue(submissions(newTask(), newTask(), newTask()))
   await succeed(store, 1)
   const before = await countsOf(store)
   const finishedBytes = async () =>
@@ -164,7 +164,7 @@ test('counts that a dead process left wrong are mended once the queue is quiet',
   }
   await collection('queues').updateOne({ _id: 'default/default' }, { $inc: wrong })
   advance(60_000)
-  await store.sweep(SWEEP)
+  await store.upkeep.sweep(SWEEP)
   assert.deepEqual(await countsOf(store), before)
   assert.equal(await finishedBytes(), bytesBefore)
   assert.equal(before?.finishedTotal, 1)
@@ -172,24 +172,24 @@ test('counts that a dead process left wrong are mended once the queue is quiet',
 
 test('counts are in doubt after a start, and compared', async (t) => {
   const { store, collection, advance } = await openAt(t)
-  await store.enqueue(submissions(newTask()))
+  await store.tasks.enqueue(submissions(newTask()))
   await collection('queues').updateOne({ _id: 'default/default' }, { $set: { 'counts.queued': 7 } })
-  await store.migrate()
+  await store.lifecycle.migrate()
   advance(2_000)
-  await store.sweep(SWEEP)
+  await store.upkeep.sweep(SWEEP)
   assert.equal((await countsOf(store))?.counts.queued, 1)
 })
 
 test('counts of many queues are compared some at a time, until all are right', async (t) => {
   const { store, collection, advance } = await openAt(t)
   const tasks = Array.from({ length: 50 }, (_, n) => newTask({ queue: `queue-${n}` }))
-  await store.enqueue(submissions(...tasks))
+  await store.tasks.enqueue(submissions(...tasks))
   await collection('queues').updateMany({}, { $set: { 'counts.queued': 7, isDoubtful: true } })
   advance(2_000)
   const wrong = async () => (await collection('queues').find({ 'counts.queued': 7 }).toArray()).length
   const left: number[] = []
   for (let sweep = 0; sweep < 3; sweep++) {
-    await store.sweep(SWEEP)
+    await store.upkeep.sweep(SWEEP)
     left.push(await wrong())
   }
   assert.deepEqual(left, [30, 10, 0])
@@ -199,9 +199,9 @@ test('counts of many queues are compared some at a time, until all are right', a
 
 test('counts of a queue that has gone quiet with tasks in it are compared once a minute', async (t) => {
   const { store, collection, advance } = await openAt(t)
-  await store.enqueue(submissions(newTask()))
+  await store.tasks.enqueue(submissions(newTask()))
   const verifiedAt = async () => {
-    await store.sweep(SWEEP)
+    await store.upkeep.sweep(SWEEP)
     return (await collection('queues').findOne({ _id: 'default/default' }))?.verifiedAt
   }
   advance(20_000)
@@ -219,9 +219,13 @@ test('counts of a queue that has gone quiet with tasks in it are compared once a
 
 test('a claim that is repeated while it is under way gives the same leases', async (t) => {
   const { store } = await openAt(t)
-  await store.enqueue(submissions(...Array.from({ length: 6 }, () => newTask())))
+  await store.tasks.enqueue(submissions(...Array.from({ length: 6 }, () => newTask())))
   const request = { ...CLAIM, limit: 2, requestId: 'request-1' }
-  const answers = await Promise.all([store.claim(request), store.claim(request), store.claim(request)])
+  const answers = await Promise.all([
+    store.tasks.claim(request),
+    store.tasks.claim(request),
+    store.tasks.claim(request),
+  ])
   const leases = answers.map((tasks) => tasks.map(({ id, lease }) => `${id} ${lease.token}`))
   assert.equal(leases[0]?.length, 2)
   assert.deepEqual(leases, [leases[0], leases[0], leases[0]])
@@ -229,23 +233,23 @@ test('a claim that is repeated while it is under way gives the same leases', asy
 
 test('history lines that were copied and not yet taken from the task are shown once', async (t) => {
   const { store, collection } = await openAt(t)
-  await store.enqueue(submissions(newTask()))
-  const [task] = await store.claim(CLAIM)
+  await store.tasks.enqueue(submissions(newTask()))
+  const [task] = await store.tasks.claim(CLAIM)
   assert.ok(task)
   const line = (log: string) => ({ taskId: task.id, token: task.lease.token, progress: null, log })
-  await store.record({ entries: [line('one'), line('two')] })
-  const before = await store.history({ taskId: task.id, after: 0, limit: 100 })
+  await store.tasks.record({ entries: [line('one'), line('two')] })
+  const before = await store.reads.history({ taskId: task.id, after: 0, limit: 100 })
   const stored = await collection('tasks').findOne({ _id: task.id })
   const tail = stored?.tail as readonly Record<string, unknown>[]
   await collection('records').insertMany(
     tail.map((record, index) => ({ ...record, _id: `${task.id}/${String(index + 1).padStart(8, '0')}` })),
   )
-  assert.deepEqual(await store.history({ taskId: task.id, after: 0, limit: 100 }), before)
+  assert.deepEqual(await store.reads.history({ taskId: task.id, after: 0, limit: 100 }), before)
 
   // They are moved when the task next grows, and still shown once.
   const long = 'x'.repeat(LIMITS.logBytes)
-  for (let n = 0; n < 3; n++) await store.record({ entries: [line(long)] })
-  const after = (await store.history({ taskId: task.id, after: 0, limit: 100 })) ?? []
+  for (let n = 0; n < 3; n++) await store.tasks.record({ entries: [line(long)] })
+  const after = (await store.reads.history({ taskId: task.id, after: 0, limit: 100 })) ?? []
   assert.deepEqual(after.slice(0, before?.length), before)
   assert.equal(after.filter(({ kind }) => kind === 'log').length, 5)
   assert.ok((await collection('records').countDocuments()) > 2, 'some lines were moved')
@@ -254,31 +258,31 @@ test('history lines that were copied and not yet taken from the task are shown o
 test('a removal that was begun is hidden from everybody, and completed', async (t) => {
   const { store, collection, advance } = await openAt(t)
   const task = newTask({ idempotency: { key: 'k', fingerprint: 'a' } })
-  await store.enqueue(submissions(task))
+  await store.tasks.enqueue(submissions(task))
   await succeed(store)
   await collection('tasks').updateOne({ _id: task.id }, { $set: { state: 'removed' } })
   assert.deepEqual(await statuses(store, [task]), [null])
-  assert.deepEqual(await store.retry({ taskIds: [task.id] }), [{ kind: 'not-found' }])
+  assert.deepEqual(await store.tasks.retry({ taskIds: [task.id] }), [{ kind: 'not-found' }])
   advance(20_000)
-  await store.sweep(SWEEP)
+  await store.upkeep.sweep(SWEEP)
   assert.equal(await collection('tasks').findOne({ _id: task.id }), null)
   const again = newTask({ idempotency: { key: 'k', fingerprint: 'a' } })
-  assert.deepEqual(await store.enqueue(submissions(again)), [
+  assert.deepEqual(await store.tasks.enqueue(submissions(again)), [
     { kind: 'idempotent-task-gone', key: 'k', taskId: task.id },
   ])
 })
 
-async function statuses(store: TaskStore, tasks: readonly { readonly id: string }[]) {
-  const found = await store.find({ taskIds: tasks.map(({ id }) => id) })
+async function statuses(store: OpenedStore, tasks: readonly { readonly id: string }[]) {
+  const found = await store.reads.find({ taskIds: tasks.map(({ id }) => id) })
   return found.map((task) => task?.status ?? null)
 }
 
-async function countsOf(store: TaskStore): Promise<QueueCounts | undefined> {
-  return (await store.counts({ namespace: 'default', queue: 'default' }))[0]
+async function countsOf(store: OpenedStore): Promise<QueueCounts | undefined> {
+  return (await store.reads.counts({ namespace: 'default', queue: 'default' }))[0]
 }
 
-async function succeed(store: TaskStore, limit = 10): Promise<void> {
-  const tasks = await store.claim({ ...CLAIM, limit })
+async function succeed(store: OpenedStore, limit = 10): Promise<void> {
+  const tasks = await store.tasks.claim({ ...CLAIM, limit })
   const settlements = tasks.map(
     ({ id, lease }): Settlement => ({
       taskId: id,
@@ -287,5 +291,5 @@ async function succeed(store: TaskStore, limit = 10): Promise<void> {
       result: 'null' as JsonText,
     }),
   )
-  await store.settle({ settlements, claim: null })
+  await store.tasks.settle({ settlements, claim: null })
 }

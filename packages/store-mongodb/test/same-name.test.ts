@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, mock, type TestContext, test } from 'node:test'
-import type { LeasedTask, TaskStore } from '@taskyard/core'
+import type { LeasedTask, OpenedStore } from '@taskyard/core'
 import { type AnyBulkWriteOperation, type BulkWriteResult, Collection } from 'mongodb'
 import { aroundNextWrite, CLAIM, closeClients, databaseOf, freshUrl, newTask, openStore, submissions } from './scene.ts'
 
@@ -14,14 +14,14 @@ const NAMED = { ...CLAIM, limit: 2, requestId: 'request-1' }
 /** The first process's calls are `aheadMs` later than those of the other one. */
 async function twoProcesses(t: TestContext, aheadMs = 0) {
   const url = await freshUrl(t)
-  const { store: one } = await openStore(t, { url, storeTime: () => NOW + aheadMs })
-  const { store: other } = await openStore(t, { url, storeTime: () => NOW })
-  await one.enqueue(submissions(...Array.from({ length: 6 }, () => newTask())))
+  const one = await openStore(t, { url, storeTime: () => NOW + aheadMs })
+  const other = await openStore(t, { url, storeTime: () => NOW })
+  await one.tasks.enqueue(submissions(...Array.from({ length: 6 }, () => newTask())))
   return { one, other, url }
 }
 
-async function running(store: TaskStore): Promise<number | undefined> {
-  const [counts] = await store.counts({ namespace: 'default', queue: 'default' })
+async function running(store: OpenedStore): Promise<number | undefined> {
+  const [counts] = await store.reads.counts({ namespace: 'default', queue: 'default' })
   return counts?.counts.running
 }
 
@@ -36,8 +36,8 @@ for (const [which, aheadMs] of [
   test(`a call that began ${which} gives what the other one had answered before it marked`, async (t) => {
     const { one, other } = await twoProcesses(t, aheadMs)
     const answered: LeasedTask[] = []
-    aroundNextWrite(async () => answered.push(...(await other.claim(NAMED))), null)
-    const given = await one.claim(NAMED)
+    aroundNextWrite(async () => answered.push(...(await other.tasks.claim(NAMED))), null)
+    const given = await one.tasks.claim(NAMED)
     assert.equal(given.length, NAMED.limit)
     assert.deepEqual(idsOf(given), idsOf(answered))
     assert.ok(given.every(({ lease }) => lease.again))
@@ -59,7 +59,7 @@ test('of two calls that see each other one stays, and nothing else is held', asy
         },
         async () => otherHasMarked.resolve(),
       )
-      second = other.claim(NAMED) as Promise<LeasedTask[]>
+      second = other.tasks.claim(NAMED) as Promise<LeasedTask[]>
       await otherIsAtItsMark.promise
     },
     () => {
@@ -67,7 +67,7 @@ test('of two calls that see each other one stays, and nothing else is held', asy
       return otherHasMarked.promise
     },
   )
-  const answers = [await one.claim(NAMED), await second]
+  const answers = [await one.tasks.claim(NAMED), await second]
   const given = new Set(answers.flatMap(idsOf))
   assert.ok(given.size <= NAMED.limit, `${given.size} tasks are given`)
   assert.equal(await running(one), given.size)
@@ -75,15 +75,15 @@ test('of two calls that see each other one stays, and nothing else is held', asy
 
 test('what a call marked that died before it looked goes back without an attempt used', async (t) => {
   const { one, other, url } = await twoProcesses(t)
-  const answered = await one.claim(NAMED)
-  const lost = await other.claim({ ...NAMED, requestId: 'request-2' })
+  const answered = await one.tasks.claim(NAMED)
+  const lost = await other.tasks.claim({ ...NAMED, requestId: 'request-2' })
   const tasks = databaseOf(url).collection<{ _id: string; claimed: string; startedAt: number }>('tasks')
   const named = await tasks.findOne({ _id: answered[0]?.id ?? '' })
   const update = { $set: { claimed: named?.claimed ?? '', startedAt: NOW + 1 } }
   await tasks.updateMany({ _id: { $in: [...idsOf(lost)] } }, update)
 
-  assert.deepEqual(idsOf(await other.claim(NAMED)), idsOf(answered))
-  const found = await one.find({ taskIds: idsOf(lost) })
+  assert.deepEqual(idsOf(await other.tasks.claim(NAMED)), idsOf(answered))
+  const found = await one.reads.find({ taskIds: idsOf(lost) })
   assert.deepEqual(
     found.map((task) => [task?.status, task?.attempt]),
     [
@@ -116,15 +116,15 @@ function betweenPartsOfNextWrite(between: () => Promise<unknown>): void {
 test('what was given while another call marked is all that one keeps', async (t) => {
   const { one, other } = await twoProcesses(t)
   const queue = 'of-two'
-  await one.enqueue(submissions(newTask({ queue, timeoutSeconds: 60 }), newTask({ queue, timeoutSeconds: 120 })))
+  await one.tasks.enqueue(submissions(newTask({ queue, timeoutSeconds: 60 }), newTask({ queue, timeoutSeconds: 120 })))
   const claim = { ...NAMED, queues: [queue] }
   let given: readonly LeasedTask[] = []
   betweenPartsOfNextWrite(async () => {
-    given = await other.claim(claim)
+    given = await other.tasks.claim(claim)
   })
-  const kept = await one.claim(claim)
+  const kept = await one.tasks.claim(claim)
   assert.equal(given.length, 1)
   assert.deepEqual(idsOf(kept), idsOf(given))
-  const [counts] = await one.counts({ namespace: 'default', queue })
+  const [counts] = await one.reads.counts({ namespace: 'default', queue })
   assert.equal(counts?.counts.running, 1)
 })

@@ -75,8 +75,8 @@ export async function freshUrl(t: TestContext): Promise<string> {
 export async function openStore(t: TestContext, options: Partial<MongoDbStoreOptions> = {}): Promise<OpenedStore> {
   const url = options.url ?? (await freshUrl(t))
   const opened = await openMongoDbStore({ clock: systemClock, allowUnsafeDurability: true, ...options, url })
-  t.after(() => opened.store.close())
-  await opened.store.migrate()
+  t.after(() => opened.lifecycle.close())
+  await opened.lifecycle.migrate()
   return opened
 }
 

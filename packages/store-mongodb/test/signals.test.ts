@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, describe, mock, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createSimulatedClock, type SimulatedClock } from '@taskyard/conformance'
-import type { BusMessage, Clock, ReadyLane } from '@taskyard/core'
+import type { Clock, NewsMessage, ReadyLane } from '@taskyard/core'
 import type { Collection } from 'mongodb'
 import type { SignalDocument } from '../src/signal-document.ts'
 import { createSignals, type Signals } from '../src/signals.ts'
@@ -15,7 +15,7 @@ const OTHER: ReadyLane = { namespace: 'default', queue: 'other', type: 'test' }
 
 const idOf = (n: number) => `01900000-0000-7000-8000-${String(n).padStart(12, '0')}`
 
-const CANCEL: BusMessage = { kind: 'cancel-requested', taskId: idOf(1), workerId: 'worker' }
+const CANCEL: NewsMessage = { kind: 'cancel-requested', taskId: idOf(1), workerId: 'worker' }
 
 const signalsOf = (url: string) => databaseOf(url).collection<SignalDocument>('signals')
 
@@ -97,7 +97,7 @@ function describeNews(open: Open): void {
     const url = await freshUrl(t)
     const clock = createSimulatedClock()
     const [one, other] = [await open(url, 'one', clock), await open(url, 'other', clock)]
-    const heard: BusMessage[] = []
+    const heard: NewsMessage[] = []
     other.bus.subscribe((message) => heard.push(message))
     for (let n = 0; n < 10_000; n++) one.bus.publish({ kind: 'changed', taskId: idOf(n), terminal: true })
     await until(clock, () => heard.length > 0)
@@ -122,7 +122,7 @@ function describeNews(open: Open): void {
     const clock = createSimulatedClock()
     const { collection, held, letGo } = holdFirstWrite(signalsOf(url))
     const [one, other] = [await open(url, 'one', clock, collection), await open(url, 'other', clock)]
-    const heard: BusMessage[] = []
+    const heard: NewsMessage[] = []
     other.bus.subscribe((message) => heard.push(message))
     one.bus.subscribe(() => {})
     await Promise.all([held, clock.advance(10)])
@@ -138,7 +138,7 @@ function describeNews(open: Open): void {
     const clock = createSimulatedClock()
     const collection = signalsOf(url)
     const [one, other] = [await open(url, 'one', clock, collection), await open(url, 'other', clock)]
-    const heard: BusMessage[] = []
+    const heard: NewsMessage[] = []
     one.bus.subscribe(() => {})
     other.bus.subscribe((message) => heard.push(message))
     one.bus.publish({ ...CANCEL, taskId: idOf(0) })
@@ -192,7 +192,7 @@ function describeNews(open: Open): void {
     ])
     const [one, other] = [await open(url, 'one', clock), await open(url, 'other', clock)]
     const heard: ReadyLane[] = []
-    const messages: BusMessage[] = []
+    const messages: NewsMessage[] = []
     other.onReady((lanes) => heard.push(...lanes))
     other.bus.subscribe((message) => messages.push(message))
     one.announce([LANE])

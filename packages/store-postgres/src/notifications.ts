@@ -1,4 +1,4 @@
-import { type BusMessage, isBusMessage } from '@taskyard/core'
+import { isBusMessage, type NewsMessage } from '@taskyard/core'
 import { partsBySize } from './parts-by-size.ts'
 
 /** What one process tells the others at a time. */
@@ -7,7 +7,7 @@ export interface News {
   readonly from: string
   /** Lanes that have got ready tasks. */
   readonly lanes: readonly number[]
-  readonly messages: readonly BusMessage[]
+  readonly messages: readonly NewsMessage[]
 }
 
 /** Less than the 8000 bytes that the payload of a notification may have, with room for what is around the items. */
@@ -25,7 +25,7 @@ export function writeNotifications({ from, lanes, messages }: News): string[] {
   )
 }
 
-function bytesOf(item: { readonly lane: number } | { readonly message: BusMessage }): number {
+function bytesOf(item: { readonly lane: number } | { readonly message: NewsMessage }): number {
   return Buffer.byteLength(JSON.stringify('lane' in item ? item.lane : item.message)) + 1
 }
 

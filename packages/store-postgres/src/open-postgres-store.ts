@@ -1,4 +1,4 @@
-import { type Clock, type OpenedStore, type TaskStore, TaskyardError } from '@taskyard/core'
+import { type Clock, type OpenedStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { openDatabase } from './database.ts'
 import { checkDurability } from './durability.ts'
@@ -100,41 +100,49 @@ function createStore(
     await sweeping.idle()
     await database.close()
   }
-  const store: TaskStore = {
-    durability,
-    async migrate() {
-      const report = await migrate(database, maintenance, location.shown)
-      wakeUps.start()
-      return report
+  return {
+    tasks: {
+      enqueue: whenOpen((params) => enqueue(parts, claims, depths, params)),
+      claim: whenOpen((params) => claims.claim(params)),
+      extend: whenOpen((params) => extend(parts, params)),
+      settle: whenOpen((params) => settle(parts, claims, params)),
+      record: whenOpen((params) => record(parts, params)),
+      cancel: whenOpen((params) => cancel(parts, params)),
+      retry: whenOpen((params) => retry(parts, params)),
     },
-    enqueue: whenOpen((params) => enqueue(parts, claims, depths, params)),
-    claim: whenOpen((params) => claims.claim(params)),
-    extend: whenOpen((params) => extend(parts, params)),
-    settle: whenOpen((params) => settle(parts, claims, params)),
-    record: whenOpen((params) => record(parts, params)),
-    cancel: whenOpen((params) => cancel(parts, params)),
-    retry: whenOpen((params) => retry(parts, params)),
-    find: whenOpen((params) => find(parts, params)),
-    list: whenOpen((params) => list(parts, params)),
-    history: whenOpen((params) => history(parts, params)),
-    counts: whenOpen((params) => counts(parts, params)),
-    pause: whenOpen((params) => pause(parts, params)),
-    beat: whenOpen((params) => beat(parts, params)),
-    holders: () => whenOpen(() => holders(parts))(undefined),
-    endLeases: whenOpen((params) => endLeases(parts, params)),
-    takeBackCrashes: whenOpen((params) => takeBackCrashes(parts, params)),
-    sweep: whenOpen((params) => sweeping.sweep(params)),
-    onReady: (listener) => wakeUps.onReady(listener),
-    health: () => health(database, nowMs),
-    threadAccess: () => ({
-      module: new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href,
-      data: { url, now: storeTime?.() ?? null },
-      transfer: [],
-    }),
-    close() {
-      closing ??= close()
-      return closing
+    reads: {
+      find: whenOpen((params) => find(parts, params)),
+      list: whenOpen((params) => list(parts, params)),
+      history: whenOpen((params) => history(parts, params)),
+      counts: whenOpen((params) => counts(parts, params)),
+    },
+    queues: { pause: whenOpen((params) => pause(parts, params)) },
+    presence: {
+      beat: whenOpen((params) => beat(parts, params)),
+      holders: () => whenOpen(() => holders(parts))(undefined),
+      endLeases: whenOpen((params) => endLeases(parts, params)),
+      takeBackCrashes: whenOpen((params) => takeBackCrashes(parts, params)),
+    },
+    upkeep: { sweep: whenOpen((params) => sweeping.sweep(params)) },
+    wakeUps: { onReady: (listener) => wakeUps.onReady(listener) },
+    news: wakeUps.bus,
+    lifecycle: {
+      durability,
+      async migrate() {
+        const report = await migrate(database, maintenance, location.shown)
+        wakeUps.start()
+        return report
+      },
+      health: () => health(database, nowMs),
+      threadAccess: () => ({
+        module: new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href,
+        data: { url, now: storeTime?.() ?? null },
+        transfer: [],
+      }),
+      close() {
+        closing ??= close()
+        return closing
+      },
     },
   }
-  return { store, bus: wakeUps.bus }
 }

@@ -1,4 +1,4 @@
-import type { BusMessage, EventBus, ReadyLane, ReadyListener } from '@taskyard/core'
+import type { NewsMessage, NewsPort, ReadyLane, ReadyListener } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import pg from 'pg'
 import { connectionOptions, type Database, hangUp, send } from './database.ts'
@@ -20,7 +20,7 @@ const NOTIFY = `SELECT set_config('synchronous_commit', 'off', true), pg_notify(
   FROM unnest($2::text[]) AS p (payload)`
 
 export interface WakeUps {
-  readonly bus: EventBus
+  readonly bus: NewsPort
   /** These lanes will have ready tasks: for the listeners of this process. */
   foretell(lanes: readonly ReadyLane[]): void
   /** These lanes have got ready tasks. */
@@ -43,11 +43,11 @@ export function createWakeUps(
   { askEveryMs, answerMs } = { askEveryMs: ASK_EVERY_MS, answerMs: CALL_TIMEOUT_MS },
 ): WakeUps {
   const listeners = new Set<ReadyListener>()
-  const subscribers = new Set<(message: BusMessage) => void>()
+  const subscribers = new Set<(message: NewsMessage) => void>()
   const channel = `${location.schema}:ready`
   let pendingLanes = new Set<number>()
-  let pendingChanges: BusMessage[] = []
-  let pendingCancels: BusMessage[] = []
+  let pendingChanges: NewsMessage[] = []
+  let pendingCancels: NewsMessage[] = []
   let isWaiting = false
   let cancelTimers: (() => void)[] = []
   let started = false

@@ -12,14 +12,14 @@ describe('chores of a sweep', () => {
     const schema = await ownSchema()
     t.after(() => schema.destroy())
     let now = Date.now()
-    const { store } = await schema.open({ storeTime: () => now })
+    const store = await schema.open({ storeTime: () => now })
     const task = newTask()
-    await store.enqueue(submissions(task))
-    await store.claim({ ...CLAIM, leaseMs: 1000 })
+    await store.tasks.enqueue(submissions(task))
+    await store.tasks.claim({ ...CLAIM, leaseMs: 1000 })
     await schema.query(`ALTER TABLE "${schema.schema}".idempotency RENAME TO mislaid`)
     now += 2000
 
-    const report = await store.sweep(SWEEP)
+    const report = await store.upkeep.sweep(SWEEP)
 
     assert.deepEqual(
       report.ended.map(({ taskId }) => taskId),
@@ -29,9 +29,9 @@ describe('chores of a sweep', () => {
       report.failures?.map(({ chore, error }) => [chore, error.code]),
       [['idempotency keys', 'store_unavailable']],
     )
-    assert.equal((await store.sweep(SWEEP)).failures?.length, 1)
+    assert.equal((await store.upkeep.sweep(SWEEP)).failures?.length, 1)
     await schema.query(`ALTER TABLE "${schema.schema}".mislaid RENAME TO idempotency`)
-    assert.equal('failures' in (await store.sweep(SWEEP)), false)
+    assert.equal('failures' in (await store.upkeep.sweep(SWEEP)), false)
   })
 
   it('begin once at a time, and are waited for no longer than is said', async () => {

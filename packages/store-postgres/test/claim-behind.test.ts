@@ -15,8 +15,8 @@ describe('a claim that waits in the process of the submission', () => {
 
   before(async () => {
     opened = await openStore({ clock })
-    await opened.store.migrate()
-    database = openDatabase(readPostgresUrl((opened.store.threadAccess().data as { url: string }).url))
+    await opened.store.lifecycle.migrate()
+    database = openDatabase(readPostgresUrl((opened.store.lifecycle.threadAccess().data as { url: string }).url))
   })
 
   after(async () => {
@@ -25,13 +25,13 @@ describe('a claim that waits in the process of the submission', () => {
   })
 
   const enqueue = (tasks: readonly NewTask[]) =>
-    opened.store.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
+    opened.store.tasks.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
 
   /** What claims got that were made the moment that the store told of tasks. */
   const whileWaiting = async (act: () => Promise<unknown>): Promise<readonly LeasedTask[]> => {
     const claims: Promise<readonly LeasedTask[]>[] = []
-    const stop = opened.store.onReady(() => {
-      claims.push(opened.store.claim({ ...CLAIM, queues: ['default', 'other'] }))
+    const stop = opened.store.wakeUps.onReady(() => {
+      claims.push(opened.store.tasks.claim({ ...CLAIM, queues: ['default', 'other'] }))
     })
     await act()
     stop()

@@ -12,30 +12,30 @@ test('a claim is remembered for as long as a lease that it gave holds', async (t
   const schema = await ownSchema()
   t.after(() => schema.destroy())
   let now = Date.now()
-  const { store } = await schema.open({ storeTime: () => now })
+  const store = await schema.open({ storeTime: () => now })
   const claim = { ...CLAIM, leaseMs: 30_000 }
-  await store.enqueue(submissions(newTask(), newTask(), newTask()))
-  const [held] = await store.claim({ ...claim, limit: 1, requestId: 'held' })
-  const [settled] = await store.claim({ ...claim, limit: 1, requestId: 'settled' })
-  await store.claim({ ...claim, limit: 1, requestId: null })
-  assert.equal((await store.claim({ ...claim, requestId: 'nothing' })).length, 0)
+  await store.tasks.enqueue(submissions(newTask(), newTask(), newTask()))
+  const [held] = await store.tasks.claim({ ...claim, limit: 1, requestId: 'held' })
+  const [settled] = await store.tasks.claim({ ...claim, limit: 1, requestId: 'settled' })
+  await store.tasks.claim({ ...claim, limit: 1, requestId: null })
+  assert.equal((await store.tasks.claim({ ...claim, requestId: 'nothing' })).length, 0)
   const remembered = async () => {
     const { rows } = await schema.query(`SELECT request_id FROM "${schema.schema}".claim_requests ORDER BY 1`)
     return rows.map(({ request_id }) => request_id)
   }
   assert.deepEqual(await remembered(), ['held', 'settled'])
 
-  await store.settle({ settlements: [{ ...refOf(settled), outcome: 'succeeded', result: null }], claim: null })
+  await store.tasks.settle({ settlements: [{ ...refOf(settled), outcome: 'succeeded', result: null }], claim: null })
   now += 20_000
-  await store.extend({ leases: [refOf(held)], leaseMs: 30_000 })
+  await store.tasks.extend({ leases: [refOf(held)], leaseMs: 30_000 })
   now += 20_000
-  await store.sweep(SWEEP)
+  await store.upkeep.sweep(SWEEP)
   assert.deepEqual(await remembered(), ['held'])
-  const again = await store.claim({ ...claim, requestId: 'held' })
+  const again = await store.tasks.claim({ ...claim, requestId: 'held' })
   assert.deepEqual(again.map(refOf), [refOf(held)])
 
   now += 60_000
-  await store.sweep(SWEEP)
+  await store.upkeep.sweep(SWEEP)
   assert.deepEqual(await remembered(), [])
 })
 
@@ -43,16 +43,16 @@ test('what a claim got whose caller meets an error is not given back once the sa
   const schema = await ownSchema()
   t.after(() => schema.destroy())
   let now = Date.now()
-  const { store } = await schema.open({ storeTime: () => now })
-  await store.enqueue(submissions(newTask()))
-  const [held] = await store.claim(CLAIM)
-  await store.enqueue(submissions(newTask()))
+  const store = await schema.open({ storeTime: () => now })
+  await store.tasks.enqueue(submissions(newTask()))
+  const [held] = await store.tasks.claim(CLAIM)
+  await store.tasks.enqueue(submissions(newTask()))
   const claim = { ...CLAIM, limit: 100, requestId: 'many' }
 
   await schema.query('BEGIN')
   await schema.query(`SELECT FROM "${schema.schema}".leases FOR UPDATE`)
   const settlements = [{ ...refOf(held), outcome: 'succeeded', result: null } as const]
-  const failing = assert.rejects(store.settle({ settlements, claim }))
+  const failing = assert.rejects(store.tasks.settle({ settlements, claim }))
   const waiting = await firstRow(
     schema,
     'SELECT pid FROM pg_locks WHERE NOT granted AND transactionid = $1::text::xid',
@@ -60,27 +60,27 @@ test('what a claim got whose caller meets an error is not given back once the sa
   )
   await firstRow(schema, `SELECT FROM "${schema.schema}".leases WHERE id <> $1`, [held?.id])
   now += 1
-  const [again] = await store.claim(claim)
+  const [again] = await store.tasks.claim(claim)
   await schema.query('SELECT pg_cancel_backend($1)', [waiting['pid']])
   await failing
   await schema.query('ROLLBACK')
-  assert.deepEqual(await store.extend({ leases: [refOf(again)], leaseMs: 30_000 }), ['ok'])
+  assert.deepEqual(await store.tasks.extend({ leases: [refOf(again)], leaseMs: 30_000 }), ['ok'])
 })
 
 test('what was given again is not given back by a call that fails: the first one may have been heard', async (t) => {
   const schema = await ownSchema()
   t.after(() => schema.destroy())
-  const { store } = await schema.open()
-  await store.enqueue(submissions(newTask()))
-  const [settled] = await store.claim(CLAIM)
-  await store.enqueue(submissions(newTask()))
+  const store = await schema.open()
+  await store.tasks.enqueue(submissions(newTask()))
+  const [settled] = await store.tasks.claim(CLAIM)
+  await store.tasks.enqueue(submissions(newTask()))
   const claim = { ...CLAIM, limit: 100, requestId: 'many' }
-  const [held] = await store.claim(claim)
+  const [held] = await store.tasks.claim(claim)
 
   await schema.query('BEGIN')
   await schema.query(`SELECT FROM "${schema.schema}".leases WHERE id = $1 FOR UPDATE`, [settled?.id])
   const settlements = [{ ...refOf(settled), outcome: 'succeeded', result: null } as const]
-  const failing = assert.rejects(store.settle({ settlements, claim }))
+  const failing = assert.rejects(store.tasks.settle({ settlements, claim }))
   const waiting = await firstRow(
     schema,
     'SELECT pid FROM pg_locks WHERE NOT granted AND transactionid = $1::text::xid',
@@ -93,25 +93,25 @@ test('what was given again is not given back by a call that fails: the first one
   await schema.query('SELECT pg_cancel_backend($1)', [waiting['pid']])
   await failing
   await schema.query('ROLLBACK')
-  assert.deepEqual(await store.extend({ leases: [refOf(held)], leaseMs: 30_000 }), ['ok'])
+  assert.deepEqual(await store.tasks.extend({ leases: [refOf(held)], leaseMs: 30_000 }), ['ok'])
 })
 
 test('a settlement that is stored is not told as refused because the tasks of its claim cannot be given again', async (t) => {
   const schema = await ownSchema()
   t.after(() => schema.destroy())
-  const { store } = await schema.open()
-  await store.enqueue(submissions(newTask(), newTask()))
+  const store = await schema.open()
+  await store.tasks.enqueue(submissions(newTask(), newTask()))
   const claim = { ...CLAIM, limit: 1, requestId: 'held' }
-  const [settled] = await store.claim({ ...CLAIM, limit: 1 })
-  await store.claim(claim)
+  const [settled] = await store.tasks.claim({ ...CLAIM, limit: 1 })
+  await store.tasks.claim(claim)
   await schema.query(`SET search_path TO "${schema.schema}"`)
   await schema.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
     AS $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = 'disk_full'; END $$`)
   await schema.query('CREATE TRIGGER refuse BEFORE UPDATE ON leases EXECUTE FUNCTION refuse()')
 
   const settlements = [{ ...refOf(settled), outcome: 'succeeded', result: null } as const]
-  await assert.rejects(store.settle({ settlements, claim }), { code: 'store_unavailable', definite: false })
-  const [found] = await store.find({ taskIds: [settled?.id ?? ''] })
+  await assert.rejects(store.tasks.settle({ settlements, claim }), { code: 'store_unavailable', definite: false })
+  const [found] = await store.reads.find({ taskIds: [settled?.id ?? ''] })
   assert.equal(found?.status, 'succeeded')
 })
 

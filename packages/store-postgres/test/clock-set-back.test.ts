@@ -1,7 +1,7 @@
 // Somebody sets the clock of the database's server back, or a standby with another clock takes over.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { TaskStore } from '@taskyard/core'
+import type { OpenedStore } from '@taskyard/core'
 import { CLAIM, newTask, SWEEP, submissions } from './calls.ts'
 import { ownSchema } from './own-schema.ts'
 
@@ -11,7 +11,7 @@ const DAY = 24 * HOUR
 async function scene(t: TestContext) {
   const schema = await ownSchema()
   t.after(() => schema.destroy())
-  const { store } = await schema.open()
+  const store = await schema.open()
   const name = (of: string) => `"${schema.schema}".${of}`
   await schema.query(`CREATE TABLE ${name('clock')} (now bigint); INSERT INTO ${name('clock')} VALUES (${Date.now()})`)
   await schema.query(`CREATE OR REPLACE FUNCTION ${name('server_clock')}() RETURNS bigint LANGUAGE sql VOLATILE
@@ -30,21 +30,21 @@ async function scene(t: TestContext) {
   }
 }
 
-async function submitAndClaim(store: TaskStore) {
-  await store.enqueue(submissions(newTask()))
-  const [task] = await store.claim(CLAIM)
+async function submitAndClaim(store: OpenedStore) {
+  await store.tasks.enqueue(submissions(newTask()))
+  const [task] = await store.tasks.claim(CLAIM)
   assert.ok(task)
   return task
 }
 
-const reasons = async (store: TaskStore) => (await store.sweep(SWEEP)).ended.map(({ reason }) => reason)
+const reasons = async (store: OpenedStore) => (await store.upkeep.sweep(SWEEP)).ended.map(({ reason }) => reason)
 
 test('a lease ends in its time after the clock was ahead and is put right', async (t) => {
   const { store, move } = await scene(t)
   await move(HOUR)
-  await store.enqueue(submissions(newTask()))
+  await store.tasks.enqueue(submissions(newTask()))
   await move(-HOUR)
-  const [task] = await store.claim(CLAIM)
+  const [task] = await store.tasks.claim(CLAIM)
   assert.ok(task)
   await move(CLAIM.leaseMs)
   assert.deepEqual(await reasons(store), [])
@@ -55,11 +55,11 @@ test('a lease ends in its time after the clock was ahead and is put right', asyn
 test('a delay that began while the clock was ahead ends in its time', async (t) => {
   const { store, move } = await scene(t)
   await move(HOUR)
-  await store.enqueue(submissions(newTask({ delayMs: 60_000 })))
+  await store.tasks.enqueue(submissions(newTask({ delayMs: 60_000 })))
   await move(-HOUR)
-  assert.deepEqual(await store.claim(CLAIM), [])
+  assert.deepEqual(await store.tasks.claim(CLAIM), [])
   await move(70_000)
-  assert.equal((await store.claim(CLAIM)).length, 1)
+  assert.equal((await store.tasks.claim(CLAIM)).length, 1)
 })
 
 test('processes that did not see the clock ahead go by the same time as those that did', async (t) => {
@@ -67,9 +67,9 @@ test('processes that did not see the clock ahead go by the same time as those th
   await move(HOUR)
   const before = await submitAndClaim(store)
   await move(-HOUR)
-  await store.enqueue(submissions(newTask()))
-  const { store: other } = await schema.open()
-  const [task] = await other.claim(CLAIM)
+  await store.tasks.enqueue(submissions(newTask()))
+  const other = await schema.open()
+  const [task] = await other.tasks.claim(CLAIM)
   assert.ok(Number(task?.startedAt) >= Number(before.startedAt))
   assert.deepEqual(await reasons(store), [])
   assert.deepEqual(await reasons(other), [])

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import type { TaskStore } from '@taskyard/core'
+import type { OpenedStore } from '@taskyard/core'
 import { openDatabase } from '../src/database.ts'
 import { createLanes } from '../src/lanes.ts'
 import { readPostgresUrl } from '../src/location.ts'
@@ -16,7 +16,7 @@ import { ownSchema, withParameter } from './own-schema.ts'
 async function scene(t: TestContext) {
   const schema = await ownSchema()
   t.after(() => schema.destroy())
-  const { store } = await schema.open()
+  const store = await schema.open()
   const { host, killSilently } = await startProxy(t, new URL(schema.server))
   const url = new URL(schema.url)
   url.host = host
@@ -77,13 +77,13 @@ test('news come again after their connection has died', async (t) => {
   await untilWoken(wakeUps, store)
 })
 
-async function untilWoken(wakeUps: WakeUps, store: TaskStore): Promise<void> {
+async function untilWoken(wakeUps: WakeUps, store: OpenedStore): Promise<void> {
   let isWoken = false
   const stop = wakeUps.onReady(() => {
     isWoken = true
   })
   while (!isWoken) {
-    await store.enqueue(submissions(newTask()))
+    await store.tasks.enqueue(submissions(newTask()))
     await setImmediate()
   }
   stop()

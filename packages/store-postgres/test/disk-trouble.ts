@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TaskStore, type TaskyardError, toJsonText } from '@taskyard/core'
+import { type OpenedStore, type TaskyardError, toJsonText } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openPostgresStore } from '@taskyard/store-postgres'
 import { startServer } from '@taskyard/test-servers'
@@ -15,25 +15,25 @@ const disk = process.argv[2] as string
 const server = await startServer('postgres')
 await makeTablespace()
 const url = withParameter(server.url, 'options', '-c default_tablespace=small')
-const { store } = await openPostgresStore({ url, clock: systemClock })
-await store.migrate()
+const store = await openPostgresStore({ url, clock: systemClock })
+await store.lifecycle.migrate()
 const accepted: string[] = []
 
 tell('fresh', await tryEnqueue(store))
 writeFileSync(join(disk, 'ballast'), Buffer.alloc(16 * 1024 * 1024))
 tell('full', await enqueueUntilRefused(store))
-tell('reading while full', { found: (await store.find({ taskIds: accepted.slice(0, 1) })).length })
+tell('reading while full', { found: (await store.reads.find({ taskIds: accepted.slice(0, 1) })).length })
 rmSync(join(disk, 'ballast'))
 tell('space again', await tryEnqueue(store))
-tell('health again', { healthy: (await store.health()).healthy })
-const found = await store.find({ taskIds: accepted })
-const [counts] = await store.counts({ namespace: 'default', queue: 'default' })
+tell('health again', { healthy: (await store.lifecycle.health()).healthy })
+const found = await store.reads.find({ taskIds: accepted })
+const [counts] = await store.reads.counts({ namespace: 'default', queue: 'default' })
 tell('kept', {
   missing: found.filter((task) => task === null).length,
   extra: (counts?.counts.queued ?? 0) - found.length,
 })
-tell('claimed', { some: (await store.claim(CLAIM)).length > 0 })
-await store.close()
+tell('claimed', { some: (await store.tasks.claim(CLAIM)).length > 0 })
+await store.lifecycle.close()
 await server.destroy()
 
 async function makeTablespace(): Promise<void> {
@@ -48,7 +48,7 @@ async function makeTablespace(): Promise<void> {
   await client.end()
 }
 
-async function enqueueUntilRefused(target: TaskStore): Promise<object> {
+async function enqueueUntilRefused(target: OpenedStore): Promise<object> {
   for (let i = 0; i < 2000; i++) {
     const outcome = await tryEnqueue(target)
     if ('code' in outcome) return outcome
@@ -56,10 +56,10 @@ async function enqueueUntilRefused(target: TaskStore): Promise<object> {
   return { accepted: 'all' }
 }
 
-async function tryEnqueue(target: TaskStore): Promise<object> {
+async function tryEnqueue(target: OpenedStore): Promise<object> {
   const task = newTask({ payload: toJsonText(randomBytes(30_000).toString('base64')) })
   try {
-    await target.enqueue(submissions(task))
+    await target.tasks.enqueue(submissions(task))
     accepted.push(task.id)
     return { accepted: true }
   } catch (error) {

@@ -1,7 +1,7 @@
 // All sessions of a server share one table of locks: whoever fills it makes others fail.
 import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import type { EnqueueOutcome, NewTask, TaskStore } from '@taskyard/core'
+import type { EnqueueOutcome, NewTask, OpenedStore } from '@taskyard/core'
 import { startServer, type TestServer } from '@taskyard/test-servers'
 import pg from 'pg'
 import { newId, newTask, submissions } from './calls.ts'
@@ -11,13 +11,13 @@ import { type OwnSchema, ownSchema } from './own-schema.ts'
 describe('a server whose lock table is small', () => {
   let server: TestServer
   let schema: OwnSchema
-  let store: TaskStore
+  let store: OpenedStore
 
   before(async () => {
     const settings = { max_connections: '40', max_locks_per_transaction: '10', shared_buffers: '16MB' }
     server = await startServer('postgres', { settings })
     schema = await ownSchema(server.url)
-    store = (await schema.open()).store
+    store = await schema.open()
   })
   after(async () => {
     await schema.destroy()
@@ -25,22 +25,22 @@ describe('a server whose lock table is small', () => {
   })
 
   it('takes large batches with keys that come together, and what comes beside them', async () => {
-    const batches = Array.from({ length: 20 }, () => store.enqueue(oneBatch(keyed(1000))))
-    const beside = [store.enqueue(submissions(...keyed(100))), store.enqueue(submissions(newTask()))]
+    const batches = Array.from({ length: 20 }, () => store.tasks.enqueue(oneBatch(keyed(1000))))
+    const beside = [store.tasks.enqueue(submissions(...keyed(100))), store.tasks.enqueue(submissions(newTask()))]
     assertAccepted((await Promise.all([...batches, ...beside])).flat())
   })
 
   it('takes batches without keys to many queues near their depth that come together', async () => {
     const toManyQueues = () => Array.from({ length: 500 }, () => newTask({ queue: newId() }))
-    const calls = Array.from({ length: 10 }, () => store.enqueue({ ...oneBatch(toManyQueues()), queueDepth: 5 }))
+    const calls = Array.from({ length: 10 }, () => store.tasks.enqueue({ ...oneBatch(toManyQueues()), queueDepth: 5 }))
     assertAccepted((await Promise.all(calls)).flat())
   })
 
   it('lets submissions wait while others have filled the table', async (t) => {
     const free = await fillLocks(t, server.url)
-    const single = store.enqueue(submissions(...keyed(1)))
-    const group = store.enqueue(submissions(...keyed(20), newTask()))
-    const batch = store.enqueue(oneBatch(keyed(50)))
+    const single = store.tasks.enqueue(submissions(...keyed(1)))
+    const group = store.tasks.enqueue(submissions(...keyed(20), newTask()))
+    const batch = store.tasks.enqueue(oneBatch(keyed(50)))
     // The view takes locks.
     await firstRow(
       schema,

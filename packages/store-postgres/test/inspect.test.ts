@@ -20,9 +20,9 @@ let database: Database
 before(async () => {
   server = await startServer('postgres', { settings: { max_connections: '40', max_prepared_transactions: '5' } })
   schema = await ownSchema(server.url)
-  const { store } = await schema.open()
-  await store.enqueue(submissions(...Array.from({ length: 100 }, () => newTask())))
-  await store.claim(CLAIM)
+  const store = await schema.open()
+  await store.tasks.enqueue(submissions(...Array.from({ length: 100 }, () => newTask())))
+  await store.tasks.claim(CLAIM)
   database = openDatabase(readPostgresUrl(schema.url), 2)
 })
 after(async () => {
@@ -60,12 +60,12 @@ describe('inspecting a store', () => {
 
   it('tells how long claims take, where the server counts them', async () => {
     const url = withParameter(schema.url, 'options', '-c track_functions=all')
-    const { store } = await schema.open({ url })
+    const store = await schema.open({ url })
     const ended = Date.now() + 30_000
     while (!/; \d+ claims took [\d.]+ ms on average/.test((await inspected())('claims').detail)) {
       assert.ok(Date.now() < ended)
       // A session hands over its figures at the end of a statement, each second at most.
-      await store.claim(CLAIM)
+      await store.tasks.claim(CLAIM)
     }
   })
 

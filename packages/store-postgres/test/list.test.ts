@@ -20,14 +20,14 @@ describe('a list over many lanes', () => {
   before(async () => {
     opened = await openStore({ clock })
     const { store } = opened
-    await store.migrate()
+    await store.lifecycle.migrate()
     // Close together and hours apart in turns, over four weeks.
     for (let n = 0; n < 210; n++) {
       const task = newTask({ type: TYPES[n % TYPES.length] as string })
       const { id } = task
-      await store.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000_000 })
+      await store.tasks.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000_000 })
       if (n % 3 === 0) await succeed(id)
-      else if (n % 50 === 1) await store.cancel({ taskIds: [id] })
+      else if (n % 50 === 1) await store.tasks.cancel({ taskIds: [id] })
       ids[n % 3 === 0 ? 'succeeded' : n % 50 === 1 ? 'cancelled' : 'waiting'].unshift(id)
       await clock.advance(n % 10 === 0 ? 30 * HOUR : 5)
     }
@@ -36,8 +36,8 @@ describe('a list over many lanes', () => {
   after(() => opened.destroy())
 
   const succeed = async (id: string): Promise<void> => {
-    const leased = await opened.store.claim({ ...CLAIM, limit: 1000, leaseMs: HOUR })
-    await opened.store.settle({
+    const leased = await opened.store.tasks.claim({ ...CLAIM, limit: 1000, leaseMs: HOUR })
+    await opened.store.tasks.settle({
       settlements: leased.map(({ id: taskId, lease: { token } }) =>
         taskId === id ? { taskId, token, outcome: 'succeeded', result: null } : { taskId, token, outcome: 'released' },
       ),
@@ -49,7 +49,7 @@ describe('a list over many lanes', () => {
     const found: string[] = []
     let cursor: string | null = null
     do {
-      const page = await opened.store.list({ ...FILTER, ...filter, cursor })
+      const page = await opened.store.reads.list({ ...FILTER, ...filter, cursor })
       assert.ok(page.items.length <= FILTER.limit)
       found.push(...page.items.map(({ id }) => id))
       cursor = page.nextCursor
@@ -72,7 +72,7 @@ describe('a list over many lanes', () => {
     const now = clock.now()
     const createdAfter = now - 10 * 24 * HOUR
     const createdBefore = now - 5 * 24 * HOUR
-    const { items } = await opened.store.list(EVERYTHING)
+    const { items } = await opened.store.reads.list(EVERYTHING)
     const ofTheTime = items.filter((task) => task.createdAt >= createdAfter && task.createdAt < createdBefore)
     const wanted = ofTheTime.filter(({ status }) => status === 'succeeded').map(({ id }) => id)
     assert.ok(wanted.length > 7)

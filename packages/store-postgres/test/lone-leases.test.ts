@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { TaskStore } from '@taskyard/core'
+import type { OpenedStore } from '@taskyard/core'
 import { CLAIM, newTask, SWEEP, submissions } from './calls.ts'
 import { ownSchema } from './own-schema.ts'
 
@@ -9,9 +9,9 @@ const WORKER = { workerId: 'watched', nodeId: null, session: true } as const
 test('leases that count against tasks are remembered for as long as these go on', async (t) => {
   const schema = await ownSchema()
   t.after(() => schema.destroy())
-  const { store } = await schema.open()
+  const store = await schema.open()
   const tasks = ['waits', 'is scheduled', 'runs', 'succeeds'].map((type) => newTask({ type }))
-  await store.enqueue(submissions(...tasks))
+  await store.tasks.enqueue(submissions(...tasks))
   for (const { type } of tasks) await crash(store, type)
   const failed = await claimOne(store, 'is scheduled')
   const error = { code: 'error', message: 'no' }
@@ -22,24 +22,24 @@ test('leases that count against tasks are remembered for as long as these go on'
     { ...failed, ...later },
     { ...(await claimOne(store, 'succeeds')), ...succeeded },
   ]
-  await store.settle({ settlements, claim: null })
+  await store.tasks.settle({ settlements, claim: null })
   const remembered = async () => {
     const { rows } = await schema.query(`SELECT id FROM "${schema.schema}".lone_leases ORDER BY id`)
     return rows.map(({ id }) => id)
   }
   const ids = tasks.map(({ id }) => id)
   assert.deepEqual(await remembered(), ids.toSorted())
-  await store.sweep(SWEEP)
+  await store.upkeep.sweep(SWEEP)
   assert.deepEqual(await remembered(), ids.slice(0, 3).toSorted())
 })
 
-async function claimOne(store: TaskStore, type: string) {
-  const [task] = await store.claim({ ...CLAIM, types: [type], limit: 1, worker: WORKER })
+async function claimOne(store: OpenedStore, type: string) {
+  const [task] = await store.tasks.claim({ ...CLAIM, types: [type], limit: 1, worker: WORKER })
   assert.ok(task)
   return { taskId: task.id, token: task.lease.token }
 }
 
-async function crash(store: TaskStore, type: string): Promise<void> {
+async function crash(store: OpenedStore, type: string): Promise<void> {
   await claimOne(store, type)
-  await store.endLeases({ workerIds: [WORKER.workerId] })
+  await store.presence.endLeases({ workerIds: [WORKER.workerId] })
 }

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
-import type { BusMessage } from '@taskyard/core'
+import type { NewsMessage } from '@taskyard/core'
 import { readNotification, writeNotifications } from '../src/notifications.ts'
 import { CLAIM, newId, newTask, submissions } from './calls.ts'
 import { ownSchema } from './own-schema.ts'
 
-const changed = (taskId: string): BusMessage => ({ kind: 'changed', taskId, terminal: true })
-const cancel = (taskId: string, workerId: string | null): BusMessage => ({ kind: 'cancel-requested', taskId, workerId })
+const changed = (taskId: string): NewsMessage => ({ kind: 'changed', taskId, terminal: true })
+const cancel = (taskId: string, workerId: string | null): NewsMessage => ({
+  kind: 'cancel-requested',
+  taskId,
+  workerId,
+})
 
 describe('notifications', () => {
   it('say everything, in as many payloads as it takes, each within the bound of the server', () => {
@@ -53,9 +57,10 @@ describe('notifications', () => {
 test('a store goes on listening when somebody else notifies', async (t) => {
   const schema = await ownSchema()
   t.after(() => schema.destroy())
-  const { store, bus } = await schema.open()
-  await store.enqueue(submissions(newTask()))
-  assert.equal((await store.claim(CLAIM)).length, 1)
+  const store = await schema.open()
+  const bus = store.news
+  await store.tasks.enqueue(submissions(newTask()))
+  assert.equal((await store.tasks.claim(CLAIM)).length, 1)
   const wanted = newId()
   const heard = new Promise((resolve) => bus?.subscribe((message) => message.taskId === wanted && resolve(message)))
   const notify = (payload: string) => schema.query('SELECT pg_notify($1, $2)', [`${schema.schema}:ready`, payload])

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type Calls, EVERY_CALL } from '@taskyard/conformance'
-import type { JsonText, NewTask, Settlement, TaskStore } from '@taskyard/core'
+import type { JsonText, NewTask, OpenedStore, Settlement } from '@taskyard/core'
 import { CLAIM, newTask } from './calls.ts'
 import { type OwnSchema, ownSchema, withParameter } from './own-schema.ts'
 
@@ -9,8 +9,8 @@ import { type OwnSchema, ownSchema, withParameter } from './own-schema.ts'
 // it takes as many such calls at once.
 describe('a store with one connection', () => {
   let schema: OwnSchema
-  let store: TaskStore
-  const open = async () => (await schema.open({ url: withParameter(schema.url, 'connections', '1') })).store
+  let store: OpenedStore
+  const open = async () => await schema.open({ url: withParameter(schema.url, 'connections', '1') })
 
   before(async () => {
     schema = await ownSchema()
@@ -33,7 +33,7 @@ describe('a store with one connection', () => {
       const fresh = await open()
       const calls = Array.from({ length: 8 }, (_, n) => {
         const task = taskIn(`${what} ${n}`, shared)
-        return fresh.enqueue({ submissions: [{ tasks: [task] }], queueDepth: shared.queueDepth ?? 1_000_000 })
+        return fresh.tasks.enqueue({ submissions: [{ tasks: [task] }], queueDepth: shared.queueDepth ?? 1_000_000 })
       })
       const outcomes = (await Promise.all(calls)).flat()
       assert.deepEqual(
@@ -46,17 +46,17 @@ describe('a store with one connection', () => {
   it('gets through calls of more bytes than one statement may have', async () => {
     const text = `"${'x'.repeat(3 * 1024 * 1024)}"` as JsonText
     const tasks = Array.from({ length: 8 }, () => newTask({ queue: 'large', payload: text }))
-    await store.enqueue({ submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 })
+    await store.tasks.enqueue({ submissions: tasks.map((task) => ({ tasks: [task] })), queueDepth: 1_000_000 })
     const settled: string[] = []
     while (settled.length < tasks.length) {
-      const claimed = await store.claim({ ...CLAIM, queues: ['large'], limit: 1000 })
+      const claimed = await store.tasks.claim({ ...CLAIM, queues: ['large'], limit: 1000 })
       const settlements = claimed.map(({ id, lease }) => ({
         taskId: id,
         token: lease.token,
         ...SUCCEEDED,
         result: text,
       }))
-      const { results } = await store.settle({ settlements, claim: null })
+      const { results } = await store.tasks.settle({ settlements, claim: null })
       assert.ok(results.every(({ status }) => status === 'ok'))
       settled.push(...claimed.map(({ id }) => id))
     }
@@ -70,11 +70,11 @@ describe('a store with one connection', () => {
     const queue = 'settled'
     for (const limit of [4, 1000]) {
       const tasks = Array.from({ length: 8 }, () => newTask({ queue }))
-      await store.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
+      await store.tasks.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
       const claim = { ...CLAIM, queues: [queue] }
-      const claimed = await store.claim({ ...claim, limit: 4 })
+      const claimed = await store.tasks.claim({ ...claim, limit: 4 })
       const settlements = claimed.map(({ id, lease }, n) => ({ taskId: id, token: lease.token, ...OUTCOMES[n] }))
-      const report = await store.settle({ settlements: settlements as Settlement[], claim: { ...claim, limit } })
+      const report = await store.tasks.settle({ settlements: settlements as Settlement[], claim: { ...claim, limit } })
       assert.deepEqual(
         report.results.map(({ status }) => status),
         ['ok', 'ok', 'ok', 'ok'],

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { inspect } from 'node:util'
-import type { TaskStore, TaskyardError } from '@taskyard/core'
+import type { OpenedStore, TaskyardError } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openPostgresStore } from '@taskyard/store-postgres'
 import { startServer, type TestServer } from '@taskyard/test-servers'
@@ -27,7 +27,7 @@ const open = (url: string, allowUnsafeDurability = false) =>
 describe('opening', () => {
   it('says how durable commits are', async (t) => {
     assert.match(
-      (await opened(t, schema.url)).durability,
+      (await opened(t, schema.url)).lifecycle.durability,
       /^every commit synced to disk \(PostgreSQL \d+.*commit=on\)$/,
     )
   })
@@ -35,16 +35,16 @@ describe('opening', () => {
   it('refuses synchronous_commit=off, unless that is allowed', async (t) => {
     const url = withSetting(schema.url, 'synchronous_commit=off')
     await assert.rejects(open(url), { code: 'unsafe_durability', message: /synchronous_commit=off.*can lose/ })
-    assert.match((await opened(t, url, true)).durability, /^unsafe: .*synchronous_commit=off/)
+    assert.match((await opened(t, url, true)).lifecycle.durability, /^unsafe: .*synchronous_commit=off/)
   })
 
   it('refuses fsync=off and full_page_writes=off, unless that is allowed', async (t) => {
     const server = await startServer('postgres', { settings: { fsync: 'off', full_page_writes: 'off' } })
     t.after(() => server.destroy())
     await assert.rejects(open(server.url), { code: 'unsafe_durability', message: /fsync=off and full_page_writes=off/ })
-    const { store } = await open(server.url, true)
-    assert.match(store.durability, /^unsafe: .*fsync=off, full_page_writes=off/)
-    await store.close()
+    const store = await open(server.url, true)
+    assert.match(store.lifecycle.durability, /^unsafe: .*fsync=off, full_page_writes=off/)
+    await store.lifecycle.close()
   })
 
   for (const encoding of ['LATIN1', 'WIN1252', 'SQL_ASCII']) {
@@ -135,8 +135,8 @@ describe('a server that asks for passwords', () => {
 
   it('takes the right one', async (t) => {
     const store = await opened(t, as('right'))
-    await store.migrate()
-    assert.equal((await store.health()).healthy, true)
+    await store.lifecycle.migrate()
+    assert.equal((await store.lifecycle.health()).healthy, true)
   })
 
   it('refuses a wrong one, and nobody is shown it', async () => {
@@ -148,20 +148,20 @@ describe('the schema', () => {
   it('has to be made first: until then calls say how', async (t) => {
     const store = await opened(t, withParameter(schema.url, 'schema', `${schema.schema}_missing`))
     const missing = { code: 'store_unavailable', message: /schema is missing or incomplete.*run taskyard migrate/ }
-    await assert.rejects(store.enqueue(submissions(newTask())), missing)
-    await assert.rejects(store.claim(CLAIM), missing)
-    assert.match((await store.health()).reason ?? '', /run taskyard migrate/)
+    await assert.rejects(store.tasks.enqueue(submissions(newTask())), missing)
+    await assert.rejects(store.tasks.claim(CLAIM), missing)
+    assert.match((await store.lifecycle.health()).reason ?? '', /run taskyard migrate/)
   })
 
   it('is made once, however many processes migrate at the same time', async (t) => {
     const url = withParameter(schema.url, 'schema', `${schema.schema}_shared`)
     t.after(() => schema.query(`DROP SCHEMA "${schema.schema}_shared" CASCADE`))
     const stores = await Promise.all(Array.from({ length: 8 }, () => opened(t, url)))
-    const reports = await Promise.all(stores.map((store) => store.migrate()))
+    const reports = await Promise.all(stores.map((store) => store.lifecycle.migrate()))
     const [{ to = 0 } = {}] = reports
     assert.equal(reports.filter(({ from }) => from === 0).length, 1)
     assert.ok(reports.every((report) => report.to === to && (report.from === 0 || report.from === to)))
-    assert.deepEqual(await stores[0]?.migrate(), { from: to, to })
+    assert.deepEqual(await stores[0]?.lifecycle.migrate(), { from: to, to })
   })
 
   it('of a newer version is refused', async (t) => {
@@ -178,20 +178,20 @@ describe('the schema', () => {
     await schema.query(`CREATE ROLE ${role} LOGIN`)
     t.after(() => schema.query(`DROP OWNED BY ${role} CASCADE; DROP ROLE ${role}`))
     const store = await opened(t, url)
-    await assert.rejects(store.migrate(), {
+    await assert.rejects(store.lifecycle.migrate(), {
       code: 'store_unavailable',
       message: /its role lacks a right \(permission denied for database/,
     })
     await schema.query(`CREATE SCHEMA ${role} AUTHORIZATION ${role}`)
-    await store.migrate()
+    await store.lifecycle.migrate()
     const task = newTask()
-    await store.enqueue(submissions(task))
+    await store.tasks.enqueue(submissions(task))
     assert.deepEqual(
-      (await store.claim(CLAIM)).map(({ id }) => id),
+      (await store.tasks.claim(CLAIM)).map(({ id }) => id),
       [task.id],
     )
     const retention = { succeededSeconds: 1, failedSeconds: 1, finishedBytes: 1 }
-    await store.sweep({ cancelGraceMs: 1000, retention, limit: 10, jitter: 0 })
+    await store.upkeep.sweep({ cancelGraceMs: 1000, retention, limit: 10, jitter: 0 })
   })
 })
 
@@ -199,16 +199,16 @@ describe('a server that cannot be written', () => {
   it('still opens, refuses submissions with the reason, and is read', async (t) => {
     const standby = await ownSchema()
     t.after(() => standby.destroy())
-    const { store: primary } = await standby.open()
+    const primary = await standby.open()
     const task = newTask()
-    await primary.enqueue(submissions(task))
+    await primary.tasks.enqueue(submissions(task))
     const store = await opened(t, withSetting(standby.url, 'default_transaction_read_only=on'))
-    await store.migrate()
+    await store.lifecycle.migrate()
     const refusal = { code: 'store_read_only', definite: true, message: /cannot be written: .*read-only transaction/ }
-    await assert.rejects(store.enqueue(submissions(newTask())), refusal)
-    await assert.rejects(store.claim(CLAIM), refusal)
-    assert.equal((await store.find({ taskIds: [task.id] }))[0]?.id, task.id)
-    assert.deepEqual((await store.health()).healthy, false)
+    await assert.rejects(store.tasks.enqueue(submissions(newTask())), refusal)
+    await assert.rejects(store.tasks.claim(CLAIM), refusal)
+    assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.id, task.id)
+    assert.deepEqual((await store.lifecycle.health()).healthy, false)
   })
 
   it('is left for the one that its address leads to by then', async (t) => {
@@ -217,19 +217,19 @@ describe('a server that cannot be written', () => {
     t.after(() => schema.query(`DROP ROLE ${role}`))
     await schema.open()
     const store = await opened(t, schema.url.replace('taskyard@', `${role}@`))
-    await assert.rejects(store.enqueue(submissions(newTask())), { code: 'store_read_only' })
+    await assert.rejects(store.tasks.enqueue(submissions(newTask())), { code: 'store_read_only' })
     // New connections can write, those that were there cannot.
     await schema.query(`ALTER ROLE ${role} RESET default_transaction_read_only`)
     const task = newTask()
-    await store.enqueue(submissions(task))
-    assert.equal((await store.find({ taskIds: [task.id] }))[0]?.id, task.id)
+    await store.tasks.enqueue(submissions(task))
+    assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.id, task.id)
   })
 })
 
 /** A store that closes with its test. */
-async function opened(t: TestContext, url: string, allowUnsafe = false): Promise<TaskStore> {
-  const { store } = await open(url, allowUnsafe)
-  t.after(() => store.close())
+async function opened(t: TestContext, url: string, allowUnsafe = false): Promise<OpenedStore> {
+  const store = await open(url, allowUnsafe)
+  t.after(() => store.lifecycle.close())
   return store
 }
 

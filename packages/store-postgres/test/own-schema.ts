@@ -35,12 +35,12 @@ export async function ownSchema(server?: string): Promise<OwnSchema> {
     async open(options = {}) {
       const opened = await openPostgresStore({ url, clock: systemClock, ...options })
       stores.push(opened)
-      await opened.store.migrate()
+      await opened.lifecycle.migrate()
       return opened
     },
     query: (text, values = []) => client.query(text, [...values]),
     async destroy() {
-      for (const { store } of stores) await store.close()
+      for (const store of stores) await store.lifecycle.close()
       await client.query(`SET client_min_messages = error; DROP SCHEMA IF EXISTS "${schema}" CASCADE`).catch(() => {})
       await client.end()
     },

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { describeTaskStore } from '@taskyard/conformance'
-import type { TaskStore } from '@taskyard/core'
+import type { OpenedStore } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openPostgresStore } from '@taskyard/store-postgres'
 import { startPgbouncer, startServer } from '@taskyard/test-servers'
@@ -39,12 +39,12 @@ describe('PgBouncer', () => {
     const { url } = await throughPooler(t)
     const [first, second] = [await opened(t, url), await opened(t, url)]
     const told = { before: Promise.withResolvers<void>(), after: Promise.withResolvers<void>() }
-    second.onReady((lanes) => {
+    second.wakeUps.onReady((lanes) => {
       for (const { type } of lanes) told[type as keyof typeof told].resolve()
     })
-    await first.enqueue(submissions(newTask({ type: 'before' })))
+    await first.tasks.enqueue(submissions(newTask({ type: 'before' })))
     await told.before.promise
-    await first.enqueue(submissions(newTask({ type: 'after' })))
+    await first.tasks.enqueue(submissions(newTask({ type: 'after' })))
     await told.after.promise
   })
 
@@ -52,8 +52,8 @@ describe('PgBouncer', () => {
     const { url } = await throughPooler(t)
     const store = await opened(t, withoutParameter(url, 'listen'))
     const tasks = Array.from({ length: 50 }, () => newTask())
-    await Promise.all(tasks.map((task) => store.enqueue(submissions(task))))
-    assert.equal((await store.claim({ ...CLAIM, limit: 100 })).length, 50)
+    await Promise.all(tasks.map((task) => store.tasks.enqueue(submissions(task))))
+    assert.equal((await store.tasks.claim({ ...CLAIM, limit: 100 })).length, 50)
   })
 
   it('has each transaction limited by the server, and leaves sessions of others as they are', async (t) => {
@@ -72,11 +72,11 @@ describe('PgBouncer', () => {
     const { url } = await throughPooler(t, server.url)
     const store = await opened(t, url)
     await server.kill()
-    await assert.rejects(store.enqueue(submissions(newTask())), { code: 'store_unavailable' })
+    await assert.rejects(store.tasks.enqueue(submissions(newTask())), { code: 'store_unavailable' })
     await assert.rejects(openPostgresStore({ url, clock: systemClock }), { code: 'store_unavailable' })
     await server.start()
     const from = performance.now()
-    while (!(await store.health()).healthy)
+    while (!(await store.lifecycle.health()).healthy)
       assert.ok(performance.now() - from < 60_000, 'not within a minute of its return')
   })
 })
@@ -91,10 +91,10 @@ async function throughPooler(t: TestContext, server?: string): Promise<Way> {
   return { ...way, url: withParameter(way.url, 'schema', schema.schema) }
 }
 
-async function opened(t: TestContext, url: string): Promise<TaskStore> {
-  const { store } = await openPostgresStore({ url, clock: systemClock })
-  t.after(() => store.close())
-  await store.migrate()
+async function opened(t: TestContext, url: string): Promise<OpenedStore> {
+  const store = await openPostgresStore({ url, clock: systemClock })
+  t.after(() => store.lifecycle.close())
+  await store.lifecycle.migrate()
   return store
 }
 

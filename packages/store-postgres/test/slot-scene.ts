@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createSimulatedClock, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
-import type { ClaimParams, LeasedTask, NewTask, Settlement, TaskStore } from '@taskyard/core'
+import type { ClaimParams, LeasedTask, NewTask, OpenedStore, Settlement } from '@taskyard/core'
 import { openDatabase } from '../src/database.ts'
 import { createIdSkew } from '../src/id-times.ts'
 import { createLanes } from '../src/lanes.ts'
@@ -23,7 +23,7 @@ export const DAY = 24 * HOUR
 
 export interface SlotScene {
   readonly clock: ReturnType<typeof createSimulatedClock>
-  readonly store: TaskStore
+  readonly store: OpenedStore
   /** Of a process beside the store. */
   readonly parts: Parts
   readonly access: SlotAccess
@@ -52,8 +52,8 @@ export async function slotScene(): Promise<SlotScene> {
   const newTask = taskMaker(clock)
   const opened: StoreUnderTest = await openStore({ clock })
   const { store } = opened
-  await store.migrate()
-  const location = readPostgresUrl((store.threadAccess().data as { url: string }).url)
+  await store.lifecycle.migrate()
+  const location = readPostgresUrl((store.lifecycle.threadAccess().data as { url: string }).url)
   const database = openDatabase(location)
   const maintenance = openMaintenance(location)
   const time = createServerTime(() => clock.now())
@@ -78,21 +78,21 @@ export async function slotScene(): Promise<SlotScene> {
     parts,
     async submit(overrides = {}) {
       const task = newTask(overrides)
-      await store.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000_000 })
+      await store.tasks.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000_000 })
       return task.id
     },
     async submitMany(count, overrides = {}) {
       const tasks = Array.from({ length: count }, () => newTask(overrides))
-      await store.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
+      await store.tasks.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
     },
     async claim(overrides = {}) {
-      const [task] = await store.claim({ ...LONG_CLAIM, ...overrides })
+      const [task] = await store.tasks.claim({ ...LONG_CLAIM, ...overrides })
       assert.ok(task)
       return task
     },
     async settle(task, outcome) {
       const settlement = { taskId: task.id, token: task.lease.token, ...outcome } as Settlement
-      const { results } = await store.settle({ settlements: [settlement], claim: null })
+      const { results } = await store.tasks.settle({ settlements: [settlement], claim: null })
       assert.equal(results[0]?.status, 'ok')
     },
     succeed: (overrides) => endNow({ outcome: 'succeeded', result: '1' }, overrides),

@@ -25,7 +25,7 @@ describe('the upkeep of old slots', () => {
     while (!(await upkeep.run(RETENTION))) later += 60_000
   }
   const kept = async () => {
-    const queues = await scene.store.counts({ namespace: 'default', queue: null })
+    const queues = await scene.store.reads.counts({ namespace: 'default', queue: null })
     return queues.reduce((sum, { counts }) => sum + counts.succeeded + counts.failed + counts.cancelled, 0)
   }
 
@@ -61,7 +61,7 @@ describe('the upkeep of old slots', () => {
       0,
     )
     assert.deepEqual(removal, { removed: 1, isBehind: false })
-    assert.equal((await scene.store.find({ taskIds: [failed] }))[0]?.status, 'failed')
+    assert.equal((await scene.store.reads.find({ taskIds: [failed] }))[0]?.status, 'failed')
     assert.equal(await kept(), 2)
   })
 
@@ -82,7 +82,7 @@ describe('the upkeep of old slots', () => {
       [slots[0]?.fromAt, slots.at(-1)?.toAt],
       [last.fromAt, last.toAt],
     ])
-    const [queue] = await scene.store.counts({ namespace: 'default', queue: 'left' })
+    const [queue] = await scene.store.reads.counts({ namespace: 'default', queue: 'left' })
     assert.equal(queue?.counts.queued, 8 * WAITING)
   })
 
@@ -133,6 +133,6 @@ it('nothing is removed twice, once row by row and once with its slot', async (t)
     SMALL_SLOT_BYTES,
   )
   assert.deepEqual([removal.removed, removed], [0, 5])
-  const [queue] = await scene.store.counts({ namespace: 'default', queue: 'ending-1' })
+  const [queue] = await scene.store.reads.counts({ namespace: 'default', queue: 'ending-1' })
   assert.equal(queue?.counts.succeeded, 0)
 })

@@ -20,7 +20,7 @@ describe('slots of time', () => {
     return row?.[0]?.split('.').at(-1)
   }
   const counts = async () => {
-    const queues = await scene.store.counts({ namespace: 'default', queue: null })
+    const queues = await scene.store.reads.counts({ namespace: 'default', queue: null })
     const sum = (name: keyof (typeof queues)[number]['counts']) =>
       queues.reduce((total, { counts }) => total + counts[name], 0)
     return {
@@ -37,18 +37,18 @@ describe('slots of time', () => {
       `SELECT 1 FROM pg_class WHERE relname = 'tasks_s${slot}' AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = '@slots'::regclass)`,
     )
   const statuses = async (ids: readonly string[]) =>
-    (await scene.store.find({ taskIds: ids })).map((task) => task?.status ?? null)
+    (await scene.store.reads.find({ taskIds: ids })).map((task) => task?.status ?? null)
 
   it('are made ahead of time by sweeps', async () => {
     const early = await scene.submit()
     assert.equal(await partitionOf(early), 'tasks_kept')
-    while ((await scene.slots()).length === 0) await scene.store.sweep(SWEEP)
+    while ((await scene.slots()).length === 0) await scene.store.upkeep.sweep(SWEEP)
     const [slot] = await scene.slots()
     assert.ok(slot !== undefined && slot.fromAt > scene.clock.now())
     await scene.clock.advance(60_000)
     const later = await scene.submit()
     assert.equal(await partitionOf(later), `tasks_s${slot.slot}`)
-    await scene.store.cancel({ taskIds: [early, later] })
+    await scene.store.tasks.cancel({ taskIds: [early, later] })
   })
 
   it('are rewritten; what must stay is kept and goes on as before', async () => {
@@ -58,7 +58,7 @@ describe('slots of time', () => {
     for (let n = 0; n < 20; n++) done.push(await scene.succeed({ tags: ['old'] }))
     await scene.submit({ tags: ['old', 'broken'] })
     const failing = await scene.claim()
-    await scene.store.record({
+    await scene.store.tasks.record({
       entries: [{ taskId: failing.id, token: failing.lease.token, progress: '5' as JsonText, log: 'line' }],
     })
     await scene.settle(failing, FAILED)
@@ -67,7 +67,7 @@ describe('slots of time', () => {
     const queued = await scene.submit()
     const scheduled = await scene.submit({ delayMs: 300 * DAY })
     const kept = [failing.id, running.id, queued, scheduled]
-    const events = await scene.store.history({ taskId: failing.id, after: 0, limit: 100 })
+    const events = await scene.store.reads.history({ taskId: failing.id, after: 0, limit: 100 })
     await scene.clock.advance(8 * DAY)
 
     assert.equal(await scene.rewrite([slot]), true)
@@ -75,10 +75,10 @@ describe('slots of time', () => {
 
     assert.deepEqual(new Set(await statuses(done)), new Set([null]))
     assert.deepEqual(await statuses(kept), ['failed', 'running', 'queued', 'scheduled'])
-    assert.deepEqual(await scene.store.history({ taskId: failing.id, after: 0, limit: 100 }), events)
+    assert.deepEqual(await scene.store.reads.history({ taskId: failing.id, after: 0, limit: 100 }), events)
     assert.deepEqual(await counts(), { ...before, failed: before.failed + 1, running: 1, queued: 1, scheduled: 1 })
     for (const tag of ['old', 'broken']) {
-      const { items } = await scene.store.list({ ...EVERYTHING, tag })
+      const { items } = await scene.store.reads.list({ ...EVERYTHING, tag })
       assert.deepEqual(
         items.map(({ id }) => id),
         [failing.id],
@@ -86,7 +86,7 @@ describe('slots of time', () => {
     }
     assert.equal((await scene.claim()).id, queued)
     await scene.settle(running, { outcome: 'succeeded', result: null })
-    assert.deepEqual(await scene.store.retry({ taskIds: [failing.id] }), [{ kind: 'retried' }])
+    assert.deepEqual(await scene.store.tasks.retry({ taskIds: [failing.id] }), [{ kind: 'retried' }])
     assert.deepEqual(await tablesOf(slot.slot), [])
     const [{ slot: target, ...span } = { slot: 0 }] = (await scene.slots()).filter(
       ({ fromAt }) => fromAt === slot.fromAt,
@@ -111,7 +111,7 @@ describe('slots of time', () => {
       waiting.push(await scene.submit({ queue: 'waiting', tags: ['mixed'] }))
       running.push(await scene.submit({ queue: 'running', tags: ['mixed'] }))
     }
-    await scene.store.cancel({ taskIds: cancelled })
+    await scene.store.tasks.cancel({ taskIds: cancelled })
     const leases: LeasedTask[] = []
     for (let n = 0; n < count; n++) leases.push(await scene.claim({ queues: ['running'] }))
     await scene.clock.advance(8 * DAY)
@@ -125,7 +125,7 @@ describe('slots of time', () => {
       claim: async () => expected.set((await scene.claim({ queues: ['waiting'] })).id, 'running'),
       cancel: async () => {
         const id = waiting.findLast((id) => expected.get(id) === 'queued') as string
-        await scene.store.cancel({ taskIds: [id] })
+        await scene.store.tasks.cancel({ taskIds: [id] })
         expected.set(id, 'cancelled')
       },
       release: async () => {
@@ -142,13 +142,13 @@ describe('slots of time', () => {
       },
       retryFailed: async () => {
         const id = failed.pop() as string
-        await scene.store.retry({ taskIds: [id] })
+        await scene.store.tasks.retry({ taskIds: [id] })
         expected.set(id, 'queued')
       },
       /** What was counted as over is not any more. */
       retryCancelled: async () => {
         const id = cancelled.pop() as string
-        assert.deepEqual(await scene.store.retry({ taskIds: [id] }), [{ kind: 'retried' }])
+        assert.deepEqual(await scene.store.tasks.retry({ taskIds: [id] }), [{ kind: 'retried' }])
         expected.set(id, 'queued')
       },
     }
@@ -173,7 +173,7 @@ describe('slots of time', () => {
     for (const status of ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const) {
       assert.equal(now[status] - before[status], held(status), status)
     }
-    const { items } = await scene.store.list({ ...EVERYTHING, tag: 'mixed' })
+    const { items } = await scene.store.reads.list({ ...EVERYTHING, tag: 'mixed' })
     const tagged = ids.filter((id) => expected.get(id) !== null && !done.includes(id))
     assert.deepEqual(new Set(items.map(({ id }) => id)), new Set(tagged))
   })
@@ -213,7 +213,7 @@ describe('slots of time', () => {
     assert.deepEqual(await statuses(kept), ['failed', 'queued'])
     for (const id of kept) assert.equal(await partitionOf(id), 'tasks_kept')
     assert.deepEqual(await counts(), before)
-    assert.equal((await scene.store.list({ ...EVERYTHING, tag: 'little' })).items.length, 1)
+    assert.equal((await scene.store.reads.list({ ...EVERYTHING, tag: 'little' })).items.length, 1)
   })
 
   it('are not changed while somebody reads them, and nobody waits for that', async () => {
@@ -294,17 +294,17 @@ it('slots are rewritten, merged and dissolved beside a busy queue, and nothing i
   const some = (n: number) => known.filter((_, i) => i % 7 === n % 7)
   let round = 0
   const claimAndSettle = async () => {
-    const leased = await store.claim({ ...LONG_CLAIM, queues: ['busy'], limit: 5 })
+    const leased = await store.tasks.claim({ ...LONG_CLAIM, queues: ['busy'], limit: 5 })
     const outcomes = [{ outcome: 'succeeded', result: '1' }, { outcome: 'released' }, FAILED]
     const settlements = leased.map(({ id, lease }, n) => ({ taskId: id, token: lease.token, ...outcomes[n % 3] }))
-    await store.settle({ settlements: settlements as Settlement[], claim: null })
+    await store.tasks.settle({ settlements: settlements as Settlement[], claim: null })
   }
   const load = [
     during(claimAndSettle),
     during(claimAndSettle),
-    during(() => store.cancel({ taskIds: some(++round) })),
-    during(() => store.retry({ taskIds: some(++round) })),
-    during(() => store.list({ ...EVERYTHING, tag: 'busy' })),
+    during(() => store.tasks.cancel({ taskIds: some(++round) })),
+    during(() => store.tasks.retry({ taskIds: some(++round) })),
+    during(() => store.reads.list({ ...EVERYTHING, tag: 'busy' })),
   ]
   await scene.rewrite(slots.slice(0, 1))
   let removed = await scene.finishRewrite()
@@ -315,14 +315,14 @@ it('slots are rewritten, merged and dissolved beside a busy queue, and nothing i
   await Promise.all(load)
 
   assert.equal(removed, 40)
-  const found = await store.find({ taskIds: known })
+  const found = await store.reads.find({ taskIds: known })
   assert.ok(found.every((task) => task !== null))
-  const queues = await store.counts({ namespace: 'default', queue: null })
+  const queues = await store.reads.counts({ namespace: 'default', queue: null })
   for (const status of ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const) {
     const counted = queues.reduce((sum, { counts }) => sum + counts[status], 0)
     const there: number = found.filter((task) => task?.status === status).length + (status === 'succeeded' ? 20 : 0)
     assert.equal(counted, there, status)
   }
-  const { items } = await store.list({ ...EVERYTHING, tag: 'busy' })
+  const { items } = await store.reads.list({ ...EVERYTHING, tag: 'busy' })
   assert.equal(items.length, known.length)
 })

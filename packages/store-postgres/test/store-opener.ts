@@ -39,15 +39,15 @@ async function openStoreThrough(
   }
   const first = await open()
   return {
-    store: first.store,
-    bus: first.bus,
+    store: first,
+    bus: first.news,
     async reopen() {
-      await opened.at(-1)?.store.close()
-      return (await open()).store
+      await opened.at(-1)?.lifecycle.close()
+      return await open()
     },
     async another(setting) {
       const other = await open(setting?.clock)
-      await other.store.migrate()
+      await other.lifecycle.migrate()
       return other
     },
     ...(own === null
@@ -61,7 +61,7 @@ async function openStoreThrough(
           },
         }),
     async destroy() {
-      for (const { store } of opened) await store.close()
+      for (const store of opened) await store.lifecycle.close()
       await way.destroy()
       await schema.destroy()
       await own?.destroy()

@@ -1,26 +1,26 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { EnqueueOutcome, NewTask, TaskStore } from '@taskyard/core'
+import type { EnqueueOutcome, NewTask, OpenedStore } from '@taskyard/core'
 import pg from 'pg'
 import { newId, newTask, submissions } from './calls.ts'
 import { type OwnSchema, ownSchema } from './own-schema.ts'
 import { LIBRARIES, type Library } from './transaction-libraries.ts'
 
 let schema: OwnSchema
-let store: TaskStore
+let store: OpenedStore
 /** What another server process on the same store sees and hears. */
-let other: TaskStore
+let other: OpenedStore
 let news: ReturnType<typeof listen>
 let types = 0
 
 before(async () => {
   schema = await ownSchema()
-  store = (await schema.open()).store
-  other = (await schema.open()).store
+  store = await schema.open()
+  other = await schema.open()
   news = listen(other)
   await schema.query(`CREATE TABLE "${schema.schema}".orders (item text NOT NULL)`)
   const before = newTask({ type: 'before' })
-  await store.enqueue(submissions(before))
+  await store.tasks.enqueue(submissions(before))
   // From here on the other process hears of everything.
   await news.of('before')
 })
@@ -39,14 +39,14 @@ for (const [name, open] of Object.entries(LIBRARIES)) {
       const task = freshTask()
       await library.transaction(async ({ tx, order }) => {
         await order(`${task.type} 1`)
-        const [outcome] = await store.enqueue({ ...submissions(task), tx })
+        const [outcome] = await store.tasks.enqueue({ ...submissions(task), tx })
         assert.equal(outcome?.kind === 'accepted' && outcome.tasks[0]?.status, 'queued')
         await order(`${task.type} 2`)
-        assert.deepEqual(await other.find({ taskIds: [task.id] }), [null])
+        assert.deepEqual(await other.reads.find({ taskIds: [task.id] }), [null])
         assert.equal(news.types.has(task.type), false)
       })
       await news.of(task.type)
-      const [found] = await other.find({ taskIds: [task.id] })
+      const [found] = await other.reads.find({ taskIds: [task.id] })
       assert.deepEqual({ id: found?.id, status: found?.status }, { id: task.id, status: 'queued' })
       assert.deepEqual(
         (await orders()).filter((item) => item.startsWith(`${task.type} `)),
@@ -60,20 +60,20 @@ for (const [name, open] of Object.entries(LIBRARIES)) {
         freshTask({ idempotency: { key, fingerprint: 'first' }, tags: ['undone'] }),
         freshTask({ delayMs: 60_000 }),
       ]
-      const counts = await store.counts({ namespace: 'default', queue: null })
+      const counts = await store.reads.counts({ namespace: 'default', queue: null })
       const undo = new Error('undo')
       const work = library.transaction(async ({ tx, order }) => {
         await order('undone')
-        const outcomes = await store.enqueue({ ...submissions(...tasks), tx })
+        const outcomes = await store.tasks.enqueue({ ...submissions(...tasks), tx })
         assert.deepEqual(kinds(outcomes), ['accepted', 'accepted'])
         throw undo
       })
       await assert.rejects(work, undo)
-      assert.deepEqual(await store.find({ taskIds: tasks.map(({ id }) => id) }), [null, null])
-      assert.deepEqual(await store.counts({ namespace: 'default', queue: null }), counts)
+      assert.deepEqual(await store.reads.find({ taskIds: tasks.map(({ id }) => id) }), [null, null])
+      assert.deepEqual(await store.reads.counts({ namespace: 'default', queue: null }), counts)
       assert.deepEqual(await listed({ tag: 'undone' }), [])
       assert.equal((await orders()).includes('undone'), false)
-      const again = await store.enqueue(submissions(freshTask({ idempotency: { key, fingerprint: 'second' } })))
+      const again = await store.tasks.enqueue(submissions(freshTask({ idempotency: { key, fingerprint: 'second' } })))
       assert.deepEqual(kinds(again), ['accepted'])
     })
 
@@ -91,17 +91,19 @@ for (const [name, open] of Object.entries(LIBRARIES)) {
       })
       await library.transaction(async ({ tx, order }) => {
         const batch = { submissions: [{ tasks: [first, rich] }], queueDepth: 1_000_000, tx }
-        assert.deepEqual(kinds(await store.enqueue(batch)), ['accepted'])
+        assert.deepEqual(kinds(await store.tasks.enqueue(batch)), ['accepted'])
         const repeated = freshTask({ type: first.type, idempotency: { key, fingerprint: 'same' } })
-        const [replay] = await store.enqueue({ ...submissions(repeated), tx })
+        const [replay] = await store.tasks.enqueue({ ...submissions(repeated), tx })
         assert.deepEqual(replay?.kind === 'accepted' && replay.tasks.map(({ id, replayed }) => [id, replayed]), [
           [first.id, true],
         ])
         const conflicting = freshTask({ idempotency: { key, fingerprint: 'other' } })
-        assert.deepEqual(kinds(await store.enqueue({ ...submissions(conflicting), tx })), ['idempotency-conflict'])
+        assert.deepEqual(kinds(await store.tasks.enqueue({ ...submissions(conflicting), tx })), [
+          'idempotency-conflict',
+        ])
         await order('after a refusal')
       })
-      const [one, two] = await store.find({ taskIds: [first.id, rich.id] })
+      const [one, two] = await store.reads.find({ taskIds: [first.id, rich.id] })
       assert.equal(one?.idempotencyKey, key)
       assert.equal(two?.payload, rich.payload)
       assert.deepEqual([two?.status, two?.priority, two?.timeoutSeconds], ['scheduled', -7, null])
@@ -111,14 +113,14 @@ for (const [name, open] of Object.entries(LIBRARIES)) {
 
     it('is refused where it is none, before anything is written', async () => {
       const task = freshTask({ idempotency: { key: newId(), fingerprint: 'x' } })
-      await assert.rejects(store.enqueue({ ...submissions(task), tx: library.outside }), isUnsupported)
-      assert.deepEqual(await store.find({ taskIds: [task.id] }), [null])
+      await assert.rejects(store.tasks.enqueue({ ...submissions(task), tx: library.outside }), isUnsupported)
+      assert.deepEqual(await store.reads.find({ taskIds: [task.id] }), [null])
     })
 
     it('is refused once it has failed', async () => {
       const work = library.transaction(async ({ tx, fail }) => {
         await assert.rejects(fail())
-        await assert.rejects(store.enqueue({ ...submissions(freshTask()), tx }), {
+        await assert.rejects(store.tasks.enqueue({ ...submissions(freshTask()), tx }), {
           code: 'transaction_unsupported',
           message: /has failed before/,
         })
@@ -130,7 +132,7 @@ for (const [name, open] of Object.entries(LIBRARIES)) {
     it('says what the server refused, without the statement', async () => {
       await schema.query(`ALTER TABLE "${schema.schema}".ready RENAME TO ready_elsewhere`)
       try {
-        const work = library.transaction(({ tx }) => store.enqueue({ ...submissions(freshTask()), tx }))
+        const work = library.transaction(({ tx }) => store.tasks.enqueue({ ...submissions(freshTask()), tx }))
         await assert.rejects(work, { code: 'store_unavailable', message: /ready.* does not exist.*taskyard migrate/ })
         await assert.rejects(work, ({ message }: Error) => !/SELECT|INSERT/.test(message))
       } finally {
@@ -143,7 +145,7 @@ for (const [name, open] of Object.entries(LIBRARIES)) {
 describe('submitting in a transaction', () => {
   it('refuses what is no transaction of a library it knows', async () => {
     for (const tx of [null, {}, [], 'tx', 7, () => {}, { query: 'x' }, { session: {} }, { session: { client: {} } }]) {
-      await assert.rejects(store.enqueue({ ...submissions(freshTask()), tx }), isUnsupported)
+      await assert.rejects(store.tasks.enqueue({ ...submissions(freshTask()), tx }), isUnsupported)
     }
   })
 
@@ -153,12 +155,12 @@ describe('submitting in a transaction', () => {
     await client.query(`INSERT INTO ${schema.schema}.orders VALUES ('with savepoint')`)
     await client.query('SAVEPOINT before')
     const wrong = freshTask({ id: 'no-uuid' })
-    await assert.rejects(store.enqueue({ ...submissions(wrong), tx: client }))
+    await assert.rejects(store.tasks.enqueue({ ...submissions(wrong), tx: client }))
     await client.query('ROLLBACK TO before')
     const task = freshTask()
-    assert.deepEqual(kinds(await store.enqueue({ ...submissions(task), tx: client })), ['accepted'])
+    assert.deepEqual(kinds(await store.tasks.enqueue({ ...submissions(task), tx: client })), ['accepted'])
     await client.query('COMMIT')
-    assert.equal((await store.find({ taskIds: [task.id] }))[0]?.id, task.id)
+    assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.id, task.id)
     assert.ok((await orders()).includes('with savepoint'))
   })
 
@@ -168,17 +170,17 @@ describe('submitting in a transaction', () => {
     const keyed = (name: string) => freshTask({ idempotency: { key: name, fingerprint: 'x' } })
     const first = keyed(key)
     await client.query('BEGIN')
-    await store.enqueue({ ...submissions(first), tx: client })
+    await store.tasks.enqueue({ ...submissions(first), tx: client })
     const beside = submissions(keyed(newId()), keyed(key), freshTask(), keyed('undefined'))
     const batch = { ...beside, submissions: [...beside.submissions, { tasks: [freshTask(), keyed(key)] }] }
     for (const process of [store, other]) {
-      const outcomes = await process.enqueue(batch)
+      const outcomes = await process.tasks.enqueue(batch)
       const held = { kind: 'idempotency-key-held', key }
       assert.deepEqual([outcomes[1], outcomes[4]], [held, held])
       assert.deepEqual(kinds([0, 2, 3].map((i) => outcomes[i] as EnqueueOutcome)), Array(3).fill('accepted'))
     }
     await client.query('COMMIT')
-    const [replay] = await other.enqueue(submissions(keyed(key)))
+    const [replay] = await other.tasks.enqueue(submissions(keyed(key)))
     assert.equal(replay?.kind === 'accepted' && replay.tasks[0]?.id, first.id)
   })
 
@@ -188,9 +190,9 @@ describe('submitting in a transaction', () => {
     const keyed = () => freshTask({ idempotency: { key, fingerprint: 'x' } })
     const first = keyed()
     await client.query('BEGIN')
-    await store.enqueue({ ...submissions(first), tx: client })
+    await store.tasks.enqueue({ ...submissions(first), tx: client })
     await later.query('BEGIN')
-    const second = store.enqueue({ ...submissions(keyed()), tx: later })
+    const second = store.tasks.enqueue({ ...submissions(keyed()), tx: later })
     await waitingForLock()
     await client.query('COMMIT')
     const [replay] = await second
@@ -203,9 +205,10 @@ describe('submitting in a transaction', () => {
     const near = (...tasks: NewTask[]) => ({ ...submissions(...tasks), queueDepth: 2 })
     const inQueue = () => freshTask({ queue: 'near' })
     await client.query('BEGIN')
-    assert.deepEqual(kinds(await store.enqueue({ ...near(inQueue()), tx: client })), ['accepted'])
-    for (const process of [store, other]) assert.deepEqual(kinds(await process.enqueue(near(inQueue()))), ['accepted'])
-    assert.deepEqual(kinds(await store.enqueue({ ...near(inQueue()), tx: client })), ['queue-full'])
+    assert.deepEqual(kinds(await store.tasks.enqueue({ ...near(inQueue()), tx: client })), ['accepted'])
+    for (const process of [store, other])
+      assert.deepEqual(kinds(await process.tasks.enqueue(near(inQueue()))), ['accepted'])
+    assert.deepEqual(kinds(await store.tasks.enqueue({ ...near(inQueue()), tx: client })), ['queue-full'])
     await client.query('COMMIT')
   })
 
@@ -214,9 +217,9 @@ describe('submitting in a transaction', () => {
     for (const level of ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE']) {
       const task = freshTask({ idempotency: { key: newId(), fingerprint: 'x' } })
       await client.query(`BEGIN ISOLATION LEVEL ${level}`)
-      await store.enqueue({ ...submissions(task), tx: client })
+      await store.tasks.enqueue({ ...submissions(task), tx: client })
       await client.query('COMMIT')
-      assert.equal((await store.find({ taskIds: [task.id] }))[0]?.status, 'queued')
+      assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.status, 'queued')
     }
   })
 
@@ -233,7 +236,7 @@ describe('submitting in a transaction', () => {
         ]
         await client.query(`BEGIN; SET LOCAL ROLE ${role}`)
         try {
-          return kinds(await store.enqueue({ ...submissions(...tasks), tx: client }))
+          return kinds(await store.tasks.enqueue({ ...submissions(...tasks), tx: client }))
         } finally {
           await client.query('ROLLBACK')
         }
@@ -274,7 +277,7 @@ async function waitingForLock(): Promise<void> {
 
 async function listed(filter: { tag: string }): Promise<string[]> {
   const nothing = { status: null, type: null, queue: null, createdAfter: null, createdBefore: null, cursor: null }
-  const { items } = await store.list({ namespace: 'default', ...nothing, ...filter, limit: 200 })
+  const { items } = await store.reads.list({ namespace: 'default', ...nothing, ...filter, limit: 200 })
   return items.map(({ id }) => id)
 }
 
@@ -286,10 +289,10 @@ async function connected(t: { after(fn: () => unknown): void }): Promise<pg.Clie
 }
 
 /** The types that a store has told of as ready. */
-function listen(to: TaskStore) {
+function listen(to: OpenedStore) {
   const types = new Set<string>()
   let next = Promise.withResolvers<void>()
-  to.onReady((lanes) => {
+  to.wakeUps.onReady((lanes) => {
     for (const { type } of lanes) types.add(type)
     next.resolve()
     next = Promise.withResolvers<void>()

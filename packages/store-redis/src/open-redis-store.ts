@@ -1,4 +1,4 @@
-import type { Clock, MigrationReport, OpenedStore, Random, TaskStore } from '@taskyard/core'
+import type { Clock, MigrationReport, OpenedStore, Random } from '@taskyard/core'
 import { TaskyardError } from '@taskyard/core'
 import { systemRandom } from '@taskyard/core/runtime'
 import type { CallContext } from './call-context.ts'
@@ -107,43 +107,51 @@ async function createStore(
   )
   let closing: Promise<void> | null = null
 
-  const store: TaskStore = {
-    durability: durabilityOf(facts),
-    migrate: () => migrate(context.run),
-    enqueue: (params) => enqueue(context, params),
-    claim: (params) => claim(context, params),
-    extend: (params) => extend(context, params),
-    settle: (params) => settle(context, params),
-    record: (params) => record(context, params),
-    cancel: (params) => cancel(context, params),
-    retry: (params) => retry(context, params),
-    find: async (params) => (await findStored(context, params)).map((stored) => stored?.task ?? null),
-    list: (params) => list(context, params),
-    history: (params) => history(context, params),
-    counts: (params) => counts(context, params),
-    pause: (params) => pause(context, params),
-    beat: (params) => beat(context, params),
-    holders: () => holders(context),
-    endLeases: (params) => endLeases(context, params),
-    takeBackCrashes: (params) => takeBackCrashes(context, params),
-    sweep: (params) => sweep(context, params),
-    onReady: (listener) => news.listen(listener),
-    health: () => health(context.run),
-    threadAccess() {
-      const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
-      return { module, data: { address } satisfies ExtenderData, transfer: [] }
+  return {
+    tasks: {
+      enqueue: (params) => enqueue(context, params),
+      claim: (params) => claim(context, params),
+      extend: (params) => extend(context, params),
+      settle: (params) => settle(context, params),
+      record: (params) => record(context, params),
+      cancel: (params) => cancel(context, params),
+      retry: (params) => retry(context, params),
     },
-    close() {
-      closing ??= calls.finish().then(() => {
-        news.close()
-        bus.close()
-        subscription.close()
-        client.disconnect()
-      })
-      return closing
+    reads: {
+      find: async (params) => (await findStored(context, params)).map((stored) => stored?.task ?? null),
+      list: (params) => list(context, params),
+      history: (params) => history(context, params),
+      counts: (params) => counts(context, params),
+    },
+    queues: { pause: (params) => pause(context, params) },
+    presence: {
+      beat: (params) => beat(context, params),
+      holders: () => holders(context),
+      endLeases: (params) => endLeases(context, params),
+      takeBackCrashes: (params) => takeBackCrashes(context, params),
+    },
+    upkeep: { sweep: (params) => sweep(context, params) },
+    wakeUps: { onReady: (listener) => news.listen(listener) },
+    news: bus,
+    lifecycle: {
+      durability: durabilityOf(facts),
+      migrate: () => migrate(context.run),
+      health: () => health(context.run),
+      threadAccess() {
+        const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
+        return { module, data: { address } satisfies ExtenderData, transfer: [] }
+      },
+      close() {
+        closing ??= calls.finish().then(() => {
+          news.close()
+          bus.close()
+          subscription.close()
+          client.disconnect()
+        })
+        return closing
+      },
     },
   }
-  return { store, bus }
 }
 
 async function migrate(run: RunScript): Promise<MigrationReport> {

@@ -1,11 +1,11 @@
-import { type BusMessage, type Clock, type EventBus, isBusMessage } from '@taskyard/core'
+import { type Clock, isBusMessage, type NewsMessage, type NewsPort } from '@taskyard/core'
 
 /** Messages go out at once, then those of this long together. */
 const TOGETHER_MS = 20
 /** Messages that wait to go out; more are dropped, which costs latency only. */
 const MOST_WAITING = 10_000
 
-export interface RedisEventBus extends EventBus {
+export interface RedisEventBus extends NewsPort {
   /** A message of another process, or an echo of one's own. */
   hear(text: string): void
   close(): void
@@ -16,12 +16,12 @@ export interface RedisEventBus extends EventBus {
  * @param publish sends to the other processes; must not throw
  */
 export function createRedisEventBus(origin: string, clock: Clock, publish: (text: string) => void): RedisEventBus {
-  const subscribers = new Set<(message: BusMessage) => void>()
-  let waiting: BusMessage[] = []
+  const subscribers = new Set<(message: NewsMessage) => void>()
+  let waiting: NewsMessage[] = []
   let cancelTimer: (() => void) | null = null
   let closed = false
 
-  function deliver(message: BusMessage): void {
+  function deliver(message: NewsMessage): void {
     for (const subscriber of [...subscribers]) subscriber(message)
   }
 
@@ -41,7 +41,7 @@ export function createRedisEventBus(origin: string, clock: Clock, publish: (text
       if (cancelTimer === null) send()
     },
     subscribe(listener) {
-      const mine = (message: BusMessage) => listener(message)
+      const mine = (message: NewsMessage) => listener(message)
       subscribers.add(mine)
       return () => subscribers.delete(mine)
     },

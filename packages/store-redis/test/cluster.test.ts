@@ -31,8 +31,8 @@ describe('a Redis Cluster', () => {
     const noticed = await openTestStore(t, { url: server.url, prefix })
     const named = await openTestStore(t, { url: `${server.url}?cluster=1`, prefix })
     const task = newTask()
-    await noticed.store.enqueue(submissions(task))
-    assert.equal((await named.store.find({ taskIds: [task.id] }))[0]?.id, task.id)
+    await noticed.tasks.enqueue(submissions(task))
+    assert.equal((await named.reads.find({ taskIds: [task.id] }))[0]?.id, task.id)
   })
 
   it('carries wake-ups and messages between processes', async (t) => {
@@ -41,22 +41,23 @@ describe('a Redis Cluster', () => {
       await openTestStore(t, { url: server.url, prefix }),
       await openTestStore(t, { url: server.url, prefix }),
     ]
-    const woken = new Promise((resolve) => other.store.onReady(resolve))
-    const heard = new Promise((resolve) => other.bus?.subscribe(resolve))
+    const woken = new Promise((resolve) => other.wakeUps.onReady(resolve))
+    const heard = new Promise((resolve) => other.news?.subscribe(resolve))
     const task = newTask()
-    await one.store.enqueue(submissions(task))
-    one.bus?.publish({ kind: 'changed', taskId: task.id, terminal: false })
+    await one.tasks.enqueue(submissions(task))
+    one.news?.publish({ kind: 'changed', taskId: task.id, terminal: false })
     assert.deepEqual(await woken, [{ namespace: 'default', queue: 'default', type: 'test' }])
     assert.deepEqual(await heard, { kind: 'changed', taskId: task.id, terminal: false })
   })
 
   it('that is away is noticed, and its return too', async (t) => {
-    const { store } = await openTestStore(t, { url: server.url })
+    const store = await openTestStore(t, { url: server.url })
     await server.kill()
-    assert.equal((await store.health()).healthy, false)
+    assert.equal((await store.lifecycle.health()).healthy, false)
     await server.start()
-    while (!(await store.health()).healthy) await new Promise((resolve) => systemClock.after(20, () => resolve(null)))
+    while (!(await store.lifecycle.health()).healthy)
+      await new Promise((resolve) => systemClock.after(20, () => resolve(null)))
     const opened = await openRedisStore({ url: server.url, prefix: freshPrefix(), clock: systemClock })
-    await opened.store.close()
+    await opened.lifecycle.close()
   })
 })

@@ -39,16 +39,16 @@ describe('the operations page of Redis', () => {
     }
 
     const prefix = 'kept'
-    const { store } = await openTestStore(t, { url: server.url, prefix })
+    const store = await openTestStore(t, { url: server.url, prefix })
     const task = newTask({ delayMs: 3_600_000 })
-    await store.enqueue(submissions(task))
+    await store.tasks.enqueue(submissions(task))
     run('sh backup')
     await server.kill()
     run('sh restore')
     await server.start()
 
     const restored = await untilServed(() => openTestStore(t, { url: server.url, prefix }))
-    assert.equal((await restored.store.find({ taskIds: [task.id] }))[0]?.status, 'scheduled')
+    assert.equal((await restored.reads.find({ taskIds: [task.id] }))[0]?.status, 'scheduled')
   })
 })
 

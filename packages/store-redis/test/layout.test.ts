@@ -5,9 +5,9 @@ import {
   DEFAULT_RETENTION,
   type LeaseRef,
   type NewTask,
+  type OpenedStore,
   POISON_CRASHES,
   type TaskStatus,
-  type TaskStore,
   type WorkerRef,
 } from '@taskyard/core'
 import { sharedServer } from '@taskyard/test-servers'
@@ -19,21 +19,21 @@ const ANY_TIME = { createdAfter: null, createdBefore: null } as const
 
 describe('tasks that came together', () => {
   it('are handed out in order whatever the size of the claims', async (t) => {
-    const { store } = await openTestStore(t)
+    const store = await openTestStore(t)
     const tasks = batch(350)
     await submit(store, tasks)
     assert.deepEqual(await claimAll(store, [7, 1, 110, 3, 200, 50]), idsOf(tasks))
   })
 
   it('of several queues and types are handed out in order over all of them', async (t) => {
-    const { store } = await openTestStore(t)
+    const store = await openTestStore(t)
     const tasks = Array.from({ length: 300 }, (_, n) => newTask({ queue: `q${n % 2}`, type: `t${n % 3}` }))
     await submit(store, tasks)
     assert.deepEqual(await claimAll(store, [1, 40, 5, 100, 300], { queues: ['q1', 'q0'] }), idsOf(tasks))
   })
 
   it('of several priorities go by priority, then in order', async (t) => {
-    const { store } = await openTestStore(t)
+    const store = await openTestStore(t)
     const tasks = Array.from({ length: 300 }, (_, n) => newTask({ priority: (n % 3) - 1 }))
     await submit(store, tasks)
     const expected = [1, 0, -1].flatMap((wanted) => tasks.filter(({ priority }) => priority === wanted))
@@ -41,11 +41,11 @@ describe('tasks that came together', () => {
   })
 
   it('stay in order around those that are cancelled', async (t) => {
-    const { store } = await openTestStore(t)
+    const store = await openTestStore(t)
     const tasks = batch(250)
     await submit(store, tasks)
     const cancelled = [0, 1, 57, 109, 110, 111, 200, 249].map((n) => (tasks[n] as NewTask).id)
-    const outcomes = await store.cancel({ taskIds: cancelled })
+    const outcomes = await store.tasks.cancel({ taskIds: cancelled })
     assert.ok(outcomes.every(({ kind }) => kind === 'cancelled'))
     const left = idsOf(tasks).filter((id) => !cancelled.includes(id))
     assert.equal(await counted(store, 'queued'), left.length)
@@ -53,7 +53,7 @@ describe('tasks that came together', () => {
   })
 
   it('are listed newest first, lane by lane and all together', async (t) => {
-    const { store } = await openTestStore(t)
+    const store = await openTestStore(t)
     const tasks = Array.from({ length: 300 }, (_, n) => newTask({ type: `t${n % 3}` }))
     await submit(store, tasks.slice(0, 120))
     await submit(store, tasks.slice(120))
@@ -65,21 +65,21 @@ describe('tasks that came together', () => {
 
 describe('a long list', () => {
   it('of waiting tasks is complete, and so is one of the few finished among them', async (t) => {
-    const { store } = await openTestStore(t)
+    const store = await openTestStore(t)
     const tasks = Array.from({ length: 6 }, () => batch(1000))
     for (const some of tasks) await submit(store, some)
-    const finished = await store.claim({ ...CLAIM, limit: 5 })
+    const finished = await store.tasks.claim({ ...CLAIM, limit: 5 })
     const settlements = finished.map(({ id, lease }) => ({ taskId: id, token: lease.token, ...SUCCEEDED }))
-    await store.settle({ settlements, claim: null })
+    await store.tasks.settle({ settlements, claim: null })
     const all = idsOf(tasks.flat()).reverse()
     assert.deepEqual(await listAll(store, { status: 'queued' }), all.slice(0, -5))
     assert.deepEqual(await listAll(store, { status: 'succeeded' }), all.slice(-5))
   })
 
   it('gives up early rather than look at everything, and goes on from there', async (t) => {
-    const { store } = await openTestStore(t)
+    const store = await openTestStore(t)
     for (let n = 0; n < 8; n++) await submit(store, batch(1000))
-    const page = await store.list({ ...EVERYTHING, ...ANY_TIME, status: 'succeeded', limit: 10, cursor: null })
+    const page = await store.reads.list({ ...EVERYTHING, ...ANY_TIME, status: 'succeeded', limit: 10, cursor: null })
     assert.deepEqual(page.items, [])
     assert.notEqual(page.nextCursor, null)
     assert.deepEqual(await listAll(store, { status: 'succeeded' }), [])
@@ -90,7 +90,7 @@ describe('names of claims in Redis', () => {
   it('are kept for leases that hold, and others only for a while', async (t) => {
     const { store, redis, prefix, keys } = await storeWithKeys(t)
     await submit(store, batch(300))
-    const named = (requestId: string) => store.claim({ ...CLAIM, limit: 1, requestId })
+    const named = (requestId: string) => store.tasks.claim({ ...CLAIM, limit: 1, requestId })
     const [held] = await named('held')
     for (let n = 0; n < 299; n++) {
       const settlements = (await named(`request-${n}`)).map(({ id, lease }) => ({
@@ -98,7 +98,7 @@ describe('names of claims in Redis', () => {
         token: lease.token,
         ...SUCCEEDED,
       }))
-      await store.settle({ settlements, claim: null })
+      await store.tasks.settle({ settlements, claim: null })
     }
     const names = (await keys()).filter((key) => key.startsWith('claims:'))
     assert.equal(names.length, 1)
@@ -108,7 +108,7 @@ describe('names of claims in Redis', () => {
 
   it('are not kept for claims that found nothing', async (t) => {
     const { store, keys } = await storeWithKeys(t)
-    assert.deepEqual(await store.claim({ ...CLAIM, requestId: 'nothing' }), [])
+    assert.deepEqual(await store.tasks.claim({ ...CLAIM, requestId: 'nothing' }), [])
     assert.deepEqual(
       (await keys()).filter((key) => key.startsWith('claims:')),
       [],
@@ -121,12 +121,12 @@ describe('marks of company in Redis', () => {
     const { store, redis, prefix } = await storeWithKeys(t)
     const marks = () => redis.hlen(`{${prefix}}:company`)
     await submit(store, [newTask({ timeoutSeconds: 0.001 }), newTask()])
-    const [, held] = await store.claim({ ...CLAIM, limit: 2 })
-    while ((await store.sweep(SWEEP)).ended.length === 0) await store.holders()
+    const [, held] = await store.tasks.claim({ ...CLAIM, limit: 2 })
+    while ((await store.upkeep.sweep(SWEEP)).ended.length === 0) await store.presence.holders()
     assert.equal(await marks(), 1)
     const settlement = { taskId: held?.id ?? '', token: held?.lease.token ?? 0, ...SUCCEEDED }
-    await store.settle({ settlements: [settlement], claim: null })
-    await store.sweep(SWEEP)
+    await store.tasks.settle({ settlements: [settlement], claim: null })
+    await store.upkeep.sweep(SWEEP)
     assert.equal(await marks(), 0)
   })
 })
@@ -138,7 +138,7 @@ describe('leases that count against their tasks', () => {
     const ends: Readonly<Record<string, (taskId: string) => Promise<unknown>>> = {
       succeeds: async () => settle(store, await claimOne(store), SUCCEEDED),
       fails: async () => settle(store, await claimOne(store), FAILED),
-      'is cancelled': (taskId) => store.cancel({ taskIds: [taskId] }),
+      'is cancelled': (taskId) => store.tasks.cancel({ taskIds: [taskId] }),
       'is given up': async () => {
         for (let crash = 1; crash < POISON_CRASHES; crash++) await crashOne(store)
       },
@@ -161,12 +161,12 @@ describe('retention in Redis', () => {
     await submit(store, [...batch(150), newTask({ ...special, maxAttempts: 1 }), newTask({ queue: 'other' })])
     const cancelled = newTask()
     await submit(store, [cancelled])
-    await store.cancel({ taskIds: [cancelled.id] })
+    await store.tasks.cancel({ taskIds: [cancelled.id] })
     for (let tries = 0; tries < 3; tries++) await endAll(store, tries)
     assert.equal(await counted(store, 'queued'), 0)
     const retention = { succeededSeconds: 0, failedSeconds: 0, finishedBytes: 0 }
     for (let removed = 1; removed > 0; ) {
-      removed = (await store.sweep({ cancelGraceMs: 0, retention, limit: 40, jitter: 0 })).removed
+      removed = (await store.upkeep.sweep({ cancelGraceMs: 0, retention, limit: 40, jitter: 0 })).removed
     }
     const left = (await keys()).map((key) => key.split(':')[0])
     // Of each tag that Redis' JSON reader does not read, the index keeps what lists pass over.
@@ -181,7 +181,7 @@ describe('retention in Redis', () => {
     await endAll(store, 0)
     const bytes = async () => Number(await redis.hget(`{${prefix}}:meta`, 'bytes'))
     assert.ok((await bytes()) > 20 * 300)
-    await store.sweep({ ...SWEEP, retention: { ...DEFAULT_RETENTION, finishedBytes: 0 } })
+    await store.upkeep.sweep({ ...SWEEP, retention: { ...DEFAULT_RETENTION, finishedBytes: 0 } })
     assert.equal(await bytes(), 0)
   })
 })
@@ -194,9 +194,9 @@ describe("the server's clock", () => {
     const [first, second] = [newTask(), newTask({ delayMs: 5 })]
     await submit(store, [first])
     await submit(store, [second])
-    const [one] = await store.find({ taskIds: [first.id] })
+    const [one] = await store.reads.find({ taskIds: [first.id] })
     assert.ok((one?.createdAt ?? 0) >= last, 'time does not run backwards')
-    while ((await store.find({ taskIds: [second.id] }))[0]?.status !== 'queued') await store.holders()
+    while ((await store.reads.find({ taskIds: [second.id] }))[0]?.status !== 'queued') await store.presence.holders()
   })
 
   it('that was set back a little stands still until it has caught up', async (t) => {
@@ -205,7 +205,7 @@ describe("the server's clock", () => {
     await redis.hset(`{${prefix}}:meta`, 'now', last)
     const task = newTask()
     await submit(store, [task])
-    assert.equal((await store.find({ taskIds: [task.id] }))[0]?.createdAt, last)
+    assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.createdAt, last)
   })
 })
 
@@ -223,17 +223,17 @@ function idsOf(tasks: readonly { readonly id: string }[]): string[] {
   return tasks.map(({ id }) => id)
 }
 
-async function submit(store: TaskStore, tasks: readonly NewTask[]): Promise<void> {
-  const [outcome] = await store.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
+async function submit(store: OpenedStore, tasks: readonly NewTask[]): Promise<void> {
+  const [outcome] = await store.tasks.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
   assert.equal(outcome?.kind, 'accepted')
 }
 
 /** Claims with each limit in turn, and the last one again until there is no more. */
-async function claimAll(store: TaskStore, limits: readonly number[], wanted: Partial<typeof CLAIM> = {}) {
+async function claimAll(store: OpenedStore, limits: readonly number[], wanted: Partial<typeof CLAIM> = {}) {
   const ids: string[] = []
   for (let turn = 0; ; turn++) {
     const limit = limits[Math.min(turn, limits.length - 1)] as number
-    const claimed = await store.claim({ ...CLAIM, ...wanted, limit })
+    const claimed = await store.tasks.claim({ ...CLAIM, ...wanted, limit })
     assert.ok(claimed.length <= limit)
     if (claimed.length === 0) return ids
     ids.push(...idsOf(claimed))
@@ -241,48 +241,48 @@ async function claimAll(store: TaskStore, limits: readonly number[], wanted: Par
 }
 
 /** Settles whatever is ready or falls due, one of three ways in turn. */
-async function endAll(store: TaskStore, way: number): Promise<void> {
+async function endAll(store: OpenedStore, way: number): Promise<void> {
   for (;;) {
-    const claimed = await store.claim({ ...CLAIM, queues: ['default', 'other'], limit: 100, requestId: newId() })
+    const claimed = await store.tasks.claim({ ...CLAIM, queues: ['default', 'other'], limit: 100, requestId: newId() })
     if (claimed.length === 0 && (await counted(store, 'scheduled')) === 0) return
     const talkative = claimed.filter((_, n) => n % 4 === 0)
     const entries = talkative.map(({ id, lease }) => ({ taskId: id, token: lease.token, progress: null, log: 'line' }))
-    await store.record({ entries })
+    await store.tasks.record({ entries })
     const failed = { ...FAILED, retryable: way === 0 }
     const settlements = claimed.map(({ id, lease }, n) => ({
       taskId: id,
       token: lease.token,
       ...(n % 2 === 0 ? SUCCEEDED : failed),
     }))
-    await store.settle({ settlements, claim: null })
+    await store.tasks.settle({ settlements, claim: null })
   }
 }
 
-async function claimOne(store: TaskStore): Promise<LeaseRef> {
-  const [task] = await store.claim({ ...CLAIM, limit: 1, worker: WATCHED })
+async function claimOne(store: OpenedStore): Promise<LeaseRef> {
+  const [task] = await store.tasks.claim({ ...CLAIM, limit: 1, worker: WATCHED })
   assert.ok(task)
   return { taskId: task.id, token: task.lease.token }
 }
 
-async function crashOne(store: TaskStore): Promise<void> {
+async function crashOne(store: OpenedStore): Promise<void> {
   await claimOne(store)
-  await store.endLeases({ workerIds: [WATCHED.workerId] })
+  await store.presence.endLeases({ workerIds: [WATCHED.workerId] })
 }
 
-function settle(store: TaskStore, lease: LeaseRef, outcome: typeof SUCCEEDED | typeof FAILED): Promise<unknown> {
-  return store.settle({ settlements: [{ ...lease, ...outcome }], claim: null })
+function settle(store: OpenedStore, lease: LeaseRef, outcome: typeof SUCCEEDED | typeof FAILED): Promise<unknown> {
+  return store.tasks.settle({ settlements: [{ ...lease, ...outcome }], claim: null })
 }
 
-async function counted(store: TaskStore, status: TaskStatus): Promise<number> {
-  const queues = await store.counts({ namespace: 'default', queue: null })
+async function counted(store: OpenedStore, status: TaskStatus): Promise<number> {
+  const queues = await store.reads.counts({ namespace: 'default', queue: null })
   return queues.reduce((sum, { counts }) => sum + counts[status], 0)
 }
 
-async function listAll(store: TaskStore, filter: { status?: TaskStatus; type?: string; tag?: string }) {
+async function listAll(store: OpenedStore, filter: { status?: TaskStatus; type?: string; tag?: string }) {
   const ids: string[] = []
   let cursor: string | null = null
   do {
-    const page = await store.list({ ...EVERYTHING, ...ANY_TIME, ...filter, limit: 200, cursor })
+    const page = await store.reads.list({ ...EVERYTHING, ...ANY_TIME, ...filter, limit: 200, cursor })
     ids.push(...idsOf(page.items))
     cursor = page.nextCursor
   } while (cursor !== null)
@@ -294,7 +294,7 @@ async function storeWithKeys(t: TestContext) {
   const { url } = await sharedServer('redis')
   const redis = new Redis(url)
   t.after(() => redis.disconnect())
-  const { store } = await openTestStore(t, { url, prefix })
+  const store = await openTestStore(t, { url, prefix })
   const keys = async () => {
     const found: string[] = []
     for await (const some of redis.scanStream({ match: `{${prefix}}:*`, count: 1000 }))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createSimulatedClock } from '@taskyard/conformance'
-import type { BusMessage, ReadyLane } from '@taskyard/core'
+import type { NewsMessage, ReadyLane } from '@taskyard/core'
 import { createReadyNews } from '../src/ready-news.ts'
 import { createRedisEventBus } from '../src/redis-event-bus.ts'
 
@@ -92,7 +92,7 @@ describe('news of ready tasks', () => {
 describe('the event bus on Redis', () => {
   it('delivers in this process at once, and once', () => {
     const { bus, sent } = scene()
-    const heard: BusMessage[] = []
+    const heard: NewsMessage[] = []
     bus.subscribe((message) => heard.push(message))
     bus.publish(changed('1'))
     bus.hear(sent[0] as string)
@@ -116,7 +116,7 @@ describe('the event bus on Redis', () => {
 
   it('hears what other processes say, and takes no harm from what is none of theirs', () => {
     const { bus } = scene()
-    const heard: BusMessage[] = []
+    const heard: NewsMessage[] = []
     bus.subscribe((message) => heard.push(message))
     for (const text of FOREIGN) bus.hear(text)
     const future = { ...changed('2'), kind: 'future' }
@@ -142,6 +142,6 @@ function scene() {
   return { clock, sent, news: createReadyNews('me', clock, send), bus: createRedisEventBus('me', clock, send) }
 }
 
-function changed(task: string): BusMessage {
+function changed(task: string): NewsMessage {
   return { kind: 'changed', taskId: `01900000-0000-7000-8000-${task.padStart(12, '0')}`, terminal: true }
 }

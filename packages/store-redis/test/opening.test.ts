@@ -17,17 +17,17 @@ describe('opening a Redis store', () => {
     it(`refuses a server ${how}, unless that is allowed`, async (t) => {
       const { url } = await serverWith(t, settings)
       await refuses('unsafe_durability', { url }, reason)
-      const { store } = await openTestStore(t, { url, allowUnsafeDurability: true })
-      assert.match(store.durability, /^unsafe: /)
+      const store = await openTestStore(t, { url, allowUnsafeDurability: true })
+      assert.match(store.lifecycle.durability, /^unsafe: /)
     })
   }
 
   it('tells the durability of each way to sync', async (t) => {
     const always = await openTestStore(t)
-    assert.match(always.store.durability, /^every commit synced.*AOF always/)
+    assert.match(always.lifecycle.durability, /^every commit synced.*AOF always/)
     const { url } = await serverWith(t, { appendfsync: 'everysec' })
     const everysec = await openTestStore(t, { url })
-    assert.match(everysec.store.durability, /AOF everysec: up to ~1 s of acknowledged tasks can be lost/)
+    assert.match(everysec.lifecycle.durability, /AOF everysec: up to ~1 s of acknowledged tasks can be lost/)
   })
 
   it('judges by INFO where CONFIG is forbidden, as on managed servers', async (t) => {
@@ -60,9 +60,12 @@ describe('opening a Redis store', () => {
     const { url } = await sharedServer('redis')
     const prefix = freshPrefix()
     await adminClient(t, url).hset(`{${prefix}}:meta`, 'version', 99)
-    const { store } = await openRedisStore({ url, prefix, clock: systemClock })
-    t.after(() => store.close())
-    await assert.rejects(store.migrate(), (error) => error instanceof TaskyardError && error.code === 'store_too_new')
+    const store = await openRedisStore({ url, prefix, clock: systemClock })
+    t.after(() => store.lifecycle.close())
+    await assert.rejects(
+      store.lifecycle.migrate(),
+      (error) => error instanceof TaskyardError && error.code === 'store_too_new',
+    )
   })
 
   it('keeps stores of other prefixes and databases apart', async (t) => {
@@ -71,9 +74,9 @@ describe('opening a Redis store', () => {
     const here = await openTestStore(t, { url: `${url}?prefix=${prefix}` })
     const elsewhere = await openTestStore(t, { url: `${url}/1?prefix=${prefix}` })
     const task = newTask()
-    await here.store.enqueue(submissions(task))
-    assert.deepEqual(await elsewhere.store.find({ taskIds: [task.id] }), [null])
-    assert.equal((await here.store.find({ taskIds: [task.id] }))[0]?.id, task.id)
+    await here.tasks.enqueue(submissions(task))
+    assert.deepEqual(await elsewhere.reads.find({ taskIds: [task.id] }), [null])
+    assert.equal((await here.reads.find({ taskIds: [task.id] }))[0]?.id, task.id)
   })
 
   for (const url of [
@@ -103,8 +106,8 @@ describe('opening a Redis store', () => {
 })
 
 async function open(options: Partial<RedisStoreOptions> & { readonly url: string }): Promise<void> {
-  const { store } = await openRedisStore({ clock: systemClock, prefix: freshPrefix(), ...options })
-  await store.close()
+  const store = await openRedisStore({ clock: systemClock, prefix: freshPrefix(), ...options })
+  await store.lifecycle.close()
 }
 
 async function refuses(code: ErrorCode, { url }: { readonly url: string }, reason: RegExp): Promise<void> {

@@ -53,9 +53,10 @@ export async function openOn(url: string, setting: StoreSetting): Promise<StoreU
     opened.push(one)
     return one
   }
-  const { store, bus } = await open(setting)
+  const store = await open(setting)
+  const bus = store.news
   const close = async () => {
-    for (const one of opened) await one.store.close()
+    for (const one of opened) await one.lifecycle.close()
   }
   return {
     store,
@@ -63,7 +64,7 @@ export async function openOn(url: string, setting: StoreSetting): Promise<StoreU
     close,
     async reopen() {
       await close()
-      return (await open(setting)).store
+      return await open(setting)
     },
     another: ({ clock } = {}) => open({ ...setting, clock: clock ?? setting.clock }),
     async destroy() {
@@ -124,8 +125,8 @@ export function troubles(findings: readonly Finding[]): readonly Finding[] {
 export async function openTestStore(t: TestContext, options: Partial<RedisStoreOptions> = {}): Promise<OpenedStore> {
   const url = options.url ?? (await sharedServer('redis')).url
   const opened = await openRedisStore({ url, clock: systemClock, prefix: freshPrefix(), ...options })
-  t.after(() => opened.store.close())
-  await opened.store.migrate()
+  t.after(() => opened.lifecycle.close())
+  await opened.lifecycle.migrate()
   return opened
 }
 

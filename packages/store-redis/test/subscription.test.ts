@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import type { BusMessage, Clock, EventBus, OpenedStore } from '@taskyard/core'
+import type { Clock, NewsMessage, NewsPort, OpenedStore } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { sharedServer } from '@taskyard/test-servers'
 import { adminClient, freshPrefix, newId, openTestStore, startCluster } from './scene.ts'
@@ -57,9 +57,9 @@ async function startInBetween(t: TestContext, target: () => URL, isCut: (sent: s
 
 const isSubscription = (sent: string) => /subscribe/i.test(sent)
 
-function busOf({ bus }: OpenedStore): EventBus {
-  assert.ok(bus !== null)
-  return bus
+function busOf({ news }: OpenedStore): NewsPort {
+  assert.ok(news !== null)
+  return news
 }
 
 test('a connection that breaks as it subscribes anew, again and again, harms nothing, and news arrive in the end', async (t) => {
@@ -102,9 +102,9 @@ test("a cluster's connection for news that is dead without a word is found out, 
   await untilHeard(other, bus)
 })
 
-async function untilHeard(from: EventBus, by: EventBus): Promise<void> {
+async function untilHeard(from: NewsPort, by: NewsPort): Promise<void> {
   const message = { kind: 'changed', taskId: newId(), terminal: true } as const
-  let heard: BusMessage | null = null
+  let heard: NewsMessage | null = null
   const stop = by.subscribe((message) => {
     heard = message
   })

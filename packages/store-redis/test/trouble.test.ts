@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { type EndedLease, type ErrorCode, type LeasedTask, type TaskStore, TaskyardError } from '@taskyard/core'
+import { type EndedLease, type ErrorCode, type LeasedTask, type OpenedStore, TaskyardError } from '@taskyard/core'
 import { startServer } from '@taskyard/test-servers'
 import { type ExtenderData, openLeaseExtender } from '../src/lease-extender.ts'
 import { adminClient, CLAIM, freshPrefix, newTask, openTestStore, submissions, untilServed } from './scene.ts'
@@ -12,40 +12,43 @@ describe('a Redis server that takes no writes', () => {
   it('with its memory full refuses submissions and lets workers finish; retention makes room again', async (t) => {
     const { store, redis } = await ownServer(t)
     const tasks = Array.from({ length: 10 }, () => newTask())
-    await store.enqueue(submissions(...tasks))
-    const [first] = await store.claim({ ...CLAIM, limit: 1 })
+    await store.tasks.enqueue(submissions(...tasks))
+    const [first] = await store.tasks.claim({ ...CLAIM, limit: 1 })
     await redis.config('SET', 'maxmemory', 1)
 
-    await refuses('store_full', store.enqueue(submissions(newTask())))
-    await refuses('store_full', store.record({ entries: [{ ...leaseOf(first), progress: null, log: 'line' }] }))
-    assert.equal((await store.health()).healthy, false)
+    await refuses('store_full', store.tasks.enqueue(submissions(newTask())))
+    await refuses('store_full', store.tasks.record({ entries: [{ ...leaseOf(first), progress: null, log: 'line' }] }))
+    assert.equal((await store.lifecycle.health()).healthy, false)
 
-    assert.deepEqual(await store.extend({ leases: [leaseOf(first)], leaseMs: 30_000 }), ['ok'])
+    assert.deepEqual(await store.tasks.extend({ leases: [leaseOf(first)], leaseMs: 30_000 }), ['ok'])
     const claim = { ...CLAIM, limit: 100 }
-    const settled = await store.settle({ settlements: [{ ...leaseOf(first), ...SUCCEEDED }], claim })
+    const settled = await store.tasks.settle({ settlements: [{ ...leaseOf(first), ...SUCCEEDED }], claim })
     assert.equal(settled.results[0]?.status, 'ok')
     assert.equal(settled.tasks.length, 9)
-    await store.settle({ settlements: settled.tasks.map((task) => ({ ...leaseOf(task), ...SUCCEEDED })), claim: null })
-    assert.equal((await store.find({ taskIds: [tasks[0]?.id ?? ''] }))[0]?.status, 'succeeded')
+    await store.tasks.settle({
+      settlements: settled.tasks.map((task) => ({ ...leaseOf(task), ...SUCCEEDED })),
+      claim: null,
+    })
+    assert.equal((await store.reads.find({ taskIds: [tasks[0]?.id ?? ''] }))[0]?.status, 'succeeded')
     const retention = { succeededSeconds: 0, failedSeconds: 0, finishedBytes: 0 }
-    assert.equal((await store.sweep({ ...SWEEP, retention })).removed, 10)
+    assert.equal((await store.upkeep.sweep({ ...SWEEP, retention })).removed, 10)
 
     await redis.config('SET', 'maxmemory', 0)
-    assert.equal((await store.enqueue(submissions(newTask())))[0]?.kind, 'accepted')
+    assert.equal((await store.tasks.enqueue(submissions(newTask())))[0]?.kind, 'accepted')
   })
 
   it('with next to no memory left is unhealthy before it refuses', async (t) => {
     const { store, redis } = await ownServer(t)
-    await store.enqueue(submissions(newTask()))
-    const { healthy, sizeBytes } = await store.health()
+    await store.tasks.enqueue(submissions(newTask()))
+    const { healthy, sizeBytes } = await store.lifecycle.health()
     assert.equal(healthy, true)
     assert.ok(sizeBytes !== null && sizeBytes > 0)
     await redis.config('SET', 'maxmemory', Math.ceil(sizeBytes * 1.05))
-    const { healthy: isHealthy, reason } = await store.health()
+    const { healthy: isHealthy, reason } = await store.lifecycle.health()
     assert.equal(isHealthy, false)
     assert.match(reason ?? '', /maxmemory/)
     await redis.config('SET', 'maxmemory', sizeBytes * 2)
-    assert.equal((await store.health()).healthy, true)
+    assert.equal((await store.lifecycle.health()).healthy, true)
   })
 
   it('as a replica says so, and what was refused has changed nothing', async (t) => {
@@ -53,17 +56,17 @@ describe('a Redis server that takes no writes', () => {
     const task = newTask()
     const [hostname, port] = ['127.0.0.1', 1]
     await redis.replicaof(hostname, port)
-    await refuses('store_read_only', store.enqueue(submissions(task)))
+    await refuses('store_read_only', store.tasks.enqueue(submissions(task)))
     await redis.call('REPLICAOF', 'NO', 'ONE')
     await untilWritable(store)
-    assert.deepEqual(await store.find({ taskIds: [task.id] }), [null])
+    assert.deepEqual(await store.reads.find({ taskIds: [task.id] }), [null])
   })
 
   it('for want of replicas says so', async (t) => {
     const { store, redis } = await ownServer(t)
     await redis.config('SET', 'min-replicas-to-write', 1)
-    await refuses('store_read_only', store.enqueue(submissions(newTask())))
-    assert.equal((await store.health()).healthy, false)
+    await refuses('store_read_only', store.tasks.enqueue(submissions(newTask())))
+    assert.equal((await store.lifecycle.health()).healthy, false)
   })
 })
 
@@ -73,12 +76,12 @@ describe('a Redis server that has forgotten the scripts', () => {
     const task = newTask()
     const claimed = Promise.withResolvers<string>()
     const asking: Promise<unknown>[] = []
-    const stop = store.onReady(() => {
-      asking.push(store.claim(CLAIM).then(([leased]) => leased !== undefined && claimed.resolve(leased.id)))
+    const stop = store.wakeUps.onReady(() => {
+      asking.push(store.tasks.claim(CLAIM).then(([leased]) => leased !== undefined && claimed.resolve(leased.id)))
     })
     await redis.script('FLUSH')
-    await store.claim(CLAIM)
-    await store.enqueue(submissions(task))
+    await store.tasks.claim(CLAIM)
+    await store.tasks.enqueue(submissions(task))
     assert.equal(await claimed.promise, task.id)
     stop()
     await Promise.all(asking)
@@ -87,11 +90,11 @@ describe('a Redis server that has forgotten the scripts', () => {
   it('gets them again', async (t) => {
     const { store, redis } = await ownServer(t)
     const [one, other] = [newTask(), newTask()]
-    await store.enqueue(submissions(one))
+    await store.tasks.enqueue(submissions(one))
     await redis.script('FLUSH')
-    await store.enqueue(submissions(other))
+    await store.tasks.enqueue(submissions(other))
     assert.deepEqual(
-      (await store.claim(CLAIM)).map(({ id }) => id),
+      (await store.tasks.claim(CLAIM)).map(({ id }) => id),
       [one.id, other.id],
     )
   })
@@ -113,8 +116,8 @@ async function refuses(code: ErrorCode, call: Promise<unknown>): Promise<void> {
 }
 
 /** The store reconnects after a refusal, as the server may have become somebody else. */
-async function untilWritable(store: TaskStore): Promise<void> {
-  while (!(await store.health()).healthy) await new Promise(setImmediate)
+async function untilWritable(store: OpenedStore): Promise<void> {
+  while (!(await store.lifecycle.health()).healthy) await new Promise(setImmediate)
 }
 
 async function ownServer(t: TestContext) {
@@ -122,26 +125,26 @@ async function ownServer(t: TestContext) {
   t.after(() => server.destroy())
   const redis = adminClient(t, server.url)
   const prefix = freshPrefix()
-  return { ...(await openTestStore(t, { url: server.url, prefix })), redis, prefix, server }
+  return { store: await openTestStore(t, { url: server.url, prefix }), redis, prefix, server }
 }
 
 describe('a Redis server that was frozen for longer than a lease', () => {
   it('ends no lease before its worker could extend it, and then those that nobody extends', async (t) => {
     const { store, redis, prefix } = await ownServer(t)
-    await store.enqueue(submissions(newTask(), newTask()))
-    const [first, second] = await store.claim({ ...CLAIM, limit: 2, leaseMs: 1 })
+    await store.tasks.enqueue(submissions(newTask(), newTask()))
+    const [first, second] = await store.tasks.claim({ ...CLAIM, limit: 2, leaseMs: 1 })
     const meta = `{${prefix}}:meta`
     // What is there after it stood still: the last time that it knew is long ago.
     const known = Number(await redis.hget(meta, 'now'))
     await redis.hset(meta, 'now', known - 10_000)
-    assert.deepEqual((await store.sweep(SWEEP)).ended, [])
-    assert.deepEqual(await store.extend({ leases: [leaseOf(first)], leaseMs: 600_000 }), ['ok'])
+    assert.deepEqual((await store.upkeep.sweep(SWEEP)).ended, [])
+    assert.deepEqual(await store.tasks.extend({ leases: [leaseOf(first)], leaseMs: 600_000 }), ['ok'])
     const sparedUntil = Number(await redis.hget(meta, 'spareUntil'))
     assert.ok(sparedUntil > known, 'leases are spared for a while')
     await redis.hset(meta, 'spareUntil', known)
     const ended: EndedLease[] = []
     // Until the millisecond of the lease is over.
-    while (ended.length === 0) ended.push(...(await store.sweep(SWEEP)).ended)
+    while (ended.length === 0) ended.push(...(await store.upkeep.sweep(SWEEP)).ended)
     assert.deepEqual(
       ended.map(({ taskId }) => taskId),
       [second?.id],
@@ -152,9 +155,9 @@ describe('a Redis server that was frozen for longer than a lease', () => {
 describe('a lease extender', () => {
   it('outlives an outage of the server', async (t) => {
     const { store, server } = await ownServer(t)
-    await store.enqueue(submissions(newTask()))
-    const [task] = await store.claim({ ...CLAIM, leaseMs: 60_000 })
-    const extender = await openLeaseExtender(store.threadAccess().data as ExtenderData)
+    await store.tasks.enqueue(submissions(newTask()))
+    const [task] = await store.tasks.claim({ ...CLAIM, leaseMs: 60_000 })
+    const extender = await openLeaseExtender(store.lifecycle.threadAccess().data as ExtenderData)
     t.after(() => extender.close())
     const params = { leases: [leaseOf(task)], leaseMs: 60_000 }
     assert.deepEqual(await extender.extend(params), ['ok'])
@@ -167,7 +170,7 @@ describe('a lease extender', () => {
   it('says at once that its server is away', async (t) => {
     const { store, server } = await ownServer(t)
     await server.kill()
-    const opening = openLeaseExtender(store.threadAccess().data as ExtenderData)
+    const opening = openLeaseExtender(store.lifecycle.threadAccess().data as ExtenderData)
     await assert.rejects(opening, (error) => isStoreError(error, 'store_unavailable'))
   })
 })

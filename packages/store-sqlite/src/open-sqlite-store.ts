@@ -4,9 +4,9 @@ import { MessageChannel, Worker } from 'node:worker_threads'
 import {
   type Clock,
   type MigrationReport,
+  type OpenedStore,
   type ReadyLane,
   type ReadyListener,
-  type TaskStore,
   TaskyardError,
 } from '@taskyard/core'
 import { threadFlags } from '@taskyard/core/runtime'
@@ -28,7 +28,7 @@ export interface SqliteStoreOptions {
  * file, locks it for this process and brings its schema up to date.
  * @throws TaskyardError store_locked, store_corrupt, store_too_new, store_read_only, store_full or store_unavailable
  */
-export async function openSqliteStore({ path, clock }: SqliteStoreOptions): Promise<TaskStore> {
+export async function openSqliteStore({ path, clock }: SqliteStoreOptions): Promise<OpenedStore> {
   const file = path === ':memory:' ? path : resolve(path)
   const worker = new Worker(new URL(`./thread${import.meta.url.slice(-3)}`, import.meta.url), {
     workerData: { path: file },
@@ -60,7 +60,7 @@ async function started(worker: Worker): Promise<MigrationReport> {
 const TRANSACTION =
   'SQLite belongs to Taskyard alone, no transaction of yours reaches it; a PostgreSQL store can join one'
 
-function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport, time: () => StoreTime): TaskStore {
+function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport, time: () => StoreTime): OpenedStore {
   const listeners = new Set<ReadyListener>()
   let closing: Promise<void> | null = null
   worker.on('message', (message: ReplyMessage) => {
@@ -71,59 +71,70 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
   const call = <Name extends keyof Operations>(operation: Name, params: Parameters<Operations[Name]>[1]) =>
     calls.call(operation, params, time()) as Promise<ReturnType<Operations[Name]>>
   return {
-    durability: 'every commit synced to disk (SQLite, WAL, synchronous=FULL)',
-    migrate: async () => report,
-    async enqueue(params) {
-      if (params.tx !== undefined) throw new TaskyardError('transaction_unsupported', { reason: TRANSACTION })
-      return call('enqueue', enqueueRows(params))
+    tasks: {
+      async enqueue(params) {
+        if (params.tx !== undefined) throw new TaskyardError('transaction_unsupported', { reason: TRANSACTION })
+        return call('enqueue', enqueueRows(params))
+      },
+      claim: async (params) => leasedTasks(await call('claim', params)),
+      extend: (params) => call('extend', params),
+      async settle({ settlements, claim }) {
+        const settled = await call('settle', { settlements: settlements.map(settlementRow), claim })
+        return { results: settleResults(settled), tasks: settled.claimed === null ? [] : leasedTasks(settled.claimed) }
+      },
+      record: (params) => call('record', params),
+      cancel: (params) => call('cancel', params),
+      retry: (params) => call('retry', params),
     },
-    claim: async (params) => leasedTasks(await call('claim', params)),
-    extend: (params) => call('extend', params),
-    async settle({ settlements, claim }) {
-      const settled = await call('settle', { settlements: settlements.map(settlementRow), claim })
-      return { results: settleResults(settled), tasks: settled.claimed === null ? [] : leasedTasks(settled.claimed) }
+    reads: {
+      find: async (params) => (await call('find', params)).map((row) => row && taskFromRow(row)),
+      async list({ cursor, ...page }) {
+        const below = cursor === null ? null : decodeCursor(cursor)
+        const { rows, nextCursor } = await call('list', { ...page, below })
+        return { items: rows.map(taskFromRow), nextCursor }
+      },
+      history: (params) => call('history', params),
+      counts: (params) => call('counts', params),
     },
-    record: (params) => call('record', params),
-    cancel: (params) => call('cancel', params),
-    retry: (params) => call('retry', params),
-    find: async (params) => (await call('find', params)).map((row) => row && taskFromRow(row)),
-    async list({ cursor, ...page }) {
-      const below = cursor === null ? null : decodeCursor(cursor)
-      const { rows, nextCursor } = await call('list', { ...page, below })
-      return { items: rows.map(taskFromRow), nextCursor }
+    queues: { pause: (params) => call('pause', params) },
+    presence: {
+      beat: (params) => call('beat', params),
+      holders: () => call('holders', undefined),
+      endLeases: (params) => call('endLeases', params),
+      takeBackCrashes: (params) => call('takeBackCrashes', params),
     },
-    history: (params) => call('history', params),
-    counts: (params) => call('counts', params),
-    pause: (params) => call('pause', params),
-    beat: (params) => call('beat', params),
-    holders: () => call('holders', undefined),
-    endLeases: (params) => call('endLeases', params),
-    takeBackCrashes: (params) => call('takeBackCrashes', params),
-    sweep: (params) => call('sweep', params),
-    onReady(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
+    upkeep: { sweep: (params) => call('sweep', params) },
+    wakeUps: {
+      onReady(listener) {
+        listeners.add(listener)
+        return () => listeners.delete(listener)
+      },
     },
-    async health() {
-      const from = performance.now()
-      try {
-        const { sizeBytes, shortage } = await call('probe', null)
-        const reason = shortage === null ? null : new TaskyardError('store_full', { reason: shortage }).message
-        return { healthy: reason === null, latencyMs: performance.now() - from, reason, sizeBytes }
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error)
-        return { healthy: false, latencyMs: performance.now() - from, reason, sizeBytes: null }
-      }
-    },
-    threadAccess() {
-      const { port1, port2 } = new MessageChannel()
-      calls.post({ kind: 'connect', port: port1 }, [port1])
-      const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
-      return { module, data: { port: port2 }, transfer: [port2] }
-    },
-    close() {
-      closing ??= closeThread(worker, calls)
-      return closing
+    news: null,
+    lifecycle: {
+      durability: 'every commit synced to disk (SQLite, WAL, synchronous=FULL)',
+      migrate: async () => report,
+      async health() {
+        const from = performance.now()
+        try {
+          const { sizeBytes, shortage } = await call('probe', null)
+          const reason = shortage === null ? null : new TaskyardError('store_full', { reason: shortage }).message
+          return { healthy: reason === null, latencyMs: performance.now() - from, reason, sizeBytes }
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error)
+          return { healthy: false, latencyMs: performance.now() - from, reason, sizeBytes: null }
+        }
+      },
+      threadAccess() {
+        const { port1, port2 } = new MessageChannel()
+        calls.post({ kind: 'connect', port: port1 }, [port1])
+        const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
+        return { module, data: { port: port2 }, transfer: [port2] }
+      },
+      close() {
+        closing ??= closeThread(worker, calls)
+        return closing
+      },
     },
   }
 }

@@ -12,12 +12,12 @@ const openStore: OpenStore = async ({ clock }) => {
   return {
     store,
     async reopen() {
-      await store.close()
+      await store.lifecycle.close()
       store = await open()
       return store
     },
     async destroy() {
-      await store.close()
+      await store.lifecycle.close()
       await rm(folder, { recursive: true })
     },
   }

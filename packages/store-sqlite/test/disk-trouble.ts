@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TaskStore, type TaskyardError, toJsonText } from '@taskyard/core'
+import { type OpenedStore, type TaskyardError, toJsonText } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openSqliteStore } from '../src/index.ts'
 import { newTask, submissions } from './scene.ts'
@@ -19,19 +19,19 @@ tell('health while full', await health(store))
 rmSync(join(disk, 'ballast'))
 tell('space again', await tryEnqueue(store))
 tell('health again', await health(store))
-const found = await store.find({ taskIds: accepted })
-const counts = await store.counts({ namespace: 'default', queue: 'default' })
+const found = await store.reads.find({ taskIds: accepted })
+const counts = await store.reads.counts({ namespace: 'default', queue: 'default' })
 tell('kept', {
   acknowledged: accepted.length,
   missing: found.filter((task) => task === null).length,
   queued: counts[0]?.counts.queued,
 })
-await store.close()
+await store.lifecycle.close()
 
 execFileSync('mount', ['-o', 'remount,ro', disk])
 tell('read-only', await openSqliteStore({ path: join(disk, 'tasks.db'), clock: systemClock }).then(() => ({}), refusal))
 
-async function enqueueUntilRefused(target: TaskStore): Promise<object> {
+async function enqueueUntilRefused(target: OpenedStore): Promise<object> {
   for (let i = 0; i < 1000; i++) {
     const outcome = await tryEnqueue(target)
     if ('code' in outcome) return outcome
@@ -39,10 +39,10 @@ async function enqueueUntilRefused(target: TaskStore): Promise<object> {
   return { accepted: 'all' }
 }
 
-async function tryEnqueue(target: TaskStore): Promise<object> {
+async function tryEnqueue(target: OpenedStore): Promise<object> {
   const task = newTask({ payload: toJsonText('x'.repeat(100_000)) })
   try {
-    await target.enqueue(submissions(task))
+    await target.tasks.enqueue(submissions(task))
     accepted.push(task.id)
     return { accepted: true }
   } catch (error) {
@@ -50,8 +50,8 @@ async function tryEnqueue(target: TaskStore): Promise<object> {
   }
 }
 
-async function health(target: TaskStore): Promise<object> {
-  const { healthy, reason } = await target.health()
+async function health(target: OpenedStore): Promise<object> {
+  const { healthy, reason } = await target.lifecycle.health()
   return { healthy, reason }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { TaskStore } from '@taskyard/core'
+import type { OpenedStore } from '@taskyard/core'
 import { watchPlace } from '../src/file-place.ts'
 import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
 
@@ -16,14 +16,14 @@ async function setUp(t: TestContext) {
   return { folder, path, elsewhere: join(folder, 'elsewhere.db'), store: await openStore(t, path) }
 }
 
-async function submit(store: TaskStore): Promise<string> {
+async function submit(store: OpenedStore): Promise<string> {
   const task = newTask()
-  await store.enqueue(submissions(task))
+  await store.tasks.enqueue(submissions(task))
   return task.id
 }
 
-async function holds(store: TaskStore, ...taskIds: string[]): Promise<void> {
-  const found = await store.find({ taskIds })
+async function holds(store: OpenedStore, ...taskIds: string[]): Promise<void> {
+  const found = await store.reads.find({ taskIds })
   assert.deepEqual(
     found.map((task) => task?.id),
     taskIds,
@@ -35,7 +35,7 @@ test('a removed file is noticed: nothing is acknowledged any more, and the store
   const before = await submit(store)
   await rm(path)
   await assert.rejects(submit(store), GONE)
-  const { healthy, reason } = await store.health()
+  const { healthy, reason } = await store.lifecycle.health()
   assert.equal(healthy, false)
   assert.match(String(reason), GONE.message)
   await holds(store, before)
@@ -45,21 +45,21 @@ test('no write is acknowledged while the file is away', async (t) => {
   const { path, elsewhere, store } = await setUp(t)
   await submit(store)
   await submit(store)
-  const [task] = await store.claim({ ...CLAIM, limit: 1 })
+  const [task] = await store.tasks.claim({ ...CLAIM, limit: 1 })
   assert.ok(task)
   const lease = { taskId: task.id, token: task.lease.token }
   await rename(path, elsewhere)
   const retention = { succeededSeconds: 1, failedSeconds: 1, finishedBytes: 1 }
   const writes = [
-    () => store.claim(CLAIM),
-    () => store.extend({ leases: [lease], leaseMs: 1000 }),
-    () => store.settle({ settlements: [{ ...lease, outcome: 'succeeded', result: null }], claim: null }),
-    () => store.record({ entries: [{ ...lease, progress: null, log: 'line' }] }),
-    () => store.cancel({ taskIds: [task.id] }),
-    () => store.retry({ taskIds: [task.id] }),
-    () => store.pause({ namespace: 'default', queue: 'default', paused: true }),
-    () => store.endLeases({ workerIds: ['worker-1'] }),
-    () => store.sweep({ cancelGraceMs: 1000, retention, limit: 10, jitter: 0 }),
+    () => store.tasks.claim(CLAIM),
+    () => store.tasks.extend({ leases: [lease], leaseMs: 1000 }),
+    () => store.tasks.settle({ settlements: [{ ...lease, outcome: 'succeeded', result: null }], claim: null }),
+    () => store.tasks.record({ entries: [{ ...lease, progress: null, log: 'line' }] }),
+    () => store.tasks.cancel({ taskIds: [task.id] }),
+    () => store.tasks.retry({ taskIds: [task.id] }),
+    () => store.queues.pause({ namespace: 'default', queue: 'default', paused: true }),
+    () => store.presence.endLeases({ workerIds: ['worker-1'] }),
+    () => store.upkeep.sweep({ cancelGraceMs: 1000, retention, limit: 10, jitter: 0 }),
   ]
   for (const write of writes) await assert.rejects(write, GONE)
 })
@@ -71,8 +71,8 @@ test('when the file comes back the store goes on, with everything it has acknowl
   await assert.rejects(submit(store), GONE)
   await rename(elsewhere, path)
   const after = await submit(store)
-  assert.equal((await store.health()).healthy, true)
-  await store.close()
+  assert.equal((await store.lifecycle.health()).healthy, true)
+  await store.lifecycle.close()
   await holds(await openStore(t, path), before, after)
 })
 
@@ -83,7 +83,7 @@ test('the folder may be the one that is moved', async (t) => {
   await assert.rejects(submit(store), GONE)
   await rename(join(folder, 'moved'), join(folder, 'data'))
   const after = await submit(store)
-  await store.close()
+  await store.lifecycle.close()
   await holds(await openStore(t, path), before, after)
 })
 
@@ -93,7 +93,7 @@ test('a moved file has everything that was acknowledged, and nobody else opens i
   await rename(path, elsewhere)
   await assert.rejects(submit(store), GONE)
   await assert.rejects(openStore(t, elsewhere), { code: 'store_locked' })
-  await store.close()
+  await store.lifecycle.close()
   await holds(await openStore(t, elsewhere), before)
 })
 
@@ -105,7 +105,7 @@ test('a second server on the path of a moved file is the only one that acknowled
   await assert.rejects(submit(store), REPLACED)
   const task = await submit(second)
   await assert.rejects(submit(store), REPLACED)
-  await second.close()
+  await second.lifecycle.close()
   await holds(await openStore(t, path), task)
 })
 
@@ -113,12 +113,12 @@ test('a file that takes the place of the open one is left as it is', async (t) =
   const { path, elsewhere, store } = await setUp(t)
   const other = await openStore(t, elsewhere)
   const theirs = await submit(other)
-  await other.close()
+  await other.lifecycle.close()
   const ours = await submit(store)
   await rename(elsewhere, path)
   await assert.rejects(submit(store), REPLACED)
   await holds(store, ours)
-  await store.close()
+  await store.lifecycle.close()
   await holds(await openStore(t, path), theirs)
 })
 
@@ -129,17 +129,17 @@ test('a removed write-ahead log costs nothing: its content is saved and a new on
   await rm(`${path}-shm`, { force: true })
   ids.push(await submit(store), await submit(store))
   await holds(await openCopy(t, folder, path), ...ids)
-  assert.equal((await store.health()).healthy, true)
+  assert.equal((await store.lifecycle.health()).healthy, true)
 })
 
 test('listeners hear of tasks that became ready while the log was renewed, and lanes are known after it', async (t) => {
   const { path, store } = await setUp(t)
   await submit(store)
   await rm(`${path}-wal`)
-  const ready = new Promise((resolve) => store.onReady(resolve))
+  const ready = new Promise((resolve) => store.wakeUps.onReady(resolve))
   await submit(store)
   assert.deepEqual(await ready, [{ lane: 1, namespace: 'default', queue: 'default', type: 'test' }])
-  assert.equal((await store.claim(CLAIM)).length, 2)
+  assert.equal((await store.tasks.claim(CLAIM)).length, 2)
 })
 
 test('another file in the place of the write-ahead log is not touched', async (t) => {
@@ -182,7 +182,7 @@ async function filesNamed(t: TestContext, file: string, other: string) {
 }
 
 /** What a server would find that starts after this one was killed. */
-async function openCopy(t: TestContext, folder: string, path: string): Promise<TaskStore> {
+async function openCopy(t: TestContext, folder: string, path: string): Promise<OpenedStore> {
   const copy = join(folder, 'copy.db')
   await copyFile(path, copy)
   await copyFile(`${path}-wal`, `${copy}-wal`)

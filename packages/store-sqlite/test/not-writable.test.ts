@@ -14,7 +14,7 @@ async function closedStore(t: TestContext) {
   const folder = join(await temporaryFolder(t), 'data')
   await mkdir(folder)
   const path = join(folder, 'tasks.db')
-  await (await openSqliteStore({ path, clock: systemClock })).close()
+  await (await openSqliteStore({ path, clock: systemClock })).lifecycle.close()
   await chmod(join(folder, '..'), 0o755)
   return { folder, path }
 }

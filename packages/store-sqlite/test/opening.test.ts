@@ -15,7 +15,7 @@ test('a second server on the same file is refused with a clear message, and the 
   const path = join(await temporaryFolder(t), 'tasks.db')
   const store = await openStore(t, path)
   await assert.rejects(openAt(path), { code: 'store_locked', message: /in use by another Taskyard server/ })
-  const [outcome] = await store.enqueue(submissions(newTask()))
+  const [outcome] = await store.tasks.enqueue(submissions(newTask()))
   assert.equal(outcome?.kind, 'accepted')
 })
 
@@ -23,15 +23,15 @@ test('the file can be opened again once its server has closed it', async (t) => 
   const path = join(await temporaryFolder(t), 'tasks.db')
   const task = newTask()
   const first = await openAt(path)
-  await first.enqueue(submissions(task))
-  await first.close()
-  const [found] = await (await openStore(t, path)).find({ taskIds: [task.id] })
+  await first.tasks.enqueue(submissions(task))
+  await first.lifecycle.close()
+  const [found] = await (await openStore(t, path)).reads.find({ taskIds: [task.id] })
   assert.equal(found?.id, task.id)
 })
 
 test('missing folders are made', async (t) => {
   const path = join(await temporaryFolder(t), 'a', 'b', 'tasks.db')
-  assert.equal((await (await openStore(t, path)).health()).healthy, true)
+  assert.equal((await (await openStore(t, path)).lifecycle.health()).healthy, true)
 })
 
 test('a folder that cannot be made is refused at once', { skip: process.platform !== 'linux' }, async () => {
@@ -64,8 +64,11 @@ test('the database of another program is refused and left as it is', async (t) =
 test('a damaged page is found by the check at start', async (t) => {
   const path = join(await temporaryFolder(t), 'tasks.db')
   const store = await openAt(path)
-  await store.enqueue({ submissions: [{ tasks: Array.from({ length: 500 }, () => newTask()) }], queueDepth: 1000 })
-  await store.close()
+  await store.tasks.enqueue({
+    submissions: [{ tasks: Array.from({ length: 500 }, () => newTask()) }],
+    queueDepth: 1000,
+  })
+  await store.lifecycle.close()
   await damage(path)
   await assert.rejects(openAt(path), { code: 'store_corrupt' })
 })
@@ -80,7 +83,7 @@ async function damage(path: string): Promise<void> {
 
 test('a file from a newer version is refused', async (t) => {
   const path = join(await temporaryFolder(t), 'tasks.db')
-  await (await openAt(path)).close()
+  await (await openAt(path)).lifecycle.close()
   const database = new DatabaseSync(path)
   database.exec('PRAGMA user_version = 999')
   database.close()
@@ -102,25 +105,25 @@ test('a file of the first version is brought up to date, and what ran then goes 
   old.close()
   const store = await openStore(t, path)
   const lease = { taskId: id, token: 7 }
-  assert.deepEqual(await store.extend({ leases: [lease], leaseMs: 60_000 }), ['ok'])
+  assert.deepEqual(await store.tasks.extend({ leases: [lease], leaseMs: 60_000 }), ['ok'])
   const settlements = [{ ...lease, outcome: 'released' as const }]
   for (const repeated of [false, true]) {
-    const { results } = await store.settle({ settlements, claim: null })
+    const { results } = await store.tasks.settle({ settlements, claim: null })
     assert.equal(results[0]?.status === 'ok' && results[0].repeated, repeated)
   }
-  assert.equal((await store.claim({ ...CLAIM, requestId: 'again' })).length, 1)
+  assert.equal((await store.tasks.claim({ ...CLAIM, requestId: 'again' })).length, 1)
 })
 
 test('a claim that is named gives its leases again after a restart', async (t) => {
   const path = join(await temporaryFolder(t), 'tasks.db')
   const named = { ...CLAIM, requestId: 'request-1', limit: 2 }
   const first = await openAt(path)
-  await first.enqueue(submissions(newTask(), newTask(), newTask()))
-  const ids = (await first.claim(named)).map((task) => task.id)
-  await first.close()
+  await first.tasks.enqueue(submissions(newTask(), newTask(), newTask()))
+  const ids = (await first.tasks.claim(named)).map((task) => task.id)
+  await first.lifecycle.close()
   const store = await openStore(t, path)
   assert.deepEqual(
-    (await store.claim(named)).map((task) => task.id),
+    (await store.tasks.claim(named)).map((task) => task.id),
     ids,
   )
 })
@@ -128,9 +131,9 @@ test('a claim that is named gives its leases again after a restart', async (t) =
 test('migrating twice changes nothing', async (t) => {
   const path = join(await temporaryFolder(t), 'tasks.db')
   const first = await openAt(path)
-  const { to } = await first.migrate()
-  await first.close()
-  assert.deepEqual(await (await openStore(t, path)).migrate(), { from: to, to })
+  const { to } = await first.lifecycle.migrate()
+  await first.lifecycle.close()
+  assert.deepEqual(await (await openStore(t, path)).lifecycle.migrate(), { from: to, to })
 })
 
 test('a program given on the command line can open a store', async (t) => {
@@ -139,8 +142,8 @@ test('a program given on the command line can open a store', async (t) => {
     import { openSqliteStore } from '@taskyard/store-sqlite'
     import { systemClock } from '@taskyard/core/runtime'
     const store = await openSqliteStore({ path: ${JSON.stringify(path)}, clock: systemClock })
-    console.log((await store.health()).healthy)
-    await store.close()`
+    console.log((await store.lifecycle.health()).healthy)
+    await store.lifecycle.close()`
   const args = ['--input-type=module', '--eval', program]
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname, timeout: 30_000 })
   assert.equal(stdout, 'true\n')

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { taskMaker } from '@taskyard/conformance'
-import type { TaskStore } from '@taskyard/core'
+import type { OpenedStore } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openSqliteStore } from '../src/index.ts'
 
@@ -16,9 +16,9 @@ export async function temporaryFolder(t: TestContext): Promise<string> {
 }
 
 /** A store that closes with its test. */
-export async function openStore(t: TestContext, path: string): Promise<TaskStore> {
+export async function openStore(t: TestContext, path: string): Promise<OpenedStore> {
   const store = await openSqliteStore({ path, clock: systemClock })
-  t.after(() => store.close())
+  t.after(() => store.lifecycle.close())
   return store
 }
 

@@ -36,13 +36,13 @@ function createSettableClock(): SettableClock {
 async function scene(t: TestContext) {
   const clock = createSettableClock()
   const store = await openSqliteStore({ path: join(await temporaryFolder(t), 'taskyard.db'), clock })
-  t.after(() => store.close())
+  t.after(() => store.lifecycle.close())
   const start = async (options: Parameters<typeof newTask>[0] = {}, claim: Partial<typeof CLAIM> = {}) => {
-    await store.enqueue(submissions(newTask(options)))
-    const [task] = await store.claim({ ...CLAIM, ...claim })
+    await store.tasks.enqueue(submissions(newTask(options)))
+    const [task] = await store.tasks.claim({ ...CLAIM, ...claim })
     return task as LeasedTask
   }
-  const ended = async () => (await store.sweep(SWEEP)).ended.map(({ reason }) => reason)
+  const ended = async () => (await store.upkeep.sweep(SWEEP)).ended.map(({ reason }) => reason)
   return { clock, store, start, ended }
 }
 
@@ -64,7 +64,7 @@ test('no attempt runs out of time because the clock is set forward, and each doe
   const { id, lease } = await start({ timeoutSeconds: 20 }, { leaseMs: HOUR })
   clock.set(HOUR)
   const leases = [{ taskId: id, token: lease.token }]
-  assert.deepEqual(await store.extend({ leases, leaseMs: HOUR }), ['ok'])
+  assert.deepEqual(await store.tasks.extend({ leases, leaseMs: HOUR }), ['ok'])
   clock.pass(19_999)
   assert.deepEqual(await ended(), [])
   clock.pass(1)
@@ -74,7 +74,7 @@ test('no attempt runs out of time because the clock is set forward, and each doe
 test('an attempt that is asked to stop keeps its grace when the clock is set forward', async (t) => {
   const { clock, store, start, ended } = await scene(t)
   const { id } = await start()
-  await store.cancel({ taskIds: [id] })
+  await store.tasks.cancel({ taskIds: [id] })
   clock.set(HOUR)
   clock.pass(SWEEP.cancelGraceMs - 1)
   assert.deepEqual(await ended(), [])
@@ -84,9 +84,9 @@ test('an attempt that is asked to stop keeps its grace when the clock is set for
 
 test('a process that lives is not taken for gone when the clock is set forward', async (t) => {
   const { clock, store, start } = await scene(t)
-  await store.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 5_000 })
+  await store.presence.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 5_000 })
   await start({}, { worker: NODE })
-  const isAlive = async () => (await store.holders())[0]?.alive
+  const isAlive = async () => (await store.presence.holders())[0]?.alive
   clock.set(HOUR)
   assert.equal(await isAlive(), true)
   clock.pass(5_000)
@@ -95,10 +95,10 @@ test('a process that lives is not taken for gone when the clock is set forward',
 
 test('what is due at a time of day is due when the clock is set to it', async (t) => {
   const { clock, store } = await scene(t)
-  await store.enqueue(submissions(newTask({ runAt: clock.now() + HOUR })))
-  assert.deepEqual(await store.claim(CLAIM), [])
+  await store.tasks.enqueue(submissions(newTask({ runAt: clock.now() + HOUR })))
+  assert.deepEqual(await store.tasks.claim(CLAIM), [])
   clock.set(HOUR)
-  const [task] = await store.claim(CLAIM)
+  const [task] = await store.tasks.claim(CLAIM)
   assert.equal(task?.startedAt, clock.now())
 })
 

@@ -11,7 +11,7 @@ test('the event loop turns while the store works', async (t) => {
   const store = await openStore(t, join(await temporaryFolder(t), 'tasks.db'))
   const batch = { tasks: Array.from({ length: 20_000 }, () => newTask()) }
   let stored = false
-  const storing = store.enqueue({ submissions: [batch], queueDepth: 1_000_000 }).then(() => {
+  const storing = store.tasks.enqueue({ submissions: [batch], queueDepth: 1_000_000 }).then(() => {
     stored = true
   })
   let turns = 0
@@ -22,10 +22,10 @@ test('the event loop turns while the store works', async (t) => {
 
 test('another thread keeps a lease alive while the main thread is blocked', async (t) => {
   const store = await openStore(t, join(await temporaryFolder(t), 'tasks.db'))
-  await store.enqueue(submissions(newTask()))
-  const [task] = await store.claim({ ...CLAIM, leaseMs: 1000 })
+  await store.tasks.enqueue(submissions(newTask()))
+  const [task] = await store.tasks.claim({ ...CLAIM, leaseMs: 1000 })
   assert.ok(task)
-  const { module, data, transfer } = store.threadAccess()
+  const { module, data, transfer } = store.lifecycle.threadAccess()
   const script = `
     const { workerData } = require('node:worker_threads')
     import(workerData.module).then(async ({ openLeaseExtender }) => {
@@ -43,25 +43,25 @@ test('another thread keeps a lease alive while the main thread is blocked', asyn
   Atomics.wait(done, 0, 0, 20_000)
   assert.equal(Atomics.load(done, 0), 1)
   const retention = { succeededSeconds: 1, failedSeconds: 1, finishedBytes: 1 }
-  const { nextAt } = await store.sweep({ cancelGraceMs: 1000, retention, limit: 10, jitter: 0 })
+  const { nextAt } = await store.upkeep.sweep({ cancelGraceMs: 1000, retention, limit: 10, jitter: 0 })
   assert.ok((nextAt ?? 0) > systemClock.now() + 50_000)
 })
 
 test('calls after close are refused, and close may be repeated', async (t) => {
   const store = await openStore(t, join(await temporaryFolder(t), 'tasks.db'))
-  await Promise.all([store.close(), store.close()])
-  await assert.rejects(store.find({ taskIds: [] }), { code: 'store_unavailable', message: /closed/ })
-  assert.equal((await store.health()).healthy, false)
+  await Promise.all([store.lifecycle.close(), store.lifecycle.close()])
+  await assert.rejects(store.reads.find({ taskIds: [] }), { code: 'store_unavailable', message: /closed/ })
+  assert.equal((await store.lifecycle.health()).healthy, false)
 })
 
 test('what was accepted before close is stored', async (t) => {
   const path = join(await temporaryFolder(t), 'tasks.db')
   const task = newTask({ id: createUuidV7Generator(systemClock)() })
   const first = await openStore(t, path)
-  const accepted = first.enqueue(submissions(task))
-  await first.close()
+  const accepted = first.tasks.enqueue(submissions(task))
+  await first.lifecycle.close()
   assert.equal((await accepted)[0]?.kind, 'accepted')
-  assert.ok((await (await openStore(t, path)).find({ taskIds: [task.id] }))[0])
+  assert.ok((await (await openStore(t, path)).reads.find({ taskIds: [task.id] }))[0])
 })
 
 test("the store's clock never runs backwards and does not stand still for long", () => {

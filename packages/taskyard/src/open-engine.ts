@@ -1,11 +1,10 @@
 import {
   type Clock,
   DEFAULT_RETENTION,
-  type EventBus,
   type IdGenerator,
+  type OpenedStore,
   type Random,
   type Retention,
-  type TaskStore,
 } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine, type Engine, type PayloadCheck } from '@taskyard/engine'
@@ -35,8 +34,7 @@ export interface OpenOptions {
 }
 
 interface EngineParts {
-  readonly store: TaskStore
-  readonly bus: EventBus | null
+  readonly store: OpenedStore
   readonly clock: Clock
   readonly random: Random
   readonly troubles: TroubleLog
@@ -44,12 +42,11 @@ interface EngineParts {
 
 /** The engine of a program that opened a store, as its options say. */
 export function openEngine(
-  { store, bus, clock, random, troubles }: EngineParts,
+  { store, clock, random, troubles }: EngineParts,
   { ids = createUuidV7Generator(clock), retention, queueDepth, cancelGraceSeconds, checkPayload }: OpenOptions,
 ): Engine {
   return createEngine({
     store,
-    bus,
     clock,
     random,
     ids,

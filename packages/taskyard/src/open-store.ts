@@ -24,7 +24,7 @@ interface ServerStorePackage {
 export async function openStore(location: StoreLocation, options: StoreOptions): Promise<OpenedStore> {
   if (location.kind !== 'sqlite') return (await load(location.kind)).open({ ...options, url: location.url })
   const { openSqliteStore } = await import('@taskyard/store-sqlite')
-  return { store: await openSqliteStore({ path: location.path, clock: options.clock }), bus: null }
+  return openSqliteStore({ path: location.path, clock: options.clock })
 }
 
 /**

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { EventBus, OpenedStore, TaskStore } from '@taskyard/core'
+import type { OpenedStore } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
 import { createEngine, type Engine } from '@taskyard/engine'
 import { createMetrics, createServer, type Metrics } from '@taskyard/http'
@@ -65,16 +65,16 @@ async function startParts(configuration: Configuration, options: StartOptions, s
   const types = openTaskTypes(configuration)
   stops.push(() => types.close())
   const opened = await openMigratedStore(configuration, options)
-  const store = metrics.observeStore(opened.store)
-  stops.push(() => store.close())
+  const store = metrics.observeStore(opened)
+  stops.push(() => store.lifecycle.close())
   const troubles = openTroubleLog(log)
-  const engine = openEngine(configuration, { store, bus: opened.bus, types, metrics, troubles })
+  const engine = openEngine(configuration, { store, types, metrics, troubles })
   stops.push(() => engine.stop())
   await engine.start()
   const draining = new AbortController()
   const http = { engine, store, metrics, log, draining: draining.signal }
   const url = has('api') ? await listen(configuration, http, stops) : null
-  if (has('worker')) startEmbeddedWorker(configuration, { engine, store, bus: opened.bus, types, troubles }, stops)
+  if (has('worker')) startEmbeddedWorker(configuration, { engine, store, types, troubles }, stops)
   // While the worker drains the API takes no new work, and answers everything else.
   stops.push(async () => draining.abort())
   keepHeapSmall()
@@ -102,11 +102,11 @@ function openMigratedStore(configuration: Configuration, { log, signal }: StartO
     async open() {
       const opened = await openStore(location, storeOptions)
       try {
-        const { from, to } = await opened.store.migrate()
+        const { from, to } = await opened.lifecycle.migrate()
         if (from !== to) log.info({ from, to }, 'the schema of the store was brought up to date')
         return opened
       } catch (error) {
-        await opened.store.close()
+        await opened.lifecycle.close()
         throw error
       }
     },
@@ -143,19 +143,17 @@ function openTaskTypes({ smtpUrl, smtpFrom, httpAllowPrivate, roles }: Configura
 }
 
 interface EngineParts {
-  readonly store: TaskStore
-  readonly bus: EventBus | null
+  readonly store: OpenedStore
   readonly types: BuiltInTaskTypes
   readonly metrics: Metrics
   readonly troubles: TroubleLog
 }
 
-function openEngine(configuration: Configuration, { store, bus, types, metrics, troubles }: EngineParts): Engine {
+function openEngine(configuration: Configuration, { store, types, metrics, troubles }: EngineParts): Engine {
   const ids = createUuidV7Generator(systemClock)
   const { observer } = metrics
   return createEngine({
     store,
-    bus,
     ids,
     sweeps: configuration.roles.includes('scheduler'),
     checkPayload: types.checkPayload,
@@ -179,7 +177,7 @@ function openEngine(configuration: Configuration, { store, bus, types, metrics, 
 
 interface HttpParts {
   readonly engine: Engine
-  readonly store: TaskStore
+  readonly store: OpenedStore
   readonly metrics: Metrics
   readonly log: Logger
   readonly draining: AbortSignal
@@ -188,7 +186,7 @@ interface HttpParts {
 async function listen(configuration: Configuration, parts: HttpParts, stops: Stop[]): Promise<string> {
   const { engine, store, metrics, log, draining } = parts
   const { host, port, publicHosts } = configuration
-  const info = { version: readVersion(), stack: stackOf(configuration), durability: store.durability }
+  const info = { version: readVersion(), stack: stackOf(configuration), durability: store.lifecycle.durability }
   const limits = { sessionGraceSeconds: configuration.sessionGraceSeconds }
   const hosts = { loopbackOnly: isLoopback(host), others: publicHosts ?? [] }
   const server = await createServer({ engine, metrics, info, limits, hosts, draining, clock: systemClock, logger: log })
@@ -233,18 +231,17 @@ function listenFailure(host: string, port: number, error: unknown): string {
 
 interface WorkerParts {
   readonly engine: Engine
-  readonly store: TaskStore
-  readonly bus: EventBus | null
+  readonly store: OpenedStore
   readonly types: BuiltInTaskTypes
   readonly troubles: TroubleLog
 }
 
 function startEmbeddedWorker(configuration: Configuration, parts: WorkerParts, stops: Stop[]): void {
   const { queues, concurrency, drainSeconds } = configuration
-  const { engine, store, bus, types, troubles } = parts
+  const { engine, store, types, troubles } = parts
   const api = createEmbeddedWorkerApi(engine, {
-    threadAccess: () => store.threadAccess(),
-    shared: bus !== null,
+    threadAccess: () => store.lifecycle.threadAccess(),
+    shared: store.news !== null,
   })
   const onError = (error: unknown, during: string) => troubles.metByWorker(during, error)
   const worker = startWorker(api, types.handlers, { queues, concurrency, drainSeconds, onError })

@@ -27,7 +27,6 @@ import {
   type TaskDocument,
   type TaskHandlers,
   type TaskStatus,
-  type TaskStore,
   TaskyardError,
   toTaskDocument,
   unsettable,
@@ -65,7 +64,7 @@ const PART_SECONDS = 2
  */
 export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements TaskyardApi<Handlers> {
   readonly #engine: Engine
-  readonly #store: TaskStore
+  readonly #store: OpenedStore
   readonly #isShared: boolean
   /** Of spans. */
   readonly #clock: Clock
@@ -96,25 +95,25 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     return yard
   }
 
-  private constructor({ store, bus }: OpenedStore, location: StoreLocation, options: OpenOptions) {
+  private constructor(store: OpenedStore, location: StoreLocation, options: OpenOptions) {
     this.#store = store
-    this.#isShared = bus !== null
+    this.#isShared = store.news !== null
     this.#location = location
     const { clock = systemClock } = options
     this.#clock = unsettable(clock)
     this.#random = options.random ?? systemRandom
     const troubles = troublesFor(options, clock)
     this.#onError = (error, during) => troubles.metByWorker(during, error)
-    this.#engine = openEngine({ store, bus, clock, random: this.#random, troubles }, options)
+    this.#engine = openEngine({ store, clock, random: this.#random, troubles }, options)
   }
 
   async #start(): Promise<void> {
     try {
-      await this.#store.migrate()
+      await this.#store.lifecycle.migrate()
       await this.#engine.start()
     } catch (error) {
       await this.#engine.stop()
-      await this.#store.close()
+      await this.#store.lifecycle.close()
       this.#letProcessEnd()
       throw error
     }
@@ -265,7 +264,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
       version: readVersion(),
       nodeId,
       stack,
-      durability: this.#store.durability,
+      durability: this.#store.lifecycle.durability,
       limits: LIMITS,
     }
   }
@@ -273,7 +272,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   work(handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
     if (this.#closing !== null) throw new TaskyardError('shutting_down')
     const api = createEmbeddedWorkerApi(this.#engine, {
-      threadAccess: () => this.#store.threadAccess(),
+      threadAccess: () => this.#store.lifecycle.threadAccess(),
       shared: this.#isShared,
     })
     const defaults = { clock: this.#clock, random: this.#random, onError: this.#onError }
@@ -304,7 +303,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     this.#closed.abort()
     await Promise.all([...this.#workers].map((worker) => worker.stop()))
     await this.#engine.stop()
-    await this.#store.close()
+    await this.#store.lifecycle.close()
     this.#letProcessEnd()
   }
 }

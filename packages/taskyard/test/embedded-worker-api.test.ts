@@ -3,14 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { type LeasedTaskDocument, type TaskStore, toJsonText, type WorkerApi } from '@taskyard/core'
+import { type LeasedTaskDocument, type OpenedStore, toJsonText, type WorkerApi } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
 import { createEngine, type Engine } from '@taskyard/engine'
 import { openSqliteStore } from '@taskyard/store-sqlite'
 import { createEmbeddedWorkerApi } from '../src/embedded-worker-api.ts'
 
 let folder: string
-let store: TaskStore
+let store: OpenedStore
 let engine: Engine
 let api: WorkerApi
 let queue = ''
@@ -22,11 +22,11 @@ before(async () => {
   const ids = createUuidV7Generator(systemClock)
   engine = createEngine({ store, clock: systemClock, random: systemRandom, ids, nodeId: ids() })
   await engine.start()
-  api = createEmbeddedWorkerApi(engine, { threadAccess: () => store.threadAccess(), shared: false })
+  api = createEmbeddedWorkerApi(engine, { threadAccess: () => store.lifecycle.threadAccess(), shared: false })
 })
 after(async () => {
   await engine.stop()
-  await store.close()
+  await store.lifecycle.close()
   await rm(folder, { recursive: true })
 })
 beforeEach(() => {
@@ -113,7 +113,7 @@ describe('the embedded worker API', () => {
       },
     }
     const lost = { taskId: await submit(1), token: 1 }
-    const access = { threadAccess: () => store.threadAccess(), shared: false }
+    const access = { threadAccess: () => store.lifecycle.threadAccess(), shared: false }
     createEmbeddedWorkerApi(listening, access).heartbeatRefused?.(lost)
     assert.deepEqual(heard, [[lost]])
   })

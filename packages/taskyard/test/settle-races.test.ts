@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { createSimulatedClock } from '@taskyard/conformance'
-import { DEFAULT_RETENTION, type TaskStore, TaskyardError, toJsonText } from '@taskyard/core'
+import { DEFAULT_RETENTION, type OpenedStore, TaskyardError, toJsonText } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine, type Engine, type Outcome } from '@taskyard/engine'
 import { openSqliteStore } from '@taskyard/store-sqlite'
@@ -13,7 +13,7 @@ import fc from 'fast-check'
 const clock = createSimulatedClock()
 const ids = createUuidV7Generator(clock)
 let folder: string
-let store: TaskStore
+let store: OpenedStore
 let engine: Engine
 
 before(async () => {
@@ -24,7 +24,7 @@ before(async () => {
 })
 after(async () => {
   await engine.stop()
-  await store.close()
+  await store.lifecycle.close()
   await rm(folder, { recursive: true })
 })
 
@@ -110,7 +110,7 @@ async function startRace() {
         return settle(call.lease, call.outcomes)
       case 'sweep':
         await clock.advance(call.afterMs)
-        return store.sweep({ cancelGraceMs: 10_000, retention: DEFAULT_RETENTION, limit: 100, jitter: 0.5 })
+        return store.upkeep.sweep({ cancelGraceMs: 10_000, retention: DEFAULT_RETENTION, limit: 100, jitter: 0.5 })
       case 'cancel':
       case 'retry':
         return engine[call.kind](taskId).catch(ignoreRefusal)

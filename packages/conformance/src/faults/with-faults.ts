@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { type EnqueueOutcome, type TaskStore, TaskyardError } from '@taskyard/core'
+import { type EnqueueOutcome, type OpenedStore, TaskyardError } from '@taskyard/core'
 import { aroundCalls, type StoreOperation } from './around-calls.ts'
 import { seededRandom } from './seeded-random.ts'
 
@@ -13,7 +13,7 @@ export type Fault = 'none' | 'slow' | 'refuse' | 'lose-reply'
 export type FaultPlan = (operation: StoreOperation) => Fault
 
 /** The store as seen through an unreliable connection. */
-export function withFaults(store: TaskStore, plan: FaultPlan): TaskStore {
+export function withFaults(store: OpenedStore, plan: FaultPlan): OpenedStore {
   return aroundCalls(store, async (operation, call) => {
     switch (plan(operation)) {
       case 'none':

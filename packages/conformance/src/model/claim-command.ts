@@ -17,7 +17,7 @@ export async function claimAndFollow(model: Model, real: Real, wanted: Partial<C
   }
   const given = givenBefore(model.state, params)
   const ready = readyInOrder(model.state, params, now)
-  const claimed = await real.store.claim(params)
+  const claimed = await real.store.tasks.claim(params)
   if (given.length > 0) return followRepetition(model, params, given, claimed)
   const entries = claimed.map(({ id }) => model.state.tasks.get(id))
   assert.ok(

@@ -21,7 +21,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
         const submissions = batches.map((tasks) => ({ tasks: tasks.map((fields) => ({ id: nextId(), ...fields })) }))
         model.submitted.push(...submissions.flatMap(({ tasks }) => tasks))
         const params = { submissions, queueDepth: QUEUE_DEPTH }
-        const [expected, outcomes] = [await model.store.enqueue(params), await real.store.enqueue(params)]
+        const [expected, outcomes] = [await model.store.tasks.enqueue(params), await real.store.tasks.enqueue(params)]
         const comparable = (outcome: EnqueueOutcome, index: number) =>
           comparableOutcome(outcome, submissions[index]?.tasks.length ?? 1)
         assert.deepEqual(outcomes.map(comparable), expected.map(comparable))
@@ -32,7 +32,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
       const task = pickRecent(model.submitted, index)
       if (task === undefined) return
       const params = { submissions: [{ tasks: [task] }], queueDepth: QUEUE_DEPTH }
-      const [expected, outcomes] = [await model.store.enqueue(params), await real.store.enqueue(params)]
+      const [expected, outcomes] = [await model.store.tasks.enqueue(params), await real.store.tasks.enqueue(params)]
       const comparable = (outcome: EnqueueOutcome) => comparableOutcome(outcome, 1)
       assert.deepEqual(outcomes.map(comparable), expected.map(comparable))
     }),
@@ -56,23 +56,26 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
   const settle = onLease('settle', fc.constantFrom(...OUTCOMES), settleBoth)
   const giveBack = onLease('give back', fc.constantFrom(0, 0, 1), giveBackBoth)
   const cancel = onTask('cancel', async (taskIds, model, real) => {
-    const [expected, outcomes] = [await model.store.cancel({ taskIds }), await real.store.cancel({ taskIds })]
+    const [expected, outcomes] = [
+      await model.store.tasks.cancel({ taskIds }),
+      await real.store.tasks.cancel({ taskIds }),
+    ]
     assert.deepEqual(outcomes, expected)
   })
   const retry = onTask('retry', async (taskIds, model, real) => {
-    const [expected, outcomes] = [await model.store.retry({ taskIds }), await real.store.retry({ taskIds })]
+    const [expected, outcomes] = [await model.store.tasks.retry({ taskIds }), await real.store.tasks.retry({ taskIds })]
     assert.deepEqual(outcomes, expected)
   })
   const pause = fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()).map(([queue, paused]) =>
     command('pause', { queue, paused }, async (model, real) => {
-      for (const { store } of [model, real]) await store.pause({ namespace: 'default', queue, paused })
+      for (const { store } of [model, real]) await store.queues.pause({ namespace: 'default', queue, paused })
     }),
   )
   const takeBackCrashes = onLease('take back crashes', fc.constant(null), takeBackBoth)
   const endLeases = fc.constantFrom('w1', 'w2', 'watched').map((workerId) =>
     command('end leases', workerId, async (model, real) => {
-      const expected = await model.store.endLeases({ workerIds: [workerId] })
-      const ended = await real.store.endLeases({ workerIds: [workerId] })
+      const expected = await model.store.presence.endLeases({ workerIds: [workerId] })
+      const ended = await real.store.presence.endLeases({ workerIds: [workerId] })
       assert.deepEqual(ended.map(statusOfEnded).sort(), expected.map(statusOfEnded).sort())
       if (ended.length > 0) await passBeyondEnds(model)
     }),
@@ -94,7 +97,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
   const reopen = fc.constant(
     command('reopen', null, async (_model, real) => {
       real.store = await real.reopen()
-      await real.store.migrate()
+      await real.store.lifecycle.migrate()
     }),
   )
   const frequent = [enqueue, claim, claim, settle, settle, settleTwice, advanceAndSweep, cancel, record]

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { isTerminal, type NewTask, type QueueCounts, type Task, type TaskEvent, type TaskStore } from '@taskyard/core'
+import { isTerminal, type NewTask, type OpenedStore, type QueueCounts, type Task, type TaskEvent } from '@taskyard/core'
 import { emptyReferenceState, type ReferenceState } from '../reference/reference-state.ts'
 import { createReferenceStore } from '../reference/reference-store.ts'
 import { wholeHistory } from '../scene.ts'
@@ -11,7 +11,7 @@ export interface Model {
   readonly clock: SimulatedClock
   readonly capabilities: StoreCapabilities
   readonly state: ReferenceState
-  readonly store: TaskStore
+  readonly store: OpenedStore
   readonly submitted: NewTask[]
   /** Every lease ever given out: most are stale, which is the point. */
   readonly leases: ModelLease[]
@@ -28,8 +28,8 @@ export interface ModelLease {
 }
 
 export interface Real {
-  store: TaskStore
-  reopen(): Promise<TaskStore>
+  store: OpenedStore
+  reopen(): Promise<OpenedStore>
 }
 
 export function createModel(clock: SimulatedClock, capabilities: StoreCapabilities): Model {
@@ -41,10 +41,10 @@ export function createModel(clock: SimulatedClock, capabilities: StoreCapabiliti
 /** All tasks and all counts are as the model says. */
 export async function assertSame(model: Model, { store }: Real): Promise<void> {
   const taskIds = [...model.state.tasks.keys()]
-  const [expected, found] = await Promise.all([model.store.find({ taskIds }), store.find({ taskIds })])
+  const [expected, found] = await Promise.all([model.store.reads.find({ taskIds }), store.reads.find({ taskIds })])
   assert.deepEqual(found.map(comparable), expected.map(comparable))
   const every = { namespace: 'default', queue: null }
-  const [expectedCounts, counts] = await Promise.all([model.store.counts(every), store.counts(every)])
+  const [expectedCounts, counts] = await Promise.all([model.store.reads.counts(every), store.reads.counts(every)])
   // A queue that was only ever paused may be counted or not.
   const hasHadTasks = ({ queue }: QueueCounts) => expectedCounts.some((expected) => expected.queue === queue)
   assert.deepEqual(comparableCounts(counts.filter(hasHadTasks)), comparableCounts(expectedCounts))

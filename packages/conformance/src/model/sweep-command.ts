@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { backoffDelayMs, type TaskStore } from '@taskyard/core'
+import { backoffDelayMs, type OpenedStore } from '@taskyard/core'
 import {
   endWithoutWord,
   expiryOf,
@@ -15,7 +15,7 @@ import type { Model, Real } from './model.ts'
 export async function sweepAndFollow(model: Model, { store }: Real): Promise<void> {
   const now = model.clock.now()
   const leasesOf = leasesByWorker(model.state)
-  const { ended } = await store.sweep(SWEEP)
+  const { ended } = await store.upkeep.sweep(SWEEP)
   const reasonOf = new Map(ended.map(({ taskId, reason }) => [taskId, reason]))
   for (const entry of model.state.tasks.values()) {
     const { lease } = entry
@@ -31,7 +31,7 @@ export async function sweepAndFollow(model: Model, { store }: Real): Promise<voi
   }
   assert.deepEqual([...reasonOf.keys()], [], 'nothing ends that is not running')
   rememberCompany(model.state, ended)
-  await model.store.sweep(SWEEP)
+  await model.store.upkeep.sweep(SWEEP)
   if (ended.length > 0) await passBeyondEnds(model)
 }
 
@@ -41,9 +41,9 @@ export async function passBeyondEnds({ clock, capabilities }: Model): Promise<vo
 }
 
 /** A store may spread the jitter of many timed-out tasks as it likes, within the backoff of each. */
-async function followRetryTime(entry: ReferenceTask, store: TaskStore, now: number): Promise<void> {
+async function followRetryTime(entry: ReferenceTask, store: OpenedStore, now: number): Promise<void> {
   const { id, backoff, attempt } = entry.task
-  const runAt = only(await store.find({ taskIds: [id] }))?.runAt ?? 0
+  const runAt = only(await store.reads.find({ taskIds: [id] }))?.runAt ?? 0
   const waitMs = runAt - now
   assert.ok(waitMs >= 0 && waitMs <= backoffDelayMs(backoff, attempt, 1), `waits ${waitMs} ms`)
   entry.task = { ...entry.task, runAt }

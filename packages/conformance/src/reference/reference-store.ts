@@ -5,12 +5,12 @@ import {
   isTerminal,
   isWatched,
   type LeaseRef,
+  type OpenedStore,
   type ReadyLane,
   type ReadyListener,
   type RetryOutcome,
   type Settlement,
   type SettleResult,
-  type TaskStore,
   TaskyardError,
 } from '@taskyard/core'
 import { claimReady } from './reference-claim.ts'
@@ -35,7 +35,7 @@ import {
  * The port in its plainest form: a map in memory, no speed, no durability. It is what the model-based test compares
  * every other store with, and passes the suite itself.
  */
-export function createReferenceStore(clock: Clock, state: ReferenceState = emptyReferenceState()): TaskStore {
+export function createReferenceStore(clock: Clock, state: ReferenceState = emptyReferenceState()): OpenedStore {
   const listeners = new Set<ReadyListener>()
   let closed = false
 
@@ -48,80 +48,93 @@ export function createReferenceStore(clock: Clock, state: ReferenceState = empty
   }
 
   return {
-    durability: 'none: the reference store lives in memory',
-    migrate: () => answer(() => ({ from: 1, to: 1 })),
-    enqueue: ({ submissions, queueDepth }) =>
-      answer((now) => submissions.map(({ tasks }) => enqueueSubmission(state, tasks, queueDepth, now))),
-    claim: (params) => answer((now) => claimReady(state, params, now)),
-    extend: ({ leases, leaseMs }) =>
-      answer((now) =>
-        leases.map((ref) => {
-          const entry = heldBy(state, ref)
-          if (entry?.lease == null) return 'lost'
-          entry.lease.expiresAt = now + leaseMs
-          return entry.task.cancelRequestedAt === null ? 'ok' : 'cancel'
-        }),
-      ),
-    settle: ({ settlements, claim }) =>
-      answer((now) => ({
-        results: settlements.map((settlement) => settleOne(state, settlement, now)),
-        tasks: claim === null ? [] : claimReady(state, claim, now),
-      })),
-    record: ({ entries }) =>
-      answer((now) =>
-        entries.map((recorded) => {
-          const entry = heldBy(state, recorded)
-          if (entry === null) return 'lost'
-          recordEntry(entry, recorded, now)
-          return 'ok'
-        }),
-      ),
-    cancel: ({ taskIds }) => answer((now) => taskIds.map((id) => cancelOne(state.tasks.get(id), now))),
-    retry: ({ taskIds }) => answer((now) => taskIds.map((id) => retryOne(state.tasks.get(id), now))),
-    find: ({ taskIds }) => answer((now) => taskIds.map((id) => readOne(state.tasks.get(id), now))),
-    list: (params) => answer((now) => listTasks(state, params, now)),
-    history: ({ taskId, after, limit }) =>
-      answer(() => state.tasks.get(taskId)?.events.slice(after, after + limit) ?? null),
-    counts: (params) => answer((now) => countQueues(state, params, now)),
-    pause: ({ namespace, queue, paused }) =>
-      answer(() => {
-        if (paused) state.paused.add(laneKey({ namespace, queue }))
-        else state.paused.delete(laneKey({ namespace, queue }))
-      }),
-    beat: ({ nodeId, workerIds, ttlMs }) =>
-      answer((now) => void state.nodes.set(nodeId, { workerIds, until: now + ttlMs })),
-    holders: () => answer((now) => leaseHolders(state, now)),
-    endLeases: ({ workerIds }) =>
-      answer((now) => {
-        const leasesOf = leasesByWorker(state)
-        const ended = [...state.tasks.values()].flatMap((entry) => {
-          const { lease } = entry
-          if (lease === null || !isWatched(lease.worker) || !workerIds.includes(lease.worker.workerId)) return []
-          if (isAlive(state, lease.worker, now)) return []
-          const isAlone = wasAlone(lease, leasesOf)
-          return [endWithoutWord({ entry, lease, reason: 'expired', jitter: 0, isDead: true, isAlone }, now)]
-        })
-        rememberCompany(state, ended)
-        return ended
-      }),
-    takeBackCrashes: ({ leases }) =>
-      answer(() => {
-        for (const { taskId, token } of leases) {
-          const entry = state.tasks.get(taskId)
-          if (entry !== undefined) takeBackCrash(entry, token)
-        }
-      }),
-    sweep: (params) => answer((now) => sweepState(state, params, now)),
-    onReady(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
+    tasks: {
+      enqueue: ({ submissions, queueDepth }) =>
+        answer((now) => submissions.map(({ tasks }) => enqueueSubmission(state, tasks, queueDepth, now))),
+      claim: (params) => answer((now) => claimReady(state, params, now)),
+      extend: ({ leases, leaseMs }) =>
+        answer((now) =>
+          leases.map((ref) => {
+            const entry = heldBy(state, ref)
+            if (entry?.lease == null) return 'lost'
+            entry.lease.expiresAt = now + leaseMs
+            return entry.task.cancelRequestedAt === null ? 'ok' : 'cancel'
+          }),
+        ),
+      settle: ({ settlements, claim }) =>
+        answer((now) => ({
+          results: settlements.map((settlement) => settleOne(state, settlement, now)),
+          tasks: claim === null ? [] : claimReady(state, claim, now),
+        })),
+      record: ({ entries }) =>
+        answer((now) =>
+          entries.map((recorded) => {
+            const entry = heldBy(state, recorded)
+            if (entry === null) return 'lost'
+            recordEntry(entry, recorded, now)
+            return 'ok'
+          }),
+        ),
+      cancel: ({ taskIds }) => answer((now) => taskIds.map((id) => cancelOne(state.tasks.get(id), now))),
+      retry: ({ taskIds }) => answer((now) => taskIds.map((id) => retryOne(state.tasks.get(id), now))),
     },
-    health: async () => ({ healthy: !closed, latencyMs: 0, reason: closed ? 'it is closed' : null, sizeBytes: null }),
-    threadAccess() {
-      throw new TaskyardError('internal', { reason: 'the reference store cannot be reached from another thread' })
+    reads: {
+      find: ({ taskIds }) => answer((now) => taskIds.map((id) => readOne(state.tasks.get(id), now))),
+      list: (params) => answer((now) => listTasks(state, params, now)),
+      history: ({ taskId, after, limit }) =>
+        answer(() => state.tasks.get(taskId)?.events.slice(after, after + limit) ?? null),
+      counts: (params) => answer((now) => countQueues(state, params, now)),
     },
-    async close() {
-      closed = true
+    queues: {
+      pause: ({ namespace, queue, paused }) =>
+        answer(() => {
+          if (paused) state.paused.add(laneKey({ namespace, queue }))
+          else state.paused.delete(laneKey({ namespace, queue }))
+        }),
+    },
+    presence: {
+      beat: ({ nodeId, workerIds, ttlMs }) =>
+        answer((now) => void state.nodes.set(nodeId, { workerIds, until: now + ttlMs })),
+      holders: () => answer((now) => leaseHolders(state, now)),
+      endLeases: ({ workerIds }) =>
+        answer((now) => {
+          const leasesOf = leasesByWorker(state)
+          const ended = [...state.tasks.values()].flatMap((entry) => {
+            const { lease } = entry
+            if (lease === null || !isWatched(lease.worker) || !workerIds.includes(lease.worker.workerId)) return []
+            if (isAlive(state, lease.worker, now)) return []
+            const isAlone = wasAlone(lease, leasesOf)
+            return [endWithoutWord({ entry, lease, reason: 'expired', jitter: 0, isDead: true, isAlone }, now)]
+          })
+          rememberCompany(state, ended)
+          return ended
+        }),
+      takeBackCrashes: ({ leases }) =>
+        answer(() => {
+          for (const { taskId, token } of leases) {
+            const entry = state.tasks.get(taskId)
+            if (entry !== undefined) takeBackCrash(entry, token)
+          }
+        }),
+    },
+    upkeep: { sweep: (params) => answer((now) => sweepState(state, params, now)) },
+    wakeUps: {
+      onReady(listener) {
+        listeners.add(listener)
+        return () => listeners.delete(listener)
+      },
+    },
+    news: null,
+    lifecycle: {
+      durability: 'none: the reference store lives in memory',
+      migrate: () => answer(() => ({ from: 1, to: 1 })),
+      health: async () => ({ healthy: !closed, latencyMs: 0, reason: closed ? 'it is closed' : null, sizeBytes: null }),
+      threadAccess() {
+        throw new TaskyardError('internal', { reason: 'the reference store cannot be reached from another thread' })
+      },
+      async close() {
+        closed = true
+      },
     },
   }
 }

@@ -39,11 +39,11 @@ export function describeCounts({ describe, it }: Suite): void {
       await scene.submit({ queue: 'a' })
       await scene.submit({ queue: 'a', type: 'other' })
       await scene.submit({ queue: 'b' })
-      const all = await scene.store.counts({ namespace: 'default', queue: null })
+      const all = await scene.store.reads.counts({ namespace: 'default', queue: null })
       const queued = Object.fromEntries(all.map(({ queue, counts }) => [queue, counts.queued]))
       assert.deepEqual(queued, { a: 2, b: 1 })
-      assert.equal(only(await scene.store.counts({ namespace: 'default', queue: 'b' })).queue, 'b')
-      assert.deepEqual(await scene.store.counts({ namespace: 'default', queue: 'never' }), [])
+      assert.equal(only(await scene.store.reads.counts({ namespace: 'default', queue: 'b' })).queue, 'b')
+      assert.deepEqual(await scene.store.reads.counts({ namespace: 'default', queue: 'never' }), [])
     })
 
     it('tells of each of many queues since when its oldest task is ready, few tasks or many', async (scene) => {
@@ -55,7 +55,7 @@ export function describeCounts({ describe, it }: Suite): void {
       }
       const expected = queues.map((queue) => [queue, start])
       const oldest = async () => {
-        const counts = await scene.store.counts({ namespace: 'default', queue: null })
+        const counts = await scene.store.reads.counts({ namespace: 'default', queue: null })
         return counts.map(({ queue, oldestReadyAt }) => [queue, oldestReadyAt]).sort(byText)
       }
       assert.deepEqual(await oldest(), [...expected].sort(byText))
@@ -137,7 +137,7 @@ const CALLS_THAT_STORE_NOTHING: Readonly<Record<string, (scene: Scene, ended: Le
   'a cancel of what has ended': (scene, ended) => scene.cancel(ended.id),
   'a retry of what has succeeded': (scene, ended) => scene.retry(ended.id),
   'a sweep': (scene) => scene.sweep(),
-  'an end of leases that nobody holds': ({ store }) => store.endLeases({ workerIds: [CLAIM.worker.workerId] }),
+  'an end of leases that nobody holds': ({ store }) => store.presence.endLeases({ workerIds: [CLAIM.worker.workerId] }),
 }
 
 async function agreesWithList(scene: Scene): Promise<void> {

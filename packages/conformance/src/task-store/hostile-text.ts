@@ -51,25 +51,25 @@ export function describeHostileText({ describe, it }: Suite): void {
       )
       const held: string[] = []
       for (const worker of workers) held.push((await scene.claimOne({ worker })).id)
-      await scene.store.beat({
+      await scene.store.presence.beat({
         nodeId: FRAGMENTS.join(''),
         workerIds: workers.map(({ workerId }) => workerId),
         ttlMs: 60_000,
       })
-      const told = (await scene.store.holders()).map(({ firstEnd, lastEnd, ...holder }) => holder)
+      const told = (await scene.store.presence.holders()).map(({ firstEnd, lastEnd, ...holder }) => holder)
       const expected = workers.map((worker) => ({ ...worker, namespace: 'default', alive: true, leases: 1 }))
       assert.deepEqual(sorted(told), sorted(expected))
-      const found = await scene.store.find({ taskIds: held })
+      const found = await scene.store.reads.find({ taskIds: held })
       assert.deepEqual(
         found.map((task) => task?.workerId),
         workers.map(({ workerId }) => workerId),
       )
       const ids = workers.map(({ workerId }) => workerId)
       const [dead, alive] = [ids.filter((_, i) => i % 2 === 0), ids.filter((_, i) => i % 2 === 1)]
-      await scene.store.beat({ nodeId: FRAGMENTS.join(''), workerIds: alive, ttlMs: 60_000 })
-      const ended = await scene.store.endLeases({ workerIds: ids })
+      await scene.store.presence.beat({ nodeId: FRAGMENTS.join(''), workerIds: alive, ttlMs: 60_000 })
+      const ended = await scene.store.presence.endLeases({ workerIds: ids })
       assert.deepEqual(sorted(ended.map(({ workerId }) => workerId)), sorted(dead))
-      assert.equal((await scene.store.holders()).length, alive.length)
+      assert.equal((await scene.store.presence.holders()).length, alive.length)
     })
 
     it('in the texts of errors is kept, with retries to come and without, and leaves every task readable', async (scene) => {
@@ -90,7 +90,7 @@ export function describeHostileText({ describe, it }: Suite): void {
           const retryDelayMs = 60_000
           return { ...leaseRef(task), ...failed({ error: errorOf(i), retryable: i < errors.length, retryDelayMs }) }
         })
-        const { results } = await scene.store.settle({ settlements, claim: null })
+        const { results } = await scene.store.tasks.settle({ settlements, claim: null })
         assert.deepEqual(
           results.filter(({ status }) => status !== 'ok'),
           [],
@@ -110,7 +110,7 @@ export function describeHostileText({ describe, it }: Suite): void {
       const lines = [...PLAIN_TEXTS, '😀'.repeat(LIMITS.logBytes / 4), ''].slice(-LIMITS.recordsPerAttempt)
       const task = await scene.start()
       const entries = lines.map((log) => ({ ...leaseRef(task), progress: null, log }))
-      for (const part of groups(entries)) await scene.store.record({ entries: part })
+      for (const part of groups(entries)) await scene.store.tasks.record({ entries: part })
       const kept = (await scene.events(task.id)).filter(({ kind }) => kind === 'log')
       assert.deepEqual(
         kept.map(({ data }) => JSON.parse(data ?? '').line),
@@ -130,7 +130,7 @@ export function describeHostileText({ describe, it }: Suite): void {
         assert.ok(payload === texts[i], `claimed ${texts[i]?.slice(0, 80)}`)
       for (const part of groups(leased)) {
         const settlements = part.map((task) => ({ ...leaseRef(task), ...succeeded(task.payload) }))
-        await scene.store.settle({ settlements, claim: null })
+        await scene.store.tasks.settle({ settlements, claim: null })
       }
       const found = new Map((await scene.listAll()).map((task) => [task.id, task]))
       for (const { id, payload } of leased)
@@ -143,7 +143,7 @@ export function describeHostileText({ describe, it }: Suite): void {
       const texts = [...JSON_TEXTS, euros(LIMITS.progressBytes)].slice(-LIMITS.recordsPerAttempt)
       const task = await scene.start()
       for (const part of groups(texts.map((progress) => ({ ...leaseRef(task), progress, log: null })))) {
-        await scene.store.record({ entries: part })
+        await scene.store.tasks.record({ entries: part })
         assert.ok((await scene.find(task.id)).progress === part.at(-1)?.progress)
       }
       const kept = (await scene.events(task.id)).filter(({ kind }) => kind === 'progress')
@@ -172,7 +172,7 @@ export function describeHostileText({ describe, it }: Suite): void {
       ])
       for (const claim of claims) assert.equal((await scene.claim(claim)).length, 1, JSON.stringify(claim))
       assert.deepEqual(await scene.claim({ queues: ODD_NAMES }), [])
-      const counts = await scene.store.counts({ namespace: 'default', queue: null })
+      const counts = await scene.store.reads.counts({ namespace: 'default', queue: null })
       assert.deepEqual(sorted(counts.map(({ queue }) => queue)), sorted([...new Set([...ODD_NAMES, 'default'])]))
     })
   })
@@ -205,7 +205,7 @@ async function assertListed(scene: Scene, tasks: readonly NewTask[], field: (tas
   const whole = new Map((await scene.listAll()).map((task) => [task.id, task]))
   assert.equal(whole.size, tasks.length)
   for (const part of groups(tasks)) {
-    const found = await scene.store.find({ taskIds: idsOf(part) })
+    const found = await scene.store.reads.find({ taskIds: idsOf(part) })
     for (const [i, task] of part.entries()) {
       const sent = field({ ...task, idempotencyKey: task.idempotency?.key ?? null } as unknown as Task)
       assert.deepEqual(field(found[i] as Task), sent)

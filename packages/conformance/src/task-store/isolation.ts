@@ -24,7 +24,7 @@ export function describeIsolation({ describe, it }: Suite): void {
       await scene.submit()
       await scene.submit({ namespace: 'other', queue: 'theirs' })
       const queuesOf = async (namespace: string) =>
-        (await scene.store.counts({ namespace, queue: null })).map(({ queue, counts }) => [queue, counts.queued])
+        (await scene.store.reads.counts({ namespace, queue: null })).map(({ queue, counts }) => [queue, counts.queued])
       assert.deepEqual(await queuesOf('default'), [['default', 1]])
       assert.deepEqual(await queuesOf('other'), [['theirs', 1]])
       assert.deepEqual(await queuesOf('empty'), [])

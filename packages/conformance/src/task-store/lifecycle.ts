@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { type TaskStore, TaskyardError } from '@taskyard/core'
+import { type OpenedStore, TaskyardError } from '@taskyard/core'
 import { EVERY_CALL } from '../every-call.ts'
 import { leaseRef, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
@@ -9,50 +9,50 @@ import type { Suite } from '../suite.ts'
 export function describeLifecycle({ describe, it, capabilities }: Suite): void {
   describe('health and close', () => {
     it('is healthy while it is open', async (scene) => {
-      const { healthy, latencyMs, reason, sizeBytes } = await scene.store.health()
+      const { healthy, latencyMs, reason, sizeBytes } = await scene.store.lifecycle.health()
       assert.deepEqual({ healthy, reason }, { healthy: true, reason: null })
       assert.ok(latencyMs >= 0)
       assert.ok(sizeBytes === null || sizeBytes > 0)
     })
 
     it('says what its durability is', async (scene) => {
-      assert.ok(scene.store.durability.length > 10)
+      assert.ok(scene.store.lifecycle.durability.length > 10)
     })
 
     it('may be migrated again, which changes nothing', async (scene) => {
-      const { to } = await scene.store.migrate()
+      const { to } = await scene.store.lifecycle.migrate()
       const id = await scene.submit()
-      assert.equal((await scene.store.migrate()).to, to)
+      assert.equal((await scene.store.lifecycle.migrate()).to, to)
       await scene.find(id)
     })
 
     it('may be closed twice, also at once', async (scene) => {
-      await Promise.all([scene.store.close(), scene.store.close()])
-      await scene.store.close()
+      await Promise.all([scene.store.lifecycle.close(), scene.store.lifecycle.close()])
+      await scene.store.lifecycle.close()
     })
 
     it('finishes what it accepted before it closes', async (scene) => {
       const tasks = Array.from({ length: 50 }, () => scene.newTask())
       const store = scene.store
-      const calls = tasks.map((task) => store.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000 }))
-      const [replies] = await Promise.all([Promise.allSettled(calls), store.close()])
+      const calls = tasks.map((task) => store.tasks.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000 }))
+      const [replies] = await Promise.all([Promise.allSettled(calls), store.lifecycle.close()])
       await scene.reopen()
-      const found = await scene.store.find({ taskIds: tasks.map(({ id }) => id) })
+      const found = await scene.store.reads.find({ taskIds: tasks.map(({ id }) => id) })
       for (const [n, reply] of replies.entries()) {
         if (reply.status === 'fulfilled') assert.ok(found[n], 'a task that was acknowledged is there')
       }
     })
 
     it('says that it is not healthy when it is closed, without rejecting', async (scene) => {
-      await scene.store.close()
-      const { healthy, reason } = await scene.store.health()
+      await scene.store.lifecycle.close()
+      const { healthy, reason } = await scene.store.lifecycle.health()
       assert.equal(healthy, false)
       assert.ok((reason ?? '') !== '')
     })
 
     it('rejects every call after it is closed', async (scene) => {
       const { store } = scene
-      await store.close()
+      await store.lifecycle.close()
       for (const [name, call] of Object.entries(EVERY_CALL)) {
         await assert.rejects(call(store, scene), TaskyardError, `${name} after close`)
       }
@@ -89,8 +89,8 @@ const THREAD = `
   })`
 
 /** With `blocked`, this thread sleeps until the other one has its answer; it gives up after 20 seconds. */
-async function extendFromThread(store: TaskStore, params: unknown, blocked?: 'blocked'): Promise<unknown> {
-  const { module, data, transfer } = store.threadAccess()
+async function extendFromThread(store: OpenedStore, params: unknown, blocked?: 'blocked'): Promise<unknown> {
+  const { module, data, transfer } = store.lifecycle.threadAccess()
   const answered = new Int32Array(new SharedArrayBuffer(4))
   const worker = new Worker(THREAD, {
     eval: true,

@@ -17,7 +17,7 @@ export function describeList({ describe, it }: Suite): void {
     it('shows the same tasks that find does', async (scene) => {
       await populate(scene)
       const listed = await scene.listAll()
-      assert.deepEqual(listed, await scene.store.find({ taskIds: idsOf(listed) }))
+      assert.deepEqual(listed, await scene.store.reads.find({ taskIds: idsOf(listed) }))
     })
 
     for (const status of TASK_STATUSES) {
@@ -84,7 +84,7 @@ export function describeList({ describe, it }: Suite): void {
       const seen: string[] = []
       let cursor: string | null = null
       do {
-        const page = await scene.store.list({ ...EVERYTHING, limit: 3, cursor })
+        const page = await scene.store.reads.list({ ...EVERYTHING, limit: 3, cursor })
         assert.ok(page.items.length <= 3)
         seen.push(...idsOf(page.items))
         await scene.submit()
@@ -101,7 +101,7 @@ export function describeList({ describe, it }: Suite): void {
     })
 
     it('lists an empty store as one empty page', async (scene) => {
-      assert.deepEqual(await scene.store.list({ ...EVERYTHING, limit: 10, cursor: null }), {
+      assert.deepEqual(await scene.store.reads.list({ ...EVERYTHING, limit: 10, cursor: null }), {
         items: [],
         nextCursor: null,
       })
@@ -111,7 +111,7 @@ export function describeList({ describe, it }: Suite): void {
       await scene.submit()
       for (const cursor of ['', 'nonsense', '…', '{"a":1}', 'AAAA', '-1', '99999999999999999999999']) {
         await assert.rejects(
-          scene.store.list({ ...EVERYTHING, limit: 10, cursor }),
+          scene.store.reads.list({ ...EVERYTHING, limit: 10, cursor }),
           (error) => error instanceof TaskyardError && error.code === 'invalid_request',
           `the cursor ${JSON.stringify(cursor)}`,
         )

@@ -20,7 +20,7 @@ export function describeModel({ describe, it, open, runs, seed, capabilities }: 
         const property = fc.asyncProperty(storeCommands(nextId), async (commands) => {
           const clock = createSimulatedClock()
           const opened = await open({ clock })
-          await opened.store.migrate()
+          await opened.store.lifecycle.migrate()
           try {
             await fc.asyncModelRun(() => ({ model: createModel(clock, capabilities), real: realOf(opened) }), commands)
           } finally {

@@ -39,9 +39,9 @@ export function startLoad(processes: readonly Calls[]): Load {
       const tasks = await throughOutages('claim', () => calls.claim({ limit: 5, leaseMs: LEASE_MS }))
       if (tasks.length === 0) await delay(20)
       const leases = tasks.map(leaseRef)
-      await throughOutages('extend', () => calls.store.extend({ leases, leaseMs: LEASE_MS }))
+      await throughOutages('extend', () => calls.store.tasks.extend({ leases, leaseMs: LEASE_MS }))
       const settlements = leases.map((lease) => ({ ...lease, outcome: 'succeeded', result: null }) as const)
-      const { results } = await throughOutages('settle', () => calls.store.settle({ settlements, claim: null }))
+      const { results } = await throughOutages('settle', () => calls.store.tasks.settle({ settlements, claim: null }))
       results.forEach(({ status }, n) => {
         if (status === 'ok') ended.add(leases[n]?.taskId ?? '')
       })

@@ -27,13 +27,13 @@ export function describeOutage({ describe, itIn, capabilities }: Suite): void {
     })
 
     it('shows in the health of the store, and so does its end', async (scene) => {
-      assert.equal((await scene.store.health()).healthy, true)
+      assert.equal((await scene.store.lifecycle.health()).healthy, true)
       await scene.server.stop()
-      const { healthy, reason } = await within(LONGEST_CALL_MS, 'health', scene.store.health())
+      const { healthy, reason } = await within(LONGEST_CALL_MS, 'health', scene.store.lifecycle.health())
       assert.equal(healthy, false)
       assert.ok((reason ?? '') !== '')
       await scene.server.start()
-      await eventually('healthy again', BACK_WITHIN_MS, async () => (await scene.store.health()).healthy)
+      await eventually('healthy again', BACK_WITHIN_MS, async () => (await scene.store.lifecycle.health()).healthy)
     })
 
     it('lets no store be opened until it is over', async (scene) => {
@@ -41,12 +41,12 @@ export function describeOutage({ describe, itIn, capabilities }: Suite): void {
       await within(LONGEST_OPENING_MS, 'opening', isUnavailable('opening', scene.another()))
       await scene.server.start()
       const other = await throughOutages('opening', () => scene.another())
-      assert.equal((await other.store.health()).healthy, true)
+      assert.equal((await other.store.lifecycle.health()).healthy, true)
     })
 
     it('does not keep a store from closing', async (scene) => {
       await scene.server.stop()
-      await within(LONGEST_CALL_MS, 'close', scene.store.close())
+      await within(LONGEST_CALL_MS, 'close', scene.store.lifecycle.close())
     })
 
     it('leaves every task, lease and pause as it was', async (scene) => {
@@ -56,11 +56,11 @@ export function describeOutage({ describe, itIn, capabilities }: Suite): void {
       const scheduled = await scene.submit({ delayMs: 600_000 })
       const [low, high] = [await scene.submit({ priority: -1 }), await scene.submit({ priority: 1 })]
       const paused = await scene.submit({ queue: 'paused' })
-      await scene.store.pause({ namespace: 'default', queue: 'paused', paused: true })
+      await scene.store.queues.pause({ namespace: 'default', queue: 'paused', paused: true })
       const taskIds = [held.id, done.id, scheduled, low, high, paused]
-      const before = await scene.store.find({ taskIds })
+      const before = await scene.store.reads.find({ taskIds })
       await restart(scene)
-      assert.deepEqual(await throughOutages('find', () => scene.store.find({ taskIds })), before)
+      assert.deepEqual(await throughOutages('find', () => scene.store.reads.find({ taskIds })), before)
       assert.equal(await scene.extend(held, 600_000), 'ok')
       assert.equal((await scene.settle(held, succeeded())).status, 'ok')
       assert.deepEqual(idsOf(await scene.claim({ queues: ['default', 'paused'] })), [high, low])
@@ -145,7 +145,7 @@ export async function everyTaskEndedOnce(scene: Scene, load: Load): Promise<void
   const accepted = [...load.accepted]
   for (let start = 0; start < accepted.length; start += PAGE) {
     const taskIds = accepted.slice(start, start + PAGE)
-    const found = await scene.store.find({ taskIds })
+    const found = await scene.store.reads.find({ taskIds })
     const wrong = found.flatMap((task, n) => (task?.status === 'succeeded' ? [] : [`${taskIds[n]}: ${task?.status}`]))
     assert.deepEqual(wrong, [], `tasks lost or not ended, of ${accepted.length}`)
   }

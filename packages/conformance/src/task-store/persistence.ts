@@ -15,10 +15,10 @@ export function describePersistence({ describe, it }: Suite): void {
       const [low, high] = [await scene.submit({ priority: -1 }), await scene.submit({ priority: 1 })]
       const taskIds = [scheduled, done.id, broken.id, low, high]
       const read = async () => ({
-        tasks: await scene.store.find({ taskIds }),
+        tasks: await scene.store.reads.find({ taskIds }),
         listed: await scene.listAll(),
         tagged: await scene.listAll({ tag: 'kept' }),
-        counts: await scene.store.counts({ namespace: 'default', queue: null }),
+        counts: await scene.store.reads.counts({ namespace: 'default', queue: null }),
         history: await Promise.all(taskIds.map((id) => scene.events(id))),
       })
       const before = await read()
@@ -67,7 +67,7 @@ export function describePersistence({ describe, it }: Suite): void {
 
     it('keeps a paused queue paused', async (scene) => {
       await scene.submit()
-      await scene.store.pause({ namespace: 'default', queue: 'default', paused: true })
+      await scene.store.queues.pause({ namespace: 'default', queue: 'default', paused: true })
       await scene.reopen()
       assert.deepEqual(await scene.claim(), [])
       assert.equal((await scene.counts()).paused, true)
@@ -99,10 +99,10 @@ export function describePersistence({ describe, it }: Suite): void {
       const ids = [await scene.submit(), await scene.submit(), await scene.submit()].reverse()
       const filter = { namespace: 'default', status: null, type: null, queue: null, tag: null }
       const page = { ...filter, createdAfter: null, createdBefore: null, limit: 1 }
-      const { nextCursor } = await scene.store.list({ ...page, cursor: null })
+      const { nextCursor } = await scene.store.reads.list({ ...page, cursor: null })
       assert.ok(nextCursor !== null)
       await scene.reopen()
-      const rest = await scene.store.list({ ...page, limit: 10, cursor: nextCursor })
+      const rest = await scene.store.reads.list({ ...page, limit: 10, cursor: nextCursor })
       assert.deepEqual(idsOf(rest.items), ids.slice(1))
     })
   })

@@ -176,7 +176,7 @@ export function describeSettle({ describe, it, itWithoutFaults }: Suite): void {
     it('accepts a lease that one call names twice once', async (scene) => {
       const task = await scene.start()
       const settlement: Settlement = { ...leaseRef(task), outcome: 'succeeded', result: null }
-      await scene.store.settle({ settlements: [settlement, settlement], claim: null })
+      await scene.store.tasks.settle({ settlements: [settlement, settlement], claim: null })
       assert.equal((await scene.events(task.id)).filter(({ kind }) => kind === 'succeeded').length, 1)
       assert.equal((await scene.counts(task.queue)).finishedTotal, 1)
     })
@@ -270,7 +270,7 @@ export function describeSettle({ describe, it, itWithoutFaults }: Suite): void {
     it('settles and claims the next tasks in one call', async (scene) => {
       const ids = [await scene.submit(), await scene.submit(), await scene.submit()]
       const first = await scene.claimOne()
-      const report = await scene.store.settle({
+      const report = await scene.store.tasks.settle({
         settlements: [{ ...leaseRef(first), outcome: 'succeeded', result: null }],
         claim: { ...CLAIM, limit: 1 },
       })
@@ -283,17 +283,17 @@ export function describeSettle({ describe, it, itWithoutFaults }: Suite): void {
     it('claims even when it has nothing to settle or what it settles is lost', async (scene) => {
       await scene.submit()
       await scene.submit()
-      const nothing = await scene.store.settle({ settlements: [], claim: { ...CLAIM, limit: 1 } })
+      const nothing = await scene.store.tasks.settle({ settlements: [], claim: { ...CLAIM, limit: 1 } })
       assert.equal(nothing.tasks.length, 1)
       const lost: Settlement = { taskId: scene.newTask().id, token: 1, outcome: 'released' }
-      const report = await scene.store.settle({ settlements: [lost], claim: { ...CLAIM, limit: 1 } })
+      const report = await scene.store.tasks.settle({ settlements: [lost], claim: { ...CLAIM, limit: 1 } })
       assert.equal(report.tasks.length, 1)
     })
   })
 }
 
 async function statusesOf(scene: Scene, settlements: readonly Settlement[]): Promise<readonly string[]> {
-  const { results } = await scene.store.settle({ settlements, claim: null })
+  const { results } = await scene.store.tasks.settle({ settlements, claim: null })
   return results.map(({ status }) => status)
 }
 

@@ -48,7 +48,7 @@ export function describeSlowServer({ describe, itIn, capabilities }: Suite): voi
           if (!isOutage(error)) throw error
         }),
       )
-      const health = within(LONGEST_CALL_MS, 'health', scene.store.health())
+      const health = within(LONGEST_CALL_MS, 'health', scene.store.lifecycle.health())
       const results = await Promise.allSettled([...calls, health])
       await scene.server.resume?.()
       for (const result of results) if (result.status === 'rejected') throw result.reason

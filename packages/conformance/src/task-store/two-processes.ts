@@ -92,11 +92,11 @@ export function describeTwoProcesses(suite: Suite): void {
       const opened = await open({ clock: inRealTime().clock as never })
       try {
         await Promise.all([
-          opened.store.migrate(),
-          opened.another?.().then(({ store }) => store.migrate()),
-          opened.another?.().then(({ store }) => store.migrate()),
+          opened.store.lifecycle.migrate(),
+          opened.another?.().then((store) => store.lifecycle.migrate()),
+          opened.another?.().then((store) => store.lifecycle.migrate()),
         ])
-        assert.deepEqual(await opened.store.find({ taskIds: [] }), [])
+        assert.deepEqual(await opened.store.reads.find({ taskIds: [] }), [])
       } finally {
         await opened.destroy()
       }
@@ -120,10 +120,10 @@ export function describeTwoProcesses(suite: Suite): void {
     it('a paused queue, and its end', async (scene) => {
       const other = await scene.another()
       await scene.submit()
-      await scene.store.pause(PAUSE)
+      await scene.store.queues.pause(PAUSE)
       assert.deepEqual(await other.claim(), [])
       assert.equal((await other.counts()).paused, true)
-      await other.store.pause({ ...PAUSE, paused: false })
+      await other.store.queues.pause({ ...PAUSE, paused: false })
       assert.equal((await scene.counts()).paused, false)
       assert.equal((await scene.claim()).length, 1)
     })
@@ -143,7 +143,7 @@ export function describeTwoProcesses(suite: Suite): void {
       await scene.submit()
       await other.submit({ delayMs: 60_000 })
       await scene.settle(await other.start({ queue: 'b' }), succeeded())
-      const read = (calls: Calls) => calls.store.counts({ namespace: 'default', queue: null })
+      const read = (calls: Calls) => calls.store.reads.counts({ namespace: 'default', queue: null })
       const byName = async (calls: Calls) => new Map((await read(calls)).map((queue) => [queue.queue, queue]))
       const [mine, theirs] = [await byName(scene), await byName(other)]
       assert.deepEqual(mine, theirs)
@@ -155,12 +155,12 @@ export function describeTwoProcesses(suite: Suite): void {
     it('who holds leases, and who lives', async (scene) => {
       const other = await scene.another()
       const task = await scene.start({}, { worker: REMOTE })
-      assert.equal(only(await other.store.holders()).alive, false)
-      await scene.store.beat({ nodeId: 'node-1', workerIds: ['remote'], ttlMs: 5_000 })
-      assert.equal(only(await other.store.holders()).alive, true)
+      assert.equal(only(await other.store.presence.holders()).alive, false)
+      await scene.store.presence.beat({ nodeId: 'node-1', workerIds: ['remote'], ttlMs: 5_000 })
+      assert.equal(only(await other.store.presence.holders()).alive, true)
       await scene.clock.advance(5_000)
-      assert.equal(only(await other.store.holders()).alive, false)
-      assert.equal(only(await other.store.endLeases({ workerIds: ['remote'] })).taskId, task.id)
+      assert.equal(only(await other.store.presence.holders()).alive, false)
+      assert.equal(only(await other.store.presence.endLeases({ workerIds: ['remote'] })).taskId, task.id)
       assert.equal(await scene.extend(task), 'lost')
     })
 
@@ -170,7 +170,7 @@ export function describeTwoProcesses(suite: Suite): void {
       await scene.clock.advance(1_000)
       assert.deepEqual(only((await other.sweep()).ended).taskId, task.id)
       assert.deepEqual((await scene.sweep()).ended, [])
-      assert.deepEqual(await scene.store.extend({ leases: [leaseRef(task)], leaseMs: 1_000 }), ['lost'])
+      assert.deepEqual(await scene.store.tasks.extend({ leases: [leaseRef(task)], leaseMs: 1_000 }), ['lost'])
     })
   })
 
@@ -191,11 +191,11 @@ export function describeTwoProcesses(suite: Suite): void {
         await scene.submit()
         return heard.has('default')
       })
-      await scene.store.pause(PAUSE)
+      await scene.store.queues.pause(PAUSE)
       await eventually('the other process hears of the end of a pause', BACK_WITHIN_MS, async () => {
         heard.clear() // Of the submissions.
-        await scene.store.pause({ ...PAUSE, paused: false })
-        await eventually('news', 1_000, () => heard.has('default')).finally(() => scene.store.pause(PAUSE))
+        await scene.store.queues.pause({ ...PAUSE, paused: false })
+        await eventually('news', 1_000, () => heard.has('default')).finally(() => scene.store.queues.pause(PAUSE))
         return true
       })
     })
@@ -308,7 +308,7 @@ async function workUntilEmpty(calls: Calls): Promise<number> {
       worker: REMOTE,
       requestId: null,
     }
-    const report = await calls.store.settle({ settlements, claim })
+    const report = await calls.store.tasks.settle({ settlements, claim })
     ended += report.results.filter(({ status }) => status === 'ok').length
     tasks = report.tasks
   }
@@ -318,7 +318,7 @@ async function workUntilEmpty(calls: Calls): Promise<number> {
 /** The queues that a process has been told of. */
 export function listen(calls: Pick<Scene, 'store'>): Set<string> {
   const queues = new Set<string>()
-  calls.store.onReady((lanes) => {
+  calls.store.wakeUps.onReady((lanes) => {
     for (const { queue } of lanes) queues.add(queue)
   })
   return queues

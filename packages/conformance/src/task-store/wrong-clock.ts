@@ -88,10 +88,10 @@ export function describeWrongClock({ describe, itIn, capabilities }: Suite): voi
 
     it('takes no living server process for dead, and no dead one for alive', async (scene, ahead, behind) => {
       await scene.start({}, { worker: EMBEDDED })
-      await behind.store.beat({ nodeId: 'node-1', workerIds: [], ttlMs: HOUR })
-      assert.equal(only(await ahead.store.holders()).alive, true)
-      await ahead.store.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 50 })
-      await eventually('the beat ends', TOLERANCE_MS, async () => !only(await behind.store.holders()).alive)
+      await behind.store.presence.beat({ nodeId: 'node-1', workerIds: [], ttlMs: HOUR })
+      assert.equal(only(await ahead.store.presence.holders()).alive, true)
+      await ahead.store.presence.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 50 })
+      await eventually('the beat ends', TOLERANCE_MS, async () => !only(await behind.store.presence.holders()).alive)
     })
 
     it('names a time for the next sweep that is right for all', async (scene, ahead, behind) => {

@@ -2,18 +2,19 @@ import { setImmediate } from 'node:timers/promises'
 import {
   createReferenceStore,
   emptyReferenceState,
+  overlaid,
   type ReferenceState,
+  type StoreParts,
   type StoreSetting,
   type StoreUnderTest,
 } from '@taskyard/conformance'
 import {
-  type BusMessage,
   type Clock,
-  type EventBus,
+  type NewsMessage,
+  type NewsPort,
   type OpenedStore,
   type ReadyLane,
   type ReadyListener,
-  type TaskStore,
   TaskyardError,
 } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
@@ -34,7 +35,7 @@ export interface SharedBug {
   readonly deafAfterOutage?: boolean
   readonly silentAfterOutage?: boolean
   /** Replaces calls of one process, the first of which has the index 0. */
-  readonly process?: (store: TaskStore, index: number) => Partial<TaskStore>
+  readonly process?: (store: OpenedStore, index: number) => StoreParts
 }
 
 /** As long as a call waits for a server that stands still. */
@@ -45,8 +46,8 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
   const state = emptyReferenceState()
   const serverClock = setting.time === 'server' ? systemClock : setting.clock
   const listeners = new Set<{ readonly process: number; readonly listener: ReadyListener }>()
-  const subscribers = new Set<{ readonly process: number; readonly listener: (message: BusMessage) => void }>()
-  const processes: TaskStore[] = []
+  const subscribers = new Set<{ readonly process: number; readonly listener: (message: NewsMessage) => void }>()
+  const processes: OpenedStore[] = []
   let stops = 0
   let up = true
   let standsStill: { readonly over: Promise<void>; readonly end: () => void } | null = null
@@ -73,7 +74,7 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
   function open(clock: Clock): OpenedStore {
     const index = processes.length
     const inner = createReferenceStore(bug.clock === 'client' ? clock : serverClock, state)
-    inner.onReady((lanes) => announce(index, lanes))
+    inner.wakeUps.onReady((lanes) => announce(index, lanes))
     const reached = aroundCalls(inner, async (_operation, call) => {
       await reach()
       const before = stops
@@ -82,16 +83,7 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
       if (stops > before) throw new TaskyardError('store_unavailable', { reason: 'the connection broke' })
       return reply
     })
-    const store: TaskStore = {
-      ...reached,
-      onReady: (listener) => added(listeners, { process: index, listener }),
-      health: () =>
-        reach().then(
-          () => inner.health(),
-          (error: Error) => ({ healthy: false, latencyMs: 0, reason: error.message, sizeBytes: null }),
-        ),
-    }
-    const bus: EventBus = {
+    const news: NewsPort = {
       publish(message) {
         for (const { process, listener } of subscribers) {
           if (process === index || (up && bug.busBetweenProcesses !== false)) listener(message)
@@ -99,23 +91,37 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
       },
       subscribe: (listener) => added(subscribers, { process: index, listener }),
     }
+    const store: OpenedStore = {
+      ...reached,
+      news,
+      wakeUps: { ...reached.wakeUps, onReady: (listener) => added(listeners, { process: index, listener }) },
+      lifecycle: {
+        ...reached.lifecycle,
+        health: () =>
+          reach().then(
+            () => inner.lifecycle.health(),
+            (error: Error) => ({ healthy: false, latencyMs: 0, reason: error.message, sizeBytes: null }),
+          ),
+      },
+    }
     processes.push(store)
-    return { store: { ...store, ...bug.process?.(store, index) }, bus }
+    return overlaid(store, bug.process?.(store, index) ?? {})
   }
 
   const first = open(setting.clock)
   return {
-    ...first,
+    store: first,
+    bus: first.news,
     async reopen() {
-      await first.store.close()
-      return open(setting.clock).store
+      await first.lifecycle.close()
+      return open(setting.clock)
     },
     async another({ clock = setting.clock } = {}) {
       await reach()
       return open(clock)
     },
     async destroy() {
-      for (const store of processes) await store.close()
+      for (const store of processes) await store.lifecycle.close()
     },
     server: {
       async stop() {

@@ -1,9 +1,33 @@
-import type { EventBus } from './event-bus.ts'
-import type { TaskStore } from './task-store.ts'
+import type { LifecyclePort } from './lifecycle.ts'
+import type { NewsPort } from './news.ts'
+import type { PresencePort } from './presence.ts'
+import type { QueuesPort } from './queues.ts'
+import type { ReadsPort } from './reads.ts'
+import type { TasksPort } from './tasks.ts'
+import type { UpkeepPort } from './upkeep.ts'
+import type { WakeUpsPort } from './wake-ups.ts'
 
-/** What opening a store's URL gives. Closing the store closes the bus. */
+/**
+ * Where tasks live, the single source of truth, in small facets. What every adapter guarantees, and the conformance suite checks:
+ *
+ * - A call that resolves is committed and synced; a call that rejects with a definite error changed nothing.
+ * - Repeating a call after a lost reply is safe: tasks are not doubled, a settled lease answers `ok` again.
+ * - Every write under a lease is one conditional statement on task id *and* token: a stale one changes nothing.
+ * - Tokens strictly rise per task, over restarts too.
+ * - Times are judged by the store's clock alone; it never runs backwards.
+ * - Results come back in the order of their inputs, one for each.
+ * - An id that is no lower-case UUID names no task, and a token that is none no lease: `null`, `not-found`, `lost`, never an
+ *   error, and the others of the call are answered as without it.
+ * - Errors are `TaskyardError`s (`store_full`, `store_read_only`, `store_unavailable`, …).
+ */
 export interface OpenedStore {
-  readonly store: TaskStore
-  /** News between the server processes on this store; `null` where only one process can use it. */
-  readonly bus: EventBus | null
+  readonly tasks: TasksPort
+  readonly reads: ReadsPort
+  readonly queues: QueuesPort
+  readonly presence: PresencePort
+  readonly upkeep: UpkeepPort
+  readonly wakeUps: WakeUpsPort
+  readonly lifecycle: LifecyclePort
+  /** Between the server processes on this store; `null` where only one process can use it. */
+  readonly news: NewsPort | null
 }

@@ -1,7 +1,7 @@
 import type { JsonText } from '../json.ts'
 import type { LeaseRef, TaskError } from '../task.ts'
 import type { LeasedTaskDocument } from '../task-document.ts'
-import type { ThreadAccess } from './task-store.ts'
+import type { ThreadAccess } from './lifecycle.ts'
 
 /**
  * What a worker needs of a Taskyard, whether it lives in the same process or behind HTTP. Every call may be repeated

@@ -1,4 +1,4 @@
-import type { ErrorCode, TaskStore } from '@taskyard/core'
+import type { ErrorCode, OpenedStore } from '@taskyard/core'
 import type { EngineObserver, QueueView } from '@taskyard/engine'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { addCounter, type Labels } from './computed-metric.ts'
@@ -12,7 +12,7 @@ export interface Metrics {
   /** For `EngineOptions.observer`. */
   readonly observer: Required<Omit<EngineObserver, 'backgroundRecovered'>>
   /** The same store, every call of it timed and its failures counted. */
-  observeStore(store: TaskStore): TaskStore
+  observeStore(store: OpenedStore): OpenedStore
   /** The queues as they are now, for the gauges of the next scrape. */
   recordQueues(queues: readonly QueueView[]): void
   /** A problem document was sent. */

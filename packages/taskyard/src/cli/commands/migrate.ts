@@ -34,11 +34,11 @@ async function migrate(terminal: Terminal, options: { store?: string; json?: boo
 
 async function migrated({ store: location, allowUnsafeDurability }: Configuration) {
   try {
-    const { store } = await openStore(location, { clock: systemClock, random: systemRandom, allowUnsafeDurability })
+    const store = await openStore(location, { clock: systemClock, random: systemRandom, allowUnsafeDurability })
     try {
-      return await store.migrate()
+      return await store.lifecycle.migrate()
     } finally {
-      await store.close()
+      await store.lifecycle.close()
     }
   } catch (error) {
     if (error instanceof TaskyardError) throw new CommandFailure(error.message, EXIT.failed, { code: error.code })

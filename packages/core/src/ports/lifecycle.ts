@@ -1,0 +1,51 @@
+import type { BeatParams } from './presence.ts'
+import type { ExtendParams, ExtendStatus } from './tasks.ts'
+
+/** The store as a whole. */
+export interface LifecyclePort {
+  /** A durability class for people, such as `every commit synced to disk (SQLite WAL, synchronous=FULL)`. */
+  readonly durability: string
+
+  /** Brings the schema up to date; safe to run again and from several processes. Before it, only `close` may be called. */
+  migrate(): Promise<MigrationReport>
+
+  /** Never rejects: says whether a write could be committed now, and if not, why. */
+  health(): Promise<StoreHealth>
+
+  /** How a thread of its own can extend leases while the main thread is blocked. */
+  threadAccess(): ThreadAccess
+
+  /** Finishes what was accepted, then closes. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface MigrationReport {
+  readonly from: number
+  readonly to: number
+}
+
+export interface StoreHealth {
+  readonly healthy: boolean
+  readonly latencyMs: number
+  /** Why it is not healthy; `null` when it is. */
+  readonly reason: string | null
+  readonly sizeBytes: number | null
+}
+
+/**
+ * A module whose `openLeaseExtender(data)` gives a `LeaseExtender` inside another thread. `data` is structured-cloneable,
+ * with `transfer` as its transfer list.
+ */
+export interface ThreadAccess {
+  readonly module: string
+  readonly data: unknown
+  readonly transfer: readonly object[]
+}
+
+/** What a heartbeat thread needs: the `extend` of the port and, where processes share the store, its `beat`. */
+export interface LeaseExtender {
+  /** `signal` gives up a call that goes over a network; others need not heed it. */
+  extend(params: ExtendParams, signal?: AbortSignal): Promise<readonly ExtendStatus[]>
+  beat?(params: BeatParams): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,64 @@
+import type { LeaseRef, TaskStatus } from '../task.ts'
+import type { WorkerRef } from './tasks.ts'
+
+/** Which processes and workers live, and what the dead ones held. */
+export interface PresencePort {
+  /** A server process says that it lives, and which workers it answers for, until its next beat or the end of this one. */
+  beat(params: BeatParams): Promise<void>
+
+  /** Who holds leases now. */
+  holders(): Promise<readonly LeaseHolder[]>
+
+  /**
+   * Ends the leases of these workers at once, as expired: their processes are known to be gone (`afterLeaseEnd`). Leases that
+   * nobody watches (`isWatched`) stay: of them nobody can know. So do those whose worker is alive (`LeaseHolder`) now: it may have
+   * come to another server since it was judged.
+   */
+  endLeases(params: EndLeasesParams): Promise<readonly EndedLease[]>
+
+  /**
+   * The workers of these leases, which are over, were heard of: they had not died. Where the end of one counted against its task
+   * (`loneCrashes`), it does so no longer; `crashes` stays. Leases of which that is not so change nothing, nor does a repetition.
+   */
+  takeBackCrashes(params: TakeBackCrashesParams): Promise<void>
+}
+
+export interface BeatParams {
+  /** Unique per start of a process. */
+  readonly nodeId: string
+  /** Workers that live in the process, or keep a session open with it. Replaces those of the beat before. */
+  readonly workerIds: readonly string[]
+  /** How long the beat holds; 0 takes the process off at once. */
+  readonly ttlMs: number
+}
+
+/** A worker in one process, or in none. Its `session` is `true` when any of these leases has one. */
+export interface LeaseHolder extends WorkerRef {
+  readonly namespace: string
+  /** A server process whose beat holds is the worker's own node, or names the worker. */
+  readonly alive: boolean
+  readonly leases: number
+  /**
+   * When the first and the last of these leases expire, ms, whatever else would end them before. Of a lease whose task's
+   * deadline comes first, a store may say another time, as long as an extension moves that too.
+   */
+  readonly firstEnd: number
+  readonly lastEnd: number
+}
+
+export interface EndLeasesParams {
+  readonly workerIds: readonly string[]
+}
+
+export interface TakeBackCrashesParams {
+  readonly leases: readonly LeaseRef[]
+}
+
+/** A lease that ended without its worker's word. */
+export interface EndedLease extends LeaseRef {
+  readonly reason: 'expired' | 'timeout' | 'cancelled'
+  readonly queue: string
+  readonly type: string
+  readonly workerId: string
+  readonly taskStatus: TaskStatus
+}

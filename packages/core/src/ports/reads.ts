@@ -1,0 +1,69 @@
+import type { Task, TaskStatus } from '../task.ts'
+import type { TaskEvent } from '../task-event.ts'
+import type { TaskIdsParams } from './tasks.ts'
+
+/** What is known of tasks and queues. */
+export interface ReadsPort {
+  /** The tasks by id, `null` where there is none. */
+  find(params: TaskIdsParams): Promise<readonly (Task | null)[]>
+
+  /**
+   * One page, newest first. The work per call is bounded, so a page may hold fewer than `limit` items, even none, while
+   * `nextCursor` is set: only a `null` cursor ends the list.
+   * @throws TaskyardError `invalid_request` for a cursor that is not one of its own
+   */
+  list(params: ListParams): Promise<TaskPage>
+
+  /**
+   * A task's events with `n` greater than `after`, oldest first; `null` when there is no such task. Bounded like `list`:
+   * only an answer without events ends the history.
+   */
+  history(params: HistoryParams): Promise<readonly TaskEvent[] | null>
+
+  /** Every queue that ever had a task, in O(queues), whatever the number of tasks. */
+  counts(params: CountsParams): Promise<readonly QueueCounts[]>
+}
+
+export interface TaskFilter {
+  readonly namespace: string
+  readonly status: TaskStatus | null
+  readonly type: string | null
+  readonly queue: string | null
+  readonly tag: string | null
+  /** Inclusive; ms. */
+  readonly createdAfter: number | null
+  /** Exclusive; ms. */
+  readonly createdBefore: number | null
+}
+
+export interface ListParams extends TaskFilter {
+  readonly limit: number
+  readonly cursor: string | null
+}
+
+export interface TaskPage {
+  readonly items: readonly Task[]
+  readonly nextCursor: string | null
+}
+
+export interface HistoryParams {
+  readonly taskId: string
+  readonly after: number
+  readonly limit: number
+}
+
+export interface CountsParams {
+  readonly namespace: string
+  /** `null`: every queue. */
+  readonly queue: string | null
+}
+
+export interface QueueCounts {
+  readonly queue: string
+  readonly paused: boolean
+  readonly counts: Readonly<Record<TaskStatus, number>>
+  /** Readiness of the task that has waited longest, ms; `null` when none waits. */
+  readonly oldestReadyAt: number | null
+  /** Tasks ever finished, which only rises: the difference of two readings is the throughput. */
+  readonly finishedTotal: number
+}
