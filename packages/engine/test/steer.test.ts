@@ -196,6 +196,30 @@ test('cancelling by filter reaches tasks that change their state meanwhile', asy
   assert.deepEqual({ queued, scheduled, running, cancelled }, { queued: 0, scheduled: 0, running: 0, cancelled: 20 })
 })
 
+test('cancelling by filter meets a task that keeps one state ahead of it', async (t) => {
+  const { engine, clock, store } = await startEngine(t, {}, (inner) => ({
+    ...inner,
+    reads: {
+      ...inner.reads,
+      async list(params) {
+        const page = await inner.reads.list(params)
+        if (params.status !== null && params.status !== 'blocked') await goOn()
+        return page
+      },
+    },
+  }))
+  const backoff = { kind: 'fixed', baseSeconds: 0.05 } as const
+  const { task } = await engine.submit({ ...TASK, maxAttempts: 1000, backoff })
+  async function goOn() {
+    const [now] = await store.reads.find({ taskIds: [task.id] })
+    if (now?.status === 'scheduled') await clock.advance(100)
+    if (now?.status === 'queued') token = (await engine.claim(claimOf('worker-1')))[0]?.lease.token ?? 0
+    if (now?.status === 'running') await engine.settle([{ taskId: task.id, token, outcome: 'failed' }])
+  }
+  let token = 0
+  assert.equal((await engine.cancelMatching({ queue: 'default' })).matched, 1)
+})
+
 test('cancelling by filter counts once what is started while it is looked at', async (t) => {
   const { engine } = await startEngine(t, {}, (store) => ({
     ...store,
