@@ -1,8 +1,10 @@
-import type { OpenedStore } from '@taskyard/core'
+import type { OpenedStore, StoreCall } from '@taskyard/core'
 import { type Calls, CLAIM, EVERYTHING, SWEEP } from './scene.ts'
 
-/** One example of every call of the port that asks the store, apart from `migrate` and `health`. */
-export const EVERY_CALL: Readonly<Record<string, (store: OpenedStore, scene: Calls) => Promise<unknown>>> = {
+type Example = (store: OpenedStore, scene: Calls) => Promise<unknown>
+
+/** One example of every call that asks the store, apart from `migrate`. */
+export const EVERY_CALL: Readonly<Record<Exclude<StoreCall, 'migrate'>, Example>> = {
   enqueue: (store, scene) => store.tasks.enqueue({ submissions: [{ tasks: [scene.newTask()] }], queueDepth: 10 }),
   claim: (store) => store.tasks.claim(CLAIM),
   extend: (store, scene) => store.tasks.extend({ leases: [{ taskId: scene.newTask().id, token: 1 }], leaseMs: 1_000 }),

@@ -1,14 +1,14 @@
-import type { EndedLease, OpenedStore } from '@taskyard/core'
+import type { EndedLease, PresencePort } from '@taskyard/core'
 import { isUnexpected } from './unexpected.ts'
 
 /** Ends the leases of workers that are known to be gone. */
 export type EndLeases = (workerIds: readonly string[]) => Promise<void>
 
-export function createEndLeases(store: OpenedStore, onEnded: (ended: readonly EndedLease[]) => void): EndLeases {
+export function createEndLeases(presence: PresencePort, onEnded: (ended: readonly EndedLease[]) => void): EndLeases {
   async function end(workerIds: readonly string[]): Promise<void> {
     if (workerIds.length === 0) return
     try {
-      onEnded(await store.presence.endLeases({ workerIds }))
+      onEnded(await presence.endLeases({ workerIds }))
     } catch (error) {
       if (workerIds.length === 1 || !isUnexpected(error)) throw error
       // One of them may be to blame, for whom the others' tasks need not wait.

@@ -1,4 +1,4 @@
-import type { Clock, LeaseHolder, OpenedStore } from '@taskyard/core'
+import type { Clock, LeaseHolder, PresencePort } from '@taskyard/core'
 import type { Presence } from './presence.ts'
 
 /** What the store says of those who hold leases. */
@@ -12,12 +12,12 @@ export interface HoldersAnswer {
 
 export type AskHolders = () => Promise<HoldersAnswer>
 
-export function createAskHolders(store: OpenedStore, clock: Clock): AskHolders {
+export function createAskHolders(presence: PresencePort, clock: Clock): AskHolders {
   let questions = 0
   return async () => {
     questions += 1
     const asked = { askedAt: clock.now(), question: questions }
-    return { ...asked, holders: await store.presence.holders() }
+    return { ...asked, holders: await presence.holders() }
   }
 }
 

@@ -33,8 +33,8 @@ export function createSessions(
   const { store, clock, bus, troubles } = parts
   const connections = createConnections(parts.timeOfDay)
   const presence = parts.shared ? createPresence(parts, nodeId, connections.workerIds) : null
-  const askHolders = createAskHolders(store, clock)
-  const endLeases = createEndLeases(store, onEnded)
+  const askHolders = createAskHolders(store.presence, clock)
+  const endLeases = createEndLeases(store.presence, onEnded)
   const askWhenTrusted = createAskWhenTrusted(askHolders, presence)
   const endLeftLeases = createEndLeftLeases(parts, connections, askWhenTrusted, endLeases)
   const graces = createSessionGraces(parts, { connections, askHolders, askWhenTrusted, endLeases })

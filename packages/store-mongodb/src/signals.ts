@@ -1,9 +1,8 @@
-import type { Clock, NewsMessage, NewsPort, ReadyLane, ReadyListener } from '@taskyard/core'
-import type { Collection } from 'mongodb'
+import type { NewsMessage, NewsPort, ReadyLane, ReadyListener } from '@taskyard/core'
 import { withDeadline } from './connect.ts'
-import { createInbox } from './inbox.ts'
+import { createInbox, type InboxOptions } from './inbox.ts'
 import { createOutbox } from './outbox.ts'
-import { SILENT_MS, type SignalDocument } from './signal-document.ts'
+import { SILENT_MS } from './signal-document.ts'
 
 export interface Signals {
   readonly bus: NewsPort
@@ -14,17 +13,7 @@ export interface Signals {
   close(): Promise<void>
 }
 
-export interface SignalsOptions {
-  readonly collection: Collection<SignalDocument>
-  readonly clock: Clock
-  readonly processId: string
-  /** Whether the server may have change streams; where it refuses them all the same, polling does. */
-  readonly changeStream: boolean
-  /** The store's time, ms. */
-  now(): number
-  /** All lanes with ready tasks: who may have missed news is told of each. */
-  readyLanes(): Promise<readonly ReadyLane[]>
-}
+export type SignalsOptions = Omit<InboxOptions, 'onRead' | 'onReady' | 'onMessage'>
 
 /** Between two writes of a process. Readers that poll would not see more. */
 const STREAM_PAUSE_MS = 20
