@@ -1,21 +1,14 @@
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
-import {
-  type Clock,
-  type MigrationReport,
-  type OpenedStore,
-  type ReadyLane,
-  type ReadyListener,
-  TaskyardError,
-} from '@taskyard/core'
+import { type Clock, type MigrationReport, type OpenedStore, type ReadyListener, TaskyardError } from '@taskyard/core'
 import { threadFlags } from '@taskyard/core/runtime'
 import { decodeCursor } from './cursor.ts'
 import type { Operations } from './operations/index.ts'
 import { createSteadyClock, type StoreTime } from './steady-clock.ts'
 import { createThreadCalls, errorFromWire, type ThreadCalls } from './thread-calls.ts'
-import type { ReplyMessage } from './thread-protocol.ts'
-import { enqueueRows, leasedTasks, settlementRow, settleResults, taskFromRow } from './wire.ts'
+import type { RepliesMessage, Reply } from './thread-protocol.ts'
+import { enqueueOutcomes, enqueueRows, leasedTasks, settlementRow, settleResults, taskFromRow } from './wire.ts'
 
 export interface SqliteStoreOptions {
   /** Where the database file is; made when missing, with its folder. */
@@ -51,7 +44,8 @@ export async function openSqliteStore({ path, clock }: SqliteStoreOptions): Prom
 }
 
 async function started(worker: Worker): Promise<MigrationReport> {
-  const [reply] = (await once(worker, 'message')) as [ReplyMessage]
+  const [message] = (await once(worker, 'message')) as [RepliesMessage]
+  const [reply] = message.replies as [Reply]
   if (!('error' in reply)) return reply.value as MigrationReport
   await worker.terminate()
   throw errorFromWire(reply.error)
@@ -63,9 +57,9 @@ const TRANSACTION =
 function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport, time: () => StoreTime): OpenedStore {
   const listeners = new Set<ReadyListener>()
   let closing: Promise<void> | null = null
-  worker.on('message', (message: ReplyMessage) => {
-    if (calls.settle(message) || message.id !== -1 || !('value' in message)) return
-    for (const listener of listeners) listener(message.value as readonly ReadyLane[])
+  worker.on('message', ({ replies, ready }: RepliesMessage) => {
+    calls.settle(replies)
+    if (ready !== null) for (const listener of listeners) listener(ready)
   })
   // Every operation answers with what its function in operations/ returns.
   const call = <Name extends keyof Operations>(operation: Name, params: Parameters<Operations[Name]>[1]) =>
@@ -74,7 +68,7 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
     tasks: {
       async enqueue(params) {
         if (params.tx !== undefined) throw new TaskyardError('transaction_unsupported', { reason: TRANSACTION })
-        return call('enqueue', enqueueRows(params))
+        return enqueueOutcomes(await call('enqueue', enqueueRows(params)), params)
       },
       claim: async (params) => leasedTasks(await call('claim', params)),
       extend: (params) => call('extend', params),

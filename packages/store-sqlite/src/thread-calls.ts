@@ -2,7 +2,7 @@ import type { MessagePort, Worker } from 'node:worker_threads'
 import { TaskyardError } from '@taskyard/core'
 import type { OperationName } from './operations/index.ts'
 import type { StoreTime } from './steady-clock.ts'
-import type { CallMessage, ReplyMessage, ThreadMessage } from './thread-protocol.ts'
+import type { CallMessage, Reply, ThreadMessage, WireError } from './thread-protocol.ts'
 
 interface Waiting {
   resolve(value: unknown): void
@@ -15,8 +15,7 @@ export interface ThreadCalls {
   call(operation: OperationName, params: unknown, time: StoreTime | null): Promise<unknown>
   stop(): Promise<void>
   post(message: ThreadMessage, transfer: readonly MessagePort[]): void
-  /** Takes a reply to a call; false when the message is something else. */
-  settle(message: ReplyMessage): boolean
+  settle(replies: readonly Reply[]): void
   /** Rejects everything under way and whatever comes later. */
   fail(reason: string): void
 }
@@ -43,13 +42,13 @@ export function createThreadCalls(endpoint: Pick<Worker | MessagePort, 'postMess
       await stopped
     },
     post: (message, transfer) => endpoint.postMessage(message, transfer),
-    settle(message) {
-      const call = waiting.get(message.id)
-      if (call === undefined) return false
-      waiting.delete(message.id)
-      if ('error' in message) call.reject(errorFromWire(message.error))
-      else call.resolve(message.value)
-      return true
+    settle(replies) {
+      for (const reply of replies) {
+        const call = waiting.get(reply.id)
+        waiting.delete(reply.id)
+        if ('error' in reply) call?.reject(errorFromWire(reply.error))
+        else call?.resolve(reply.value)
+      }
     },
     fail(reason) {
       failure ??= reason
@@ -67,6 +66,6 @@ function callMessage(id: number, operation: OperationName, params: unknown, time
   return { kind: 'call', id, operation, params, now, skippedMs }
 }
 
-export function errorFromWire({ code, message, violations }: Extract<ReplyMessage, { error: unknown }>['error']) {
+export function errorFromWire({ code, message, violations }: WireError): TaskyardError {
   return new TaskyardError(code, {}, { message, violations })
 }

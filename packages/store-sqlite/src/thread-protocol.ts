@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { ErrorCode, Violation } from '@taskyard/core'
+import type { ErrorCode, ReadyLane, Violation } from '@taskyard/core'
 import type { Call } from './group-commit.ts'
 
 export type CallMessage = Omit<Call, 'now'> & {
@@ -21,7 +21,14 @@ export interface WireError {
   readonly violations: readonly Violation[]
 }
 
-/** The answer to call `id`. Id 0 is the start of the thread, id -1 says which lanes got ready tasks. */
-export type ReplyMessage =
+/** The answer to call `id`. Id 0 is the start of the thread. */
+export type Reply =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: WireError }
+
+/** What became of a transaction: a message costs more than what is in it. */
+export interface RepliesMessage {
+  readonly replies: readonly Reply[]
+  /** The lanes that got ready tasks, for the one who opened the store; `null`: none. */
+  readonly ready: readonly ReadyLane[] | null
+}

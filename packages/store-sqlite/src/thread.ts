@@ -5,7 +5,7 @@ import { systemClock } from '@taskyard/core/runtime'
 import type { Answer, Call } from './group-commit.ts'
 import { toStoreError } from './sqlite-errors.ts'
 import { openStoreFile, type StoreFile } from './store-file.ts'
-import type { CallMessage, ReplyMessage, ThreadMessage, WireError } from './thread-protocol.ts'
+import type { CallMessage, RepliesMessage, Reply, ThreadMessage, WireError } from './thread-protocol.ts'
 
 // The thread that owns the file: a slow disk stalls this thread alone. Calls that arrive while it commits share the
 // next transaction. More ports connect later, from threads that keep leases alive while the main thread is blocked.
@@ -24,9 +24,9 @@ type Pending = Call & { readonly id: number; readonly port: MessagePort }
 const told = { now: systemClock.now(), at: performance.now() }
 
 main.on('message', onMessage.bind(null, main))
-reply(main, start())
+post(main, [start()], null)
 
-function start(): ReplyMessage {
+function start(): Reply {
   try {
     file = openStoreFile(path)
     return { id: 0, value: file.report }
@@ -74,11 +74,17 @@ function connect(port: MessagePort): void {
 function runAll(pending: readonly Pending[]): void {
   if (pending.length === 0) return
   const answers = file === null ? closedAnswers(pending) : file.commit(pending)
-  pending.forEach(({ id, port }, i) => {
-    const answer = answers[i] as Answer
-    reply(port, 'error' in answer ? { id, error: wireError(answer.error) } : { id, value: answer.value })
-  })
-  announceReady()
+  const replies = pending.map(({ id }, i) => replyTo(id, answers[i] as Answer))
+  const ready = takeReady()
+  for (const port of ports) {
+    const own = ports.length === 1 ? replies : replies.filter((_, i) => pending[i]?.port === port)
+    const news = port === main ? ready : null
+    if (own.length > 0 || news !== null) post(port, own, news)
+  }
+}
+
+function replyTo(id: number, answer: Answer): Reply {
+  return 'error' in answer ? { id, error: wireError(answer.error) } : { id, value: answer.value }
 }
 
 function closedAnswers(calls: readonly Call[]): Answer[] {
@@ -86,24 +92,24 @@ function closedAnswers(calls: readonly Call[]): Answer[] {
   return calls.map(() => ({ error }))
 }
 
-function announceReady(): void {
-  if (file === null || file.state.readied.size === 0) return
+function takeReady(): readonly ReadyLane[] | null {
+  if (file === null || file.state.readied.size === 0) return null
   const { lanes, readied } = file.state
-  const ready: ReadyLane[] = [...readied].map((lane) => lanes.get(lane))
+  const ready = [...readied].map((lane) => lanes.get(lane))
   readied.clear()
-  main.postMessage({ id: -1, value: ready } satisfies ReplyMessage)
+  return ready
 }
 
 function stop(pending: readonly Pending[], id: number): void {
   runAll(pending)
   file?.close()
   file = null
-  reply(main, { id, value: null })
+  post(main, [{ id, value: null }], null)
   for (const port of ports) port.close()
 }
 
-function reply(port: MessagePort, message: ReplyMessage): void {
-  port.postMessage(message)
+function post(port: MessagePort, replies: readonly Reply[], ready: RepliesMessage['ready']): void {
+  port.postMessage({ replies, ready } satisfies RepliesMessage)
 }
 
 function wireError({ code, message, violations }: TaskyardError): WireError {

@@ -1,6 +1,8 @@
 import {
+  type AcceptedTask,
   type Backoff,
   DEFAULT_BACKOFF,
+  type EnqueueOutcome,
   type EnqueueParams,
   type JsonText,
   type LeasedTask,
@@ -206,6 +208,32 @@ function newTaskRow(task: NewTask): NewTaskRow {
     task.idempotency?.key ?? null,
     task.idempotency?.fingerprint ?? null,
   ]
+}
+
+/** A task of a submission that was stored; `null`: as a new one, that is queued now. */
+export type AcceptedRow =
+  | readonly [id: string, status: TaskStatus, createdAt: number, runAt: number, replayed: boolean]
+  | null
+
+export type EnqueueRefusal = Exclude<EnqueueOutcome, { kind: 'accepted' }>
+
+export interface EnqueuedRows {
+  readonly now: number
+  readonly outcomes: readonly (readonly AcceptedRow[] | EnqueueRefusal)[]
+}
+
+export function enqueueOutcomes({ now, outcomes }: EnqueuedRows, { submissions }: EnqueueParams): EnqueueOutcome[] {
+  return outcomes.map((outcome, i) => {
+    if ('kind' in outcome) return outcome
+    const { tasks } = submissions[i] as EnqueueParams['submissions'][number]
+    return { kind: 'accepted', tasks: outcome.map((row, at) => acceptedTask(row, tasks[at] as NewTask, now)) }
+  })
+}
+
+function acceptedTask(row: AcceptedRow, task: NewTask, now: number): AcceptedTask {
+  if (row === null) return { id: task.id, status: 'queued', createdAt: now, runAt: now, replayed: false }
+  const [id, status, createdAt, runAt, replayed] = row
+  return { id, status, createdAt, runAt, replayed }
 }
 
 /** A settlement; the last fields are those of a failure, and when a lease must end that is given back, if it matters. */

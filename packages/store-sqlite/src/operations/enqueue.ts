@@ -1,20 +1,25 @@
-import { type AcceptedTask, type EnqueueOutcome, LIMITS } from '@taskyard/core'
+import { LIMITS } from '@taskyard/core'
 import { row1, type State } from '../state.ts'
-import type { EnqueueRows, NewTaskRow } from '../wire.ts'
+import type { AcceptedRow, EnqueuedRows, EnqueueRefusal, EnqueueRows, NewTaskRow } from '../wire.ts'
 import { locate } from './find.ts'
 import { makeReady, makeScheduled } from './move.ts'
 import { standing } from './standing.ts'
 
 const IDEMPOTENCY_MS = LIMITS.idempotencySeconds * 1000
 
-export function enqueue(state: State, { submissions, queueDepth }: EnqueueRows, now: number): EnqueueOutcome[] {
-  return submissions.map((tasks) => enqueueTogether(state, tasks, queueDepth, now))
+export function enqueue(state: State, { submissions, queueDepth }: EnqueueRows, now: number): EnqueuedRows {
+  return { now, outcomes: submissions.map((tasks) => enqueueTogether(state, tasks, queueDepth, now)) }
 }
 
 // Everything that can refuse a submission is looked at before its first row is written: that makes it all or nothing.
-function enqueueTogether(state: State, tasks: readonly NewTaskRow[], queueDepth: number, now: number): EnqueueOutcome {
+function enqueueTogether(
+  state: State,
+  tasks: readonly NewTaskRow[],
+  queueDepth: number,
+  now: number,
+): readonly AcceptedRow[] | EnqueueRefusal {
   const refusal = idempotencyRefusal(state, tasks, now) ?? depthRefusal(state, tasks, queueDepth, now)
-  return refusal ?? { kind: 'accepted', tasks: tasks.map((task) => enqueueOne(state, task, now)) }
+  return refusal ?? tasks.map((task) => enqueueOne(state, task, now))
 }
 
 type KeyRow = [taskId: string, fingerprint: string]
@@ -26,7 +31,7 @@ function knownKey(state: State, namespace: string, key: string, now: number): Ke
   return row1<KeyRow>(select, namespace, key, now)
 }
 
-function idempotencyRefusal(state: State, tasks: readonly NewTaskRow[], now: number): EnqueueOutcome | null {
+function idempotencyRefusal(state: State, tasks: readonly NewTaskRow[], now: number): EnqueueRefusal | null {
   const inBatch = new Map<string, string>()
   for (const task of tasks) {
     const [namespace, key, fingerprint] = [task[1], task[12], task[13]]
@@ -47,7 +52,7 @@ function depthRefusal(
   tasks: readonly NewTaskRow[],
   queueDepth: number,
   now: number,
-): EnqueueOutcome | null {
+): EnqueueRefusal | null {
   let arriving: readonly NewTaskRow[] | null = null
   for (const inQueue of byQueue(tasks)) {
     const [, namespace, queue] = inQueue[0] as NewTaskRow
@@ -106,7 +111,7 @@ function waitingIn(state: State, namespace: string, queue: string): number {
   return waiting
 }
 
-function enqueueOne(state: State, task: NewTaskRow, now: number): AcceptedTask {
+function enqueueOne(state: State, task: NewTaskRow, now: number): AcceptedRow {
   const [id, namespace, queue, type, , priority, runAtWanted, delayMs, , , , tags, key] = task
   const known = key === null ? undefined : knownKey(state, namespace, key, now)
   if (known !== undefined) return acceptedBefore(state, known[0], now, known[0] !== id)
@@ -121,7 +126,7 @@ function enqueueOne(state: State, task: NewTaskRow, now: number): AcceptedTask {
   else makeReady(state, waiting, now)
   for (const tag of tags ?? []) insertTag(state, namespace, tag, seq)
   if (key !== null) rememberKey(state, task, now)
-  return { id, status: runAt > now ? 'scheduled' : 'queued', createdAt: now, runAt, replayed: false }
+  return runAt > now ? [id, 'scheduled', now, runAt, false] : null
 }
 
 function insertTask(state: State, seq: number, lane: number, task: NewTaskRow, runAt: number, now: number): boolean {
@@ -148,8 +153,8 @@ function rememberKey(state: State, task: NewTaskRow, now: number): void {
   insert.run(task[1], task[12], task[0], task[13], now + IDEMPOTENCY_MS)
 }
 
-function acceptedBefore(state: State, taskId: string, now: number, replayed: boolean): AcceptedTask {
+function acceptedBefore(state: State, taskId: string, now: number, replayed: boolean): AcceptedRow {
   const stands = standing(state, taskId, now)
   if (stands === null) throw new Error(`task ${taskId} vanished while it was looked at`)
-  return { id: taskId, ...stands, replayed }
+  return [taskId, stands.status, stands.createdAt, stands.runAt, replayed]
 }
