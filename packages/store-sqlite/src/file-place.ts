@@ -1,5 +1,5 @@
-import { readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { readdirSync, realpathSync, type Stats, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 
 /** Where the open file and its write-ahead log are, as somebody who opens the path would find them. */
 export type Place =
@@ -24,16 +24,23 @@ export function watchPlace(path: string): PlaceWatch {
   const logPath = `${realPath}-wal`
   const isFile = recognize(path)
   const isLog = recognize(logPath)
-  const areWhereOpened = resolve(path) === realPath ? followOpenFiles([realPath, logPath]) : () => false
+  // Whoever changes a link on the way to the file changes another folder.
+  const isFolderSame = resolve(path) === realPath ? watchFolder(dirname(path)) : () => false
+  let last: Place | null = null
+
+  function look(): Place {
+    const found = identityOf(path)
+    if (found === NOTHING) return misplaced(`${path} was removed or moved away`, PUT_BACK)
+    if (!isFile(found)) return misplaced(`${path} was replaced by another file`, PUT_BACK_OR_RESTART)
+    const foundLog = identityOf(logPath)
+    if (foundLog === NOTHING) return { kind: 'log-lost' }
+    return isLog(foundLog) ? IN_PLACE : misplaced(`${logPath} was replaced by another file`, PUT_BACK_OR_RESTART)
+  }
+
   return {
     place() {
-      if (areWhereOpened()) return IN_PLACE
-      const found = identityOf(path)
-      if (found === NOTHING) return misplaced(`${path} was removed or moved away`, PUT_BACK)
-      if (!isFile(found)) return misplaced(`${path} was replaced by another file`, PUT_BACK_OR_RESTART)
-      const foundLog = identityOf(logPath)
-      if (foundLog === NOTHING) return { kind: 'log-lost' }
-      return isLog(foundLog) ? IN_PLACE : misplaced(`${logPath} was replaced by another file`, PUT_BACK_OR_RESTART)
+      if (!isFolderSame() || last !== IN_PLACE) last = look()
+      return last
     },
     leadsToFile: () => isFile(identityOf(path)),
   }
@@ -82,33 +89,38 @@ function wasRenumbered(own: string, found: string): boolean {
 
 /** What this process has open, where the system tells it (Linux). */
 function openFiles(): ReadonlySet<string | null> {
-  return new Set(openLinks().map(identityOf))
-}
-
-function openLinks(): readonly string[] {
   try {
-    return readdirSync('/proc/self/fd').map((fd) => `/proc/self/fd/${fd}`)
+    return new Set(readdirSync('/proc/self/fd').map((fd) => identityOf(`/proc/self/fd/${fd}`)))
   } catch {
-    return []
+    return new Set()
   }
 }
 
 /**
- * Tells whether these files, which this process has open, are still called what they are called now; `false` where the system
- * cannot tell. Asked with each commit, where `stat` makes the next sync a fourth dearer (bench/RESULTS.md): a file whose times
- * were asked for gets new ones with its next write (Linux 6.13, multigrain timestamps).
+ * Tells whether anything in the folder was made, removed or renamed since it was asked before, or another folder is there
+ * now. With each commit that costs less than a look at the files, whose next sync is a fourth dearer after it
+ * (bench/RESULTS.md): a file whose times were asked for gets new ones with its next write (Linux 6.13, multigrain timestamps).
  */
-function followOpenFiles(paths: readonly string[]): () => boolean {
-  const links = openLinks()
-  const own = paths.map((path) => links.find((link) => nameOf(link) === path))
-  return () => own.every((link, i) => link !== undefined && nameOf(link) === paths[i])
+function watchFolder(path: string): () => boolean {
+  let before: Stats | null = null
+  return () => {
+    const found = folderAt(path)
+    const isSame = found !== null && found.mtimeMs === before?.mtimeMs && found.ino === before.ino
+    before = found !== null && hasSettled(found) ? found : null
+    return isSame
+  }
 }
 
-/** As the system knows it: with ` (deleted)` behind it when the file was removed, or another one took its place. */
-function nameOf(link: string): string | null {
+function folderAt(path: string): Stats | null {
   try {
-    return readlinkSync(link)
+    return statSync(path)
   } catch {
     return null
   }
+}
+
+/** A second change within the grain of the file system's clock would leave the time as it is. */
+function hasSettled({ mtimeMs }: Stats): boolean {
+  const grainMs = mtimeMs % 1000 === 0 ? 2000 : 20
+  return Date.now() - mtimeMs > grainMs
 }

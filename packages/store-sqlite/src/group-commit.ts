@@ -47,10 +47,9 @@ function failure(state: State, error: unknown): Answer {
 }
 
 function runInTransaction(state: State, calls: readonly Call[]): Answer[] {
-  const { database } = state
   undoLast(state)
   const putBack = markMemory(state)
-  database.exec('BEGIN IMMEDIATE')
+  state.sql('BEGIN IMMEDIATE').run()
   try {
     const answers = calls.map((call, index) => ({ value: run(state, call, index) }))
     state.counters.flush()
@@ -100,7 +99,7 @@ class CommitFailure extends Error {}
 
 function commit(state: State): void {
   try {
-    state.database.exec('COMMIT')
+    state.sql('COMMIT').run()
   } catch (error) {
     if (isOutOfSpace(error)) throw error
     throw new CommitFailure(String(error), { cause: error })
