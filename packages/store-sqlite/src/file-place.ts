@@ -1,5 +1,6 @@
 import { readdirSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import type { Clock } from '@taskyard/core'
 
 /** Where the open file and its write-ahead log are, as somebody who opens the path would find them. */
 export type Place =
@@ -19,13 +20,13 @@ export interface PlaceWatch {
  * Tells whether the path still leads to the file that is open now. SQLite does not look in WAL mode: it goes on with a file
  * that was removed or moved away, and everything it commits would be gone at the next start.
  */
-export function watchPlace(path: string): PlaceWatch {
+export function watchPlace(path: string, clock: Clock): PlaceWatch {
   const realPath = realpathSync(path)
   const logPath = `${realPath}-wal`
   const isFile = recognize(path)
   const isLog = recognize(logPath)
   // Whoever changes a link on the way to the file changes another folder.
-  const isFolderSame = resolve(path) === realPath ? watchFolder(dirname(path)) : () => false
+  const isFolderSame = resolve(path) === realPath ? watchFolder(dirname(path), clock) : () => false
   let last: Place | null = null
 
   function look(): Place {
@@ -101,12 +102,12 @@ function openFiles(): ReadonlySet<string | null> {
  * now. With each commit that costs less than a look at the files, whose next sync is a fourth dearer after it
  * (bench/RESULTS.md): a file whose times were asked for gets new ones with its next write (Linux 6.13, multigrain timestamps).
  */
-function watchFolder(path: string): () => boolean {
+function watchFolder(path: string, clock: Clock): () => boolean {
   let before: Stats | null = null
   return () => {
     const found = folderAt(path)
     const isSame = found !== null && found.mtimeMs === before?.mtimeMs && found.ino === before.ino
-    before = found !== null && hasSettled(found) ? found : null
+    before = found !== null && hasSettled(found, clock.now()) ? found : null
     return isSame
   }
 }
@@ -120,7 +121,7 @@ function folderAt(path: string): Stats | null {
 }
 
 /** A second change within the grain of the file system's clock would leave the time as it is. */
-function hasSettled({ mtimeMs }: Stats): boolean {
+function hasSettled({ mtimeMs }: Stats, now: number): boolean {
   const grainMs = mtimeMs % 1000 === 0 ? 2000 : 20
-  return Date.now() - mtimeMs > grainMs
+  return now - mtimeMs > grainMs
 }

@@ -68,7 +68,7 @@ function runInTransaction(state: State, calls: readonly Call[]): Answer[] {
 
 function undoLast(state: State): void {
   if (!state.mustUndo) return
-  if (state.database.isTransaction) state.database.exec('ROLLBACK')
+  if (state.database.isTransaction) state.sql('ROLLBACK').run()
   reloadState(state)
   state.mustUndo = false
 }

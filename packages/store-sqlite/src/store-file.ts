@@ -1,4 +1,4 @@
-import { type MigrationReport, TaskyardError } from '@taskyard/core'
+import { type Clock, type MigrationReport, TaskyardError } from '@taskyard/core'
 import { migrate, openDatabase, saveLog } from './database.ts'
 import { IN_MEMORY, watchPlace } from './file-place.ts'
 import { type Answer, type Call, commitTogether } from './group-commit.ts'
@@ -16,8 +16,8 @@ export interface StoreFile {
 }
 
 /** @throws TaskyardError store_locked, store_corrupt, store_too_new, store_read_only, store_full or store_unavailable */
-export function openStoreFile(path: string): StoreFile {
-  let opened = open(path)
+export function openStoreFile(path: string, clock: Clock): StoreFile {
+  let opened = open(path, clock)
   /** Why nothing can be written; asked for again with each call. */
   let trouble: TaskyardError | null = null
 
@@ -28,7 +28,7 @@ export function openStoreFile(path: string): StoreFile {
       saveLog(state.database)
       state.database.close()
     }
-    const reopened = open(path)
+    const reopened = open(path, clock)
     if (!watch.leadsToFile()) {
       reopened.state.database.close()
       throw new TaskyardError('store_unavailable', { reason: `${path} was replaced while its log was renewed` })
@@ -82,12 +82,12 @@ export function openStoreFile(path: string): StoreFile {
   }
 }
 
-function open(path: string) {
+function open(path: string, clock: Clock) {
   const database = openDatabase(path)
   try {
     const report = migrate(database, path)
     const state = createState(database, path)
-    return { report, state, watch: path === ':memory:' ? IN_MEMORY : watchPlace(path) }
+    return { report, state, watch: path === ':memory:' ? IN_MEMORY : watchPlace(path, clock) }
   } catch (error) {
     database.close()
     throw error

@@ -28,7 +28,7 @@ post(main, [start()], null)
 
 function start(): Reply {
   try {
-    file = openStoreFile(path)
+    file = openStoreFile(path, systemClock)
     return { id: 0, value: file.report }
   } catch (error) {
     return { id: 0, error: wireError(toStoreError(error, path)) }

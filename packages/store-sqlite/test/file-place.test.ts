@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, open, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { OpenedStore } from '@taskyard/core'
+import { systemClock } from '@taskyard/core/runtime'
 import { watchPlace } from '../src/file-place.ts'
 import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
 
@@ -157,7 +158,7 @@ test('a file system that gives the open file another number is no loss', {
   skip: process.platform !== 'linux',
 }, async (t) => {
   const { path, elsewhere } = await filesNamed(t, 'tasks.db', 'elsewhere.db')
-  const { place } = watchPlace(path)
+  const { place } = watchPlace(path, systemClock)
   // As that would look: the number found is one of an open file, and the one from before is none.
   await rename(elsewhere, path)
   const renumbered = await open(path)
@@ -168,17 +169,33 @@ test('a file system that gives the open file another number is no loss', {
 test('another file is one, also when this process has it open', async (t) => {
   const { path, elsewhere } = await filesNamed(t, 'tasks.db', 'elsewhere.db')
   const files = [await open(path), await open(elsewhere)]
-  const { place } = watchPlace(path)
+  const { place } = watchPlace(path, systemClock)
   await rename(elsewhere, path)
   assert.equal(place().kind, 'misplaced')
   for (const file of files) await file.close()
 })
 
+// Some file systems tell times in seconds, others by a clock that moves every few milliseconds.
+for (const [changedAt, laterMs] of [
+  [1000, 1500],
+  [1000.5, 10],
+] as const) {
+  test(`a change that left the time of the folder at ${changedAt} s is noticed`, async (t) => {
+    const { path, elsewhere, folder } = await filesNamed(t, 'tasks.db', 'elsewhere.db')
+    await utimes(folder, changedAt, changedAt)
+    const { place } = watchPlace(path, { ...systemClock, now: () => changedAt * 1000 + laterMs })
+    assert.equal(place().kind, 'in-place')
+    await rename(elsewhere, path)
+    await utimes(folder, changedAt, changedAt)
+    assert.equal(place().kind, 'misplaced')
+  })
+}
+
 async function filesNamed(t: TestContext, file: string, other: string) {
   const folder = await temporaryFolder(t)
   const [path, elsewhere] = [join(folder, file), join(folder, other)]
   for (const name of [path, `${path}-wal`, elsewhere]) await writeFile(name, '')
-  return { path, elsewhere }
+  return { folder, path, elsewhere }
 }
 
 /** What a server would find that starts after this one was killed. */
