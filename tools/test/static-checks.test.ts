@@ -39,6 +39,16 @@ test('the lint check fails on a planted violation', (t) => {
   assert.match(output, /noUnusedVariables/)
 })
 
+test('the lint check fails on files that import each other, if only types', (t) => {
+  const files = {
+    'packages/core/src/a.ts': "import type { B } from './b.ts'\n\nexport type A = B\n",
+    'packages/core/src/b.ts': "import type { A } from './a.ts'\n\nexport type B = readonly A[]\n",
+  }
+  const { status, output } = runIn(plant(t, files, BIOME), 'biome', 'ci', '--error-on-warnings')
+  assert.equal(status, 1)
+  assert.match(output, /noImportCycles/)
+})
+
 for (const [name, source] of Object.entries(RUNTIME_ACCESS)) {
   test(`the lint check fails on ${name} outside the runtime modules`, (t) => {
     const folder = plant(t, { 'packages/engine/src/a.ts': source }, BIOME)

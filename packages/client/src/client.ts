@@ -10,7 +10,7 @@ import {
   unsettable,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
-import { seldom, startWorker, type Worker, type WorkerOptions, warnOnConsole } from '@taskyard/worker'
+import { rateLimited, startWorker, type Worker, type WorkerOptions, warnOnConsole } from '@taskyard/worker'
 import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
 import { type Expected, isBoolean, isList, isNumber, isObject, isOptional, isText, TASK } from './expected-answer.ts'
 import { createHttpWorkerApi } from './http-worker-api.ts'
@@ -215,7 +215,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
 
   work(handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
     const { address, clock, random } = this.#transport.params
-    const report = options.onError ?? seldom(warnOnConsole, clock)
+    const report = options.onError ?? rateLimited(warnOnConsole, clock)
     const api = createHttpWorkerApi({ address, clock, random, report })
     const worker = startWorker(api, handlers, { clock, random, onError: report, ...options })
     this.#workers.add(worker)

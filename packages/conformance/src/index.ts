@@ -15,13 +15,6 @@ export { emptyReferenceState, type ReferenceState } from './reference/reference-
 export { createReferenceStore } from './reference/reference-store.ts'
 export { type Calls, CLAIM, submissions, taskMaker } from './scene.ts'
 export { createSimulatedClock, type SettableClock, SIMULATED_START, type SimulatedClock } from './simulated-clock.ts'
-export type {
-  OpenStore,
-  ServerUnderTest,
-  StoreCapabilities,
-  StoreSetting,
-  StoreSuiteOptions,
-  StoreUnderTest,
-  TestRunner,
-} from './suite.ts'
+export type { OpenStore, ServerUnderTest, StoreSetting, StoreUnderTest } from './store-under-test.ts'
+export type { StoreCapabilities, StoreSuiteOptions, TestRunner } from './suite.ts'
 export { describeTaskStore } from './task-store-suite.ts'

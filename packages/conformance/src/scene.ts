@@ -28,7 +28,7 @@ import {
 } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createSimulatedClock, type SimulatedClock } from './simulated-clock.ts'
-import type { OpenStore, ServerUnderTest, StoreSetting } from './suite.ts'
+import type { OpenStore, ServerUnderTest, StoreSetting } from './store-under-test.ts'
 
 /** Every outcome a settlement can have, without the lease it is for. */
 export type Outcome = Settlement extends infer Each

@@ -1,14 +1,7 @@
 import { TaskyardError } from '@taskyard/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { shortened } from './error-handler.ts'
-
-/** Under which names the API is reached. */
-export interface HostNames {
-  /** It listens on this machine alone: a request under any other name than `localhost` and the like is refused. */
-  readonly loopbackOnly: boolean
-  /** Further names, without ports: of a proxy in front, say. */
-  readonly others: readonly string[]
-}
+import type { HostNames } from './options.ts'
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS'])
 /** It only reads by its method: while it is open, the server vouches for a worker. */

@@ -1,6 +1,12 @@
-export type { HostNames } from './browser-guard.ts'
 export { createMetrics, type Metrics, type MetricsOptions } from './metrics/create-metrics.ts'
 export { openApiDocument } from './openapi-document.ts'
-export { DEFAULT_HTTP_LIMITS, type ErrorLog, type HttpInfo, type HttpLimits, type HttpOptions } from './options.ts'
+export {
+  DEFAULT_HTTP_LIMITS,
+  type ErrorLog,
+  type HostNames,
+  type HttpInfo,
+  type HttpLimits,
+  type HttpOptions,
+} from './options.ts'
 export type { Problem } from './problem.ts'
 export { createServer, type ServerOptions } from './server.ts'

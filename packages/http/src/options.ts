@@ -1,6 +1,5 @@
 import { type Clock, DEFAULTS } from '@taskyard/core'
 import type { Engine } from '@taskyard/engine'
-import type { HostNames } from './browser-guard.ts'
 import type { Metrics } from './metrics/create-metrics.ts'
 
 /** What the HTTP API is made of. It owns none of it. */
@@ -19,6 +18,14 @@ export interface HttpOptions {
   readonly draining?: AbortSignal
   /** Default: unexpected errors are not logged. */
   readonly logger?: ErrorLog
+}
+
+/** Under which names the API is reached. */
+export interface HostNames {
+  /** It listens on this machine alone: a request under any other name than `localhost` and the like is refused. */
+  readonly loopbackOnly: boolean
+  /** Further names, without ports: of a proxy in front, say. */
+  readonly others: readonly string[]
 }
 
 export interface HttpInfo {

@@ -1,7 +1,7 @@
 import type { Finding } from '@taskyard/core'
 import type { Db } from 'mongodb'
+import { collectionsOf } from './collections.ts'
 import { type Connection, connect } from './connect.ts'
-import { collectionsOf } from './database.ts'
 import { unsafety } from './deployment.ts'
 import { ok, problem, warning } from './finding.ts'
 import { latencyFinding } from './inspect-latency.ts'

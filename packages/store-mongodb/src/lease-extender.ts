@@ -1,7 +1,7 @@
 import type { LeaseExtender } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
+import { collectionsOf } from './collections.ts'
 import { connect, serverClockOf, withDeadline } from './connect.ts'
-import { collectionsOf } from './database.ts'
 import { extend } from './operations/extend.ts'
 import { beat } from './operations/holders.ts'
 

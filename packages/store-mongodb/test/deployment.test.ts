@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { MongoClient } from 'mongodb'
-import { collectionsOf } from '../src/database.ts'
+import { collectionsOf } from '../src/collections.ts'
 import { assertUsable, type Deployment, deploymentFrom } from '../src/deployment.ts'
 
 // What a server says of itself (https://www.mongodb.com/docs/manual/reference/command/hello/), and what follows from it.

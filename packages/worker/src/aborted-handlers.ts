@@ -1,7 +1,7 @@
 import type { Clock } from '@taskyard/core'
 import type { Attempt } from './attempt.ts'
 import { Deadlines } from './deadlines.ts'
-import type { ReportError } from './worker-options.ts'
+import type { ReportError } from './report-error.ts'
 
 export interface AbortedHandlersParams {
   readonly clock: Clock

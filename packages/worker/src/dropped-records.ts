@@ -1,5 +1,5 @@
 import type { Clock } from '@taskyard/core'
-import type { ReportError } from './worker-options.ts'
+import type { ReportError } from './report-error.ts'
 
 /** What was dropped is told together, so often at most. */
 const TELL_MS = 10_000

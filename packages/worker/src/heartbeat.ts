@@ -5,8 +5,8 @@ import { threadFlags } from '@taskyard/core/runtime'
 import type { FromHeartbeatThread, HeartbeatThreadData, LeaseNews } from './heartbeat-messages.ts'
 import type { LeaseBoard } from './lease-board.ts'
 import { giveSigns } from './main-thread-watch.ts'
+import type { ReportError } from './report-error.ts'
 import { retryDelayMs } from './retry.ts'
-import type { ReportError } from './worker-options.ts'
 
 /** This file is a `.ts` among sources and a `.js` in a built package, and so is the thread's entry beside it. */
 const ENTRY = new URL(`./heartbeat-thread${extname(import.meta.url)}`, import.meta.url)

@@ -12,9 +12,9 @@ import {
 import type { Attempt } from './attempt.ts'
 import { Condition } from './condition.ts'
 import { DroppedRecords } from './dropped-records.ts'
+import type { ReportError } from './report-error.ts'
 import { isRefusal, isUnexpected, MOST_UNEXPECTED, pause, retryDelayMs } from './retry.ts'
 import { truncateUtf8 } from './truncate.ts'
-import type { ReportError } from './worker-options.ts'
 
 const FLUSH_MS = 250
 const PENDING_BYTES = 32 * 1024 * 1024

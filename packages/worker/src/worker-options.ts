@@ -10,10 +10,8 @@ import {
   unsettable,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
+import { type ReportError, rateLimited } from './report-error.ts'
 import { defaultWorkerId, newStartId, warnOnConsole } from './runtime.ts'
-import { seldom } from './seldom.ts'
-
-export type ReportError = (error: unknown, during: string) => void
 
 export interface WorkerOptions {
   /** Queues to take from. Default: `['default']`. */
@@ -80,7 +78,7 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
     maxAbandoned: integer('maxAbandoned', options.maxAbandoned ?? options.concurrency ?? 10, 0, 100_000),
     clock,
     random: options.random ?? systemRandom,
-    report: guarded(options.onError ?? seldom(warnOnConsole, clock)),
+    report: guarded(options.onError ?? rateLimited(warnOnConsole, clock)),
   }
 }
 

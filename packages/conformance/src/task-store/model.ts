@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { storeCommands } from '../model/commands.ts'
 import { createModel, type Real } from '../model/model.ts'
 import { createSimulatedClock } from '../simulated-clock.ts'
-import type { StoreUnderTest, Suite } from '../suite.ts'
+import type { StoreUnderTest } from '../store-under-test.ts'
+import type { Suite } from '../suite.ts'
 
 /** Sequences of one test: it takes seconds, so that one that hangs is told from one that is slow. */
 const RUNS_PER_TEST = 10

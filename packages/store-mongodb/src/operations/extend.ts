@@ -1,6 +1,6 @@
 import { type ExtendParams, type ExtendStatus, isLeaseRef, type LeaseRef, TaskyardError } from '@taskyard/core'
 import type { AnyBulkWriteOperation } from 'mongodb'
-import type { Collections } from '../database.ts'
+import type { Collections } from '../collections.ts'
 import type { RunningTask, TaskDocument } from '../documents.ts'
 import { idIn, MOST_ROUNDS } from '../moves.ts'
 

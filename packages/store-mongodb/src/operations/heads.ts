@@ -1,5 +1,5 @@
 import { LIMITS, type Random, SUSPECT_CRASHES, untilBytes, untilSuspect } from '@taskyard/core'
-import type { Collections } from '../database.ts'
+import type { Collections } from '../collections.ts'
 import type { TaskDocument } from '../documents.ts'
 
 /** Lanes in one query: MongoDB merges up to 200 index ranges in order and sorts in memory beyond. */

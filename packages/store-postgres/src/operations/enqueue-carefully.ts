@@ -10,7 +10,7 @@ import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import { partsBySize, STATEMENT_SIZE } from '../parts-by-size.ts'
-import { insertTasks, runAtOf } from './enqueue.ts'
+import { insertTasks, runAtOf } from './insert-tasks.ts'
 import { waitingIn } from './queue-depths.ts'
 import { heldKey, keyName, lockKeys, lockWhatIsFree, queueName } from './submission-locks.ts'
 

@@ -1,5 +1,5 @@
 import type { LeasedTaskDocument, TaskHandler, TaskHandlers } from '@taskyard/core'
-import { seldom, TaskAborted } from '@taskyard/worker'
+import { rateLimited, TaskAborted } from '@taskyard/worker'
 import { spokenDuration } from '../spoken-time.ts'
 import { jsonLine, type Paint, paintFor, printable, type Terminal } from '../terminal.ts'
 import type { FatalError } from './fatal-errors.ts'
@@ -73,7 +73,7 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
       tell('died', { ...fields, error: details }, `✘ ${whose}; the worker ends`, 'red')
       if (!json) terminal.stdout.write(`${shownLines(details)}\n`)
     },
-    trouble: seldom((error, during) => {
+    trouble: rateLimited((error, during) => {
       const message = error instanceof Error ? error.message : String(error)
       tell('trouble', { during, message }, `! ${during}: ${message}`, 'yellow')
     }, spans),

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createSimulatedClock } from '@taskyard/conformance'
-import { seldom } from '../src/seldom.ts'
+import { rateLimited } from '../src/report-error.ts'
 
 test('trouble that goes on is told every half minute, other trouble at once', async () => {
   const clock = createSimulatedClock()
   const told: string[] = []
-  const report = seldom((error, during) => told.push(`${during}: ${(error as Error).message}`), clock)
+  const report = rateLimited((error, during) => told.push(`${during}: ${(error as Error).message}`), clock)
   for (let second = 0; second < 60; second++) {
     report(new Error('away'), 'claim')
     if (second === 10) report(new Error('refused'), 'claim')

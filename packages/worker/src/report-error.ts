@@ -1,12 +1,13 @@
 import type { Clock } from '@taskyard/core'
-import type { ReportError } from './worker-options.ts'
+
+export type ReportError = (error: unknown, during: string) => void
 
 /** Trouble that goes on is told again after so long. */
 const AGAIN_MS = 30_000
 const MOST_REMEMBERED = 100
 
 /** Tells the same trouble at most once in 30 s: what fails every second in an outage is a line, not a page. */
-export function seldom(report: ReportError, { now }: Pick<Clock, 'now'>): ReportError {
+export function rateLimited(report: ReportError, { now }: Pick<Clock, 'now'>): ReportError {
   const toldAt = new Map<string, number>()
   return (error, during) => {
     const trouble = `${during}: ${error instanceof Error ? error.message : String(error)}`
