@@ -14,6 +14,7 @@ const CHECKS = [
   ['format and lint', 'biome', 'ci', ...biomeFlags],
   ['types', 'tsc', '--noEmit'],
   ['dependency rule', 'node', 'tools/check-dependencies.ts'],
+  ['sizes of files and functions', 'node', 'tools/check-sizes.ts'],
   ['dead code', 'knip', '--no-progress', '--no-config-hints'],
   ['drift of generated files and documents', 'node', 'tools/run-tests.ts', 'tools/test/drift/*.test.ts'],
 ] as const
@@ -34,6 +35,7 @@ function passes(name: string, command: string, args: readonly string[]): boolean
   })
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
   console.log(`${status === 0 ? '✔' : '✖'} ${name} (${seconds} s)`)
+  if (args[0] === 'tools/check-sizes.ts') process.stdout.write(`  ${stdout}`)
   if (status !== 0) console.error(`${error?.message ?? ''}${stdout}${stderr}`)
   return status === 0
 }
