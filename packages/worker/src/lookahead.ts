@@ -1,6 +1,10 @@
+import type { Attempt } from './attempt.ts'
+import { isSuspect } from './ready-line.ts'
+
 const WINDOW_MS = 20
 const HORIZON_MS = 50
 const MAX_LOOKAHEAD = 2000
+const READY_MS = 2000
 
 /**
  * How many tasks to lease beyond those that can run now. By Little's law, `rate × horizon` tasks bridge the next 50 ms,
@@ -21,13 +25,14 @@ export class Lookahead {
     return this.#fixed ?? Math.min(MAX_LOOKAHEAD, Math.floor(this.#ratePerMs * HORIZON_MS))
   }
 
-  /** Chosen by need, so that what was leased in vain may be given back. */
-  get adaptive(): boolean {
-    return this.#fixed === null
-  }
-
   get max(): number {
     return this.#fixed ?? MAX_LOOKAHEAD
+  }
+
+  /** When a task that has not started goes to other workers: it was leased by an estimate that proved wrong. ms */
+  giveBackAt(attempt: Attempt): number {
+    const isEstimated = this.#fixed === null && !isSuspect(attempt)
+    return isEstimated ? attempt.receivedAt + READY_MS : Number.POSITIVE_INFINITY
   }
 
   /** A window weighs the more the longer it was: after a stall only the stall counts. */

@@ -1,6 +1,6 @@
 import type { Clock, TaskHandlers, WorkerApi, WorkerSession } from '@taskyard/core'
+import { AttemptRunner } from './attempt-runner.ts'
 import { Condition } from './condition.ts'
-import { Dispatcher } from './dispatcher.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { pause } from './retry.ts'
 import { keepProcessAlive } from './runtime.ts'
@@ -46,7 +46,7 @@ class RunningWorker implements Worker {
   readonly workerId: string
   readonly closed: Promise<void>
   readonly #settings: WorkerSettings
-  readonly #dispatcher: Dispatcher
+  readonly #attempts: AttemptRunner
   readonly #heartbeat: Heartbeat
   readonly #session: WorkerSession
   readonly #stopping = new AbortController()
@@ -64,7 +64,7 @@ class RunningWorker implements Worker {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
-    const dispatcher = new Dispatcher({
+    const attempts = new AttemptRunner({
       api,
       handlers,
       settings,
@@ -72,9 +72,9 @@ class RunningWorker implements Worker {
       giveUp: this.#giveUp.signal,
       condition: this.#condition,
     })
-    this.#dispatcher = dispatcher
+    this.#attempts = attempts
     this.#heartbeat = new Heartbeat({
-      board: dispatcher.slots.board,
+      board: attempts.slots.board,
       leaseSeconds,
       clock,
       random,
@@ -82,22 +82,22 @@ class RunningWorker implements Worker {
       access: () => api.threadAccess(),
       onNews: ({ slot, generation, taskId, token, status }) => {
         if (status === 'lost') api.heartbeatRefused?.({ taskId, token })
-        const attempt = dispatcher.slots.find(slot, generation)
+        const attempt = attempts.slots.find(slot, generation)
         if (attempt === null) return
-        if (status === 'cancel') dispatcher.cancelAttempt(attempt)
-        else dispatcher.loseLease(attempt)
+        if (status === 'cancel') attempts.cancelAttempt(attempt)
+        else attempts.loseLease(attempt)
       },
     })
     this.#session = api.openSession(
       { workerId, startId, queues, types, concurrency },
-      (taskId) => dispatcher.cancel(taskId),
+      (taskId) => attempts.cancel(taskId),
       (isOpen) => this.#heartbeat.hurry(!isOpen),
     )
     this.#started = this.#start()
   }
 
   get stats(): WorkerStats {
-    return this.#dispatcher.stats
+    return this.#attempts.stats
   }
 
   stop(options: StopOptions = {}): Promise<void> {
@@ -119,7 +119,7 @@ class RunningWorker implements Worker {
     const opened = this.#session.opened.catch((error: unknown) => this.#settings.report(error, 'session'))
     const patience = pause(this.#settings.clock, SESSION_MS, this.#stopping.signal)
     await Promise.all([Promise.race([opened, patience]), this.#heartbeat.start()])
-    if (!this.#stopping.signal.aborted) this.#dispatcher.start()
+    if (!this.#stopping.signal.aborted) this.#attempts.start()
   }
 
   async #stop(): Promise<void> {
@@ -132,26 +132,26 @@ class RunningWorker implements Worker {
     ]
     for (const [name, step] of steps)
       await step().catch((error: unknown) => this.#settings.report(error, `stop: ${name}`))
-    this.#dispatcher.close()
+    this.#attempts.close()
     this.#letProcessEnd()
     this.#resolveClosed()
   }
 
   async #drain(): Promise<void> {
     const { clock } = this.#settings
-    this.#dispatcher.releaseReady()
-    const quiet = this.#condition.until(() => this.#dispatcher.running === 0)
+    this.#attempts.releaseReady()
+    const quiet = this.#condition.until(() => this.#attempts.stats.running === 0)
     await Promise.race([quiet, aborted(this.#drained.signal)])
-    this.#dispatcher.abortRunning('shutting_down')
+    this.#attempts.abortRunning('shutting_down')
     await within(clock, OBEY_MS, quiet)
-    this.#dispatcher.abandonRunning()
+    this.#attempts.abandonRunning()
   }
 
   async #deliver(): Promise<void> {
-    const { exchange } = this.#dispatcher
+    const { exchange } = this.#attempts
     const done = this.#condition.until(() => exchange.empty && !exchange.polling)
     if (!(await within(this.#settings.clock, DELIVER_MS, done))) {
-      const { settling } = this.#dispatcher.stats
+      const { settling } = this.#attempts.stats
       this.#settings.report(new Error(`${settling} outcomes could not be delivered; their leases will run out`), 'stop')
     }
     this.#giveUp.abort()

@@ -1,13 +1,14 @@
 import type { LeasedTaskDocument, TaskHandler, TaskHandlers, TaskOutcome, WorkerApi } from '@taskyard/core'
 import { AbortedHandlers } from './aborted-handlers.ts'
 import { Attempt } from './attempt.ts'
+import { callHandler, noHandler } from './call-handler.ts'
 import type { Condition } from './condition.ts'
 import { Deadlines } from './deadlines.ts'
 import { Exchange } from './exchange.ts'
 import { HandlerContext } from './handler-context.ts'
 import { LeaseSlots } from './lease-slots.ts'
 import { Lookahead } from './lookahead.ts'
-import { outcomeOfAbort, outcomeOfError, outcomeOfResult, releasedOutcome } from './outcome.ts'
+import { outcomeOfAbort, releasedOutcome } from './outcome.ts'
 import { isSuspect, ReadyLine } from './ready-line.ts'
 import { RecordBuffer } from './record-buffer.ts'
 import { soon } from './runtime.ts'
@@ -18,10 +19,8 @@ import type { WorkerStats } from './worker-stats.ts'
 /** Handlers started in one go, and how long that may take, before waiting I/O gets its turn. */
 const SLICE_TASKS = 250
 const SLICE_MS = 5
-/** A task leased by an estimate that proved wrong is given back for other workers after so long. */
-const READY_MS = 2000
 
-export interface DispatcherParams {
+export interface AttemptRunnerParams {
   readonly api: WorkerApi
   readonly handlers: TaskHandlers
   readonly settings: WorkerSettings
@@ -32,11 +31,11 @@ export interface DispatcherParams {
 }
 
 /** Runs handlers for leased tasks: from `receive` over the handler to the outcome, within `concurrency`. */
-export class Dispatcher {
+export class AttemptRunner {
   readonly slots: LeaseSlots
   readonly exchange: Exchange
   readonly records: RecordBuffer
-  readonly #params: DispatcherParams
+  readonly #params: AttemptRunnerParams
   readonly #handlers: ReadonlyMap<string, TaskHandler>
   readonly #lookahead: Lookahead
   readonly #deadlines: Deadlines
@@ -48,7 +47,7 @@ export class Dispatcher {
   #finishedSinceFlush = 0
   #pumpPlanned = false
 
-  constructor(params: DispatcherParams) {
+  constructor(params: AttemptRunnerParams) {
     const { api, handlers, settings, stopping, giveUp, condition } = params
     const { clock, random, report, concurrency, prefetch, abortGraceSeconds, maxAbandoned } = settings
     this.#params = params
@@ -90,10 +89,6 @@ export class Dispatcher {
   get stats(): WorkerStats {
     const abandoned = this.#abortedHandlers.givenUp
     return { running: this.#running, abandoned, ready: this.#ready.length, settling: this.#settling, ...this.#counts }
-  }
-
-  get running(): number {
-    return this.#running
   }
 
   start(): void {
@@ -176,7 +171,7 @@ export class Dispatcher {
     // Claimed before a suspect came that keeps its place free of others.
     if (this.#ready.isReserved(now)) return this.#settle(attempt, releasedOutcome(attempt))
     this.#ready.add(attempt)
-    this.#deadlines.add(Math.min(attempt.deadlineAt, this.#giveBackAt(attempt)))
+    this.#deadlines.add(Math.min(attempt.deadlineAt, this.#lookahead.giveBackAt(attempt)))
     if (isSuspect(attempt)) this.#deadlines.add(this.#ready.reservedUntil)
   }
 
@@ -227,27 +222,11 @@ export class Dispatcher {
     this.#running++
     this.#counts.started++
     if (isSuspect(attempt)) this.#deadlines.add(this.#ready.reservedUntil)
-    let value: unknown
-    let pending: boolean
-    try {
-      value = attempt.handler(attempt.task, new HandlerContext(attempt, this.records, this.slots.board))
-      pending = isThenable(value)
-    } catch (error) {
-      this.#ended(attempt, outcomeOfError(attempt, error))
-      return
-    }
-    if (pending) this.#await(attempt, value)
-    else this.#ended(attempt, outcomeOfResult(attempt, value))
+    const context = new HandlerContext(attempt, this.records, this.slots.board)
+    callHandler(attempt, context, this.#onEnd, this.#onEndLater)
   }
 
-  #await(attempt: Attempt, promise: unknown): void {
-    Promise.resolve(promise).then(
-      (result) => this.#endedLater(attempt, outcomeOfResult(attempt, result)),
-      (error) => this.#endedLater(attempt, outcomeOfError(attempt, error)),
-    )
-  }
-
-  #ended(attempt: Attempt, outcome: TaskOutcome): void {
+  readonly #onEnd = (attempt: Attempt, outcome: TaskOutcome): void => {
     const wasGivenUp = attempt.abortCode !== null && this.#abortedHandlers.ended(attempt)
     if (!wasGivenUp) this.#running--
     this.#finishedSinceFlush++
@@ -256,8 +235,8 @@ export class Dispatcher {
     else this.#settle(attempt, outcome)
   }
 
-  #endedLater(attempt: Attempt, outcome: TaskOutcome): void {
-    this.#ended(attempt, outcome)
+  readonly #onEndLater = (attempt: Attempt, outcome: TaskOutcome): void => {
+    this.#onEnd(attempt, outcome)
     const { stopping, settings } = this.#params
     const hasPlace = !stopping.aborted && this.#running < settings.concurrency
     const next = hasPlace ? this.#ready.next(this.#running + this.#settling, settings.clock.now()) : undefined
@@ -302,11 +281,6 @@ export class Dispatcher {
     else this.#counts[(attempt.outcome as TaskOutcome).outcome]++
   }
 
-  #giveBackAt(attempt: Attempt): number {
-    if (isSuspect(attempt)) return Number.POSITIVE_INFINITY
-    return this.#lookahead.adaptive ? attempt.receivedAt + READY_MS : Number.POSITIVE_INFINITY
-  }
-
   #endOverdue(now: number): number {
     // A suspect has waited, or run alone, for long enough.
     const { reservedUntil } = this.#ready
@@ -316,18 +290,9 @@ export class Dispatcher {
       if (attempt.state !== 'ready' && attempt.state !== 'running') continue
       if (attempt.deadlineAt <= now) this.#abort(attempt, 'timeout')
       else if (attempt.state === 'running') next = attempt.abortCode ? next : Math.min(next, attempt.deadlineAt)
-      else if (this.#giveBackAt(attempt) <= now) this.#settleUnstarted(attempt, releasedOutcome(attempt))
-      else next = Math.min(next, attempt.deadlineAt, this.#giveBackAt(attempt))
+      else if (this.#lookahead.giveBackAt(attempt) <= now) this.#settleUnstarted(attempt, releasedOutcome(attempt))
+      else next = Math.min(next, attempt.deadlineAt, this.#lookahead.giveBackAt(attempt))
     }
     return next
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return value !== null && typeof value === 'object' && typeof (value as { then?: unknown }).then === 'function'
-}
-
-// Only a server that ignores the claim's types sends one of these; the wait until the next attempt is the backoff's.
-const noHandler: TaskHandler = (task) => {
-  throw Object.assign(new Error(`this worker has no handler for "${task.type}"`), { code: 'no_handler' })
 }
