@@ -67,7 +67,7 @@ export interface Calls {
 export interface Scene extends Calls {
   readonly clock: SimulatedClock
   /** News between processes; only of a store that is shared. */
-  readonly bus: NewsPort
+  readonly news: NewsPort
   /** The server behind the store; only where the scene was set with one of its own. */
   readonly server: ServerUnderTest
   reopen(): Promise<void>
@@ -77,7 +77,7 @@ export interface Scene extends Calls {
 }
 
 export interface OtherProcess extends Calls {
-  readonly bus: NewsPort
+  readonly news: NewsPort
 }
 
 export const succeeded = (result: JsonText | null = null): Outcome => ({ outcome: 'succeeded', result })
@@ -134,8 +134,8 @@ export async function openScene(openStore: OpenStore, setting: Setting = {}): Pr
     get store() {
       return store
     },
-    get bus() {
-      return present(opened.bus, 'a bus')
+    get news() {
+      return present(opened.news, 'news between processes')
     },
     get server() {
       return present(opened.server, 'a server of its own')
@@ -146,7 +146,7 @@ export async function openScene(openStore: OpenStore, setting: Setting = {}): Pr
     },
     async another(clockOfOther = clock) {
       const other = await present(opened.another, 'another()')({ clock: clockOfOther })
-      return { ...callsOn(() => other, newTask), store: other, bus: present(other.news, 'a bus') }
+      return { ...callsOn(() => other, newTask), store: other, news: present(other.news, 'news between processes') }
     },
     destroy: () => opened.destroy(),
   }

@@ -4,7 +4,7 @@ import type { Clock, NewsPort, OpenedStore } from '@taskyard/core'
 export interface StoreUnderTest {
   readonly store: OpenedStore
   /** News between processes; `null` where only one process can use the store. */
-  readonly bus?: NewsPort | null
+  readonly news?: NewsPort | null
   /** Closes the store and opens another one on the same data. */
   reopen(): Promise<OpenedStore>
   /** Closes every store and removes the data. */

@@ -12,7 +12,7 @@ export interface TestRunner {
 
 /** What an adapter may lack. Everything is expected of it that it does not declare as missing. */
 export interface StoreCapabilities {
-  /** `onReady` listeners hear of tasks that become ready in the same process. */
+  /** Listeners of `wakeUps` hear of tasks that become ready in the same process. */
   readonly wakesUp: boolean
   /** `threadAccess` leads to a `LeaseExtender` in another thread. */
   readonly threadAccess: boolean

@@ -293,12 +293,12 @@ const BUGS: Readonly<Record<string, Plant>> = {
       ],
     },
   }),
-  'never wakes anybody': () => ({ wakeUps: { onReady: () => () => {} } }),
+  'never wakes anybody': () => ({ wakeUps: { subscribe: () => () => {} } }),
   'tells of tasks before they are there, and not again': (store) => {
     const listeners = new Set<ReadyListener>()
     return {
       wakeUps: {
-        onReady: (listener) => {
+        subscribe: (listener) => {
           listeners.add(listener)
           return () => listeners.delete(listener)
         },

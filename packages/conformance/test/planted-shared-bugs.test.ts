@@ -59,8 +59,8 @@ const BUGS: Readonly<Record<string, SharedBug>> = {
   },
   'is deaf after an outage': { deafAfterOutage: true },
   'does not make good for missed news after an outage': { silentAfterOutage: true },
-  'tells nobody of what another process did': { newsBetweenProcesses: false },
-  'keeps messages on the bus to one process': { busBetweenProcesses: false },
+  'tells nobody of what another process did': { wakeUpsBetweenProcesses: false },
+  'keeps news to one process': { newsBetweenProcesses: false },
   'goes by the clocks of its clients': { clock: 'client' },
   'hands a task to two processes': {
     process: (() => {

@@ -12,7 +12,7 @@ import { createDispatcher } from './dispatcher.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { createGiveBack } from './give-back.ts'
 import { createLeasing } from './lease.ts'
-import { createLocalEventBus } from './local-event-bus.ts'
+import { createLocalNews } from './local-news.ts'
 import type { Parts } from './parts.ts'
 import { createQueues } from './queues.ts'
 import { createReading } from './read.ts'
@@ -29,15 +29,15 @@ export function createEngine(options: EngineOptions): Engine {
   let stopping = false
   const clock = unsettable(options.clock)
   const timeOfDay = () => options.clock.now()
-  const bus = options.news === undefined ? options.store.news : options.news
+  const news = options.news === undefined ? options.store.news : options.news
   const observer = options.observer ?? {}
   const parts: Parts = {
     store: options.store,
     clock,
     random: options.random,
     ids: options.ids,
-    bus: bus ?? createLocalEventBus(),
-    shared: bus !== null,
+    news: news ?? createLocalNews(),
+    shared: news !== null,
     sweeps: options.sweeps ?? true,
     observer,
     troubles: createTroubles(observer),
@@ -59,7 +59,7 @@ export function createEngine(options: EngineOptions): Engine {
   const onEnded = (ended: readonly EndedLease[]) => {
     for (const { taskId, queue, type, reason, taskStatus } of ended) {
       parts.observer.leaseEnded?.(queue, type, reason)
-      parts.bus.publish({ kind: 'changed', taskId, terminal: isTerminal(taskStatus) })
+      parts.news.publish({ kind: 'changed', taskId, terminal: isTerminal(taskStatus) })
     }
   }
   const giveBack = createGiveBack(parts)

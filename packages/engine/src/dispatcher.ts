@@ -235,7 +235,7 @@ export function createDispatcher(parts: Parts, calls: ClaimCalls, giveBack: Give
       return calls.asNewest(params, (call) => track(claimOrWait(call, params, waitMs, signal)))
     },
     start() {
-      stopListening = store.wakeUps.onReady(wake)
+      stopListening = store.wakeUps.subscribe(wake)
       poll()
     },
     stop() {

@@ -32,7 +32,7 @@ export function createLeasing(
   giveBack: GiveBack,
   gaveTasks: Sessions['gaveTasks'],
 ): Pick<Engine, 'claim' | 'giveBack' | 'heartbeat' | 'settle' | 'record'> {
-  const { store, observer, bus, random } = parts
+  const { store, observer, news, random } = parts
 
   /** A worker that is heard of leases which are over is alive, whatever was thought of it when they ended. */
   async function heard(
@@ -83,7 +83,7 @@ export function createLeasing(
       const kept = entries.map(toKept)
       const statuses = await store.tasks.record({ entries: kept })
       statuses.forEach((status, i) => {
-        if (status === 'ok') bus.publish({ kind: 'changed', taskId: (kept[i] as Kept).taskId, terminal: false })
+        if (status === 'ok') news.publish({ kind: 'changed', taskId: (kept[i] as Kept).taskId, terminal: false })
       })
       await heard('record', kept, statuses)
       return statuses
@@ -104,7 +104,7 @@ export function createLeasing(
     const { queue, type, waitMs, runMs, taskStatus, runAt } = result
     if (taskStatus === 'scheduled' && runAt !== null) parts.wakeSweeperAt(runAt)
     observer.settled?.({ queue, type, waitMs, runMs, outcome: seenOutcome(outcome, taskStatus) })
-    bus.publish({ kind: 'changed', taskId, terminal: isTerminal(taskStatus) })
+    news.publish({ kind: 'changed', taskId, terminal: isTerminal(taskStatus) })
   }
 }
 

@@ -11,7 +11,7 @@ export interface Parts {
   readonly clock: Clock
   readonly random: Random
   readonly ids: IdGenerator
-  readonly bus: NewsPort
+  readonly news: NewsPort
   /** Other processes may use the store too. */
   readonly shared: boolean
   /** This process does the store's housekeeping. */

@@ -26,11 +26,11 @@ export interface Reading extends Pick<Engine, 'get' | 'wait' | 'list' | 'history
 }
 
 export function createReading(parts: Parts): Reading {
-  const { store, clock, bus } = parts
+  const { store, clock, news } = parts
   const reads = createTurns(MOST_READS)
   const watchers = new Map<string, Set<() => void>>()
   let stopped = false
-  const unsubscribe = bus.subscribe((message) => {
+  const unsubscribe = news.subscribe((message) => {
     for (const wake of watchers.get(message.taskId) ?? []) wake()
   })
 

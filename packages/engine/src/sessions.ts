@@ -30,7 +30,7 @@ export function createSessions(
   nodeId: string,
   onEnded: (ended: readonly EndedLease[]) => void,
 ): Sessions {
-  const { store, clock, bus, troubles } = parts
+  const { store, clock, news, troubles } = parts
   const connections = createConnections(parts.timeOfDay)
   const presence = parts.shared ? createPresence(parts, nodeId, connections.workerIds) : null
   const askHolders = createAskHolders(store.presence, clock)
@@ -93,7 +93,7 @@ export function createSessions(
 
   return {
     async start() {
-      unsubscribe = bus.subscribe((message) => {
+      unsubscribe = news.subscribe((message) => {
         if (message.kind !== 'cancel-requested' || message.workerId === null) return
         for (const session of connections.of(message.workerId)?.sessions ?? []) session.onCancel(message.taskId)
       })

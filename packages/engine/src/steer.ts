@@ -15,15 +15,15 @@ type Steering = Pick<Engine, 'cancel' | 'retry' | 'cancelMatching' | 'retryMatch
 
 /** Cancel and retry, by id and by filter. */
 export function createSteering(parts: Parts, reading: Reading): Steering {
-  const { store, bus } = parts
+  const { store, news } = parts
   const walk = createBulkWalks(parts)
 
   async function cancelAll(taskIds: readonly string[]) {
     const outcomes = await store.tasks.cancel({ taskIds })
     outcomes.forEach((outcome, i) => {
       const taskId = taskIds[i] as string
-      if (outcome.kind === 'requested') bus.publish({ kind: 'cancel-requested', taskId, workerId: outcome.workerId })
-      if (outcome.kind === 'cancelled') bus.publish({ kind: 'changed', taskId, terminal: true })
+      if (outcome.kind === 'requested') news.publish({ kind: 'cancel-requested', taskId, workerId: outcome.workerId })
+      if (outcome.kind === 'cancelled') news.publish({ kind: 'changed', taskId, terminal: true })
     })
     return outcomes
   }
@@ -31,7 +31,7 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
   async function retryAll(taskIds: readonly string[]): Promise<readonly RetryOutcome[]> {
     const outcomes = await store.tasks.retry({ taskIds })
     outcomes.forEach((outcome, i) => {
-      if (outcome.kind === 'retried') bus.publish({ kind: 'changed', taskId: taskIds[i] as string, terminal: false })
+      if (outcome.kind === 'retried') news.publish({ kind: 'changed', taskId: taskIds[i] as string, terminal: false })
     })
     return outcomes
   }

@@ -34,9 +34,9 @@ test('a wake-up is answered with a claim at once, while it is being told', async
     ...store,
     wakeUps: {
       ...store.wakeUps,
-      onReady(listener) {
+      subscribe(listener) {
         tell = listener
-        return store.wakeUps.onReady(listener)
+        return store.wakeUps.subscribe(listener)
       },
     },
     tasks: {

@@ -3,7 +3,7 @@ import { createReferenceStore, createSimulatedClock, type SettableClock } from '
 import { type JsonText, type OpenedStore, TaskyardError, toJsonText, wrapCalls } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine, type Engine, type EngineOptions } from '../src/index.ts'
-import { createLocalEventBus } from '../src/local-event-bus.ts'
+import { createLocalNews } from '../src/local-news.ts'
 
 export interface Scene {
   readonly engine: Engine
@@ -82,7 +82,7 @@ export interface Cluster {
 export function startCluster(t: TestContext, wrap: (store: OpenedStore) => OpenedStore = (store) => store): Cluster {
   const clock = createSimulatedClock()
   const store = wrap(createReferenceStore(clock))
-  const news = createLocalEventBus()
+  const news = createLocalNews()
   const dead = new Set<string>()
   return {
     clock,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OpenedStore } from '@taskyard/core'
-import { createLocalEventBus } from '../src/local-event-bus.ts'
+import { createLocalNews } from '../src/local-news.ts'
 import { awayWhile, claimOf, PAYLOAD, startCluster } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
@@ -247,7 +247,7 @@ test('stopping does not wait for a store that hangs', async (t) => {
     },
   })
   const { clock, node } = startCluster(t, hanging)
-  const engine = await node('node-1', { news: createLocalEventBus() })
+  const engine = await node('node-1', { news: createLocalNews() })
   hangs = true
   const stopped = engine.stop()
   await clock.advance(1000)

@@ -193,8 +193,8 @@ function createStore(
       takeBackCrashes: (params) => call(() => operations.takeBackCrashes(database, params)),
     },
     upkeep: { sweep: (params) => call((now) => operations.sweep(database, params, now)) },
-    wakeUps: { onReady: (listener) => signals.onReady(listener) },
-    news: signals.bus,
+    wakeUps: signals.wakeUps,
+    news: signals.news,
     lifecycle: {
       durability: connection.durability,
       migrate: () => call(() => migrate(database), MIGRATION_MS),

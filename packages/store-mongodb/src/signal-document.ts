@@ -1,4 +1,4 @@
-import { isBusMessage, type NewsMessage, type ReadyLane } from '@taskyard/core'
+import { isNewsMessage, type NewsMessage, type ReadyLane } from '@taskyard/core'
 
 /**
  * What a process has told lately; one document per process, so that processes never write the same one. `news` is numbered
@@ -39,7 +39,7 @@ export function newsOf({ news }: { readonly news?: unknown }): readonly News[] {
     .map(({ n, lanes, messages }) => ({
       n: n as number,
       lanes: Array.isArray(lanes) ? lanes.filter(isLaneName) : null,
-      messages: listOf(messages).filter(isBusMessage),
+      messages: listOf(messages).filter(isNewsMessage),
     }))
 }
 

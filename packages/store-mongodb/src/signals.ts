@@ -1,13 +1,13 @@
-import type { NewsMessage, NewsPort, ReadyLane, ReadyListener } from '@taskyard/core'
+import type { NewsMessage, NewsPort, ReadyLane, ReadyListener, WakeUpsPort } from '@taskyard/core'
 import { withDeadline } from './connect.ts'
 import { createInbox, type InboxOptions } from './inbox.ts'
 import { createOutbox } from './outbox.ts'
 import { SILENT_MS } from './signal-document.ts'
 
 export interface Signals {
-  readonly bus: NewsPort
+  readonly wakeUps: WakeUpsPort
+  readonly news: NewsPort
   announce(lanes: readonly ReadyLane[]): void
-  onReady(listener: ReadyListener): () => void
   /** There was trouble with the server: news may have been missed, and everybody is woken once it can be read again. */
   suspect(): void
   close(): Promise<void>
@@ -26,8 +26,8 @@ const FAREWELL_MS = 1_000
 export function createSignals(options: SignalsOptions): Signals {
   const { collection, clock } = options
   const readyListeners = new Set<ReadyListener>()
-  const busListeners = new Set<(message: NewsMessage) => void>()
-  const inbox = createInbox({ ...options, onRead: keepUp, onReady: tellReady, onMessage: tellBus })
+  const newsListeners = new Set<(message: NewsMessage) => void>()
+  const inbox = createInbox({ ...options, onRead: keepUp, onReady: tellReady, onMessage: tellNews })
   const outbox = createOutbox({ ...options, pauseMs: () => (inbox.isTold() ? STREAM_PAUSE_MS : POLL_PAUSE_MS) })
   let isReading = false
   let cancelUpkeep: (() => void) | null = null
@@ -37,8 +37,8 @@ export function createSignals(options: SignalsOptions): Signals {
     if (ready.length > 0) for (const listener of readyListeners) listener(ready)
   }
 
-  function tellBus(message: NewsMessage): void {
-    for (const listener of busListeners) listener(message)
+  function tellNews(message: NewsMessage): void {
+    for (const listener of newsListeners) listener(message)
   }
 
   function read(): void {
@@ -66,17 +66,17 @@ export function createSignals(options: SignalsOptions): Signals {
   }
 
   return {
-    bus: {
+    news: {
       publish(message) {
         if (closed) return
-        tellBus(message)
+        tellNews(message)
         outbox.publish(message)
       },
       subscribe(listener) {
         const own = (message: NewsMessage) => listener(message)
-        busListeners.add(own)
+        newsListeners.add(own)
         read()
-        return () => void busListeners.delete(own)
+        return () => void newsListeners.delete(own)
       },
     },
     announce(ready) {
@@ -84,11 +84,13 @@ export function createSignals(options: SignalsOptions): Signals {
       tellReady(ready)
       outbox.announce(ready)
     },
-    onReady(listener) {
-      const own: ReadyListener = (ready) => listener(ready)
-      readyListeners.add(own)
-      read()
-      return () => void readyListeners.delete(own)
+    wakeUps: {
+      subscribe(listener) {
+        const own: ReadyListener = (ready) => listener(ready)
+        readyListeners.add(own)
+        read()
+        return () => void readyListeners.delete(own)
+      },
     },
     suspect: inbox.suspect,
     async close() {

@@ -19,10 +19,10 @@ const openStore: OpenStore = async ({ clock, time = 'clock', ownServer = false }
     return one
   }
   let store = await open()
-  const bus = store.news
+  const news = store.news
   return {
     store,
-    bus,
+    news,
     async reopen() {
       await store.lifecycle.close()
       store = await open()

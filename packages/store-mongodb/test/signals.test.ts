@@ -60,7 +60,7 @@ function describeNews(open: Open): void {
     const clock = createSimulatedClock()
     const [one, other] = [await open(url, 'one', clock), await open(url, 'other', clock)]
     const heard: ReadyLane[] = []
-    other.onReady((lanes) => heard.push(...lanes))
+    other.wakeUps.subscribe((lanes) => heard.push(...lanes))
     one.announce([LANE])
     await until(clock, () => names(heard).has('news'))
     await Promise.all([one.close(), other.close()])
@@ -72,7 +72,7 @@ function describeNews(open: Open): void {
     const collection = signalsOf(url)
     const signals = await open(url, 'mine', clock)
     const heard: ReadyLane[] = []
-    signals.onReady((lanes) => heard.push(...lanes))
+    signals.wakeUps.subscribe((lanes) => heard.push(...lanes))
     const news = (n: number) => ({ n, lanes: ['default/news/test'], messages: [] })
     await collection.insertOne({ _id: 'theirs', at: clock.now(), news: [news(1)] })
     await until(clock, () => names(heard).has('news'))
@@ -87,7 +87,7 @@ function describeNews(open: Open): void {
     const clock = createSimulatedClock()
     const signals = await open(url, 'mine', clock)
     const heard: ReadyLane[] = []
-    signals.onReady((lanes) => heard.push(...lanes))
+    signals.wakeUps.subscribe((lanes) => heard.push(...lanes))
     signals.suspect()
     await until(clock, () => names(heard).has('other'))
     await signals.close()
@@ -98,8 +98,8 @@ function describeNews(open: Open): void {
     const clock = createSimulatedClock()
     const [one, other] = [await open(url, 'one', clock), await open(url, 'other', clock)]
     const heard: NewsMessage[] = []
-    other.bus.subscribe((message) => heard.push(message))
-    for (let n = 0; n < 10_000; n++) one.bus.publish({ kind: 'changed', taskId: idOf(n), terminal: true })
+    other.news.subscribe((message) => heard.push(message))
+    for (let n = 0; n < 10_000; n++) one.news.publish({ kind: 'changed', taskId: idOf(n), terminal: true })
     await until(clock, () => heard.length > 0)
     await clock.advance(5_000)
     assert.ok(heard.length <= 1_000, `${heard.length} messages`)
@@ -123,10 +123,10 @@ function describeNews(open: Open): void {
     const { collection, held, letGo } = holdFirstWrite(signalsOf(url))
     const [one, other] = [await open(url, 'one', clock, collection), await open(url, 'other', clock)]
     const heard: NewsMessage[] = []
-    other.bus.subscribe((message) => heard.push(message))
-    one.bus.subscribe(() => {})
+    other.news.subscribe((message) => heard.push(message))
+    one.news.subscribe(() => {})
     await Promise.all([held, clock.advance(10)])
-    one.bus.publish(CANCEL)
+    one.news.publish(CANCEL)
     letGo()
     await until(clock, () => heard.length > 0)
     assert.deepEqual(heard, [CANCEL])
@@ -139,14 +139,14 @@ function describeNews(open: Open): void {
     const collection = signalsOf(url)
     const [one, other] = [await open(url, 'one', clock, collection), await open(url, 'other', clock)]
     const heard: NewsMessage[] = []
-    one.bus.subscribe(() => {})
-    other.bus.subscribe((message) => heard.push(message))
-    one.bus.publish({ ...CANCEL, taskId: idOf(0) })
+    one.news.subscribe(() => {})
+    other.news.subscribe((message) => heard.push(message))
+    one.news.publish({ ...CANCEL, taskId: idOf(0) })
     await until(clock, () => heard.length > 0)
     mock.method(collection, 'updateOne').mock.mockImplementationOnce(async () => {
       throw new Error('connection lost')
     })
-    one.bus.publish(CANCEL)
+    one.news.publish(CANCEL)
     await until(clock, () => heard.length > 1)
     await Promise.all([one.close(), other.close()])
   })
@@ -160,7 +160,7 @@ function describeNews(open: Open): void {
       collection.replaceOne({ _id }, { at: clock.now(), news: numbers.map(news) }, { upsert: true })
     const mine = await open(url, 'mine', clock)
     const heard: string[] = []
-    mine.bus.subscribe(({ taskId }) => heard.push(taskId))
+    mine.news.subscribe(({ taskId }) => heard.push(taskId))
     await put('theirs', 1, 2)
     await until(clock, () => heard.includes(idOf(2)))
     await put('theirs', 1)
@@ -193,8 +193,8 @@ function describeNews(open: Open): void {
     const [one, other] = [await open(url, 'one', clock), await open(url, 'other', clock)]
     const heard: ReadyLane[] = []
     const messages: NewsMessage[] = []
-    other.onReady((lanes) => heard.push(...lanes))
-    other.bus.subscribe((message) => messages.push(message))
+    other.wakeUps.subscribe((lanes) => heard.push(...lanes))
+    other.news.subscribe((message) => messages.push(message))
     one.announce([LANE])
     await until(clock, () => names(heard).has('news'))
     // Lanes that were not named are all of them.
@@ -212,7 +212,7 @@ function describeNews(open: Open): void {
       collection.insertOne({ _id, at: clock.now(), news: [{ n: 1, lanes: [`default/${queue}/test`], messages: [] }] })
     const mine = await open(url, 'mine', clock)
     const heard: ReadyLane[] = []
-    mine.onReady((lanes) => heard.push(...lanes))
+    mine.wakeUps.subscribe((lanes) => heard.push(...lanes))
     await put('theirs', 'first')
     await until(clock, () => names(heard).has('first'))
     await collection.deleteOne({ _id: 'theirs' })
@@ -244,7 +244,7 @@ function describeNews(open: Open): void {
       },
     }
     const signals = await open(url, 'mine', counting)
-    signals.bus.subscribe(() => {})
+    signals.news.subscribe(() => {})
     signals.announce([LANE])
     signals.announce([OTHER])
     await signals.close()

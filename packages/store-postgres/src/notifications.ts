@@ -1,4 +1,4 @@
-import { isBusMessage, type NewsMessage } from '@taskyard/core'
+import { isNewsMessage, type NewsMessage } from '@taskyard/core'
 import { partsBySize } from './parts-by-size.ts'
 
 /** What one process tells the others at a time. */
@@ -39,7 +39,7 @@ export function readNotification(payload: string): News | null {
   return {
     from: news['from'],
     lanes: listOf(news['lanes']).filter((lane) => typeof lane === 'number' && Number.isSafeInteger(lane)) as number[],
-    messages: listOf(news['messages']).filter(isBusMessage),
+    messages: listOf(news['messages']).filter(isNewsMessage),
   }
 }
 

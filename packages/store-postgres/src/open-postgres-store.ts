@@ -124,8 +124,8 @@ function createStore(
       takeBackCrashes: whenOpen((params) => takeBackCrashes(parts, params)),
     },
     upkeep: { sweep: whenOpen((params) => sweeping.sweep(params)) },
-    wakeUps: { onReady: (listener) => wakeUps.onReady(listener) },
-    news: wakeUps.bus,
+    wakeUps: { subscribe: (listener) => wakeUps.subscribe(listener) },
+    news: wakeUps.news,
     lifecycle: {
       durability,
       async migrate() {

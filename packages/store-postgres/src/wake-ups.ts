@@ -20,12 +20,12 @@ const NOTIFY = `SELECT set_config('synchronous_commit', 'off', true), pg_notify(
   FROM unnest($2::text[]) AS p (payload)`
 
 export interface WakeUps {
-  readonly bus: NewsPort
+  readonly news: NewsPort
   /** These lanes will have ready tasks: for the listeners of this process. */
   foretell(lanes: readonly ReadyLane[]): void
   /** These lanes have got ready tasks. */
   readied(lanes: readonly number[]): void
-  onReady(listener: ReadyListener): () => void
+  subscribe(listener: ReadyListener): () => void
   /** Begins to listen. Idempotent. */
   start(): void
   close(): Promise<void>
@@ -126,7 +126,7 @@ export function createWakeUps(
   }
 
   return {
-    bus: {
+    news: {
       publish(message) {
         for (const subscriber of subscribers) subscriber(message)
         if (message.kind === 'cancel-requested') pendingCancels.push(message)
@@ -148,7 +148,7 @@ export function createWakeUps(
       for (const lane of distinct) pendingLanes.add(lane)
       sendNews()
     },
-    onReady(listener) {
+    subscribe(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },

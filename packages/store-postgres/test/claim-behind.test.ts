@@ -30,7 +30,7 @@ describe('a claim that waits in the process of the submission', () => {
   /** What claims got that were made the moment that the store told of tasks. */
   const whileWaiting = async (act: () => Promise<unknown>): Promise<readonly LeasedTask[]> => {
     const claims: Promise<readonly LeasedTask[]>[] = []
-    const stop = opened.store.wakeUps.onReady(() => {
+    const stop = opened.store.wakeUps.subscribe(() => {
       claims.push(opened.store.tasks.claim({ ...CLAIM, queues: ['default', 'other'] }))
     })
     await act()

@@ -79,7 +79,7 @@ test('news come again after their connection has died', async (t) => {
 
 async function untilWoken(wakeUps: WakeUps, store: OpenedStore): Promise<void> {
   let isWoken = false
-  const stop = wakeUps.onReady(() => {
+  const stop = wakeUps.subscribe(() => {
     isWoken = true
   })
   while (!isWoken) {

@@ -58,11 +58,11 @@ test('a store goes on listening when somebody else notifies', async (t) => {
   const schema = await ownSchema()
   t.after(() => schema.destroy())
   const store = await schema.open()
-  const bus = store.news
+  const news = store.news
   await store.tasks.enqueue(submissions(newTask()))
   assert.equal((await store.tasks.claim(CLAIM)).length, 1)
   const wanted = newId()
-  const heard = new Promise((resolve) => bus?.subscribe((message) => message.taskId === wanted && resolve(message)))
+  const heard = new Promise((resolve) => news?.subscribe((message) => message.taskId === wanted && resolve(message)))
   const notify = (payload: string) => schema.query('SELECT pg_notify($1, $2)', [`${schema.schema}:ready`, payload])
   let isOver = false
   const over = heard.then(() => {

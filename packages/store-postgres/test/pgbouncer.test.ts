@@ -39,7 +39,7 @@ describe('PgBouncer', () => {
     const { url } = await throughPooler(t)
     const [first, second] = [await opened(t, url), await opened(t, url)]
     const told = { before: Promise.withResolvers<void>(), after: Promise.withResolvers<void>() }
-    second.wakeUps.onReady((lanes) => {
+    second.wakeUps.subscribe((lanes) => {
       for (const { type } of lanes) told[type as keyof typeof told].resolve()
     })
     await first.tasks.enqueue(submissions(newTask({ type: 'before' })))

@@ -40,7 +40,7 @@ async function openStoreThrough(
   const first = await open()
   return {
     store: first,
-    bus: first.news,
+    news: first.news,
     async reopen() {
       await opened.at(-1)?.lifecycle.close()
       return await open()

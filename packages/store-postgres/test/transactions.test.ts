@@ -292,7 +292,7 @@ async function connected(t: { after(fn: () => unknown): void }): Promise<pg.Clie
 function listen(to: OpenedStore) {
   const types = new Set<string>()
   let next = Promise.withResolvers<void>()
-  to.wakeUps.onReady((lanes) => {
+  to.wakeUps.subscribe((lanes) => {
     for (const { type } of lanes) types.add(type)
     next.resolve()
     next = Promise.withResolvers<void>()

@@ -10,10 +10,10 @@ import { endLeases, extend, holders, record, takeBackCrashes } from './lease-cal
 import type { ExtenderData } from './lease-extender.ts'
 import { list } from './list-call.ts'
 import { findStored, history } from './read-calls.ts'
-import { createReadyNews } from './ready-news.ts'
 import { toStoreError } from './redis-errors.ts'
-import { createRedisEventBus } from './redis-event-bus.ts'
+import { createRedisNews } from './redis-news.ts'
 import { parseRedisUrl, type RedisAddress } from './redis-url.ts'
+import { createRedisWakeUps } from './redis-wake-ups.ts'
 import { SCRIPTS } from './scripts.ts'
 import { assertSafe, durabilityOf, readServerFacts, type ServerFacts } from './server-facts.ts'
 import { settle } from './settle-call.ts'
@@ -82,18 +82,18 @@ async function createStore(
   const calls = countedCalls(scriptRunner(client, address.prefix, () => anyLaneMayBeReady()))
   const origin = `${random()}`.slice(2) + `${random()}`.slice(2)
   const sender = (channel: string) => (text: string) => void client.publish(key(channel), text).catch(() => {})
-  const news = createReadyNews(origin, clock, sender('ready'))
-  const bus = createRedisEventBus(origin, clock, sender('events'))
+  const wakeUps = createRedisWakeUps(origin, clock, sender('ready'))
+  const news = createRedisNews(origin, clock, sender('events'))
   const context: CallContext = {
     run: calls.run,
     now: () => (storeTime === undefined ? '' : String(storeTime())),
-    announce: news.announce,
-    foretell: news.foretell,
-    signature: news.signature,
+    announce: wakeUps.announce,
+    foretell: wakeUps.foretell,
+    signature: wakeUps.signature,
   }
   const anyLaneMayBeReady = () => {
     client.hvals(key('names')).then(
-      (names) => news.hear(['', ...names].join(F)),
+      (names) => wakeUps.hear(['', ...names].join(F)),
       () => {},
     )
   }
@@ -102,7 +102,7 @@ async function createStore(
   const subscription = await keepSubscribed(
     await connect(address, clock),
     clock,
-    { [key('ready')]: news.hear, [key('events')]: bus.hear },
+    { [key('ready')]: wakeUps.hear, [key('events')]: news.hear },
     anyLaneMayBeReady,
   )
   let closing: Promise<void> | null = null
@@ -131,8 +131,8 @@ async function createStore(
       takeBackCrashes: (params) => takeBackCrashes(context, params),
     },
     upkeep: { sweep: (params) => sweep(context, params) },
-    wakeUps: { onReady: (listener) => news.listen(listener) },
-    news: bus,
+    wakeUps,
+    news,
     lifecycle: {
       durability: durabilityOf(facts),
       migrate: () => migrate(context.run),
@@ -143,8 +143,8 @@ async function createStore(
       },
       close() {
         closing ??= calls.finish().then(() => {
+          wakeUps.close()
           news.close()
-          bus.close()
           subscription.close()
           client.disconnect()
         })

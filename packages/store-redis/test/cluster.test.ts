@@ -41,7 +41,7 @@ describe('a Redis Cluster', () => {
       await openTestStore(t, { url: server.url, prefix }),
       await openTestStore(t, { url: server.url, prefix }),
     ]
-    const woken = new Promise((resolve) => other.wakeUps.onReady(resolve))
+    const woken = new Promise((resolve) => other.wakeUps.subscribe(resolve))
     const heard = new Promise((resolve) => other.news?.subscribe(resolve))
     const task = newTask()
     await one.tasks.enqueue(submissions(task))

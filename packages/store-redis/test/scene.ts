@@ -54,13 +54,13 @@ export async function openOn(url: string, setting: StoreSetting): Promise<StoreU
     return one
   }
   const store = await open(setting)
-  const bus = store.news
+  const news = store.news
   const close = async () => {
     for (const one of opened) await one.lifecycle.close()
   }
   return {
     store,
-    bus,
+    news,
     close,
     async reopen() {
       await close()

@@ -57,7 +57,7 @@ async function startInBetween(t: TestContext, target: () => URL, isCut: (sent: s
 
 const isSubscription = (sent: string) => /subscribe/i.test(sent)
 
-function busOf({ news }: OpenedStore): NewsPort {
+function newsOf({ news }: OpenedStore): NewsPort {
   assert.ok(news !== null)
   return news
 }
@@ -71,12 +71,12 @@ test('a connection that breaks as it subscribes anew, again and again, harms not
     () => new URL(url),
     (sent) => isSubscription(sent) && left-- > 0,
   )
-  const bus = busOf(await openTestStore(t, { url: inBetween.url, prefix }))
-  const other = busOf(await openTestStore(t, { url, prefix }))
+  const news = newsOf(await openTestStore(t, { url: inBetween.url, prefix }))
+  const other = newsOf(await openTestStore(t, { url, prefix }))
 
   left = 3
   inBetween.breakAll()
-  await untilHeard(other, bus)
+  await untilHeard(other, news)
   assert.ok(left <= 0)
 })
 
@@ -93,13 +93,13 @@ test("a cluster's connection for news that is dead without a word is found out, 
   const prefix = freshPrefix()
   let speed = 1
   const clock: Clock = { ...systemClock, after: (ms, callback) => systemClock.after(ms / speed, callback) }
-  const bus = busOf(await openTestStore(t, { url: inBetween.url, prefix, clock }))
-  const other = busOf(await openTestStore(t, { url: inBetween.url, prefix }))
-  await untilHeard(other, bus)
+  const news = newsOf(await openTestStore(t, { url: inBetween.url, prefix, clock }))
+  const other = newsOf(await openTestStore(t, { url: inBetween.url, prefix }))
+  await untilHeard(other, news)
 
   speed = 10
   inBetween.silenceSubscribed()
-  await untilHeard(other, bus)
+  await untilHeard(other, news)
 })
 
 async function untilHeard(from: NewsPort, by: NewsPort): Promise<void> {
@@ -119,13 +119,13 @@ async function untilHeard(from: NewsPort, by: NewsPort): Promise<void> {
 test('a store goes on listening when somebody else publishes on its channels', async (t) => {
   const { url } = await sharedServer('redis')
   const prefix = freshPrefix()
-  const bus = busOf(await openTestStore(t, { url, prefix }))
-  const other = busOf(await openTestStore(t, { url, prefix }))
+  const news = newsOf(await openTestStore(t, { url, prefix }))
+  const other = newsOf(await openTestStore(t, { url, prefix }))
   const stranger = adminClient(t, url)
   for (const channel of ['events', 'ready']) {
     for (const text of ['', 'hello', 'null', '5', '{}', '["x",null]', 'x\u001fa']) {
       await stranger.publish(`{${prefix}}:${channel}`, text)
     }
   }
-  await untilHeard(other, bus)
+  await untilHeard(other, news)
 })

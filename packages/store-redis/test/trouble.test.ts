@@ -76,7 +76,7 @@ describe('a Redis server that has forgotten the scripts', () => {
     const task = newTask()
     const claimed = Promise.withResolvers<string>()
     const asking: Promise<unknown>[] = []
-    const stop = store.wakeUps.onReady(() => {
+    const stop = store.wakeUps.subscribe(() => {
       asking.push(store.tasks.claim(CLAIM).then(([leased]) => leased !== undefined && claimed.resolve(leased.id)))
     })
     await redis.script('FLUSH')

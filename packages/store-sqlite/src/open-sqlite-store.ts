@@ -99,7 +99,7 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
     },
     upkeep: { sweep: (params) => call('sweep', params) },
     wakeUps: {
-      onReady(listener) {
+      subscribe(listener) {
         listeners.add(listener)
         return () => listeners.delete(listener)
       },

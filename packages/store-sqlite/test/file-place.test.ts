@@ -137,7 +137,7 @@ test('listeners hear of tasks that became ready while the log was renewed, and l
   const { path, store } = await setUp(t)
   await submit(store)
   await rm(`${path}-wal`)
-  const ready = new Promise((resolve) => store.wakeUps.onReady(resolve))
+  const ready = new Promise((resolve) => store.wakeUps.subscribe(resolve))
   await submit(store)
   assert.deepEqual(await ready, [{ lane: 1, namespace: 'default', queue: 'default', type: 'test' }])
   assert.equal((await store.tasks.claim(CLAIM)).length, 2)

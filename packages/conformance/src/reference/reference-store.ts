@@ -119,7 +119,7 @@ export function createReferenceStore(clock: Clock, state: ReferenceState = empty
     },
     upkeep: { sweep: (params) => answer((now) => sweepState(state, params, now)) },
     wakeUps: {
-      onReady(listener) {
+      subscribe(listener) {
         listeners.add(listener)
         return () => listeners.delete(listener)
       },

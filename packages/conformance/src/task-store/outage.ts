@@ -102,11 +102,11 @@ export function describeOutage({ describe, itIn, capabilities }: Suite): void {
       const other = await scene.another()
       const heard = listen(other)
       const messages = new Set<string>()
-      other.bus.subscribe(({ taskId }) => messages.add(taskId))
+      other.news.subscribe(({ taskId }) => messages.add(taskId))
       await restart(scene)
       await eventually('the other process hears of new tasks and messages', BACK_WITHIN_MS, async () => {
         const taskId = await scene.submit({ queue: 'after' })
-        scene.bus.publish({ kind: 'changed', taskId, terminal: false })
+        scene.news.publish({ kind: 'changed', taskId, terminal: false })
         return heard.has('after') && messages.size > 0
       })
     })

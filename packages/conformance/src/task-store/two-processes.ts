@@ -200,37 +200,37 @@ export function describeTwoProcesses(suite: Suite): void {
       })
     })
 
-    itIn(inRealTime, 'a message on the bus reaches both processes', async (scene) => {
-      const { bus } = await scene.another()
+    itIn(inRealTime, 'news reaches both processes', async (scene) => {
+      const { news } = await scene.another()
       const heard = { here: new Set<string>(), there: new Set<string>() }
-      scene.bus.subscribe((message) => heard.here.add(message.taskId))
-      bus.subscribe((message) => heard.there.add(message.taskId))
+      scene.news.subscribe((message) => heard.here.add(message.taskId))
+      news.subscribe((message) => heard.there.add(message.taskId))
       const ids: string[] = []
       await eventually('both processes hear a message', BACK_WITHIN_MS, () => {
         const taskId = scene.newTask().id
         ids.push(taskId)
-        scene.bus.publish({ kind: 'changed', taskId, terminal: true })
+        scene.news.publish({ kind: 'changed', taskId, terminal: true })
         return ids.some((id) => heard.here.has(id) && heard.there.has(id))
       })
     })
 
     itIn(inRealTime, 'a subscriber hears its own process once, and every message as it was sent', async (scene) => {
-      const { bus } = await scene.another()
+      const { news } = await scene.another()
       const mine: unknown[] = []
       const theirs: unknown[] = []
-      scene.bus.subscribe((message) => mine.push(message))
-      bus.subscribe((message) => theirs.push(message))
+      scene.news.subscribe((message) => mine.push(message))
+      news.subscribe((message) => theirs.push(message))
       const [taskId, last] = [scene.newTask().id, scene.newTask().id]
       const sent = [
         { kind: 'cancel-requested', taskId, workerId: 'worker-1' },
         { kind: 'cancel-requested', taskId, workerId: null },
         { kind: 'changed', taskId, terminal: false },
       ] as const
-      for (const message of sent) scene.bus.publish(message)
+      for (const message of sent) scene.news.publish(message)
       // What the other process hears after these came later.
       await eventually('the other process hears', BACK_WITHIN_MS, () => {
-        bus.publish({ kind: 'changed', taskId: last, terminal: true })
-        scene.bus.publish({ kind: 'changed', taskId: last, terminal: true })
+        news.publish({ kind: 'changed', taskId: last, terminal: true })
+        scene.news.publish({ kind: 'changed', taskId: last, terminal: true })
         const hasLast = (messages: readonly unknown[]) => messages.some((each) => about(each) === last)
         return hasLast(mine) && hasLast(theirs)
       })
@@ -247,19 +247,19 @@ export function describeTwoProcesses(suite: Suite): void {
       inRealTime,
       'a request to cancel reaches the other process, however much else there is to tell',
       async (scene) => {
-        const { bus } = await scene.another()
+        const { news } = await scene.another()
         const heard = new Set<string>()
-        bus.subscribe((message) => heard.add(message.taskId))
+        news.subscribe((message) => heard.add(message.taskId))
         const ids = Array.from({ length: 300 }, () => scene.newTask().id)
         const first = scene.newTask().id
         await eventually('the other process listens', BACK_WITHIN_MS, () => {
-          scene.bus.publish({ kind: 'changed', taskId: first, terminal: true })
+          scene.news.publish({ kind: 'changed', taskId: first, terminal: true })
           return heard.has(first)
         })
         for (const taskId of ids) {
           for (let change = 0; change < 5; change++)
-            scene.bus.publish({ kind: 'changed', taskId: first, terminal: false })
-          scene.bus.publish({ kind: 'cancel-requested', taskId, workerId: 'worker-1' })
+            scene.news.publish({ kind: 'changed', taskId: first, terminal: false })
+          scene.news.publish({ kind: 'cancel-requested', taskId, workerId: 'worker-1' })
         }
         await eventually('all requests are heard', BACK_WITHIN_MS, () => ids.every((id) => heard.has(id)))
       },
@@ -267,17 +267,17 @@ export function describeTwoProcesses(suite: Suite): void {
 
     itIn(inRealTime, 'whoever has stopped listening hears no more, and the others still do', async (scene) => {
       let heard = 0
-      const stop = scene.bus.subscribe(() => {
+      const stop = scene.news.subscribe(() => {
         heard += 1
       })
       stop()
       stop()
       let others = 0
-      scene.bus.subscribe(() => {
+      scene.news.subscribe(() => {
         others += 1
       })
       await eventually('the other subscriber hears', BACK_WITHIN_MS, () => {
-        scene.bus.publish({ kind: 'changed', taskId: scene.newTask().id, terminal: true })
+        scene.news.publish({ kind: 'changed', taskId: scene.newTask().id, terminal: true })
         return others > 0
       })
       assert.equal(heard, 0)
@@ -318,7 +318,7 @@ async function workUntilEmpty(calls: Calls): Promise<number> {
 /** The queues that a process has been told of. */
 export function listen(calls: Pick<Scene, 'store'>): Set<string> {
   const queues = new Set<string>()
-  calls.store.wakeUps.onReady((lanes) => {
+  calls.store.wakeUps.subscribe((lanes) => {
     for (const { queue } of lanes) queues.add(queue)
   })
   return queues

@@ -46,7 +46,7 @@ export function describeWakeUp({ describe, it, capabilities }: Suite): void {
     it('leaves nothing ready where a listener asks each time that it is told', async (scene) => {
       const got: string[] = []
       const asking: Promise<unknown>[] = []
-      const stop = scene.store.wakeUps.onReady(() => {
+      const stop = scene.store.wakeUps.subscribe(() => {
         asking.push(scene.claim().then((tasks) => got.push(...tasks.map(({ id }) => id))))
       })
       try {
@@ -63,7 +63,7 @@ export function describeWakeUp({ describe, it, capabilities }: Suite): void {
 
     it('tells every listener, and nobody who has stopped listening', async (scene) => {
       let heard = 0
-      const stop = scene.store.wakeUps.onReady(() => {
+      const stop = scene.store.wakeUps.subscribe(() => {
         heard += 1
       })
       stop()
@@ -79,7 +79,7 @@ const LONGEST_WAIT_TURNS = 10_000
 /** The news may arrive after the reply of the call, so it is given some turns of the event loop. */
 async function hears(scene: Scene, wanted: ReadyLane, act: () => Promise<unknown>): Promise<void> {
   const heard: ReadyLane[] = []
-  const stop = scene.store.wakeUps.onReady((lanes) => heard.push(...lanes))
+  const stop = scene.store.wakeUps.subscribe((lanes) => heard.push(...lanes))
   try {
     await act()
     for (let turn = 0; turn < LONGEST_WAIT_TURNS && !includes(heard, wanted); turn++) await setImmediate()

@@ -29,8 +29,8 @@ export interface SharedBug {
   /** What a call during an outage does instead of rejecting. */
   readonly duringOutage?: () => Promise<never>
   /** Whether a process hears of what another one did. Default: yes. */
+  readonly wakeUpsBetweenProcesses?: boolean
   readonly newsBetweenProcesses?: boolean
-  readonly busBetweenProcesses?: boolean
   /** What a stop of the server does to the listeners. */
   readonly deafAfterOutage?: boolean
   readonly silentAfterOutage?: boolean
@@ -67,14 +67,14 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
 
   function announce(from: number, lanes: readonly ReadyLane[]): void {
     for (const { process, listener } of listeners) {
-      if (process === from || bug.newsBetweenProcesses !== false) listener(lanes)
+      if (process === from || bug.wakeUpsBetweenProcesses !== false) listener(lanes)
     }
   }
 
   function open(clock: Clock): OpenedStore {
     const index = processes.length
     const inner = createReferenceStore(bug.clock === 'client' ? clock : serverClock, state)
-    inner.wakeUps.onReady((lanes) => announce(index, lanes))
+    inner.wakeUps.subscribe((lanes) => announce(index, lanes))
     const reached = aroundCalls(inner, async (_operation, call) => {
       await reach()
       const before = stops
@@ -86,7 +86,7 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
     const news: NewsPort = {
       publish(message) {
         for (const { process, listener } of subscribers) {
-          if (process === index || (up && bug.busBetweenProcesses !== false)) listener(message)
+          if (process === index || (up && bug.newsBetweenProcesses !== false)) listener(message)
         }
       },
       subscribe: (listener) => added(subscribers, { process: index, listener }),
@@ -94,7 +94,7 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
     const store: OpenedStore = {
       ...reached,
       news,
-      wakeUps: { ...reached.wakeUps, onReady: (listener) => added(listeners, { process: index, listener }) },
+      wakeUps: { ...reached.wakeUps, subscribe: (listener) => added(listeners, { process: index, listener }) },
       lifecycle: {
         ...reached.lifecycle,
         health: () =>
@@ -111,7 +111,7 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
   const first = open(setting.clock)
   return {
     store: first,
-    bus: first.news,
+    news: first.news,
     async reopen() {
       await first.lifecycle.close()
       return open(setting.clock)

@@ -4,7 +4,7 @@ export interface WakeUpsPort {
    * Calls `listener` when tasks may have become ready, or are about to: a claim made at once gets them, or another call
    * follows. Best effort. The returned function stops it.
    */
-  onReady(listener: ReadyListener): () => void
+  subscribe(listener: ReadyListener): () => void
 }
 
 export interface ReadyLane {

@@ -1,7 +1,7 @@
 import type { NewsMessage, NewsPort } from '@taskyard/core'
 
 /** News within one process. */
-export function createLocalEventBus(): NewsPort {
+export function createLocalNews(): NewsPort {
   const listeners = new Set<(message: NewsMessage) => void>()
   return {
     publish(message) {

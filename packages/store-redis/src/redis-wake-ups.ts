@@ -1,4 +1,4 @@
-import type { Clock, ReadyLane, ReadyListener } from '@taskyard/core'
+import type { Clock, ReadyLane, ReadyListener, WakeUpsPort } from '@taskyard/core'
 import { F } from './task-records.ts'
 
 /** After a message the next one waits this long, and takes along what has come meanwhile. */
@@ -10,7 +10,7 @@ const BUSY_MESSAGES = 200
 const LANES_PER_MESSAGE = 500
 
 /** Who hears that tasks have become ready: listeners of this process at once, other processes by a message. */
-export interface ReadyNews {
+export interface RedisWakeUps extends WakeUpsPort {
   /**
    * Tells the listeners of this process before the answer is here: what they ask for is sent right behind the script, and
    * the server goes from one to the other.
@@ -27,7 +27,6 @@ export interface ReadyNews {
   signature(): string
   /** A message of another process. */
   hear(message: string): void
-  listen(listener: ReadyListener): () => void
   close(): void
 }
 
@@ -35,7 +34,7 @@ export interface ReadyNews {
  * @param origin tells this process's messages from those of others
  * @param publish sends to the other processes; must not throw
  */
-export function createReadyNews(origin: string, clock: Clock, publish: (message: string) => void): ReadyNews {
+export function createRedisWakeUps(origin: string, clock: Clock, publish: (message: string) => void): RedisWakeUps {
   const listeners = new Set<ReadyListener>()
   const pending = new Set<string>()
   let cancelTimer: (() => void) | null = null
@@ -80,7 +79,7 @@ export function createReadyNews(origin: string, clock: Clock, publish: (message:
       const names = texts.filter(areNames)
       if (from !== origin && names.length > 0) tellListeners(names.map(laneOf))
     },
-    listen(listener) {
+    subscribe(listener) {
       // A wrapper of its own for each call: the same listener may be added twice.
       const mine: ReadyListener = (lanes) => listener(lanes)
       listeners.add(mine)

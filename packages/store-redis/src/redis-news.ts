@@ -1,11 +1,11 @@
-import { type Clock, isBusMessage, type NewsMessage, type NewsPort } from '@taskyard/core'
+import { type Clock, isNewsMessage, type NewsMessage, type NewsPort } from '@taskyard/core'
 
 /** Messages go out at once, then those of this long together. */
 const TOGETHER_MS = 20
 /** Messages that wait to go out; more are dropped, which costs latency only. */
 const MOST_WAITING = 10_000
 
-export interface RedisEventBus extends NewsPort {
+export interface RedisNews extends NewsPort {
   /** A message of another process, or an echo of one's own. */
   hear(text: string): void
   close(): void
@@ -15,7 +15,7 @@ export interface RedisEventBus extends NewsPort {
  * @param origin tells this process's messages from those of others
  * @param publish sends to the other processes; must not throw
  */
-export function createRedisEventBus(origin: string, clock: Clock, publish: (text: string) => void): RedisEventBus {
+export function createRedisNews(origin: string, clock: Clock, publish: (text: string) => void): RedisNews {
   const subscribers = new Set<(message: NewsMessage) => void>()
   let waiting: NewsMessage[] = []
   let cancelTimer: (() => void) | null = null
@@ -47,7 +47,7 @@ export function createRedisEventBus(origin: string, clock: Clock, publish: (text
     },
     hear(text) {
       const [from, ...messages] = parsed(text)
-      if (from !== origin) for (const message of messages.filter(isBusMessage)) deliver(message)
+      if (from !== origin) for (const message of messages.filter(isNewsMessage)) deliver(message)
     },
     close() {
       closed = true

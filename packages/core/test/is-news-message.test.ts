@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isBusMessage } from '@taskyard/core'
+import { isNewsMessage } from '@taskyard/core'
 import fc from 'fast-check'
 
 const taskId = '01900000-0000-7000-8000-000000000000'
@@ -19,9 +19,9 @@ test('news is told from everything else', () => {
     { kind: 'cancel-requested', taskId: 7, workerId: null },
     { kind: 'future', taskId, terminal: true },
   ]
-  assert.deepEqual([...news, ...others].filter(isBusMessage), news)
+  assert.deepEqual([...news, ...others].filter(isNewsMessage), news)
 })
 
 test('nothing that is no news makes it throw', () => {
-  fc.assert(fc.property(fc.anything({ withNullPrototype: true }), (value) => !isBusMessage(value)))
+  fc.assert(fc.property(fc.anything({ withNullPrototype: true }), (value) => !isNewsMessage(value)))
 })

@@ -1,11 +1,11 @@
-import type { NewsMessage } from './ports/news.ts'
-import { isTaskId } from './task.ts'
+import type { NewsMessage } from '../ports/news.ts'
+import { isTaskId } from '../task.ts'
 
 /**
  * Whether what came from outside this process is news. Everybody who reaches the database can speak where processes tell
  * each other news, also servers of versions to come.
  */
-export function isBusMessage(value: unknown): value is NewsMessage {
+export function isNewsMessage(value: unknown): value is NewsMessage {
   if (typeof value !== 'object' || value === null) return false
   const { kind, taskId, terminal, workerId } = value as Readonly<Record<string, unknown>>
   if (typeof taskId !== 'string' || !isTaskId(taskId)) return false
