@@ -23,6 +23,7 @@ import { createSubmit } from './submit.ts'
 import { createSweeper } from './sweeper.ts'
 import { createTroubles } from './troubles.ts'
 import { createUnderWay } from './under-way.ts'
+import { createWaiting } from './wait.ts'
 
 /** The use cases over a store; see {@link Engine}. */
 export function createEngine(options: EngineOptions): Engine {
@@ -72,6 +73,7 @@ export function createEngine(options: EngineOptions): Engine {
   const sweeper = parts.sweeps ? createSweeper(parts, onSwept) : null
   const sessions = createSessions(parts, options.nodeId, onEnded)
   const reading = createReading(parts)
+  const waiting = createWaiting(parts)
   const queues = createQueues(parts)
   const { stop: stopSubmitting, ...submitting } = createSubmit(parts)
   return {
@@ -88,7 +90,7 @@ export function createEngine(options: EngineOptions): Engine {
       parts.standstills.stop()
       stopSubmitting()
       dispatcher.stop()
-      reading.stop()
+      waiting.stop()
       queues.stop()
       await Promise.all([sessions.stop(), sweeper?.stop()])
       await parts.underWay.ended()
@@ -98,11 +100,9 @@ export function createEngine(options: EngineOptions): Engine {
     ...createSteering(parts, reading),
     openSession: sessions.openSession,
     workers: sessions.workers,
-    get: reading.get,
-    wait: reading.wait,
-    list: reading.list,
-    history: reading.history,
-    watch: reading.watch,
+    ...reading,
+    wait: waiting.wait,
+    watch: waiting.watch,
     queues: queues.queues,
     queue: queues.queue,
     pause: queues.pause,

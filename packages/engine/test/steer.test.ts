@@ -62,9 +62,8 @@ test('a task that has ended cannot be cancelled, one that has not failed cannot 
 test('an unknown task is not found, whatever is asked of it', async (t) => {
   const { engine } = await startEngine(t)
   const id = '01900000-0000-7000-8000-000000000000'
-  for (const ask of [engine.get(id), engine.cancel(id), engine.retry(id), engine.wait(id, 1), engine.history(id)]) {
-    await assert.rejects(ask, { code: 'task_not_found', status: 404 })
-  }
+  const asked = [engine.get(id), engine.cancel(id), engine.retry(id), engine.wait(id, 1), engine.history(id)]
+  await Promise.all(asked.map((ask) => assert.rejects(ask, { code: 'task_not_found', status: 404 })))
 })
 
 test('cancelling by filter ends what matches and nothing else, over many pages', async (t) => {
