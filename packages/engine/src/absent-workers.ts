@@ -6,9 +6,17 @@ export interface Left {
   readonly held: Promise<Held | null>
 }
 
+/** The time in which a worker may come back, ms by the clock of spans. */
+export interface Grace {
+  readonly since: number
+  readonly until: number
+  /** How many graces before it this process stood still in. */
+  readonly excused: number
+}
+
 /** A worker without a session: its grace runs, or is over and its leases are to end. */
 type Absent =
-  | { readonly kind: 'awaited'; readonly left: Left | null; callOff(): void }
+  | { readonly kind: 'awaited'; readonly left: Left | null; readonly grace: Grace }
   | { readonly kind: 'over'; readonly left: Left | null }
 
 /** The states of workers without a session, and nothing of time or of the store. */
@@ -16,16 +24,18 @@ export interface AbsentWorkers {
   has(workerId: string): boolean
   isAwaited(workerId: string): boolean
   leftOf(workerId: string): Left | null
-  /** Its grace begins, anew if it had one. `callOff` is called when this grace ends otherwise. Without `left`, what it left is as before. */
-  awaitReturn(workerId: string, callOff: () => void, left?: Left): void
+  /** Its grace begins, instead of another if it had one. Without `left`, what it left is as before. */
+  awaitReturn(workerId: string, grace: Grace, left?: Left): void
+  /** The graces that are to end by this time. */
+  due(time: number): readonly (readonly [workerId: string, grace: Grace])[]
+  /** When the next grace is to end; `Infinity`: nobody has one. */
+  nextEnd(): number
   /** Its grace is over, whether it had one or not. */
   endGrace(workerId: string): void
   /** The worker is back, or its leases have ended. */
   remove(workerId: string): void
   /** Those whose grace is over now. */
   over(): Over
-  /** Calls all graces off. */
-  callOffAll(): void
 }
 
 /** Workers whose grace was over at one time. */
@@ -38,9 +48,8 @@ export interface Over {
 export function createAbsentWorkers(): AbsentWorkers {
   const absent = new Map<string, Absent>()
 
-  function callOff(workerId: string): void {
-    const worker = absent.get(workerId)
-    if (worker?.kind === 'awaited') worker.callOff()
+  function* graces(): Iterable<readonly [string, Grace]> {
+    for (const [workerId, worker] of absent) if (worker.kind === 'awaited') yield [workerId, worker.grace]
   }
 
   function leftOf(workerId: string): Left | null {
@@ -51,18 +60,19 @@ export function createAbsentWorkers(): AbsentWorkers {
     has: (workerId) => absent.has(workerId),
     isAwaited: (workerId) => absent.get(workerId)?.kind === 'awaited',
     leftOf,
-    awaitReturn(workerId, callOffThis, left) {
-      callOff(workerId)
-      absent.set(workerId, { kind: 'awaited', left: left ?? leftOf(workerId), callOff: callOffThis })
+    awaitReturn(workerId, grace, left) {
+      absent.set(workerId, { kind: 'awaited', left: left ?? leftOf(workerId), grace })
+    },
+    due: (time) => [...graces()].filter(([, { until }]) => until <= time),
+    nextEnd() {
+      let next = Number.POSITIVE_INFINITY
+      for (const [, { until }] of graces()) next = Math.min(next, until)
+      return next
     },
     endGrace(workerId) {
-      callOff(workerId)
       absent.set(workerId, { kind: 'over', left: leftOf(workerId) })
     },
-    remove(workerId) {
-      callOff(workerId)
-      absent.delete(workerId)
-    },
+    remove: (workerId) => void absent.delete(workerId),
     over() {
       const then = new Map([...absent].filter(([, { kind }]) => kind === 'over'))
       return {
@@ -70,9 +80,6 @@ export function createAbsentWorkers(): AbsentWorkers {
         // Each change makes another object.
         still: () => [...then.keys()].filter((workerId) => absent.get(workerId) === then.get(workerId)),
       }
-    },
-    callOffAll() {
-      for (const workerId of absent.keys()) callOff(workerId)
     },
   }
 }

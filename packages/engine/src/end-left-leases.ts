@@ -28,10 +28,10 @@ export function createEndLeftLeases(
       const holdsJustThat = isSameHeld(left, heldIn(answer.holders).get(workerId) ?? NOTHING)
       const lives = connections.has(workerId) || livingOf(answer.holders).has(workerId)
       if (holdsJustThat && !lives) await endLeases([workerId])
-      troubles.worked('sessions')
+      troubles.worked('session-graces')
       return true
     } catch (error) {
-      troubles.failed('sessions', error)
+      troubles.failed('session-graces', error)
       return false
     }
   }

@@ -23,6 +23,8 @@ import type {
   Violation,
   WorkerRef,
 } from '@taskyard/core'
+import type { LoopReport } from './loop-report.ts'
+import type { EngineObserver } from './observer.ts'
 
 /** Everything the engine is made of. It owns none of it: close the store after `stop()`. */
 export interface EngineOptions {
@@ -50,30 +52,6 @@ export interface EngineOptions {
 
 /** What is wrong with a payload of a type; nothing where the type has no schema. */
 export type PayloadCheck = (type: string, payload: JsonText) => readonly Violation[]
-
-/** Told of what happens, for metrics. Must not throw. */
-export interface EngineObserver {
-  submitted?(queue: string, type: string): void
-  /** One accepted settlement. `waitMs`: ready to started; `runMs`: started to settled. */
-  settled?(outcome: SettledOutcome): void
-  /** A lease ended without its worker's word. */
-  leaseEnded?(queue: string, type: string, reason: 'expired' | 'timeout' | 'cancelled'): void
-  /** A worker wrote under a dead token and was refused. */
-  staleWriteRefused?(operation: 'extend' | 'settle' | 'record'): void
-  /** Something failed in the background; the engine goes on, and tells again each time it fails. */
-  backgroundError?(service: string, error: unknown): void
-  /** What failed before works again. */
-  backgroundRecovered?(service: string): void
-}
-
-/** Of one attempt. `retry-scheduled`: it failed, and another one follows. */
-export interface SettledOutcome {
-  readonly queue: string
-  readonly type: string
-  readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'released' | 'retry-scheduled'
-  readonly waitMs: number
-  readonly runMs: number
-}
 
 /** A task to be, as a caller hands it in. Checked here: names, bounds and, where the type has a schema, the payload. */
 export interface Submission {
@@ -222,12 +200,8 @@ export interface EngineHealth {
     readonly reason: string | null
     readonly sizeBytes: number | null
   }
-  readonly services: readonly {
-    readonly name: string
-    readonly healthy: boolean
-    readonly lastRunAt: number | null
-    readonly reason: string | null
-  }[]
+  /** Of this process; those that are essential must be healthy. */
+  readonly loops: readonly LoopReport[]
 }
 
 /**
@@ -237,11 +211,11 @@ export interface EngineHealth {
 export interface Engine {
   readonly nodeId: string
   /**
-   * Starts the services: sweeper, sessions, throughput. Resolves when this process counts as alive, and leases of dead
+   * Starts the loops. Resolves when this process counts as alive, and leases of dead
    * ones are being seen to.
    */
   start(): Promise<void>
-  /** Ends waiting calls with what they have, stops the services. Idempotent; resolves when all is still. */
+  /** Ends waiting calls with what they have, stops the loops. Idempotent; resolves when all is still. */
   stop(): Promise<void>
 
   /**
@@ -314,4 +288,6 @@ export interface Engine {
 
   /** Asks the store now. */
   health(): Promise<EngineHealth>
+  /** How the background work of this process fares. */
+  loops(): readonly LoopReport[]
 }

@@ -1,9 +1,10 @@
 import { LIMITS, type NewsMessage, type Task, TaskyardError } from '@taskyard/core'
 import { coalesce } from './coalesce.ts'
+import { LOOPS } from './loops.ts'
 import type { Parts } from './parts.ts'
 
-/** A task that is followed is looked at this often even without news. Milliseconds. */
-export const LOOK_AGAIN_MS = 1000
+/** A task that is followed is looked at this often even without news. */
+const LOOK_AGAIN_MS = LOOPS['followed-tasks'].intervalMs
 /** Text that one call may bring, as far as it is known before. A task of which nothing is known counts as a part of it. */
 const LOOK_LENGTH = 16 * 1024 * 1024
 const UNKNOWN_LENGTH = LOOK_LENGTH / 32
@@ -28,7 +29,8 @@ export interface FollowedTasks {
   /** Tells of the task at every look and with all news, until the returned function is called. */
   follow(taskId: string, follower: Follower): () => void
   isStopped(): boolean
-  stop(): void
+  /** Resolves when nobody is told of anything any more. */
+  stop(): Promise<void>
 }
 
 interface Followed {
@@ -71,7 +73,7 @@ export function createFollowedTasks(parts: Parts): FollowedTasks {
       const known = followed.get(taskId) ?? { followers: new Set(), length: null }
       followed.set(taskId, known)
       known.followers.add(follower)
-      if (!stopped) looks.plan()
+      looks.plan()
       return () => {
         known.followers.delete(follower)
         if (known.followers.size === 0 && followed.get(taskId) === known) followed.delete(taskId)
@@ -81,34 +83,26 @@ export function createFollowedTasks(parts: Parts): FollowedTasks {
     stop() {
       stopped = true
       unsubscribe()
-      looks.stop()
       for (const { followers } of followed.values()) for (const follower of followers) follower.stopped()
+      return looks.stop()
     },
   }
 }
 
 /** Looks at all tasks that are followed, again and again while there are any. */
-function createRegularLooks({ store, clock, underWay }: Parts, followed: ReadonlyMap<string, Followed>) {
-  let cancelTimer = () => {}
-  let isPlanned = false
-
-  function plan(): void {
-    if (isPlanned || followed.size === 0) return
-    isPlanned = true
-    cancelTimer = clock.after(LOOK_AGAIN_MS, () => void underWay.track(lookAtAll()))
-  }
-
-  async function lookAtAll(): Promise<void> {
+function createRegularLooks({ store, clock, loops }: Parts, followed: ReadonlyMap<string, Followed>) {
+  const loop = loops.create('followed-tasks', async () => {
     for (const taskIds of batchesOf(followed)) await lookAt(taskIds)
-    isPlanned = false
-    plan()
-  }
+    return { nextMs: followed.size === 0 ? Number.POSITIVE_INFINITY : LOOK_AGAIN_MS, isProof: false }
+  })
 
   async function lookAt(taskIds: readonly string[]): Promise<void> {
     try {
       const tasks = await store.reads.find({ taskIds })
+      loop.worked()
       for (const [i, taskId] of taskIds.entries()) tell(taskId, tasks[i] ?? null)
     } catch (error) {
+      loop.failed(error)
       for (const taskId of taskIds) fail(taskId, error)
     }
   }
@@ -126,11 +120,8 @@ function createRegularLooks({ store, clock, underWay }: Parts, followed: Readonl
   }
 
   return {
-    plan,
-    stop() {
-      isPlanned = true
-      cancelTimer()
-    },
+    plan: () => loop.wakeAt(clock.now() + LOOK_AGAIN_MS),
+    stop: () => loop.stop(),
   }
 }
 

@@ -1,5 +1,7 @@
 import type { Clock, IdGenerator, NewsPort, OpenedStore, Random, Retention } from '@taskyard/core'
-import type { EngineObserver, PayloadCheck } from './engine.ts'
+import type { PayloadCheck } from './engine.ts'
+import type { Loops } from './loops.ts'
+import type { EngineObserver } from './observer.ts'
 import type { Standstills } from './standstills.ts'
 import type { Troubles } from './troubles.ts'
 import type { UnderWay } from './under-way.ts'
@@ -18,6 +20,7 @@ export interface Parts {
   readonly sweeps: boolean
   readonly observer: EngineObserver
   readonly troubles: Troubles
+  readonly loops: Loops
   readonly standstills: Standstills
   readonly underWay: UnderWay
   readonly checkPayload: PayloadCheck

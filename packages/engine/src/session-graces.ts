@@ -4,6 +4,7 @@ import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
 import { createHeldNow, type Held } from './held-leases.ts'
 import { type AskHolders, type AskWhenTrusted, type HoldersAnswer, idOf, livingOf } from './lease-holders.ts'
+import type { Loop, Round } from './loop.ts'
 import type { Parts } from './parts.ts'
 import { createSignsOfLife } from './signs-of-life.ts'
 
@@ -37,15 +38,8 @@ export interface SessionGraces {
    * not say.
    */
   leftBefore(workerId: string, startId: string | undefined): Promise<Held | null> | null
-  /** Calls every grace off; none begins any more. */
-  stop(): void
-}
-
-/** How long a grace lasts, how many before it this process stood still in, and what the start that was connected until now has left. */
-interface Grace {
-  readonly delayMs?: number
-  readonly excused?: number
-  readonly left?: Left
+  /** Calls every grace off. Resolves when nobody is judged any more. */
+  stop(): Promise<void>
 }
 
 export interface SessionGracesParams {
@@ -55,126 +49,153 @@ export interface SessionGracesParams {
   readonly endLeases: EndLeases
 }
 
-export function createSessionGraces(
-  parts: Parts,
-  { connections, askHolders, askWhenTrusted, endLeases }: SessionGracesParams,
-): SessionGraces {
-  const { clock, sessionGraceMs, standstills, troubles } = parts
-  const { track } = parts.underWay
-  const absent = createAbsentWorkers()
-  const signs = createSignsOfLife()
-  const heldNow = createHeldNow(parts)
-  const callsMs = Math.min(CALLS_MS, sessionGraceMs / 5)
-  let stopped = false
-  let callOffLook: (() => void) | null = null
-  let judging: Promise<void> | null = null
+export function createSessionGraces(parts: Parts, params: SessionGracesParams): SessionGraces {
+  return new Graces(parts, params)
+}
 
-  function end(workerId: string): void {
-    absent.remove(workerId)
-    signs.forget(workerId)
+class Graces implements SessionGraces {
+  readonly #parts: Parts
+  readonly #params: SessionGracesParams
+  readonly #absent = createAbsentWorkers()
+  readonly #signs = createSignsOfLife()
+  readonly #heldNow: (workerId: string) => Promise<Held | null>
+  readonly #callsMs: number
+  /** Ends what is over. */
+  readonly #loop: Loop
+  /** Looks at those of whom nothing is known yet. */
+  readonly #looks: Loop
+  #stopped = false
+  #judging: Promise<void> | null = null
+
+  constructor(parts: Parts, params: SessionGracesParams) {
+    this.#parts = parts
+    this.#params = params
+    this.#heldNow = createHeldNow(parts)
+    this.#callsMs = Math.min(CALLS_MS, parts.sessionGraceMs / 5)
+    this.#loop = parts.loops.create('session-graces', () => this.#endGraces())
+    this.#looks = parts.loops.create('signs-of-life', () => this.#lookForSigns())
+  }
+
+  awaitReturn(workerId: string, startId: string | null = null): void {
+    if (this.#stopped) return
+    const now = this.#parts.clock.now()
+    this.#signs.expect(workerId, now + this.#callsMs)
+    this.#start(workerId, startId === null ? {} : { left: { startId, held: this.#heldNow(workerId) } })
+    this.#looks.wakeAt(now + this.#callsMs)
+  }
+
+  isAwaited(workerId: string): boolean {
+    return this.#absent.isAwaited(workerId)
+  }
+
+  end(workerId: string): void {
+    this.#absent.remove(workerId)
+    this.#signs.forget(workerId)
+  }
+
+  look(answer: HoldersAnswer): void {
+    const { holders, askedAt } = answer
+    const living = livingOf(holders)
+    for (const { workerId, nodeId, session } of holders) {
+      if (nodeId !== null || !session || living.has(workerId)) continue
+      if (this.#params.connections.has(workerId) || this.#absent.has(workerId)) continue
+      this.#signs.expect(workerId, askedAt)
+      this.#start(workerId)
+    }
+    this.#heed(answer)
+  }
+
+  async endNow(workerIds: readonly string[]): Promise<void> {
+    if (this.#stopped || workerIds.length === 0) return
+    for (const workerId of workerIds) this.#absent.endGrace(workerId)
+    this.#judging ??= this.#parts.underWay.track(this.#judgeAll())
+    await this.#judging
+  }
+
+  leftBefore(workerId: string, startId: string | undefined): Promise<Held | null> | null {
+    const left = this.#absent.leftOf(workerId)
+    return startId === undefined || left === null || left.startId === startId ? null : left.held
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await Promise.all([this.#loop.stop(), this.#looks.stop()])
   }
 
   /** The worker has so long from now, whatever time it had before. */
-  function start(workerId: string, { delayMs = sessionGraceMs, excused = 0, left }: Grace = {}): void {
-    if (stopped) return
-    const since = clock.now()
-    const callOff = clock.after(delayMs, () => {
+  #start(workerId: string, { delayMs = this.#parts.sessionGraceMs, excused = 0, left }: NewGrace = {}): void {
+    const since = this.#parts.clock.now()
+    const until = since + delayMs
+    this.#absent.awaitReturn(workerId, { since, until, excused }, left)
+    this.#loop.wakeAt(until)
+  }
+
+  #startAgain(workerIds: readonly string[]): void {
+    for (const workerId of workerIds) this.#start(workerId, { delayMs: AGAIN_MS })
+  }
+
+  async #endGraces(): Promise<Round> {
+    const { clock, standstills } = this.#parts
+    const over: string[] = []
+    for (const [workerId, { since, excused }] of this.#absent.due(clock.now())) {
       // The worker may have come back, and this process could not hear it.
       const stoodStill = standstills.lastEnd() > since
-      if (stoodStill && excused < MOST_EXCUSED) start(workerId, { excused: excused + 1 })
-      else void endNow([workerId])
-    })
-    absent.awaitReturn(workerId, callOff, left)
+      if (stoodStill && excused < MOST_EXCUSED) this.#start(workerId, { excused: excused + 1 })
+      else over.push(workerId)
+    }
+    await this.endNow(over)
+    return { nextMs: this.#absent.nextEnd() - clock.now(), isProof: false }
   }
 
-  function planLook(): void {
-    callOffLook ??= clock.after(callsMs, () => {
-      callOffLook = null
-      void track(lookForSigns())
-    })
-  }
-
-  async function lookForSigns(): Promise<void> {
+  async #lookForSigns(): Promise<Round> {
     // Trouble with the store is told, and dealt with, at the end of the grace.
-    await askHolders().then(heed, () => {})
-    if (!stopped && signs.areUnseen()) planLook()
+    const isProof = await this.#params.askHolders().then(
+      (answer) => this.#heed(answer) !== null,
+      () => false,
+    )
+    return this.#signs.areUnseen() ? { nextMs: this.#callsMs, isProof } : { isProof }
   }
 
   /** Answers with those who were seen for the first time. */
-  function heed(answer: HoldersAnswer): readonly string[] {
-    const { heardOf, firstSeen } = signs.heed(answer)
+  #heed(answer: HoldersAnswer): readonly string[] {
+    const { heardOf, firstSeen } = this.#signs.heed(answer)
     if (heardOf.length > 0) {
       // Whom another process has needs no grace here: that process awaits its return.
       const living = livingOf(answer.holders)
       const watched = new Set(answer.holders.filter(isWatched).map(idOf))
-      for (const workerId of heardOf) if (watched.has(workerId) && !living.has(workerId)) start(workerId)
+      for (const workerId of heardOf) if (watched.has(workerId) && !living.has(workerId)) this.#start(workerId)
     }
     return firstSeen
   }
 
-  async function endNow(workerIds: readonly string[]): Promise<void> {
-    if (stopped || workerIds.length === 0) return
-    for (const workerId of workerIds) absent.endGrace(workerId)
-    judging ??= track(judgeAll())
-    await judging
-  }
-
-  async function judgeAll(): Promise<void> {
+  async #judgeAll(): Promise<void> {
     // Those whose graces end meanwhile are dealt with together.
-    for (let over = absent.over(); !over.isEmpty && !stopped; over = absent.over()) await judge(over)
-    judging = null
+    for (let over = this.#absent.over(); !over.isEmpty && !this.#stopped; over = this.#absent.over())
+      await this.#judge(over)
+    this.#judging = null
   }
 
   // A store that is away must not save a dead worker's leases: try again until it answers.
-  async function judge(over: Over): Promise<void> {
+  async #judge(over: Over): Promise<void> {
     try {
-      const answer = await askWhenTrusted()
-      if (answer === null) return startAgain(over.still())
+      const answer = await this.#params.askWhenTrusted()
+      if (answer === null) return this.#startAgain(over.still())
       const living = livingOf(answer.holders)
-      const firstSeen = new Set(heed(answer))
-      startAgain(over.still().filter((workerId) => firstSeen.has(workerId) && !living.has(workerId)))
-      await endLeases(over.still().filter((workerId) => !living.has(workerId)))
-      over.still().forEach(end)
-      troubles.worked('sessions')
+      const firstSeen = new Set(this.#heed(answer))
+      this.#startAgain(over.still().filter((workerId) => firstSeen.has(workerId) && !living.has(workerId)))
+      await this.#params.endLeases(over.still().filter((workerId) => !living.has(workerId)))
+      for (const workerId of over.still()) this.end(workerId)
+      this.#loop.worked()
     } catch (error) {
-      troubles.failed('sessions', error)
-      startAgain(over.still())
+      this.#loop.failed(error)
+      this.#startAgain(over.still())
     }
   }
+}
 
-  function startAgain(workerIds: readonly string[]): void {
-    for (const workerId of workerIds) start(workerId, { delayMs: AGAIN_MS })
-  }
-
-  return {
-    awaitReturn(workerId, startId = null) {
-      if (stopped) return
-      signs.expect(workerId, clock.now() + callsMs)
-      start(workerId, startId === null ? {} : { left: { startId, held: heldNow(workerId) } })
-      planLook()
-    },
-    isAwaited: absent.isAwaited,
-    end,
-    look(answer) {
-      const { holders, askedAt } = answer
-      const living = livingOf(holders)
-      for (const { workerId, nodeId, session } of holders) {
-        if (nodeId !== null || !session || living.has(workerId)) continue
-        if (connections.has(workerId) || absent.has(workerId)) continue
-        signs.expect(workerId, askedAt)
-        start(workerId)
-      }
-      heed(answer)
-    },
-    endNow,
-    leftBefore(workerId, startId) {
-      const left = absent.leftOf(workerId)
-      return startId === undefined || left === null || left.startId === startId ? null : left.held
-    },
-    stop() {
-      stopped = true
-      callOffLook?.()
-      absent.callOffAll()
-    },
-  }
+/** How long a grace lasts, how many before it this process stood still in, and what the start that was connected until now has left. */
+interface NewGrace {
+  readonly delayMs?: number
+  readonly excused?: number
+  readonly left?: Left
 }

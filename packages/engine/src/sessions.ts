@@ -1,17 +1,16 @@
-import type { EndedLease, LeaseHolder, WorkerRef } from '@taskyard/core'
+import type { EndedLease, WorkerRef } from '@taskyard/core'
 import { checkSession } from './check-session.ts'
-import { createConnections } from './connections.ts'
+import { type Connections, createConnections } from './connections.ts'
+import { createDeadWorkersLoop, type DeadWorkersParams, succeedDeadWorkers } from './dead-workers.ts'
 import { createEndLeases } from './end-leases.ts'
-import { createEndLeftLeases } from './end-left-leases.ts'
-import type { Engine, OpenSession } from './engine.ts'
-import { createAskHolders, createAskWhenTrusted, idOf, livingOf } from './lease-holders.ts'
+import { createEndLeftLeases, type EndLeftLeases } from './end-left-leases.ts'
+import type { Engine, OpenSession, WorkerView } from './engine.ts'
+import { createAskHolders, createAskWhenTrusted, idOf } from './lease-holders.ts'
+import type { Loop } from './loop.ts'
 import type { Parts } from './parts.ts'
-import { createPresence } from './presence.ts'
-import { createSessionGraces } from './session-graces.ts'
+import { createPresence, type Presence } from './presence.ts'
+import { createSessionGraces, type SessionGraces } from './session-graces.ts'
 import { viewWorker } from './worker-view.ts'
-
-/** Where others share the store, how often holders of leases are looked at for dead ones. */
-const LOOK_MS = 2000
 
 export interface Sessions extends Pick<Engine, 'openSession' | 'workers'> {
   /** The worker was given tasks. One that keeps a session of which no server knows has a grace to open it in. */
@@ -30,108 +29,92 @@ export function createSessions(
   nodeId: string,
   onEnded: (ended: readonly EndedLease[]) => void,
 ): Sessions {
-  const { store, clock, news, troubles } = parts
-  const connections = createConnections(parts.timeOfDay)
-  const presence = parts.shared ? createPresence(parts, nodeId, connections.workerIds) : null
-  const askHolders = createAskHolders(store.presence, clock)
-  const endLeases = createEndLeases(store.presence, onEnded)
-  const askWhenTrusted = createAskWhenTrusted(askHolders, presence)
-  const endLeftLeases = createEndLeftLeases(parts, connections, askWhenTrusted, endLeases)
-  const graces = createSessionGraces(parts, { connections, askHolders, askWhenTrusted, endLeases })
-  let unsubscribe = () => {}
-  let isLooking = false
-  let lookedAt = Number.NEGATIVE_INFINITY
+  return new WorkerSessions(parts, nodeId, onEnded)
+}
 
-  async function lookForTheDead(): Promise<void> {
-    const answer = await askHolders()
-    // An answer that took long may be out of date.
-    if (!presence?.isTrusted()) return
-    graces.look(answer)
-    await endLeases(deadWithTheirProcess(answer.holders))
+class WorkerSessions implements Sessions {
+  readonly #parts: Parts
+  readonly #connections: Connections
+  readonly #presence: Presence | null
+  readonly #endLeftLeases: EndLeftLeases
+  readonly #graces: SessionGraces
+  readonly #ofDead: DeadWorkersParams
+  readonly #deadWorkers: Loop | null
+  #unsubscribe = () => {}
+
+  constructor(parts: Parts, nodeId: string, onEnded: (ended: readonly EndedLease[]) => void) {
+    const { store, clock } = parts
+    const connections = createConnections(parts.timeOfDay)
+    const presence = parts.shared ? createPresence(parts, nodeId, connections.workerIds) : null
+    const askHolders = createAskHolders(store.presence, clock)
+    const endLeases = createEndLeases(store.presence, onEnded)
+    const askWhenTrusted = createAskWhenTrusted(askHolders, presence)
+    this.#parts = parts
+    this.#connections = connections
+    this.#presence = presence
+    this.#endLeftLeases = createEndLeftLeases(parts, connections, askWhenTrusted, endLeases)
+    this.#graces = createSessionGraces(parts, { connections, askHolders, askWhenTrusted, endLeases })
+    this.#ofDead = { connections, askHolders, endLeases, graces: this.#graces }
+    this.#deadWorkers = presence !== null && parts.sweeps ? createDeadWorkersLoop(parts, presence, this.#ofDead) : null
   }
 
-  /** The only user of a store knows at once that all who hold leases are gone. */
-  async function succeedTheDead(): Promise<void> {
-    const answer = await askHolders()
-    graces.look(answer)
-    await graces.endNow(deadWithTheirProcess(answer.holders))
+  async start(): Promise<void> {
+    this.#unsubscribe = this.#parts.news.subscribe((message) => {
+      if (message.kind !== 'cancel-requested' || message.workerId === null) return
+      for (const session of this.#connections.of(message.workerId)?.sessions ?? []) session.onCancel(message.taskId)
+    })
+    await (this.#presence === null ? succeedDeadWorkers(this.#ofDead) : this.#presence.start())
+    this.#deadWorkers?.start()
   }
 
-  function deadWithTheirProcess(holders: readonly LeaseHolder[]): readonly string[] {
-    const living = livingOf(holders)
-    const dead = holders.filter(({ workerId, nodeId: node }) => node !== null && !living.has(workerId))
-    return [...new Set(dead.map(idOf))].filter((workerId) => !connections.has(workerId))
+  async stop(): Promise<void> {
+    this.#unsubscribe()
+    void this.#parts.underWay.track(Promise.all([this.#graces.stop(), this.#deadWorkers?.stop()]))
+    await this.#presence?.stop()
   }
 
-  function onBeat(): void {
-    if (!parts.sweeps || isLooking || !presence?.isTrusted() || clock.now() - lookedAt < LOOK_MS) return
-    lookedAt = clock.now()
-    isLooking = true
-    void parts.underWay
-      .track(lookForTheDead())
-      .then(
-        () => troubles.worked('sessions'),
-        (error) => troubles.failed('sessions', error),
-      )
-      .finally(() => {
-        isLooking = false
-      })
+  gaveTasks({ workerId, nodeId, session }: WorkerRef): void {
+    // Where processes share the store, they look for such workers anyway.
+    if (this.#presence !== null || !session || nodeId !== null) return
+    if (!this.#connections.has(workerId) && !this.#graces.isAwaited(workerId)) this.#graces.awaitReturn(workerId)
   }
 
-  function connect(session: OpenSession): () => void {
-    const { workerId } = session
-    const isNew = !connections.has(workerId)
-    connections.add(session)
-    graces.end(workerId)
-    // The process that it was connected to before may be about to end its leases. Trouble is the next beat's to tell.
-    if (isNew) presence?.beat().catch(() => {})
-    return () => {
-      const lost = connections.remove(session)
-      if (lost !== null) graces.awaitReturn(workerId, lost.startId)
+  openSession(session: OpenSession): { readonly opened: Promise<void>; close(): void } {
+    checkSession(session)
+    const { workerId, startId } = session
+    const left = this.#graces.leftBefore(workerId, startId)
+    if (left === null) return { opened: Promise.resolve(), close: this.#connect(session) }
+    let close: (() => void) | null = null
+    let isClosed = false
+    const opened = this.#endLeftLeases(workerId, left).then(() => {
+      if (!isClosed) close = this.#connect(session)
+    })
+    return {
+      opened,
+      close: () => {
+        if (!isClosed && close === null) this.#graces.awaitReturn(workerId)
+        isClosed = true
+        close?.()
+      },
     }
   }
 
-  return {
-    async start() {
-      unsubscribe = news.subscribe((message) => {
-        if (message.kind !== 'cancel-requested' || message.workerId === null) return
-        for (const session of connections.of(message.workerId)?.sessions ?? []) session.onCancel(message.taskId)
-      })
-      await (presence === null ? succeedTheDead() : presence.start(onBeat))
-    },
-    async stop() {
-      unsubscribe()
-      graces.stop()
-      await presence?.stop()
-    },
-    gaveTasks({ workerId, nodeId: node, session }) {
-      // Where processes share the store, they look for such workers anyway.
-      if (presence !== null || !session || node !== null) return
-      if (!connections.has(workerId) && !graces.isAwaited(workerId)) graces.awaitReturn(workerId)
-    },
-    openSession(session) {
-      checkSession(session)
-      const { workerId, startId } = session
-      const left = graces.leftBefore(workerId, startId)
-      if (left === null) return { opened: Promise.resolve(), close: connect(session) }
-      let close: (() => void) | null = null
-      let isClosed = false
-      const opened = endLeftLeases(workerId, left).then(() => {
-        if (!isClosed) close = connect(session)
-      })
-      return {
-        opened,
-        close() {
-          if (!isClosed && close === null) graces.awaitReturn(workerId)
-          isClosed = true
-          close?.()
-        },
-      }
-    },
-    async workers() {
-      const holders = Map.groupBy(await store.presence.holders(), idOf)
-      const ids = [...new Set([...connections.workerIds(), ...holders.keys()])].sort()
-      return ids.map((id) => viewWorker(id, connections.of(id), holders.get(id) ?? []))
-    },
+  async workers(): Promise<readonly WorkerView[]> {
+    const holders = Map.groupBy(await this.#parts.store.presence.holders(), idOf)
+    const ids = [...new Set([...this.#connections.workerIds(), ...holders.keys()])].sort()
+    return ids.map((id) => viewWorker(id, this.#connections.of(id), holders.get(id) ?? []))
+  }
+
+  #connect(session: OpenSession): () => void {
+    const { workerId } = session
+    const isNew = !this.#connections.has(workerId)
+    this.#connections.add(session)
+    this.#graces.end(workerId)
+    // The process that it was connected to before may be about to end its leases. Trouble is the next beat's to tell.
+    if (isNew) this.#presence?.beat().catch(() => {})
+    return () => {
+      const lost = this.#connections.remove(session)
+      if (lost !== null) this.#graces.awaitReturn(workerId, lost.startId)
+    }
   }
 }

@@ -1,12 +1,13 @@
 import type { Clock } from '@taskyard/core'
+import { LOOPS, type Loops } from './loops.ts'
 
-const TICK_MS = 500
+const TICK_MS = LOOPS.standstills.intervalMs
 /** A timer this late means that the process was stopped, suspended, or too busy to answer anybody. */
 const LATE_MS = 1000
 
 export interface Standstills {
   start(): void
-  stop(): void
+  stop(): Promise<void>
   /** When this process last noticed that it had stood still, ms, by the clock of spans; `-Infinity`: never. */
   lastEnd(): number
 }
@@ -15,12 +16,17 @@ export interface Standstills {
  * A process that stood still has heard nobody meanwhile: what ran out in that time may only have been unable to say
  * that it lives.
  */
-export function createStandstills(clock: Clock, timeOfDay: () => number): Standstills {
+export function createStandstills(clock: Clock, timeOfDay: () => number, loops: Loops): Standstills {
   let expectedAt = Number.POSITIVE_INFINITY
   // Goes on while the machine sleeps, which other clocks need not.
   let expectedTimeOfDay = Number.POSITIVE_INFINITY
   let endedAt = Number.NEGATIVE_INFINITY
-  let cancelTimer = () => {}
+
+  const loop = loops.create('standstills', async () => {
+    look()
+    expectNext()
+    return {}
+  })
 
   // Also asked by whoever's own timer fires before the tick that is late as well.
   function look(): void {
@@ -34,18 +40,15 @@ export function createStandstills(clock: Clock, timeOfDay: () => number): Stands
     expectedTimeOfDay = timeOfDay() + TICK_MS
   }
 
-  function tick(): void {
-    look()
-    expectNext()
-    cancelTimer = clock.after(TICK_MS, tick)
-  }
-
   return {
-    start: tick,
+    start() {
+      expectNext()
+      loop.start(TICK_MS)
+    },
     stop() {
-      cancelTimer()
       expectedAt = Number.POSITIVE_INFINITY
       expectedTimeOfDay = Number.POSITIVE_INFINITY
+      return loop.stop()
     },
     lastEnd() {
       look()

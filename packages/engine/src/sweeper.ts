@@ -1,28 +1,21 @@
 import { type ChoreFailure, type EndedLease, type SweepReport, TaskyardError } from '@taskyard/core'
-import type { EngineHealth } from './engine.ts'
+import type { Round } from './loop.ts'
+import { LOOPS } from './loops.ts'
+import { OutageGrace } from './outage-grace.ts'
 import type { Parts } from './parts.ts'
 
-/** A sweep runs at least this often: it bounds how late an expired lease is noticed. Milliseconds. */
-const LONGEST_PAUSE_MS = 1000
 const TASKS_PER_CHORE = 1000
 /** Between sweeps that find nothing due, though something should be. */
 const LONGEST_IDLE_PAUSE_MS = 500
-/** A store that is away is asked this often whether it is back. */
-const PROBE_MS = 500
-/** How long workers have, after the store or this process was away, to extend the leases that ran out meanwhile. */
-const OUTAGE_GRACE_MS = 3000
-/** Standstills in a row for which there is a grace: a machine that always stands still must end leases, too. */
-const MOST_EXCUSED = 3
 
 export interface Sweeper {
   start(): void
   /** Resolves when a sweep under way has ended. */
   stop(): Promise<void>
-  /** Something is due at this time (ms): be there. */
+  /** Something is due at this time of day (ms): be there. */
   wakeAt(time: number): void
   /** Resolves when the sweep that the store is doing has ended; `null`: there is none. */
   underWay(): Promise<void> | null
-  health(): EngineHealth['services'][number]
 }
 
 /**
@@ -33,129 +26,92 @@ export interface Sweeper {
  * then run twice. Idle workers lose nothing by it: claims make due tasks ready by themselves.
  */
 export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease[]) => void): Sweeper {
-  const { store, clock, timeOfDay, random, troubles, retention, cancelGraceMs, standstills } = parts
-  let stopped = false
-  let cancelTimer = () => {}
-  let nextAt = Number.POSITIVE_INFINITY
-  let underWay: Promise<void> | null = null
-  let sweeping: Promise<void> | null = null
-  let lastRunAt: number | null = null
-  let failure: string | null = null
+  const { store, clock, timeOfDay } = parts
+  const grace = new OutageGrace(clock, parts.standstills)
+  const sweeps = new Sweeps(parts, onEnded)
   // Nobody knows for how long there was no server when one starts.
   let wasAway = true
-  /** By the clock of spans; all other times are times of day, as those of the store. */
-  let graceUntil = Number.NEGATIVE_INFINITY
-  let excusedEnd = Number.NEGATIVE_INFINITY
-  let excused = 0
-  let idlePauseMs = 0
-  /** Chores of the store, by what they are called in the log. */
-  let failing: ReadonlyMap<string, TaskyardError> = new Map()
 
-  function plan(wantedAt: number): void {
-    const time = Math.max(wantedAt, endOfGrace())
-    if (stopped || underWay !== null) {
-      nextAt = Math.min(nextAt, time)
-      return
-    }
-    cancelTimer()
-    nextAt = time
-    cancelTimer = clock.after(Math.max(0, time - timeOfDay()), run)
-  }
-
-  function run(): void {
-    nextAt = Number.POSITIVE_INFINITY
-    underWay = step().then((wanted) => {
-      underWay = null
-      plan(Math.min(nextAt, wanted, timeOfDay() + LONGEST_PAUSE_MS))
-    })
-  }
-
-  /** Resolves with when to come back, ms. */
-  async function step(): Promise<number> {
+  const loop = parts.loops.create('sweeper', async () => {
     try {
-      const wanted = wasAway ? await probe() : await sweepUnlessGrace()
-      failure = null
-      return wanted
+      return wasAway ? await probe() : await sweepUnlessGrace()
     } catch (error) {
-      failure = error instanceof Error ? error.message : String(error)
       wasAway ||= error instanceof TaskyardError && error.code === 'store_unavailable'
-      troubles.failed('sweeper', error)
-      return timeOfDay() + (wasAway ? PROBE_MS : LONGEST_PAUSE_MS)
+      throw error
     }
-  }
+  })
 
-  async function probe(): Promise<number> {
+  async function probe(): Promise<Round> {
     await store.presence.holders()
     wasAway = false
-    graceUntil = clock.now() + OUTAGE_GRACE_MS
-    return endOfGrace()
+    grace.begin()
+    // A store that answers may still be one that cannot be written.
+    return { nextMs: grace.until - clock.now(), isProof: false }
   }
 
-  async function sweepUnlessGrace(): Promise<number> {
-    excuseStandstill()
-    if (clock.now() < graceUntil) return endOfGrace()
-    const wanted = await sweep()
-    excused = 0
-    return wanted
+  async function sweepUnlessGrace(): Promise<Round> {
+    grace.excuseStandstill()
+    const leftMs = grace.until - clock.now()
+    if (leftMs > 0) return { nextMs: leftMs, isProof: false }
+    const wanted = await sweeps.next()
+    grace.swept()
+    return { nextMs: Math.min(Math.max(0, wanted - timeOfDay()), LOOPS.sweeper.intervalMs) }
   }
 
-  function endOfGrace(): number {
-    return timeOfDay() + (graceUntil - clock.now())
+  return {
+    start: () => loop.start(),
+    stop: () => loop.stop(),
+    wakeAt: (time) => loop.wakeAt(Math.max(clock.now() + time - timeOfDay(), grace.until)),
+    underWay: () => sweeps.underWay,
+  }
+}
+
+/** The sweeps of the store, one after the other. */
+class Sweeps {
+  readonly #parts: Parts
+  readonly #onEnded: (ended: readonly EndedLease[]) => void
+  /** Chores of the store, by what they are called in the log. */
+  #failing: ReadonlyMap<string, TaskyardError> = new Map()
+  #idlePauseMs = 0
+  underWay: Promise<void> | null = null
+
+  constructor(parts: Parts, onEnded: (ended: readonly EndedLease[]) => void) {
+    this.#parts = parts
+    this.#onEnded = onEnded
   }
 
-  function excuseStandstill(): void {
-    const end = standstills.lastEnd()
-    if (end <= excusedEnd || excused >= MOST_EXCUSED) return
-    excusedEnd = end
-    excused += 1
-    graceUntil = Math.max(graceUntil, end + OUTAGE_GRACE_MS)
-  }
-
-  /** Each failure once: the store tells of it until the chore works again. */
-  function tellFailures(failures: readonly ChoreFailure[]): void {
-    const now = new Map(failures.map(({ chore, error }) => [`sweeper: ${chore}`, error]))
-    for (const [service, error] of now) if (failing.get(service) !== error) troubles.failed(service, error)
-    for (const service of failing.keys()) if (!now.has(service)) troubles.worked(service)
-    failing = now
-  }
-
-  async function sweep(): Promise<number> {
+  /** Resolves with when to come back, ms since the epoch. */
+  async next(): Promise<number> {
+    const { store, random, retention, cancelGraceMs, timeOfDay } = this.#parts
     const params = { cancelGraceMs, retention, limit: TASKS_PER_CHORE, jitter: random() }
-    const report = await reported(store.upkeep.sweep(params))
-    // Only now: a store that answers may still be one that cannot be written.
-    troubles.worked('sweeper')
-    tellFailures(report.failures ?? [])
-    lastRunAt = timeOfDay()
+    const report = await this.#told(store.upkeep.sweep(params))
+    this.#tellFailures(report.failures ?? [])
+    const sweptAt = timeOfDay()
     const nextAt = report.nextAt ?? Number.POSITIVE_INFINITY
-    const isDueByOurClock = nextAt <= lastRunAt
+    const isDueByOurClock = nextAt <= sweptAt
     const didNothing = report.ended.length === 0 && report.promoted === 0 && report.removed === 0
     // The store's clock is behind this one: what is due here is not due there yet.
-    idlePauseMs = isDueByOurClock && didNothing ? Math.min(idlePauseMs * 2 || 10, LONGEST_IDLE_PAUSE_MS) : 0
-    return Math.max(nextAt, lastRunAt + idlePauseMs)
+    this.#idlePauseMs = isDueByOurClock && didNothing ? Math.min(this.#idlePauseMs * 2 || 10, LONGEST_IDLE_PAUSE_MS) : 0
+    return Math.max(nextAt, sweptAt + this.#idlePauseMs)
   }
 
-  async function reported(sweep: Promise<SweepReport>): Promise<SweepReport> {
-    const told = sweep.then(({ ended }) => onEnded(ended))
-    sweeping = told.catch(() => {})
+  async #told(sweep: Promise<SweepReport>): Promise<SweepReport> {
+    const told = sweep.then(({ ended }) => this.#onEnded(ended))
+    this.underWay = told.catch(() => {})
     try {
       await told
       return await sweep
     } finally {
-      sweeping = null
+      this.underWay = null
     }
   }
 
-  return {
-    start: () => plan(timeOfDay()),
-    async stop() {
-      stopped = true
-      cancelTimer()
-      await underWay
-    },
-    wakeAt(time) {
-      if (time < nextAt) plan(time)
-    },
-    underWay: () => sweeping,
-    health: () => ({ name: 'sweeper', healthy: failure === null, lastRunAt, reason: failure }),
+  /** Each failure once: the store tells of it until the chore works again. */
+  #tellFailures(failures: readonly ChoreFailure[]): void {
+    const { troubles } = this.#parts
+    const now = new Map(failures.map(({ chore, error }) => [`sweeper: ${chore}`, error]))
+    for (const [service, error] of now) if (this.#failing.get(service) !== error) troubles.failed(service, error)
+    for (const service of this.#failing.keys()) if (!now.has(service)) troubles.worked(service)
+    this.#failing = now
   }
 }

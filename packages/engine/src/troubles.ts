@@ -1,4 +1,4 @@
-import type { EngineObserver } from './engine.ts'
+import type { EngineObserver } from './observer.ts'
 
 /** What goes wrong in the background, and when it is over. */
 export interface Troubles {

@@ -11,8 +11,8 @@ const WATCH_PAGE = 16
 const READ_AGAIN_MS = 15_000
 
 export interface Waiting extends Pick<Engine, 'wait' | 'watch'> {
-  /** Ends every wait and watch with what it has. */
-  stop(): void
+  /** Ends every wait and watch with what it has. Resolves when no task is looked at any more. */
+  stop(): Promise<void>
 }
 
 /** Waits for the ends of tasks, and watches of their events. */

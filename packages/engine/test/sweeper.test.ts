@@ -242,8 +242,7 @@ test('a chore of the store that fails is told once, and so is its end; the store
   failures = [{ chore: 'vacuum', error: new TaskyardError('store_unavailable', { reason: 'no answer' }) }]
   await clock.advance(5000)
   assert.deepEqual(told, ['sweeper: vacuum failed'])
-  const { services } = await engine.health()
-  assert.equal(services.find(({ name }) => name === 'sweeper')?.healthy, true)
+  assert.equal(engine.loops().find(({ name }) => name === 'sweeper')?.healthy, true)
   failures = []
   await clock.advance(5000)
   assert.deepEqual(told, ['sweeper: vacuum failed', 'sweeper: vacuum works'])

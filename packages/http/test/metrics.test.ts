@@ -56,6 +56,16 @@ test('problem documents are counted by code', async (context) => {
   assert.equal(await sample(api, 'taskyard_http_problems_total{code="task_not_found"}'), 1)
 })
 
+test('the rounds and failures of each background loop are counted', async (context) => {
+  const api = await startApi(context)
+  assert.ok(((await sample(api, 'taskyard_loop_rounds_total{loop="throughput"}')) as number) >= 1)
+  for (const { name } of api.engine.loops()) {
+    assert.equal(await sample(api, `taskyard_loop_failures_total{loop="${name}"}`), 0)
+    assert.equal(await sample(api, `taskyard_loop_failing{loop="${name}"}`), 0)
+    assert.notEqual(await sample(api, `taskyard_loop_busy_seconds_total{loop="${name}"}`), undefined)
+  }
+})
+
 test('the number of series is bounded', async (context) => {
   const api = await startApi(context, { metricLabels: 2 })
   for (const type of ['a', 'b', 'c', 'd']) await api.submit({ type, queue: `q-${type}` })

@@ -47,6 +47,18 @@ test('health reports each dependency by name', async (context) => {
   assert.equal(health.dependencies.store.status, 'connected')
 })
 
+test('health names every background loop, with its interval and how it fares', async (context) => {
+  const { get, engine } = await startApi(context)
+  const { services } = (await get('/health')).json()
+  const names = (of: readonly { readonly name: string }[]) => of.map(({ name }) => name)
+  assert.deepEqual(names(services), names(engine.loops()))
+  const sweeper = services.find(({ name }: { name: string }) => name === 'sweeper')
+  assert.deepEqual(
+    [sweeper.intervalSeconds, sweeper.healthy, sweeper.failingSince, sweeper.reason],
+    [1, true, null, null],
+  )
+})
+
 test('info tells version, stack, durability and limits', async (context) => {
   const { get } = await startApi(context)
   const info = (await get('/api/v1/info')).json()

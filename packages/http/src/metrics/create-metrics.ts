@@ -1,7 +1,8 @@
 import type { ErrorCode, OpenedStore } from '@taskyard/core'
-import type { EngineObserver, QueueView } from '@taskyard/engine'
+import type { EngineObserver, LoopReport, QueueView } from '@taskyard/engine'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { addCounter, type Labels } from './computed-metric.ts'
+import { createLoopMetrics } from './loop-metrics.ts'
 import { observeStore } from './observe-store.ts'
 import { createQueueGauges } from './queue-gauges.ts'
 import { createTaskObserver } from './task-observer.ts'
@@ -15,6 +16,8 @@ export interface Metrics {
   observeStore(store: OpenedStore): OpenedStore
   /** The queues as they are now, for the gauges of the next scrape. */
   recordQueues(queues: readonly QueueView[]): void
+  /** The background loops as they are now, for the next scrape. */
+  recordLoops(loops: readonly LoopReport[]): void
   /** A problem document was sent. */
   problemSent(code: ErrorCode): void
 }
@@ -41,6 +44,7 @@ export function createMetrics({ monotonicMs, labelLimit = 500 }: MetricsOptions)
     observer,
     observeStore: timedStore,
     recordQueues,
+    recordLoops: createLoopMetrics(registry),
     problemSent: (code) => void problems.set(code, (problems.get(code) ?? 0) + 1),
   }
 }

@@ -1,5 +1,5 @@
 import { ERRORS, formatRfc3339, LIMITS, TaskyardError } from '@taskyard/core'
-import type { EngineHealth, WorkerView } from '@taskyard/engine'
+import type { EngineHealth, LoopReport, WorkerView } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
 import type { HttpInfo } from '../options.ts'
 import type { RouteContext } from '../route-context.ts'
@@ -39,14 +39,15 @@ function metricsRoute(server: FastifyInstance, { engine, metrics }: RouteContext
   server.get('/metrics', { schema: metricsSchema }, async (_request, reply) => {
     // Without the store the queues are unknown, which is itself counted; the rest of the metrics matters most then.
     metrics.recordQueues(await engine.queues().catch(() => []))
+    metrics.recordLoops(engine.loops())
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
 }
 
-function requireReady({ ready, store, services }: EngineHealth): void {
+function requireReady({ ready, store, loops }: EngineHealth): void {
   if (ready) return
   if (store.reason !== null) throw storeError(store.reason)
-  const broken = services.find(({ healthy }) => !healthy)
+  const broken = loops.find(({ essential, healthy }) => essential && !healthy)
   throw storeError(broken === undefined ? 'not started' : `${broken.name}: ${broken.reason}`)
 }
 
@@ -61,7 +62,7 @@ function storeError(reason: string): TaskyardError {
 }
 
 /** Dependencies appear twice: in detail, and by kind with one word, as monitors of other systems expect. */
-function healthReport({ ready, store, services }: EngineHealth, { version, stack }: HttpInfo): object {
+function healthReport({ ready, store, loops }: EngineHealth, { version, stack }: HttpInfo): object {
   const kind = stack['store'] ?? 'store'
   const state = store.healthy ? 'connected' : 'disconnected'
   return {
@@ -71,7 +72,18 @@ function healthReport({ ready, store, services }: EngineHealth, { version, stack
     dependencies: {
       store: { kind, status: state, latencyMs: store.latencyMs, reason: store.reason, sizeBytes: store.sizeBytes },
     },
-    services: services.map(({ lastRunAt, ...service }) => ({ ...service, lastRunAt: timeOrNull(lastRunAt) })),
+    services: loops.map(loopDocument),
+  }
+}
+
+function loopDocument({ name, intervalMs, healthy, lastRunAt, failingSince, reason }: LoopReport): object {
+  return {
+    name,
+    intervalSeconds: intervalMs === null ? null : intervalMs / 1000,
+    healthy,
+    lastRunAt: timeOrNull(lastRunAt),
+    failingSince: timeOrNull(failingSince),
+    reason,
   }
 }
 

@@ -55,6 +55,19 @@ export const infoSchema = {
   },
 } as const
 
+const loopSchema = {
+  type: 'object',
+  required: ['name', 'intervalSeconds', 'healthy', 'lastRunAt', 'failingSince', 'reason'],
+  properties: {
+    name: { type: 'string' },
+    intervalSeconds: { type: ['number', 'null'], description: 'null: it runs when something is due.' },
+    healthy: { type: 'boolean' },
+    lastRunAt: { type: ['string', 'null'], format: 'date-time', description: 'When it last did its work.' },
+    failingSince: { type: ['string', 'null'], format: 'date-time' },
+    reason: { type: ['string', 'null'], description: 'Why it fails.' },
+  },
+} as const
+
 export const healthSchema = {
   $id: 'Health',
   type: 'object',
@@ -64,6 +77,6 @@ export const healthSchema = {
     status: { type: 'string', enum: ['healthy', 'unhealthy'] },
     version: { type: 'string' },
     dependencies: { type: 'object', additionalProperties: { type: 'object' } },
-    services: { type: 'array', items: { type: 'object' } },
+    services: { type: 'array', items: loopSchema, description: 'Every background loop of this process.' },
   },
 } as const

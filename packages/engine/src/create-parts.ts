@@ -1,0 +1,51 @@
+import { DEFAULT_RETENTION, DEFAULTS, LIMITS, TaskyardError, unsettable } from '@taskyard/core'
+import type { EngineOptions } from './engine.ts'
+import { createLocalNews } from './local-news.ts'
+import { createLoops } from './loops.ts'
+import type { Parts } from './parts.ts'
+import { createStandstills } from './standstills.ts'
+import type { Sweeper } from './sweeper.ts'
+import { createTroubles } from './troubles.ts'
+import { createUnderWay } from './under-way.ts'
+
+/** What is made only after the parts, which it stands on. */
+interface Later {
+  sweeper(): Sweeper | null
+  isStopping(): boolean
+}
+
+/** What the use cases and loops share, with defaults for what the options leave out. */
+export function createParts(options: EngineOptions, later: Later): Parts {
+  const clock = unsettable(options.clock)
+  const timeOfDay = () => options.clock.now()
+  const news = options.news === undefined ? options.store.news : options.news
+  const observer = options.observer ?? {}
+  const troubles = createTroubles(observer)
+  const loops = createLoops({ clock, timeOfDay, troubles })
+  return {
+    store: options.store,
+    clock,
+    random: options.random,
+    ids: options.ids,
+    news: news ?? createLocalNews(),
+    shared: news !== null,
+    sweeps: options.sweeps ?? true,
+    observer,
+    troubles,
+    loops,
+    standstills: createStandstills(clock, timeOfDay, loops),
+    underWay: createUnderWay(clock),
+    checkPayload: options.checkPayload ?? (() => []),
+    retention: options.retention ?? DEFAULT_RETENTION,
+    queueDepth: options.queueDepth ?? LIMITS.queueDepth,
+    cancelGraceMs: (options.cancelGraceSeconds ?? DEFAULTS.cancelGraceSeconds) * 1000,
+    sessionGraceMs: (options.sessionGraceSeconds ?? DEFAULTS.sessionGraceSeconds) * 1000,
+    timeOfDay,
+    sweepUnderWay: () => later.sweeper()?.underWay() ?? null,
+    wakeSweeperAt: (time) => later.sweeper()?.wakeAt(time),
+    isStopping: later.isStopping,
+    assertRunning() {
+      if (later.isStopping()) throw new TaskyardError('shutting_down')
+    },
+  }
+}

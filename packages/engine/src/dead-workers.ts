@@ -1,0 +1,46 @@
+import type { LeaseHolder } from '@taskyard/core'
+import type { Connections } from './connections.ts'
+import type { EndLeases } from './end-leases.ts'
+import { type AskHolders, idOf, livingOf } from './lease-holders.ts'
+import type { Loop, Round } from './loop.ts'
+import { LOOPS } from './loops.ts'
+import type { Parts } from './parts.ts'
+import type { Presence } from './presence.ts'
+import type { SessionGraces } from './session-graces.ts'
+
+/** Beats that are not trusted yet may be after the next one. */
+const UNTIL_TRUSTED: Round = { nextMs: LOOPS.presence.intervalMs, isProof: false }
+
+export interface DeadWorkersParams {
+  readonly connections: Connections
+  readonly askHolders: AskHolders
+  readonly endLeases: EndLeases
+  readonly graces: SessionGraces
+}
+
+/** Where others share the store: ends, again and again, the leases of workers whose process has stopped to beat. */
+export function createDeadWorkersLoop(parts: Parts, presence: Presence, params: DeadWorkersParams): Loop {
+  const { askHolders, endLeases, graces, connections } = params
+  return parts.loops.create('dead-workers', async () => {
+    if (!presence.isTrusted()) return UNTIL_TRUSTED
+    const answer = await askHolders()
+    // An answer that took long may be out of date.
+    if (!presence.isTrusted()) return UNTIL_TRUSTED
+    graces.look(answer)
+    await endLeases(deadWithTheirProcess(answer.holders, connections))
+    return {}
+  })
+}
+
+/** The only user of a store knows at its start that all who hold leases are gone. */
+export async function succeedDeadWorkers({ askHolders, graces, connections }: DeadWorkersParams): Promise<void> {
+  const answer = await askHolders()
+  graces.look(answer)
+  await graces.endNow(deadWithTheirProcess(answer.holders, connections))
+}
+
+function deadWithTheirProcess(holders: readonly LeaseHolder[], connections: Connections): readonly string[] {
+  const living = livingOf(holders)
+  const dead = holders.filter(({ workerId, nodeId: node }) => node !== null && !living.has(workerId))
+  return [...new Set(dead.map(idOf))].filter((workerId) => !connections.has(workerId))
+}

@@ -1,0 +1,23 @@
+/** Told of what happens, for metrics. Must not throw. */
+export interface EngineObserver {
+  submitted?(queue: string, type: string): void
+  /** One accepted settlement. `waitMs`: ready to started; `runMs`: started to settled. */
+  settled?(outcome: SettledOutcome): void
+  /** A lease ended without its worker's word. */
+  leaseEnded?(queue: string, type: string, reason: 'expired' | 'timeout' | 'cancelled'): void
+  /** A worker wrote under a dead token and was refused. */
+  staleWriteRefused?(operation: 'extend' | 'settle' | 'record'): void
+  /** Something failed in the background; the engine goes on, and tells again each time it fails. */
+  backgroundError?(service: string, error: unknown): void
+  /** What failed before works again. */
+  backgroundRecovered?(service: string): void
+}
+
+/** Of one attempt. `retry-scheduled`: it failed, and another one follows. */
+export interface SettledOutcome {
+  readonly queue: string
+  readonly type: string
+  readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'released' | 'retry-scheduled'
+  readonly waitMs: number
+  readonly runMs: number
+}
