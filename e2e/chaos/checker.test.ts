@@ -230,6 +230,7 @@ const anyOk = {
   status: 'ok',
   taskStatus: 'succeeded',
   repeated: true,
+  namespace: 'default',
   queue: 'default',
   type: 'small',
   waitMs: 0,

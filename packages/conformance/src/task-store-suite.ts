@@ -20,6 +20,7 @@ import { describeLifecycle } from './task-store/lifecycle.ts'
 import { describeList } from './task-store/list.ts'
 import { describeLostReplies } from './task-store/lost-replies.ts'
 import { describeModel } from './task-store/model.ts'
+import { describeNews } from './task-store/news.ts'
 import { describeOutage } from './task-store/outage.ts'
 import { describePause } from './task-store/pause.ts'
 import { describePayloads } from './task-store/payloads.ts'
@@ -74,6 +75,7 @@ const OTHER_AREAS = [
   describeWakeUp,
   describeLifecycle,
   describeTwoProcesses,
+  describeNews,
   describeWrongClock,
   describeOutage,
   describeSlowServer,

@@ -61,6 +61,21 @@ const BUGS: Readonly<Record<string, SharedBug>> = {
   'does not make good for missed news after an outage': { silentAfterOutage: true },
   'tells nobody of what another process did': { wakeUpsBetweenProcesses: false },
   'keeps news to one process': { newsBetweenProcesses: false },
+  'asks for news although nobody listens': { news: () => ({ isHeard: () => true }) },
+  'tells news of others than those that are listened for': {
+    news: (relay) => ({ subscribe: (_interest, listener) => relay.subscribe({ of: 'tasks' }, listener) }),
+  },
+  'forgets the tags of news': {
+    sentNews: (items) => items.map((item) => (item.kind === 'changed' ? { ...item, tags: [] } : item)),
+  },
+  'does not tell of records': { sentNews: (items) => items.filter(({ kind }) => kind !== 'recorded') },
+  'drops news without a word': { sentNews: (items) => items.filter(({ kind }) => kind !== 'missed') },
+  'crowds requests to cancel out': {
+    sentNews: (() => {
+      let sent = 0
+      return (items) => items.filter(({ kind }) => kind !== 'cancel-requested' || sent++ < 100)
+    })(),
+  },
   'goes by the clocks of its clients': { clock: 'client' },
   'hands a task to two processes': {
     process: (() => {

@@ -4,7 +4,8 @@ import type { JsonText } from './json.ts'
 /** In the order of a task's life. */
 export const TASK_STATUSES = ['blocked', 'scheduled', 'queued', 'running', 'succeeded', 'failed', 'cancelled'] as const
 export type TaskStatus = (typeof TASK_STATUSES)[number]
-export type TerminalStatus = 'succeeded' | 'failed' | 'cancelled'
+export const TERMINAL_STATUSES = ['succeeded', 'failed', 'cancelled'] as const
+export type TerminalStatus = (typeof TERMINAL_STATUSES)[number]
 
 /** Why a task, or one attempt of it, failed. `code` is a stable word; `message` is for people. */
 export interface TaskError {

@@ -5,19 +5,24 @@ import fc from 'fast-check'
 
 const taskId = '01900000-0000-7000-8000-000000000000'
 
+const lane = { namespace: 'default', queue: 'default', type: 'test' }
+
 test('news is told from everything else', () => {
   const news = [
-    { kind: 'changed', taskId, terminal: true },
-    { kind: 'changed', taskId, terminal: false, more: {} },
+    { kind: 'changed', taskId, ...lane, status: 'failed', tags: ['a'] },
+    { kind: 'changed', taskId, ...lane, status: 'queued', tags: null, more: {} },
+    { kind: 'recorded', taskId },
     { kind: 'cancel-requested', taskId, workerId: 'worker' },
-    { kind: 'cancel-requested', taskId, workerId: null },
   ]
   const others = [
-    { kind: 'changed', taskId: 'x', terminal: true },
-    { kind: 'changed', taskId },
+    { kind: 'changed', taskId: 'x', ...lane, status: 'failed', tags: [] },
+    { kind: 'changed', taskId, ...lane, status: 'lost', tags: [] },
+    { kind: 'changed', taskId, ...lane, status: 'failed', tags: [7] },
+    { kind: 'changed', taskId, status: 'failed', tags: [] },
+    { kind: 'recorded' },
     { kind: 'cancel-requested', taskId },
-    { kind: 'cancel-requested', taskId: 7, workerId: null },
-    { kind: 'future', taskId, terminal: true },
+    { kind: 'cancel-requested', taskId: 7, workerId: 'worker' },
+    { kind: 'future', taskId },
   ]
   assert.deepEqual([...news, ...others].filter(isNewsMessage), news)
 })

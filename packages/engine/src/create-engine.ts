@@ -1,4 +1,4 @@
-import { type EndedLease, isTerminal } from '@taskyard/core'
+import type { EndedLease } from '@taskyard/core'
 import { createClaimCalls } from './claim-calls.ts'
 import { createParts } from './create-parts.ts'
 import { createDispatcher } from './dispatcher.ts'
@@ -68,11 +68,11 @@ export function createEngine(options: EngineOptions): Engine {
 }
 
 /** Tells metrics and those who wait of leases that ended without their worker. */
-function tellEnded({ observer, news }: Parts): (ended: readonly EndedLease[]) => void {
+function tellEnded({ observer, taskNews }: Parts): (ended: readonly EndedLease[]) => void {
   return (ended) => {
-    for (const { taskId, queue, type, reason, taskStatus } of ended) {
+    for (const { taskId, namespace, queue, type, reason, taskStatus } of ended) {
       observer.leaseEnded?.(queue, type, reason)
-      news.publish({ kind: 'changed', taskId, terminal: isTerminal(taskStatus) })
+      taskNews.cameTo(taskStatus, taskId, { namespace, queue, type, tags: null })
     }
   }
 }

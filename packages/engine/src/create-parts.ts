@@ -1,10 +1,10 @@
-import { DEFAULT_RETENTION, DEFAULTS, LIMITS, TaskyardError, unsettable } from '@taskyard/core'
+import { createLocalNews, DEFAULT_RETENTION, DEFAULTS, LIMITS, TaskyardError, unsettable } from '@taskyard/core'
 import type { EngineOptions } from './engine.ts'
-import { createLocalNews } from './local-news.ts'
 import { createLoops } from './loops.ts'
 import type { Parts } from './parts.ts'
 import { createStandstills } from './standstills.ts'
 import type { Sweeper } from './sweeper.ts'
+import { createTaskNews } from './task-news.ts'
 import { createTroubles } from './troubles.ts'
 import { createUnderWay } from './under-way.ts'
 
@@ -18,7 +18,8 @@ interface Later {
 export function createParts(options: EngineOptions, later: Later): Parts {
   const clock = unsettable(options.clock)
   const timeOfDay = () => options.clock.now()
-  const news = options.news === undefined ? options.store.news : options.news
+  const shared = options.news === undefined ? options.store.news : options.news
+  const news = shared ?? createLocalNews()
   const observer = options.observer ?? {}
   const troubles = createTroubles(observer)
   const loops = createLoops({ clock, timeOfDay, troubles })
@@ -27,8 +28,9 @@ export function createParts(options: EngineOptions, later: Later): Parts {
     clock,
     random: options.random,
     ids: options.ids,
-    news: news ?? createLocalNews(),
-    shared: news !== null,
+    news,
+    taskNews: createTaskNews(news),
+    shared: shared !== null,
     sweeps: options.sweeps ?? true,
     observer,
     troubles,

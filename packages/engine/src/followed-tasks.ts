@@ -1,5 +1,6 @@
-import { LIMITS, type NewsMessage, type Task, TaskyardError } from '@taskyard/core'
+import { LIMITS, type NewsMessage, type NewsMissed, type Task, TaskyardError } from '@taskyard/core'
 import { coalesce } from './coalesce.ts'
+import { createHeardEnds } from './heard-ends.ts'
 import { LOOPS } from './loops.ts'
 import type { Parts } from './parts.ts'
 
@@ -12,7 +13,7 @@ const UNKNOWN_LENGTH = LOOK_LENGTH / 32
 /** Who waits for something of a task. */
 export interface Follower {
   seen(task: Task): void
-  told(message: NewsMessage): void
+  told(message: NewsMessage | NewsMissed): void
   /** The store could not be asked. */
   failed(error: unknown): void
   /** Nothing more is told. */
@@ -26,8 +27,8 @@ export interface FollowedTasks {
    * @throws TaskyardError task_not_found
    */
   look(taskId: string): Promise<Task>
-  /** Tells of the task at every look and with all news, until the returned function is called. */
-  follow(taskId: string, follower: Follower): () => void
+  /** Tells of the task at every look, and with its news: all of it, or of its end. Until the returned function is called. */
+  follow(taskId: string, what: 'all' | 'end', follower: Follower): () => void
   isStopped(): boolean
   /** Resolves when nobody is told of anything any more. */
   stop(): Promise<void>
@@ -35,6 +36,8 @@ export interface FollowedTasks {
 
 interface Followed {
   readonly followers: Set<Follower>
+  /** Those of them who wait for the end alone. */
+  readonly waiters: Set<Follower>
   /** Of the payload, which never changes; `null`: not seen yet. */
   length: number | null
 }
@@ -57,9 +60,19 @@ export function createFollowedTasks(parts: Parts): FollowedTasks {
   })
   let stopped = false
 
-  const unsubscribe = news.subscribe((message) => {
-    for (const follower of followed.get(message.taskId)?.followers ?? []) follower.told(message)
+  const ends = createHeardEnds(news, clock, (message) => {
+    for (const waiter of followed.get(message.taskId)?.waiters ?? []) waiter.told(message)
   })
+
+  function listen(taskId: string, known: Followed, what: 'all' | 'end', follower: Follower): () => void {
+    if (what === 'all') return news.subscribe({ of: 'task', taskId }, (message) => follower.told(message))
+    known.waiters.add(follower)
+    const stop = ends.listen()
+    return () => {
+      stop()
+      known.waiters.delete(follower)
+    }
+  }
 
   return {
     async look(taskId) {
@@ -69,12 +82,14 @@ export function createFollowedTasks(parts: Parts): FollowedTasks {
       if (known !== undefined) known.length = task.payload.length
       return task
     },
-    follow(taskId, follower) {
-      const known = followed.get(taskId) ?? { followers: new Set(), length: null }
+    follow(taskId, what, follower) {
+      const known = followed.get(taskId) ?? { followers: new Set(), waiters: new Set(), length: null }
       followed.set(taskId, known)
       known.followers.add(follower)
+      const stopListening = listen(taskId, known, what, follower)
       looks.plan()
       return () => {
+        stopListening()
         known.followers.delete(follower)
         if (known.followers.size === 0 && followed.get(taskId) === known) followed.delete(taskId)
       }
@@ -82,7 +97,7 @@ export function createFollowedTasks(parts: Parts): FollowedTasks {
     isStopped: () => stopped,
     stop() {
       stopped = true
-      unsubscribe()
+      ends.stop()
       for (const { followers } of followed.values()) for (const follower of followers) follower.stopped()
       return looks.stop()
     },

@@ -4,8 +4,8 @@ import {
   type ExtendStatus,
   fitsBytes,
   givenFirst,
-  isTerminal,
   type JsonText,
+  type LeasedTask,
   type LeaseRef,
   LIMITS,
   mendedText,
@@ -14,6 +14,7 @@ import {
   type SettleReport,
   type SettleResult,
   type TaskError,
+  type WorkerRef,
 } from '@taskyard/core'
 import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
 import type { ClaimCalls } from './claim-calls.ts'
@@ -33,7 +34,7 @@ export function createLeasing(
   giveBack: GiveBack,
   gaveTasks: Sessions['gaveTasks'],
 ): Pick<Engine, 'claim' | 'giveBack' | 'heartbeat' | 'settle' | 'record'> {
-  const { store, observer, news, random } = parts
+  const { store, observer, taskNews, random } = parts
 
   /** A worker that is heard of leases which are over is alive, whatever was thought of it when they ended. */
   async function heard(
@@ -53,7 +54,7 @@ export function createLeasing(
       const params = toClaimParams(claim)
       if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
       const tasks = await dispatcher.claim(params, waitSeconds * 1000, signal)
-      if (tasks.length > 0) gaveTasks(params.worker)
+      if (tasks.length > 0) gave(params.worker, tasks)
       return tasks
     },
     giveBack,
@@ -73,8 +74,8 @@ export function createLeasing(
           ? store.tasks.settle({ settlements, claim: null })
           : parts.underWay.track(settleAndClaim(settlements, next))
       const { results, tasks } = await report
-      if (next !== null && tasks.length > 0) gaveTasks(next.worker)
       for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
+      if (next !== null && tasks.length > 0) gave(next.worker, tasks)
       const statuses = results.map(({ status }) => status)
       await heard('settle', settlements, statuses)
       return { results: statuses, tasks }
@@ -84,11 +85,16 @@ export function createLeasing(
       const kept = entries.map(toKept)
       const statuses = await store.tasks.record({ entries: kept })
       statuses.forEach((status, i) => {
-        if (status === 'ok') news.publish({ kind: 'changed', taskId: (kept[i] as Kept).taskId, terminal: false })
+        if (status === 'ok') taskNews.recorded((kept[i] as Kept).taskId)
       })
       await heard('record', kept, statuses)
       return statuses
     },
+  }
+
+  function gave(worker: WorkerRef, tasks: readonly LeasedTask[]): void {
+    gaveTasks(worker)
+    taskNews.started(tasks)
   }
 
   function settleAndClaim(settlements: readonly Settlement[], claim: ClaimParams): Promise<SettleReport> {
@@ -102,10 +108,10 @@ export function createLeasing(
 
   function settled({ taskId, outcome }: Settlement, result: SettleResult): void {
     if (result.status === 'lost' || result.repeated) return
-    const { queue, type, waitMs, runMs, taskStatus, runAt } = result
+    const { namespace, queue, type, waitMs, runMs, taskStatus, runAt } = result
     if (taskStatus === 'scheduled' && runAt !== null) parts.wakeSweeperAt(runAt)
     observer.settled?.({ queue, type, waitMs, runMs, outcome: seenOutcome(outcome, taskStatus) })
-    news.publish({ kind: 'changed', taskId, terminal: isTerminal(taskStatus) })
+    taskNews.cameTo(taskStatus, taskId, { namespace, queue, type, tags: null })
   }
 }
 

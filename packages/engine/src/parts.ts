@@ -3,6 +3,7 @@ import type { PayloadCheck } from './engine.ts'
 import type { Loops } from './loops.ts'
 import type { EngineObserver } from './observer.ts'
 import type { Standstills } from './standstills.ts'
+import type { TaskNews } from './task-news.ts'
 import type { Troubles } from './troubles.ts'
 import type { UnderWay } from './under-way.ts'
 
@@ -14,6 +15,7 @@ export interface Parts {
   readonly random: Random
   readonly ids: IdGenerator
   readonly news: NewsPort
+  readonly taskNews: TaskNews
   /** Other processes may use the store too. */
   readonly shared: boolean
   /** This process does the store's housekeeping. */

@@ -59,8 +59,8 @@ class WorkerSessions implements Sessions {
   }
 
   async start(): Promise<void> {
-    this.#unsubscribe = this.#parts.news.subscribe((message) => {
-      if (message.kind !== 'cancel-requested' || message.workerId === null) return
+    this.#unsubscribe = this.#parts.news.subscribe({ of: 'cancel-requests' }, (message) => {
+      if (message.kind !== 'cancel-requested') return
       for (const session of this.#connections.of(message.workerId)?.sessions ?? []) session.onCancel(message.taskId)
     })
     await (this.#presence === null ? succeedDeadWorkers(this.#ofDead) : this.#presence.start())

@@ -1,4 +1,4 @@
-import { type CancelOutcome, type RetryOutcome, type Task, TaskyardError } from '@taskyard/core'
+import { type CancelOutcome, type Task, type TaskStatus, TaskyardError } from '@taskyard/core'
 import { assertFilter, createBulkWalks, isOfEnded, statusesOf } from './bulk.ts'
 import { toTaskId } from './check-submission.ts'
 import type { Engine } from './engine.ts'
@@ -15,25 +15,25 @@ type Steering = Pick<Engine, 'cancel' | 'retry' | 'cancelMatching' | 'retryMatch
 
 /** Cancel and retry, by id and by filter. */
 export function createSteering(parts: Parts, reading: Reading): Steering {
-  const { store, news } = parts
+  const { store, news, taskNews } = parts
   const walk = createBulkWalks(parts)
 
   async function cancelAll(taskIds: readonly string[]) {
     const outcomes = await store.tasks.cancel({ taskIds })
     outcomes.forEach((outcome, i) => {
+      if (outcome.kind !== 'requested') return
       const taskId = taskIds[i] as string
-      if (outcome.kind === 'requested') news.publish({ kind: 'cancel-requested', taskId, workerId: outcome.workerId })
-      if (outcome.kind === 'cancelled') news.publish({ kind: 'changed', taskId, terminal: true })
+      news.publish({ kind: 'cancel-requested', taskId, workerId: outcome.workerId })
+      taskNews.recorded(taskId)
     })
     return outcomes
   }
 
-  async function retryAll(taskIds: readonly string[]): Promise<readonly RetryOutcome[]> {
-    const outcomes = await store.tasks.retry({ taskIds })
-    outcomes.forEach((outcome, i) => {
-      if (outcome.kind === 'retried') news.publish({ kind: 'changed', taskId: taskIds[i] as string, terminal: false })
-    })
-    return outcomes
+  /** Reads the task for the answer, and tells what it has come to. */
+  async function after(changed: boolean, status: TaskStatus, id: string): Promise<Task> {
+    const task = await reading.get(id)
+    if (changed) taskNews.cameTo(status, task.id, task)
+    return task
   }
 
   return {
@@ -41,13 +41,13 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
       const [outcome] = await cancelAll([toTaskId(id)])
       if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id })
       if (outcome?.kind === 'ended') throw new TaskyardError('not_cancellable', { id, status: outcome.status })
-      return reading.get(id)
+      return after(outcome?.kind === 'cancelled', 'cancelled', id)
     },
     async retry(id) {
-      const [outcome] = await retryAll([toTaskId(id)])
+      const [outcome] = await store.tasks.retry({ taskIds: [toTaskId(id)] })
       if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id })
       if (outcome?.kind === 'not-retryable') throw new TaskyardError('not_retryable', { id, status: outcome.status })
-      return reading.get(id)
+      return after(outcome?.kind === 'retried', 'queued', id)
     },
     async cancelMatching(filter, options = {}) {
       assertFilter(filter)
@@ -58,6 +58,9 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
         wants: ({ cancelRequestedAt }, isFirstPass) => isFirstPass || cancelRequestedAt === null,
         async act(tasks) {
           const outcomes = await cancelAll(tasks.map(({ id }) => id))
+          for (const task of tasks.filter((_, i) => outcomes[i]?.kind === 'cancelled')) {
+            taskNews.cameTo('cancelled', task.id, task)
+          }
           return outcomes.filter((outcome, i) => isNewlyCancelled(outcome, tasks[i] as Task)).length
         },
       })
@@ -69,8 +72,10 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
         quietPasses: 0,
         wants: () => true,
         async act(tasks) {
-          const outcomes = await retryAll(tasks.map(({ id }) => id))
-          return outcomes.filter(({ kind }) => kind === 'retried').length
+          const outcomes = await store.tasks.retry({ taskIds: tasks.map(({ id }) => id) })
+          const retried = tasks.filter((_, i) => outcomes[i]?.kind === 'retried')
+          for (const task of retried) taskNews.cameTo('queued', task.id, task)
+          return retried.length
         },
       })
     },

@@ -16,7 +16,7 @@ export interface Submitting extends Pick<Engine, 'submit' | 'submitMany'> {
 }
 
 export function createSubmit(parts: Parts): Submitting {
-  const { store, queueDepth, observer } = parts
+  const { store, queueDepth, observer, taskNews } = parts
   const context: CheckContext = { ids: parts.ids, checkPayload: parts.checkPayload }
   const stopping = new AbortController()
   // A store may let those with keys wait for their turn, and batches for long: nobody else shares their calls.
@@ -36,8 +36,9 @@ export function createSubmit(parts: Parts): Submitting {
     })
   }
 
-  function noteAdded({ queue, type }: NewTask, { status, runAt }: AcceptedTask): void {
-    observer.submitted?.(queue, type)
+  function noteAdded(task: NewTask, { status, runAt }: AcceptedTask): void {
+    observer.submitted?.(task.queue, task.type)
+    taskNews.cameTo(status, task.id, task)
     if (status === 'scheduled') parts.wakeSweeperAt(runAt)
   }
 

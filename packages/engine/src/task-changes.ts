@@ -6,6 +6,8 @@ export interface Change {
   readonly terminal: boolean
   /** As a look found it; `null`: nobody has looked. */
   readonly task: Task | null
+  /** `false`: something that nobody told may have happened. */
+  readonly isSure: boolean
 }
 
 export interface TaskChanges {
@@ -19,6 +21,8 @@ export interface TaskChanges {
 }
 
 export interface ChangesOptions {
+  /** News of every change, or of the end alone. */
+  readonly what: 'all' | 'end'
   readonly followed: FollowedTasks
   readonly clock: Clock
   /** It is over when this aborts, or when tasks are followed no more. */
@@ -33,7 +37,10 @@ interface Waiting {
 }
 
 /** The changes of one task from now on: from news, and from the looks that all who follow tasks share. */
-export function followChanges(taskId: string, { followed, clock, signal, isWanted }: ChangesOptions): TaskChanges {
+export function followChanges(
+  taskId: string,
+  { followed, what, clock, signal, isWanted }: ChangesOptions,
+): TaskChanges {
   let missed: Change | null = null
   let waiting: Waiting | null = null
   const isOver = () => signal?.aborted === true || followed.isStopped()
@@ -46,9 +53,14 @@ export function followChanges(taskId: string, { followed, clock, signal, isWante
   }
 
   const wake = () => waiting?.resolve(null)
-  const unfollow = followed.follow(taskId, {
-    seen: (task) => tell({ terminal: isTerminal(task.status), task }),
-    told: (message) => tell({ terminal: message.kind === 'changed' && message.terminal, task: null }),
+  const unfollow = followed.follow(taskId, what, {
+    seen: (task) => tell({ terminal: isTerminal(task.status), task, isSure: true }),
+    told: (message) =>
+      tell({
+        terminal: message.kind === 'changed' && isTerminal(message.status),
+        task: null,
+        isSure: message.kind !== 'missed',
+      }),
     failed: (error) => waiting?.reject(error),
     stopped: wake,
   })

@@ -17,13 +17,19 @@ export interface Waiting extends Pick<Engine, 'wait' | 'watch'> {
 
 /** Waits for the ends of tasks, and watches of their events. */
 export function createWaiting(parts: Parts): Waiting {
-  const { store, clock } = parts
+  const { clock } = parts
   const followed = createFollowedTasks(parts)
   async function wait(id: string, waitSeconds: number, signal?: AbortSignal): Promise<Task> {
     if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
     const taskId = toTaskId(id)
     const until = clock.now() + waitSeconds * 1000
-    const changes = followChanges(taskId, { followed, clock, signal, isWanted: ({ terminal }) => terminal })
+    const changes = followChanges(taskId, {
+      what: 'end',
+      followed,
+      clock,
+      signal,
+      isWanted: ({ terminal }) => terminal,
+    })
     try {
       for (let task = await followed.look(taskId); ; ) {
         const left = until - clock.now()
@@ -38,14 +44,15 @@ export function createWaiting(parts: Parts): Waiting {
 
   async function* watch(id: string, after: number, signal: AbortSignal): AsyncGenerator<TaskEvent> {
     const taskId = toTaskId(id)
-    const changes = followChanges(taskId, { followed, clock, signal, isWanted: createLooksDifferent() })
+    const changes = followChanges(taskId, { what: 'all', followed, clock, signal, isWanted: createLooksDifferent() })
+    const nextPage = (after: number) => readPage(parts, taskId, after)
     let last = after
     try {
       // Known before the events are read: an end that comes in between is among them.
       let wasTerminal = isTerminal((await followed.look(taskId)).status)
       for (;;) {
         const from = last
-        for (let page = await watchPage(taskId, last); page.length > 0; page = await watchPage(taskId, last)) {
+        for (let page = await nextPage(last); page.length > 0; page = await nextPage(last)) {
           for (const event of page) {
             yield event
             last = event.n
@@ -62,20 +69,25 @@ export function createWaiting(parts: Parts): Waiting {
     }
   }
 
-  /** Few events: a reader that takes its time holds them all. */
-  async function watchPage(taskId: string, after: number): Promise<readonly TaskEvent[]> {
-    const events = await store.reads.history({ taskId, after, limit: WATCH_PAGE })
-    if (events === null) throw new TaskyardError('task_not_found', { id: taskId })
-    return events
-  }
-
   return { wait, watch, stop: followed.stop }
+}
+
+/** Few events: a reader that takes its time holds them all. */
+async function readPage({ store }: Parts, taskId: string, after: number): Promise<readonly TaskEvent[]> {
+  const events = await store.reads.history({ taskId, after, limit: WATCH_PAGE })
+  if (events === null) throw new TaskyardError('task_not_found', { id: taskId })
+  return events
 }
 
 /** Whether a task has events that the look before did not know of, as far as a look can tell. */
 function createLooksDifferent(): (change: Change) => boolean {
   let before = ''
-  return ({ task }) => {
+  return ({ task, isSure }) => {
+    if (!isSure) {
+      // The next look is one too many, rather than each of these: they may be many.
+      before = ''
+      return false
+    }
     if (task === null) return true
     const { status, attempt, crashes, progress, workerId, runAt, cancelRequestedAt } = task
     const now = JSON.stringify([status, attempt, crashes, progress, workerId, runAt, cancelRequestedAt])

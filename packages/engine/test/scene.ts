@@ -1,9 +1,8 @@
 import type { TestContext } from 'node:test'
 import { createReferenceStore, createSimulatedClock, type SettableClock } from '@taskyard/conformance'
-import { type JsonText, type OpenedStore, TaskyardError, toJsonText, wrapCalls } from '@taskyard/core'
+import { createLocalNews, type JsonText, type OpenedStore, TaskyardError, toJsonText, wrapCalls } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine, type Engine, type EngineOptions } from '../src/index.ts'
-import { createLocalNews } from '../src/local-news.ts'
 
 export interface Scene {
   readonly engine: Engine

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { OpenedStore } from '@taskyard/core'
-import { createLocalNews } from '../src/local-news.ts'
+import { createLocalNews, type OpenedStore } from '@taskyard/core'
 import { awayWhile, claimOf, PAYLOAD, startCluster } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }

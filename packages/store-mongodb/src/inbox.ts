@@ -1,8 +1,8 @@
-import type { Clock, NewsMessage, ReadyLane } from '@taskyard/core'
+import type { Clock, ReadyLane } from '@taskyard/core'
 import type { Collection } from 'mongodb'
 import { type FollowedChanges, followChanges } from './change-stream.ts'
 import { withDeadline } from './connect.ts'
-import { laneFrom, type News, newsOf, SIGNAL_CALL_MS, SILENT_MS, type SignalDocument } from './signal-document.ts'
+import { laneFrom, newsOf, type ReadNews, SIGNAL_CALL_MS, SILENT_MS, type SignalDocument } from './signal-document.ts'
 
 export interface Inbox {
   /** Begins to read, until the stop. */
@@ -29,7 +29,9 @@ export interface InboxOptions {
   /** The server has answered a read. */
   onRead(): void
   onReady(lanes: readonly ReadyLane[]): void
-  onMessage(message: NewsMessage): void
+  onMessages(processId: string, messages: readonly unknown[]): void
+  /** Some of what others told was not there any more. */
+  onMissed(): void
 }
 
 /** How often a process reads: where a change stream tells it when to, this is for what the stream may miss. */
@@ -65,6 +67,7 @@ export function createInbox(options: InboxOptions): Inbox {
     const others = await withDeadline(clock, SIGNAL_CALL_MS, () => collection.find(filter).toArray())
     options.onRead()
     const missed = hear(others)
+    if (hadMissed || missed) options.onMissed()
     if (hadMissed || missed) options.onReady(await withDeadline(clock, SIGNAL_CALL_MS, options.readyLanes))
   }
 
@@ -75,16 +78,19 @@ export function createInbox(options: InboxOptions): Inbox {
       .filter(({ _id }) => typeof _id === 'string')
       .map((document) => ({ _id: document._id, news: newsOf(document) }))
     // Not backwards: a write that comes late may leave older news in a document for some time.
-    const lastOf = (_id: string, news: readonly News[]) => Math.max(before.get(_id) ?? 0, news.at(-1)?.n ?? 0)
+    const lastOf = (_id: string, news: readonly ReadNews[]) => Math.max(before.get(_id) ?? 0, news.at(-1)?.n ?? 0)
     heard = new Map(processes.map(({ _id, news }) => [_id, lastOf(_id, news)]))
-    return processes.map(({ _id, news }) => tell(news, before.get(_id) ?? null)).includes(true)
+    return processes.map(({ _id, news }) => tell(_id, news, before.get(_id) ?? null)).includes(true)
   }
 
   /** @param last the last number heard of this process, `null` of one that is new */
-  function tell(news: readonly News[], last: number | null): boolean {
+  function tell(_id: string, news: readonly ReadNews[], last: number | null): boolean {
     const fresh = news.filter(({ n }) => n > (last ?? 0))
     options.onReady(fresh.flatMap(({ lanes }) => (lanes ?? []).map(laneFrom)))
-    for (const message of fresh.flatMap(({ messages }) => messages)) options.onMessage(message)
+    options.onMessages(
+      _id,
+      fresh.flatMap(({ messages }) => messages),
+    )
     const hasGap = last !== null && fresh[0] !== undefined && fresh[0].n > last + 1
     return hasGap || fresh.some(({ lanes }) => lanes === null)
   }

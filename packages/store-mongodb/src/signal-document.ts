@@ -1,4 +1,4 @@
-import { isNewsMessage, type NewsMessage, type ReadyLane } from '@taskyard/core'
+import type { CancelRequested, NewsItem, ReadyLane } from '@taskyard/core'
 
 /**
  * What a process has told lately; one document per process, so that processes never write the same one. `news` is numbered
@@ -15,7 +15,12 @@ export interface News {
   readonly n: number
   /** `namespace/queue/type`; `null`: too many to name. */
   readonly lanes: readonly string[] | null
-  readonly messages: readonly NewsMessage[]
+  readonly messages: readonly (NewsItem | CancelRequested)[]
+}
+
+/** The same as it was read: what the messages are is for the reader to say. */
+export interface ReadNews extends Omit<News, 'messages'> {
+  readonly messages: readonly unknown[]
 }
 
 /** A process that has not written for so long is not read any more, and its document goes. Milliseconds. */
@@ -31,7 +36,7 @@ export function laneName({ namespace, queue, type }: ReadyLane): string {
  * The news of a document. Whoever may write to the database can have put it there, also a server of a version to come:
  * what is not understood is left out, and lanes that are not named are any.
  */
-export function newsOf({ news }: { readonly news?: unknown }): readonly News[] {
+export function newsOf({ news }: { readonly news?: unknown }): readonly ReadNews[] {
   return listOf(news)
     .filter((item) => typeof item === 'object' && item !== null)
     .map((item) => item as Readonly<Record<keyof News, unknown>>)
@@ -39,7 +44,7 @@ export function newsOf({ news }: { readonly news?: unknown }): readonly News[] {
     .map(({ n, lanes, messages }) => ({
       n: n as number,
       lanes: Array.isArray(lanes) ? lanes.filter(isLaneName) : null,
-      messages: listOf(messages).filter(isNewsMessage),
+      messages: listOf(messages),
     }))
 }
 

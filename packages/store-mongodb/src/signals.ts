@@ -1,7 +1,14 @@
-import type { NewsMessage, NewsPort, ReadyLane, ReadyListener, WakeUpsPort } from '@taskyard/core'
+import {
+  createNewsRelay,
+  type NewsPort,
+  type ReadyLane,
+  type ReadyListener,
+  unsettable,
+  type WakeUpsPort,
+} from '@taskyard/core'
 import { withDeadline } from './connect.ts'
 import { createInbox, type InboxOptions } from './inbox.ts'
-import { createOutbox } from './outbox.ts'
+import { createOutbox, MOST_CHANGES } from './outbox.ts'
 import { SILENT_MS } from './signal-document.ts'
 
 export interface Signals {
@@ -13,7 +20,7 @@ export interface Signals {
   close(): Promise<void>
 }
 
-export type SignalsOptions = Omit<InboxOptions, 'onRead' | 'onReady' | 'onMessage'>
+export type SignalsOptions = Omit<InboxOptions, 'onRead' | 'onReady' | 'onMessages' | 'onMissed'>
 
 /** Between two writes of a process. Readers that poll would not see more. */
 const STREAM_PAUSE_MS = 20
@@ -26,9 +33,22 @@ const FAREWELL_MS = 1_000
 export function createSignals(options: SignalsOptions): Signals {
   const { collection, clock } = options
   const readyListeners = new Set<ReadyListener>()
-  const newsListeners = new Set<(message: NewsMessage) => void>()
-  const inbox = createInbox({ ...options, onRead: keepUp, onReady: tellReady, onMessage: tellNews })
-  const outbox = createOutbox({ ...options, pauseMs: () => (inbox.isTold() ? STREAM_PAUSE_MS : POLL_PAUSE_MS) })
+  const pauseMs = () => (inbox.isTold() ? STREAM_PAUSE_MS : POLL_PAUSE_MS)
+  const relay = createNewsRelay({
+    clock: unsettable(clock),
+    pauseMs,
+    mostTasks: MOST_CHANGES,
+    send: (items) => outbox.tell(items),
+    sendCancels: (requests) => outbox.tell(requests),
+  })
+  const inbox = createInbox({
+    ...options,
+    onRead: keepUp,
+    onReady: tellReady,
+    onMessages: relay.hear,
+    onMissed: relay.missed,
+  })
+  const outbox = createOutbox({ ...options, pauseMs })
   let isReading = false
   let cancelUpkeep: (() => void) | null = null
   let closed = false
@@ -37,14 +57,11 @@ export function createSignals(options: SignalsOptions): Signals {
     if (ready.length > 0) for (const listener of readyListeners) listener(ready)
   }
 
-  function tellNews(message: NewsMessage): void {
-    for (const listener of newsListeners) listener(message)
-  }
-
   function read(): void {
     if (isReading || closed) return
     isReading = true
     inbox.start()
+    relay.connected()
   }
 
   /** Keeps this process among the living, and takes away those that are not, every 30 s while the server answers. */
@@ -68,15 +85,16 @@ export function createSignals(options: SignalsOptions): Signals {
   return {
     news: {
       publish(message) {
-        if (closed) return
-        tellNews(message)
-        outbox.publish(message)
-      },
-      subscribe(listener) {
-        const own = (message: NewsMessage) => listener(message)
-        newsListeners.add(own)
         read()
-        return () => void newsListeners.delete(own)
+        relay.publish(message)
+      },
+      subscribe(interest, listener) {
+        read()
+        return relay.subscribe(interest, listener)
+      },
+      isHeard(status) {
+        read()
+        return relay.isHeard(status)
       },
     },
     announce(ready) {
@@ -95,6 +113,7 @@ export function createSignals(options: SignalsOptions): Signals {
     suspect: inbox.suspect,
     async close() {
       closed = true
+      relay.close()
       cancelUpkeep?.()
       await withDeadline(clock, FAREWELL_MS, farewell).catch(() => {})
     },

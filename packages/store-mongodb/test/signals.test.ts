@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, describe, mock, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createSimulatedClock, type SimulatedClock } from '@taskyard/conformance'
-import type { Clock, NewsMessage, ReadyLane } from '@taskyard/core'
+import type { Clock, NewsInterest, NewsMessage, NewsMissed, ReadyLane } from '@taskyard/core'
 import type { Collection } from 'mongodb'
 import type { SignalDocument } from '../src/signal-document.ts'
 import { createSignals, type Signals } from '../src/signals.ts'
@@ -14,6 +14,9 @@ const LANE: ReadyLane = { namespace: 'default', queue: 'news', type: 'test' }
 const OTHER: ReadyLane = { namespace: 'default', queue: 'other', type: 'test' }
 
 const idOf = (n: number) => `01900000-0000-7000-8000-${String(n).padStart(12, '0')}`
+
+const ALL: NewsInterest = { of: 'tasks' }
+const CANCELS: NewsInterest = { of: 'cancel-requests' }
 
 const CANCEL: NewsMessage = { kind: 'cancel-requested', taskId: idOf(1), workerId: 'worker' }
 
@@ -97,13 +100,17 @@ function describeNews(open: Open): void {
     const url = await freshUrl(t)
     const clock = createSimulatedClock()
     const [one, other] = [await open(url, 'one', clock), await open(url, 'other', clock)]
-    const heard: NewsMessage[] = []
-    other.news.subscribe((message) => heard.push(message))
-    for (let n = 0; n < 10_000; n++) one.news.publish({ kind: 'changed', taskId: idOf(n), terminal: true })
+    const heard: (NewsMessage | NewsMissed)[] = []
+    other.news.subscribe(ALL, (message) => heard.push(message))
+    await until(clock, () => one.news.isHeard('failed'))
+    for (let n = 0; n < 10_000; n++)
+      one.news.publish({ kind: 'changed', taskId: idOf(n), ...LANE, status: 'failed', tags: [] })
     await until(clock, () => heard.length > 0)
     await clock.advance(5_000)
     assert.ok(heard.length <= 1_000, `${heard.length} messages`)
-    assert.equal(new Set(heard.map(({ taskId }) => taskId)).size, heard.length)
+    assert.ok(heard.some(({ kind }) => kind === 'missed'))
+    const changes = heard.filter((message) => message.kind === 'changed')
+    assert.equal(new Set(changes.map(({ taskId }) => taskId)).size, changes.length)
     await Promise.all([one.close(), other.close()])
   })
 
@@ -122,9 +129,9 @@ function describeNews(open: Open): void {
     const clock = createSimulatedClock()
     const { collection, held, letGo } = holdFirstWrite(signalsOf(url))
     const [one, other] = [await open(url, 'one', clock, collection), await open(url, 'other', clock)]
-    const heard: NewsMessage[] = []
-    other.news.subscribe((message) => heard.push(message))
-    one.news.subscribe(() => {})
+    const heard: (NewsMessage | NewsMissed)[] = []
+    other.news.subscribe(CANCELS, (message) => heard.push(message))
+    one.news.subscribe(CANCELS, () => {})
     await Promise.all([held, clock.advance(10)])
     one.news.publish(CANCEL)
     letGo()
@@ -138,9 +145,9 @@ function describeNews(open: Open): void {
     const clock = createSimulatedClock()
     const collection = signalsOf(url)
     const [one, other] = [await open(url, 'one', clock, collection), await open(url, 'other', clock)]
-    const heard: NewsMessage[] = []
-    one.news.subscribe(() => {})
-    other.news.subscribe((message) => heard.push(message))
+    const heard: (NewsMessage | NewsMissed)[] = []
+    one.news.subscribe(CANCELS, () => {})
+    other.news.subscribe(CANCELS, (message) => heard.push(message))
     one.news.publish({ ...CANCEL, taskId: idOf(0) })
     await until(clock, () => heard.length > 0)
     mock.method(collection, 'updateOne').mock.mockImplementationOnce(async () => {
@@ -160,7 +167,7 @@ function describeNews(open: Open): void {
       collection.replaceOne({ _id }, { at: clock.now(), news: numbers.map(news) }, { upsert: true })
     const mine = await open(url, 'mine', clock)
     const heard: string[] = []
-    mine.news.subscribe(({ taskId }) => heard.push(taskId))
+    mine.news.subscribe(CANCELS, (message) => 'taskId' in message && heard.push(message.taskId))
     await put('theirs', 1, 2)
     await until(clock, () => heard.includes(idOf(2)))
     await put('theirs', 1)
@@ -192,9 +199,9 @@ function describeNews(open: Open): void {
     ])
     const [one, other] = [await open(url, 'one', clock), await open(url, 'other', clock)]
     const heard: ReadyLane[] = []
-    const messages: NewsMessage[] = []
+    const messages: (NewsMessage | NewsMissed)[] = []
     other.wakeUps.subscribe((lanes) => heard.push(...lanes))
-    other.news.subscribe((message) => messages.push(message))
+    other.news.subscribe(CANCELS, (message) => messages.push(message))
     one.announce([LANE])
     await until(clock, () => names(heard).has('news'))
     // Lanes that were not named are all of them.
@@ -244,7 +251,7 @@ function describeNews(open: Open): void {
       },
     }
     const signals = await open(url, 'mine', counting)
-    signals.news.subscribe(() => {})
+    signals.news.subscribe(CANCELS, () => {})
     signals.announce([LANE])
     signals.announce([OTHER])
     await signals.close()

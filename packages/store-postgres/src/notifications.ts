@@ -1,4 +1,4 @@
-import { isNewsMessage, type NewsMessage } from '@taskyard/core'
+import type { CancelRequested, NewsItem } from '@taskyard/core'
 import { partsBySize } from './parts-by-size.ts'
 
 /** What one process tells the others at a time. */
@@ -7,7 +7,12 @@ export interface News {
   readonly from: string
   /** Lanes that have got ready tasks. */
   readonly lanes: readonly number[]
-  readonly messages: readonly NewsMessage[]
+  readonly messages: readonly (NewsItem | CancelRequested)[]
+}
+
+/** The same as it was read: what the messages are is for the reader to say. */
+export interface ReadNews extends Omit<News, 'messages'> {
+  readonly messages: readonly unknown[]
 }
 
 /** Less than the 8000 bytes that the payload of a notification may have, with room for what is around the items. */
@@ -25,7 +30,7 @@ export function writeNotifications({ from, lanes, messages }: News): string[] {
   )
 }
 
-function bytesOf(item: { readonly lane: number } | { readonly message: NewsMessage }): number {
+function bytesOf(item: { readonly lane: number } | { readonly message: News['messages'][number] }): number {
   return Buffer.byteLength(JSON.stringify('lane' in item ? item.lane : item.message)) + 1
 }
 
@@ -33,13 +38,13 @@ function bytesOf(item: { readonly lane: number } | { readonly message: NewsMessa
  * Reads a payload. Everybody who may connect to the database can notify, also servers of versions to come: whatever is not
  * understood is left out, and `null` is something else altogether.
  */
-export function readNotification(payload: string): News | null {
+export function readNotification(payload: string): ReadNews | null {
   const news = parsed(payload)
   if (!isRecord(news) || typeof news['from'] !== 'string') return null
   return {
     from: news['from'],
     lanes: listOf(news['lanes']).filter((lane) => typeof lane === 'number' && Number.isSafeInteger(lane)) as number[],
-    messages: listOf(news['messages']).filter(isNewsMessage),
+    messages: listOf(news['messages']),
   }
 }
 

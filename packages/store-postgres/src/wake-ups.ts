@@ -1,4 +1,12 @@
-import type { NewsMessage, NewsPort, ReadyLane, ReadyListener } from '@taskyard/core'
+import {
+  type CancelRequested,
+  createNewsRelay,
+  type NewsItem,
+  type NewsPort,
+  type ReadyLane,
+  type ReadyListener,
+  unsettable,
+} from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import pg from 'pg'
 import { connectionOptions, type Database, hangUp, send } from './database.ts'
@@ -12,8 +20,8 @@ const NEWS_EVERY_MS = 20
 const RECONNECT_MS = 500
 /** A connection over which nothing comes shows only when asked that it is dead. */
 const ASK_EVERY_MS = 10_000
-/** Changes told at a time; the others are dropped, which costs latency only. Requests to cancel never are. */
-const MOST_CHANGES = 90
+/** Tasks told of at a time; what is more is dropped, and said to be missed. */
+const MOST_TASKS = 90
 
 /** Without waiting for the disk, as every commit that is written meanwhile would do, too. */
 const NOTIFY = `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, payload)
@@ -43,16 +51,28 @@ export function createWakeUps(
   { askEveryMs, answerMs } = { askEveryMs: ASK_EVERY_MS, answerMs: CALL_TIMEOUT_MS },
 ): WakeUps {
   const listeners = new Set<ReadyListener>()
-  const subscribers = new Set<(message: NewsMessage) => void>()
   const channel = `${location.schema}:ready`
   let pendingLanes = new Set<number>()
-  let pendingChanges: NewsMessage[] = []
-  let pendingCancels: NewsMessage[] = []
+  let pendingNews: NewsItem[] = []
+  let pendingCancels: CancelRequested[] = []
   let isWaiting = false
   let cancelTimers: (() => void)[] = []
   let started = false
   let closed = false
   let client: pg.Client | null = null
+  const relay = createNewsRelay({
+    clock: unsettable(systemClock),
+    pauseMs: () => NEWS_EVERY_MS,
+    mostTasks: MOST_TASKS,
+    send(items) {
+      pendingNews.push(...items)
+      sendNews()
+    },
+    sendCancels(requests) {
+      pendingCancels.push(...requests)
+      sendNews()
+    },
+  })
 
   async function tellLanes(numbers: readonly number[]): Promise<void> {
     await lanes.load(numbers)
@@ -66,12 +86,12 @@ export function createWakeUps(
     isWaiting = true
     after(NEWS_EVERY_MS, () => {
       isWaiting = false
-      if (pendingLanes.size + pendingChanges.length + pendingCancels.length > 0) sendNews()
+      if (pendingLanes.size + pendingNews.length + pendingCancels.length > 0) sendNews()
     })
-    const messages = [...pendingCancels, ...pendingChanges]
+    const messages = [...pendingCancels, ...pendingNews]
     const payloads = writeNotifications({ from: processId, lanes: [...pendingLanes], messages })
     pendingLanes = new Set()
-    pendingChanges = []
+    pendingNews = []
     pendingCancels = []
     database.run(NOTIFY, [channel, payloads]).catch(() => {})
   }
@@ -109,6 +129,7 @@ export function createWakeUps(
       await next.connect()
       client = next
       await next.query(`LISTEN "${channel}"`)
+      relay.connected()
       // Whatever was missed while nobody listened.
       await tellLanes((await lanes.all()).map(({ lane }) => lane))
       if (closed) onEnd()
@@ -122,22 +143,11 @@ export function createWakeUps(
     const news = readNotification(payload ?? '')
     if (news === null || news.from === processId) return
     if (news.lanes.length > 0) tellLanes(news.lanes).catch(() => {})
-    for (const message of news.messages) for (const subscriber of subscribers) subscriber(message)
+    relay.hear(news.from, news.messages)
   }
 
   return {
-    news: {
-      publish(message) {
-        for (const subscriber of subscribers) subscriber(message)
-        if (message.kind === 'cancel-requested') pendingCancels.push(message)
-        else if (pendingChanges.length < MOST_CHANGES) pendingChanges.push(message)
-        sendNews()
-      },
-      subscribe(subscriber) {
-        subscribers.add(subscriber)
-        return () => subscribers.delete(subscriber)
-      },
-    },
+    news: relay,
     foretell(named) {
       for (const listener of listeners) listener(named)
     },
@@ -159,6 +169,7 @@ export function createWakeUps(
     },
     async close() {
       closed = true
+      relay.close()
       for (const cancel of cancelTimers) cancel()
       await client?.end().catch(() => {})
     },

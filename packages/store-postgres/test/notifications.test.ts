@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
-import type { NewsMessage } from '@taskyard/core'
+import type { CancelRequested, TaskChanged } from '@taskyard/core'
 import { readNotification, writeNotifications } from '../src/notifications.ts'
 import { CLAIM, newId, newTask, submissions } from './calls.ts'
 import { ownSchema } from './own-schema.ts'
 
-const changed = (taskId: string): NewsMessage => ({ kind: 'changed', taskId, terminal: true })
-const cancel = (taskId: string, workerId: string | null): NewsMessage => ({
+const LANE = { namespace: 'default', queue: 'default', type: 'test' }
+const changed = (taskId: string): TaskChanged => ({ kind: 'changed', taskId, ...LANE, status: 'failed', tags: [] })
+const cancel = (taskId: string, workerId: string): CancelRequested => ({
   kind: 'cancel-requested',
   taskId,
   workerId,
@@ -43,9 +44,9 @@ describe('notifications', () => {
 
   it('of a version to come are understood as far as they can be', () => {
     const known = changed(newId())
-    const messages = [null, 7, { kind: 'future' }, { kind: 'changed' }, { ...known, taskId: 'x' }, known]
+    const messages = [null, 7, { kind: 'future' }, known]
     const payload = { from: 'x', lanes: [null, 'x', 1.5, 3], messages, more: {} }
-    assert.deepEqual(readNotification(JSON.stringify(payload)), { from: 'x', lanes: [3], messages: [known] })
+    assert.deepEqual(readNotification(JSON.stringify(payload)), { from: 'x', lanes: [3], messages })
     assert.deepEqual(readNotification('{"from":"x","lanes":"abc","messages":{}}'), {
       from: 'x',
       lanes: [],
@@ -62,7 +63,12 @@ test('a store goes on listening when somebody else notifies', async (t) => {
   await store.tasks.enqueue(submissions(newTask()))
   assert.equal((await store.tasks.claim(CLAIM)).length, 1)
   const wanted = newId()
-  const heard = new Promise((resolve) => news?.subscribe((message) => message.taskId === wanted && resolve(message)))
+  const heard = new Promise((resolve) =>
+    news?.subscribe(
+      { of: 'cancel-requests' },
+      (message) => 'taskId' in message && message.taskId === wanted && resolve(message),
+    ),
+  )
   const notify = (payload: string) => schema.query('SELECT pg_notify($1, $2)', [`${schema.schema}:ready`, payload])
   let isOver = false
   const over = heard.then(() => {
@@ -70,9 +76,15 @@ test('a store goes on listening when somebody else notifies', async (t) => {
   })
   // It may not listen yet.
   while (!isOver) {
-    for (const payload of ['', 'hello', 'null', '{"from":"x","lanes":[999999]}', '{"from":"x","messages":[null]}'])
+    for (const payload of [
+      '',
+      'hello',
+      'null',
+      '{"from":"x","lanes":[999999]}',
+      '{"from":"x","messages":[null,{},{"kind":"listening"}]}',
+    ])
       await notify(payload)
-    await notify(JSON.stringify({ from: 'x', lanes: [], messages: [cancel(wanted, null)] }))
+    await notify(JSON.stringify({ from: 'x', lanes: [], messages: [cancel(wanted, 'worker')] }))
   }
   await over
 })

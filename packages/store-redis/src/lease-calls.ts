@@ -13,7 +13,7 @@ import {
 } from '@taskyard/core'
 import { type CallContext, inParts, inTextParts } from './call-context.ts'
 import { SCRIPTS } from './scripts.ts'
-import { F, type LaneTable, laneTable, statusOf } from './task-records.ts'
+import { F, type LaneNames, type LaneTable, laneTable, statusOf } from './task-records.ts'
 
 const LEASES_PER_CALL = 1000
 
@@ -100,11 +100,12 @@ export async function takeBackCrashes({ run }: CallContext, { leases }: TakeBack
 export function endedLeases(texts: readonly string[], lanes: LaneTable): EndedLease[] {
   return texts.map((text) => {
     const [taskId, token, reason, lane, worker, letter] = text.split(F) as string[]
-    const { queue, type } = lanes.get(lane as string) as { queue: string; type: string }
+    const { namespace, queue, type } = lanes.get(lane as string) as LaneNames
     return {
       taskId: taskId as string,
       token: Number(token),
       reason: reason as EndedLease['reason'],
+      namespace,
       queue,
       type,
       workerId: JSON.parse(worker as string) as string,

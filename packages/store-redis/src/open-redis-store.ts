@@ -1,5 +1,5 @@
 import type { Clock, MigrationReport, OpenedStore, Random } from '@taskyard/core'
-import { TaskyardError } from '@taskyard/core'
+import { TaskyardError, unsettable } from '@taskyard/core'
 import { systemRandom } from '@taskyard/core/runtime'
 import type { CallContext } from './call-context.ts'
 import { claim } from './claim-call.ts'
@@ -83,7 +83,7 @@ async function createStore(
   const origin = `${random()}`.slice(2) + `${random()}`.slice(2)
   const sender = (channel: string) => (text: string) => void client.publish(key(channel), text).catch(() => {})
   const wakeUps = createRedisWakeUps(origin, clock, sender('ready'))
-  const news = createRedisNews(origin, clock, sender('events'))
+  const news = createRedisNews(origin, unsettable(clock), { news: sender('news'), cancels: sender('cancels') })
   const context: CallContext = {
     run: calls.run,
     now: () => (storeTime === undefined ? '' : String(storeTime())),
@@ -102,9 +102,13 @@ async function createStore(
   const subscription = await keepSubscribed(
     await connect(address, clock),
     clock,
-    { [key('ready')]: wakeUps.hear, [key('events')]: news.hear },
-    anyLaneMayBeReady,
+    { [key('ready')]: wakeUps.hear, [key('news')]: news.hear, [key('cancels')]: news.hear },
+    () => {
+      anyLaneMayBeReady()
+      news.connected()
+    },
   )
+  news.connected()
   let closing: Promise<void> | null = null
 
   return {

@@ -1,58 +1,35 @@
-import { type Clock, isNewsMessage, type NewsMessage, type NewsPort } from '@taskyard/core'
+import { type Clock, createNewsRelay, type NewsRelay } from '@taskyard/core'
 
 /** Messages go out at once, then those of this long together. */
 const TOGETHER_MS = 20
-/** Messages that wait to go out; more are dropped, which costs latency only. */
-const MOST_WAITING = 10_000
+/** Tasks of which a message tells; what is more is dropped, and said to be missed. */
+const MOST_TASKS = 1000
 
-export interface RedisNews extends NewsPort {
-  /** A message of another process, or an echo of one's own. */
+export interface RedisNews extends Omit<NewsRelay, 'hear'> {
+  /** A message of another process, or an echo of one's own, on either of the channels. */
   hear(text: string): void
-  close(): void
 }
 
-/**
- * @param origin tells this process's messages from those of others
- * @param publish sends to the other processes; must not throw
- */
-export function createRedisNews(origin: string, clock: Clock, publish: (text: string) => void): RedisNews {
-  const subscribers = new Set<(message: NewsMessage) => void>()
-  let waiting: NewsMessage[] = []
-  let cancelTimer: (() => void) | null = null
-  let closed = false
+/** Sends to the other processes; must not throw. */
+export interface NewsChannels {
+  news(text: string): void
+  cancels(text: string): void
+}
 
-  function deliver(message: NewsMessage): void {
-    for (const subscriber of [...subscribers]) subscriber(message)
-  }
-
-  function send(): void {
-    cancelTimer = null
-    if (waiting.length === 0) return
-    publish(JSON.stringify([origin, ...waiting]))
-    waiting = []
-    cancelTimer = clock.after(TOGETHER_MS, send)
-  }
-
+/** @param origin tells this process's messages from those of others */
+export function createRedisNews(origin: string, clock: Clock, channels: NewsChannels): RedisNews {
+  const relay = createNewsRelay({
+    clock,
+    pauseMs: () => TOGETHER_MS,
+    mostTasks: MOST_TASKS,
+    send: (items) => channels.news(JSON.stringify([origin, ...items])),
+    sendCancels: (requests) => channels.cancels(JSON.stringify([origin, ...requests])),
+  })
   return {
-    publish(message) {
-      if (closed) return
-      deliver(message)
-      if (waiting.length < MOST_WAITING) waiting.push(message)
-      if (cancelTimer === null) send()
-    },
-    subscribe(listener) {
-      const mine = (message: NewsMessage) => listener(message)
-      subscribers.add(mine)
-      return () => subscribers.delete(mine)
-    },
+    ...relay,
     hear(text) {
-      const [from, ...messages] = parsed(text)
-      if (from !== origin) for (const message of messages.filter(isNewsMessage)) deliver(message)
-    },
-    close() {
-      closed = true
-      cancelTimer?.()
-      subscribers.clear()
+      const [from, ...items] = parsed(text)
+      if (typeof from === 'string' && from !== origin) relay.hear(from, items)
     },
   }
 }

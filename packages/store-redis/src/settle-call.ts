@@ -2,7 +2,7 @@ import type { ClaimParams, Settlement, SettleParams, SettleReport, SettleResult 
 import { type CallContext, inTextParts } from './call-context.ts'
 import { claimArgs, leasedTasks } from './claim-call.ts'
 import { SCRIPTS } from './scripts.ts'
-import { F, type LaneTable, laneTable, statusOf } from './task-records.ts'
+import { F, type LaneNames, type LaneTable, laneTable, statusOf } from './task-records.ts'
 
 const SETTLEMENTS_PER_CALL = 1000
 const NO_CLAIM: readonly string[] = ['', '', '', '0', '0', '', '', '']
@@ -77,11 +77,12 @@ function settleResults(text: string, lanes: LaneTable): SettleResult[] {
 
 function settleResult(text: string, lanes: LaneTable): SettleResult {
   const [letter, lane, waitMs, runMs, runAt, repeated] = text.split(',') as [string, string, ...string[]]
-  const { queue, type } = lanes.get(lane) as { queue: string; type: string }
+  const { namespace, queue, type } = lanes.get(lane) as LaneNames
   return {
     status: 'ok',
     taskStatus: statusOf(letter),
     repeated: repeated === '1',
+    namespace,
     queue,
     type,
     waitMs: Number(waitMs),

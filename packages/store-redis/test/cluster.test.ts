@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { describeTaskStore, type OpenStore } from '@taskyard/conformance'
+import type { TaskChanged } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openRedisStore } from '@taskyard/store-redis'
 import type { TestServer } from '@taskyard/test-servers'
@@ -35,19 +36,22 @@ describe('a Redis Cluster', () => {
     assert.equal((await named.reads.find({ taskIds: [task.id] }))[0]?.id, task.id)
   })
 
-  it('carries wake-ups and messages between processes', async (t) => {
+  it('carries wake-ups and news between processes', async (t) => {
     const prefix = freshPrefix()
     const [one, other] = [
       await openTestStore(t, { url: server.url, prefix }),
       await openTestStore(t, { url: server.url, prefix }),
     ]
     const woken = new Promise((resolve) => other.wakeUps.subscribe(resolve))
-    const heard = new Promise((resolve) => other.news?.subscribe(resolve))
+    const heard = new Promise((resolve) => other.news?.subscribe({ of: 'tasks' }, resolve))
     const task = newTask()
+    const { id: taskId, namespace, queue, type, tags } = task
+    const message: TaskChanged = { kind: 'changed', taskId, namespace, queue, type, tags, status: 'queued' }
+    while (!one.news?.isHeard('queued')) await new Promise(setImmediate)
     await one.tasks.enqueue(submissions(task))
-    one.news?.publish({ kind: 'changed', taskId: task.id, terminal: false })
+    one.news?.publish(message)
     assert.deepEqual(await woken, [{ namespace: 'default', queue: 'default', type: 'test' }])
-    assert.deepEqual(await heard, { kind: 'changed', taskId: task.id, terminal: false })
+    assert.deepEqual(await heard, message)
   })
 
   it('that is away is noticed, and its return too', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createSimulatedClock } from '@taskyard/conformance'
-import type { NewsMessage, ReadyLane } from '@taskyard/core'
+import type { NewsMessage, NewsPort, ReadyLane, TaskChanged } from '@taskyard/core'
 import { createRedisNews } from '../src/redis-news.ts'
 import { createRedisWakeUps } from '../src/redis-wake-ups.ts'
 
@@ -90,34 +90,37 @@ describe('wake-ups on Redis', () => {
 })
 
 describe('news on Redis', () => {
+  const listening = JSON.stringify(['other', { kind: 'listening', interests: [{ of: 'tasks' }], asks: false }])
+
   it('delivers in this process at once, and once', () => {
     const { news, sent } = scene()
-    const heard: NewsMessage[] = []
-    news.subscribe((message) => heard.push(message))
+    const heard = listen(news)
+    news.hear(listening)
     news.publish(changed('1'))
-    news.hear(sent[0] as string)
+    for (const text of sent) news.hear(text)
     assert.deepEqual(heard, [changed('1')])
   })
 
-  it('sends the first message at once and the next ones together', async () => {
+  it('sends the first message at once and the next ones together, and nothing that nobody wants', async () => {
     const { news, sent, clock } = scene()
+    news.publish(changed('0'))
+    news.hear(listening)
     for (const taskId of ['1', '2', '3']) news.publish(changed(taskId))
     assert.deepEqual(sent, [JSON.stringify(['me', changed('1')])])
     await clock.advance(20)
     assert.deepEqual(sent.slice(1), [JSON.stringify(['me', changed('2'), changed('3')])])
   })
 
-  it('drops what is too much rather than grow', async () => {
-    const { news, sent, clock } = scene()
-    for (let n = 0; n < 20_000; n++) news.publish(changed(String(n)))
-    await clock.advance(20)
-    assert.ok((JSON.parse(sent[1] as string) as unknown[]).length <= 10_001)
+  it('sends requests to cancel on a channel of their own, whoever listens', () => {
+    const { news, sent, cancels } = scene()
+    const request: NewsMessage = { kind: 'cancel-requested', taskId: changed('1').taskId, workerId: 'worker' }
+    news.publish(request)
+    assert.deepEqual([sent, cancels], [[], [JSON.stringify(['me', request])]])
   })
 
   it('hears what other processes say, and takes no harm from what is none of theirs', () => {
     const { news } = scene()
-    const heard: NewsMessage[] = []
-    news.subscribe((message) => heard.push(message))
+    const heard = listen(news)
     for (const text of FOREIGN) news.hear(text)
     const future = { ...changed('2'), kind: 'future' }
     news.hear(JSON.stringify(['other', null, 7, {}, future, { ...changed('2'), taskId: 'x' }, changed('1')]))
@@ -126,6 +129,7 @@ describe('news on Redis', () => {
 
   it('is silent once it is closed', async () => {
     const { news, sent, clock } = scene()
+    news.hear(listening)
     news.publish(changed('1'))
     news.publish(changed('2'))
     news.close()
@@ -135,13 +139,22 @@ describe('news on Redis', () => {
   })
 })
 
+function listen(news: NewsPort): unknown[] {
+  const heard: unknown[] = []
+  news.subscribe({ of: 'task', taskId: changed('1').taskId }, (message) => heard.push(message))
+  return heard
+}
+
 function scene() {
   const clock = createSimulatedClock()
   const sent: string[] = []
+  const cancels: string[] = []
   const send = (text: string) => void sent.push(text)
-  return { clock, sent, wakeUps: createRedisWakeUps('me', clock, send), news: createRedisNews('me', clock, send) }
+  const news = createRedisNews('me', clock, { news: send, cancels: (text) => void cancels.push(text) })
+  return { clock, sent, cancels, wakeUps: createRedisWakeUps('me', clock, send), news }
 }
 
-function changed(task: string): NewsMessage {
-  return { kind: 'changed', taskId: `01900000-0000-7000-8000-${task.padStart(12, '0')}`, terminal: true }
+function changed(task: string): TaskChanged {
+  const taskId = `01900000-0000-7000-8000-${task.padStart(12, '0')}`
+  return { kind: 'changed', taskId, namespace: 'default', queue: 'a', type: 'test', status: 'failed', tags: [] }
 }

@@ -103,10 +103,12 @@ test("a cluster's connection for news that is dead without a word is found out, 
 })
 
 async function untilHeard(from: NewsPort, by: NewsPort): Promise<void> {
-  const message = { kind: 'changed', taskId: newId(), terminal: true } as const
+  const taskId = newId()
+  const lane = { namespace: 'default', queue: 'default', type: 'test' }
+  const message = { kind: 'changed', taskId, ...lane, status: 'queued', tags: [] } as const
   let heard: NewsMessage | null = null
-  const stop = by.subscribe((message) => {
-    heard = message
+  const stop = by.subscribe({ of: 'task', taskId }, (message) => {
+    if (message.kind !== 'missed') heard = message
   })
   while (heard === null) {
     from.publish(message)
@@ -122,7 +124,7 @@ test('a store goes on listening when somebody else publishes on its channels', a
   const news = newsOf(await openTestStore(t, { url, prefix }))
   const other = newsOf(await openTestStore(t, { url, prefix }))
   const stranger = adminClient(t, url)
-  for (const channel of ['events', 'ready']) {
+  for (const channel of ['news', 'cancels', 'ready']) {
     for (const text of ['', 'hello', 'null', '5', '{}', '["x",null]', 'x\u001fa']) {
       await stranger.publish(`{${prefix}}:${channel}`, text)
     }

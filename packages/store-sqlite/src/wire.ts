@@ -159,8 +159,8 @@ export function settleResults({ results, lanes }: SettledRows): SettleResult[] {
   return results.map((row) => {
     if (row === null) return LOST
     const [taskStatus, lane, waitMs, runMs, runAt, repeated] = row
-    const { queue, type } = byNumber.get(lane) as Lane
-    return { status: 'ok', taskStatus, repeated, queue, type, waitMs, runMs, runAt }
+    const { namespace, queue, type } = byNumber.get(lane) as Lane
+    return { status: 'ok', taskStatus, repeated, namespace, queue, type, waitMs, runMs, runAt }
   })
 }
 

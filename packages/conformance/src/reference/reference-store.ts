@@ -161,12 +161,13 @@ function isOutdated({ lease }: ReferenceTask, expiresAt: number | undefined): bo
 }
 
 function acceptedSettlement({ task, settled }: ReferenceTask, token: number, repeated: boolean): AcceptedSettlement {
-  const { queue, type, status, runAt } = task
+  const { namespace, queue, type, status, runAt } = task
   const { waitMs = 0, runMs = 0, wentTo = status } = settled.get(token) ?? {}
   return {
     status: 'ok',
     taskStatus: wentTo,
     repeated,
+    namespace,
     queue,
     type,
     waitMs,

@@ -39,8 +39,17 @@ export function endWithoutWord(
       finish(entry, 'cancelled', now)
       break
   }
-  const { id, queue, type, status } = entry.task
-  return { taskId: id, token: entry.token, reason, queue, type, workerId: lease.worker.workerId, taskStatus: status }
+  const { id, namespace, queue, type, status } = entry.task
+  return {
+    taskId: id,
+    token: entry.token,
+    reason,
+    namespace,
+    queue,
+    type,
+    workerId: lease.worker.workerId,
+    taskStatus: status,
+  }
 }
 
 /** What the end of a lease by its time says: a worker that is watched would have been noticed if it had died. */

@@ -4,6 +4,7 @@ import { eventually, onOwnServer, within } from '../real-time.ts'
 import { idsOf, type Scene, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 import { BACK_WITHIN_MS, isUnavailable, LONGEST_CALL_MS, throughOutages } from '../through-outages.ts'
+import { changed, listenTo } from './news.ts'
 import { type Load, startLoad } from './outage-load.ts'
 import { listen } from './two-processes.ts'
 
@@ -98,16 +99,24 @@ export function describeOutage({ describe, itIn, capabilities }: Suite): void {
       await eventually('all are woken', BACK_WITHIN_MS, allHave)
     })
 
+    it('is told to those who listen for news, as they may have missed some', async (scene) => {
+      const other = await scene.another()
+      const heard = listenTo(other.news, { of: 'tasks' })
+      await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => scene.news.isHeard('running'))
+      await restart(scene)
+      const isTold = () => heard.some(({ kind }) => kind === 'missed')
+      await eventually('the other process is told', BACK_WITHIN_MS, isTold)
+    })
+
     it('does not make anybody deaf', async (scene) => {
       const other = await scene.another()
       const heard = listen(other)
-      const messages = new Set<string>()
-      other.news.subscribe(({ taskId }) => messages.add(taskId))
+      const messages = listenTo(other.news, { of: 'tasks' })
       await restart(scene)
       await eventually('the other process hears of new tasks and messages', BACK_WITHIN_MS, async () => {
-        const taskId = await scene.submit({ queue: 'after' })
-        scene.news.publish({ kind: 'changed', taskId, terminal: false })
-        return heard.has('after') && messages.size > 0
+        await scene.submit({ queue: 'after' })
+        scene.news.publish(changed(scene))
+        return heard.has('after') && messages.some(({ kind }) => kind === 'changed')
       })
     })
 

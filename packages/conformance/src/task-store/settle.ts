@@ -51,6 +51,7 @@ export function describeSettle({ describe, it, itWithoutFaults }: Suite): void {
         status: 'ok',
         taskStatus: 'succeeded',
         repeated: false,
+        namespace: 'default',
         queue: 'default',
         type: 'test',
         waitMs: 40,

@@ -174,7 +174,7 @@ export function describeTwoProcesses(suite: Suite): void {
     })
   })
 
-  describe('news between processes', () => {
+  describe('wake-ups between processes', () => {
     itIn(inRealTime, 'a task that one submits wakes the other', async (scene) => {
       const other = await scene.another()
       const heard = listen(other)
@@ -198,89 +198,6 @@ export function describeTwoProcesses(suite: Suite): void {
         await eventually('news', 1_000, () => heard.has('default')).finally(() => scene.store.queues.pause(PAUSE))
         return true
       })
-    })
-
-    itIn(inRealTime, 'news reaches both processes', async (scene) => {
-      const { news } = await scene.another()
-      const heard = { here: new Set<string>(), there: new Set<string>() }
-      scene.news.subscribe((message) => heard.here.add(message.taskId))
-      news.subscribe((message) => heard.there.add(message.taskId))
-      const ids: string[] = []
-      await eventually('both processes hear a message', BACK_WITHIN_MS, () => {
-        const taskId = scene.newTask().id
-        ids.push(taskId)
-        scene.news.publish({ kind: 'changed', taskId, terminal: true })
-        return ids.some((id) => heard.here.has(id) && heard.there.has(id))
-      })
-    })
-
-    itIn(inRealTime, 'a subscriber hears its own process once, and every message as it was sent', async (scene) => {
-      const { news } = await scene.another()
-      const mine: unknown[] = []
-      const theirs: unknown[] = []
-      scene.news.subscribe((message) => mine.push(message))
-      news.subscribe((message) => theirs.push(message))
-      const [taskId, last] = [scene.newTask().id, scene.newTask().id]
-      const sent = [
-        { kind: 'cancel-requested', taskId, workerId: 'worker-1' },
-        { kind: 'cancel-requested', taskId, workerId: null },
-        { kind: 'changed', taskId, terminal: false },
-      ] as const
-      for (const message of sent) scene.news.publish(message)
-      // What the other process hears after these came later.
-      await eventually('the other process hears', BACK_WITHIN_MS, () => {
-        news.publish({ kind: 'changed', taskId: last, terminal: true })
-        scene.news.publish({ kind: 'changed', taskId: last, terminal: true })
-        const hasLast = (messages: readonly unknown[]) => messages.some((each) => about(each) === last)
-        return hasLast(mine) && hasLast(theirs)
-      })
-      assert.deepEqual(
-        mine.filter((each) => about(each) === taskId),
-        sent,
-      )
-      for (const message of theirs.filter((each) => about(each) === taskId)) {
-        assert.ok(sent.some((each) => JSON.stringify(each) === JSON.stringify(message)))
-      }
-    })
-
-    itIn(
-      inRealTime,
-      'a request to cancel reaches the other process, however much else there is to tell',
-      async (scene) => {
-        const { news } = await scene.another()
-        const heard = new Set<string>()
-        news.subscribe((message) => heard.add(message.taskId))
-        const ids = Array.from({ length: 300 }, () => scene.newTask().id)
-        const first = scene.newTask().id
-        await eventually('the other process listens', BACK_WITHIN_MS, () => {
-          scene.news.publish({ kind: 'changed', taskId: first, terminal: true })
-          return heard.has(first)
-        })
-        for (const taskId of ids) {
-          for (let change = 0; change < 5; change++)
-            scene.news.publish({ kind: 'changed', taskId: first, terminal: false })
-          scene.news.publish({ kind: 'cancel-requested', taskId, workerId: 'worker-1' })
-        }
-        await eventually('all requests are heard', BACK_WITHIN_MS, () => ids.every((id) => heard.has(id)))
-      },
-    )
-
-    itIn(inRealTime, 'whoever has stopped listening hears no more, and the others still do', async (scene) => {
-      let heard = 0
-      const stop = scene.news.subscribe(() => {
-        heard += 1
-      })
-      stop()
-      stop()
-      let others = 0
-      scene.news.subscribe(() => {
-        others += 1
-      })
-      await eventually('the other subscriber hears', BACK_WITHIN_MS, () => {
-        scene.news.publish({ kind: 'changed', taskId: scene.newTask().id, terminal: true })
-        return others > 0
-      })
-      assert.equal(heard, 0)
     })
   })
 }
@@ -322,8 +239,4 @@ export function listen(calls: Pick<Scene, 'store'>): Set<string> {
     for (const { queue } of lanes) queues.add(queue)
   })
   return queues
-}
-
-function about(message: unknown): string {
-  return (message as { readonly taskId: string }).taskId
 }

@@ -10,12 +10,13 @@ import {
 } from '@taskyard/conformance'
 import {
   type Clock,
-  type NewsMessage,
-  type NewsPort,
+  createNewsRelay,
+  type NewsRelay,
   type OpenedStore,
   type ReadyLane,
   type ReadyListener,
   TaskyardError,
+  unsettable,
 } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { aroundCalls } from '../../src/faults/around-calls.ts'
@@ -31,6 +32,10 @@ export interface SharedBug {
   /** Whether a process hears of what another one did. Default: yes. */
   readonly wakeUpsBetweenProcesses?: boolean
   readonly newsBetweenProcesses?: boolean
+  /** What goes wrong with what a process sends of its news; the first has the index 0. */
+  readonly sentNews?: (items: readonly { readonly kind: string }[]) => readonly unknown[]
+  /** What goes wrong with what its listeners are told. */
+  readonly news?: (relay: NewsRelay) => Partial<NewsRelay>
   /** What a stop of the server does to the listeners. */
   readonly deafAfterOutage?: boolean
   readonly silentAfterOutage?: boolean
@@ -46,7 +51,8 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
   const state = emptyReferenceState()
   const serverClock = setting.time === 'server' ? systemClock : setting.clock
   const listeners = new Set<{ readonly process: number; readonly listener: ReadyListener }>()
-  const subscribers = new Set<{ readonly process: number; readonly listener: (message: NewsMessage) => void }>()
+  const relays: NewsRelay[] = []
+  let deaf = false
   const processes: OpenedStore[] = []
   let stops = 0
   let up = true
@@ -71,6 +77,24 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
     }
   }
 
+  function openNews(index: number): NewsRelay {
+    const toOthers = (items: readonly { readonly kind: string }[]) => {
+      if (!up || deaf || bug.newsBetweenProcesses === false) return
+      const sent = structuredClone(bug.sentNews?.(items) ?? items)
+      for (const [other, relay] of relays.entries()) if (other !== index) relay.hear(`process-${index}`, sent)
+    }
+    const relay = createNewsRelay({
+      clock: unsettable(systemClock),
+      pauseMs: () => 5,
+      mostTasks: 500,
+      send: toOthers,
+      sendCancels: toOthers,
+    })
+    relays[index] = relay
+    relay.connected()
+    return { ...relay, ...bug.news?.(relay) }
+  }
+
   function open(clock: Clock): OpenedStore {
     const index = processes.length
     const inner = createReferenceStore(bug.clock === 'client' ? clock : serverClock, state)
@@ -83,14 +107,7 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
       if (stops > before) throw new TaskyardError('store_unavailable', { reason: 'the connection broke' })
       return reply
     })
-    const news: NewsPort = {
-      publish(message) {
-        for (const { process, listener } of subscribers) {
-          if (process === index || (up && bug.newsBetweenProcesses !== false)) listener(message)
-        }
-      },
-      subscribe: (listener) => added(subscribers, { process: index, listener }),
-    }
+    const news = openNews(index)
     const store: OpenedStore = {
       ...reached,
       news,
@@ -122,6 +139,7 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
     },
     async destroy() {
       for (const store of processes) await store.lifecycle.close()
+      for (const relay of relays) relay.close()
     },
     server: {
       async stop() {
@@ -129,11 +147,14 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
         stops += 1
         bug.onStop?.(state)
         if (bug.deafAfterOutage) listeners.clear()
+        deaf = bug.deafAfterOutage === true
       },
       async start() {
         up = true
         const lanes = [...state.tasks.values()].map(({ task }) => task)
-        if (!bug.silentAfterOutage) for (const { listener } of listeners) listener(lanes)
+        if (bug.silentAfterOutage) return
+        for (const { listener } of listeners) listener(lanes)
+        for (const relay of relays) relay.connected()
       },
       pause() {
         const { promise, resolve } = Promise.withResolvers<void>()

@@ -57,6 +57,7 @@ export interface TakeBackCrashesParams {
 /** A lease that ended without its worker's word. */
 export interface EndedLease extends LeaseRef {
   readonly reason: 'expired' | 'timeout' | 'cancelled'
+  readonly namespace: string
   readonly queue: string
   readonly type: string
   readonly workerId: string

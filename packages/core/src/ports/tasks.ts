@@ -158,6 +158,7 @@ export interface AcceptedSettlement {
   readonly taskStatus: TaskStatus
   /** The same settlement had been accepted before; nothing changed now. */
   readonly repeated: boolean
+  readonly namespace: string
   readonly queue: string
   readonly type: string
   /** From readiness to the start of the attempt, and from there to now; ms. */

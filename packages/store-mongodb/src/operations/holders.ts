@@ -186,7 +186,7 @@ export async function applyEndings(
   const ended = endings.filter(({ move }) => applied.has(move))
   const tasks = ended.map(({ task }) => task)
   await spillTails(database, tasks)
-  return ended.map(({ task: { _id, token, queue, type, workerId }, reason, move }) => {
-    return { taskId: _id, token, reason, queue, type, workerId, taskStatus: move.to }
+  return ended.map(({ task: { _id, token, namespace, queue, type, workerId }, reason, move }) => {
+    return { taskId: _id, token, reason, namespace, queue, type, workerId, taskStatus: move.to }
   })
 }

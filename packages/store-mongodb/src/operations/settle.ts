@@ -83,7 +83,17 @@ async function settleRound(
 }
 
 function accepted({ task, to, runAt }: Move, now: number): AcceptedSettlement {
-  const { queue, type, runAt: readyAt, startedAt = now } = task
+  const { namespace, queue, type, runAt: readyAt, startedAt = now } = task
   const waitMs = Math.max(0, startedAt - readyAt)
-  return { status: 'ok', taskStatus: to, repeated: false, queue, type, waitMs, runMs: now - startedAt, runAt }
+  return {
+    status: 'ok',
+    taskStatus: to,
+    repeated: false,
+    namespace,
+    queue,
+    type,
+    waitMs,
+    runMs: now - startedAt,
+    runAt,
+  }
 }

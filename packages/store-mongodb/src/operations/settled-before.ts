@@ -29,9 +29,9 @@ export async function settledBefore(
 
 function answer(task: LightTask | undefined, { outcome }: Settlement, end: SettledAs | undefined): SettleResult {
   if (task === undefined || end?.outcome !== outcome) return LOST
-  const { queue, type, runAt } = task
+  const { namespace, queue, type, runAt } = task
   const isOver = task.finishedAt !== undefined
-  const rest = { queue, type, waitMs: 0, runMs: 0, runAt: isOver ? null : runAt }
+  const rest = { namespace, queue, type, waitMs: 0, runMs: 0, runAt: isOver ? null : runAt }
   return { status: 'ok', taskStatus: end.wentTo, repeated: true, ...rest }
 }
 

@@ -248,8 +248,17 @@ async function endWhere(
   await lanes.load(new Set(ended.map(({ lease }) => lease.lane)))
   readied(moves.ready.map(({ lane }) => lane))
   return ended.map(({ lease, reason, taskStatus }) => {
-    const { queue, type } = lanes.get(lease.lane)
-    return { taskId: lease.id, token: lease.token, reason, queue, type, workerId: lease.workerId, taskStatus }
+    const { namespace, queue, type } = lanes.get(lease.lane)
+    return {
+      taskId: lease.id,
+      token: lease.token,
+      reason,
+      namespace,
+      queue,
+      type,
+      workerId: lease.workerId,
+      taskStatus,
+    }
   })
 }
 

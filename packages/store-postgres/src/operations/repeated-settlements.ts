@@ -44,8 +44,18 @@ export async function findRepeated(
       results[index] = LOST
       continue
     }
-    const { queue, type } = lanes.get(Number(row[1]))
-    results[index] = { status: 'ok', taskStatus, repeated: true, queue, type, waitMs: 0, runMs: 0, runAt: null }
+    const { namespace, queue, type } = lanes.get(Number(row[1]))
+    results[index] = {
+      status: 'ok',
+      taskStatus,
+      repeated: true,
+      namespace,
+      queue,
+      type,
+      waitMs: 0,
+      runMs: 0,
+      runAt: null,
+    }
   }
 }
 

@@ -121,8 +121,8 @@ async function takeAll(
   for (const { part, rows } of successes) await takeSettled(parts, part, rows, results)
   await lanes.load(new Set(others.map(({ lease }) => lease.lane)))
   for (const { index, lease, taskStatus, runAt } of others) {
-    const { queue, type } = lanes.get(lease.lane)
+    const { namespace, queue, type } = lanes.get(lease.lane)
     const [waitMs, runMs] = [lease.startedAt - lease.readyAt, now - lease.startedAt]
-    results[index] = { status: 'ok', taskStatus, repeated: false, queue, type, waitMs, runMs, runAt }
+    results[index] = { status: 'ok', taskStatus, repeated: false, namespace, queue, type, waitMs, runMs, runAt }
   }
 }

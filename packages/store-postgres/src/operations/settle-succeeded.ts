@@ -52,10 +52,20 @@ export async function takeSettled(
   await lanes.load(new Set(laneNumbers))
   for (const [at, n] of ns.entries()) {
     const [index] = succeeded[n - 1] as Indexed<Succeeded>
-    const { queue, type } = lanes.get(laneNumbers[at] as number)
+    const { namespace, queue, type } = lanes.get(laneNumbers[at] as number)
     const [readyAt, startedAt] = [readyAts?.[at] as number, startedAts?.[at] as number]
     const [waitMs, runMs] = [startedAt - readyAt, now - startedAt]
-    results[index] = { status: 'ok', taskStatus: 'succeeded', repeated: false, queue, type, waitMs, runMs, runAt: null }
+    results[index] = {
+      status: 'ok',
+      taskStatus: 'succeeded',
+      repeated: false,
+      namespace,
+      queue,
+      type,
+      waitMs,
+      runMs,
+      runAt: null,
+    }
   }
 }
 

@@ -286,6 +286,6 @@ function endedLease(
   reason: EndedLease['reason'],
   taskStatus: EndedLease['taskStatus'],
 ): EndedLease {
-  const { queue, type } = state.lanes.get(lease.lane)
-  return { taskId, token: lease.token, reason, queue, type, workerId: lease.workerId, taskStatus }
+  const { namespace, queue, type } = state.lanes.get(lease.lane)
+  return { taskId, token: lease.token, reason, namespace, queue, type, workerId: lease.workerId, taskStatus }
 }

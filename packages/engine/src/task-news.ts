@@ -1,0 +1,41 @@
+import { fitsBytes, type LeasedTask, type NewsPort, type TaskStatus } from '@taskyard/core'
+
+/** Tags that are longer together are not told. Bytes. */
+const TAGS_BYTES = 1000
+
+/** Of which task there is news; `tags`: `null` where they are not at hand. */
+export interface TaskOfNews {
+  readonly namespace: string
+  readonly queue: string
+  readonly type: string
+  readonly tags: readonly string[] | null
+}
+
+/** Tells what becomes of tasks. Where nobody listens, all of it is one question per change. */
+export interface TaskNews {
+  cameTo(status: TaskStatus, taskId: string, task: TaskOfNews): void
+  started(tasks: readonly LeasedTask[]): void
+  recorded(taskId: string): void
+}
+
+export function createTaskNews(news: NewsPort): TaskNews {
+  function cameTo(status: TaskStatus, taskId: string, { namespace, queue, type, tags }: TaskOfNews): void {
+    if (!news.isHeard(status)) return
+    news.publish({ kind: 'changed', taskId, namespace, queue, type, status, tags: bounded(tags) })
+  }
+
+  return {
+    cameTo,
+    started(tasks) {
+      if (!news.isHeard('running')) return
+      for (const task of tasks) if (!task.lease.again) cameTo('running', task.id, task)
+    },
+    recorded(taskId) {
+      if (news.isHeard('running')) news.publish({ kind: 'recorded', taskId })
+    },
+  }
+}
+
+function bounded(tags: readonly string[] | null): readonly string[] | null {
+  return tags === null || fitsBytes(tags.join(), TAGS_BYTES) ? tags : null
+}
