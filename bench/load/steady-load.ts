@@ -33,10 +33,9 @@ const claim: ClaimParams = {
  */
 export function startSteadyLoad(store: OpenedStore, storeTime: () => number, perSecond: number): SteadyLoad {
   const newTask = newTaskMaker(storeTime)
-  const underWay = new Set<Promise<void>>()
+  const calls = watchedCalls()
   let submits: number[] = []
   let claims: number[] = []
-  let failure: unknown = null
   let settled = 0
 
   async function submit(dueAt: number): Promise<void> {
@@ -53,20 +52,6 @@ export function startSteadyLoad(store: OpenedStore, storeTime: () => number, per
     return leased.length
   }
 
-  function watch(call: Promise<unknown>): void {
-    const ended: Promise<void> = call
-      .then(
-        () => {},
-        (error) => {
-          failure ??= error
-        },
-      )
-      .then(() => {
-        underWay.delete(ended)
-      })
-    underWay.add(ended)
-  }
-
   const startedAt = performance.now()
   let begun = 0
   const timer = setInterval(() => {
@@ -74,18 +59,14 @@ export function startSteadyLoad(store: OpenedStore, storeTime: () => number, per
       const dueAt = startedAt + (begun * 1000) / perSecond
       if (dueAt > performance.now()) return
       begun += 1
-      watch(submit(dueAt))
-      watch(claimAndSettle(dueAt))
+      calls.watch(submit(dueAt))
+      calls.watch(claimAndSettle(dueAt))
     }
   }, tickMs)
 
-  function throwFailure(): void {
-    if (failure !== null) throw failure
-  }
-
   return {
     take() {
-      throwFailure()
+      calls.throwFailure()
       const taken = { submits, claims }
       submits = []
       claims = []
@@ -93,10 +74,35 @@ export function startSteadyLoad(store: OpenedStore, storeTime: () => number, per
     },
     async stop() {
       clearInterval(timer)
-      await Promise.all(underWay)
+      await calls.ended()
       while ((await claimAndSettle(performance.now())) > 0);
-      throwFailure()
+      calls.throwFailure()
       return settled
+    },
+  }
+}
+
+function watchedCalls() {
+  const underWay = new Set<Promise<void>>()
+  let failure: unknown = null
+
+  return {
+    watch(call: Promise<unknown>): void {
+      const ended: Promise<void> = call
+        .then(
+          () => {},
+          (error) => {
+            failure ??= error
+          },
+        )
+        .then(() => {
+          underWay.delete(ended)
+        })
+      underWay.add(ended)
+    },
+    ended: () => Promise.all(underWay),
+    throwFailure() {
+      if (failure !== null) throw failure
     },
   }
 }

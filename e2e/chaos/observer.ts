@@ -15,6 +15,7 @@ export interface Observer {
 /** Writes down what passes between one party and the server, announces the points, and cuts a share of the calls. */
 export function observe({ worker, write, points, random, cutShare }: Observer): Tap {
   const target = worker ?? 'load'
+  const { unsettled, claimed, settled, extended, recorded } = createRecorder({ write, points })
   return {
     now: monotonicMs,
     cut: () =>
@@ -41,7 +42,10 @@ export function observe({ worker, write, points, random, cutShare }: Observer): 
       if (worker !== null && operation(call.path) === 'settle') unsettled(worker, call)
     },
   }
+}
 
+/** Writes down what a worker was answered. */
+function createRecorder({ write, points }: Pick<Observer, 'write' | 'points'>) {
   /** No answer, or one that the store could not be reached: it may have been carried out all the same. */
   function unsettled(worker: string, call: ProxiedCall): void {
     const { outcomes } = JSON.parse(call.body) as SettleBody
@@ -85,6 +89,8 @@ export function observe({ worker, write, points, random, cutShare }: Observer): 
       write({ e: 'record', ...times(call), worker, id: taskId, token, answer })
     }
   }
+
+  return { unsettled, claimed, settled, extended, recorded }
 }
 
 interface Ref {

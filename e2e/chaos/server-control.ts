@@ -39,7 +39,7 @@ export interface ServerSettings {
 const main = fileURLToPath(new URL('../../packages/taskyard/src/main.ts', import.meta.url))
 
 export function createServerControl(settings: ServerSettings): ServerControl {
-  const { name, port, directory, write } = settings
+  const { name, port, write } = settings
   const pids = new Set<number>()
   let child: ChildProcess | null = null
   /** Whether its process was killed, or asked to end. */
@@ -48,7 +48,7 @@ export function createServerControl(settings: ServerSettings): ServerControl {
   process.once('exit', () => child?.kill('SIGKILL'))
 
   function fault(kind: 'kill' | 'stop' | 'continue' | 'drain', signal: NodeJS.Signals, point: Point): boolean {
-    if (child === null || !isAlive()) return false
+    if (!isAlive(child)) return false
     const at = monotonicMs()
     write({ e: 'fault', at, kind, target: name, point })
     if (kind === 'kill' || kind === 'drain') {
@@ -58,19 +58,10 @@ export function createServerControl(settings: ServerSettings): ServerControl {
     return child.kill(signal)
   }
 
-  function isAlive(): boolean {
-    return child !== null && child.exitCode === null && child.signalCode === null
-  }
-
   function start(): void {
-    if (isAlive()) return
+    if (isAlive(child)) return
     isDoomed = false
-    const log = openSync(`${directory}/${name}.log`, 'a')
-    const started = spawn(process.execPath, [main, 'start'], {
-      stdio: ['ignore', log, log],
-      env: environment(settings),
-    })
-    closeSync(log)
+    const started = spawnServer(settings)
     if (started.pid !== undefined) pids.add(started.pid)
     started.once('exit', (code, signal) => {
       if (started === child && !isDoomed) revive(`${signal ?? `exit code ${code}`}, see ${name}.log`)
@@ -88,12 +79,8 @@ export function createServerControl(settings: ServerSettings): ServerControl {
   }
 
   async function untilReady(): Promise<void> {
-    for (let since = monotonicMs(); monotonicMs() - since < 60_000; await delay(20)) {
-      const url = `http://127.0.0.1:${port}/ready`
-      const answer = await call(agent, { method: 'GET', url, timeoutMs: 2000 }).catch(() => null)
-      if (answer?.status === 200) return write({ e: 'server', at: monotonicMs(), server: name, state: 'up' })
-    }
-    throw new Error(`${name} was not ready within 60 s: see ${name}.log`)
+    if (!(await isSoonReady(agent, port))) throw new Error(`${name} was not ready within 60 s: see ${name}.log`)
+    write({ e: 'server', at: monotonicMs(), server: name, state: 'up' })
   }
 
   return {
@@ -107,9 +94,30 @@ export function createServerControl(settings: ServerSettings): ServerControl {
     continue: (point) => void fault('continue', 'SIGCONT', point),
     drain: (point) => void fault('drain', 'SIGTERM', point),
     async gone() {
-      if (child !== null && isAlive()) await once(child, 'exit')
+      if (isAlive(child)) await once(child, 'exit')
     },
   }
+}
+
+function isAlive(child: ChildProcess | null): child is ChildProcess {
+  return child !== null && child.exitCode === null && child.signalCode === null
+}
+
+function spawnServer(settings: ServerSettings): ChildProcess {
+  const log = openSync(`${settings.directory}/${settings.name}.log`, 'a')
+  const stdio = ['ignore', log, log] as const
+  const child = spawn(process.execPath, [main, 'start'], { stdio: [...stdio], env: environment(settings) })
+  closeSync(log)
+  return child
+}
+
+async function isSoonReady(agent: ReturnType<typeof keepAlive>, port: number): Promise<boolean> {
+  for (let since = monotonicMs(); monotonicMs() - since < 60_000; await delay(20)) {
+    const url = `http://127.0.0.1:${port}/ready`
+    const answer = await call(agent, { method: 'GET', url, timeoutMs: 2000 }).catch(() => null)
+    if (answer?.status === 200) return true
+  }
+  return false
 }
 
 function environment({ storeUrl, port, sessionGraceSeconds }: ServerSettings) {

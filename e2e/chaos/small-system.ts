@@ -1,14 +1,20 @@
-import { createSimulatedClock, overlaid, SIMULATED_START, type StoreParts } from '@taskyard/conformance'
-import { type LeasedTask, type OpenedStore, toJsonText } from '@taskyard/core'
+import {
+  createSimulatedClock,
+  overlaid,
+  SIMULATED_START,
+  type SimulatedClock,
+  type StoreParts,
+} from '@taskyard/conformance'
+import { type IdGenerator, type OpenedStore, toJsonText } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine, type Engine } from '@taskyard/engine'
 import { openSqliteStore } from '@taskyard/store-sqlite'
 import type { HistoryEvent } from './history.ts'
+import { LEASE_SECONDS, startWorker } from './small-worker.ts'
 
 /** A bug: what a store does otherwise than it should. Made anew when the system restarts. */
 export type Bug = (store: OpenedStore) => StoreParts
 
-const leaseSeconds = 5
 const sessionGraceSeconds = 5
 
 /**
@@ -44,41 +50,33 @@ export async function runSmallSystem(path: string, bug: Bug): Promise<readonly H
   await hung.settle(late)
   await slow.settle(held)
   await slow.settle(held)
-  await system.passSeconds(leaseSeconds + 2)
+  await system.passSeconds(LEASE_SECONDS + 2)
   await busy.workUntilIdle()
   return system.readBack()
+}
+
+const RUN = {
+  seed: 0,
+  leaseMs: LEASE_SECONDS * 1000,
+  sessionGraceMs: sessionGraceSeconds * 1000,
+  recoveryMs: 2000,
+  nodeGraceMs: null,
+  outageMs: 5000,
 }
 
 async function openSystem(path: string, bug: Bug) {
   const clock = createSimulatedClock()
   const ids = createUuidV7Generator(clock)
   const history: HistoryEvent[] = []
+  const open = () => openEngine(path, bug, clock, ids)
   let [store, engine] = await open()
   let keys = 0
   let stamps = 0
   // Simulated time stands still between its steps: a trifle is added so that the events have an order.
   const now = () => clock.now() - SIMULATED_START + ++stamps * 1e-3
 
-  history.push({
-    e: 'run',
-    at: now(),
-    seed: 0,
-    leaseMs: leaseSeconds * 1000,
-    sessionGraceMs: sessionGraceSeconds * 1000,
-    recoveryMs: 2000,
-    nodeGraceMs: null,
-    outageMs: 5000,
-  })
+  history.push({ e: 'run', at: now(), ...RUN })
   history.push({ e: 'server', at: now(), server: 'server-1', state: 'up' })
-
-  async function open(): Promise<[OpenedStore, Engine]> {
-    const real = await openSqliteStore({ path, clock })
-    await real.lifecycle.migrate()
-    const buggy = overlaid(real, bug(real))
-    const engine = createEngine({ store: buggy, clock, ids, random: () => 0.5, nodeId: ids(), sessionGraceSeconds })
-    await engine.start()
-    return [real, engine]
-  }
 
   async function close(): Promise<void> {
     await engine.stop()
@@ -114,99 +112,58 @@ async function openSystem(path: string, bug: Bug) {
       ;[store, engine] = await open()
     },
 
-    /** In steps, so that every timer's work is done before the next. */
-    async passSeconds(seconds: number) {
-      for (let step = 0; step < seconds * 4; step++) {
-        await clock.advance(250)
-        await store.lifecycle.health()
-      }
-    },
+    passSeconds: (seconds: number) => passSeconds(clock, store, seconds),
 
-    worker: (id: string) => startWorker(id),
+    worker: (id: string) => startWorker(id, { engine, history, now }),
 
     async readBack(): Promise<readonly HistoryEvent[]> {
-      let cursor: string | null = null
-      do {
-        const page: Awaited<ReturnType<Engine['list']>> = await engine.list({ limit: 50, cursor })
-        for (const task of page.items) {
-          const { id, status, error, attempt, crashes } = task
-          const result = task.result === null ? null : (JSON.parse(task.result) as { token: number })
-          const { key } = JSON.parse(task.payload) as { key: string }
-          const resultToken = result?.token ?? null
-          const end = { id, key, status, code: error?.code ?? null, resultToken, attempt, crashes }
-          history.push({ e: 'final', at: now(), wanted: 'succeeded', ...end })
-        }
-        cursor = page.nextCursor
-      } while (cursor !== null)
+      history.push(...(await finalEvents(engine, now)))
       await close()
       return [...history, { e: 'end', at: now() }]
     },
   }
+}
 
-  function startWorker(worker: string) {
-    const session = engine.openSession({ workerId: worker, queues: ['default'], onCancel() {} })
-    const refs = (tasks: readonly LeasedTask[]) => tasks.map(({ id, lease }) => ({ taskId: id, token: lease.token }))
+async function openEngine(
+  path: string,
+  bug: Bug,
+  clock: SimulatedClock,
+  ids: IdGenerator,
+): Promise<[OpenedStore, Engine]> {
+  const real = await openSqliteStore({ path, clock })
+  await real.lifecycle.migrate()
+  const buggy = overlaid(real, bug(real))
+  const engine = createEngine({ store: buggy, clock, ids, random: () => 0.5, nodeId: ids(), sessionGraceSeconds })
+  await engine.start()
+  return [real, engine]
+}
 
-    async function claim(limit: number): Promise<readonly LeasedTask[]> {
-      const sentAt = now()
-      const ref = { workerId: worker, nodeId: null, session: true }
-      const tasks = await engine.claim({ worker: ref, queues: ['default'], limit, leaseSeconds })
-      const leases = tasks.map((task) => ({ id: task.id, token: task.lease.token, key: keyOf(task) }))
-      history.push({ e: 'claim', sentAt, at: now(), worker, tasks: leases })
-      for (const task of tasks) {
-        const { id, attempt, lease } = task
-        history.push({ e: 'start', at: now(), worker, id, token: lease.token, attempt, key: keyOf(task) })
-      }
-      return tasks
-    }
-
-    async function settle(tasks: readonly LeasedTask[]): Promise<void> {
-      const sentAt = now()
-      const outcomes = refs(tasks).map((ref) => {
-        return { ...ref, outcome: 'succeeded' as const, result: toJsonText({ token: ref.token }) }
-      })
-      const { results } = await engine.settle(outcomes)
-      for (const [index, { taskId, token, outcome }] of outcomes.entries()) {
-        const answer = results[index] ?? 'unknown'
-        history.push({ e: 'settle', sentAt, at: now(), worker, id: taskId, token, outcome, answer })
-      }
-    }
-
-    return {
-      claim,
-      settle,
-      async workUntilIdle() {
-        for (let tasks = await claim(10); tasks.length > 0; tasks = await claim(10)) await settle(tasks)
-      },
-      async heartbeat(tasks: readonly LeasedTask[]) {
-        const sentAt = now()
-        const results = await engine.heartbeat(refs(tasks), leaseSeconds)
-        const granted = refs(tasks).filter((_, index) => results[index] === 'ok')
-        const leases = granted.map(({ taskId, token }) => ({ id: taskId, token }))
-        history.push({ e: 'extend', sentAt, at: now(), worker, leases })
-      },
-      async record(tasks: readonly LeasedTask[]) {
-        const sentAt = now()
-        const results = await engine.record(refs(tasks).map((ref) => ({ ...ref, log: `token ${ref.token}` })))
-        for (const [index, { taskId, token }] of refs(tasks).entries()) {
-          const answer = results[index] ?? 'unknown'
-          history.push({ e: 'record', sentAt, at: now(), worker, id: taskId, token, answer })
-        }
-      },
-      kill() {
-        history.push({ e: 'fault', at: now(), kind: 'kill', target: worker, point: 'random' })
-        session.close()
-      },
-      stop: () => history.push({ e: 'fault', at: now(), kind: 'stop', target: worker, point: 'random' }),
-      goOn: () => history.push({ e: 'fault', at: now(), kind: 'continue', target: worker, point: 'random' }),
-    }
+/** In steps, so that every timer's work is done before the next. */
+async function passSeconds(clock: SimulatedClock, store: OpenedStore, seconds: number): Promise<void> {
+  for (let step = 0; step < seconds * 4; step++) {
+    await clock.advance(250)
+    await store.lifecycle.health()
   }
+}
+
+async function finalEvents(engine: Engine, now: () => number): Promise<readonly HistoryEvent[]> {
+  const events: HistoryEvent[] = []
+  let cursor: string | null = null
+  do {
+    const page: Awaited<ReturnType<Engine['list']>> = await engine.list({ limit: 50, cursor })
+    for (const task of page.items) {
+      const { id, status, error, attempt, crashes } = task
+      const result = task.result === null ? null : (JSON.parse(task.result) as { token: number })
+      const { key } = JSON.parse(task.payload) as { key: string }
+      const resultToken = result?.token ?? null
+      const end = { id, key, status, code: error?.code ?? null, resultToken, attempt, crashes }
+      events.push({ e: 'final', at: now(), wanted: 'succeeded', ...end })
+    }
+    cursor = page.nextCursor
+  } while (cursor !== null)
+  return events
 }
 
 function submission(key: string) {
   return { type: 'small', payload: toJsonText({ key }) }
-}
-
-function keyOf(task: LeasedTask): string {
-  return (JSON.parse(task.payload) as { key: string }).key
 }

@@ -1,8 +1,10 @@
 import type {
+  AcknowledgeEvent,
   ClaimEvent,
   CrashEvent,
   DatabaseEvent,
   EmbeddedRunEvent,
+  ExtendEvent,
   FaultEvent,
   FinalEvent,
   HistoryEvent,
@@ -11,6 +13,7 @@ import type {
   ServerEvent,
   SettleEvent,
   StartEvent,
+  SubmitEvent,
 } from './history.ts'
 
 /** One lease as the server gave it out. */
@@ -63,116 +66,125 @@ export interface Story {
 export function tellStory(history: readonly HistoryEvent[]): Story {
   const run = history.find((event) => event.e === 'run')
   if (run === undefined) throw new Error('the history has no run line: it is not one, or its beginning is missing')
-  const tasks = new Map<string, TaskStory>()
-  const submitted = new Set<string>()
-  const acknowledged = new Map<string, Set<string>>()
-  const batches: (readonly string[])[] = []
-  const leases = new Map<string, Lease>()
-  const leasesOf = new Map<string, Lease[]>()
-  const faults: FaultEvent[] = []
-  const crashes: CrashEvent[] = []
-  const server: ServerEvent[] = []
-  const database: DatabaseEvent[] = []
-  const starts: StartEvent[] = []
-  const firstLeases: { at: number; waitMs: number }[] = []
-  const acknowledgedAt = new Map<string, number>()
-  const submits: { at: number; tasks: number }[] = []
-  let complete = false
+  const teller = new StoryTeller()
+  for (const event of history) teller.take(event)
+  return { run, ...teller.told }
+}
 
-  const task = (id: string): TaskStory => {
-    let story = tasks.get(id)
-    if (story === undefined) {
-      story = emptyStory(id)
-      tasks.set(id, story)
-    }
-    return story
-  }
-  const claim = ({ worker, sentAt, at, tasks: claimed }: ClaimEvent) => {
-    for (const { id, token, key } of claimed) {
-      const lease: Lease = { id, token, worker, sentAt, at, extendedAt: sentAt }
-      if (key !== null) task(id).keys.add(key)
-      if (task(id).leases.length === 0) firstLeases.push({ at, waitMs: at - (acknowledgedAt.get(id) ?? at) })
-      task(id).leases.push(lease)
-      leases.set(`${id} ${token}`, lease)
-      append(leasesOf, worker, lease)
+class StoryTeller {
+  readonly #tasks = new Map<string, TaskStory>()
+  readonly #submitted = new Set<string>()
+  readonly #acknowledged = new Map<string, Set<string>>()
+  readonly #acknowledgedAt = new Map<string, number>()
+  readonly #batches: (readonly string[])[] = []
+  readonly #leases = new Map<string, Lease>()
+  readonly #leasesOf = new Map<string, Lease[]>()
+  readonly #faults: FaultEvent[] = []
+  readonly #crashes: CrashEvent[] = []
+  readonly #server: ServerEvent[] = []
+  readonly #database: DatabaseEvent[] = []
+  readonly #starts: StartEvent[] = []
+  readonly #firstLeases: { at: number; waitMs: number }[] = []
+  readonly #submits: { at: number; tasks: number }[] = []
+  #complete = false
+
+  get told(): Omit<Story, 'run'> {
+    return {
+      complete: this.#complete,
+      tasks: this.#tasks,
+      submitted: this.#submitted,
+      acknowledged: this.#acknowledged,
+      batches: this.#batches,
+      leasesOf: this.#leasesOf,
+      faults: this.#faults,
+      server: this.#server,
+      database: this.#database,
+      starts: this.#starts,
+      firstLeases: this.#firstLeases,
+      submits: this.#submits,
+      crashes: this.#crashes,
     }
   }
 
-  for (const event of history) {
+  take(event: HistoryEvent): void {
     switch (event.e) {
       case 'submit':
-        for (const key of event.keys) submitted.add(key)
-        if (event.keys.length > 1) batches.push(event.keys)
-        submits.push({ at: event.at, tasks: event.keys.length })
-        break
-      case 'ack': {
-        const ids = acknowledged.get(event.key) ?? new Set()
-        acknowledged.set(event.key, ids.add(event.id))
-        if (!acknowledgedAt.has(event.id)) acknowledgedAt.set(event.id, event.at)
-        task(event.id).keys.add(event.key)
-        break
-      }
+        return this.#submit(event)
+      case 'ack':
+        return this.#acknowledge(event)
       case 'claim':
-        claim(event)
-        break
+        return this.#claim(event)
       case 'extend':
-        for (const { id, token } of event.leases) {
-          const lease = leases.get(`${id} ${token}`)
-          if (lease !== undefined) lease.extendedAt = Math.max(lease.extendedAt, event.sentAt)
-        }
-        break
+        return this.#extend(event)
       case 'start':
-        starts.push(event)
-        task(event.id).starts.push(event)
-        task(event.id).keys.add(event.key)
-        break
+        this.#starts.push(event)
+        this.#task(event).starts.push(event)
+        return
       case 'settle':
-        task(event.id).settles.push(event)
-        break
+        return void this.#task(event).settles.push(event)
       case 'record':
-        task(event.id).records.push(event)
-        break
+        return void this.#task(event).records.push(event)
       case 'embedded-run':
-        task(event.id).embeddedRuns.push(event)
-        break
+        return void this.#task(event).embeddedRuns.push(event)
       case 'final':
-        task(event.id).final = event
-        task(event.id).keys.add(event.key)
-        break
+        this.#task(event).final = event
+        return
       case 'fault':
-        faults.push(event)
-        break
+        return void this.#faults.push(event)
       case 'crash':
-        crashes.push(event)
-        break
+        return void this.#crashes.push(event)
       case 'server':
-        server.push(event)
-        break
+        return void this.#server.push(event)
       case 'database':
-        database.push(event)
-        break
+        return void this.#database.push(event)
       case 'end':
-        complete = true
-        break
+        this.#complete = true
+        return
       case 'run':
-        break
+        return
     }
   }
-  return {
-    run,
-    complete,
-    tasks,
-    submitted,
-    acknowledged,
-    batches,
-    leasesOf,
-    faults,
-    server,
-    database,
-    starts,
-    firstLeases,
-    submits,
-    crashes,
+
+  /** The task that an event is about, which may name its key. */
+  #task({ id, key }: { readonly id: string; readonly key?: string | null }): TaskStory {
+    let story = this.#tasks.get(id)
+    if (story === undefined) {
+      story = emptyStory(id)
+      this.#tasks.set(id, story)
+    }
+    if (key !== undefined && key !== null) story.keys.add(key)
+    return story
+  }
+
+  #submit({ keys, at }: SubmitEvent): void {
+    for (const key of keys) this.#submitted.add(key)
+    if (keys.length > 1) this.#batches.push(keys)
+    this.#submits.push({ at, tasks: keys.length })
+  }
+
+  #acknowledge(event: AcknowledgeEvent): void {
+    const ids = this.#acknowledged.get(event.key) ?? new Set()
+    this.#acknowledged.set(event.key, ids.add(event.id))
+    if (!this.#acknowledgedAt.has(event.id)) this.#acknowledgedAt.set(event.id, event.at)
+    this.#task(event)
+  }
+
+  #claim({ worker, sentAt, at, tasks: claimed }: ClaimEvent): void {
+    for (const { id, token, key } of claimed) {
+      const lease: Lease = { id, token, worker, sentAt, at, extendedAt: sentAt }
+      const { leases } = this.#task({ id, key })
+      if (leases.length === 0) this.#firstLeases.push({ at, waitMs: at - (this.#acknowledgedAt.get(id) ?? at) })
+      leases.push(lease)
+      this.#leases.set(`${id} ${token}`, lease)
+      append(this.#leasesOf, worker, lease)
+    }
+  }
+
+  #extend({ leases, sentAt }: ExtendEvent): void {
+    for (const { id, token } of leases) {
+      const lease = this.#leases.get(`${id} ${token}`)
+      if (lease !== undefined) lease.extendedAt = Math.max(lease.extendedAt, sentAt)
+    }
   }
 }
 

@@ -70,3 +70,6 @@ function operationOf(path: string, method: string, { operationId, parameters, re
     body: requestBody?.content['application/json']?.schema ?? null,
   }
 }
+
+/** What a request shall be: as the contract has it, that with some places spoilt, or anything. */
+export type Manner = 'fitting' | 'spoilt' | 'hostile'

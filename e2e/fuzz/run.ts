@@ -69,7 +69,7 @@ export async function runFuzz({
   async function sendOne(request: FuzzRequest): Promise<void> {
     try {
       const answer = await send(url, request, agent)
-      note(request, answer)
+      note(answers, request, answer)
       if (isSlow && isTimeOut(answer)) {
         late += 1
         return
@@ -80,11 +80,6 @@ export async function runFuzz({
       if (isSlow && (error as Error).message === NO_ANSWER) late += 1
       else faults.push(`no answer: ${error}\n  ${shown(request)}`)
     }
-  }
-
-  function note({ operation }: FuzzRequest, { status }: Answer): void {
-    const key = `${operation} ${Math.floor(status / 100)}xx`
-    answers.set(key, (answers.get(key) ?? 0) + 1)
   }
 
   function learnFrom({ contentType, text }: Answer): void {
@@ -99,6 +94,11 @@ export async function runFuzz({
   if (!isAlive()) return { sent, answers, late, faults: [...faults, 'the server has ended'] }
   for (const change of await sentinels.changes()) faults.push(`a task that nobody touched has changed: ${change}`)
   return { sent, answers, late, faults: [...faults, ...(await finalFaults(api))] }
+}
+
+function note(answers: Map<string, number>, { operation }: FuzzRequest, { status }: Answer): void {
+  const key = `${operation} ${Math.floor(status / 100)}xx`
+  answers.set(key, (answers.get(key) ?? 0) + 1)
 }
 
 function isTimeOut({ status, text }: Answer): boolean {

@@ -70,7 +70,10 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>) {
   async function runBatch(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     running += 1
     longAt = batch.length > FEW ? Number.POSITIVE_INFINITY : clock.now() + LONG_MS
-    const answers = await answersOf(batch.map(({ item }) => item))
+    const answers = await answersOf(
+      run,
+      batch.map(({ item }) => item),
+    )
     running -= 1
     runWaiting()
     for (const [i, { resolve, reject }] of batch.entries()) {
@@ -78,24 +81,6 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>) {
       if (answer instanceof Failure) reject(answer.reason)
       else resolve(answer)
     }
-  }
-
-  async function answersOf(items: readonly Item[]): Promise<readonly (Result | Failure)[]> {
-    try {
-      return await run(items)
-    } catch (error) {
-      if (items.length > 1 && isUnexpected(error)) return answersAlone(items)
-      return items.map(() => new Failure(error))
-    }
-  }
-
-  async function answersAlone(items: readonly Item[]): Promise<readonly (Result | Failure)[]> {
-    const answers: (Result | Failure)[] = []
-    for (let from = 0; from < items.length; from += ALONE_AT_A_TIME) {
-      const some = items.slice(from, from + ALONE_AT_A_TIME)
-      answers.push(...(await Promise.all(some.map((item) => answersOf([item])))).flat())
-    }
-    return answers
   }
 
   return (item: Item): Promise<Result> =>
@@ -106,6 +91,32 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>) {
       isPlanned = true
       setImmediate(runWaiting)
     })
+}
+
+type Run<Item, Result> = CoalesceOptions<Item, Result>['run']
+
+async function answersOf<Item, Result>(
+  run: Run<Item, Result>,
+  items: readonly Item[],
+): Promise<readonly (Result | Failure)[]> {
+  try {
+    return await run(items)
+  } catch (error) {
+    if (items.length > 1 && isUnexpected(error)) return answersAlone(run, items)
+    return items.map(() => new Failure(error))
+  }
+}
+
+async function answersAlone<Item, Result>(
+  run: Run<Item, Result>,
+  items: readonly Item[],
+): Promise<readonly (Result | Failure)[]> {
+  const answers: (Result | Failure)[] = []
+  for (let from = 0; from < items.length; from += ALONE_AT_A_TIME) {
+    const some = items.slice(from, from + ALONE_AT_A_TIME)
+    answers.push(...(await Promise.all(some.map((item) => answersOf(run, [item])))).flat())
+  }
+  return answers
 }
 
 /** How many of the first fit into a batch; at least one. */

@@ -39,7 +39,7 @@ export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, cloc
   /** By the id of each task that was given: a task has one lease at a time. */
   const carriers = new Map<string, Socket>()
   const watched = new WeakSet<Socket>()
-  const returns = new Map<string, number>()
+  const mayGoBack = createReturnLimit()
 
   function forget(socket: Socket): Answer | undefined {
     const answer = unheard.get(socket)
@@ -63,16 +63,6 @@ export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, cloc
     socket.once('close', () => forget(socket))
   }
 
-  function mayGoBack({ taskId }: LeaseRef): boolean {
-    const count = returns.get(taskId) ?? 0
-    if (count >= MOST_RETURNS) return false
-    returns.delete(taskId)
-    returns.set(taskId, count + 1)
-    const [oldest] = returns.keys()
-    if (returns.size > MOST_COUNTED && oldest !== undefined) returns.delete(oldest)
-    return true
-  }
-
   return {
     heard(leases) {
       if (carriers.size === 0) return
@@ -94,5 +84,19 @@ export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, cloc
       unheard.set(socket, { newest, leases: unread, sentAt: clock.now() })
       for (const { taskId } of unread) carriers.set(taskId, socket)
     },
+  }
+}
+
+/** Whether a task may go back once more. */
+function createReturnLimit(): (lease: LeaseRef) => boolean {
+  const returns = new Map<string, number>()
+  return ({ taskId }) => {
+    const count = returns.get(taskId) ?? 0
+    if (count >= MOST_RETURNS) return false
+    returns.delete(taskId)
+    returns.set(taskId, count + 1)
+    const [oldest] = returns.keys()
+    if (returns.size > MOST_COUNTED && oldest !== undefined) returns.delete(oldest)
+    return true
   }
 }

@@ -25,19 +25,18 @@ export interface Api {
   claim(workerId?: string): Promise<{ id: string; lease: { token: number } }>
 }
 
+interface ApiOptions {
+  limits?: Partial<HttpLimits>
+  hosts?: HostNames
+  /** Of the server alone. */
+  clock?: Clock
+  draining?: AbortSignal
+  engine?: Partial<EngineOptions>
+  metricLabels?: number
+}
+
 /** The whole API on the real engine and a real store in a folder of its own, taken down after the test. */
-export async function startApi(
-  context: TestContext,
-  options: {
-    limits?: Partial<HttpLimits>
-    hosts?: HostNames
-    /** Of the server alone. */
-    clock?: Clock
-    draining?: AbortSignal
-    engine?: Partial<EngineOptions>
-    metricLabels?: number
-  } = {},
-): Promise<Api> {
+export async function startApi(context: TestContext, options: ApiOptions = {}): Promise<Api> {
   const folder = await mkdtemp(join(tmpdir(), 'taskyard-http-'))
   const metrics = createMetrics({
     monotonicMs: () => performance.now(),
@@ -56,16 +55,7 @@ export async function startApi(
   })
   await engine.start()
   const logged: Api['logged'] = []
-  const server = await createServer({
-    engine,
-    clock: options.clock ?? systemClock,
-    metrics,
-    info: { version: '9.9.9', stack: { store: 'sqlite', broker: null }, durability: store.lifecycle.durability },
-    logger: { error: (details, message) => void logged.push({ details, message }) },
-    ...(options.limits === undefined ? {} : { limits: options.limits }),
-    ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
-    ...(options.draining === undefined ? {} : { draining: options.draining }),
-  })
+  const server = await createServer({ engine, metrics, ...serverOptions(store, logged, options) })
   context.after(async () => {
     await server.close()
     await engine.stop()
@@ -90,6 +80,17 @@ export async function startApi(
       return response.json().tasks[0]
     },
   }
+}
+
+function serverOptions(store: OpenedStore, logged: Api['logged'], options: ApiOptions) {
+  return {
+    clock: options.clock ?? systemClock,
+    info: { version: '9.9.9', stack: { store: 'sqlite', broker: null }, durability: store.lifecycle.durability },
+    logger: { error: (details, message) => void logged.push({ details, message }) },
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
+    ...(options.draining === undefined ? {} : { draining: options.draining }),
+  } satisfies Partial<Parameters<typeof createServer>[0]>
 }
 
 /** A string body is sent as it is, anything else as JSON. */

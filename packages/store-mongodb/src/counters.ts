@@ -45,89 +45,98 @@ const CALL_MS = 3_000
  * @param processWord letters and digits that no other process has
  */
 export function createCounters(queues: Collection<QueueDocument>, processWord: string, clock: Clock): Counters {
-  let pending: QueueCounts = new Map()
-  let doubtful: ReadonlySet<string> = new Set()
-  let latest = 0
-  let lastNumber = 0
-  let unconfirmed: Write | null = null
-  let underWay: Promise<void> | null = null
-  let next: Promise<void> | null = null
+  return new WrittenCounters(queues, processWord, clock)
+}
 
-  async function write(): Promise<void> {
-    if (doubtful.size > 0) await tellDoubts()
-    if (unconfirmed !== null) await send(unconfirmed)
-    if (pending.size === 0) return
-    unconfirmed = { n: ++lastNumber, counts: pending }
-    pending = new Map()
-    await send(unconfirmed)
+class WrittenCounters implements Counters {
+  readonly #queues: Collection<QueueDocument>
+  readonly #processWord: string
+  readonly #clock: Clock
+  #pending: QueueCounts = new Map()
+  #doubtful: ReadonlySet<string> = new Set()
+  #latest = 0
+  #lastNumber = 0
+  #unconfirmed: Write | null = null
+  #underWay: Promise<void> | null = null
+  #next: Promise<void> | null = null
+
+  constructor(queues: Collection<QueueDocument>, processWord: string, clock: Clock) {
+    this.#queues = queues
+    this.#processWord = processWord
+    this.#clock = clock
   }
 
-  async function tellDoubts(): Promise<void> {
-    const told = doubtful
-    doubtful = new Set()
-    const mark = () => queues.updateMany({ _id: { $in: [...told] } }, { $set: { isDoubtful: true } })
+  doubt(ids: Iterable<string>): void {
+    this.#doubtful = this.#doubtful.union(new Set(ids))
+  }
+
+  add(differences: QueueCounts, now: number): Promise<void> {
+    if (differences.size === 0) return Promise.resolve()
+    this.#latest = Math.max(this.#latest, now)
+    for (const [queue, counts] of differences) addCounts(this.#pending, queue, counts)
+    return this.flush()
+  }
+
+  flush(): Promise<void> {
+    if (this.#underWay === null) return this.#hasNothing() ? Promise.resolve() : this.#start()
+    this.#next ??= this.#underWay.then(() => {
+      this.#next = null
+      return this.#start()
+    })
+    return this.#next
+  }
+
+  #hasNothing(): boolean {
+    return this.#pending.size === 0 && this.#unconfirmed === null && this.#doubtful.size === 0
+  }
+
+  #start(): Promise<void> {
+    this.#underWay = this.#write()
+      .catch(() => {})
+      .finally(() => {
+        this.#underWay = null
+      })
+    return this.#underWay
+  }
+
+  async #write(): Promise<void> {
+    if (this.#doubtful.size > 0) await this.#tellDoubts()
+    if (this.#unconfirmed !== null) await this.#send(this.#unconfirmed)
+    if (this.#pending.size === 0) return
+    this.#unconfirmed = { n: ++this.#lastNumber, counts: this.#pending }
+    this.#pending = new Map()
+    await this.#send(this.#unconfirmed)
+  }
+
+  async #tellDoubts(): Promise<void> {
+    const told = this.#doubtful
+    this.#doubtful = new Set()
+    const mark = () => this.#queues.updateMany({ _id: { $in: [...told] } }, { $set: { isDoubtful: true } })
     try {
-      await withDeadline(clock, CALL_MS, mark)
+      await withDeadline(this.#clock, CALL_MS, mark)
     } catch (error) {
-      doubtful = doubtful.union(told)
+      this.#doubtful = this.#doubtful.union(told)
       throw error
     }
   }
 
-  async function send({ n, counts }: Write): Promise<void> {
+  async #send({ n, counts }: Write): Promise<void> {
     const changed = [...counts].filter(([, each]) => isChange(each))
-    const update = () => queues.bulkWrite(changed.map(operationFor(n)), { ordered: false })
-    if (changed.length > 0) await withDeadline(clock, CALL_MS, update)
-    unconfirmed = null
+    const operations = () => changed.map(([queue, counted]) => this.#operation(n, queue, counted))
+    const update = () => this.#queues.bulkWrite(operations(), { ordered: false })
+    if (changed.length > 0) await withDeadline(this.#clock, CALL_MS, update)
+    this.#unconfirmed = null
   }
 
-  function operationFor(n: number) {
-    return ([_id, counts]: [string, Counts]): AnyBulkWriteOperation<QueueDocument> => {
-      const $inc: Record<string, number> = { changes: 1 }
-      for (const [counter, difference] of Object.entries(counts)) {
-        if (difference !== 0) $inc[`counts.${counter}`] = difference
-      }
-      const written = `writes.${processWord}`
-      const filter = { _id, [written]: { $not: { $gte: n } } }
-      return {
-        updateMany: { filter, update: { $inc, $set: { changedAt: latest, standing: 'changed', [written]: n } } },
-      }
+  #operation(n: number, _id: string, counts: Counts): AnyBulkWriteOperation<QueueDocument> {
+    const $inc: Record<string, number> = { changes: 1 }
+    for (const [counter, difference] of Object.entries(counts)) {
+      if (difference !== 0) $inc[`counts.${counter}`] = difference
     }
-  }
-
-  function start(): Promise<void> {
-    underWay = write()
-      .catch(() => {})
-      .finally(() => {
-        underWay = null
-      })
-    return underWay
-  }
-
-  function flush(): Promise<void> {
-    if (underWay === null) return hasNothing() ? Promise.resolve() : start()
-    next ??= underWay.then(() => {
-      next = null
-      return start()
-    })
-    return next
-  }
-
-  function hasNothing(): boolean {
-    return pending.size === 0 && unconfirmed === null && doubtful.size === 0
-  }
-
-  return {
-    doubt(ids) {
-      doubtful = doubtful.union(new Set(ids))
-    },
-    add(differences, now) {
-      if (differences.size === 0) return Promise.resolve()
-      latest = Math.max(latest, now)
-      for (const [queue, counts] of differences) addCounts(pending, queue, counts)
-      return flush()
-    },
-    flush,
+    const written = `writes.${this.#processWord}`
+    const filter = { _id, [written]: { $not: { $gte: n } } }
+    const $set = { changedAt: this.#latest, standing: 'changed' as const, [written]: n }
+    return { updateMany: { filter, update: { $inc, $set } } }
   }
 }
 

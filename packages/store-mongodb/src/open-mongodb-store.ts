@@ -12,7 +12,7 @@ import { collectionsOf } from './collections.ts'
 import { type Connection, connect, serverClockOf, withDeadline } from './connect.ts'
 import { createCounters } from './counters.ts'
 import type { Database } from './database.ts'
-import { claimKey } from './documents.ts'
+import { facetsOf, type StoreCall } from './facets.ts'
 import { createLeaseCache } from './lease-cache.ts'
 import { createHeads } from './operations/heads.ts'
 import * as operations from './operations/index.ts'
@@ -20,7 +20,6 @@ import { migrate } from './schema.ts'
 import { createGivenClock, type ServerClock } from './server-clock.ts'
 import type { SignalDocument } from './signal-document.ts'
 import { createSignals, type Signals } from './signals.ts'
-import { createTurns } from './turns.ts'
 import { createUnderWay } from './under-way.ts'
 
 export interface MongoDbStoreOptions {
@@ -118,8 +117,6 @@ function randomWord(random: Random): string {
   return `${digits()}${digits()}`
 }
 
-const TRANSACTION = 'a MongoDB store does not join transactions of yours; a PostgreSQL store can'
-
 function createStore(
   database: Database,
   connection: Connection,
@@ -128,8 +125,6 @@ function createStore(
   { url, clock, allowUnsafeDurability = false }: MongoDbStoreOptions,
 ): OpenedStore {
   const underWay = new Set<Promise<unknown>>()
-  // A claim that is repeated while it is under way waits for what it gives.
-  const turns = createTurns()
   let closing: Promise<void> | null = null
 
   /** Every call goes through here: not after the end, with the store's time, not for ever, with an error of the catalogue. */
@@ -150,55 +145,14 @@ function createStore(
     await connection.close()
   }
 
-  async function health(): Promise<StoreHealth> {
-    const from = performance.now()
-    const latencyMs = () => performance.now() - from
-    try {
-      const sizeBytes = await call((now) => operations.probe(database, now))
-      return { healthy: true, latencyMs: latencyMs(), reason: null, sizeBytes }
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      return { healthy: false, latencyMs: latencyMs(), reason, sizeBytes: null }
-    }
-  }
-
   return {
-    tasks: {
-      enqueue: (params) =>
-        call((now) => {
-          if (params.tx !== undefined) throw new TaskyardError('transaction_unsupported', { reason: TRANSACTION })
-          return operations.enqueue(database, params, now)
-        }),
-      claim: (params) => turns.take(claimKey(params), () => call((now) => operations.claim(database, params, now))),
-      extend: (params) => call((now) => operations.extend(database, params, now)),
-      settle(params) {
-        const key = params.claim === null ? null : claimKey(params.claim)
-        return turns.take(key, () => call((now) => operations.settle(database, params, now)))
-      },
-      record: (params) => call((now) => operations.record(database, params, now)),
-      cancel: (params) => call((now) => operations.cancel(database, params, now)),
-      retry: (params) => call((now) => operations.retry(database, params, now)),
-    },
-    reads: {
-      find: (params) => call((now) => operations.find(database, params, now)),
-      list: (params) => call((now) => operations.list(database, params, now)),
-      history: (params) => call((now) => operations.history(database, params, now)),
-      counts: (params) => call((now) => operations.counts(database, params, now)),
-    },
-    queues: { pause: (params) => call(() => operations.pause(database, params)) },
-    presence: {
-      beat: (params) => call((now) => operations.beat(database, params, now)),
-      holders: () => call((now) => operations.holders(database, now)),
-      endLeases: (params) => call((now) => operations.endLeases(database, params, now)),
-      takeBackCrashes: (params) => call(() => operations.takeBackCrashes(database, params)),
-    },
-    upkeep: { sweep: (params) => call((now) => operations.sweep(database, params, now)) },
+    ...facetsOf(database, call),
     wakeUps: signals.wakeUps,
     news: signals.news,
     lifecycle: {
       durability: connection.durability,
       migrate: () => call(() => migrate(database), MIGRATION_MS),
-      health,
+      health: () => health(database, call),
       threadAccess() {
         const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
         return { module, data: { url, allowUnsafeDurability }, transfer: [] }
@@ -208,5 +162,17 @@ function createStore(
         return closing
       },
     },
+  }
+}
+
+async function health(database: Database, call: StoreCall): Promise<StoreHealth> {
+  const from = performance.now()
+  const latencyMs = () => performance.now() - from
+  try {
+    const sizeBytes = await call((now) => operations.probe(database, now))
+    return { healthy: true, latencyMs: latencyMs(), reason: null, sizeBytes }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return { healthy: false, latencyMs: latencyMs(), reason, sizeBytes: null }
   }
 }

@@ -1,14 +1,10 @@
-import type { Duplex } from 'node:stream'
-import { systemClock } from '@taskyard/core/runtime'
-import pg from 'pg'
+import type pg from 'pg'
+import { ConnectionPool } from './connection-pool.ts'
+import { AS_TEXT, send, type Text, type Value } from './driver.ts'
 import type { PostgresLocation } from './location.ts'
-import { isDuplicate, isRace, isReadOnly, toConnectError, toStoreError } from './postgres-errors.ts'
-import { CALL_TIMEOUT_MS, LIMIT_SESSION, LIMIT_TRANSACTION } from './time-limits.ts'
-
-export type Value = string | number | boolean | null | readonly string[] | readonly number[]
-
-/** One column as the server wrote it. */
-export type Text = string | null
+import { isDuplicate, isRace, toStoreError } from './postgres-errors.ts'
+import { schemaFiller, statementNamer } from './statement-text.ts'
+import { LIMIT_TRANSACTION } from './time-limits.ts'
 
 /** One statement. `@` before a name stands for the store's schema. */
 export interface Statement {
@@ -37,44 +33,35 @@ export interface Database {
   close(): Promise<void>
 }
 
-export const CONNECT_TIMEOUT_MS = 5_000
 const RACES_RUN_AGAIN = 5
 /** Statistics of tables that fill and empty within seconds are never right: rows are looked up by key, whatever they say. */
 export const BY_INDEX = `SELECT set_config(name, 'off', true) FROM unnest('{enable_seqscan,enable_hashjoin,enable_mergejoin,jit}'::text[]) AS s (name)`
 
 const BEGIN: Statement = { text: 'BEGIN', values: [] }
 const COMMIT: Statement = { text: 'COMMIT', values: [] }
-/** Every column as the server wrote it. */
-export const AS_TEXT = { getTypeParser: () => (text: unknown) => text }
-
-/** A connection of the pool in use. */
-interface Borrowed {
-  readonly client: pg.PoolClient
-  /** Not to be used again. */
-  broken: boolean
-  end(): void
-}
 
 export function openDatabase(location: PostgresLocation, connections = location.connections): Database {
-  const { schema } = location
-  const inSchema = schemaFiller(schema)
-  const nameOf = statementNamer()
-  /** Connections that lead to one session of the server, which keeps what is prepared: a pooler's may not. */
-  const direct = new WeakMap<pg.PoolClient, boolean>()
-  const pool = new pg.Pool({
-    ...connectionOptions(location.connectionString),
-    query_timeout: undefined,
-    max: connections,
-    idleTimeoutMillis: 30_000,
-    allowExitOnIdle: false,
-  })
-  // A connection that breaks while nobody uses it is replaced by the next call.
-  pool.on('error', () => {})
-  // Between two uses a connection may have no listener for a moment, and an error that nobody hears ends the process.
-  pool.on('connect', (client) => client.on('error', () => {}))
+  const pool = new ConnectionPool(location, connections)
+  const inSchema = schemaFiller(location.schema)
+  const query = createQuery(pool, inSchema)
+  return {
+    schema: location.schema,
+    inSchema,
+    run: (async (text, values) => unlessRaced(() => pool.withClient((client) => query(client, text, values)))) as Run,
+    runInLine: (async (text, values) => unlessRaced(() => pool.inLine((client) => query(client, text, values)))) as Run,
+    together: (statements) => unlessRaced(() => together(pool, query, statements)),
+    transaction: (work) => unlessRaced(() => transaction(pool, query, work), isDuplicate),
+    close: () => pool.end(),
+  }
+}
 
-  const query = (client: pg.PoolClient, text: string, values: readonly Value[] = []): Promise<Text[][]> => {
-    const name = direct.get(client) === true ? nameOf(text) : null
+type Query = (client: pg.PoolClient, text: string, values?: readonly Value[]) => Promise<Text[][]>
+
+/** Sends statements, those that come often under the name by which the connection has prepared them. */
+function createQuery(pool: ConnectionPool, inSchema: (text: string) => string): Query {
+  const nameOf = statementNamer()
+  return (client, text, values = []) => {
+    const name = pool.isDirect(client) ? nameOf(text) : null
     const config = {
       ...(name && { name }),
       text: inSchema(text),
@@ -84,110 +71,38 @@ export function openDatabase(location: PostgresLocation, connections = location.
     }
     return send(client, config as pg.QueryArrayConfig)
   }
+}
 
-  async function borrow(): Promise<Borrowed> {
-    let client: pg.PoolClient
+async function transaction<Result>(
+  pool: ConnectionPool,
+  query: Query,
+  work: (run: Run) => Promise<Result>,
+): Promise<Result> {
+  return pool.withClient(async (client) => {
+    const limits = pool.isDirect(client) ? [] : [LIMIT_TRANSACTION]
+    const begun = Promise.all(['BEGIN', BY_INDEX, ...limits].map((text) => query(client, text)))
+    begun.catch(() => {})
     try {
-      client = await pool.connect()
+      const result = await work(((text, values) => query(client, text, values)) as Run)
+      await begun
+      await query(client, 'COMMIT')
+      return result
     } catch (error) {
-      throw toConnectError(error)
-    }
-    const onError = () => {
-      borrowed.broken = true
-    }
-    const end = () => {
-      client.off('error', onError)
-      client.release(borrowed.broken)
-    }
-    const borrowed: Borrowed = { client, broken: false, end }
-    client.on('error', onError)
-    return borrowed
-  }
-
-  async function use<Result>(borrowed: Borrowed, work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
-    const { client } = borrowed
-    try {
-      if (!direct.has(client)) direct.set(client, await greet(client))
-      return await work(client)
-    } catch (error) {
-      // Whatever is not the server's own word leaves the connection in an unknown state. One to a server that cannot be
-      // written is given up, too: after a fail-over the address may lead to another.
-      borrowed.broken ||= !(error instanceof pg.DatabaseError) || isReadOnly(error)
+      await query(client, 'ROLLBACK').catch(() => client.emit('error', error as Error))
       throw error
     }
-  }
+  })
+}
 
-  async function withClient<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
-    const borrowed = await borrow()
-    try {
-      return await use(borrowed, work)
-    } finally {
-      borrowed.end()
-    }
-  }
-
-  /** The connection of those that stand in line, while there are any. */
-  let line: { readonly borrowed: Promise<Borrowed>; length: number } | null = null
-
-  async function inLine<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
-    line ??= { borrowed: borrow(), length: 0 }
-    const mine = line
-    mine.length += 1
-    try {
-      return await use(await mine.borrowed, work)
-    } catch (error) {
-      // The next one begins a new line: this connection may be broken.
-      if (line === mine) line = null
-      throw error
-    } finally {
-      mine.length -= 1
-      if (mine.length === 0) {
-        if (line === mine) line = null
-        mine.borrowed.then(
-          ({ end }) => end(),
-          () => {},
-        )
-      }
-    }
-  }
-
-  async function transactionOnce<Result>(work: (run: Run) => Promise<Result>): Promise<Result> {
-    return withClient(async (client) => {
-      const limits = direct.get(client) === true ? [] : [LIMIT_TRANSACTION]
-      const begun = Promise.all(['BEGIN', BY_INDEX, ...limits].map((text) => query(client, text)))
-      begun.catch(() => {})
-      try {
-        const result = await work(((text, values) => query(client, text, values)) as Run)
-        await begun
-        await query(client, 'COMMIT')
-        return result
-      } catch (error) {
-        await query(client, 'ROLLBACK').catch(() => client.emit('error', error as Error))
-        throw error
-      }
-    })
-  }
-
-  async function togetherOnce(statements: readonly Statement[]): Promise<Text[][][]> {
-    return withClient(async (client) => {
-      const sent = [BEGIN, ...statements, COMMIT].map(({ text, values }) => query(client, text, values))
-      // Until all are answered, so that nobody uses the connection while its transaction is open. After a failure COMMIT rolls back.
-      const answers = await Promise.allSettled(sent)
-      const failed = answers.find((answer) => answer.status === 'rejected')
-      if (failed !== undefined) throw failed.reason
-      return Promise.all(sent.slice(1, -1))
-    })
-  }
-
-  return {
-    schema,
-    inSchema,
-    run: (async (text, values) => unlessRaced(() => withClient((client) => query(client, text, values)))) as Run,
-    runInLine: (async (text, values) => unlessRaced(() => inLine((client) => query(client, text, values)))) as Run,
-    together: (statements) => unlessRaced(() => togetherOnce(statements)),
-    transaction: (work) => unlessRaced(() => transactionOnce(work), isDuplicate),
-    close: () => pool.end(),
-  }
+async function together(pool: ConnectionPool, query: Query, statements: readonly Statement[]): Promise<Text[][][]> {
+  return pool.withClient(async (client) => {
+    const sent = [BEGIN, ...statements, COMMIT].map(({ text, values }) => query(client, text, values))
+    // Until all are answered, so that nobody uses the connection while its transaction is open. After a failure COMMIT rolls back.
+    const answers = await Promise.allSettled(sent)
+    const failed = answers.find((answer) => answer.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+    return Promise.all(sent.slice(1, -1))
+  })
 }
 
 /** Runs what lost a race again. `isMore` names further races of this kind of work. */
@@ -202,98 +117,4 @@ export async function unlessRaced<Result>(
       if (attempt === RACES_RUN_AGAIN || !(isRace(error) || isMore(error))) throw toStoreError(error)
     }
   }
-}
-
-export function connectionOptions(connectionString: string) {
-  return {
-    connectionString,
-    application_name: 'taskyard',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: CALL_TIMEOUT_MS,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-    pipeline: true,
-  }
-}
-
-/**
- * Sends a statement, and hangs up when no answer comes in time. Of the driver's own promises and time-outs every one leaves
- * a function behind (V8 puts those that are assigned to a property among the old objects at once) which holds all of the
- * call alive until the next full collection: at 200 tasks a second each small one had to copy 3 MB, and took 3 to 8 ms.
- */
-export function send(
-  client: pg.ClientBase,
-  config: pg.QueryArrayConfig,
-  longestMs = CALL_TIMEOUT_MS,
-): Promise<Text[][]> {
-  return new Promise((resolve, reject) => {
-    const cancelTimeout = systemClock.after(longestMs, () => {
-      reject(new Error(`no answer within ${longestMs} ms`))
-      hangUp(client)
-    })
-    const onAnswer = (error: Error | null, result: pg.QueryArrayResult) => {
-      cancelTimeout()
-      if (error) reject(error)
-      else resolve(result.rows as Text[][])
-    }
-    client.query(config, onAnswer)
-  })
-}
-
-/** Ends a connection whose statements are never answered: its `end` waits for them. */
-export function hangUp(client: pg.ClientBase): void {
-  const { connection } = client as unknown as { connection: { stream: Duplex } }
-  connection.stream.destroy()
-}
-
-/**
- * Finds out whether a connection is direct: a pooler makes the process numbers up that it tells its clients. A session of our
- * own is limited at once; what a pooler leads to is others' too, so there each transaction has to be.
- */
-async function greet(client: pg.PoolClient): Promise<boolean> {
-  const { processID } = client as { processID?: number }
-  const [[row]] = await Promise.all([
-    send(client, { text: 'SELECT pg_backend_pid()', rowMode: 'array' }),
-    send(client, { text: `${LIMIT_SESSION} AND pg_backend_pid() = ${processID ?? null}`, rowMode: 'array' }),
-  ])
-  return Number(row?.[0]) === processID
-}
-
-const CALL = /^SELECT [^@]* FROM @\w+\([^@]*\)$/
-
-/**
- * Gives names under which calls of our functions are prepared: they take longer to read than to plan, and are planned
- * alike for all values. Other statements have none.
- */
-function statementNamer(): (text: string) => string | null {
-  const known = new Map<string, string>()
-  return (text) => {
-    let name = known.get(text) ?? null
-    if (name === null && CALL.test(text)) {
-      name = `taskyard_${known.size}`
-      known.set(text, name)
-    }
-    return name
-  }
-}
-
-/** More texts than there are operations: some name slots of time, which come and go. */
-const FILLED_KEPT = 1000
-
-function schemaFiller(schema: string): (text: string) => string {
-  const known = new Map<string, string>()
-  return (text) => {
-    let filled = known.get(text)
-    if (filled === undefined) {
-      filled = fillSchema(text, schema)
-      if (known.size === FILLED_KEPT) known.clear()
-      known.set(text, filled)
-    }
-    return filled
-  }
-}
-
-/** `@` before a name stands for the schema. */
-export function fillSchema(text: string, schema: string): string {
-  return text.replace(/@(?=[a-z_])/g, `"${schema}".`)
 }

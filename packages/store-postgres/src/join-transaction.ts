@@ -1,5 +1,5 @@
 import { TaskyardError } from '@taskyard/core'
-import type { Value } from './database.ts'
+import type { Value } from './driver.ts'
 import { isRace, toStoreError } from './postgres-errors.ts'
 
 /** Runs one statement with `$1` parameters; rows are arrays of texts, in the order of its columns. */

@@ -1,5 +1,5 @@
 import type { ReadyLane } from '@taskyard/core'
-import type { Database } from './database.ts'
+import type { Database, Run } from './database.ts'
 
 export interface Lane extends ReadyLane {
   readonly lane: number
@@ -36,25 +36,6 @@ export function createLanes({ run }: Database): Lanes {
     return (await run<LaneRow>('SELECT lane, namespace, queue, type FROM @lanes ORDER BY lane')).map(remember)
   }
 
-  async function make(names: readonly ReadyLane[]): Promise<void> {
-    const columns = [
-      names.map(({ namespace }) => namespace),
-      names.map(({ queue }) => queue),
-      names.map(({ type }) => type),
-    ]
-    await run(
-      `INSERT INTO @lanes (namespace, queue, type)
-       SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[]) ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING`,
-      columns,
-    )
-    const rows = await run<LaneRow>(
-      `SELECT lane, namespace, queue, type FROM @lanes
-       WHERE (namespace, queue, type) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))`,
-      columns,
-    )
-    rows.forEach(remember)
-  }
-
   /** Finds the number of one name after the other, quickly where they repeat. */
   function finder(): (name: ReadyLane) => number | undefined {
     let last: ReadyLane | null = null
@@ -72,7 +53,11 @@ export function createLanes({ run }: Database): Lanes {
     async intern(names) {
       const numbers = names.map(finder())
       if (!numbers.includes(undefined)) return numbers as number[]
-      await make(names.filter((_, i) => numbers[i] === undefined))
+      const made = await makeLanes(
+        run,
+        names.filter((_, i) => numbers[i] === undefined),
+      )
+      made.forEach(remember)
       return names.map(finder()) as number[]
     },
     async load(lanes) {
@@ -87,6 +72,25 @@ export function createLanes({ run }: Database): Lanes {
     all,
     known: () => [...byNumber.values()],
   }
+}
+
+/** Makes lanes that are new, and gives all of these names. */
+async function makeLanes(run: Run, names: readonly ReadyLane[]): Promise<LaneRow[]> {
+  const columns = [
+    names.map(({ namespace }) => namespace),
+    names.map(({ queue }) => queue),
+    names.map(({ type }) => type),
+  ]
+  await run(
+    `INSERT INTO @lanes (namespace, queue, type)
+     SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[]) ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING`,
+    columns,
+  )
+  return run<LaneRow>(
+    `SELECT lane, namespace, queue, type FROM @lanes
+     WHERE (namespace, queue, type) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))`,
+    columns,
+  )
 }
 
 function nameOf({ namespace, queue, type }: ReadyLane): string {

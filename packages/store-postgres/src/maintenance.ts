@@ -1,7 +1,9 @@
 import pg from 'pg'
-import { AS_TEXT, connectionOptions, fillSchema, hangUp, type Run, send, type Text, type Value } from './database.ts'
+import type { Run } from './database.ts'
+import { AS_TEXT, connectionOptions, hangUp, send, type Text, type Value } from './driver.ts'
 import type { PostgresLocation } from './location.ts'
 import { toStoreError } from './postgres-errors.ts'
+import { fillSchema } from './statement-text.ts'
 import { LIMIT_IDLE } from './time-limits.ts'
 
 /**
@@ -27,14 +29,7 @@ export function openMaintenance(
   { connectionString, schema }: PostgresLocation,
   longestStatementMs = LONGEST_STATEMENT_MS,
 ): Maintenance {
-  const pool = new pg.Pool({
-    ...connectionOptions(connectionString),
-    query_timeout: undefined,
-    max: MAINTENANCE_CONNECTIONS,
-    idleTimeoutMillis: IDLE_MS,
-  })
-  pool.on('error', () => {})
-  pool.on('connect', (client) => client.on('error', () => {}))
+  const pool = createPool(connectionString)
   const busy = new Set<pg.PoolClient>()
   let closed = false
 
@@ -87,4 +82,16 @@ export function openMaintenance(
       await pool.end()
     },
   }
+}
+
+function createPool(connectionString: string): pg.Pool {
+  const pool = new pg.Pool({
+    ...connectionOptions(connectionString),
+    query_timeout: undefined,
+    max: MAINTENANCE_CONNECTIONS,
+    idleTimeoutMillis: IDLE_MS,
+  })
+  pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
+  return pool
 }

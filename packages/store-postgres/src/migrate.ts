@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { type MigrationReport, TaskyardError } from '@taskyard/core'
-import { type Database, type Run, type Text, unlessRaced } from './database.ts'
+import { type Database, type Run, unlessRaced } from './database.ts'
+import type { Text } from './driver.ts'
 import type { Maintenance } from './maintenance.ts'
 import { isDuplicate } from './postgres-errors.ts'
 

@@ -1,25 +1,18 @@
-import { type Clock, type OpenedStore, TaskyardError } from '@taskyard/core'
+import type { Clock, OpenedStore, ThreadAccess } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { openDatabase } from './database.ts'
 import { checkDurability } from './durability.ts'
+import { facetsOf } from './facets.ts'
 import { createIdSkew } from './id-times.ts'
 import { createLanes } from './lanes.ts'
 import { readPostgresUrl } from './location.ts'
 import { openMaintenance } from './maintenance.ts'
 import { migrate } from './migrate.ts'
 import { createClaims } from './operations/claim.ts'
-import { enqueue } from './operations/enqueue.ts'
-import { find } from './operations/find.ts'
 import { health } from './operations/health.ts'
-import { history } from './operations/history.ts'
-import { beat, endLeases, extend, holders, record } from './operations/leases.ts'
-import { list } from './operations/list.ts'
 import { createLockTurns, type LockTurns } from './operations/lock-turns.ts'
-import { takeBackCrashes } from './operations/lone-leases.ts'
 import { createQueueDepths } from './operations/queue-depths.ts'
-import { counts, pause } from './operations/queues.ts'
 import { settle } from './operations/settle.ts'
-import { cancel, retry } from './operations/steer.ts'
 import { createSweeping } from './operations/sweep.ts'
 import type { Parts } from './parts.ts'
 import { checkSettings, lockTableSize } from './server-settings.ts'
@@ -88,12 +81,6 @@ function createStore(
   const depths = createQueueDepths(database, nowMs)
   const sweeping = createSweeping(parts, processId, storeTime ?? nowMs)
   let closing: Promise<void> | null = null
-  const whenOpen =
-    <Params, Result>(operation: (params: Params) => Promise<Result>) =>
-    async (params: Params): Promise<Result> => {
-      if (closing !== null) throw new TaskyardError('store_unavailable', { reason: 'it is closed' })
-      return operation(params)
-    }
   async function close(): Promise<void> {
     sweeping.stop()
     await Promise.all([wakeUps.close(), maintenance.close()])
@@ -101,29 +88,7 @@ function createStore(
     await database.close()
   }
   return {
-    tasks: {
-      enqueue: whenOpen((params) => enqueue(parts, claims, depths, params)),
-      claim: whenOpen((params) => claims.claim(params)),
-      extend: whenOpen((params) => extend(parts, params)),
-      settle: whenOpen((params) => settle(parts, claims, params)),
-      record: whenOpen((params) => record(parts, params)),
-      cancel: whenOpen((params) => cancel(parts, params)),
-      retry: whenOpen((params) => retry(parts, params)),
-    },
-    reads: {
-      find: whenOpen((params) => find(parts, params)),
-      list: whenOpen((params) => list(parts, params)),
-      history: whenOpen((params) => history(parts, params)),
-      counts: whenOpen((params) => counts(parts, params)),
-    },
-    queues: { pause: whenOpen((params) => pause(parts, params)) },
-    presence: {
-      beat: whenOpen((params) => beat(parts, params)),
-      holders: () => whenOpen(() => holders(parts))(undefined),
-      endLeases: whenOpen((params) => endLeases(parts, params)),
-      takeBackCrashes: whenOpen((params) => takeBackCrashes(parts, params)),
-    },
-    upkeep: { sweep: whenOpen((params) => sweeping.sweep(params)) },
+    ...facetsOf(parts, { claims, depths, sweeping }, () => closing !== null),
     wakeUps: { subscribe: (listener) => wakeUps.subscribe(listener) },
     news: wakeUps.news,
     lifecycle: {
@@ -134,15 +99,16 @@ function createStore(
         return report
       },
       health: () => health(database, nowMs),
-      threadAccess: () => ({
-        module: new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href,
-        data: { url, now: storeTime?.() ?? null },
-        transfer: [],
-      }),
+      threadAccess: () => extenderAccess(url, storeTime),
       close() {
         closing ??= close()
         return closing
       },
     },
   }
+}
+
+function extenderAccess(url: string, storeTime: (() => number) | undefined): ThreadAccess {
+  const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
+  return { module, data: { url, now: storeTime?.() ?? null }, transfer: [] }
 }

@@ -23,3 +23,9 @@ export const EVERYTHING: ListParams = {
 
 export const RETENTION = { succeededSeconds: 7 * 86_400, failedSeconds: 30 * 86_400, finishedBytes: 1e12 }
 export const SWEEP: SweepParams = { cancelGraceMs: 10_000, retention: RETENTION, limit: 1000, jitter: 0.5 }
+
+export const UNSUPPORTED = { code: 'transaction_unsupported' }
+
+export function kinds(outcomes: readonly { kind: string }[]): string[] {
+  return outcomes.map(({ kind }) => kind)
+}

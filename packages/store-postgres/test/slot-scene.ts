@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createSimulatedClock, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
-import type { ClaimParams, LeasedTask, NewTask, OpenedStore, Settlement } from '@taskyard/core'
+import type { ClaimParams, LeasedTask, NewTask, OpenedStore, Settlement, TaskStatus } from '@taskyard/core'
 import { openDatabase } from '../src/database.ts'
 import { createIdSkew } from '../src/id-times.ts'
 import { createLanes } from '../src/lanes.ts'
@@ -21,18 +21,28 @@ import { openStore } from './store-opener.ts'
 export const HOUR = 3_600_000
 export const DAY = 24 * HOUR
 
-export interface SlotScene {
-  readonly clock: ReturnType<typeof createSimulatedClock>
-  readonly store: OpenedStore
-  /** Of a process beside the store. */
-  readonly parts: Parts
-  readonly access: SlotAccess
+const COUNTED = ['queued', 'scheduled', 'running', 'succeeded', 'failed', 'cancelled'] as const
+type Counts = Record<(typeof COUNTED)[number], number>
+
+interface TaskCalls {
   submit(overrides?: Partial<NewTask>): Promise<string>
   submitMany(count: number, overrides?: Partial<NewTask>): Promise<void>
   claim(overrides?: Partial<ClaimParams>): Promise<LeasedTask>
   settle(task: LeasedTask, outcome: object): Promise<void>
   succeed(overrides?: Partial<NewTask>): Promise<string>
   fail(overrides?: Partial<NewTask>): Promise<string>
+  /** `null` of those that are not there. */
+  statuses(ids: readonly string[]): Promise<readonly (TaskStatus | null)[]>
+  /** Of all queues together. */
+  counts(): Promise<Counts>
+}
+
+export interface SlotScene extends TaskCalls {
+  readonly clock: ReturnType<typeof createSimulatedClock>
+  readonly store: OpenedStore
+  /** Of a process beside the store. */
+  readonly parts: Parts
+  readonly access: SlotAccess
   /** Makes the next slot and lets its time begin. */
   beginSlot(): Promise<Slot>
   slots(): Promise<readonly Slot[]>
@@ -49,76 +59,38 @@ export interface SlotScene {
 /** A store on a simulated clock, and what its retention works with. */
 export async function slotScene(): Promise<SlotScene> {
   const clock = createSimulatedClock()
-  const newTask = taskMaker(clock)
   const opened: StoreUnderTest = await openStore({ clock })
   const { store } = opened
   await store.lifecycle.migrate()
-  const location = readPostgresUrl((store.lifecycle.threadAccess().data as { url: string }).url)
-  const database = openDatabase(location)
-  const maintenance = openMaintenance(location)
-  const time = createServerTime(() => clock.now())
-  let ended = 0
-  const untold = { foretell: () => {}, readied: () => {} }
-  const parts: Parts = {
-    database,
-    maintenance,
-    lanes: createLanes(database),
-    time,
-    idSkew: createIdSkew(database),
-    lockTurns: createLockTurns(1000),
-    ...untold,
-  }
-
+  const parts = partsBeside(store, () => clock.now())
+  const { database, maintenance } = parts
   const access = createSlotAccess(maintenance)
-
-  const scene: SlotScene = {
+  const beginSlot = async () => {
+    const last = (await allSlots(database.run)).at(-1)
+    if (last !== undefined) await clock.advance(Math.max(0, last.toAt - 60_000 - clock.now()))
+    let slot = last
+    while (slot === undefined || slot.slot === last?.slot) {
+      await createSlots(parts, access, () => 0).prepare(RETENTION)
+      slot = (await allSlots(database.run)).at(-1)
+    }
+    await clock.advance(Math.max(0, slot.fromAt + 1 - clock.now()))
+    return slot
+  }
+  const bounds = () => ({ succeededUntil: clock.now() - 7 * DAY, failedUntil: clock.now() - 30 * DAY })
+  return {
     access,
     clock,
     store,
     parts,
-    async submit(overrides = {}) {
-      const task = newTask(overrides)
-      await store.tasks.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000_000 })
-      return task.id
-    },
-    async submitMany(count, overrides = {}) {
-      const tasks = Array.from({ length: count }, () => newTask(overrides))
-      await store.tasks.enqueue({ submissions: [{ tasks }], queueDepth: 1_000_000 })
-    },
-    async claim(overrides = {}) {
-      const [task] = await store.tasks.claim({ ...LONG_CLAIM, ...overrides })
-      assert.ok(task)
-      return task
-    },
-    async settle(task, outcome) {
-      const settlement = { taskId: task.id, token: task.lease.token, ...outcome } as Settlement
-      const { results } = await store.tasks.settle({ settlements: [settlement], claim: null })
-      assert.equal(results[0]?.status, 'ok')
-    },
-    succeed: (overrides) => endNow({ outcome: 'succeeded', result: '1' }, overrides),
-    fail: (overrides) => endNow(FAILED, overrides),
-    async beginSlot() {
-      const before = await scene.slots()
-      const last = before.at(-1)
-      if (last !== undefined) await clock.advance(Math.max(0, last.toAt - 60_000 - clock.now()))
-      let slot = last
-      while (slot === undefined || slot.slot === last?.slot) {
-        await createSlots(parts, access, () => 0).prepare(RETENTION)
-        slot = (await scene.slots()).at(-1)
-      }
-      await clock.advance(Math.max(0, slot.fromAt + 1 - clock.now()))
-      return slot
-    },
+    ...taskCalls(store, taskMaker(clock)),
+    beginSlot,
     slots: () => allSlots(database.run),
-    bounds: () => ({ succeededUntil: clock.now() - 7 * DAY, failedUntil: clock.now() - 30 * DAY }),
-    rewrite: (slots) => unlessLocked(() => beginRewrite(access, slots, scene.bounds())),
-    dissolve: (...slots) =>
-      unlessLocked(() =>
-        dissolveSlots(
-          access,
-          slots.map(({ slot }) => slot),
-        ),
-      ),
+    bounds,
+    rewrite: (slots) => unlessLocked(() => beginRewrite(access, slots, bounds())),
+    dissolve(...slots) {
+      const numbers = slots.map(({ slot }) => slot)
+      return unlessLocked(() => dissolveSlots(access, numbers))
+    },
     async finishRewrite(between = async () => {}) {
       let removed = 0
       for (;;) {
@@ -134,18 +106,66 @@ export async function slotScene(): Promise<SlotScene> {
       await opened.destroy()
     },
   }
+}
+
+function partsBeside(store: OpenedStore, now: () => number): Parts {
+  const location = readPostgresUrl((store.lifecycle.threadAccess().data as { url: string }).url)
+  const database = openDatabase(location)
+  return {
+    database,
+    maintenance: openMaintenance(location),
+    lanes: createLanes(database),
+    time: createServerTime(now),
+    idSkew: createIdSkew(database),
+    lockTurns: createLockTurns(1000),
+    foretell: () => {},
+    readied: () => {},
+  }
+}
+
+function taskCalls({ tasks, reads }: OpenedStore, newTask: ReturnType<typeof taskMaker>): TaskCalls {
+  let ended = 0
+  const calls: TaskCalls = {
+    async submit(overrides = {}) {
+      const task = newTask(overrides)
+      await tasks.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000_000 })
+      return task.id
+    },
+    async submitMany(count, overrides = {}) {
+      const submission = { tasks: Array.from({ length: count }, () => newTask(overrides)) }
+      await tasks.enqueue({ submissions: [submission], queueDepth: 1_000_000 })
+    },
+    async claim(overrides = {}) {
+      const [task] = await tasks.claim({ ...LONG_CLAIM, ...overrides })
+      assert.ok(task)
+      return task
+    },
+    async settle(task, outcome) {
+      const settlement = { taskId: task.id, token: task.lease.token, ...outcome } as Settlement
+      const { results } = await tasks.settle({ settlements: [settlement], claim: null })
+      assert.equal(results[0]?.status, 'ok')
+    },
+    succeed: (overrides) => endNow({ outcome: 'succeeded', result: '1' }, overrides),
+    fail: (overrides) => endNow(FAILED, overrides),
+    statuses: async (ids) => (await reads.find({ taskIds: ids })).map((task) => task?.status ?? null),
+    async counts() {
+      const queues = await reads.counts({ namespace: 'default', queue: null })
+      const sum = (status: TaskStatus) => queues.reduce((total, { counts }) => total + counts[status], 0)
+      return Object.fromEntries(COUNTED.map((status) => [status, sum(status)])) as Counts
+    },
+  }
 
   async function endNow(outcome: object, overrides: Partial<NewTask> = {}): Promise<string> {
     // A queue of its own: those that ended before may be retried.
     const queue = `ending-${++ended}`
-    const id = await scene.submit({ queue, ...overrides })
-    const task = await scene.claim({ queues: [queue] })
+    const id = await calls.submit({ queue, ...overrides })
+    const task = await calls.claim({ queues: [queue] })
     assert.equal(task.id, id)
-    await scene.settle(task, outcome)
+    await calls.settle(task, outcome)
     return id
   }
 
-  return scene
+  return calls
 }
 
 /** Again for as long as somebody else, such as autovacuum, uses the tables. */

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { JsonText, LeasedTask, Settlement } from '@taskyard/core'
+import type { JsonText } from '@taskyard/core'
 import { firstIdAt } from '../src/id-times.ts'
 import { proveOutside } from '../src/operations/slot-proof.ts'
 import { stepRewrite } from '../src/operations/slot-rewrite.ts'
-import type { Slot } from '../src/operations/slot-tables.ts'
 import { EVERYTHING, SWEEP } from './calls.ts'
-import { DAY, FAILED, LONG_CLAIM, type SlotScene, slotScene, unlessLocked } from './slot-scene.ts'
+import { DAY, FAILED, type SlotScene, slotScene, unlessLocked } from './slot-scene.ts'
 
 describe('slots of time', () => {
   let scene: SlotScene
@@ -19,26 +18,10 @@ describe('slots of time', () => {
     const [row] = await scene.parts.database.run<[string]>('SELECT tableoid::regclass FROM @tasks WHERE id = $1', [id])
     return row?.[0]?.split('.').at(-1)
   }
-  const counts = async () => {
-    const queues = await scene.store.reads.counts({ namespace: 'default', queue: null })
-    const sum = (name: keyof (typeof queues)[number]['counts']) =>
-      queues.reduce((total, { counts }) => total + counts[name], 0)
-    return {
-      queued: sum('queued'),
-      scheduled: sum('scheduled'),
-      running: sum('running'),
-      succeeded: sum('succeeded'),
-      failed: sum('failed'),
-      cancelled: sum('cancelled'),
-    }
-  }
   const tablesOf = (slot: number) =>
     scene.parts.database.run(
       `SELECT 1 FROM pg_class WHERE relname = 'tasks_s${slot}' AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = '@slots'::regclass)`,
     )
-  const statuses = async (ids: readonly string[]) =>
-    (await scene.store.reads.find({ taskIds: ids })).map((task) => task?.status ?? null)
-
   it('are made ahead of time by sweeps', async () => {
     const early = await scene.submit()
     assert.equal(await partitionOf(early), 'tasks_kept')
@@ -53,7 +36,7 @@ describe('slots of time', () => {
 
   it('are rewritten; what must stay is kept and goes on as before', async () => {
     const slot = await scene.beginSlot()
-    const before = await counts()
+    const before = await scene.counts()
     const done: string[] = []
     for (let n = 0; n < 20; n++) done.push(await scene.succeed({ tags: ['old'] }))
     await scene.submit({ tags: ['old', 'broken'] })
@@ -73,10 +56,16 @@ describe('slots of time', () => {
     assert.equal(await scene.rewrite([slot]), true)
     assert.equal(await scene.finishRewrite(), 20)
 
-    assert.deepEqual(new Set(await statuses(done)), new Set([null]))
-    assert.deepEqual(await statuses(kept), ['failed', 'running', 'queued', 'scheduled'])
+    assert.deepEqual(new Set(await scene.statuses(done)), new Set([null]))
+    assert.deepEqual(await scene.statuses(kept), ['failed', 'running', 'queued', 'scheduled'])
     assert.deepEqual(await scene.store.reads.history({ taskId: failing.id, after: 0, limit: 100 }), events)
-    assert.deepEqual(await counts(), { ...before, failed: before.failed + 1, running: 1, queued: 1, scheduled: 1 })
+    assert.deepEqual(await scene.counts(), {
+      ...before,
+      failed: before.failed + 1,
+      running: 1,
+      queued: 1,
+      scheduled: 1,
+    })
     for (const tag of ['old', 'broken']) {
       const { items } = await scene.store.reads.list({ ...EVERYTHING, tag })
       assert.deepEqual(
@@ -95,89 +84,6 @@ describe('slots of time', () => {
     assert.notDeepEqual(await tablesOf(target), [])
   })
 
-  it('are rewritten beside claims, settlements, cancels and retries of their tasks', async () => {
-    const slot = await scene.beginSlot()
-    const before = await counts()
-    const count = 40
-    const waiting: string[] = []
-    const running: string[] = []
-    const failed: string[] = []
-    const cancelled: string[] = []
-    const done: string[] = []
-    for (let n = 0; n < count; n++) {
-      done.push(await scene.succeed())
-      failed.push(await scene.fail({ tags: ['mixed'] }))
-      cancelled.push(await scene.submit({ queue: 'to-cancel', tags: ['mixed'] }))
-      waiting.push(await scene.submit({ queue: 'waiting', tags: ['mixed'] }))
-      running.push(await scene.submit({ queue: 'running', tags: ['mixed'] }))
-    }
-    await scene.store.tasks.cancel({ taskIds: cancelled })
-    const leases: LeasedTask[] = []
-    for (let n = 0; n < count; n++) leases.push(await scene.claim({ queues: ['running'] }))
-    await scene.clock.advance(8 * DAY)
-
-    const expected = new Map<string, string | null>()
-    for (const id of [...done, ...cancelled]) expected.set(id, null)
-    for (const id of failed) expected.set(id, 'failed')
-    for (const id of waiting) expected.set(id, 'queued')
-    for (const id of running) expected.set(id, 'running')
-    const act = {
-      claim: async () => expected.set((await scene.claim({ queues: ['waiting'] })).id, 'running'),
-      cancel: async () => {
-        const id = waiting.findLast((id) => expected.get(id) === 'queued') as string
-        await scene.store.tasks.cancel({ taskIds: [id] })
-        expected.set(id, 'cancelled')
-      },
-      release: async () => {
-        const lease = leases.pop()
-        assert.ok(lease)
-        await scene.settle(lease, { outcome: 'released' })
-        expected.set(lease.id, 'queued')
-      },
-      succeed: async () => {
-        const lease = leases.pop()
-        assert.ok(lease)
-        await scene.settle(lease, { outcome: 'succeeded', result: '1' })
-        expected.set(lease.id, 'succeeded')
-      },
-      retryFailed: async () => {
-        const id = failed.pop() as string
-        await scene.store.tasks.retry({ taskIds: [id] })
-        expected.set(id, 'queued')
-      },
-      /** What was counted as over is not any more. */
-      retryCancelled: async () => {
-        const id = cancelled.pop() as string
-        assert.deepEqual(await scene.store.tasks.retry({ taskIds: [id] }), [{ kind: 'retried' }])
-        expected.set(id, 'queued')
-      },
-    }
-    const stages = new Set<string>()
-    await scene.rewrite([slot])
-    const removed = await scene.finishRewrite(async (stage) => {
-      stages.add(stage)
-      for (const action of Object.values(act)) {
-        // Once the copy has taken the slot's place, what is over is gone.
-        if (stage === 'drop' && action === act.retryCancelled) continue
-        await action()
-      }
-    })
-
-    assert.deepEqual([...stages], ['count', 'copy-waiting', 'copy-finished', 'prove', 'swap', 'drop'])
-    const ids = [...expected.keys()]
-    assert.deepEqual(await statuses(ids), [...expected.values()])
-    const gone = [...expected.values()].filter((status) => status === null).length
-    assert.equal(removed, gone)
-    const now = await counts()
-    const held = (status: string) => [...expected.values()].filter((one) => one === status).length
-    for (const status of ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const) {
-      assert.equal(now[status] - before[status], held(status), status)
-    }
-    const { items } = await scene.store.reads.list({ ...EVERYTHING, tag: 'mixed' })
-    const tagged = ids.filter((id) => expected.get(id) !== null && !done.includes(id))
-    assert.deepEqual(new Set(items.map(({ id }) => id)), new Set(tagged))
-  })
-
   it('that lie side by side become one', async () => {
     const slots = [await scene.beginSlot()]
     const kept = [await scene.fail()]
@@ -191,7 +97,7 @@ describe('slots of time', () => {
     assert.equal(await scene.rewrite(slots), true)
     assert.equal(await scene.finishRewrite(), 1)
 
-    assert.deepEqual(await statuses([...kept, over]), ['failed', 'queued', null])
+    assert.deepEqual(await scene.statuses([...kept, over]), ['failed', 'queued', null])
     const [first, last] = [slots[0], slots[1]]
     const one = (await scene.slots()).filter(({ fromAt }) => fromAt >= (first?.fromAt ?? 0))
     assert.deepEqual(
@@ -205,14 +111,14 @@ describe('slots of time', () => {
     const slot = await scene.beginSlot()
     const kept = [await scene.fail({ tags: ['little'] }), await scene.submit({ queue: 'little' })]
     await scene.clock.advance(8 * DAY)
-    const before = await counts()
+    const before = await scene.counts()
 
     assert.equal(await scene.dissolve(slot), true)
 
     assert.deepEqual(await tablesOf(slot.slot), [])
-    assert.deepEqual(await statuses(kept), ['failed', 'queued'])
+    assert.deepEqual(await scene.statuses(kept), ['failed', 'queued'])
     for (const id of kept) assert.equal(await partitionOf(id), 'tasks_kept')
-    assert.deepEqual(await counts(), before)
+    assert.deepEqual(await scene.counts(), before)
     assert.equal((await scene.store.reads.list({ ...EVERYTHING, tag: 'little' })).items.length, 1)
   })
 
@@ -229,7 +135,7 @@ describe('slots of time', () => {
       assert.deepEqual(await database.run('SELECT stage FROM @slot_rewrites'), [['swap']])
     })
     await scene.finishRewrite()
-    assert.deepEqual(await statuses([left]), ['queued'])
+    assert.deepEqual(await scene.statuses([left]), ['queued'])
   })
 
   it('go back to what they were when one has been dropped beside a rewriting', async () => {
@@ -270,59 +176,4 @@ describe('slots of time', () => {
       assert.deepEqual(await scene.parts.database.run(`SELECT 1 FROM @${table}`), [], table)
     }
   })
-})
-
-it('slots are rewritten, merged and dissolved beside a busy queue, and nothing is lost or counted twice', async (t) => {
-  const scene = await slotScene()
-  t.after(() => scene.close())
-  const { store, clock } = scene
-  const slots: Slot[] = []
-  const known: string[] = []
-  for (let n = 0; n < 3; n++) {
-    slots.push(await scene.beginSlot())
-    for (let task = 0; task < 20; task++) {
-      known.push(await scene.submit({ queue: 'busy', tags: ['busy'] }))
-      await scene.succeed()
-    }
-    for (let task = 0; task < 5; task++) known.push(await scene.fail({ tags: ['busy'] }))
-  }
-  await clock.advance(8 * DAY)
-  let isBusy = true
-  const during = async (work: () => Promise<unknown>) => {
-    while (isBusy) await work()
-  }
-  const some = (n: number) => known.filter((_, i) => i % 7 === n % 7)
-  let round = 0
-  const claimAndSettle = async () => {
-    const leased = await store.tasks.claim({ ...LONG_CLAIM, queues: ['busy'], limit: 5 })
-    const outcomes = [{ outcome: 'succeeded', result: '1' }, { outcome: 'released' }, FAILED]
-    const settlements = leased.map(({ id, lease }, n) => ({ taskId: id, token: lease.token, ...outcomes[n % 3] }))
-    await store.tasks.settle({ settlements: settlements as Settlement[], claim: null })
-  }
-  const load = [
-    during(claimAndSettle),
-    during(claimAndSettle),
-    during(() => store.tasks.cancel({ taskIds: some(++round) })),
-    during(() => store.tasks.retry({ taskIds: some(++round) })),
-    during(() => store.reads.list({ ...EVERYTHING, tag: 'busy' })),
-  ]
-  await scene.rewrite(slots.slice(0, 1))
-  let removed = await scene.finishRewrite()
-  await scene.rewrite((await scene.slots()).slice(0, 2))
-  removed += await scene.finishRewrite()
-  for (const slot of await scene.slots()) await scene.dissolve(slot)
-  isBusy = false
-  await Promise.all(load)
-
-  assert.equal(removed, 40)
-  const found = await store.reads.find({ taskIds: known })
-  assert.ok(found.every((task) => task !== null))
-  const queues = await store.reads.counts({ namespace: 'default', queue: null })
-  for (const status of ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const) {
-    const counted = queues.reduce((sum, { counts }) => sum + counts[status], 0)
-    const there: number = found.filter((task) => task?.status === status).length + (status === 'succeeded' ? 20 : 0)
-    assert.equal(counted, there, status)
-  }
-  const { items } = await store.reads.list({ ...EVERYTHING, tag: 'busy' })
-  assert.equal(items.length, known.length)
 })

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { EnqueueOutcome, NewTask, OpenedStore } from '@taskyard/core'
-import pg from 'pg'
-import { newId, newTask, submissions } from './calls.ts'
+import type { NewTask, OpenedStore } from '@taskyard/core'
+import { kinds, newId, newTask, submissions, UNSUPPORTED } from './calls.ts'
 import { type OwnSchema, ownSchema } from './own-schema.ts'
 import { LIBRARIES, type Library } from './transaction-libraries.ts'
 
@@ -113,7 +112,7 @@ for (const [name, open] of Object.entries(LIBRARIES)) {
 
     it('is refused where it is none, before anything is written', async () => {
       const task = freshTask({ idempotency: { key: newId(), fingerprint: 'x' } })
-      await assert.rejects(store.tasks.enqueue({ ...submissions(task), tx: library.outside }), isUnsupported)
+      await assert.rejects(store.tasks.enqueue({ ...submissions(task), tx: library.outside }), UNSUPPORTED)
       assert.deepEqual(await store.reads.find({ taskIds: [task.id] }), [null])
     })
 
@@ -142,126 +141,8 @@ for (const [name, open] of Object.entries(LIBRARIES)) {
   })
 }
 
-describe('submitting in a transaction', () => {
-  it('refuses what is no transaction of a library it knows', async () => {
-    for (const tx of [null, {}, [], 'tx', 7, () => {}, { query: 'x' }, { session: {} }, { session: { client: {} } }]) {
-      await assert.rejects(store.tasks.enqueue({ ...submissions(freshTask()), tx }), isUnsupported)
-    }
-  })
-
-  it('fails within a savepoint of the caller: the rest of the transaction goes on', async (t) => {
-    const client = await connected(t)
-    await client.query('BEGIN')
-    await client.query(`INSERT INTO ${schema.schema}.orders VALUES ('with savepoint')`)
-    await client.query('SAVEPOINT before')
-    const wrong = freshTask({ id: 'no-uuid' })
-    await assert.rejects(store.tasks.enqueue({ ...submissions(wrong), tx: client }))
-    await client.query('ROLLBACK TO before')
-    const task = freshTask()
-    assert.deepEqual(kinds(await store.tasks.enqueue({ ...submissions(task), tx: client })), ['accepted'])
-    await client.query('COMMIT')
-    assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.id, task.id)
-    assert.ok((await orders()).includes('with savepoint'))
-  })
-
-  it('holds up other submissions of the same key only, until it ends', async (t) => {
-    const client = await connected(t)
-    const key = newId()
-    const keyed = (name: string) => freshTask({ idempotency: { key: name, fingerprint: 'x' } })
-    const first = keyed(key)
-    await client.query('BEGIN')
-    await store.tasks.enqueue({ ...submissions(first), tx: client })
-    const beside = submissions(keyed(newId()), keyed(key), freshTask(), keyed('undefined'))
-    const batch = { ...beside, submissions: [...beside.submissions, { tasks: [freshTask(), keyed(key)] }] }
-    for (const process of [store, other]) {
-      const outcomes = await process.tasks.enqueue(batch)
-      const held = { kind: 'idempotency-key-held', key }
-      assert.deepEqual([outcomes[1], outcomes[4]], [held, held])
-      assert.deepEqual(kinds([0, 2, 3].map((i) => outcomes[i] as EnqueueOutcome)), Array(3).fill('accepted'))
-    }
-    await client.query('COMMIT')
-    const [replay] = await other.tasks.enqueue(submissions(keyed(key)))
-    assert.equal(replay?.kind === 'accepted' && replay.tasks[0]?.id, first.id)
-  })
-
-  it('waits for another transaction with the same key', async (t) => {
-    const [client, later] = [await connected(t), await connected(t)]
-    const key = newId()
-    const keyed = () => freshTask({ idempotency: { key, fingerprint: 'x' } })
-    const first = keyed()
-    await client.query('BEGIN')
-    await store.tasks.enqueue({ ...submissions(first), tx: client })
-    await later.query('BEGIN')
-    const second = store.tasks.enqueue({ ...submissions(keyed()), tx: later })
-    await waitingForLock()
-    await client.query('COMMIT')
-    const [replay] = await second
-    await later.query('COMMIT')
-    assert.equal(replay?.kind === 'accepted' && replay.tasks[0]?.id, first.id)
-  })
-
-  it('does not hold up submissions to a queue near its depth', async (t) => {
-    const client = await connected(t)
-    const near = (...tasks: NewTask[]) => ({ ...submissions(...tasks), queueDepth: 2 })
-    const inQueue = () => freshTask({ queue: 'near' })
-    await client.query('BEGIN')
-    assert.deepEqual(kinds(await store.tasks.enqueue({ ...near(inQueue()), tx: client })), ['accepted'])
-    for (const process of [store, other])
-      assert.deepEqual(kinds(await process.tasks.enqueue(near(inQueue()))), ['accepted'])
-    assert.deepEqual(kinds(await store.tasks.enqueue({ ...near(inQueue()), tx: client })), ['queue-full'])
-    await client.query('COMMIT')
-  })
-
-  it('works at every isolation level', async (t) => {
-    const client = await connected(t)
-    for (const level of ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE']) {
-      const task = freshTask({ idempotency: { key: newId(), fingerprint: 'x' } })
-      await client.query(`BEGIN ISOLATION LEVEL ${level}`)
-      await store.tasks.enqueue({ ...submissions(task), tx: client })
-      await client.query('COMMIT')
-      assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.status, 'queued')
-    }
-  })
-
-  it('works as another role with the rights that the guide names', async (t) => {
-    const role = `${schema.schema}_app`
-    await schema.query(`CREATE ROLE ${role}`)
-    try {
-      const client = await connected(t)
-      const attempt = async () => {
-        const tasks = [
-          freshTask({ tags: ['granted'] }),
-          freshTask({ idempotency: { key: newId(), fingerprint: 'x' } }),
-          freshTask({ delayMs: 1000 }),
-        ]
-        await client.query(`BEGIN; SET LOCAL ROLE ${role}`)
-        try {
-          return kinds(await store.tasks.enqueue({ ...submissions(...tasks), tx: client }))
-        } finally {
-          await client.query('ROLLBACK')
-        }
-      }
-      await assert.rejects(attempt(), /permission denied/)
-      await schema.query(`GRANT USAGE ON SCHEMA ${schema.schema} TO ${role};
-        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema.schema} TO ${role};
-        GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${schema.schema} TO ${role}`)
-      assert.deepEqual(await attempt(), ['accepted', 'accepted', 'accepted'])
-    } finally {
-      await schema.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
-    }
-  })
-})
-
-function isUnsupported(error: { code?: string }): boolean {
-  return error.code === 'transaction_unsupported'
-}
-
 function freshTask(overrides: Partial<NewTask> = {}): NewTask {
   return newTask({ type: `type-${++types}`, ...overrides })
-}
-
-function kinds(outcomes: readonly { kind: string }[]): string[] {
-  return outcomes.map(({ kind }) => kind)
 }
 
 /** The rows of the caller's own table. */
@@ -270,22 +151,10 @@ async function orders(): Promise<string[]> {
   return rows.map(({ item }) => item)
 }
 
-async function waitingForLock(): Promise<void> {
-  const text = `SELECT FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE '%taskyard%'`
-  while ((await schema.query(text)).rowCount === 0);
-}
-
 async function listed(filter: { tag: string }): Promise<string[]> {
   const nothing = { status: null, type: null, queue: null, createdAfter: null, createdBefore: null, cursor: null }
   const { items } = await store.reads.list({ namespace: 'default', ...nothing, ...filter, limit: 200 })
   return items.map(({ id }) => id)
-}
-
-async function connected(t: { after(fn: () => unknown): void }): Promise<pg.Client> {
-  const client = new pg.Client(schema.server)
-  await client.connect()
-  t.after(() => client.end())
-  return client
 }
 
 /** The types that a store has told of as ready. */

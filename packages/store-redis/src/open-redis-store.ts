@@ -2,24 +2,17 @@ import type { Clock, MigrationReport, OpenedStore, Random } from '@taskyard/core
 import { TaskyardError, unsettable } from '@taskyard/core'
 import { systemRandom } from '@taskyard/core/runtime'
 import type { CallContext } from './call-context.ts'
-import { claim } from './claim-call.ts'
 import { type Client, connect, type Reply, type RunScript, scriptRunner } from './connection.ts'
-import { enqueue } from './enqueue-call.ts'
+import { facetsOf } from './facets.ts'
 import { health } from './health-call.ts'
-import { endLeases, extend, holders, record, takeBackCrashes } from './lease-calls.ts'
 import type { ExtenderData } from './lease-extender.ts'
-import { list } from './list-call.ts'
-import { findStored, history } from './read-calls.ts'
 import { toStoreError } from './redis-errors.ts'
 import { createRedisNews } from './redis-news.ts'
 import { parseRedisUrl, type RedisAddress } from './redis-url.ts'
 import { createRedisWakeUps } from './redis-wake-ups.ts'
 import { SCRIPTS } from './scripts.ts'
 import { assertSafe, durabilityOf, readServerFacts, type ServerFacts } from './server-facts.ts'
-import { settle } from './settle-call.ts'
-import { beat, cancel, counts, pause, retry } from './steer-calls.ts'
 import { keepSubscribed } from './subscription.ts'
-import { sweep } from './sweep-call.ts'
 import { F } from './task-records.ts'
 
 export interface RedisStoreOptions {
@@ -112,29 +105,7 @@ async function createStore(
   let closing: Promise<void> | null = null
 
   return {
-    tasks: {
-      enqueue: (params) => enqueue(context, params),
-      claim: (params) => claim(context, params),
-      extend: (params) => extend(context, params),
-      settle: (params) => settle(context, params),
-      record: (params) => record(context, params),
-      cancel: (params) => cancel(context, params),
-      retry: (params) => retry(context, params),
-    },
-    reads: {
-      find: async (params) => (await findStored(context, params)).map((stored) => stored?.task ?? null),
-      list: (params) => list(context, params),
-      history: (params) => history(context, params),
-      counts: (params) => counts(context, params),
-    },
-    queues: { pause: (params) => pause(context, params) },
-    presence: {
-      beat: (params) => beat(context, params),
-      holders: () => holders(context),
-      endLeases: (params) => endLeases(context, params),
-      takeBackCrashes: (params) => takeBackCrashes(context, params),
-    },
-    upkeep: { sweep: (params) => sweep(context, params) },
+    ...facetsOf(context),
     wakeUps,
     news,
     lifecycle: {

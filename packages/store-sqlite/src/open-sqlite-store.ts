@@ -1,14 +1,19 @@
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
-import { type Clock, type MigrationReport, type OpenedStore, type ReadyListener, TaskyardError } from '@taskyard/core'
+import {
+  type Clock,
+  type MigrationReport,
+  type OpenedStore,
+  type ReadyListener,
+  type StoreHealth,
+  TaskyardError,
+} from '@taskyard/core'
 import { threadFlags } from '@taskyard/core/runtime'
-import { decodeCursor } from './cursor.ts'
-import type { Operations } from './operations/index.ts'
+import { facetsOf, type OperationCall } from './facets.ts'
 import { createSteadyClock, type StoreTime } from './steady-clock.ts'
 import { createThreadCalls, errorFromWire, type ThreadCalls } from './thread-calls.ts'
 import type { RepliesMessage, Reply } from './thread-protocol.ts'
-import { enqueueOutcomes, enqueueRows, leasedTasks, settlementRow, settleResults, taskFromRow } from './wire.ts'
 
 export interface SqliteStoreOptions {
   /** Where the database file is; made when missing, with its folder. */
@@ -51,9 +56,6 @@ async function started(worker: Worker): Promise<MigrationReport> {
   throw errorFromWire(reply.error)
 }
 
-const TRANSACTION =
-  'SQLite belongs to Taskyard alone, no transaction of yours reaches it; a PostgreSQL store can join one'
-
 function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport, time: () => StoreTime): OpenedStore {
   const listeners = new Set<ReadyListener>()
   let closing: Promise<void> | null = null
@@ -62,42 +64,9 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
     if (ready !== null) for (const listener of listeners) listener(ready)
   })
   // Every operation answers with what its function in operations/ returns.
-  const call = <Name extends keyof Operations>(operation: Name, params: Parameters<Operations[Name]>[1]) =>
-    calls.call(operation, params, time()) as Promise<ReturnType<Operations[Name]>>
+  const call = ((operation, params) => calls.call(operation, params, time())) as OperationCall
   return {
-    tasks: {
-      async enqueue(params) {
-        if (params.tx !== undefined) throw new TaskyardError('transaction_unsupported', { reason: TRANSACTION })
-        return enqueueOutcomes(await call('enqueue', enqueueRows(params)), params)
-      },
-      claim: async (params) => leasedTasks(await call('claim', params)),
-      extend: (params) => call('extend', params),
-      async settle({ settlements, claim }) {
-        const settled = await call('settle', { settlements: settlements.map(settlementRow), claim })
-        return { results: settleResults(settled), tasks: settled.claimed === null ? [] : leasedTasks(settled.claimed) }
-      },
-      record: (params) => call('record', params),
-      cancel: (params) => call('cancel', params),
-      retry: (params) => call('retry', params),
-    },
-    reads: {
-      find: async (params) => (await call('find', params)).map((row) => row && taskFromRow(row)),
-      async list({ cursor, ...page }) {
-        const below = cursor === null ? null : decodeCursor(cursor)
-        const { rows, nextCursor } = await call('list', { ...page, below })
-        return { items: rows.map(taskFromRow), nextCursor }
-      },
-      history: (params) => call('history', params),
-      counts: (params) => call('counts', params),
-    },
-    queues: { pause: (params) => call('pause', params) },
-    presence: {
-      beat: (params) => call('beat', params),
-      holders: () => call('holders', undefined),
-      endLeases: (params) => call('endLeases', params),
-      takeBackCrashes: (params) => call('takeBackCrashes', params),
-    },
-    upkeep: { sweep: (params) => call('sweep', params) },
+    ...facetsOf(call),
     wakeUps: {
       subscribe(listener) {
         listeners.add(listener)
@@ -108,17 +77,7 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
     lifecycle: {
       durability: 'every commit synced to disk (SQLite, WAL, synchronous=FULL)',
       migrate: async () => report,
-      async health() {
-        const from = performance.now()
-        try {
-          const { sizeBytes, shortage } = await call('probe', null)
-          const reason = shortage === null ? null : new TaskyardError('store_full', { reason: shortage }).message
-          return { healthy: reason === null, latencyMs: performance.now() - from, reason, sizeBytes }
-        } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error)
-          return { healthy: false, latencyMs: performance.now() - from, reason, sizeBytes: null }
-        }
-      },
+      health: () => health(call),
       threadAccess() {
         const { port1, port2 } = new MessageChannel()
         calls.post({ kind: 'connect', port: port1 }, [port1])
@@ -137,4 +96,16 @@ async function closeThread(worker: Worker, calls: ThreadCalls): Promise<void> {
   const exited = once(worker, 'exit')
   await calls.stop().catch(() => undefined)
   await exited
+}
+
+async function health(call: OperationCall): Promise<StoreHealth> {
+  const from = performance.now()
+  try {
+    const { sizeBytes, shortage } = await call('probe', null)
+    const reason = shortage === null ? null : new TaskyardError('store_full', { reason: shortage }).message
+    return { healthy: reason === null, latencyMs: performance.now() - from, reason, sizeBytes }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return { healthy: false, latencyMs: performance.now() - from, reason, sizeBytes: null }
+  }
 }

@@ -17,70 +17,86 @@ export interface StoreFile {
 
 /** @throws TaskyardError store_locked, store_corrupt, store_too_new, store_read_only, store_full or store_unavailable */
 export function openStoreFile(path: string, clock: Clock): StoreFile {
-  let opened = open(path, clock)
+  return new LockedFile(path, clock)
+}
+
+class LockedFile implements StoreFile {
+  readonly report: MigrationReport
+  readonly #path: string
+  readonly #clock: Clock
+  #opened: OpenFile
   /** Why nothing can be written; asked for again with each call. */
-  let trouble: TaskyardError | null = null
+  #trouble: TaskyardError | null = null
+
+  constructor(path: string, clock: Clock) {
+    this.#path = path
+    this.#clock = clock
+    this.#opened = open(path, clock)
+    this.report = this.#opened.report
+  }
+
+  get state(): State {
+    return this.#opened.state
+  }
+
+  commit(calls: readonly Call[]): Answer[] {
+    if (this.#trouble !== null) this.#lookAround()
+    if (this.#trouble !== null) return this.#commitReads(calls, this.#trouble)
+    const answers = commitTogether(this.#opened.state, calls)
+    if (calls.every(isRead)) return answers
+    // After the commit: what is found in its place now was there when the calls were committed.
+    this.#lookAround()
+    const error = this.#trouble as TaskyardError | null
+    return error === null ? answers : answers.map((answer, i) => (isRead(calls[i] as Call) ? answer : { error }))
+  }
+
+  close(): void {
+    const { database } = this.#opened.state
+    if (database.isOpen) database.close()
+  }
+
+  #commitReads(calls: readonly Call[], error: TaskyardError): Answer[] {
+    const answers = commitTogether(this.#opened.state, calls.filter(isRead)).values()
+    return calls.map((call) => (isRead(call) ? (answers.next().value as Answer) : { error }))
+  }
+
+  #lookAround(): void {
+    const before = this.#trouble
+    this.#trouble = this.#findTrouble()
+    // Whoever finds the file where it is now finds all of it there, and no log stays behind for a file that took its place.
+    if (before === null && this.#trouble !== null) trySaveLog(this.#opened.state)
+  }
+
+  #findTrouble(): TaskyardError | null {
+    const place = this.#opened.watch.place()
+    if (place.kind === 'misplaced') return new TaskyardError('store_unavailable', { reason: place.reason })
+    try {
+      if (place.kind === 'log-lost' || !this.#opened.state.database.isOpen) this.#renewLog()
+      return null
+    } catch (error) {
+      return toStoreError(error, this.#path)
+    }
+  }
 
   /** The log's content goes into the file, and a new log is begun. */
-  function renewLog(): void {
-    const { state, watch } = opened
+  #renewLog(): void {
+    const { state, watch } = this.#opened
     if (state.database.isOpen) {
       saveLog(state.database)
       state.database.close()
     }
-    const reopened = open(path, clock)
+    const reopened = open(this.#path, this.#clock)
     if (!watch.leadsToFile()) {
       reopened.state.database.close()
-      throw new TaskyardError('store_unavailable', { reason: `${path} was replaced while its log was renewed` })
+      throw new TaskyardError('store_unavailable', { reason: `${this.#path} was replaced while its log was renewed` })
     }
     const { nodes, readied, retentionFloor, skippedMs, unsparedMs } = state
     Object.assign(reopened.state, { nodes, readied, retentionFloor, skippedMs, unsparedMs })
-    opened = reopened
-  }
-
-  function findTrouble(): TaskyardError | null {
-    const place = opened.watch.place()
-    if (place.kind === 'misplaced') return new TaskyardError('store_unavailable', { reason: place.reason })
-    try {
-      if (place.kind === 'log-lost' || !opened.state.database.isOpen) renewLog()
-      return null
-    } catch (error) {
-      return toStoreError(error, path)
-    }
-  }
-
-  function lookAround(): void {
-    const before = trouble
-    trouble = findTrouble()
-    // Whoever finds the file where it is now finds all of it there, and no log stays behind for a file that took its place.
-    if (before === null && trouble !== null) trySaveLog(opened.state)
-  }
-
-  function commitReads(calls: readonly Call[], error: TaskyardError): Answer[] {
-    const answers = commitTogether(opened.state, calls.filter(isRead)).values()
-    return calls.map((call) => (isRead(call) ? (answers.next().value as Answer) : { error }))
-  }
-
-  return {
-    report: opened.report,
-    get state() {
-      return opened.state
-    },
-    commit(calls) {
-      if (trouble !== null) lookAround()
-      if (trouble !== null) return commitReads(calls, trouble)
-      const answers = commitTogether(opened.state, calls)
-      if (calls.every(isRead)) return answers
-      // After the commit: what is found in its place now was there when the calls were committed.
-      lookAround()
-      const error = trouble as TaskyardError | null
-      return error === null ? answers : answers.map((answer, i) => (isRead(calls[i] as Call) ? answer : { error }))
-    },
-    close() {
-      if (opened.state.database.isOpen) opened.state.database.close()
-    },
+    this.#opened = reopened
   }
 }
+
+type OpenFile = ReturnType<typeof open>
 
 function open(path: string, clock: Clock) {
   const database = openDatabase(path)

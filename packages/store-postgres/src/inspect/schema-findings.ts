@@ -1,5 +1,6 @@
 import type { Finding } from '@taskyard/core'
-import type { Run, Text } from '../database.ts'
+import type { Run } from '../database.ts'
+import type { Text } from '../driver.ts'
 import { inBytes, inCount, inTime, ok, problem, warning } from './findings.ts'
 
 /** The version of the schema; `null` when there is none. */

@@ -1,5 +1,6 @@
 import type { Clock, Finding } from '@taskyard/core'
-import type { Run, Text } from '../database.ts'
+import type { Run } from '../database.ts'
+import type { Text } from '../driver.ts'
 import { MAINTENANCE_CONNECTIONS } from '../maintenance.ts'
 import { wrongSettings } from '../server-settings.ts'
 import { inBytes, inCount, inTime, ok, problem, warning } from './findings.ts'

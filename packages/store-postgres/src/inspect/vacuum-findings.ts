@@ -1,5 +1,6 @@
 import type { Finding } from '@taskyard/core'
-import type { Run, Text } from '../database.ts'
+import type { Run } from '../database.ts'
+import type { Text } from '../driver.ts'
 import { inBytes, inCount, inTime, ok, problem, warning } from './findings.ts'
 
 /** A transaction this old is worth a look; twelve times as old it is a problem. Seconds. */

@@ -1,6 +1,7 @@
 import type { Clock, Finding } from '@taskyard/core'
 import pg from 'pg'
-import { connectionOptions, type Run } from '../database.ts'
+import type { Run } from '../database.ts'
+import { connectionOptions } from '../driver.ts'
 import type { PostgresLocation } from '../location.ts'
 import { ok, warning } from './findings.ts'
 

@@ -10,7 +10,9 @@ import {
 } from '@taskyard/core'
 import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
-import { count, type Lease, type Moves, newMoves, type ToFinished, WITHOUT_WORD, writeMoves } from './moves.ts'
+import type { Lease } from './lease-row.ts'
+import { count, type Moves, newMoves, type ToFinished, WITHOUT_WORD } from './moves.ts'
+import { writeMoves } from './write-moves.ts'
 
 /** Where a task went whose attempt has ended. */
 export interface Ended {
@@ -32,32 +34,54 @@ export interface EndWithoutWord {
 export type OtherSettlement = Exclude<Settlement, { outcome: 'succeeded' }>
 
 /** Moves of attempts that end; every lease given to it has been taken out of `leases`. */
-export function createEndings(now: number) {
-  const moves = newMoves()
-  const lone: Lease[] = []
+export class Endings {
+  readonly moves = newMoves()
+  /** Those whose end counts against tasks that go on. */
+  readonly lone: Lease[] = []
+  readonly #now: number
 
-  function finish(
+  constructor(now: number) {
+    this.#now = now
+  }
+
+  settle(lease: Lease, settlement: OtherSettlement): Ended {
+    count(this.moves, lease.lane, 'running', -1)
+    switch (settlement.outcome) {
+      case 'failed':
+        return this.#fail(lease, settlement, 'failed')
+      case 'cancelled':
+        return this.#finish(lease, 'cancelled', null, 'cancelled')
+      case 'released':
+        return this.#release(lease)
+    }
+  }
+
+  /** Ends a lease without its worker's word. */
+  end(lease: Lease, end: EndWithoutWord): TaskStatus {
+    count(this.moves, lease.lane, 'running', -1)
+    switch (end.reason) {
+      case 'cancelled':
+        return this.#finish(lease, 'cancelled', null, null).taskStatus
+      case 'timeout': {
+        const failure = { error: TIMEOUT, retryable: true, retryDelayMs: null, jitter: end.jitter }
+        return this.#fail(lease, failure, null).taskStatus
+      }
+      case 'expired':
+        return this.#expire(lease, end)
+    }
+  }
+
+  #finish(
     lease: Lease,
     status: 'failed' | 'cancelled',
     error: TaskError | null,
     settledAs: ToFinished['settledAs'],
   ): Ended {
-    moves.finished.push({ ...lease, status, settledAs, error })
+    this.moves.finished.push({ ...lease, status, settledAs, error })
     return { taskStatus: status, runAt: null }
   }
 
-  function goOn(
-    lease: Lease,
-    kind: 'retry-scheduled' | 'released' | 'lease-expired',
-    data: string | null,
-    isWithoutWord = false,
-  ): void {
-    const { id, attempt, token, startedAt, workerId } = lease
-    const settledAs = isWithoutWord ? WITHOUT_WORD : null
-    moves.history.push({ id, at: now, kind, attempt, token, startedAt, workerId, data, settledAs })
-  }
-
-  function fail(
+  #fail(
     lease: Lease,
     failure: { error: TaskError; retryable: boolean; retryDelayMs: number | null; jitter: number },
     settledAs: 'failed' | null,
@@ -65,70 +89,46 @@ export function createEndings(now: number) {
     const { attempt, maxAttempts, backoff } = lease
     const cancelRequested = lease.cancelRequestedAt !== null
     const next = afterFailure({ attempt, maxAttempts, backoff, cancelRequested, ...failure })
-    if (next.status !== 'scheduled') return finish(lease, next.status, failure.error, settledAs)
-    const runAt = now + next.delayMs
-    const { error } = failure
-    goOn(
-      lease,
-      'retry-scheduled',
-      JSON.stringify({ error, retryAt: new Date(runAt).toISOString() }),
-      settledAs === null,
-    )
-    if (next.delayMs > 0) moves.scheduled.push({ ...lease, runAt })
-    else moves.ready.push({ ...lease, readyAt: now })
+    if (next.status !== 'scheduled') return this.#finish(lease, next.status, failure.error, settledAs)
+    const runAt = this.#now + next.delayMs
+    const data = { error: failure.error, retryAt: new Date(runAt).toISOString() }
+    this.#goOn(lease, 'retry-scheduled', JSON.stringify(data), settledAs === null)
+    if (next.delayMs > 0) this.moves.scheduled.push({ ...lease, runAt })
+    else this.moves.ready.push({ ...lease, readyAt: this.#now })
     return { taskStatus: next.delayMs > 0 ? 'scheduled' : 'queued', runAt }
   }
 
   // The attempt is given back, and so is the task's place in the line.
-  function release(lease: Lease): Ended {
-    if (lease.cancelRequestedAt !== null) return finish(lease, 'cancelled', null, 'released')
-    goOn(lease, 'released', null)
-    moves.ready.push({ ...lease, attempt: lease.attempt - 1 })
+  #release(lease: Lease): Ended {
+    if (lease.cancelRequestedAt !== null) return this.#finish(lease, 'cancelled', null, 'released')
+    this.#goOn(lease, 'released', null)
+    this.moves.ready.push({ ...lease, attempt: lease.attempt - 1 })
     return { taskStatus: 'queued', runAt: lease.readyAt }
   }
 
-  function expire(lease: Lease, { isDead, isAlone }: EndWithoutWord): TaskStatus {
+  #expire(lease: Lease, { isDead, isAlone }: EndWithoutWord): TaskStatus {
     const cancelRequested = lease.cancelRequestedAt !== null
     const { status, ...crashes } = afterLeaseEnd({ ...lease, cancelRequested, isDead, isAlone })
     const expired = { ...lease, ...crashes }
-    if (status === 'cancelled') finish(expired, 'cancelled', null, null)
-    else if (status === 'failed') finish(expired, 'failed', poisonedError(expired), null)
+    if (status === 'cancelled') this.#finish(expired, 'cancelled', null, null)
+    else if (status === 'failed') this.#finish(expired, 'failed', poisonedError(expired), null)
     else {
-      if (crashes.loneCrashes > lease.loneCrashes) lone.push(lease)
-      goOn(lease, 'lease-expired', JSON.stringify({ workerId: lease.workerId }))
-      moves.ready.push({ ...expired, readyAt: now })
+      if (crashes.loneCrashes > lease.loneCrashes) this.lone.push(lease)
+      this.#goOn(lease, 'lease-expired', JSON.stringify({ workerId: lease.workerId }))
+      this.moves.ready.push({ ...expired, readyAt: this.#now })
     }
     return status
   }
 
-  return {
-    moves,
-    /** Those whose end counts against tasks that go on. */
-    lone: lone as readonly Lease[],
-    settle(lease: Lease, settlement: OtherSettlement): Ended {
-      count(moves, lease.lane, 'running', -1)
-      switch (settlement.outcome) {
-        case 'failed':
-          return fail(lease, settlement, 'failed')
-        case 'cancelled':
-          return finish(lease, 'cancelled', null, 'cancelled')
-        case 'released':
-          return release(lease)
-      }
-    },
-    /** Ends a lease without its worker's word. */
-    end(lease: Lease, end: EndWithoutWord): TaskStatus {
-      count(moves, lease.lane, 'running', -1)
-      switch (end.reason) {
-        case 'cancelled':
-          return finish(lease, 'cancelled', null, null).taskStatus
-        case 'timeout':
-          return fail(lease, { error: TIMEOUT, retryable: true, retryDelayMs: null, jitter: end.jitter }, null)
-            .taskStatus
-        case 'expired':
-          return expire(lease, end)
-      }
-    },
+  #goOn(
+    lease: Lease,
+    kind: 'retry-scheduled' | 'released' | 'lease-expired',
+    data: string | null,
+    isWithoutWord = false,
+  ): void {
+    const { id, attempt, token, startedAt, workerId } = lease
+    const settledAs = isWithoutWord ? WITHOUT_WORD : null
+    this.moves.history.push({ id, at: this.#now, kind, attempt, token, startedAt, workerId, data, settledAs })
   }
 }
 

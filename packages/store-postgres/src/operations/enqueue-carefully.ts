@@ -1,29 +1,12 @@
-import {
-  type AcceptedTask,
-  type EnqueueOutcome,
-  type EnqueueParams,
-  LIMITS,
-  type NewTask,
-  type TaskStatus,
-} from '@taskyard/core'
+import { type EnqueueOutcome, type EnqueueParams, LIMITS, type NewTask, type TaskStatus } from '@taskyard/core'
 import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import type { Parts } from '../parts.ts'
 import { partsBySize, STATEMENT_SIZE } from '../parts-by-size.ts'
-import { insertTasks, runAtOf } from './insert-tasks.ts'
+import { insertTasks } from './insert-tasks.ts'
 import { waitingIn } from './queue-depths.ts'
-import { heldKey, keyName, lockKeys, lockWhatIsFree, queueName } from './submission-locks.ts'
-
-interface Known {
-  readonly status: TaskStatus
-  readonly createdAt: number
-  readonly runAt: number
-}
-
-interface UsedKey {
-  readonly taskId: string
-  readonly fingerprint: string
-}
+import { type Known, SubmissionJudge, type UsedKey } from './submission-judge.ts'
+import { lockKeys, lockWhatIsFree } from './submission-locks.ts'
 
 const IDEMPOTENCY_MS = LIMITS.idempotencySeconds * 1000
 
@@ -50,62 +33,14 @@ export async function enqueueCarefully(
     now,
   )
   const waiting = hasRoom ? new Map<string, number>() : await waitingIn(run, tasks)
-  const fresh: NewTask[] = []
-
-  function judge(submission: readonly NewTask[]): EnqueueOutcome {
-    const key = heldKey(submission, held)
-    if (key !== undefined) return { kind: 'idempotency-key-held', key }
-    const mine = new Map<string, UsedKey>()
-    const accepted: (AcceptedTask | NewTask)[] = []
-    for (const task of submission) {
-      const key = task.idempotency?.key
-      const first = key === undefined ? undefined : (keys.get(keyName(task)) ?? mine.get(keyName(task)))
-      if (first !== undefined && key !== undefined) {
-        if (first.fingerprint !== task.idempotency?.fingerprint) return { kind: 'idempotency-conflict', key }
-        const before = known.get(first.taskId)
-        if (before === undefined) return { kind: 'idempotent-task-gone', key, taskId: first.taskId }
-        accepted.push({ id: first.taskId, ...before, replayed: first.taskId !== task.id })
-        continue
-      }
-      const before = known.get(task.id)
-      if (before !== undefined) accepted.push({ id: task.id, ...before, replayed: false })
-      else accepted.push(task)
-      if (task.idempotency !== null)
-        mine.set(keyName(task), { taskId: task.id, fingerprint: task.idempotency.fingerprint })
-      // A later task of this submission may name the same key: it is answered with this one.
-      if (before === undefined && key !== undefined) known.set(task.id, newlyKnown(task, now))
-    }
-    const added = accepted.filter((task) => 'payload' in task)
-    const full = fullQueue(added, waiting, queueDepth)
-    if (full !== null) {
-      for (const { id } of added) known.delete(id)
-      return { kind: 'queue-full', queue: full }
-    }
-    for (const [name, used] of mine) keys.set(name, used)
-    for (const task of added) {
-      known.set(task.id, newlyKnown(task, now))
-      waiting.set(queueName(task), (waiting.get(queueName(task)) ?? 0) + 1)
-      fresh.push(task)
-    }
-    return {
-      kind: 'accepted',
-      tasks: accepted.map((task) =>
-        'payload' in task ? { id: task.id, ...newlyKnown(task, now), replayed: false } : task,
-      ),
-    }
-  }
-
-  const outcomes = submissions.map((submission) => judge(submission.tasks))
+  const judging = new SubmissionJudge({ held, keys, known, waiting, now, queueDepth })
+  const outcomes = submissions.map((submission) => judging.judge(submission.tasks))
+  const { fresh } = judging
   for (const part of partsBySize(fresh, ({ payload }) => payload.length, STATEMENT_SIZE)) {
     await insertTasks(run, [now, now], part, laneOf)
   }
   await rememberKeys(run, fresh, now)
   return outcomes
-}
-
-function newlyKnown(task: NewTask, now: number): Known {
-  const runAt = runAtOf(task, now)
-  return { status: runAt > now ? 'scheduled' : 'queued', createdAt: now, runAt }
 }
 
 async function usedKeys(run: Run, tasks: readonly NewTask[], now: number): Promise<Map<string, UsedKey>> {
@@ -131,13 +66,6 @@ async function knownTasks(run: Run, taskIds: readonly string[], now: number): Pr
       { status: status as TaskStatus, createdAt: Number(createdAt), runAt: Number(runAt) },
     ]),
   )
-}
-
-function fullQueue(added: readonly NewTask[], waiting: ReadonlyMap<string, number>, queueDepth: number): string | null {
-  for (const [name, inQueue] of Map.groupBy(added, queueName)) {
-    if ((waiting.get(name) ?? 0) + inQueue.length > queueDepth) return (inQueue[0] as NewTask).queue
-  }
-  return null
 }
 
 async function rememberKeys(run: Run, tasks: readonly NewTask[], now: number): Promise<void> {

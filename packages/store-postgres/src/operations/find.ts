@@ -1,6 +1,6 @@
 import { isTaskId, type Task, type TaskIdsParams } from '@taskyard/core'
 import { ids } from '../arrays.ts'
-import type { Text } from '../database.ts'
+import type { Text } from '../driver.ts'
 import type { Parts } from '../parts.ts'
 import { TASK_COLUMNS, taskFromRow } from './task-columns.ts'
 

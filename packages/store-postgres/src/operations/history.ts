@@ -8,10 +8,10 @@ import {
   taskHistory,
 } from '@taskyard/core'
 import { numbers } from '../arrays.ts'
-import type { Text } from '../database.ts'
+import type { Text } from '../driver.ts'
 import type { Parts } from '../parts.ts'
+import { numberOrNull } from './column-text.ts'
 import { findTasks } from './find.ts'
-import { numberOrNull } from './moves.ts'
 
 type RecordRow = [
   n: string,

@@ -13,12 +13,15 @@ import {
   spreadJitter,
 } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
-import type { Database, Run, Text } from '../database.ts'
+import type { Database, Run } from '../database.ts'
+import type { Text } from '../driver.ts'
 import type { Parts } from '../parts.ts'
 import type { ServerTime } from '../server-time.ts'
-import { createEndings, type EndWithoutWord, writeEndings } from './end-attempts.ts'
+import { Endings, type EndWithoutWord, writeEndings } from './end-attempts.ts'
+import { LEASE_COLUMNS, type Lease, leaseFromRow } from './lease-row.ts'
 import { addLoneLeases, withoutTakenBack } from './lone-leases.ts'
-import { type HistoryLine, LEASE_COLUMNS, type Lease, leaseFromRow, writeHistory } from './moves.ts'
+import type { HistoryLine } from './moves.ts'
+import { writeHistory } from './write-moves.ts'
 
 /** Heartbeats. Those that are free are extended first: they must not run out while a lease that somebody locks is waited for. */
 export async function extend(
@@ -226,7 +229,7 @@ async function endWhere(
       [...time.params(), ...values],
     )
     const now = time.saw(rows[0]?.[1] ?? 0)
-    const endings = createEndings(now)
+    const endings = new Endings(now)
     const ending = await withoutTakenBack(
       run,
       rows.map(([, , , ...row]) => leaseFromRow(row)),

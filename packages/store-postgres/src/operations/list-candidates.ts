@@ -1,6 +1,6 @@
 import type { ListParams } from '@taskyard/core'
 import { numbers } from '../arrays.ts'
-import type { Value } from '../database.ts'
+import type { Value } from '../driver.ts'
 import { firstIdAt, timeOfId } from '../id-times.ts'
 import type { Lane } from '../lanes.ts'
 import type { Parts } from '../parts.ts'

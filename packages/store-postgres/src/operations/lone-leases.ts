@@ -2,7 +2,7 @@ import { isLeaseRef, type TakeBackCrashesParams } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import type { Parts } from '../parts.ts'
-import type { Lease } from './moves.ts'
+import type { Lease } from './lease-row.ts'
 
 // Several rows are locked in the order of their key, wherever that is: calls that meet wait for each other, and not in a circle.
 

@@ -1,6 +1,6 @@
 import type { Settlement, SettleResult, TaskStatus } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
-import type { Text } from '../database.ts'
+import type { Text } from '../driver.ts'
 import type { Parts } from '../parts.ts'
 import { SETTLED_AS, WITHOUT_WORD } from './moves.ts'
 import type { Results } from './settle-succeeded.ts'

@@ -1,11 +1,12 @@
 import type { Retention } from '@taskyard/core'
 import type { Run } from '../database.ts'
 import type { Parts } from '../parts.ts'
-import { count, newMoves, writeMoves } from './moves.ts'
+import { count, newMoves } from './moves.ts'
 import { type Bounds, isOverAt } from './retention-bounds.ts'
 import type { RowScans } from './row-scans.ts'
 import { slotsUnderRewrite } from './slot-rewrite.ts'
 import { allSlots, type Slot } from './slot-tables.ts'
+import { writeMoves } from './write-moves.ts'
 
 /**
  * A slot whose finished rows take less is cleaned row by row, exactly on time; a larger one waits until all of it is

@@ -1,11 +1,13 @@
 import type { Settlement } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
-import type { Run, Text } from '../database.ts'
+import type { Run } from '../database.ts'
+import type { Text } from '../driver.ts'
 import type { Parts } from '../parts.ts'
 import { partsBySize, STATEMENT_SIZE } from '../parts-by-size.ts'
 import { mayHaveChanged } from '../postgres-errors.ts'
-import { createEndings, type Ended, type OtherSettlement, writeEndings } from './end-attempts.ts'
-import { LEASE_COLUMNS, type Lease, leaseFromRow, type Moves } from './moves.ts'
+import { type Ended, Endings, type OtherSettlement, writeEndings } from './end-attempts.ts'
+import { LEASE_COLUMNS, type Lease, leaseFromRow } from './lease-row.ts'
+import type { Moves } from './moves.ts'
 import {
   type Indexed,
   oncePerLease,
@@ -77,7 +79,7 @@ async function settleOthers(
   held: ReadonlyMap<string, Lease>,
   now: number,
 ): Promise<{ others: readonly EndedLease[]; moves: Moves }> {
-  const endings = createEndings(now)
+  const endings = new Endings(now)
   const ended = others.map(([index, settlement]) => {
     const lease = held.get(settlement.taskId) as Lease
     return { index, lease, ...endings.settle(lease, settlement) }

@@ -1,6 +1,7 @@
 import type { Settlement, SettleResult } from '@taskyard/core'
 import { ids, joinJson, numbers } from '../arrays.ts'
-import type { Statement, Text } from '../database.ts'
+import type { Statement } from '../database.ts'
+import type { Text } from '../driver.ts'
 import type { Parts } from '../parts.ts'
 import { ROW_OVERHEAD_BYTES } from './moves.ts'
 

@@ -1,5 +1,6 @@
 import { numbers } from '../arrays.ts'
-import { BY_INDEX, type Run, type Text } from '../database.ts'
+import { BY_INDEX, type Run } from '../database.ts'
+import type { Text } from '../driver.ts'
 import { firstIdAt } from '../id-times.ts'
 import { type Bounds, isOver } from './retention-bounds.ts'
 import type { SlotAccess } from './slot-access.ts'

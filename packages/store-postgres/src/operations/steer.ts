@@ -7,10 +7,13 @@ import {
   TaskyardError,
 } from '@taskyard/core'
 import { ids } from '../arrays.ts'
-import type { Run, Text } from '../database.ts'
+import type { Run } from '../database.ts'
+import type { Text } from '../driver.ts'
 import type { Parts } from '../parts.ts'
+import { numberOrNull } from './column-text.ts'
 import { forgetLoneLeases } from './lone-leases.ts'
-import { count, type Moves, newMoves, numberOrNull, writeMoves } from './moves.ts'
+import { count, type Moves, newMoves } from './moves.ts'
+import { writeMoves } from './write-moves.ts'
 
 /** A task that moves from one table to another while it is looked for is found at the next look, or at one of the next. */
 const LOOKS = 100

@@ -7,10 +7,9 @@ import {
   type TaskError,
   type TaskStatus,
 } from '@taskyard/core'
-import type { Text } from '../database.ts'
+import type { Text } from '../driver.ts'
 import type { Lane } from '../lanes.ts'
-import { tagsFromText } from './claim.ts'
-import { backoffFromText, numberOrNull } from './moves.ts'
+import { backoffFromText, numberOrNull, tagsFromText } from './column-text.ts'
 
 export function isDefaultBackoff(backoff: Backoff): boolean {
   const { kind, baseSeconds, factor, maxSeconds } = DEFAULT_BACKOFF

@@ -1,0 +1,8 @@
+/** A value that goes into a body as it is written, such as a number that JavaScript does not have. */
+export class Raw {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}

@@ -1,0 +1,60 @@
+import { type OpenedStore, TaskyardError } from '@taskyard/core'
+import type { Claims } from './operations/claim.ts'
+import { enqueue } from './operations/enqueue.ts'
+import { find } from './operations/find.ts'
+import { history } from './operations/history.ts'
+import { beat, endLeases, extend, holders, record } from './operations/leases.ts'
+import { list } from './operations/list.ts'
+import { takeBackCrashes } from './operations/lone-leases.ts'
+import type { QueueDepths } from './operations/queue-depths.ts'
+import { counts, pause } from './operations/queues.ts'
+import { settle } from './operations/settle.ts'
+import { cancel, retry } from './operations/steer.ts'
+import type { Sweeping } from './operations/sweep.ts'
+import type { Parts } from './parts.ts'
+
+/** What operations keep between calls. */
+interface Kept {
+  readonly claims: Claims
+  readonly depths: QueueDepths
+  readonly sweeping: Sweeping
+}
+
+/** The facets whose calls are operations. */
+export function facetsOf(
+  parts: Parts,
+  { claims, depths, sweeping }: Kept,
+  isClosed: () => boolean,
+): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'presence' | 'upkeep'> {
+  const whenOpen =
+    <Params, Result>(operation: (params: Params) => Promise<Result>) =>
+    async (params: Params): Promise<Result> => {
+      if (isClosed()) throw new TaskyardError('store_unavailable', { reason: 'it is closed' })
+      return operation(params)
+    }
+  return {
+    tasks: {
+      enqueue: whenOpen((params) => enqueue(parts, claims, depths, params)),
+      claim: whenOpen((params) => claims.claim(params)),
+      extend: whenOpen((params) => extend(parts, params)),
+      settle: whenOpen((params) => settle(parts, claims, params)),
+      record: whenOpen((params) => record(parts, params)),
+      cancel: whenOpen((params) => cancel(parts, params)),
+      retry: whenOpen((params) => retry(parts, params)),
+    },
+    reads: {
+      find: whenOpen((params) => find(parts, params)),
+      list: whenOpen((params) => list(parts, params)),
+      history: whenOpen((params) => history(parts, params)),
+      counts: whenOpen((params) => counts(parts, params)),
+    },
+    queues: { pause: whenOpen((params) => pause(parts, params)) },
+    presence: {
+      beat: whenOpen((params) => beat(parts, params)),
+      holders: () => whenOpen(() => holders(parts))(undefined),
+      endLeases: whenOpen((params) => endLeases(parts, params)),
+      takeBackCrashes: whenOpen((params) => takeBackCrashes(parts, params)),
+    },
+    upkeep: { sweep: whenOpen((params) => sweeping.sweep(params)) },
+  }
+}

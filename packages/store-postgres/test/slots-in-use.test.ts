@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { LeasedTask, Settlement } from '@taskyard/core'
+import type { Slot } from '../src/operations/slot-tables.ts'
+import { EVERYTHING } from './calls.ts'
+import { DAY, FAILED, LONG_CLAIM, type SlotScene, slotScene } from './slot-scene.ts'
+
+test('slots are rewritten beside claims, settlements, cancels and retries of their tasks', async (t) => {
+  const scene = await slotScene()
+  t.after(() => scene.close())
+  const slot = await scene.beginSlot()
+  const tasks = await tasksOfAllStates(scene, 40)
+  await scene.clock.advance(8 * DAY)
+  const { expected } = tasks
+  const calls = callsOn(scene, tasks)
+  const stages = new Set<string>()
+  await scene.rewrite([slot])
+  const removed = await scene.finishRewrite(async (stage) => {
+    stages.add(stage)
+    for (const call of Object.values(calls)) {
+      // Once the copy has taken the slot's place, what is over is gone.
+      if (stage === 'drop' && call === calls.retryCancelled) continue
+      await call()
+    }
+  })
+
+  assert.deepEqual([...stages], ['count', 'copy-waiting', 'copy-finished', 'prove', 'swap', 'drop'])
+  const ids = [...expected.keys()]
+  assert.deepEqual(await scene.statuses(ids), [...expected.values()])
+  const having = (status: string | null) => [...expected.values()].filter((one) => one === status).length
+  assert.equal(removed, having(null))
+  const counts = await scene.counts()
+  for (const status of ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const) {
+    assert.equal(counts[status], having(status), status)
+  }
+  const { items } = await scene.store.reads.list({ ...EVERYTHING, tag: 'mixed' })
+  const tagged = ids.filter((id) => expected.get(id) !== null && !tasks.done.includes(id))
+  assert.deepEqual(new Set(items.map(({ id }) => id)), new Set(tagged))
+})
+
+interface Tasks {
+  readonly waiting: readonly string[]
+  readonly failed: string[]
+  readonly cancelled: string[]
+  readonly done: readonly string[]
+  readonly leases: LeasedTask[]
+  /** What becomes of each when the slot is old; `null`: it is removed. */
+  readonly expected: Map<string, string | null>
+}
+
+async function tasksOfAllStates(scene: SlotScene, count: number): Promise<Tasks> {
+  const [waiting, running, failed, cancelled, done]: string[][] = [[], [], [], [], []] as const
+  for (let n = 0; n < count; n++) {
+    done.push(await scene.succeed())
+    failed.push(await scene.fail({ tags: ['mixed'] }))
+    cancelled.push(await scene.submit({ queue: 'to-cancel', tags: ['mixed'] }))
+    waiting.push(await scene.submit({ queue: 'waiting', tags: ['mixed'] }))
+    running.push(await scene.submit({ queue: 'running', tags: ['mixed'] }))
+  }
+  await scene.store.tasks.cancel({ taskIds: cancelled })
+  const leases: LeasedTask[] = []
+  for (let n = 0; n < count; n++) leases.push(await scene.claim({ queues: ['running'] }))
+  const expected = new Map<string, string | null>()
+  for (const id of [...done, ...cancelled]) expected.set(id, null)
+  for (const id of failed) expected.set(id, 'failed')
+  for (const id of waiting) expected.set(id, 'queued')
+  for (const id of running) expected.set(id, 'running')
+  return { waiting, failed, cancelled, done, leases, expected }
+}
+
+/** Each changes one task, and what is expected of it. */
+function callsOn(scene: SlotScene, { waiting, failed, cancelled, leases, expected }: Tasks) {
+  const settleOne = async (outcome: object, status: string) => {
+    const lease = leases.pop()
+    assert.ok(lease)
+    await scene.settle(lease, outcome)
+    expected.set(lease.id, status)
+  }
+  const retryOne = async (ids: string[]) => {
+    const id = ids.pop() as string
+    assert.deepEqual(await scene.store.tasks.retry({ taskIds: [id] }), [{ kind: 'retried' }])
+    expected.set(id, 'queued')
+  }
+  return {
+    claim: async () => expected.set((await scene.claim({ queues: ['waiting'] })).id, 'running'),
+    cancel: async () => {
+      const id = waiting.findLast((id) => expected.get(id) === 'queued') as string
+      await scene.store.tasks.cancel({ taskIds: [id] })
+      expected.set(id, 'cancelled')
+    },
+    release: () => settleOne({ outcome: 'released' }, 'queued'),
+    succeed: () => settleOne({ outcome: 'succeeded', result: '1' }, 'succeeded'),
+    retryFailed: () => retryOne(failed),
+    /** What was counted as over is not any more. */
+    retryCancelled: () => retryOne(cancelled),
+  }
+}
+
+test('slots are rewritten, merged and dissolved beside a busy queue, and nothing is lost or counted twice', async (t) => {
+  const scene = await slotScene()
+  t.after(() => scene.close())
+  const { store, clock } = scene
+  const slots: Slot[] = []
+  const known: string[] = []
+  for (let n = 0; n < 3; n++) {
+    slots.push(await scene.beginSlot())
+    for (let task = 0; task < 20; task++) {
+      known.push(await scene.submit({ queue: 'busy', tags: ['busy'] }))
+      await scene.succeed()
+    }
+    for (let task = 0; task < 5; task++) known.push(await scene.fail({ tags: ['busy'] }))
+  }
+  await clock.advance(8 * DAY)
+  let isBusy = true
+  const during = async (work: () => Promise<unknown>) => {
+    while (isBusy) await work()
+  }
+  const some = (n: number) => known.filter((_, i) => i % 7 === n % 7)
+  let round = 0
+  const claimAndSettle = async () => {
+    const leased = await store.tasks.claim({ ...LONG_CLAIM, queues: ['busy'], limit: 5 })
+    const outcomes = [{ outcome: 'succeeded', result: '1' }, { outcome: 'released' }, FAILED]
+    const settlements = leased.map(({ id, lease }, n) => ({ taskId: id, token: lease.token, ...outcomes[n % 3] }))
+    await store.tasks.settle({ settlements: settlements as Settlement[], claim: null })
+  }
+  const load = [
+    during(claimAndSettle),
+    during(claimAndSettle),
+    during(() => store.tasks.cancel({ taskIds: some(++round) })),
+    during(() => store.tasks.retry({ taskIds: some(++round) })),
+    during(() => store.reads.list({ ...EVERYTHING, tag: 'busy' })),
+  ]
+  await scene.rewrite(slots.slice(0, 1))
+  let removed = await scene.finishRewrite()
+  await scene.rewrite((await scene.slots()).slice(0, 2))
+  removed += await scene.finishRewrite()
+  for (const slot of await scene.slots()) await scene.dissolve(slot)
+  isBusy = false
+  await Promise.all(load)
+
+  assert.equal(removed, 40)
+  const found = await store.reads.find({ taskIds: known })
+  assert.ok(found.every((task) => task !== null))
+  const queues = await store.reads.counts({ namespace: 'default', queue: null })
+  for (const status of ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const) {
+    const counted = queues.reduce((sum, { counts }) => sum + counts[status], 0)
+    const there: number = found.filter((task) => task?.status === status).length + (status === 'succeeded' ? 20 : 0)
+    assert.equal(counted, there, status)
+  }
+  const { items } = await store.reads.list({ ...EVERYTHING, tag: 'busy' })
+  assert.equal(items.length, known.length)
+})

@@ -1,0 +1,41 @@
+import type { OpenedStore } from '@taskyard/core'
+import type { CallContext } from './call-context.ts'
+import { claim } from './claim-call.ts'
+import { enqueue } from './enqueue-call.ts'
+import { endLeases, extend, holders, record, takeBackCrashes } from './lease-calls.ts'
+import { list } from './list-call.ts'
+import { findStored, history } from './read-calls.ts'
+import { settle } from './settle-call.ts'
+import { beat, cancel, counts, pause, retry } from './steer-calls.ts'
+import { sweep } from './sweep-call.ts'
+
+/** The facets whose calls are scripts. */
+export function facetsOf(
+  context: CallContext,
+): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'presence' | 'upkeep'> {
+  return {
+    tasks: {
+      enqueue: (params) => enqueue(context, params),
+      claim: (params) => claim(context, params),
+      extend: (params) => extend(context, params),
+      settle: (params) => settle(context, params),
+      record: (params) => record(context, params),
+      cancel: (params) => cancel(context, params),
+      retry: (params) => retry(context, params),
+    },
+    reads: {
+      find: async (params) => (await findStored(context, params)).map((stored) => stored?.task ?? null),
+      list: (params) => list(context, params),
+      history: (params) => history(context, params),
+      counts: (params) => counts(context, params),
+    },
+    queues: { pause: (params) => pause(context, params) },
+    presence: {
+      beat: (params) => beat(context, params),
+      holders: () => holders(context),
+      endLeases: (params) => endLeases(context, params),
+      takeBackCrashes: (params) => takeBackCrashes(context, params),
+    },
+    upkeep: { sweep: (params) => sweep(context, params) },
+  }
+}

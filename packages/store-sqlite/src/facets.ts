@@ -1,0 +1,52 @@
+import { type OpenedStore, TaskyardError } from '@taskyard/core'
+import { decodeCursor } from './cursor.ts'
+import type { Operations } from './operations/index.ts'
+import { enqueueOutcomes, enqueueRows, leasedTasks, settlementRow, settleResults, taskFromRow } from './wire.ts'
+
+/** Runs an operation on the store's thread. */
+export type OperationCall = <Name extends keyof Operations>(
+  operation: Name,
+  params: Parameters<Operations[Name]>[1],
+) => Promise<ReturnType<Operations[Name]>>
+
+const TRANSACTION =
+  'SQLite belongs to Taskyard alone, no transaction of yours reaches it; a PostgreSQL store can join one'
+
+/** The facets whose calls are operations. */
+export function facetsOf(call: OperationCall): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'presence' | 'upkeep'> {
+  return {
+    tasks: {
+      async enqueue(params) {
+        if (params.tx !== undefined) throw new TaskyardError('transaction_unsupported', { reason: TRANSACTION })
+        return enqueueOutcomes(await call('enqueue', enqueueRows(params)), params)
+      },
+      claim: async (params) => leasedTasks(await call('claim', params)),
+      extend: (params) => call('extend', params),
+      async settle({ settlements, claim }) {
+        const settled = await call('settle', { settlements: settlements.map(settlementRow), claim })
+        return { results: settleResults(settled), tasks: settled.claimed === null ? [] : leasedTasks(settled.claimed) }
+      },
+      record: (params) => call('record', params),
+      cancel: (params) => call('cancel', params),
+      retry: (params) => call('retry', params),
+    },
+    reads: {
+      find: async (params) => (await call('find', params)).map((row) => row && taskFromRow(row)),
+      async list({ cursor, ...page }) {
+        const below = cursor === null ? null : decodeCursor(cursor)
+        const { rows, nextCursor } = await call('list', { ...page, below })
+        return { items: rows.map(taskFromRow), nextCursor }
+      },
+      history: (params) => call('history', params),
+      counts: (params) => call('counts', params),
+    },
+    queues: { pause: (params) => call('pause', params) },
+    presence: {
+      beat: (params) => call('beat', params),
+      holders: () => call('holders', undefined),
+      endLeases: (params) => call('endLeases', params),
+      takeBackCrashes: (params) => call('takeBackCrashes', params),
+    },
+    upkeep: { sweep: (params) => call('sweep', params) },
+  }
+}
