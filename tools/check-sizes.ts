@@ -21,7 +21,6 @@ const FOR_NOW: readonly string[] = [
   'packages/conformance/src/scene.ts',
   'packages/conformance/src/task-store/outage-load.ts',
   'packages/conformance/src/task-store/settle.ts',
-  'packages/conformance/src/task-store/two-processes.ts',
   'packages/conformance/test/planted-bugs.test.ts',
   'packages/conformance/test/support/shared-reference.ts',
   'packages/engine/src/lease.ts',

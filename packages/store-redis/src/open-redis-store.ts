@@ -1,4 +1,4 @@
-import type { Clock, MigrationReport, OpenedStore, Random } from '@taskyard/core'
+import type { Clock, MigrationReport, OpenedStore, Random, ThreadAccess } from '@taskyard/core'
 import { TaskyardError, unsettable } from '@taskyard/core'
 import { systemRandom } from '@taskyard/core/runtime'
 import type { CallContext } from './call-context.ts'
@@ -112,10 +112,7 @@ async function createStore(
       durability: durabilityOf(facts),
       migrate: () => migrate(context.run),
       health: () => health(context.run),
-      threadAccess() {
-        const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
-        return { module, data: { address } satisfies ExtenderData, transfer: [] }
-      },
+      threadAccess: () => extenderAccess(address),
       close() {
         closing ??= calls.finish().then(() => {
           wakeUps.close()
@@ -127,6 +124,11 @@ async function createStore(
       },
     },
   }
+}
+
+function extenderAccess(address: RedisAddress): ThreadAccess {
+  const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
+  return { module, data: { address } satisfies ExtenderData, transfer: [] }
 }
 
 async function migrate(run: RunScript): Promise<MigrationReport> {
