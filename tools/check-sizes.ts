@@ -30,7 +30,6 @@ const FOR_NOW: readonly string[] = [
   'packages/store-mongodb/src/outbox.ts',
   'packages/store-mongodb/src/signals.ts',
   'packages/store-postgres/src/wake-ups.ts',
-  'packages/taskyard/src/taskyard.ts',
 ]
 
 export interface Sizes {

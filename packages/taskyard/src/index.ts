@@ -46,5 +46,5 @@ export {
   type Environment,
   readConfiguration,
 } from './configuration/read-configuration.ts'
-export type { OpenOptions } from './open-engine.ts'
+export type { OpenOptions } from './open-options.ts'
 export { Taskyard } from './taskyard.ts'

@@ -21,7 +21,6 @@ import {
   type Clock,
   isTerminal,
   LIMITS,
-  type OpenedStore,
   type PayloadOf,
   type Random,
   type TaskDocument,
@@ -34,9 +33,7 @@ import {
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import type { BulkPart, BulkPartOptions, Engine } from '@taskyard/engine'
 import { pause, startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
-import { type StoreLocation, storeUrl, withoutSecrets } from './configuration/store-location.ts'
-import { expectation } from './configuration/value-kinds.ts'
-import { createEmbeddedWorkerApi } from './embedded-worker-api.ts'
+import { type Assembly, assemble } from './assemble.ts'
 import {
   endOf,
   idOf,
@@ -46,15 +43,21 @@ import {
   toSubmission,
   toWorkerDocument,
 } from './engine-documents.ts'
-import { type OpenOptions, openEngine, troublesFor } from './open-engine.ts'
-import { openStore } from './open-store.ts'
+import { type OpenOptions, settingsOfOptions, troublesFor } from './open-options.ts'
+import type { TroubleLog } from './server/trouble-log.ts'
 import { stayAlive } from './stay-alive.ts'
-import { readVersion } from './version.ts'
 
 /** A wait or a watch looks again after so long when the store was away. */
 const STORE_AWAY_MS = 500
 /** An operation by filter tells this often how far it is. */
 const PART_SECONDS = 2
+
+interface Inside {
+  readonly clock: Clock
+  readonly random: Random
+  readonly troubles: TroubleLog
+  readonly letProcessEnd: () => void
+}
 
 /**
  * Taskyard inside your own program: durable tasks, and workers beside the code that submits them. A SQLite file belongs
@@ -63,17 +66,15 @@ const PART_SECONDS = 2
  * `close()`.
  */
 export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements TaskyardApi<Handlers> {
+  readonly #assembly: Assembly
   readonly #engine: Engine
-  readonly #store: OpenedStore
-  readonly #isShared: boolean
   /** Of spans. */
   readonly #clock: Clock
   readonly #random: Random
-  readonly #location: StoreLocation
   readonly #onError: (error: unknown, during: string) => void
   readonly #workers = new Set<Worker>()
   readonly #closed = new AbortController()
-  readonly #letProcessEnd = stayAlive()
+  readonly #letProcessEnd: () => void
   #closing: Promise<void> | null = null
 
   /**
@@ -81,42 +82,30 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
    * store_unavailable, unsafe_durability, …
    */
   static async open<Handlers extends TaskHandlers = TaskHandlers>(options: OpenOptions): Promise<Taskyard<Handlers>> {
-    // Callers without a compiler may name none, or misspell it.
-    const store = String(options?.store)
-    const location = storeUrl.parse(store)
-    if (location === undefined) {
-      const reason = `store is ${JSON.stringify(withoutSecrets(store))}; ${expectation(storeUrl, store)}`
-      throw new TaskyardError('invalid_configuration', { reason })
-    }
-    const { clock = systemClock, random = systemRandom, allowUnsafeDurability = false } = options
-    const opened = await openStore(location, { clock, random, allowUnsafeDurability })
-    const yard = new Taskyard<Handlers>(opened, location, options)
-    await yard.#start()
-    return yard
-  }
-
-  private constructor(store: OpenedStore, location: StoreLocation, options: OpenOptions) {
-    this.#store = store
-    this.#isShared = store.news !== null
-    this.#location = location
-    const { clock = systemClock } = options
-    this.#clock = unsettable(clock)
-    this.#random = options.random ?? systemRandom
+    const settings = settingsOfOptions(options)
+    const { clock = systemClock, random = systemRandom, ids, checkPayload } = options
     const troubles = troublesFor(options, clock)
-    this.#onError = (error, during) => troubles.metByWorker(during, error)
-    this.#engine = openEngine({ store, clock, random: this.#random, troubles }, options)
-  }
-
-  async #start(): Promise<void> {
+    const letProcessEnd = stayAlive()
     try {
-      await this.#store.lifecycle.migrate()
-      await this.#engine.start()
+      const assembly = await assemble(settings, { clock, random, ids, checkPayload, troubles })
+      await assembly.engine.start().catch(async (error) => {
+        await assembly.close()
+        throw error
+      })
+      return new Taskyard<Handlers>(assembly, { clock, random, troubles, letProcessEnd })
     } catch (error) {
-      await this.#engine.stop()
-      await this.#store.lifecycle.close()
-      this.#letProcessEnd()
+      letProcessEnd()
       throw error
     }
+  }
+
+  private constructor(assembly: Assembly, { clock, random, troubles, letProcessEnd }: Inside) {
+    this.#assembly = assembly
+    this.#engine = assembly.engine
+    this.#clock = unsettable(clock)
+    this.#random = random
+    this.#onError = (error, during) => troubles.metByWorker(during, error)
+    this.#letProcessEnd = letProcessEnd
   }
 
   async submit<Type extends TypeOf<Handlers>>(
@@ -257,26 +246,13 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   }
 
   async info(): Promise<InfoDocument> {
-    const stack = { store: this.#location.kind, broker: null, cache: null, blobs: null }
-    const { nodeId } = this.#engine
-    return {
-      name: 'taskyard',
-      version: readVersion(),
-      nodeId,
-      stack,
-      durability: this.#store.lifecycle.durability,
-      limits: LIMITS,
-    }
+    return { name: 'taskyard', nodeId: this.#engine.nodeId, limits: LIMITS, ...this.#assembly.info }
   }
 
   work(handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
     if (this.#closing !== null) throw new TaskyardError('shutting_down')
-    const api = createEmbeddedWorkerApi(this.#engine, {
-      threadAccess: () => this.#store.lifecycle.threadAccess(),
-      shared: this.#isShared,
-    })
     const defaults = { clock: this.#clock, random: this.#random, onError: this.#onError }
-    const worker = startWorker(api, handlers, { ...defaults, ...options })
+    const worker = startWorker(this.#assembly.workerApi(), handlers, { ...defaults, ...options })
     this.#workers.add(worker)
     void worker.closed.then(() => this.#workers.delete(worker))
     return worker
@@ -302,8 +278,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   async #close(): Promise<void> {
     this.#closed.abort()
     await Promise.all([...this.#workers].map((worker) => worker.stop()))
-    await this.#engine.stop()
-    await this.#store.lifecycle.close()
+    await this.#assembly.close()
     this.#letProcessEnd()
   }
 }

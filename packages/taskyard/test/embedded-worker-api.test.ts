@@ -3,14 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { type LeasedTaskDocument, type OpenedStore, toJsonText, type WorkerApi } from '@taskyard/core'
-import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
-import { createEngine, type Engine } from '@taskyard/engine'
-import { openSqliteStore } from '@taskyard/store-sqlite'
+import { type LeasedTaskDocument, toJsonText, type WorkerApi } from '@taskyard/core'
+import type { Engine } from '@taskyard/engine'
+import { type Assembly, assemble } from '../src/assemble.ts'
 import { createEmbeddedWorkerApi } from '../src/embedded-worker-api.ts'
+import { settingsOfOptions } from '../src/open-options.ts'
+import { UNTOLD } from './untold.ts'
 
 let folder: string
-let store: OpenedStore
+let assembly: Assembly
 let engine: Engine
 let api: WorkerApi
 let queue = ''
@@ -18,15 +19,14 @@ let queues = 0
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'taskyard-embedded-'))
-  store = await openSqliteStore({ path: join(folder, 'tasks.db'), clock: systemClock })
-  const ids = createUuidV7Generator(systemClock)
-  engine = createEngine({ store, clock: systemClock, random: systemRandom, ids, nodeId: ids() })
+  const settings = settingsOfOptions({ store: `sqlite:${join(folder, 'tasks.db')}` })
+  assembly = await assemble(settings, { troubles: UNTOLD })
+  engine = assembly.engine
   await engine.start()
-  api = createEmbeddedWorkerApi(engine, { threadAccess: () => store.lifecycle.threadAccess(), shared: false })
+  api = assembly.workerApi()
 })
 after(async () => {
-  await engine.stop()
-  await store.lifecycle.close()
+  await assembly.close()
   await rm(folder, { recursive: true })
 })
 beforeEach(() => {
@@ -113,7 +113,7 @@ describe('the embedded worker API', () => {
       },
     }
     const lost = { taskId: await submit(1), token: 1 }
-    const access = { threadAccess: () => store.lifecycle.threadAccess(), shared: false }
+    const access = { threadAccess: () => assembly.store.lifecycle.threadAccess(), shared: false }
     createEmbeddedWorkerApi(listening, access).heartbeatRefused?.(lost)
     assert.deepEqual(heard, [[lost]])
   })

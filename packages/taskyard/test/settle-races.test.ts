@@ -4,27 +4,29 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { createSimulatedClock } from '@taskyard/conformance'
-import { DEFAULT_RETENTION, type OpenedStore, TaskyardError, toJsonText } from '@taskyard/core'
+import { DEFAULT_RETENTION, TaskyardError, toJsonText } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
-import { createEngine, type Engine, type Outcome } from '@taskyard/engine'
-import { openSqliteStore } from '@taskyard/store-sqlite'
+import type { Engine, Outcome } from '@taskyard/engine'
 import fc from 'fast-check'
+import { type Assembly, assemble } from '../src/assemble.ts'
+import { settingsOfOptions } from '../src/open-options.ts'
+import { UNTOLD } from './untold.ts'
 
 const clock = createSimulatedClock()
 const ids = createUuidV7Generator(clock)
 let folder: string
-let store: OpenedStore
+let assembly: Assembly
 let engine: Engine
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'taskyard-races-'))
-  store = await openSqliteStore({ path: join(folder, 'tasks.db'), clock })
-  engine = createEngine({ store, clock, random: () => 0.5, ids, nodeId: 'node-1', sweeps: false })
+  const settings = { ...settingsOfOptions({ store: `sqlite:${join(folder, 'tasks.db')}` }), roles: [] }
+  assembly = await assemble(settings, { clock, random: () => 0.5, ids, troubles: UNTOLD })
+  engine = assembly.engine
   await engine.start()
 })
 after(async () => {
-  await engine.stop()
-  await store.lifecycle.close()
+  await assembly.close()
   await rm(folder, { recursive: true })
 })
 
@@ -110,7 +112,12 @@ async function startRace() {
         return settle(call.lease, call.outcomes)
       case 'sweep':
         await clock.advance(call.afterMs)
-        return store.upkeep.sweep({ cancelGraceMs: 10_000, retention: DEFAULT_RETENTION, limit: 100, jitter: 0.5 })
+        return assembly.store.upkeep.sweep({
+          cancelGraceMs: 10_000,
+          retention: DEFAULT_RETENTION,
+          limit: 100,
+          jitter: 0.5,
+        })
       case 'cancel':
       case 'retry':
         return engine[call.kind](taskId).catch(ignoreRefusal)

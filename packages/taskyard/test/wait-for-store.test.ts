@@ -11,9 +11,7 @@ function scene({ awayMs }: { awayMs: number }) {
   const thereAt = clock.now() + awayMs
   const store = waitForStore({
     clock,
-    patienceSeconds: 30,
-    signal: interruption.signal,
-    onWait: (reason) => waits.push(reason),
+    patience: { seconds: 30, signal: interruption.signal, onWait: (reason) => waits.push(reason) },
     async open() {
       if (clock.now() < thereAt) throw new TaskyardError('store_unavailable', { reason: 'refused' })
       return createReferenceStore(clock)
@@ -55,9 +53,7 @@ test('what waiting cannot mend is not waited for', async () => {
   const clock = createSimulatedClock()
   const waiting = waitForStore({
     clock,
-    patienceSeconds: 30,
-    signal: new AbortController().signal,
-    onWait: () => assert.fail('it waits'),
+    patience: { seconds: 30, signal: new AbortController().signal, onWait: () => assert.fail('it waits') },
     open: () => Promise.reject(new TaskyardError('unsafe_durability', { reason: 'fsync is off' })),
   })
   await assert.rejects(waiting, { code: 'unsafe_durability' })

@@ -1,28 +1,34 @@
-import { type Clock, type OpenedStore, TaskyardError, unsettable } from '@taskyard/core'
+import { type Clock, TaskyardError, unsettable } from '@taskyard/core'
 import { pause } from '@taskyard/worker'
 
-/** How long a start waits for a store on a server that is not there yet, and how often it looks. */
-export const STORE_PATIENCE_SECONDS = 30
+/** How often a start looks for a store on a server that is not there yet. */
 const LOOK_MS = 1000
 
-export interface WaitForStore {
-  /** Opens the store and brings its schema up to date. */
-  open(): Promise<OpenedStore>
-  readonly patienceSeconds: number
-  readonly clock: Clock
+export interface StorePatience {
+  readonly seconds: number
+  /** Ends the wait. */
   readonly signal: AbortSignal
   /** Told once, when there is something to wait for. */
   onWait(reason: string): void
+}
+
+export interface WaitForStore<Store> {
+  /** Opens the store and brings its schema up to date. */
+  open(): Promise<Store>
+  /** `undefined`: there is one try. */
+  readonly patience: StorePatience | undefined
+  readonly clock: Clock
 }
 
 /**
  * The store, once its server is there: services that start together come up in any order.
  * @throws TaskyardError of the last try, when patience is over or the signal has aborted
  */
-export async function waitForStore(params: WaitForStore): Promise<OpenedStore> {
-  const { open, patienceSeconds, signal, onWait } = params
+export async function waitForStore<Store>({ open, patience, ...params }: WaitForStore<Store>): Promise<Store> {
+  if (patience === undefined) return open()
+  const { seconds, signal, onWait } = patience
   const clock = unsettable(params.clock)
-  const until = clock.now() + patienceSeconds * 1000
+  const until = clock.now() + seconds * 1000
   for (let tries = 1; ; tries++) {
     try {
       return await open()

@@ -1,9 +1,8 @@
 import { TaskyardError } from '@taskyard/core'
-import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import type { Command } from 'commander'
+import { openMigratedStore } from '../../assemble.ts'
 import { type Configuration, readConfiguration } from '../../configuration/read-configuration.ts'
 import { storeName } from '../../configuration/store-location.ts'
-import { openStore } from '../../open-store.ts'
 import { EXIT } from '../exit-codes.ts'
 import { CommandFailure } from '../failure.ts'
 import { createPrinter } from '../printer.ts'
@@ -32,14 +31,11 @@ async function migrate(terminal: Terminal, options: { store?: string; json?: boo
   createPrinter(terminal, options.json === true).answer({ store: kind, path: name, from, to }, [text])
 }
 
-async function migrated({ store: location, allowUnsafeDurability }: Configuration) {
+async function migrated(configuration: Configuration) {
   try {
-    const store = await openStore(location, { clock: systemClock, random: systemRandom, allowUnsafeDurability })
-    try {
-      return await store.lifecycle.migrate()
-    } finally {
-      await store.lifecycle.close()
-    }
+    const { store, from, to } = await openMigratedStore(configuration)
+    await store.lifecycle.close()
+    return { from, to }
   } catch (error) {
     if (error instanceof TaskyardError) throw new CommandFailure(error.message, EXIT.failed, { code: error.code })
     throw error

@@ -1,13 +1,8 @@
-import {
-  type Clock,
-  DEFAULT_RETENTION,
-  type IdGenerator,
-  type OpenedStore,
-  type Random,
-  type Retention,
-} from '@taskyard/core'
-import { createUuidV7Generator } from '@taskyard/core/runtime'
-import { createEngine, type Engine, type PayloadCheck } from '@taskyard/engine'
+import { type Clock, type IdGenerator, type Random, type Retention, TaskyardError } from '@taskyard/core'
+import type { PayloadCheck } from '@taskyard/engine'
+import { defaultSettings, type Settings } from './configuration/settings.ts'
+import { storeUrl, withoutSecrets } from './configuration/store-location.ts'
+import { expectation } from './configuration/value-kinds.ts'
 import { createTroubleLog, type TroubleLog } from './server/trouble-log.ts'
 
 export interface OpenOptions {
@@ -33,30 +28,30 @@ export interface OpenOptions {
   readonly ids?: IdGenerator
 }
 
-interface EngineParts {
-  readonly store: OpenedStore
-  readonly clock: Clock
-  readonly random: Random
-  readonly troubles: TroubleLog
+/**
+ * What a program that opens a store wants, with the same defaults as a server's.
+ * @throws TaskyardError invalid_configuration
+ */
+export function settingsOfOptions(options: OpenOptions): Settings {
+  const store = locationOf(options)
+  const defaults = defaultSettings()
+  return {
+    ...defaults,
+    store,
+    retention: { ...defaults.retention, ...options.retention },
+    allowUnsafeDurability: options.allowUnsafeDurability ?? defaults.allowUnsafeDurability,
+    queueDepth: options.queueDepth ?? defaults.queueDepth,
+    cancelGraceSeconds: options.cancelGraceSeconds ?? defaults.cancelGraceSeconds,
+  }
 }
 
-/** The engine of a program that opened a store, as its options say. */
-export function openEngine(
-  { store, clock, random, troubles }: EngineParts,
-  { ids = createUuidV7Generator(clock), retention, queueDepth, cancelGraceSeconds, checkPayload }: OpenOptions,
-): Engine {
-  return createEngine({
-    store,
-    clock,
-    random,
-    ids,
-    nodeId: ids(),
-    retention: { ...DEFAULT_RETENTION, ...retention },
-    observer: { backgroundError: troubles.failed, backgroundRecovered: troubles.recovered },
-    ...(queueDepth === undefined ? {} : { queueDepth }),
-    ...(cancelGraceSeconds === undefined ? {} : { cancelGraceSeconds }),
-    ...(checkPayload === undefined ? {} : { checkPayload }),
-  })
+function locationOf(options: OpenOptions): Settings['store'] {
+  // Callers without a compiler may name none, or misspell it.
+  const store = String(options?.store)
+  const location = storeUrl.parse(store)
+  if (location !== undefined) return location
+  const reason = `store is ${JSON.stringify(withoutSecrets(store))}; ${expectation(storeUrl, store)}`
+  throw new TaskyardError('invalid_configuration', { reason })
 }
 
 /** Trouble goes to the caller's `onError`, else to the console. */

@@ -1,0 +1,132 @@
+import type { Clock, IdGenerator, OpenedStore, Random, WorkerApi } from '@taskyard/core'
+import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
+import { createEngine, type Engine, type EngineObserver, type PayloadCheck } from '@taskyard/engine'
+import type { HttpInfo, Metrics } from '@taskyard/http'
+import type { Settings } from './configuration/settings.ts'
+import { createEmbeddedWorkerApi } from './embedded-worker-api.ts'
+import { openStore } from './open-store.ts'
+import type { TroubleLog } from './server/trouble-log.ts'
+import { type StorePatience, waitForStore } from './server/wait-for-store.ts'
+import { readVersion } from './version.ts'
+
+/** What surrounds it. What is left out is the machine's, or is done without. */
+export interface Surroundings {
+  readonly clock?: Clock | undefined
+  readonly random?: Random | undefined
+  readonly ids?: IdGenerator | undefined
+  /** Default: a store that is not there is not waited for. */
+  readonly patience?: StorePatience | undefined
+}
+
+export interface AssemblyParts extends Surroundings {
+  /** Told of trouble in the background. */
+  readonly troubles: Pick<TroubleLog, 'failed' | 'recovered'>
+  readonly metrics?: Metrics | undefined
+  readonly checkPayload?: PayloadCheck | undefined
+}
+
+/** A store whose schema is up to date. */
+export interface MigratedStore {
+  readonly store: OpenedStore
+  /** Versions of the schema. */
+  readonly from: number
+  readonly to: number
+}
+
+/** A whole Taskyard without its surroundings: what a server serves, a library calls, and workers work on. */
+export interface Assembly extends MigratedStore {
+  readonly engine: Engine
+  readonly info: HttpInfo
+  /** For a worker in this process. */
+  workerApi(): WorkerApi
+  /** Stops the engine, then closes what it stands on. To be called once. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens and makes everything that the settings name; nothing runs before the engine is started.
+ * @throws TaskyardError store_locked, store_corrupt, store_too_new, store_read_only, store_unavailable, unsafe_durability,
+ * invalid_configuration, …
+ */
+export async function assemble(settings: Settings, parts: AssemblyParts): Promise<Assembly> {
+  const { metrics } = parts
+  const migrated = await openMigratedStore(settings, parts)
+  const store = metrics === undefined ? migrated.store : metrics.observeStore(migrated.store)
+  const engine = assembleEngine(settings, parts, store)
+  return {
+    ...migrated,
+    store,
+    engine,
+    info: { version: readVersion(), stack: stackOf(settings), durability: store.lifecycle.durability },
+    workerApi: () =>
+      createEmbeddedWorkerApi(engine, {
+        threadAccess: () => store.lifecycle.threadAccess(),
+        shared: store.news !== null,
+      }),
+    async close() {
+      try {
+        await engine.stop()
+      } finally {
+        await store.lifecycle.close()
+      }
+    },
+  }
+}
+
+/**
+ * Opens the store of these settings alone, and brings its schema up to date.
+ * @throws TaskyardError as {@link assemble}
+ */
+export function openMigratedStore(
+  { store: location, allowUnsafeDurability }: Pick<Settings, 'store' | 'allowUnsafeDurability'>,
+  { clock = systemClock, random = systemRandom, patience }: Surroundings = {},
+): Promise<MigratedStore> {
+  return waitForStore({
+    clock,
+    patience,
+    async open() {
+      const store = await openStore(location, { clock, random, allowUnsafeDurability })
+      try {
+        return { store, ...(await store.lifecycle.migrate()) }
+      } catch (error) {
+        await store.lifecycle.close()
+        throw error
+      }
+    },
+  })
+}
+
+function assembleEngine(settings: Settings, parts: AssemblyParts, store: OpenedStore): Engine {
+  const { retention, queueDepth, cancelGraceSeconds, sessionGraceSeconds, roles } = settings
+  const { clock = systemClock, random = systemRandom, checkPayload } = parts
+  const { ids = createUuidV7Generator(clock) } = parts
+  return createEngine({
+    store,
+    clock,
+    random,
+    ids,
+    nodeId: ids(),
+    sweeps: roles.includes('scheduler'),
+    retention,
+    queueDepth,
+    cancelGraceSeconds,
+    sessionGraceSeconds,
+    observer: observerOf(parts),
+    ...(checkPayload === undefined ? {} : { checkPayload }),
+  })
+}
+
+function observerOf({ metrics, troubles }: AssemblyParts): EngineObserver {
+  return {
+    ...metrics?.observer,
+    backgroundError(service, error) {
+      metrics?.observer.backgroundError(service, error)
+      troubles.failed(service, error)
+    },
+    backgroundRecovered: troubles.recovered,
+  }
+}
+
+function stackOf({ store, broker, cache, blobs }: Settings): HttpInfo['stack'] {
+  return { store: store.kind, broker, cache, blobs }
+}
