@@ -35,16 +35,16 @@ export function createLeasing(
   const { store, observer, bus, random } = parts
 
   /** A worker that is heard of leases which are over is alive, whatever was thought of it when they ended. */
-  async function heard(
+  function heard(
     operation: 'extend' | 'settle' | 'record',
     leases: readonly LeaseRef[],
     statuses: readonly ExtendStatus[],
-  ): Promise<void> {
+  ): void {
     if (!statuses.includes('lost')) return
     const lost = leases.filter((_, i) => statuses[i] === 'lost')
     for (const _ of lost) observer.staleWriteRefused?.(operation)
-    // What was asked for is done: it does not fail because of this, which is only known a little worse without.
-    await parts.underWay.track(store.presence.takeBackCrashes({ leases: lost })).catch(() => {})
+    // What was asked for is done: it does not wait for this, nor fail because of it, which is only known a little worse without.
+    parts.underWay.track(store.presence.takeBackCrashes({ leases: lost })).catch(() => {})
   }
 
   return {
@@ -60,7 +60,7 @@ export function createLeasing(
       assertBatch(leases.length)
       const named = leases.map(({ taskId, token }) => ({ taskId: toTaskId(taskId), token }))
       const statuses = await store.tasks.extend({ leases: named, leaseMs: leaseMs(leaseSeconds) })
-      await heard('extend', named, statuses)
+      heard('extend', named, statuses)
       return statuses
     },
     async settle(outcomes, claim) {
@@ -75,7 +75,7 @@ export function createLeasing(
       if (next !== null && tasks.length > 0) gaveTasks(next.worker)
       for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
       const statuses = results.map(({ status }) => status)
-      await heard('settle', settlements, statuses)
+      heard('settle', settlements, statuses)
       return { results: statuses, tasks }
     },
     async record(entries) {
@@ -85,7 +85,7 @@ export function createLeasing(
       statuses.forEach((status, i) => {
         if (status === 'ok') bus.publish({ kind: 'changed', taskId: (kept[i] as Kept).taskId, terminal: false })
       })
-      await heard('record', kept, statuses)
+      heard('record', kept, statuses)
       return statuses
     },
   }

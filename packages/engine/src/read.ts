@@ -27,7 +27,7 @@ export interface Reading extends Pick<Engine, 'get' | 'wait' | 'list' | 'history
 
 export function createReading(parts: Parts): Reading {
   const { store, clock, bus } = parts
-  const reads = createTurns(MOST_READS)
+  const reads = createTurns({ most: MOST_READS, clock, what: 'reads' })
   const watchers = new Map<string, Set<() => void>>()
   let stopped = false
   const unsubscribe = bus.subscribe((message) => {

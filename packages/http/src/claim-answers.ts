@@ -12,9 +12,14 @@ const MOST_RETURNS = 2
 /** Tasks whose returns are counted at a time. */
 const MOST_COUNTED = 10_000
 
-interface Answer {
+/** What the client of a connection may not have read. */
+interface Unread {
   /** What was asked for last on the connection by then. */
   readonly newest: ServerResponse | undefined
+  readonly answers: readonly Answer[]
+}
+
+interface Answer {
   readonly leases: readonly GivenLease[]
   readonly sentAt: number
 }
@@ -35,30 +40,32 @@ export interface ClaimAnswers {
  * order) soon after the answer was written, and before anything else was asked on it, the tasks go back.
  */
 export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, clock: Clock): ClaimAnswers {
-  const unheard = new Map<Socket, Answer>()
+  const unheard = new Map<Socket, Unread>()
   /** By the id of each task that was given: a task has one lease at a time. */
   const carriers = new Map<string, Socket>()
   const watched = new WeakSet<Socket>()
   const returns = new Map<string, number>()
 
-  function forget(socket: Socket): Answer | undefined {
-    const answer = unheard.get(socket)
-    if (answer === undefined) return undefined
+  function forget(socket: Socket): Unread | undefined {
+    const unread = unheard.get(socket)
+    if (unread === undefined) return undefined
     unheard.delete(socket)
-    for (const { taskId } of answer.leases) if (carriers.get(taskId) === socket) carriers.delete(taskId)
-    return answer
+    for (const { leases } of unread.answers) {
+      for (const { taskId } of leases) if (carriers.get(taskId) === socket) carriers.delete(taskId)
+    }
+    return unread
   }
 
   function watch(socket: Socket): void {
     if (watched.has(socket)) return
     watched.add(socket)
     socket.on('error', (error: Error & { code?: string }) => {
-      const answer = forget(socket)
+      const unread = forget(socket)
       const wasReset = error.code === 'ECONNRESET' || error.code === 'EPIPE'
-      if (answer === undefined || !wasReset || clock.now() - answer.sentAt > FRESH_MS) return
       // Whoever asks for more on a connection has read what it carried before.
-      if (connections.get(socket)?.at(-1) !== answer.newest) return
-      void engine.giveBack(answer.leases.filter(mayGoBack))
+      if (unread === undefined || !wasReset || connections.get(socket)?.at(-1) !== unread.newest) return
+      const fresh = unread.answers.filter(({ sentAt }) => clock.now() - sentAt <= FRESH_MS)
+      void engine.giveBack(fresh.flatMap(({ leases }) => leases).filter(mayGoBack))
     })
     socket.once('close', () => forget(socket))
   }
@@ -90,9 +97,10 @@ export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, cloc
       const newest = connections.get(socket)?.at(-1)
       const before = forget(socket)
       // Claims that were asked for one behind the other, before any was answered.
-      const unread = before?.newest === newest ? [...(before?.leases ?? []), ...leases] : leases
-      unheard.set(socket, { newest, leases: unread, sentAt: clock.now() })
-      for (const { taskId } of unread) carriers.set(taskId, socket)
+      const others = before?.newest === newest ? (before?.answers ?? []) : []
+      const answers = [...others, { leases, sentAt: clock.now() }]
+      unheard.set(socket, { newest, answers })
+      for (const answer of answers) for (const { taskId } of answer.leases) carriers.set(taskId, socket)
     },
   }
 }

@@ -106,6 +106,22 @@ test('of claims that are asked for one behind the other all tasks go back when t
   for (const id of ids) await untilQueued(get, id)
 })
 
+test('of claims that are asked for one behind the other those keep their tasks that were answered long before the reset', async (context) => {
+  const clock = createSimulatedClock()
+  const { listen, submit, get } = await startApi(context, { clock })
+  const socket = open(context, await listen())
+  const early = await submit({ type: 't' })
+  const claim = JSON.stringify({ workerId: 'w1', queues: ['default'], limit: 1, leaseSeconds: 60, waitSeconds: 30 })
+  socket.write(json('/api/v1/leases', claim).repeat(2))
+  await untilRead(socket, early)
+  await clock.advance(7000)
+  const late = await submit({ type: 't' })
+  await untilRead(socket, late)
+  socket.resetAndDestroy()
+  await untilQueued(get, late)
+  assert.equal((await get(`/api/v1/tasks/${early}`)).json().status, 'running')
+})
+
 test('a claim on whose connection more was asked keeps its task when it is reset', async (context) => {
   const { listen, submit, get } = await startApi(context)
   const base = await listen()
@@ -117,6 +133,10 @@ test('a claim on whose connection more was asked keeps its task when it is reset
   await fetch(`${base}/livez`)
   assert.equal((await get(`/api/v1/tasks/${id}`)).json().status, 'running')
 })
+
+async function untilRead(socket: Socket, word: string): Promise<void> {
+  for (let text = ''; !text.includes(word); ) text += await once(socket, 'data')
+}
 
 const claimText = (body: object) =>
   json(
