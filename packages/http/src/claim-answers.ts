@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Clock, type GivenLease, givenFirst, type LeasedTask, type LeaseRef } from '@taskyard/core'
-import type { Engine } from '@taskyard/engine'
+import type { Claim, Engine } from '@taskyard/engine'
 import type { FastifyReply } from 'fastify'
 import type { OpenAnswers } from './open-answers.ts'
 
@@ -11,6 +11,8 @@ const FRESH_MS = 5000
 const MOST_RETURNS = 2
 /** Tasks whose returns are counted at a time. */
 const MOST_COUNTED = 10_000
+/** Claims that may come again, of which it is remembered what they gave. */
+const MOST_NAMES = 1000
 
 /** What the client of a connection may not have read. */
 interface Unread {
@@ -20,6 +22,8 @@ interface Unread {
 }
 
 interface Answer {
+  /** `null`: the claim cannot be made again. */
+  readonly name: string | null
   readonly leases: readonly GivenLease[]
   readonly sentAt: number
 }
@@ -31,8 +35,11 @@ export interface ClaimAnswers {
    * given back.
    */
   heard(leases: readonly LeaseRef[]): void
-  /** The answer is about to be written. Gives the tasks back when the client does not get it, as far as that can be seen. */
-  sent(reply: FastifyReply, tasks: readonly LeasedTask[]): Promise<void>
+  /**
+   * The answer is about to be written. Gives the tasks back when the client does not get it, as far as that can be seen.
+   * Whoever makes the same claim again lives, and never had what it was given before: where that is over meanwhile, it is heard of.
+   */
+  sent(reply: FastifyReply, claim: Claim | undefined, tasks: readonly LeasedTask[]): Promise<void>
 }
 
 /**
@@ -43,8 +50,15 @@ export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, cloc
   const unheard = new Map<Socket, Unread>()
   /** By the id of each task that was given: a task has one lease at a time. */
   const carriers = new Map<string, Socket>()
+  /** What named claims were given, until somebody speaks of it. */
+  const givenTo = new Map<string, readonly GivenLease[]>()
   const watched = new WeakSet<Socket>()
   const returns = new Map<string, number>()
+
+  /** Its client has read them. */
+  function read(socket: Socket): void {
+    for (const { name } of forget(socket)?.answers ?? []) if (name !== null) givenTo.delete(name)
+  }
 
   function forget(socket: Socket): Unread | undefined {
     const unread = unheard.get(socket)
@@ -80,27 +94,53 @@ export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, cloc
     return true
   }
 
+  function remember(name: string, leases: readonly GivenLease[]): void {
+    givenTo.set(name, leases)
+    const [oldest] = givenTo.keys()
+    if (givenTo.size > MOST_NAMES && oldest !== undefined) givenTo.delete(oldest)
+  }
+
+  function hearOfLost(name: string, tasks: readonly LeasedTask[]): void {
+    const before = givenTo.get(name)
+    if (before === undefined) return
+    const tokens = new Map(tasks.map(({ id, lease }) => [id, lease.token]))
+    const lost = before.filter(({ taskId, token }) => tokens.get(taskId) !== token)
+    if (lost.length === 0) return
+    givenTo.delete(name)
+    // What holds has been given again; of what is over this is a sign of life.
+    engine.heartbeat(lost).catch(() => {})
+  }
+
   return {
     heard(leases) {
       if (carriers.size === 0) return
       for (const { taskId } of leases) {
         const socket = carriers.get(taskId) ?? carriers.get(taskId.toLowerCase())
-        if (socket !== undefined) forget(socket)
+        if (socket !== undefined) read(socket)
       }
     },
-    async sent(reply, tasks) {
+    async sent(reply, claim, tasks) {
+      const name = claim === undefined ? null : nameOf(claim)
+      if (name !== null) hearOfLost(name, tasks)
       const leases = givenFirst(tasks)
       if (leases.length === 0) return
       if (reply.raw.destroyed) return engine.giveBack(leases)
       const { socket } = reply.request.raw
       watch(socket)
       const newest = connections.get(socket)?.at(-1)
-      const before = forget(socket)
       // Claims that were asked for one behind the other, before any was answered.
+      const before = unheard.get(socket)
       const others = before?.newest === newest ? (before?.answers ?? []) : []
-      const answers = [...others, { leases, sentAt: clock.now() }]
+      read(socket)
+      const answers = [...others, { name, leases, sentAt: clock.now() }]
       unheard.set(socket, { newest, answers })
+      for (const answer of answers) if (answer.name !== null) remember(answer.name, answer.leases)
       for (const answer of answers) for (const { taskId } of answer.leases) carriers.set(taskId, socket)
     },
   }
+}
+
+/** What a claim and its repetitions have in common. */
+function nameOf({ worker, requestId }: Claim): string | null {
+  return requestId === undefined ? null : `${worker.workerId}\n${requestId}`
 }

@@ -36,10 +36,10 @@ async function claimOnce(
   context: TestContext,
   base: string,
   end: (socket: Socket) => void,
-  name: { requestId?: string } = {},
+  more: { requestId?: string; leaseSeconds?: number } = {},
 ): Promise<void> {
   const socket = open(context, base)
-  const body = JSON.stringify({ workerId: 'w1', queues: ['default'], limit: 1, leaseSeconds: 60, ...name })
+  const body = JSON.stringify({ workerId: 'w1', queues: ['default'], limit: 1, leaseSeconds: 60, ...more })
   socket.write(json('/api/v1/leases', body))
   socket.once('data', () => end(socket))
   await new Promise((resolve) => socket.once('close', resolve))
@@ -80,6 +80,18 @@ test('a claim whose connection is reset gives back nothing that an earlier call 
   await claimOnce(context, base, (socket) => socket.resetAndDestroy(), name)
   await fetch(`${base}/livez`)
   assert.equal((await get(`/api/v1/tasks/${id}`)).json().status, 'running')
+})
+
+test('a task whose claims do not get their answers is not taken for one that brings its worker down', async (context) => {
+  const { listen, submit, get } = await startApi(context)
+  const base = await listen()
+  const id = await submit({ type: 't' })
+  const statusOf = async () => (await get(`/api/v1/tasks/${id}`)).json().status
+  for (let i = 0; i < 3; i++) {
+    await claimOnce(context, base, (socket) => socket.end(), { requestId: 'r1', leaseSeconds: 1 })
+    while ((await statusOf()) === 'running') await new Promise(setImmediate)
+  }
+  assert.equal(await statusOf(), 'queued')
 })
 
 test('a claim whose connection is closed in order keeps its task', async (context) => {
