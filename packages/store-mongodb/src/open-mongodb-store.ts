@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type MigrationReport,
   type OpenedStore,
   type Random,
   type ReadyLane,
@@ -7,9 +8,10 @@ import {
   TaskyardError,
 } from '@taskyard/core'
 import { systemRandom } from '@taskyard/core/runtime'
+import type { MongoClient } from 'mongodb'
 import { createBoundedMap } from './bounded-map.ts'
 import { collectionsOf } from './collections.ts'
-import { type Connection, connect, serverClockOf, withDeadline } from './connect.ts'
+import { type Connection, connect, serverClockOf, withDeadline, withPatientClient } from './connect.ts'
 import { createCounters } from './counters.ts'
 import type { Database } from './database.ts'
 import { claimKey } from './documents.ts'
@@ -127,6 +129,7 @@ function createStore(
   time: ServerClock,
   { url, clock, allowUnsafeDurability = false }: MongoDbStoreOptions,
 ): OpenedStore {
+  const { settings, deployment } = connection
   const underWay = new Set<Promise<unknown>>()
   // A claim that is repeated while it is under way waits for what it gives.
   const turns = createTurns()
@@ -148,6 +151,10 @@ function createStore(
     await Promise.all(underWay)
     await signals.close()
     await connection.close()
+  }
+
+  function migrateWith(client: MongoClient): Promise<MigrationReport> {
+    return migrate(collectionsOf(client, settings.database, deployment), database)
   }
 
   async function health(): Promise<StoreHealth> {
@@ -197,7 +204,7 @@ function createStore(
     news: signals.bus,
     lifecycle: {
       durability: connection.durability,
-      migrate: () => call(() => migrate(database), MIGRATION_MS),
+      migrate: () => call(() => withPatientClient(settings, MIGRATION_MS, migrateWith), MIGRATION_MS),
       health,
       threadAccess() {
         const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
