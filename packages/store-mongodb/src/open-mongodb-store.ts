@@ -6,6 +6,7 @@ import {
   type ReadyLane,
   type StoreHealth,
   TaskyardError,
+  unhealthy,
 } from '@taskyard/core'
 import { systemRandom } from '@taskyard/core/runtime'
 import type { MongoClient } from 'mongodb'
@@ -164,8 +165,7 @@ function createStore(
       const sizeBytes = await call((now) => operations.probe(database, now))
       return { healthy: true, latencyMs: latencyMs(), reason: null, sizeBytes }
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      return { healthy: false, latencyMs: latencyMs(), reason, sizeBytes: null }
+      return unhealthy(error, latencyMs())
     }
   }
 

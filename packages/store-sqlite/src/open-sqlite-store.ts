@@ -1,7 +1,14 @@
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
-import { type Clock, type MigrationReport, type OpenedStore, type ReadyListener, TaskyardError } from '@taskyard/core'
+import {
+  type Clock,
+  type MigrationReport,
+  type OpenedStore,
+  type ReadyListener,
+  TaskyardError,
+  unhealthy,
+} from '@taskyard/core'
 import { threadFlags } from '@taskyard/core/runtime'
 import { decodeCursor } from './cursor.ts'
 import type { Operations } from './operations/index.ts'
@@ -112,11 +119,11 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
         const from = performance.now()
         try {
           const { sizeBytes, shortage } = await call('probe', null)
-          const reason = shortage === null ? null : new TaskyardError('store_full', { reason: shortage }).message
-          return { healthy: reason === null, latencyMs: performance.now() - from, reason, sizeBytes }
+          const latencyMs = performance.now() - from
+          if (shortage === null) return { healthy: true, latencyMs, reason: null, sizeBytes }
+          return { ...unhealthy(new TaskyardError('store_full', { reason: shortage }), latencyMs), sizeBytes }
         } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error)
-          return { healthy: false, latencyMs: performance.now() - from, reason, sizeBytes: null }
+          return unhealthy(error, performance.now() - from)
         }
       },
       threadAccess() {

@@ -16,6 +16,7 @@ import {
   type ReadyLane,
   type ReadyListener,
   TaskyardError,
+  unhealthy,
 } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { aroundCalls } from '../../src/faults/around-calls.ts'
@@ -100,7 +101,7 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
         health: () =>
           reach().then(
             () => inner.lifecycle.health(),
-            (error: Error) => ({ healthy: false, latencyMs: 0, reason: error.message, sizeBytes: null }),
+            (error) => unhealthy(error, 0),
           ),
       },
     }
