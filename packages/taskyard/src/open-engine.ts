@@ -5,6 +5,8 @@ import {
   type OpenedStore,
   type Random,
   type Retention,
+  TaskyardError,
+  unknownName,
 } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
 import { createEngine, type Engine, type PayloadCheck } from '@taskyard/engine'
@@ -31,6 +33,33 @@ export interface OpenOptions {
   readonly clock?: Clock
   readonly random?: Random
   readonly ids?: IdGenerator
+}
+
+const NAMES: Readonly<Record<keyof OpenOptions, true>> = {
+  store: true,
+  allowUnsafeDurability: true,
+  retention: true,
+  queueDepth: true,
+  cancelGraceSeconds: true,
+  checkPayload: true,
+  onError: true,
+  clock: true,
+  random: true,
+  ids: true,
+}
+
+const RETENTION_NAMES: Readonly<Record<keyof Retention, true>> = {
+  succeededSeconds: true,
+  failedSeconds: true,
+  finishedBytes: true,
+}
+
+/** @throws TaskyardError invalid_configuration */
+export function assertKnownOptions(options: OpenOptions): void {
+  const name = unknownName(options, NAMES) ?? unknownName(options.retention ?? {}, RETENTION_NAMES)
+  if (name === null) return
+  const reason = `${name} is no option; there are ${Object.keys({ ...NAMES, ...RETENTION_NAMES }).join(', ')}`
+  throw new TaskyardError('invalid_configuration', { reason })
 }
 
 interface EngineParts {

@@ -46,7 +46,7 @@ import {
   toSubmission,
   toWorkerDocument,
 } from './engine-documents.ts'
-import { type OpenOptions, openEngine, troublesFor } from './open-engine.ts'
+import { assertKnownOptions, type OpenOptions, openEngine, troublesFor } from './open-engine.ts'
 import { openStore } from './open-store.ts'
 import { stayAlive } from './stay-alive.ts'
 import { readVersion } from './version.ts'
@@ -88,6 +88,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
       const reason = `store is ${JSON.stringify(withoutSecrets(store))}; ${expectation(storeUrl, store)}`
       throw new TaskyardError('invalid_configuration', { reason })
     }
+    assertKnownOptions(options)
     const { clock = systemClock, random = systemRandom, allowUnsafeDurability = false } = options
     const opened = await openStore(location, { clock, random, allowUnsafeDurability })
     const yard = new Taskyard<Handlers>(opened, location, options)
