@@ -125,6 +125,19 @@ describe('taskyard submit --batch', () => {
     assert.match(first.stderr, /line 1 is not JSON: .*\n {2}submitted before: nothing\n/)
   })
 
+  it('leaves a line its own of two names for one thing', async () => {
+    const runAt = '2099-01-01T00:00:00.000Z'
+    const stdin = [
+      { payload: 1, runAt },
+      { payload: 2, task_type: 'somebody' },
+    ]
+      .map((line) => JSON.stringify(line))
+      .join('\n')
+    const { ids } = await runJson(['submit', 'nobody', '--batch', '-', '--delay', '60'], { stdin })
+    const [first, second] = await Promise.all(ids.map((id: string) => runJson(['get', id])))
+    assert.deepEqual([first.runAt, first.type, second.type], [runAt, 'nobody', 'somebody'])
+  })
+
   it('tells programs the code with which the server refused a line', async () => {
     const { code, stdout } = await run(['submit', 'nobody', '--batch', '-', '--json'], { stdin: '{"priority":"x"}\n' })
     assert.equal(code, 2)

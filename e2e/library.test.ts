@@ -34,6 +34,30 @@ describe('Taskyard.open', () => {
       await assert.doesNotReject(yard.submit('great', { name: 'Ada' }))
     }))
 
+  it('refuses options that it does not know, before anything is changed', () =>
+    withYard(async (yard) => {
+      const { id } = await yard.submit('greet', { name: 'Ada' })
+      const misspelled = { tags: ['x'] } as object
+      const names = isError('invalid_request', /\/tags is not known here; known are status, type, queue, tag/)
+      for (const call of ['cancelMatching', 'retryMatching', 'list'] as const)
+        await assert.rejects(yard[call](misspelled), names)
+      const late = { delaySecond: 60 } as object
+      await assert.rejects(yard.submit('greet', { name: 'Bob' }, late), isError('invalid_request', /\/delaySecond /))
+      const many = [{ type: 'greet' as const, payload: { name: 'Bob' }, ...late }]
+      await assert.rejects(yard.submitMany(many), isError('invalid_request', /\/delaySecond /))
+      assert.throws(
+        () => yard.work(handlers, { queue: ['x'] } as object),
+        isError('invalid_configuration', /queue is no option/),
+      )
+      const { items } = await yard.list()
+      assert.deepEqual(
+        items.map((task) => [task.id, task.status]),
+        [[id, 'queued']],
+      )
+      const open = Taskyard.open({ store: newStore(), retention: { succeeded: 1 } as object })
+      await assert.rejects(open, isError('invalid_configuration', /succeeded is no option/))
+    }))
+
   it('keeps tasks over a restart', async () => {
     const store = newStore()
     const first = await Taskyard.open<typeof handlers>({ store })
@@ -271,6 +295,6 @@ async function withYard(use: (yard: Yard) => Promise<void>): Promise<void> {
   }
 }
 
-function isError(code: string): (error: unknown) => boolean {
-  return (error) => error instanceof TaskyardError && error.code === code
+function isError(code: string, message = /./): (error: unknown) => boolean {
+  return (error) => error instanceof TaskyardError && error.code === code && message.test(error.message)
 }

@@ -26,10 +26,10 @@ export async function* watchEvents(
         lastEventId: `${last}`,
         signal: stop,
       })) {
-        failures = 0
-        giveUpAt = Number.POSITIVE_INFINITY
         if (event === 'end') return
         const entry = eventData<TaskEventDocument>(address, data, { n: isNumber })
+        failures = 0
+        giveUpAt = Number.POSITIVE_INFINITY
         last = entry.n
         yield entry
       }

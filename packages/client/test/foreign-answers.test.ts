@@ -40,6 +40,15 @@ const CALLS: Readonly<Record<string, (client: Client) => Promise<unknown>>> = {
   info: (client) => client.info(),
 }
 
+const EVENT_STREAM = { 'content-type': 'text/event-stream' }
+
+test('watch gives up on streams of events that are not ours', async (t) => {
+  const { url } = await fakeServer(t, (_n, _seen, response) => {
+    response.writeHead(200, EVENT_STREAM).end('data: hello\n\n')
+  })
+  await assert.rejects(Array.fromAsync(new Client({ url, retrySeconds: 0 }).watch('some-id')), NOT_REACHED)
+})
+
 const NOT_REACHED = { code: 'connection_failed', retryable: true, definite: false }
 
 const REFUSED = { type: problemType('task_not_found'), code: 'task_not_found' }

@@ -14,6 +14,7 @@ import type {
   OpenedStore,
   Random,
   Retention,
+  StoreHealth,
   Task,
   TaskError,
   TaskEvent,
@@ -194,12 +195,7 @@ export interface OpenSession {
 /** Whether tasks can be taken in and given out, and what stands in the way. */
 export interface EngineHealth {
   readonly ready: boolean
-  readonly store: {
-    readonly healthy: boolean
-    readonly latencyMs: number
-    readonly reason: string | null
-    readonly sizeBytes: number | null
-  }
+  readonly store: StoreHealth
   /** Of this process; those that are essential must be healthy. */
   readonly loops: readonly LoopReport[]
 }

@@ -37,16 +37,16 @@ export function createLeasing(
   const { store, observer, taskNews, random } = parts
 
   /** A worker that is heard of leases which are over is alive, whatever was thought of it when they ended. */
-  async function heard(
+  function heard(
     operation: 'extend' | 'settle' | 'record',
     leases: readonly LeaseRef[],
     statuses: readonly ExtendStatus[],
-  ): Promise<void> {
+  ): void {
     if (!statuses.includes('lost')) return
     const lost = leases.filter((_, i) => statuses[i] === 'lost')
     for (const _ of lost) observer.staleWriteRefused?.(operation)
-    // What was asked for is done: it does not fail because of this, which is only known a little worse without.
-    await parts.underWay.track(store.presence.takeBackCrashes({ leases: lost })).catch(() => {})
+    // What was asked for is done: it does not wait for this, nor fail because of it, which is only known a little worse without.
+    parts.underWay.track(store.presence.takeBackCrashes({ leases: lost })).catch(() => {})
   }
 
   return {
@@ -62,7 +62,7 @@ export function createLeasing(
       assertBatch(leases.length)
       const named = leases.map(({ taskId, token }) => ({ taskId: toTaskId(taskId), token }))
       const statuses = await store.tasks.extend({ leases: named, leaseMs: leaseMs(leaseSeconds) })
-      await heard('extend', named, statuses)
+      heard('extend', named, statuses)
       return statuses
     },
     async settle(outcomes, claim) {
@@ -77,7 +77,7 @@ export function createLeasing(
       for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
       if (next !== null && tasks.length > 0) gave(next.worker, tasks)
       const statuses = results.map(({ status }) => status)
-      await heard('settle', settlements, statuses)
+      heard('settle', settlements, statuses)
       return { results: statuses, tasks }
     },
     async record(entries) {
@@ -87,7 +87,7 @@ export function createLeasing(
       statuses.forEach((status, i) => {
         if (status === 'ok') taskNews.recorded((kept[i] as Kept).taskId)
       })
-      await heard('record', kept, statuses)
+      heard('record', kept, statuses)
       return statuses
     },
   }

@@ -18,8 +18,8 @@ const MOST_READS = 32
 export type Reading = Pick<Engine, 'get' | 'list' | 'history'>
 
 /** Tasks and their events, as they are now. */
-export function createReading({ store }: Parts): Reading {
-  const reads = createTurns(MOST_READS)
+export function createReading({ store, clock }: Parts): Reading {
+  const reads = createTurns({ most: MOST_READS, clock, what: 'reads' })
 
   async function get(id: string): Promise<Task> {
     const taskId = toTaskId(id)

@@ -77,6 +77,8 @@ export function createSubmit(parts: Parts): Submitting {
         throw new TaskyardError('idempotent_task_gone', { key: outcome.key, id: outcome.taskId })
       case 'queue-full':
         throw new TaskyardError('queue_full', { queue: outcome.queue, limit: queueDepth })
+      case 'no-room':
+        throw new TaskyardError('store_unavailable', { reason: outcome.reason })
     }
   }
 

@@ -115,3 +115,25 @@ test('one conflicting submission among many is refused alone', async (t) => {
   await assert.rejects(conflict, { code: 'idempotency_conflict', status: 422 })
   assert.equal((await Promise.all(others)).length, 5)
 })
+test('a submission for which the store finds no room is refused alone, and told what to do', async (t) => {
+  const reason = 'out of shared memory; raise max_locks_per_transaction'
+  const { engine, store } = await startEngine(t, {}, (store) => ({
+    ...store,
+    tasks: {
+      ...store.tasks,
+      async enqueue({ submissions, ...params }) {
+        const [, ...others] = submissions
+        return [{ kind: 'no-room', reason }, ...(await store.tasks.enqueue({ submissions: others, ...params }))]
+      },
+    },
+  }))
+  const [refused, ...others] = Array.from({ length: 3 }, () => engine.submit({ type: 'test', payload: PAYLOAD }))
+  await assert.rejects(refused as Promise<unknown>, {
+    code: 'store_unavailable',
+    status: 503,
+    retryable: true,
+    message: `The store cannot serve: ${reason}`,
+  })
+  await Promise.all(others)
+  assert.equal((await store.reads.counts({ namespace: 'default', queue: null }))[0]?.counts.queued, 2)
+})

@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Clock, type GivenLease, givenFirst, type LeasedTask, type LeaseRef } from '@taskyard/core'
-import type { Engine } from '@taskyard/engine'
+import type { Claim, Engine } from '@taskyard/engine'
 import type { FastifyReply } from 'fastify'
+import { createNamedClaims, nameOf } from './named-claims.ts'
 import type { OpenAnswers } from './open-answers.ts'
 
 /** A connection that is reset later has carried the answer: its client has read it and works. */
@@ -12,9 +13,16 @@ const MOST_RETURNS = 2
 /** Tasks whose returns are counted at a time. */
 const MOST_COUNTED = 10_000
 
-interface Answer {
+/** What the client of a connection may not have read. */
+interface Unread {
   /** What was asked for last on the connection by then. */
   readonly newest: ServerResponse | undefined
+  readonly answers: readonly Answer[]
+}
+
+interface Answer {
+  /** `null`: the claim cannot be made again. */
+  readonly name: string | null
   readonly leases: readonly GivenLease[]
   readonly sentAt: number
 }
@@ -26,8 +34,11 @@ export interface ClaimAnswers {
    * given back.
    */
   heard(leases: readonly LeaseRef[]): void
-  /** The answer is about to be written. Gives the tasks back when the client does not get it, as far as that can be seen. */
-  sent(reply: FastifyReply, tasks: readonly LeasedTask[]): Promise<void>
+  /**
+   * The answer is about to be written. Gives the tasks back when the client does not get it, as far as that can be seen.
+   * Whoever makes the same claim again lives, and never had what it was given before: where that is over meanwhile, it is heard of.
+   */
+  sent(reply: FastifyReply, claim: Claim | undefined, tasks: readonly LeasedTask[]): Promise<void>
 }
 
 /**
@@ -35,30 +46,38 @@ export interface ClaimAnswers {
  * order) soon after the answer was written, and before anything else was asked on it, the tasks go back.
  */
 export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, clock: Clock): ClaimAnswers {
-  const unheard = new Map<Socket, Answer>()
+  const unheard = new Map<Socket, Unread>()
   /** By the id of each task that was given: a task has one lease at a time. */
   const carriers = new Map<string, Socket>()
+  const named = createNamedClaims()
   const watched = new WeakSet<Socket>()
   const mayGoBack = createReturnLimit()
 
-  function forget(socket: Socket): Answer | undefined {
-    const answer = unheard.get(socket)
-    if (answer === undefined) return undefined
+  /** Its client has read them. */
+  function read(socket: Socket): void {
+    for (const { name } of forget(socket)?.answers ?? []) named.wasRead(name)
+  }
+
+  function forget(socket: Socket): Unread | undefined {
+    const unread = unheard.get(socket)
+    if (unread === undefined) return undefined
     unheard.delete(socket)
-    for (const { taskId } of answer.leases) if (carriers.get(taskId) === socket) carriers.delete(taskId)
-    return answer
+    for (const { leases } of unread.answers) {
+      for (const { taskId } of leases) if (carriers.get(taskId) === socket) carriers.delete(taskId)
+    }
+    return unread
   }
 
   function watch(socket: Socket): void {
     if (watched.has(socket)) return
     watched.add(socket)
     socket.on('error', (error: Error & { code?: string }) => {
-      const answer = forget(socket)
+      const unread = forget(socket)
       const wasReset = error.code === 'ECONNRESET' || error.code === 'EPIPE'
-      if (answer === undefined || !wasReset || clock.now() - answer.sentAt > FRESH_MS) return
       // Whoever asks for more on a connection has read what it carried before.
-      if (connections.get(socket)?.at(-1) !== answer.newest) return
-      void engine.giveBack(answer.leases.filter(mayGoBack))
+      if (unread === undefined || !wasReset || connections.get(socket)?.at(-1) !== unread.newest) return
+      const fresh = unread.answers.filter(({ sentAt }) => clock.now() - sentAt <= FRESH_MS)
+      void engine.giveBack(fresh.flatMap(({ leases }) => leases).filter(mayGoBack))
     })
     socket.once('close', () => forget(socket))
   }
@@ -68,21 +87,27 @@ export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, cloc
       if (carriers.size === 0) return
       for (const { taskId } of leases) {
         const socket = carriers.get(taskId) ?? carriers.get(taskId.toLowerCase())
-        if (socket !== undefined) forget(socket)
+        if (socket !== undefined) read(socket)
       }
     },
-    async sent(reply, tasks) {
+    async sent(reply, claim, tasks) {
+      const name = nameOf(claim)
+      const lost = named.takeLost(name, tasks)
+      if (lost.length > 0) engine.heartbeat(lost).catch(() => {})
       const leases = givenFirst(tasks)
       if (leases.length === 0) return
       if (reply.raw.destroyed) return engine.giveBack(leases)
       const { socket } = reply.request.raw
       watch(socket)
       const newest = connections.get(socket)?.at(-1)
-      const before = forget(socket)
       // Claims that were asked for one behind the other, before any was answered.
-      const unread = before?.newest === newest ? [...(before?.leases ?? []), ...leases] : leases
-      unheard.set(socket, { newest, leases: unread, sentAt: clock.now() })
-      for (const { taskId } of unread) carriers.set(taskId, socket)
+      const before = unheard.get(socket)
+      const others = before?.newest === newest ? (before?.answers ?? []) : []
+      read(socket)
+      const answers = [...others, { name, leases, sentAt: clock.now() }]
+      unheard.set(socket, { newest, answers })
+      for (const answer of answers) named.gave(answer.name, answer.leases)
+      for (const answer of answers) for (const { taskId } of answer.leases) carriers.set(taskId, socket)
     },
   }
 }

@@ -45,7 +45,7 @@ export async function taskyardHttp(server: FastifyInstance, options: PluginOptio
     limits,
     connections,
     lifecycle: createLifecycle(server, connections, clock, options.draining),
-    pages: createTurns(PAGES_AT_A_TIME),
+    pages: createTurns({ most: PAGES_AT_A_TIME, clock, what: 'pages' }),
   }
   server.setErrorHandler(createErrorHandler(options.logger ?? SILENT, metrics.problemSent))
   guardAgainstPages(server, options.hosts ?? ANY_HOST)

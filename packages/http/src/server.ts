@@ -55,7 +55,11 @@ function httpServer(limits: HttpLimits, serve: RequestListener): Server {
     headersTimeout: limits.headersTimeoutMs,
     connectionsCheckingInterval: Math.min(5000, limits.headersTimeoutMs),
   }
-  const server = createHttpServer(options, serve)
+  const server = createHttpServer(options, (request, answer) => {
+    // Node forgets what it has read behind a request that asks for another protocol.
+    if (request.headers.upgrade !== undefined) answer.shouldKeepAlive = false
+    serve(request, answer)
+  })
   server.maxConnections = limits.connections
   return server
 }

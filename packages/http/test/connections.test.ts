@@ -188,3 +188,15 @@ test('a name that has several addresses gets one server, not a second past all l
   const socket = connect(port, '127.0.0.2')
   await assert.rejects(once(socket, 'connect'), { code: 'ECONNREFUSED' })
 })
+
+test('a request that asks for another protocol is the last of its connection: nothing behind it gets a wrong answer', async (context) => {
+  const api = await startApi(context)
+  const socket = open(context, await api.listen())
+  const upgrade = 'connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk'
+  socket.write(`GET /livez HTTP/1.1\r\nhost: x\r\n${upgrade}\r\n\r\nGET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n`)
+  let text = ''
+  for await (const chunk of socket) text += chunk
+  assert.match(text, /^HTTP\/1\.1 200 /)
+  assert.match(text, /connection: close/i)
+  assert.equal(text.split('HTTP/1.1 ').length, 2)
+})

@@ -36,10 +36,10 @@ async function claimOnce(
   context: TestContext,
   base: string,
   end: (socket: Socket) => void,
-  name: { requestId?: string } = {},
+  more: { requestId?: string; leaseSeconds?: number } = {},
 ): Promise<void> {
   const socket = open(context, base)
-  const body = JSON.stringify({ workerId: 'w1', queues: ['default'], limit: 1, leaseSeconds: 60, ...name })
+  const body = JSON.stringify({ workerId: 'w1', queues: ['default'], limit: 1, leaseSeconds: 60, ...more })
   socket.write(json('/api/v1/leases', body))
   socket.once('data', () => end(socket))
   await new Promise((resolve) => socket.once('close', resolve))
@@ -82,6 +82,18 @@ test('a claim whose connection is reset gives back nothing that an earlier call 
   assert.equal((await get(`/api/v1/tasks/${id}`)).json().status, 'running')
 })
 
+test('a task whose claims do not get their answers is not taken for one that brings its worker down', async (context) => {
+  const { listen, submit, get } = await startApi(context)
+  const base = await listen()
+  const id = await submit({ type: 't' })
+  const statusOf = async () => (await get(`/api/v1/tasks/${id}`)).json().status
+  for (let i = 0; i < 3; i++) {
+    await claimOnce(context, base, (socket) => socket.end(), { requestId: 'r1', leaseSeconds: 1 })
+    while ((await statusOf()) === 'running') await new Promise(setImmediate)
+  }
+  assert.equal(await statusOf(), 'queued')
+})
+
 test('a claim whose connection is closed in order keeps its task', async (context) => {
   const { listen, submit, get } = await startApi(context)
   const base = await listen()
@@ -106,6 +118,22 @@ test('of claims that are asked for one behind the other all tasks go back when t
   for (const id of ids) await untilQueued(get, id)
 })
 
+test('of claims that are asked for one behind the other those keep their tasks that were answered long before the reset', async (context) => {
+  const clock = createSimulatedClock()
+  const { listen, submit, get } = await startApi(context, { clock })
+  const socket = open(context, await listen())
+  const early = await submit({ type: 't' })
+  const claim = JSON.stringify({ workerId: 'w1', queues: ['default'], limit: 1, leaseSeconds: 60, waitSeconds: 30 })
+  socket.write(json('/api/v1/leases', claim).repeat(2))
+  await untilRead(socket, early)
+  await clock.advance(7000)
+  const late = await submit({ type: 't' })
+  await untilRead(socket, late)
+  socket.resetAndDestroy()
+  await untilQueued(get, late)
+  assert.equal((await get(`/api/v1/tasks/${early}`)).json().status, 'running')
+})
+
 test('a claim on whose connection more was asked keeps its task when it is reset', async (context) => {
   const { listen, submit, get } = await startApi(context)
   const base = await listen()
@@ -117,6 +145,10 @@ test('a claim on whose connection more was asked keeps its task when it is reset
   await fetch(`${base}/livez`)
   assert.equal((await get(`/api/v1/tasks/${id}`)).json().status, 'running')
 })
+
+async function untilRead(socket: Socket, word: string): Promise<void> {
+  for (let text = ''; !text.includes(word); ) text += await once(socket, 'data')
+}
 
 const claimText = (body: object) =>
   json(

@@ -29,13 +29,17 @@ test('readiness says once what the store says, under its code', async (context) 
   const { get, store } = await startApi(context)
   for (const code of ['store_full', 'store_read_only', 'store_unavailable'] as const) {
     const cause = new TaskyardError(code, { reason: 'tasks.db: it is so' })
-    Object.assign(store.lifecycle, { health: async () => ({ ...UNHEALTHY, reason: cause.message }) })
+    Object.assign(store.lifecycle, { health: async () => ({ ...UNHEALTHY, code, reason: cause.message }) })
     const problem = (await get('/ready')).json()
     assert.deepEqual([problem.code, problem.detail, problem.definite], [code, cause.message, cause.definite])
   }
-  Object.assign(store.lifecycle, { health: async () => ({ ...UNHEALTHY, reason: 'there is little left' }) })
-  const { code, detail } = (await get('/ready')).json()
-  assert.deepEqual([code, detail], ['store_unavailable', 'The store cannot serve: there is little left'])
+  for (const code of [undefined, 'internal'] as const) {
+    Object.assign(store.lifecycle, { health: async () => ({ ...UNHEALTHY, code, reason: 'there is little left' }) })
+    const response = await get('/ready')
+    assert.equal(response.statusCode, 503)
+    const { code: told, detail } = response.json()
+    assert.deepEqual([told, detail], ['store_unavailable', 'The store cannot serve: there is little left'])
+  }
 })
 
 test('health reports each dependency by name', async (context) => {

@@ -44,8 +44,9 @@ export interface ConnectOptions {
 
 /** @throws TaskyardError invalid_configuration, unsafe_durability, store_read_only, store_unavailable within 5 s */
 export async function connect(options: ConnectOptions): Promise<Connection> {
-  const settings = readSettings(options.url)
-  const client = createClient(settings.url, options.maxPoolSize)
+  const { url, maxPoolSize } = options
+  const settings = readSettings(url)
+  const client = createClient(settings.url, maxPoolSize === undefined ? {} : { maxPoolSize })
   try {
     await client.connect()
     const deployment = await readDeployment(client)
@@ -75,9 +76,26 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   }
 }
 
-function createClient(url: string, maxPoolSize: number | undefined): MongoClient {
+/**
+ * Gives `run` a client of its own, whose commands may take so long (ms) on a server that lives: one that hangs as a whole is
+ * found out by the driver's heartbeats, as ever.
+ */
+export async function withPatientClient<Result>(
+  { url }: Settings,
+  commandMs: number,
+  run: (client: MongoClient) => Promise<Result>,
+): Promise<Result> {
+  const client = createClient(url, { socketTimeoutMS: commandMs, maxPoolSize: 1 })
   try {
-    return new MongoClient(url, { ...CLIENT_OPTIONS, ...(maxPoolSize === undefined ? {} : { maxPoolSize }) })
+    return await run(client)
+  } finally {
+    await client.close().catch(() => {})
+  }
+}
+
+function createClient(url: string, options: MongoClientOptions): MongoClient {
+  try {
+    return new MongoClient(url, { ...CLIENT_OPTIONS, ...options })
   } catch (error) {
     // Nothing was connected yet: whatever this is, it is in the URL.
     throw unreadableUrl(error)

@@ -1,15 +1,18 @@
 import {
   type Clock,
+  type MigrationReport,
   type OpenedStore,
   type Random,
   type ReadyLane,
   type StoreHealth,
   TaskyardError,
+  unhealthy,
 } from '@taskyard/core'
 import { systemRandom } from '@taskyard/core/runtime'
+import type { MongoClient } from 'mongodb'
 import { createBoundedMap } from './bounded-map.ts'
 import { collectionsOf } from './collections.ts'
-import { type Connection, connect, serverClockOf, withDeadline } from './connect.ts'
+import { type Connection, connect, serverClockOf, withDeadline, withPatientClient } from './connect.ts'
 import { createCounters } from './counters.ts'
 import type { Database } from './database.ts'
 import { facetsOf, type StoreCall } from './facets.ts'
@@ -124,6 +127,7 @@ function createStore(
   time: ServerClock,
   { url, clock, allowUnsafeDurability = false }: MongoDbStoreOptions,
 ): OpenedStore {
+  const { settings, deployment } = connection
   const underWay = new Set<Promise<unknown>>()
   let closing: Promise<void> | null = null
 
@@ -145,13 +149,17 @@ function createStore(
     await connection.close()
   }
 
+  function migrateWith(client: MongoClient): Promise<MigrationReport> {
+    return migrate(collectionsOf(client, settings.database, deployment), database)
+  }
+
   return {
     ...facetsOf(database, call),
     wakeUps: signals.wakeUps,
     news: signals.news,
     lifecycle: {
       durability: connection.durability,
-      migrate: () => call(() => migrate(database), MIGRATION_MS),
+      migrate: () => call(() => withPatientClient(settings, MIGRATION_MS, migrateWith), MIGRATION_MS),
       health: () => health(database, call),
       threadAccess() {
         const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
@@ -172,7 +180,6 @@ async function health(database: Database, call: StoreCall): Promise<StoreHealth>
     const sizeBytes = await call((now) => operations.probe(database, now))
     return { healthy: true, latencyMs: latencyMs(), reason: null, sizeBytes }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    return { healthy: false, latencyMs: latencyMs(), reason, sizeBytes: null }
+    return unhealthy(error, latencyMs())
   }
 }

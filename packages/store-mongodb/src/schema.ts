@@ -1,5 +1,6 @@
 import { type MigrationReport, TaskyardError } from '@taskyard/core'
 import type { IndexDescription } from 'mongodb'
+import type { Collections } from './collections.ts'
 import type { Database } from './database.ts'
 import { upsert } from './lanes.ts'
 import { isIndexMissing } from './mongodb-errors.ts'
@@ -67,16 +68,21 @@ const TASK_INDEXES: readonly (IndexDescription & { readonly name: string })[] = 
 const FORMER_TASK_INDEXES = ['leases_by_time']
 
 /** Makes what is missing. Creating an index that is there changes nothing, so several processes may do it at once. */
-export async function migrate(database: Database): Promise<MigrationReport> {
-  const found = await database.meta.findOne({ _id: 'schema' })
+export async function migrate(
+  collections: Collections,
+  { name, deployment }: Pick<Database, 'name' | 'deployment'>,
+): Promise<MigrationReport> {
+  const { meta, queues } = collections
+  const found = await meta.findOne({ _id: 'schema' })
   const from = found?.version ?? 0
   if (from > VERSION) {
-    throw new TaskyardError('store_too_new', { path: `database ${database.name}`, found: from, known: VERSION })
+    throw new TaskyardError('store_too_new', { path: `database ${name}`, found: from, known: VERSION })
   }
-  await createIndexes(database)
+  // FerretDB has no partial indexes, and plain ones it makes but does not use.
+  if (deployment.kind !== 'FerretDB') await createIndexes(collections)
   // Whoever ran here before may have died between a change and its count.
-  await database.queues.updateMany({}, { $set: { isDoubtful: true } })
-  await upsert(() => database.meta.updateOne({ _id: 'schema' }, { $max: { version: VERSION } }, { upsert: true }))
+  await queues.updateMany({}, { $set: { isDoubtful: true } })
+  await upsert(() => meta.updateOne({ _id: 'schema' }, { $max: { version: VERSION } }, { upsert: true }))
   return { from, to: VERSION }
 }
 
@@ -90,9 +96,7 @@ export function wantedIndexes(): readonly string[] {
   return TASK_INDEXES.map(({ name }) => name)
 }
 
-async function createIndexes({ tasks, keys, queues, deployment }: Database): Promise<void> {
-  // FerretDB has no partial indexes, and plain ones it makes but does not use.
-  if (deployment.kind === 'FerretDB') return
+async function createIndexes({ tasks, keys, queues }: Collections): Promise<void> {
   await tasks.createIndexes([...TASK_INDEXES])
   for (const name of FORMER_TASK_INDEXES) await ifThere(tasks.dropIndex(name))
   await keys.createIndex({ expiresAt: 1 }, { name: 'by_end' })

@@ -25,6 +25,11 @@ export function isOutOfMemory(error: unknown): boolean {
   return codeOf(causeOf(error)) === '53200'
 }
 
+/** What is short and what to do, of an error that `isOutOfMemory`. */
+export function shortageReason(error: unknown): string {
+  return `${reasonOf(causeOf(error))}; mostly max_locks_per_transaction is too low, see docs/guides/postgresql.md`
+}
+
 /** Somebody else has the lock, and `lock_timeout` was over. */
 export function isLocked(error: unknown): boolean {
   return codeOf(causeOf(error)) === '55P03'
@@ -55,11 +60,7 @@ export function toStoreError(error: unknown): TaskyardError {
     case '53100': // disk full: the transaction was undone
       return because('store_full')
     case '53200':
-      return new TaskyardError(
-        'store_unavailable',
-        { reason: `${reason}; mostly max_locks_per_transaction is too low, see docs/guides/postgresql.md` },
-        { cause: error },
-      )
+      return new TaskyardError('store_unavailable', { reason: shortageReason(error) }, { cause: error })
     case '25006': // read-only transaction
       return because('store_read_only')
     case '42501': // insufficient privilege

@@ -1,9 +1,10 @@
 // All sessions of a server share one table of locks: whoever fills it makes others fail.
 import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import type { EnqueueOutcome, NewTask, OpenedStore } from '@taskyard/core'
+import { type EnqueueOutcome, type NewTask, type OpenedStore, TaskyardError } from '@taskyard/core'
 import { startServer, type TestServer } from '@taskyard/test-servers'
 import pg from 'pg'
+import { outlastFullLocks } from '../src/operations/outlast-full-locks.ts'
 import { newId, newTask, submissions } from './calls.ts'
 import { firstRow } from './first-row.ts'
 import { type OwnSchema, ownSchema } from './own-schema.ts'
@@ -49,6 +50,51 @@ describe('a server whose lock table is small', () => {
     await free()
     assertAccepted((await Promise.all([single, group, batch])).flat())
   })
+
+  it('judges by itself each of those that come together and do not all find room', async (t) => {
+    const free = await fillLocks(t, server.url)
+    await free(100)
+    const [single] = keyed(1) as [NewTask]
+    const together = [{ tasks: keyed(1000) }, { tasks: [single] }, { tasks: [newTask()] }]
+    const outcomes = await store.tasks.enqueue({ submissions: together, queueDepth: 1_000_000 })
+    assert.deepEqual(
+      outcomes.map(({ kind }) => kind),
+      ['no-room', 'accepted', 'accepted'],
+    )
+    assert.match(JSON.stringify(outcomes[0]), /max_locks_per_transaction/)
+    await free()
+    assertAccepted(await store.tasks.enqueue({ submissions: together.slice(0, 1), queueDepth: 1_000_000 }))
+  })
+})
+
+describe('submissions that are stored one by one', () => {
+  const together = Array.from({ length: 6 }, () => ({ tasks: [newTask()] }))
+  const full = Object.assign(new Error('out of shared memory'), { code: '53200' })
+
+  it('leave nothing under way when one of them fails, and what was stored is not denied', async () => {
+    const slow = Promise.withResolvers<void>()
+    const stored: unknown[] = []
+    const answer = outlastFullLocks(together, async (some) => {
+      if (some.length > 1) throw full
+      if (some[0] === together[1]) {
+        // Once those beside it are on their way.
+        setImmediate(slow.resolve)
+        throw new TaskyardError('store_full', { reason: 'test' })
+      }
+      await slow.promise
+      stored.push(some[0])
+      return [{ kind: 'accepted', tasks: [] }]
+    })
+    await assert.rejects(answer, { code: 'store_unavailable', definite: false })
+    assert.deepEqual(stored, [together[0], together[2], together[3]])
+  })
+
+  it('are refused definitely when none of them was stored', async () => {
+    const answer = outlastFullLocks(together, async (some) => {
+      throw some.length > 1 ? full : new TaskyardError('store_full', { reason: 'test' })
+    })
+    await assert.rejects(answer, { code: 'store_full', definite: true })
+  })
 })
 
 function keyed(count: number): readonly NewTask[] {
@@ -63,13 +109,16 @@ function assertAccepted(outcomes: readonly EnqueueOutcome[]): void {
   assert.deepEqual(new Set(outcomes.map(({ kind }) => kind)), new Set(['accepted']))
 }
 
-/** Takes every lock there is, until the returned function is called. */
-async function fillLocks(t: TestContext, url: string): Promise<() => Promise<unknown>> {
+/** Takes every lock there is. The returned function frees some, or all. */
+async function fillLocks(t: TestContext, url: string): Promise<(count?: number) => Promise<unknown>> {
   const client = new pg.Client(url)
   await client.connect()
   t.after(() => client.end())
   await assert.rejects(client.query('SELECT pg_advisory_lock(n) FROM generate_series(1, 1000000) AS n'), {
     code: '53200',
   })
-  return () => client.query('SELECT pg_advisory_unlock_all()')
+  return (count) =>
+    count === undefined
+      ? client.query('SELECT pg_advisory_unlock_all()')
+      : client.query('SELECT pg_advisory_unlock(n) FROM generate_series(1, $1::int) AS n', [count])
 }

@@ -1,4 +1,4 @@
-import type { StoreHealth } from '@taskyard/core'
+import { type StoreHealth, TaskyardError, unhealthy } from '@taskyard/core'
 import type { RunScript } from './connection.ts'
 import { toStoreError } from './redis-errors.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -16,9 +16,10 @@ export async function health(run: RunScript): Promise<StoreHealth> {
     const memory = String(await run(SCRIPTS.probe, []))
     const sizeBytes = bytesOf(memory, 'used_memory')
     const reason = shortageOf(memory)
-    return { healthy: reason === null, latencyMs: latencyMs(), reason, sizeBytes }
+    if (reason === null) return { healthy: true, latencyMs: latencyMs(), reason, sizeBytes }
+    return { ...unhealthy(new TaskyardError('store_full', { reason }), latencyMs()), sizeBytes }
   } catch (error) {
-    return { healthy: false, latencyMs: latencyMs(), reason: toStoreError(error).message, sizeBytes: null }
+    return unhealthy(toStoreError(error), latencyMs())
   }
 }
 

@@ -18,7 +18,7 @@ describe('a Redis server that takes no writes', () => {
 
     await refuses('store_full', store.tasks.enqueue(submissions(newTask())))
     await refuses('store_full', store.tasks.record({ entries: [{ ...leaseOf(first), progress: null, log: 'line' }] }))
-    assert.equal((await store.lifecycle.health()).healthy, false)
+    assert.equal((await store.lifecycle.health()).code, 'store_full')
 
     assert.deepEqual(await store.tasks.extend({ leases: [leaseOf(first)], leaseMs: 30_000 }), ['ok'])
     const claim = { ...CLAIM, limit: 100 }
@@ -44,8 +44,8 @@ describe('a Redis server that takes no writes', () => {
     assert.equal(healthy, true)
     assert.ok(sizeBytes !== null && sizeBytes > 0)
     await redis.config('SET', 'maxmemory', Math.ceil(sizeBytes * 1.05))
-    const { healthy: isHealthy, reason } = await store.lifecycle.health()
-    assert.equal(isHealthy, false)
+    const { healthy: isHealthy, reason, code } = await store.lifecycle.health()
+    assert.deepEqual({ isHealthy, code }, { isHealthy: false, code: 'store_full' })
     assert.match(reason ?? '', /maxmemory/)
     await redis.config('SET', 'maxmemory', sizeBytes * 2)
     assert.equal((await store.lifecycle.health()).healthy, true)
@@ -66,7 +66,7 @@ describe('a Redis server that takes no writes', () => {
     const { store, redis } = await ownServer(t)
     await redis.config('SET', 'min-replicas-to-write', 1)
     await refuses('store_read_only', store.tasks.enqueue(submissions(newTask())))
-    assert.equal((await store.lifecycle.health()).healthy, false)
+    assert.equal((await store.lifecycle.health()).code, 'store_read_only')
   })
 })
 

@@ -26,7 +26,7 @@ export function watchPlace(path: string, clock: Clock): PlaceWatch {
   const isFile = recognize(path)
   const isLog = recognize(logPath)
   // Whoever changes a link on the way to the file changes another folder.
-  const isFolderSame = resolve(path) === realPath ? watchFolder(dirname(path), clock) : () => false
+  const isFolderSame = resolve(path) === realPath ? watchFolder(() => folderAt(dirname(path)), clock) : () => false
   let last: Place | null = null
 
   function look(): Place {
@@ -97,22 +97,24 @@ function openFiles(): ReadonlySet<string | null> {
   }
 }
 
+type FolderStats = Pick<Stats, 'ctimeMs' | 'ino' | 'dev'>
+
 /**
  * Tells whether anything in the folder was made, removed or renamed since it was asked before, or another folder is there
  * now. With each commit that costs less than a look at the files, whose next sync is a fourth dearer after it
  * (bench/RESULTS.md): a file whose times were asked for gets new ones with its next write (Linux 6.13, multigrain timestamps).
  */
-function watchFolder(path: string, clock: Clock): () => boolean {
-  let before: Stats | null = null
+export function watchFolder(look: () => FolderStats | null, clock: Clock): () => boolean {
+  let before: FolderStats | null = null
   return () => {
-    const found = folderAt(path)
-    const isSame = found !== null && found.mtimeMs === before?.mtimeMs && found.ino === before.ino
+    const found = look()
+    const isSame = found !== null && before !== null && areSame(found, before)
     before = found !== null && hasSettled(found, clock.now()) ? found : null
     return isSame
   }
 }
 
-function folderAt(path: string): Stats | null {
+function folderAt(path: string): FolderStats | null {
   try {
     return statSync(path)
   } catch {
@@ -120,8 +122,13 @@ function folderAt(path: string): Stats | null {
   }
 }
 
+/** Nobody can set the time of change, as those do that restore a folder from a copy. Roots of volumes have the same number. */
+function areSame(a: FolderStats, b: FolderStats): boolean {
+  return a.ctimeMs === b.ctimeMs && a.ino === b.ino && a.dev === b.dev
+}
+
 /** A second change within the grain of the file system's clock would leave the time as it is. */
-function hasSettled({ mtimeMs }: Stats, now: number): boolean {
-  const grainMs = mtimeMs % 1000 === 0 ? 2000 : 20
-  return now - mtimeMs > grainMs
+function hasSettled({ ctimeMs }: FolderStats, now: number): boolean {
+  const grainMs = ctimeMs % 1000 === 0 ? 2000 : 20
+  return now - ctimeMs > grainMs
 }

@@ -8,6 +8,7 @@ import {
   type ReadyListener,
   type StoreHealth,
   TaskyardError,
+  unhealthy,
 } from '@taskyard/core'
 import { threadFlags } from '@taskyard/core/runtime'
 import { facetsOf, type OperationCall } from './facets.ts'
@@ -102,10 +103,10 @@ async function health(call: OperationCall): Promise<StoreHealth> {
   const from = performance.now()
   try {
     const { sizeBytes, shortage } = await call('probe', null)
-    const reason = shortage === null ? null : new TaskyardError('store_full', { reason: shortage }).message
-    return { healthy: reason === null, latencyMs: performance.now() - from, reason, sizeBytes }
+    const latencyMs = performance.now() - from
+    if (shortage === null) return { healthy: true, latencyMs, reason: null, sizeBytes }
+    return { ...unhealthy(new TaskyardError('store_full', { reason: shortage }), latencyMs), sizeBytes }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    return { healthy: false, latencyMs: performance.now() - from, reason, sizeBytes: null }
+    return unhealthy(error, performance.now() - from)
   }
 }

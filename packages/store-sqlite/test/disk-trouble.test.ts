@@ -15,8 +15,9 @@ test('a full disk refuses with store_full, definitely and as 503', () => {
 })
 
 test('a store on a full disk says that it is not healthy', () => {
-  assert.equal(told.get('health while full')?.healthy, false)
-  assert.match(String(told.get('health while full')?.reason), /no space left/)
+  const { healthy, code, reason } = told.get('health while full') ?? {}
+  assert.deepEqual({ healthy, code }, { healthy: false, code: 'store_full' })
+  assert.match(String(reason), /no space left/)
 })
 
 test('when space returns the store takes tasks again by itself', () => {

@@ -51,8 +51,8 @@ async function tryEnqueue(target: OpenedStore): Promise<object> {
 }
 
 async function health(target: OpenedStore): Promise<object> {
-  const { healthy, reason } = await target.lifecycle.health()
-  return { healthy, reason }
+  const { healthy, reason, code } = await target.lifecycle.health()
+  return { healthy, reason, code }
 }
 
 function refusal(error: unknown): object {

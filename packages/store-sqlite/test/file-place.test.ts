@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { OpenedStore } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
-import { watchPlace } from '../src/file-place.ts'
+import { watchFolder, watchPlace } from '../src/file-place.ts'
 import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
 
 const GONE = { code: 'store_unavailable', message: /was removed or moved away while it was in use/ }
@@ -175,19 +175,41 @@ test('another file is one, also when this process has it open', async (t) => {
   for (const file of files) await file.close()
 })
 
+test('files that were restored from a copy, and the times with them, are others', async (t) => {
+  const { folder, path, elsewhere } = await filesNamed(t, 'tasks.db', 'elsewhere.db')
+  await utimes(folder, 1000, 1000)
+  const { place } = watchPlace(path, { ...systemClock, now: () => Date.now() + 60_000 })
+  assert.equal(place().kind, 'in-place')
+  await rename(elsewhere, path)
+  await utimes(folder, 1000, 1000)
+  assert.equal(place().kind, 'misplaced')
+})
+
+const FOLDER = { ctimeMs: 1_000_000.5, ino: 1, dev: 1 }
+
+test('a folder is the same as before only with the same time, number and device', () => {
+  let found: typeof FOLDER | null = FOLDER
+  const isSame = watchFolder(() => found, { ...systemClock, now: () => 2_000_000 })
+  assert.deepEqual([isSame(), isSame()], [false, true])
+  for (const other of [{ ctimeMs: 1_000_001.5 }, { ino: 2 }, { dev: 2 }]) {
+    found = { ...FOLDER, ...other }
+    assert.deepEqual([isSame(), isSame()], [false, true])
+  }
+  found = null
+  assert.deepEqual([isSame(), isSame()], [false, false])
+})
+
 // Some file systems tell times in seconds, others by a clock that moves every few milliseconds.
-for (const [changedAt, laterMs] of [
-  [1000, 1500],
-  [1000.5, 10],
+for (const [ctimeMs, withinMs] of [
+  [1_000_000, 1500],
+  [1_000_000.5, 10],
 ] as const) {
-  test(`a change that left the time of the folder at ${changedAt} s is noticed`, async (t) => {
-    const { path, elsewhere, folder } = await filesNamed(t, 'tasks.db', 'elsewhere.db')
-    await utimes(folder, changedAt, changedAt)
-    const { place } = watchPlace(path, { ...systemClock, now: () => changedAt * 1000 + laterMs })
-    assert.equal(place().kind, 'in-place')
-    await rename(elsewhere, path)
-    await utimes(folder, changedAt, changedAt)
-    assert.equal(place().kind, 'misplaced')
+  test(`a second change may leave the time of a folder at ${ctimeMs} ms for as long as that is new`, () => {
+    let now = ctimeMs + withinMs
+    const isSame = watchFolder(() => ({ ...FOLDER, ctimeMs }), { ...systemClock, now: () => now })
+    assert.deepEqual([isSame(), isSame()], [false, false])
+    now += 2001
+    assert.deepEqual([isSame(), isSame()], [false, true])
   })
 }
 

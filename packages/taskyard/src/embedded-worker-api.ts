@@ -29,9 +29,9 @@ export function createEmbeddedWorkerApi(engine: Engine, { threadAccess, shared }
       const extender: EmbeddedExtenderData = { module, data, nodeId: `${engine.nodeId}/${workerId}`, workerId }
       return { module: EXTENDER, data: extender, transfer }
     },
-    heartbeatRefused(lease) {
-      // The thread's heartbeats go to the store alone; the engine makes of this one what it makes of any.
-      engine.heartbeat([lease]).catch(() => {})
+    heartbeatRefused(leases) {
+      // The thread's heartbeats go to the store alone; the engine makes of these what it makes of any.
+      engine.heartbeat(leases).catch(() => {})
     },
     async claim(request, signal) {
       const tasks = await engine.claim(toClaim(engine.nodeId, request), request.waitSeconds ?? 0, signal)

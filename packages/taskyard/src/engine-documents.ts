@@ -13,14 +13,37 @@ import {
   type TaskEvent,
   TaskyardError,
   toJsonText,
+  unknownName,
   type Violation,
 } from '@taskyard/core'
 import type { BulkFilter, ListRequest, Submission, WorkerView } from '@taskyard/engine'
 
 // What the library's callers say and see, in the engine's terms and back.
 
+const SUBMIT_OPTIONS: Readonly<Record<keyof SubmitOptions, true>> = {
+  queue: true,
+  priority: true,
+  runAt: true,
+  delaySeconds: true,
+  maxAttempts: true,
+  backoff: true,
+  timeoutSeconds: true,
+  tags: true,
+  idempotencyKey: true,
+}
+
+const FILTER_OPTIONS: Readonly<Record<keyof TaskFilterOptions, true>> = {
+  status: true,
+  type: true,
+  queue: true,
+  tag: true,
+  createdAfter: true,
+  createdBefore: true,
+}
+
 /** Made at once and whole: what becomes of the caller's objects later changes nothing. */
 export function toSubmission(type: string, payload: unknown, options: SubmitOptions = {}): Submission {
+  assertKnown(options, SUBMIT_OPTIONS)
   const { runAt, ...rest } = options
   const submission = { ...rest, ...ownLists(rest), type, payload: payloadText(payload) }
   return runAt === undefined ? submission : { ...submission, runAt: toMs(runAt, '/runAt') }
@@ -41,9 +64,11 @@ export function toListRequest({ limit, cursor, ...filter }: ListOptions): ListRe
   }
 }
 
-export function toFilter({ createdAfter, createdBefore, ...rest }: TaskFilterOptions): BulkFilter {
+export function toFilter(options: TaskFilterOptions): BulkFilter {
+  assertKnown(options, FILTER_OPTIONS)
+  const { createdAfter, createdBefore, ...filter } = options
   return {
-    ...rest,
+    ...filter,
     ...(createdAfter === undefined ? {} : { createdAfter: toMs(createdAfter, '/createdAfter') }),
     ...(createdBefore === undefined ? {} : { createdBefore: toMs(createdBefore, '/createdBefore') }),
   }
@@ -65,6 +90,12 @@ export function idOf(task: string | TaskDocument): string {
 /** When a wait is over, ms. */
 export function endOf({ timeoutSeconds = Number.POSITIVE_INFINITY }: WaitOptions, now: number): number {
   return now + timeoutSeconds * 1000
+}
+
+function assertKnown<Options extends object>(options: Options, known: Readonly<Record<keyof Options, true>>): void {
+  const name = unknownName(options, known)
+  if (name === null) return
+  throw malformed({ path: `/${name}`, message: `is not known here; known are ${Object.keys(known).join(', ')}` })
 }
 
 function payloadText(payload: unknown) {

@@ -1,4 +1,4 @@
-import { type Clock, type IdGenerator, type Random, type Retention, TaskyardError } from '@taskyard/core'
+import { type Clock, type IdGenerator, type Random, type Retention, TaskyardError, unknownName } from '@taskyard/core'
 import type { PayloadCheck } from '@taskyard/engine'
 import { defaultSettings, type Settings } from './configuration/settings.ts'
 import { storeUrl, withoutSecrets } from './configuration/store-location.ts'
@@ -28,12 +28,40 @@ export interface OpenOptions {
   readonly ids?: IdGenerator
 }
 
+const NAMES: Readonly<Record<keyof OpenOptions, true>> = {
+  store: true,
+  allowUnsafeDurability: true,
+  retention: true,
+  queueDepth: true,
+  cancelGraceSeconds: true,
+  checkPayload: true,
+  onError: true,
+  clock: true,
+  random: true,
+  ids: true,
+}
+
+const RETENTION_NAMES: Readonly<Record<keyof Retention, true>> = {
+  succeededSeconds: true,
+  failedSeconds: true,
+  finishedBytes: true,
+}
+
+/** @throws TaskyardError invalid_configuration */
+function assertKnownOptions(options: OpenOptions): void {
+  const name = unknownName(options, NAMES) ?? unknownName(options.retention ?? {}, RETENTION_NAMES)
+  if (name === null) return
+  const reason = `${name} is no option; there are ${Object.keys({ ...NAMES, ...RETENTION_NAMES }).join(', ')}`
+  throw new TaskyardError('invalid_configuration', { reason })
+}
+
 /**
  * What a program that opens a store wants, with the same defaults as a server's.
  * @throws TaskyardError invalid_configuration
  */
 export function settingsOfOptions(options: OpenOptions): Settings {
   const store = locationOf(options)
+  assertKnownOptions(options)
   const defaults = defaultSettings()
   return {
     ...defaults,

@@ -104,6 +104,7 @@ describe('the embedded worker API', () => {
   })
 
   it('says to the engine again what the store has refused to the heartbeat thread', async () => {
+    const taskId = await submit(1)
     const heard: (readonly Lease[])[] = []
     const listening: Engine = {
       ...engine,
@@ -112,10 +113,10 @@ describe('the embedded worker API', () => {
         throw new Error('the store is away')
       },
     }
-    const lost = { taskId: await submit(1), token: 1 }
+    const lost = [1, 2].map((token) => ({ taskId, token }))
     const access = { threadAccess: () => assembly.store.lifecycle.threadAccess(), shared: false }
     createEmbeddedWorkerApi(listening, access).heartbeatRefused?.(lost)
-    assert.deepEqual(heard, [[lost]])
+    assert.deepEqual(heard, [lost])
   })
 
   it('records progress and log lines', async () => {

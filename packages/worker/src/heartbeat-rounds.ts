@@ -29,6 +29,29 @@ const HURRIED_LOOK_MS = 1000
 /** In a hurry a call that has no answer for so long, as from a server that hangs, is given up: the next may reach another. */
 const HURRIED_ANSWER_MS = 2000
 
+/** A time of day that is so much later than the clock of spans tells of a machine that slept. */
+const SLEPT_MS = 1000
+
+/**
+ * A clock for spans of time: whoever sets the machine's clock back must not keep leases from being extended. It goes on while
+ * the machine sleeps, as the clock does by which leases end.
+ */
+function sleepless(clock: Clock): Clock {
+  const spans = unsettable(clock)
+  let sleptMs = 0
+  let [spansAt, timeOfDay] = [spans.now(), clock.now()]
+  return {
+    after: spans.after,
+    now() {
+      const missedMs = clock.now() - timeOfDay - (spans.now() - spansAt)
+      if (missedMs > SLEPT_MS) sleptMs += missedMs
+      spansAt = spans.now()
+      timeOfDay = clock.now()
+      return spansAt + sleptMs
+    },
+  }
+}
+
 /** What the thread remembers of a slot: for which generation, when it was extended, and what was told of it. */
 interface SlotMemory {
   generation: number
@@ -42,14 +65,13 @@ interface SlotMemory {
  */
 export class HeartbeatRounds {
   readonly #params: HeartbeatRoundsParams
-  /** Of spans: whoever sets the machine's clock must not keep leases from being extended. */
   readonly #clock: Clock
   readonly #memory: SlotMemory[]
   #reportAt = 0
 
   constructor(params: HeartbeatRoundsParams) {
     this.#params = params
-    this.#clock = unsettable(params.clock)
+    this.#clock = sleepless(params.clock)
     this.#memory = Array.from({ length: params.board.slots }, () => ({ generation: 0, extendedAt: 0, told: 'ok' }))
   }
 

@@ -20,7 +20,7 @@ export interface HeartbeatParams {
   readonly report: ReportError
   /** Asked again for every thread: a port inside can be given away only once. */
   access(): ThreadAccess
-  onNews(news: LeaseNews): void
+  onNews(news: readonly LeaseNews[]): void
 }
 
 /** The heartbeat thread, kept running: should it die, another takes over what stands on the board. */
@@ -115,7 +115,7 @@ export class Heartbeat {
         this.#params.report(Object.assign(new Error(message.message), { code: message.code }), 'heartbeat')
         break
       case 'news':
-        for (const news of message.news) this.#params.onNews(news)
+        this.#params.onNews(message.news)
     }
   }
 }

@@ -80,12 +80,15 @@ class RunningWorker implements Worker {
       random,
       report,
       access: () => api.threadAccess(),
-      onNews: ({ slot, generation, taskId, token, status }) => {
-        if (status === 'lost') api.heartbeatRefused?.({ taskId, token })
-        const attempt = attempts.slots.find(slot, generation)
-        if (attempt === null) return
-        if (status === 'cancel') attempts.cancelAttempt(attempt)
-        else attempts.loseLease(attempt)
+      onNews: (news) => {
+        const lost = news.filter(({ status }) => status === 'lost')
+        if (lost.length > 0) api.heartbeatRefused?.(lost.map(({ taskId, token }) => ({ taskId, token })))
+        for (const { slot, generation, status } of news) {
+          const attempt = attempts.slots.find(slot, generation)
+          if (attempt === null) continue
+          if (status === 'cancel') attempts.cancelAttempt(attempt)
+          else attempts.loseLease(attempt)
+        }
       },
     })
     this.#session = api.openSession(

@@ -7,6 +7,7 @@ import {
   type Random,
   type TaskHandlers,
   TaskyardError,
+  unknownName,
   unsettable,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
@@ -62,8 +63,25 @@ export interface WorkerSettings {
   readonly report: ReportError
 }
 
+const NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
+  queues: true,
+  types: true,
+  concurrency: true,
+  prefetch: true,
+  leaseSeconds: true,
+  workerId: true,
+  drainSeconds: true,
+  abortGraceSeconds: true,
+  maxAbandoned: true,
+  clock: true,
+  random: true,
+  onError: true,
+}
+
 /** @throws TaskyardError `invalid_configuration` */
 export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): WorkerSettings {
+  const unknown = unknownName(options, NAMES)
+  if (unknown !== null) throw wrong(`${unknown} is no option; there are ${Object.keys(NAMES).join(', ')}`)
   const clock = unsettable(options.clock ?? systemClock)
   return {
     queues: names('queues', options.queues ?? [DEFAULTS.queue]),

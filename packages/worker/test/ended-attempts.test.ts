@@ -120,5 +120,5 @@ test('a lost lease aborts the handler and nothing is settled under the dead toke
   const [outcome] = await api.settled(1)
   assert.equal(outcome?.result, 'second')
   assert.equal(worker.stats.lost, 1)
-  assert.deepEqual(api.heartbeatsRefused, [{ taskId: id, token: 1 }])
+  assert.deepEqual(api.heartbeatsRefused, [[{ taskId: id, token: 1 }]])
 })

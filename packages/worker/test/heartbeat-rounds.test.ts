@@ -115,6 +115,18 @@ test('a clock that is set back during a round does not put off the next', async 
   assert.equal(await asking, LEASE_MS / 6)
 })
 
+test('after a machine slept every lease is extended with the next look', async () => {
+  const { board, calls, clock, rounds, runFor } = scene(2)
+  board.hold(0, id(1), 1)
+  await runFor(LEASE_MS)
+  await rounds.run()
+  const before = calls.length
+  // Its clock of spans stood still meanwhile.
+  clock.set(3_600_000)
+  await rounds.run()
+  assert.equal(calls.length, before + 1)
+})
+
 test('without a hurry a call may take longer', async () => {
   const gate = Promise.withResolvers<ExtendStatus>()
   const { board, clock, rounds, troubles } = scene(1, () => gate.promise)

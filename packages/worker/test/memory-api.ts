@@ -42,7 +42,7 @@ export class MemoryApi implements WorkerApi {
   /** The same of a record call. */
   refuseRecords: (entries: readonly RecordEntry[]) => Error | null = () => null
   sessions = 0
-  readonly heartbeatsRefused: LeaseRef[] = []
+  readonly heartbeatsRefused: (readonly LeaseRef[])[] = []
   onCancel: (taskId: string) => void = () => {}
   onSessionChange: (isOpen: boolean) => void = () => {}
   /** Answers heartbeats by itself, in the thread, as long as the flag in here is 0: [flag, leases extended]. */
@@ -109,8 +109,8 @@ export class MemoryApi implements WorkerApi {
     }
   }
 
-  heartbeatRefused(lease: LeaseRef): void {
-    this.heartbeatsRefused.push(lease)
+  heartbeatRefused(leases: readonly LeaseRef[]): void {
+    this.heartbeatsRefused.push(leases)
   }
 
   threadAccess(): ThreadAccess {

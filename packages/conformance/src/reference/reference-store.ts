@@ -12,6 +12,7 @@ import {
   type Settlement,
   type SettleResult,
   TaskyardError,
+  unhealthy,
 } from '@taskyard/core'
 import { claimReady } from './reference-claim.ts'
 import { enqueueSubmission } from './reference-enqueue.ts'
@@ -128,7 +129,10 @@ export function createReferenceStore(clock: Clock, state: ReferenceState = empty
     lifecycle: {
       durability: 'none: the reference store lives in memory',
       migrate: () => answer(() => ({ from: 1, to: 1 })),
-      health: async () => ({ healthy: !closed, latencyMs: 0, reason: closed ? 'it is closed' : null, sizeBytes: null }),
+      health: () =>
+        answer(() => ({ healthy: true, latencyMs: 0, reason: null, sizeBytes: null })).catch((error) =>
+          unhealthy(error, 0),
+        ),
       threadAccess() {
         throw new TaskyardError('internal', { reason: 'the reference store cannot be reached from another thread' })
       },

@@ -45,8 +45,8 @@ export function describeLifecycle({ describe, it, capabilities }: Suite): void {
 
     it('says that it is not healthy when it is closed, without rejecting', async (scene) => {
       await scene.store.lifecycle.close()
-      const { healthy, reason } = await scene.store.lifecycle.health()
-      assert.equal(healthy, false)
+      const { healthy, reason, code } = await scene.store.lifecycle.health()
+      assert.deepEqual({ healthy, code }, { healthy: false, code: 'store_unavailable' })
       assert.ok((reason ?? '') !== '')
     })
 

@@ -30,8 +30,8 @@ export function describeOutage({ describe, itIn, capabilities }: Suite): void {
     it('shows in the health of the store, and so does its end', async (scene) => {
       assert.equal((await scene.store.lifecycle.health()).healthy, true)
       await scene.server.stop()
-      const { healthy, reason } = await within(LONGEST_CALL_MS, 'health', scene.store.lifecycle.health())
-      assert.equal(healthy, false)
+      const { healthy, reason, code } = await within(LONGEST_CALL_MS, 'health', scene.store.lifecycle.health())
+      assert.deepEqual({ healthy, code }, { healthy: false, code: 'store_unavailable' })
       assert.ok((reason ?? '') !== '')
       await scene.server.start()
       await eventually('healthy again', BACK_WITHIN_MS, async () => (await scene.store.lifecycle.health()).healthy)

@@ -16,6 +16,7 @@ import {
   type ReadyLane,
   type ReadyListener,
   TaskyardError,
+  unhealthy,
   unsettable,
 } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
@@ -117,7 +118,7 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
         health: () =>
           reach().then(
             () => inner.lifecycle.health(),
-            (error: Error) => ({ healthy: false, latencyMs: 0, reason: error.message, sizeBytes: null }),
+            (error) => unhealthy(error, 0),
           ),
       },
     }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errors.ts'
 import type { BeatParams } from './presence.ts'
 import type { ExtendParams, ExtendStatus } from './tasks.ts'
 
@@ -29,6 +30,8 @@ export interface StoreHealth {
   readonly latencyMs: number
   /** Why it is not healthy; `null` when it is. */
   readonly reason: string | null
+  /** Of the catalogue, where the store knows it; `reason` is then the message of such an error. */
+  readonly code?: ErrorCode
   readonly sizeBytes: number | null
 }
 

@@ -73,6 +73,8 @@ export type EnqueueOutcome =
   /** A transaction that has not ended uses the key: it is not known yet whether the key is free. Nothing was stored; ask again. */
   | { readonly kind: 'idempotency-key-held'; readonly key: string }
   | { readonly kind: 'queue-full'; readonly queue: string }
+  /** The server had no room for this one in time. Nothing of it was stored; `reason` says what to do. */
+  | { readonly kind: 'no-room'; readonly reason: string }
 
 export interface AcceptedTask {
   /** The id of the first task where the key was seen before. */

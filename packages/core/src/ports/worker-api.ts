@@ -26,8 +26,8 @@ export interface WorkerApi {
   ): WorkerSession
   /** How a heartbeat thread reaches the same Taskyard. */
   threadAccess(): ThreadAccess
-  /** A heartbeat of that thread was answered `lost`: for a Taskyard whose heartbeats go past whoever takes heed of that. */
-  heartbeatRefused?(lease: LeaseRef): void
+  /** Heartbeats of that thread were answered `lost`: for a Taskyard whose heartbeats go past whoever takes heed of that. */
+  heartbeatRefused?(leases: readonly LeaseRef[]): void
 }
 
 export interface SessionRequest {

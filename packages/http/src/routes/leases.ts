@@ -60,7 +60,7 @@ export function leaseRoutes(
     const claim = claimOf(body, sessions)
     const connected = lifecycle.untilDisconnect(reply)
     const tasks = await engine.claim(claim, waitSeconds, waitSeconds > 0 ? whileHeard(request, connected) : connected)
-    await answers.sent(reply, tasks)
+    await answers.sent(reply, claim, tasks)
     return sendJsonText(reply, `{"tasks":${leasedTasksText(tasks)}}`)
   })
 
@@ -90,7 +90,7 @@ export function leaseRoutes(
     const next = claim === undefined || !mayClaim ? undefined : claimOf(claim, sessions)
     answers.heard(outcomes)
     const settled = await engine.settle(outcomes, next)
-    await answers.sent(reply, settled.tasks)
+    await answers.sent(reply, next, settled.tasks)
     const tasks = claim === undefined ? '' : `,"tasks":${leasedTasksText(settled.tasks)}`
     return sendJsonText(reply, `{"results":${resultsText(outcomes, settled.results)}${tasks}}`)
   })

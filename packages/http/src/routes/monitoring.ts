@@ -46,19 +46,18 @@ function metricsRoute(server: FastifyInstance, { engine, metrics }: RouteContext
 
 function requireReady({ ready, store, loops }: EngineHealth): void {
   if (ready) return
-  if (store.reason !== null) throw storeError(store.reason)
+  const { code, reason } = store
+  // What a probe is told is whether to wait: of the other codes it gets the words alone.
+  if (reason !== null && code !== undefined && ERRORS[code].status === 503) {
+    throw new TaskyardError(code, {}, { message: reason })
+  }
+  if (reason !== null) throw unready(reason)
   const broken = loops.find(({ essential, healthy }) => essential && !healthy)
-  throw storeError(broken === undefined ? 'not started' : `${broken.name}: ${broken.reason}`)
+  throw unready(broken === undefined ? 'not started' : `${broken.name}: ${broken.reason}`)
 }
 
-const STORE_TROUBLES = ['store_full', 'store_read_only', 'store_unavailable'] as const
-
-/** A store's reason may be the sentence of an error of the catalogue, which then is told as it is. */
-function storeError(reason: string): TaskyardError {
-  const code = STORE_TROUBLES.find((code) => reason.startsWith(ERRORS[code].template.split('{')[0] as string))
-  return code === undefined
-    ? new TaskyardError('store_unavailable', { reason })
-    : new TaskyardError(code, {}, { message: reason })
+function unready(reason: string): TaskyardError {
+  return new TaskyardError('store_unavailable', { reason })
 }
 
 /** Dependencies appear twice: in detail, and by kind with one word, as monitors of other systems expect. */

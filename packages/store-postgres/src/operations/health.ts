@@ -1,4 +1,4 @@
-import type { StoreHealth } from '@taskyard/core'
+import { type StoreHealth, unhealthy } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { toStoreError } from '../postgres-errors.ts'
 
@@ -13,6 +13,6 @@ export async function health({ run, schema }: Database, nowMs: () => number): Pr
     )
     return { healthy: true, latencyMs: nowMs() - from, reason: null, sizeBytes: Number(row?.[0] ?? 0) }
   } catch (error) {
-    return { healthy: false, latencyMs: nowMs() - from, reason: toStoreError(error).message, sizeBytes: null }
+    return unhealthy(toStoreError(error), nowMs() - from)
   }
 }

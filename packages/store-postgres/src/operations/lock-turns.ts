@@ -7,7 +7,10 @@ import { queueName } from './submission-locks.ts'
 const SHARE = 1 / 8
 const SHARE_OF_BATCHES = 5 / 16
 
-/** Submissions take locks in turns, so that this process never fills the lock table that all clients of the server share. */
+/**
+ * Submissions take locks in turns, so that this process alone does not fill the lock table that all clients of the server
+ * share. Those that join transactions of callers take no turns.
+ */
 export interface LockTurns {
   /**
    * Runs `work`, which locks what these submissions name, once there is room. Batches, single submissions and those

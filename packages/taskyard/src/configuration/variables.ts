@@ -53,7 +53,12 @@ export const VARIABLES = {
     notYet('blob stores', 'leave it unset'),
     'Reserved for a store of large results; refused in this version.',
   ),
-  host: variable('TASKYARD_HOST', hostName, '127.0.0.1', 'Address the HTTP API listens on.'),
+  host: variable(
+    'TASKYARD_HOST',
+    hostName,
+    '127.0.0.1',
+    'Address the HTTP API listens on. Of a name it is the first address alone: `localhost` may be `::1`, which the command line does not ask by default; take `127.0.0.1`.',
+  ),
   port: variable('TASKYARD_PORT', integer(0, 65_535), '8080', 'Port of the HTTP API; `0` takes a free one.'),
   publicHosts: optional(
     'TASKYARD_PUBLIC_HOSTS',

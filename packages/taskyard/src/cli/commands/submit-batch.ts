@@ -83,11 +83,24 @@ function readTask(text: string, number: number, defaults: object): Line['task'] 
   } catch (error) {
     throw usageFailure(`line ${number} is not JSON: ${(error as Error).message}`)
   }
-  const task = { ...defaults, ...(value as object) }
-  if (typeof value === 'object' && !Array.isArray(value) && 'type' in task) return task as Line['task']
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const task = { ...defaultsFor(value, defaults), ...value }
+    if ('type' in task || 'task_type' in task) return task as Line['task']
+  }
   throw usageFailure(
     `line ${number} is not a task: expected an object with "type", such as {"type":"email","payload":{…}}`,
   )
+}
+
+/** Two names of one thing: a line that has either has it. */
+const ALTERNATIVES = [
+  ['type', 'task_type'],
+  ['delaySeconds', 'runAt'],
+] as const
+
+function defaultsFor(line: object, defaults: object): object {
+  const given = ALTERNATIVES.filter((names) => names.some((name) => name in line)).flat()
+  return Object.fromEntries(Object.entries(defaults).filter(([name]) => !given.some((known) => known === name)))
 }
 
 async function* batches(lines: AsyncIterable<Line>): AsyncIterable<readonly Line[]> {
