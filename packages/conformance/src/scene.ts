@@ -216,18 +216,14 @@ export function callsOn(storeNow: () => OpenedStore, newTask: Calls['newTask']):
       only((await storeNow().tasks.settle({ settlements: [{ ...leaseRef(task), ...outcome }], claim: null })).results),
     extend: async (task, leaseMs = 30_000) =>
       only(await storeNow().tasks.extend({ leases: [leaseRef(task)], leaseMs })),
-    record: async (task, { progress, log }) =>
-      only(
-        await storeNow().tasks.record({
-          entries: [
-            {
-              ...leaseRef(task),
-              progress: progress === undefined ? null : (JSON.stringify(progress) as JsonText),
-              log: log ?? null,
-            },
-          ],
-        }),
-      ),
+    async record(task, { progress = null, log = null }) {
+      const entry = {
+        ...leaseRef(task),
+        progress: progress === null ? null : (JSON.stringify(progress) as JsonText),
+        log,
+      }
+      return only(await storeNow().tasks.record({ entries: [entry] }))
+    },
     cancel: async (taskId) => only(await storeNow().tasks.cancel({ taskIds: [taskId] })),
     retry: async (taskId) => only(await storeNow().tasks.retry({ taskIds: [taskId] })),
     sweep: (overrides) => storeNow().upkeep.sweep({ ...SWEEP, ...overrides }),

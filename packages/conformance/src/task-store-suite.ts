@@ -30,6 +30,7 @@ import { describeRecord } from './task-store/record.ts'
 import { describeRetention } from './task-store/retention.ts'
 import { describeRetry } from './task-store/retry.ts'
 import { describeSettle } from './task-store/settle.ts'
+import { describeRepeatedSettlements } from './task-store/settle-repeated.ts'
 import { describeSlowServer } from './task-store/slow-server.ts'
 import { describeSweep } from './task-store/sweep.ts'
 import { describeTimeouts } from './task-store/timeouts.ts'
@@ -46,6 +47,7 @@ const WRITING_AREAS = [
   describeClaimRequests,
   describeFencing,
   describeSettle,
+  describeRepeatedSettlements,
   describeRecord,
   describeCancel,
   describeRetry,

@@ -15,19 +15,8 @@ type Steering = Pick<Engine, 'cancel' | 'retry' | 'cancelMatching' | 'retryMatch
 
 /** Cancel and retry, by id and by filter. */
 export function createSteering(parts: Parts, reading: Reading): Steering {
-  const { store, news, taskNews } = parts
+  const { store, taskNews } = parts
   const walk = createBulkWalks(parts)
-
-  async function cancelAll(taskIds: readonly string[]) {
-    const outcomes = await store.tasks.cancel({ taskIds })
-    outcomes.forEach((outcome, i) => {
-      if (outcome.kind !== 'requested') return
-      const taskId = taskIds[i] as string
-      news.publish({ kind: 'cancel-requested', taskId, workerId: outcome.workerId })
-      taskNews.recorded(taskId)
-    })
-    return outcomes
-  }
 
   /** Reads the task for the answer, and tells what it has come to. */
   async function after(changed: boolean, status: TaskStatus, id: string): Promise<Task> {
@@ -38,7 +27,7 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
 
   return {
     async cancel(id) {
-      const [outcome] = await cancelAll([toTaskId(id)])
+      const [outcome] = await cancelAll(parts, [toTaskId(id)])
       if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id })
       if (outcome?.kind === 'ended') throw new TaskyardError('not_cancellable', { id, status: outcome.status })
       return after(outcome?.kind === 'cancelled', 'cancelled', id)
@@ -57,7 +46,10 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
         quietPasses: QUIET_PASSES,
         wants: ({ cancelRequestedAt }, isFirstPass) => isFirstPass || cancelRequestedAt === null,
         async act(tasks) {
-          const outcomes = await cancelAll(tasks.map(({ id }) => id))
+          const outcomes = await cancelAll(
+            parts,
+            tasks.map(({ id }) => id),
+          )
           for (const task of tasks.filter((_, i) => outcomes[i]?.kind === 'cancelled')) {
             taskNews.cameTo('cancelled', task.id, task)
           }
@@ -80,6 +72,17 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
       })
     },
   }
+}
+
+async function cancelAll({ store, news, taskNews }: Parts, taskIds: readonly string[]) {
+  const outcomes = await store.tasks.cancel({ taskIds })
+  outcomes.forEach((outcome, i) => {
+    if (outcome.kind !== 'requested') return
+    const taskId = taskIds[i] as string
+    news.publish({ kind: 'cancel-requested', taskId, workerId: outcome.workerId })
+    taskNews.recorded(taskId)
+  })
+  return outcomes
 }
 
 /** A task that starts between the look at it and its cancel is asked to stop, and met again among the running ones. */

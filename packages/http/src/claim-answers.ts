@@ -46,69 +46,85 @@ export interface ClaimAnswers {
  * order) soon after the answer was written, and before anything else was asked on it, the tasks go back.
  */
 export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, clock: Clock): ClaimAnswers {
-  const unheard = new Map<Socket, Unread>()
+  return new WatchedAnswers(connections, engine, clock)
+}
+
+class WatchedAnswers implements ClaimAnswers {
+  readonly #connections: OpenAnswers
+  readonly #engine: Engine
+  readonly #clock: Clock
+  readonly #unheard = new Map<Socket, Unread>()
   /** By the id of each task that was given: a task has one lease at a time. */
-  const carriers = new Map<string, Socket>()
-  const named = createNamedClaims()
-  const watched = new WeakSet<Socket>()
-  const mayGoBack = createReturnLimit()
+  readonly #carriers = new Map<string, Socket>()
+  readonly #named = createNamedClaims()
+  readonly #watched = new WeakSet<Socket>()
+  readonly #mayGoBack = createReturnLimit()
 
-  /** Its client has read them. */
-  function read(socket: Socket): void {
-    for (const { name } of forget(socket)?.answers ?? []) named.wasRead(name)
+  constructor(connections: OpenAnswers, engine: Engine, clock: Clock) {
+    this.#connections = connections
+    this.#engine = engine
+    this.#clock = clock
   }
 
-  function forget(socket: Socket): Unread | undefined {
-    const unread = unheard.get(socket)
-    if (unread === undefined) return undefined
-    unheard.delete(socket)
-    for (const { leases } of unread.answers) {
-      for (const { taskId } of leases) if (carriers.get(taskId) === socket) carriers.delete(taskId)
+  heard(leases: readonly LeaseRef[]): void {
+    if (this.#carriers.size === 0) return
+    for (const { taskId } of leases) {
+      const socket = this.#carriers.get(taskId) ?? this.#carriers.get(taskId.toLowerCase())
+      if (socket !== undefined) this.#read(socket)
     }
-    return unread
   }
 
-  function watch(socket: Socket): void {
-    if (watched.has(socket)) return
-    watched.add(socket)
+  async sent(reply: FastifyReply, claim: Claim | undefined, tasks: readonly LeasedTask[]): Promise<void> {
+    const name = nameOf(claim)
+    const lost = this.#named.takeLost(name, tasks)
+    if (lost.length > 0) this.#engine.heartbeat(lost).catch(() => {})
+    const leases = givenFirst(tasks)
+    if (leases.length === 0) return
+    if (reply.raw.destroyed) return this.#engine.giveBack(leases)
+    this.#carry(reply.request.raw.socket, { name, leases, sentAt: this.#clock.now() })
+  }
+
+  #carry(socket: Socket, answer: Answer): void {
+    this.#watch(socket)
+    const newest = this.#connections.get(socket)?.at(-1)
+    // Claims that were asked for one behind the other, before any was answered.
+    const before = this.#unheard.get(socket)
+    const answers = [...(before?.newest === newest ? (before?.answers ?? []) : []), answer]
+    this.#read(socket)
+    this.#unheard.set(socket, { newest, answers })
+    for (const { name, leases } of answers) {
+      this.#named.gave(name, leases)
+      for (const { taskId } of leases) this.#carriers.set(taskId, socket)
+    }
+  }
+
+  #watch(socket: Socket): void {
+    if (this.#watched.has(socket)) return
+    this.#watched.add(socket)
     socket.on('error', (error: Error & { code?: string }) => {
-      const unread = forget(socket)
+      const unread = this.#forget(socket)
       const wasReset = error.code === 'ECONNRESET' || error.code === 'EPIPE'
       // Whoever asks for more on a connection has read what it carried before.
-      if (unread === undefined || !wasReset || connections.get(socket)?.at(-1) !== unread.newest) return
-      const fresh = unread.answers.filter(({ sentAt }) => clock.now() - sentAt <= FRESH_MS)
-      void engine.giveBack(fresh.flatMap(({ leases }) => leases).filter(mayGoBack))
+      if (unread === undefined || !wasReset || this.#connections.get(socket)?.at(-1) !== unread.newest) return
+      const fresh = unread.answers.filter(({ sentAt }) => this.#clock.now() - sentAt <= FRESH_MS)
+      void this.#engine.giveBack(fresh.flatMap(({ leases }) => leases).filter(this.#mayGoBack))
     })
-    socket.once('close', () => forget(socket))
+    socket.once('close', () => this.#forget(socket))
   }
 
-  return {
-    heard(leases) {
-      if (carriers.size === 0) return
-      for (const { taskId } of leases) {
-        const socket = carriers.get(taskId) ?? carriers.get(taskId.toLowerCase())
-        if (socket !== undefined) read(socket)
-      }
-    },
-    async sent(reply, claim, tasks) {
-      const name = nameOf(claim)
-      const lost = named.takeLost(name, tasks)
-      if (lost.length > 0) engine.heartbeat(lost).catch(() => {})
-      const leases = givenFirst(tasks)
-      if (leases.length === 0) return
-      if (reply.raw.destroyed) return engine.giveBack(leases)
-      const { socket } = reply.request.raw
-      watch(socket)
-      const newest = connections.get(socket)?.at(-1)
-      // Claims that were asked for one behind the other, before any was answered.
-      const before = unheard.get(socket)
-      const others = before?.newest === newest ? (before?.answers ?? []) : []
-      read(socket)
-      const answers = [...others, { name, leases, sentAt: clock.now() }]
-      unheard.set(socket, { newest, answers })
-      for (const answer of answers) named.gave(answer.name, answer.leases)
-      for (const answer of answers) for (const { taskId } of answer.leases) carriers.set(taskId, socket)
-    },
+  /** Its client has read what it carried. */
+  #read(socket: Socket): void {
+    for (const { name } of this.#forget(socket)?.answers ?? []) this.#named.wasRead(name)
+  }
+
+  #forget(socket: Socket): Unread | undefined {
+    const unread = this.#unheard.get(socket)
+    if (unread === undefined) return undefined
+    this.#unheard.delete(socket)
+    for (const { leases } of unread.answers) {
+      for (const { taskId } of leases) if (this.#carriers.get(taskId) === socket) this.#carriers.delete(taskId)
+    }
+    return unread
   }
 }
 

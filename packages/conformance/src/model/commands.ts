@@ -9,114 +9,6 @@ import { passBeyondEnds, sweepAndFollow } from './sweep-command.ts'
 
 type StoreCommand = fc.AsyncCommand<Model, Real>
 
-/** One random call, made on the store and the model; after it they must be the same. */
-export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<StoreCommand>> {
-  const QUEUE_DEPTH = 3
-
-  const enqueue = fc
-    .array(fc.array(NEW_TASK, { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 2 })
-    .map((batches) =>
-      command('enqueue', batches, async (model, real) => {
-        // Ids are given out here, not by the arbitrary: a shrunk or repeated case must not use them twice.
-        const submissions = batches.map((tasks) => ({ tasks: tasks.map((fields) => ({ id: nextId(), ...fields })) }))
-        model.submitted.push(...submissions.flatMap(({ tasks }) => tasks))
-        const params = { submissions, queueDepth: QUEUE_DEPTH }
-        const [expected, outcomes] = [await model.store.tasks.enqueue(params), await real.store.tasks.enqueue(params)]
-        const comparable = (outcome: EnqueueOutcome, index: number) =>
-          comparableOutcome(outcome, submissions[index]?.tasks.length ?? 1)
-        assert.deepEqual(outcomes.map(comparable), expected.map(comparable))
-      }),
-    )
-  const enqueueAgain = fc.nat(4).map((index) =>
-    command('enqueue again', index, async (model, real) => {
-      const task = pickRecent(model.submitted, index)
-      if (task === undefined) return
-      const params = { submissions: [{ tasks: [task] }], queueDepth: QUEUE_DEPTH }
-      const [expected, outcomes] = [await model.store.tasks.enqueue(params), await real.store.tasks.enqueue(params)]
-      const comparable = (outcome: EnqueueOutcome) => comparableOutcome(outcome, 1)
-      assert.deepEqual(outcomes.map(comparable), expected.map(comparable))
-    }),
-  )
-  const claim = fc
-    .record({
-      queues: fc.constantFrom(['a'], ['b'], ['a', 'b']),
-      types: fc.constantFrom(null, null, ['x'], ['y']),
-      limit: fc.integer({ min: 1, max: 4 }),
-      leaseMs: fc.constantFrom(3_000, 10_000, 60_000),
-      worker: fc.constantFrom('w1', 'w2', 'watched').map((workerId) => ({
-        workerId,
-        nodeId: null,
-        session: workerId === 'watched',
-      })),
-      requestId: fc.constantFrom(null, null, 'r1', 'r2'),
-    })
-    .map((params) => command('claim', params, (model, real) => claimAndFollow(model, real, params)))
-  const extend = onLease('extend', fc.constantFrom(1_000, 10_000), extendBoth)
-  const record = onLease('record', fc.constantFrom('1' as JsonText, '{"a":[]}' as JsonText), recordBoth)
-  const settle = onLease('settle', fc.constantFrom(...OUTCOMES), settleBoth)
-  const giveBack = onLease('give back', fc.constantFrom(0, 0, 1), giveBackBoth)
-  const cancel = onTask('cancel', async (taskIds, model, real) => {
-    const [expected, outcomes] = [
-      await model.store.tasks.cancel({ taskIds }),
-      await real.store.tasks.cancel({ taskIds }),
-    ]
-    assert.deepEqual(outcomes, expected)
-  })
-  const retry = onTask('retry', async (taskIds, model, real) => {
-    const [expected, outcomes] = [await model.store.tasks.retry({ taskIds }), await real.store.tasks.retry({ taskIds })]
-    assert.deepEqual(outcomes, expected)
-  })
-  const pause = fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()).map(([queue, paused]) =>
-    command('pause', { queue, paused }, async (model, real) => {
-      for (const { store } of [model, real]) await store.queues.pause({ namespace: 'default', queue, paused })
-    }),
-  )
-  const takeBackCrashes = onLease('take back crashes', fc.constant(null), takeBackBoth)
-  const endLeases = fc.constantFrom('w1', 'w2', 'watched').map((workerId) =>
-    command('end leases', workerId, async (model, real) => {
-      const expected = await model.store.presence.endLeases({ workerIds: [workerId] })
-      const ended = await real.store.presence.endLeases({ workerIds: [workerId] })
-      assert.deepEqual(ended.map(statusOfEnded).sort(), expected.map(statusOfEnded).sort())
-      if (ended.length > 0) await passBeyondEnds(model)
-    }),
-  )
-  const advance = fc
-    .constantFrom(1, 900, 2_000, 5_000, 11_000)
-    .map((ms) => command('advance', ms, (model) => model.clock.advance(ms)))
-  const sweep = fc.constant(command('sweep', null, sweepAndFollow))
-  const advanceAndSweep = fc.constantFrom(2_000, 5_000, 11_000).map((ms) =>
-    command('advance and sweep', ms, async (model, real) => {
-      await model.clock.advance(ms)
-      await sweepAndFollow(model, real)
-    }),
-  )
-  const settleTwice = onLease('settle twice', fc.constantFrom(...OUTCOMES), async (model, real, lease, outcome) => {
-    await settleBoth(model, real, lease, outcome)
-    await settleBoth(model, real, lease, outcome)
-  })
-  const reopen = fc.constant(
-    command('reopen', null, async (_model, real) => {
-      real.store = await real.reopen()
-      await real.store.lifecycle.migrate()
-    }),
-  )
-  const frequent = [enqueue, claim, claim, settle, settle, settleTwice, advanceAndSweep, cancel, record]
-  const all = [
-    ...frequent,
-    enqueueAgain,
-    extend,
-    giveBack,
-    retry,
-    advance,
-    pause,
-    endLeases,
-    takeBackCrashes,
-    sweep,
-    reopen,
-  ]
-  return fc.commands(all, { maxCommands: 40, size: 'max' })
-}
-
 const OUTCOMES: readonly Outcome[] = [
   succeeded('"done"' as JsonText),
   failed(),
@@ -147,6 +39,117 @@ const NEW_TASK: fc.Arbitrary<Omit<NewTask, 'id'>> = fc.record({
     { key: 'k2', fingerprint: 'f1' },
   ),
 })
+
+const claim = fc
+  .record({
+    queues: fc.constantFrom(['a'], ['b'], ['a', 'b']),
+    types: fc.constantFrom(null, null, ['x'], ['y']),
+    limit: fc.integer({ min: 1, max: 4 }),
+    leaseMs: fc.constantFrom(3_000, 10_000, 60_000),
+    worker: fc.constantFrom('w1', 'w2', 'watched').map((workerId) => ({
+      workerId,
+      nodeId: null,
+      session: workerId === 'watched',
+    })),
+    requestId: fc.constantFrom(null, null, 'r1', 'r2'),
+  })
+  .map((params) => command('claim', params, (model, real) => claimAndFollow(model, real, params)))
+const extend = onLease('extend', fc.constantFrom(1_000, 10_000), extendBoth)
+const record = onLease('record', fc.constantFrom('1' as JsonText, '{"a":[]}' as JsonText), recordBoth)
+const settle = onLease('settle', fc.constantFrom(...OUTCOMES), settleBoth)
+const giveBack = onLease('give back', fc.constantFrom(0, 0, 1), giveBackBoth)
+const cancel = onTask('cancel', async (taskIds, model, real) => {
+  const [expected, outcomes] = [await model.store.tasks.cancel({ taskIds }), await real.store.tasks.cancel({ taskIds })]
+  assert.deepEqual(outcomes, expected)
+})
+const retry = onTask('retry', async (taskIds, model, real) => {
+  const [expected, outcomes] = [await model.store.tasks.retry({ taskIds }), await real.store.tasks.retry({ taskIds })]
+  assert.deepEqual(outcomes, expected)
+})
+const pause = fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()).map(([queue, paused]) =>
+  command('pause', { queue, paused }, async (model, real) => {
+    for (const { store } of [model, real]) await store.queues.pause({ namespace: 'default', queue, paused })
+  }),
+)
+const takeBackCrashes = onLease('take back crashes', fc.constant(null), takeBackBoth)
+const endLeases = fc.constantFrom('w1', 'w2', 'watched').map((workerId) =>
+  command('end leases', workerId, async (model, real) => {
+    const expected = await model.store.presence.endLeases({ workerIds: [workerId] })
+    const ended = await real.store.presence.endLeases({ workerIds: [workerId] })
+    assert.deepEqual(ended.map(statusOfEnded).sort(), expected.map(statusOfEnded).sort())
+    if (ended.length > 0) await passBeyondEnds(model)
+  }),
+)
+const advance = fc
+  .constantFrom(1, 900, 2_000, 5_000, 11_000)
+  .map((ms) => command('advance', ms, (model) => model.clock.advance(ms)))
+const sweep = fc.constant(command('sweep', null, sweepAndFollow))
+const advanceAndSweep = fc.constantFrom(2_000, 5_000, 11_000).map((ms) =>
+  command('advance and sweep', ms, async (model, real) => {
+    await model.clock.advance(ms)
+    await sweepAndFollow(model, real)
+  }),
+)
+const settleTwice = onLease('settle twice', fc.constantFrom(...OUTCOMES), async (model, real, lease, outcome) => {
+  await settleBoth(model, real, lease, outcome)
+  await settleBoth(model, real, lease, outcome)
+})
+const reopen = fc.constant(
+  command('reopen', null, async (_model, real) => {
+    real.store = await real.reopen()
+    await real.store.lifecycle.migrate()
+  }),
+)
+
+const QUEUE_DEPTH = 3
+
+/** One random call, made on the store and the model; after it they must be the same. */
+export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<StoreCommand>> {
+  const { enqueue, enqueueAgain } = enqueueCommands(nextId)
+  const frequent = [enqueue, claim, claim, settle, settle, settleTwice, advanceAndSweep, cancel, record]
+  const all = [
+    ...frequent,
+    enqueueAgain,
+    extend,
+    giveBack,
+    retry,
+    advance,
+    pause,
+    endLeases,
+    takeBackCrashes,
+    sweep,
+    reopen,
+  ]
+  return fc.commands(all, { maxCommands: 40, size: 'max' })
+}
+
+function enqueueCommands(nextId: () => string) {
+  const enqueue = fc
+    .array(fc.array(NEW_TASK, { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 2 })
+    .map((batches) =>
+      command('enqueue', batches, async (model, real) => {
+        // Ids are given out here, not by the arbitrary: a shrunk or repeated case must not use them twice.
+        const submissions = batches.map((tasks) => ({ tasks: tasks.map((fields) => ({ id: nextId(), ...fields })) }))
+        model.submitted.push(...submissions.flatMap(({ tasks }) => tasks))
+        const params = { submissions, queueDepth: QUEUE_DEPTH }
+        const [expected, outcomes] = [await model.store.tasks.enqueue(params), await real.store.tasks.enqueue(params)]
+        const comparable = (outcome: EnqueueOutcome, index: number) =>
+          comparableOutcome(outcome, submissions[index]?.tasks.length ?? 1)
+        assert.deepEqual(outcomes.map(comparable), expected.map(comparable))
+      }),
+    )
+  const enqueueAgain = fc.nat(4).map((index) =>
+    command('enqueue again', index, async (model, real) => {
+      const task = pickRecent(model.submitted, index)
+      if (task === undefined) return
+      const params = { submissions: [{ tasks: [task] }], queueDepth: QUEUE_DEPTH }
+      const [expected, outcomes] = [await model.store.tasks.enqueue(params), await real.store.tasks.enqueue(params)]
+      const comparable = (outcome: EnqueueOutcome) => comparableOutcome(outcome, 1)
+      assert.deepEqual(outcomes.map(comparable), expected.map(comparable))
+    }),
+  )
+  return { enqueue, enqueueAgain }
+}
 
 function onTask(
   name: string,

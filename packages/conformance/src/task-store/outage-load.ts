@@ -36,15 +36,7 @@ export function startLoad(processes: readonly Calls[]): Load {
 
   async function work(calls: Calls): Promise<void> {
     while (working) {
-      const tasks = await throughOutages('claim', () => calls.claim({ limit: 5, leaseMs: LEASE_MS }))
-      if (tasks.length === 0) await delay(20)
-      const leases = tasks.map(leaseRef)
-      await throughOutages('extend', () => calls.store.tasks.extend({ leases, leaseMs: LEASE_MS }))
-      const settlements = leases.map((lease) => ({ ...lease, outcome: 'succeeded', result: null }) as const)
-      const { results } = await throughOutages('settle', () => calls.store.tasks.settle({ settlements, claim: null }))
-      results.forEach(({ status }, n) => {
-        if (status === 'ok') ended.add(leases[n]?.taskId ?? '')
-      })
+      for (const id of await claimAndSettle(calls)) ended.add(id)
     }
   }
 
@@ -55,13 +47,10 @@ export function startLoad(processes: readonly Calls[]): Load {
     }
   }
 
-  function run(loops: readonly Promise<void>[]): Promise<void> {
-    const all = Promise.all(loops).then(() => {})
-    return all.catch((error: unknown) => {
-      failure ??= error
-    })
+  const fail = (error: unknown) => {
+    failure ??= error
   }
-
+  const run = (loops: readonly Promise<void>[]) => Promise.all(loops).then(() => {}, fail)
   const submitters = run(processes.flatMap((calls) => [submit(calls), submit(calls)]))
   const workers = run(processes.flatMap((calls) => [work(calls), work(calls), sweep(calls)]))
 
@@ -86,4 +75,15 @@ export function startLoad(processes: readonly Calls[]): Load {
       if (failure !== null) throw failure
     },
   }
+}
+
+/** Gives the tasks that it has ended. */
+async function claimAndSettle(calls: Calls): Promise<readonly string[]> {
+  const tasks = await throughOutages('claim', () => calls.claim({ limit: 5, leaseMs: LEASE_MS }))
+  if (tasks.length === 0) await delay(20)
+  const leases = tasks.map(leaseRef)
+  await throughOutages('extend', () => calls.store.tasks.extend({ leases, leaseMs: LEASE_MS }))
+  const settlements = leases.map((lease) => ({ ...lease, outcome: 'succeeded', result: null }) as const)
+  const { results } = await throughOutages('settle', () => calls.store.tasks.settle({ settlements, claim: null }))
+  return idsOf(tasks).filter((_, n) => results[n]?.status === 'ok')
 }

@@ -49,40 +49,131 @@ const PATIENCE_MS = 1_500
 
 /** The reference store behind a server that only pretends: it can be stopped, started, paused and resumed. */
 export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}): StoreUnderTest {
-  const state = emptyReferenceState()
-  const serverClock = setting.time === 'server' ? systemClock : setting.clock
-  const listeners = new Set<{ readonly process: number; readonly listener: ReadyListener }>()
-  const relays: NewsRelay[] = []
-  let deaf = false
-  const processes: OpenedStore[] = []
-  let stops = 0
-  let up = true
-  let standsStill: { readonly over: Promise<void>; readonly end: () => void } | null = null
+  const server = new PretendedServer(setting, bug)
+  const first = server.open(setting.clock)
+  return {
+    store: first,
+    news: first.news,
+    async reopen() {
+      await first.lifecycle.close()
+      return server.open(setting.clock)
+    },
+    async another({ clock = setting.clock } = {}) {
+      await server.reach()
+      return server.open(clock)
+    },
+    destroy: () => server.closeAll(),
+    server,
+  }
+}
 
-  async function reach(): Promise<void> {
+class PretendedServer {
+  readonly #bug: SharedBug
+  readonly #clock: Clock
+  readonly #state = emptyReferenceState()
+  readonly #listeners = new Set<{ readonly process: number; readonly listener: ReadyListener }>()
+  readonly #relays: NewsRelay[] = []
+  readonly #processes: OpenedStore[] = []
+  #deaf = false
+  #stops = 0
+  #up = true
+  #standsStill: { readonly over: Promise<void>; readonly end: () => void } | null = null
+
+  constructor({ time, clock }: StoreSetting, bug: SharedBug) {
+    this.#bug = bug
+    this.#clock = time === 'server' ? systemClock : clock
+  }
+
+  async stop() {
+    this.#up = false
+    this.#stops += 1
+    this.#bug.onStop?.(this.#state)
+    if (this.#bug.deafAfterOutage) this.#listeners.clear()
+    this.#deaf = this.#bug.deafAfterOutage === true
+  }
+
+  async start() {
+    this.#up = true
+    const lanes = [...this.#state.tasks.values()].map(({ task }) => task)
+    if (this.#bug.silentAfterOutage) return
+    for (const { listener } of this.#listeners) listener(lanes)
+    for (const relay of this.#relays) relay.connected()
+  }
+
+  pause() {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#standsStill = { over: promise, end: resolve }
+  }
+
+  resume() {
+    this.#standsStill?.end()
+    this.#standsStill = null
+  }
+
+  async reach(): Promise<void> {
     await setImmediate()
-    if (!up) await (bug.duringOutage ?? unavailable)()
-    if (standsStill === null) return
+    if (!this.#up) await (this.#bug.duringOutage ?? unavailable)()
+    if (this.#standsStill === null) return
     const patience = AbortSignal.timeout(PATIENCE_MS)
     await Promise.race([
-      standsStill.over,
+      this.#standsStill.over,
       new Promise((_resolve, reject) => {
         patience.onabort = () => reject(new TaskyardError('store_unavailable', { reason: 'no answer' }))
       }),
     ])
   }
 
-  function announce(from: number, lanes: readonly ReadyLane[]): void {
-    for (const { process, listener } of listeners) {
-      if (process === from || bug.wakeUpsBetweenProcesses !== false) listener(lanes)
+  /** The store as one more process has it. */
+  open(clock: Clock): OpenedStore {
+    const index = this.#processes.length
+    const inner = createReferenceStore(this.#bug.clock === 'client' ? clock : this.#clock, this.#state)
+    inner.wakeUps.subscribe((lanes) => this.#announce(index, lanes))
+    const reached = this.#reached(inner)
+    const store: OpenedStore = {
+      ...reached,
+      news: this.#openNews(index),
+      wakeUps: {
+        ...reached.wakeUps,
+        subscribe: (listener) => added(this.#listeners, { process: index, listener }),
+      },
+    }
+    this.#processes.push(store)
+    return overlaid(store, this.#bug.process?.(store, index) ?? {})
+  }
+
+  async closeAll(): Promise<void> {
+    for (const store of this.#processes) await store.lifecycle.close()
+    for (const relay of this.#relays) relay.close()
+  }
+
+  #reached(inner: OpenedStore): OpenedStore {
+    const reached = aroundCalls(inner, async (_operation, call) => {
+      await this.reach()
+      const before = this.#stops
+      const reply = await call()
+      await setImmediate()
+      if (this.#stops > before) throw new TaskyardError('store_unavailable', { reason: 'the connection broke' })
+      return reply
+    })
+    const health = () =>
+      this.reach().then(
+        () => inner.lifecycle.health(),
+        (error) => unhealthy(error, 0),
+      )
+    return { ...reached, lifecycle: { ...reached.lifecycle, health } }
+  }
+
+  #announce(from: number, lanes: readonly ReadyLane[]): void {
+    for (const { process, listener } of this.#listeners) {
+      if (process === from || this.#bug.wakeUpsBetweenProcesses !== false) listener(lanes)
     }
   }
 
-  function openNews(index: number): NewsRelay {
+  #openNews(index: number): NewsRelay {
     const toOthers = (items: readonly { readonly kind: string }[]) => {
-      if (!up || deaf || bug.newsBetweenProcesses === false) return
-      const sent = structuredClone(bug.sentNews?.(items) ?? items)
-      for (const [other, relay] of relays.entries()) if (other !== index) relay.hear(`process-${index}`, sent)
+      if (!this.#up || this.#deaf || this.#bug.newsBetweenProcesses === false) return
+      const sent = structuredClone(this.#bug.sentNews?.(items) ?? items)
+      for (const [other, relay] of this.#relays.entries()) if (other !== index) relay.hear(`process-${index}`, sent)
     }
     const relay = createNewsRelay({
       clock: unsettable(systemClock),
@@ -91,81 +182,9 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
       send: toOthers,
       sendCancels: toOthers,
     })
-    relays[index] = relay
+    this.#relays[index] = relay
     relay.connected()
-    return { ...relay, ...bug.news?.(relay) }
-  }
-
-  function open(clock: Clock): OpenedStore {
-    const index = processes.length
-    const inner = createReferenceStore(bug.clock === 'client' ? clock : serverClock, state)
-    inner.wakeUps.subscribe((lanes) => announce(index, lanes))
-    const reached = aroundCalls(inner, async (_operation, call) => {
-      await reach()
-      const before = stops
-      const reply = await call()
-      await setImmediate()
-      if (stops > before) throw new TaskyardError('store_unavailable', { reason: 'the connection broke' })
-      return reply
-    })
-    const news = openNews(index)
-    const store: OpenedStore = {
-      ...reached,
-      news,
-      wakeUps: { ...reached.wakeUps, subscribe: (listener) => added(listeners, { process: index, listener }) },
-      lifecycle: {
-        ...reached.lifecycle,
-        health: () =>
-          reach().then(
-            () => inner.lifecycle.health(),
-            (error) => unhealthy(error, 0),
-          ),
-      },
-    }
-    processes.push(store)
-    return overlaid(store, bug.process?.(store, index) ?? {})
-  }
-
-  const first = open(setting.clock)
-  return {
-    store: first,
-    news: first.news,
-    async reopen() {
-      await first.lifecycle.close()
-      return open(setting.clock)
-    },
-    async another({ clock = setting.clock } = {}) {
-      await reach()
-      return open(clock)
-    },
-    async destroy() {
-      for (const store of processes) await store.lifecycle.close()
-      for (const relay of relays) relay.close()
-    },
-    server: {
-      async stop() {
-        up = false
-        stops += 1
-        bug.onStop?.(state)
-        if (bug.deafAfterOutage) listeners.clear()
-        deaf = bug.deafAfterOutage === true
-      },
-      async start() {
-        up = true
-        const lanes = [...state.tasks.values()].map(({ task }) => task)
-        if (bug.silentAfterOutage) return
-        for (const { listener } of listeners) listener(lanes)
-        for (const relay of relays) relay.connected()
-      },
-      pause() {
-        const { promise, resolve } = Promise.withResolvers<void>()
-        standsStill = { over: promise, end: resolve }
-      },
-      resume() {
-        standsStill?.end()
-        standsStill = null
-      },
-    },
+    return { ...relay, ...this.#bug.news?.(relay) }
   }
 }
 

@@ -1,0 +1,115 @@
+import {
+  type AcceptedSettlement,
+  type CancelOutcome,
+  isTerminal,
+  type LeaseRef,
+  type OpenedStore,
+  type RetryOutcome,
+  type Settlement,
+  type SettleResult,
+} from '@taskyard/core'
+import { claimReady } from './reference-claim.ts'
+import { enqueueSubmission } from './reference-enqueue.ts'
+import type { ReferenceState } from './reference-state.ts'
+import {
+  asRead,
+  finish,
+  isWaiting,
+  type ReferenceTask,
+  recordEntry,
+  requestCancel,
+  retryTask,
+  settleAttempt,
+} from './reference-task.ts'
+
+/** Runs a call, and tells of what became ready in it. */
+export type Answer = <Reply>(reply: (now: number) => Reply) => Promise<Reply>
+
+export function tasksOf(state: ReferenceState, answer: Answer): OpenedStore['tasks'] {
+  return {
+    enqueue: ({ submissions, queueDepth }) =>
+      answer((now) => submissions.map(({ tasks }) => enqueueSubmission(state, tasks, queueDepth, now))),
+    claim: (params) => answer((now) => claimReady(state, params, now)),
+    extend: ({ leases, leaseMs }) =>
+      answer((now) =>
+        leases.map((ref) => {
+          const entry = heldBy(state, ref)
+          if (entry?.lease == null) return 'lost'
+          entry.lease.expiresAt = now + leaseMs
+          return entry.task.cancelRequestedAt === null ? 'ok' : 'cancel'
+        }),
+      ),
+    settle: ({ settlements, claim }) =>
+      answer((now) => ({
+        results: settlements.map((settlement) => settleOne(state, settlement, now)),
+        tasks: claim === null ? [] : claimReady(state, claim, now),
+      })),
+    record: ({ entries }) =>
+      answer((now) =>
+        entries.map((recorded) => {
+          const entry = heldBy(state, recorded)
+          if (entry === null) return 'lost'
+          recordEntry(entry, recorded, now)
+          return 'ok'
+        }),
+      ),
+    cancel: ({ taskIds }) => answer((now) => taskIds.map((id) => cancelOne(state.tasks.get(id), now))),
+    retry: ({ taskIds }) => answer((now) => taskIds.map((id) => retryOne(state.tasks.get(id), now))),
+  }
+}
+
+function heldBy(state: ReferenceState, { taskId, token }: LeaseRef): ReferenceTask | null {
+  const entry = state.tasks.get(taskId)
+  return entry !== undefined && entry.lease !== null && entry.token === token ? entry : null
+}
+
+function settleOne(state: ReferenceState, settlement: Settlement, now: number): SettleResult {
+  const held = heldBy(state, settlement)
+  if (held !== null) {
+    if (settlement.outcome === 'released' && isOutdated(held, settlement.expiresAt)) return { status: 'lost' }
+    settleAttempt(held, settlement, now)
+    return acceptedSettlement(held, settlement.token, false)
+  }
+  const entry = state.tasks.get(settlement.taskId)
+  const isRepeat = entry?.settled.get(settlement.token)?.outcome === settlement.outcome
+  return entry !== undefined && isRepeat ? acceptedSettlement(entry, settlement.token, true) : { status: 'lost' }
+}
+
+function isOutdated({ lease }: ReferenceTask, expiresAt: number | undefined): boolean {
+  return expiresAt !== undefined && lease?.expiresAt !== expiresAt
+}
+
+function acceptedSettlement({ task, settled }: ReferenceTask, token: number, repeated: boolean): AcceptedSettlement {
+  const { namespace, queue, type, status, runAt } = task
+  const { waitMs = 0, runMs = 0, wentTo = status } = settled.get(token) ?? {}
+  return {
+    status: 'ok',
+    taskStatus: wentTo,
+    repeated,
+    namespace,
+    queue,
+    type,
+    waitMs,
+    runMs,
+    runAt: isTerminal(wentTo) ? null : runAt,
+  }
+}
+
+function cancelOne(entry: ReferenceTask | undefined, now: number): CancelOutcome {
+  if (entry === undefined) return { kind: 'not-found' }
+  if (isWaiting(entry.task.status)) {
+    finish(entry, 'cancelled', now)
+    return { kind: 'cancelled' }
+  }
+  if (entry.lease === null) return { kind: 'ended', status: entry.task.status }
+  requestCancel(entry, now)
+  return { kind: 'requested', workerId: entry.lease.worker.workerId }
+}
+
+function retryOne(entry: ReferenceTask | undefined, now: number): RetryOutcome {
+  if (entry === undefined) return { kind: 'not-found' }
+  const { status } = asRead(entry, now)
+  if (status !== 'failed' && status !== 'cancelled') return { kind: 'not-retryable', status }
+  retryTask(entry, now)
+  return { kind: 'retried' }
+}
