@@ -21,7 +21,6 @@ const FOR_NOW: readonly string[] = [
   'packages/store-mongodb/src/inbox.ts',
   'packages/store-mongodb/src/outbox.ts',
   'packages/store-mongodb/src/signals.ts',
-  'packages/store-postgres/src/wake-ups.ts',
 ]
 
 export interface Sizes {

@@ -17,7 +17,7 @@ import { createSweeping } from './operations/sweep.ts'
 import type { Parts } from './parts.ts'
 import { checkSettings, lockTableSize } from './server-settings.ts'
 import { createServerTime } from './server-time.ts'
-import { createWakeUps } from './wake-ups.ts'
+import { createSignals } from './signals.ts'
 
 export interface PostgresStoreOptions {
   /** `postgres://user:password@host:port/database`, with `schema`, `connections` and `listen` as parameters of ours. */
@@ -58,7 +58,7 @@ function createStore(
   const nowMs = () => performance.now()
   const lanes = createLanes(database)
   const processId = createUuidV7Generator(clock)()
-  const wakeUps = createWakeUps(database, lanes, location, processId)
+  const signals = createSignals(database, lanes, location, processId)
   const maintenance = openMaintenance(location)
   const time = createServerTime(storeTime)
   const parts: Parts = {
@@ -68,10 +68,10 @@ function createStore(
     time,
     idSkew: createIdSkew(database),
     lockTurns,
-    foretell: wakeUps.foretell,
+    foretell: signals.foretell,
     readied(numbers) {
       for (const lane of numbers) claims.putBack(lane)
-      wakeUps.readied(numbers)
+      signals.readied(numbers)
     },
   }
   const claims = createClaims(parts, nowMs, (leases) => {
@@ -83,19 +83,19 @@ function createStore(
   let closing: Promise<void> | null = null
   async function close(): Promise<void> {
     sweeping.stop()
-    await Promise.all([wakeUps.close(), maintenance.close()])
+    await Promise.all([signals.close(), maintenance.close()])
     await sweeping.idle()
     await database.close()
   }
   return {
     ...facetsOf(parts, { claims, depths, sweeping }, () => closing !== null),
-    wakeUps: { subscribe: (listener) => wakeUps.subscribe(listener) },
-    news: wakeUps.news,
+    wakeUps: signals.wakeUps,
+    news: signals.news,
     lifecycle: {
       durability,
       async migrate() {
         const report = await migrate(database, maintenance, location.shown)
-        wakeUps.start()
+        signals.start()
         return report
       },
       health: () => health(database, nowMs),

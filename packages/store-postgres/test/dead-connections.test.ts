@@ -4,12 +4,12 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import type { OpenedStore } from '@taskyard/core'
+import type { OpenedStore, WakeUpsPort } from '@taskyard/core'
 import { openDatabase } from '../src/database.ts'
 import { createLanes } from '../src/lanes.ts'
 import { readPostgresUrl } from '../src/location.ts'
 import { openMaintenance } from '../src/maintenance.ts'
-import { createWakeUps, type WakeUps } from '../src/wake-ups.ts'
+import { createSignals } from '../src/signals.ts'
 import { newId, newTask, submissions } from './calls.ts'
 import { ownSchema, withParameter } from './own-schema.ts'
 
@@ -66,18 +66,18 @@ test('news come again after their connection has died', async (t) => {
   const { schema, store, killSilently, host } = await scene(t)
   const location = readPostgresUrl(withParameter(schema.url, 'listen', host))
   const database = openDatabase(location, 1)
-  const wakeUps = createWakeUps(database, createLanes(database), location, newId(), { askEveryMs: 20, answerMs: 200 })
+  const signals = createSignals(database, createLanes(database), location, newId(), { askEveryMs: 20, answerMs: 200 })
   t.after(async () => {
-    await wakeUps.close()
+    await signals.close()
     await database.close()
   })
-  wakeUps.start()
-  await untilWoken(wakeUps, store)
+  signals.start()
+  await untilWoken(signals.wakeUps, store)
   killSilently()
-  await untilWoken(wakeUps, store)
+  await untilWoken(signals.wakeUps, store)
 })
 
-async function untilWoken(wakeUps: WakeUps, store: OpenedStore): Promise<void> {
+async function untilWoken(wakeUps: WakeUpsPort, store: OpenedStore): Promise<void> {
   let isWoken = false
   const stop = wakeUps.subscribe(() => {
     isWoken = true

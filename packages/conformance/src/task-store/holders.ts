@@ -124,6 +124,7 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
         {
           ...leaseRef(dead[0] ?? alive),
           reason: 'expired',
+          namespace: 'default',
           queue: dead[0]?.queue,
           type: 'test',
           workerId: 'remote',

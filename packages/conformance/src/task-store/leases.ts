@@ -52,6 +52,7 @@ export function describeLeases({ describe, it }: Suite): void {
         {
           ...leaseRef(task),
           reason: 'expired',
+          namespace: 'default',
           queue: task.queue,
           type: 'test',
           workerId: 'worker-1',

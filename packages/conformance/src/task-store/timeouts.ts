@@ -16,6 +16,7 @@ export function describeTimeouts({ describe, it }: Suite): void {
         {
           ...leaseRef(task),
           reason: 'timeout',
+          namespace: 'default',
           queue: task.queue,
           type: 'test',
           workerId: 'worker-1',
