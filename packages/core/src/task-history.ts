@@ -23,7 +23,8 @@ type Start = Pick<HistoryRecord, 'token' | 'attempt' | 'startedAt' | 'workerId'>
 
 /**
  * A task's whole history. Submission, starts and the present end are derived from the task, so that the common task
- * (submitted, started, succeeded) stores no history at all. Numbers are stable: later records only append.
+ * (submitted, started, succeeded) stores no history at all. Numbers are stable: later records only append. Those of a later
+ * lease than the task's came after it was read, without the start of that lease: they are left to the next call.
  * @param token the token of the task's present or last lease
  */
 export function taskHistory(task: Task, token: number, records: readonly HistoryRecord[]): TaskEvent[] {
@@ -39,6 +40,7 @@ export function taskHistory(task: Task, token: number, records: readonly History
   }
   add(task.createdAt, 'submitted', 0, null)
   for (const record of records) {
+    if (record.token > token) break
     begin(record.token)
     add(record.at, record.kind, record.attempt, record.data)
   }

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { connectionOptions, send } from './driver.ts'
+import { connectionOptions, hangUpSoon, send } from './driver.ts'
 import type { PostgresLocation } from './location.ts'
 import { isReadOnly, toConnectError } from './postgres-errors.ts'
 import { LIMIT_SESSION } from './time-limits.ts'
@@ -17,6 +17,7 @@ type Work<Result> = (client: pg.PoolClient) => Promise<Result>
 /** The connections of calls. */
 export class ConnectionPool {
   readonly #pool: pg.Pool
+  readonly #open = new Set<pg.PoolClient>()
   /** Connections that lead to one session of the server, which keeps what is prepared: a pooler's may not. */
   readonly #direct = new WeakMap<pg.PoolClient, boolean>()
   /** The connection of those that stand in line, while there are any. */
@@ -33,7 +34,11 @@ export class ConnectionPool {
     // A connection that breaks while nobody uses it is replaced by the next call.
     this.#pool.on('error', () => {})
     // Between two uses a connection may have no listener for a moment, and an error that nobody hears ends the process.
-    this.#pool.on('connect', (client) => client.on('error', () => {}))
+    this.#pool.on('connect', (client) => {
+      client.on('error', () => {})
+      this.#open.add(client)
+    })
+    this.#pool.on('remove', (client) => this.#open.delete(client))
   }
 
   /** Whether a connection in use leads to one session of the server. */
@@ -74,9 +79,10 @@ export class ConnectionPool {
     }
   }
 
-  /** Resolves when all connections are back and closed. */
-  end(): Promise<void> {
-    return this.#pool.end()
+  /** Resolves when all connections are back; they are closed then, or within a second. */
+  async end(): Promise<void> {
+    await this.#pool.end()
+    hangUpSoon(this.#open)
   }
 
   async #borrow(): Promise<Borrowed> {

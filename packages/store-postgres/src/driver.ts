@@ -49,6 +49,15 @@ export function send(
   })
 }
 
+/** So long a server may take to end a connection of which we took leave. */
+const LEAVE_MS = 1000
+
+/** Hangs up on connections that a server which stands still does not end: each would keep the process alive. */
+export function hangUpSoon(clients: Iterable<pg.ClientBase>): void {
+  const left = [...clients]
+  systemClock.after(LEAVE_MS, () => left.forEach(hangUp))
+}
+
 /** Ends a connection whose statements are never answered: its `end` waits for them. */
 export function hangUp(client: pg.ClientBase): void {
   const { connection } = client as unknown as { connection: { stream: Duplex } }

@@ -1,6 +1,6 @@
 import { systemClock } from '@taskyard/core/runtime'
 import pg from 'pg'
-import { connectionOptions, hangUp, send } from './driver.ts'
+import { connectionOptions, hangUp, hangUpSoon, send } from './driver.ts'
 import type { PostgresLocation } from './location.ts'
 import { CALL_TIMEOUT_MS } from './time-limits.ts'
 
@@ -40,7 +40,10 @@ export class ListeningConnection {
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelTimer()
-    await this.#client?.end().catch(() => {})
+    const client = this.#client
+    if (client === null) return
+    hangUpSoon([client])
+    await client.end().catch(() => {})
   }
 
   async #listen(): Promise<void> {

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { Run } from './database.ts'
-import { AS_TEXT, connectionOptions, hangUp, send, type Text, type Value } from './driver.ts'
+import { AS_TEXT, connectionOptions, hangUp, hangUpSoon, send, type Text, type Value } from './driver.ts'
 import type { PostgresLocation } from './location.ts'
 import { toStoreError } from './postgres-errors.ts'
 import { fillSchema } from './statement-text.ts'
@@ -30,6 +30,9 @@ export function openMaintenance(
   longestStatementMs = LONGEST_STATEMENT_MS,
 ): Maintenance {
   const pool = createPool(connectionString)
+  const open = new Set<pg.PoolClient>()
+  pool.on('connect', (client) => open.add(client))
+  pool.on('remove', (client) => open.delete(client))
   const busy = new Set<pg.PoolClient>()
   let closed = false
 
@@ -80,6 +83,7 @@ export function openMaintenance(
       closed = true
       for (const client of busy) hangUp(client)
       await pool.end()
+      hangUpSoon(open)
     },
   }
 }

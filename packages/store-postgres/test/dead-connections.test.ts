@@ -1,9 +1,11 @@
 // A connection that is dead without a word: a proxy keeps it open to a server that is gone, and nothing comes any more.
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import type { OpenedStore, WakeUpsPort } from '@taskyard/core'
 import { openDatabase } from '../src/database.ts'
 import { createLanes } from '../src/lanes.ts'
@@ -26,8 +28,9 @@ async function scene(t: TestContext) {
 /** Lets everything through, until the connections there are carry nothing any more. */
 async function startProxy(t: TestContext, target: URL) {
   const sockets = new Set<Socket>()
-  const server = createServer((near) => {
-    const far = connect(Number(target.port), target.hostname)
+  // As a server that stands still: whoever takes leave of it gets no answer.
+  const server = createServer({ allowHalfOpen: true }, (near) => {
+    const far = connect({ port: Number(target.port), host: target.hostname, allowHalfOpen: true })
     near.pipe(far).pipe(near)
     for (const socket of [near, far]) {
       sockets.add(socket)
@@ -75,6 +78,17 @@ test('news come again after their connection has died', async (t) => {
   await untilWoken(signals.wakeUps, store)
   killSilently()
   await untilWoken(signals.wakeUps, store)
+})
+
+test('a process ends that has closed its store while the server stands still', async (t) => {
+  const { killSilently, url } = await scene(t)
+  const script = new URL('./closing-process.ts', import.meta.url)
+  const child = spawn(process.execPath, [fileURLToPath(script), url], { stdio: ['pipe', 'pipe', 'inherit'] })
+  t.after(() => child.kill('SIGKILL'))
+  await once(child.stdout, 'data')
+  killSilently()
+  child.stdin.end('close')
+  assert.deepEqual(await once(child, 'exit'), [0, null])
 })
 
 async function untilWoken(wakeUps: WakeUpsPort, store: OpenedStore): Promise<void> {
