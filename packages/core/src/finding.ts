@@ -7,3 +7,10 @@ export interface Finding {
   /** What to do; `null` when all is well. */
   readonly advice: string | null
 }
+
+/** Makes findings. */
+export const finding = {
+  ok: (check: string, detail: string): Finding => ({ check, verdict: 'ok', detail, advice: null }),
+  warning: (check: string, detail: string, advice: string): Finding => ({ check, verdict: 'warning', detail, advice }),
+  problem: (check: string, detail: string, advice: string): Finding => ({ check, verdict: 'problem', detail, advice }),
+}

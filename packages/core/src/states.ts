@@ -112,6 +112,12 @@ export interface AfterLeaseEnd {
   readonly loneCrashes: number
 }
 
+/** Of an attempt that was not over by its deadline. */
+export const TIMEOUT_ERROR: TaskError = {
+  code: 'timeout',
+  message: `The attempt ran longer than the task's timeoutSeconds`,
+}
+
 /** What a quarantined task says of itself; the numbers count its last end too. */
 export function poisonedError({ loneCrashes, attempt }: { loneCrashes: number; attempt: number }): TaskError {
   const message =

@@ -3,6 +3,7 @@ import {
   type ClaimParams,
   DEFAULT_BACKOFF,
   type HistoryRecord,
+  isDefaultBackoff,
   type JsonText,
   type LeasedTask,
   type NewTask,
@@ -168,16 +169,6 @@ export function backoffOf({ backoff }: Pick<TaskDocument, 'backoff'>): Backoff {
   if (backoff === undefined) return DEFAULT_BACKOFF
   const { kind, baseSeconds, factor, maxSeconds } = backoff
   return { kind, baseSeconds, factor, maxSeconds }
-}
-
-function isDefaultBackoff(backoff: Backoff): boolean {
-  const { kind, baseSeconds, factor, maxSeconds } = DEFAULT_BACKOFF
-  return (
-    backoff.kind === kind &&
-    backoff.baseSeconds === baseSeconds &&
-    backoff.factor === factor &&
-    backoff.maxSeconds === maxSeconds
-  )
 }
 
 export interface SettledAs {

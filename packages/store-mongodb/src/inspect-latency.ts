@@ -1,6 +1,5 @@
-import type { Finding } from '@taskyard/core'
+import { type Finding, finding } from '@taskyard/core'
 import type { MongoClient } from 'mongodb'
-import { ok, warning } from './finding.ts'
 
 const PINGS = 5
 const FAR_MS = 10
@@ -14,5 +13,7 @@ export async function latencyFinding(client: MongoClient): Promise<Finding> {
   }
   const median = times.sort((one, other) => one - other)[Math.floor(PINGS / 2)] as number
   const detail = `${median.toFixed(1)} ms there and back`
-  return median < FAR_MS ? ok('latency', detail) : warning('latency', detail, 'Run Taskyard nearer to its MongoDB.')
+  return median < FAR_MS
+    ? finding.ok('latency', detail)
+    : finding.warning('latency', detail, 'Run Taskyard nearer to its MongoDB.')
 }

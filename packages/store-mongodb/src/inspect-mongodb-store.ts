@@ -1,9 +1,8 @@
-import type { Finding } from '@taskyard/core'
+import { type Finding, finding } from '@taskyard/core'
 import type { Db } from 'mongodb'
 import { collectionsOf } from './collections.ts'
 import { type Connection, connect } from './connect.ts'
 import { unsafety } from './deployment.ts'
-import { ok, problem, warning } from './finding.ts'
 import { latencyFinding } from './inspect-latency.ts'
 import { oplogFinding, replicationFinding } from './inspect-replication.ts'
 import { toStoreError } from './mongodb-errors.ts'
@@ -42,27 +41,28 @@ const MEBIBYTE = 1024 * 1024
 function versionFinding({ deployment: { kind, version, setName } }: Connection): Finding {
   if (kind === 'FerretDB') {
     const detail = `FerretDB ${version}, which does not apply updates atomically: two workers can get one task`
-    return problem('version', detail, 'Use MongoDB 6 or later; FerretDB is for tests.')
+    return finding.problem('version', detail, 'Use MongoDB 6 or later; FerretDB is for tests.')
   }
   const where = setName === null ? kind : `${kind} ${setName}`
-  return ok('version', `MongoDB ${version}, ${where}`)
+  return finding.ok('version', `MongoDB ${version}, ${where}`)
 }
 
 async function durabilityFinding({ client, settings, deployment }: Connection): Promise<Finding> {
   // What FerretDB lacks is told with its version.
   const weakness = settings.weakness ?? (deployment.kind === 'FerretDB' ? null : await unsafety(client, deployment))
-  if (weakness !== null) return problem('durability', weakness, 'Mend the setting before tasks that matter are stored.')
-  if (deployment.kind !== 'standalone') return ok('durability', 'w:majority, j:true with every write')
+  if (weakness !== null)
+    return finding.problem('durability', weakness, 'Mend the setting before tasks that matter are stored.')
+  if (deployment.kind !== 'standalone') return finding.ok('durability', 'w:majority, j:true with every write')
   const advice =
     'Make it a replica set of three: a lost disk then loses nothing, and change streams wake other processes.'
-  return warning('durability', 'j:true with every write, on one server: its disk is the only copy', advice)
+  return finding.warning('durability', 'j:true with every write, on one server: its disk is the only copy', advice)
 }
 
 function wakeUpFinding({ settings, deployment }: Connection): Finding {
-  if (deployment.changeStreams && settings.wakeUps !== 'poll') return ok('wake-ups', 'by change stream')
+  if (deployment.changeStreams && settings.wakeUps !== 'poll') return finding.ok('wake-ups', 'by change stream')
   const detail = 'by polling twice a second: other processes hear of a task up to 0.7 s later'
-  if (deployment.changeStreams) return warning('wake-ups', detail, 'Leave wakeUps=poll out of the URL.')
-  return ok('wake-ups', detail)
+  if (deployment.changeStreams) return finding.warning('wake-ups', detail, 'Leave wakeUps=poll out of the URL.')
+  return finding.ok('wake-ups', detail)
 }
 
 async function replicaSetFindings({ client, deployment }: Connection): Promise<readonly Finding[]> {
@@ -70,17 +70,17 @@ async function replicaSetFindings({ client, deployment }: Connection): Promise<r
 }
 
 async function indexFinding(database: Db, { deployment }: Connection): Promise<Finding> {
-  if (deployment.kind === 'FerretDB') return ok('indexes', 'FerretDB has none of the kind that is needed')
+  if (deployment.kind === 'FerretDB') return finding.ok('indexes', 'FerretDB has none of the kind that is needed')
   const found = await database
     .collection('tasks')
     .listIndexes()
     .toArray()
     .catch(() => null)
-  if (found === null) return ok('indexes', 'no tasks yet; taskyard migrate makes them')
+  if (found === null) return finding.ok('indexes', 'no tasks yet; taskyard migrate makes them')
   const names = new Set(found.map(({ name }) => String(name)))
   const missing = wantedIndexes().filter((name) => !names.has(name))
-  if (missing.length === 0) return ok('indexes', `all ${names.size} are there`)
-  return problem('indexes', `missing: ${missing.join(', ')}`, 'Run taskyard migrate.')
+  if (missing.length === 0) return finding.ok('indexes', `all ${names.size} are there`)
+  return finding.problem('indexes', `missing: ${missing.join(', ')}`, 'Run taskyard migrate.')
 }
 
 async function sizeFinding(database: Db): Promise<Finding> {
@@ -89,17 +89,20 @@ async function sizeFinding(database: Db): Promise<Finding> {
   const detail = `${mebibytes(storage)} of data on disk (${mebibytes(data)} uncompressed), ${mebibytes(indexes)} of indexes`
   // Deleted documents leave room that the storage engine uses again but does not give back.
   if (storage > data * 2 && storage > 1024 * MEBIBYTE) {
-    return warning('size', detail, 'Run compact on a secondary, or resync it, to give the space back.')
+    return finding.warning('size', detail, 'Run compact on a secondary, or resync it, to give the space back.')
   }
-  return ok('size', detail)
+  return finding.ok('size', detail)
 }
 
 async function queuesFinding({ client, settings, deployment }: Connection): Promise<Finding> {
   const { queues } = collectionsOf(client, settings.database, deployment)
   const found = await queues.find({}).toArray()
   const doubtful = found.filter(({ isDoubtful }) => isDoubtful === true).map(({ queue }) => queue)
-  if (doubtful.length === 0) return ok('counts', `${found.length} queues, their counts are not in doubt`)
-  return ok('counts', `to be compared with their tasks once they are quiet: ${doubtful.slice(0, 10).join(', ')}`)
+  if (doubtful.length === 0) return finding.ok('counts', `${found.length} queues, their counts are not in doubt`)
+  return finding.ok(
+    'counts',
+    `to be compared with their tasks once they are quiet: ${doubtful.slice(0, 10).join(', ')}`,
+  )
 }
 
 /** A command on the tasks that takes longer is worth a look. Milliseconds. */
@@ -116,9 +119,9 @@ async function slowClaimsFinding(database: Db): Promise<Finding> {
     .toArray()
     .catch(() => [])
   const [slowest] = slow
-  if (slowest === undefined) return ok('slow claims', `none over ${SLOW_MS} ms (as far as the profiler is on)`)
+  if (slowest === undefined) return finding.ok('slow claims', `none over ${SLOW_MS} ms (as far as the profiler is on)`)
   const detail = `${slow.length} commands on tasks over ${SLOW_MS} ms, the slowest (${slowest.op}) took ${slowest.millis} ms`
-  return warning('slow claims', detail, 'Look for missing indexes, a cache that is too small, or a slow disk.')
+  return finding.warning('slow claims', detail, 'Look for missing indexes, a cache that is too small, or a slow disk.')
 }
 
 function mebibytes(bytes: number): string {

@@ -1,6 +1,5 @@
-import type { Finding } from '@taskyard/core'
+import { type Finding, finding } from '@taskyard/core'
 import type { MongoClient } from 'mongodb'
-import { ok, problem, warning } from './finding.ts'
 
 interface Member {
   readonly name: string
@@ -20,23 +19,23 @@ export async function replicationFinding(client: MongoClient): Promise<Finding> 
     .db('admin')
     .command({ replSetGetStatus: 1 })
     .catch(() => null)
-  if (status === null) return ok('replication', 'the user may not ask (clusterMonitor)')
+  if (status === null) return finding.ok('replication', 'the user may not ask (clusterMonitor)')
   const members = status.members as readonly Member[]
   const holding = members.filter(({ stateStr, health }) => health === 1 && /^(PRIMARY|SECONDARY)$/.test(stateStr))
   const detail = `${holding.length} of ${members.length} members hold data and are up`
   const majority = Math.floor(members.length / 2) + 1
   if (holding.length < majority) {
-    return problem('replication', `${detail}: no majority can confirm a write`, 'Bring the other members back.')
+    return finding.problem('replication', `${detail}: no majority can confirm a write`, 'Bring the other members back.')
   }
   if (holding.length === majority && members.length > 1) {
     const advice =
       'One more lost member stops all writes: bring the others back, or put a data-bearing member for an arbiter.'
-    return warning('replication', detail, advice)
+    return finding.warning('replication', detail, advice)
   }
   const lag = lagSeconds(holding)
   const shown = `${detail}, the last is ${lag} s behind`
-  if (lag <= LARGEST_LAG_SECONDS) return ok('replication', shown)
-  return warning('replication', shown, 'Look at the load and the disk of the member that is behind.')
+  if (lag <= LARGEST_LAG_SECONDS) return finding.ok('replication', shown)
+  return finding.warning('replication', shown, 'Look at the load and the disk of the member that is behind.')
 }
 
 function lagSeconds(members: readonly Member[]): number {
@@ -57,9 +56,9 @@ export async function oplogFinding(client: MongoClient): Promise<Finding> {
     const [first, last] = await Promise.all([end(1), end(-1)])
     const hours = ((last?.wall?.getTime() ?? 0) - (first?.wall?.getTime() ?? 0)) / 3_600_000
     const detail = `reaches back ${hours.toFixed(1)} h`
-    if (hours >= SHORTEST_OPLOG_HOURS) return ok('oplog', detail)
-    return warning('oplog', detail, 'If it has been full for long, make it larger: replSetResizeOplog.')
+    if (hours >= SHORTEST_OPLOG_HOURS) return finding.ok('oplog', detail)
+    return finding.warning('oplog', detail, 'If it has been full for long, make it larger: replSetResizeOplog.')
   } catch {
-    return ok('oplog', 'the user may not ask (read on local)')
+    return finding.ok('oplog', 'the user may not ask (read on local)')
   }
 }

@@ -11,6 +11,7 @@ import {
   type TaskEventKind,
   type TaskStatus,
   type TerminalStatus,
+  TIMEOUT_ERROR,
 } from '@taskyard/core'
 import type { Filter, UpdateFilter } from 'mongodb'
 import { backoffOf, type Counter, type LightTask, type StoredRecord, type TaskDocument } from './documents.ts'
@@ -156,13 +157,11 @@ export function endWithoutWord(
     case 'expired':
       return expire(task, fate, now)
     case 'timeout':
-      return fail(task, { error: TIMEOUT, retryable: true, retryDelayMs: null, jitter, isReported: false }, now)
+      return fail(task, { error: TIMEOUT_ERROR, retryable: true, retryDelayMs: null, jitter, isReported: false }, now)
     case 'cancelled':
       return finish(task, 'cancelled', now, {})
   }
 }
-
-const TIMEOUT: TaskError = { code: 'timeout', message: `The attempt ran longer than the task's timeoutSeconds` }
 
 /** Asks the worker of a running task to stop. The next sweep looks at it, to know when its grace is over. */
 export function requestCancel(task: LightTask, now: number): Move {

@@ -1,7 +1,6 @@
-import { type Finding, TaskyardError } from '@taskyard/core'
+import { type Finding, finding, TaskyardError } from '@taskyard/core'
 import { openDatabase } from './database.ts'
 import { checkDurability } from './durability.ts'
-import { ok, problem, warning } from './inspect/findings.ts'
 import { claimTime, schemaFinding, schemaVersion, sizes, timeSlots } from './inspect/schema-findings.ts'
 import {
   autovacuum,
@@ -53,7 +52,7 @@ export async function inspectPostgresStore(options: PostgresStoreOptions): Promi
       ['claims', () => claimTime(run, schema, () => performance.now())],
     ]
     const findings = [durability, schemaFinding(schema, version, newestVersion())]
-    for (const check of version === null ? ofServer : [...ofServer, ...ofStore]) findings.push(await finding(check))
+    for (const check of version === null ? ofServer : [...ofServer, ...ofStore]) findings.push(await findingOf(check))
     return findings
   } finally {
     await database.close()
@@ -63,20 +62,24 @@ export async function inspectPostgresStore(options: PostgresStoreOptions): Promi
 async function durabilityFinding(check: () => Promise<string>): Promise<Finding> {
   try {
     const durability = await check()
-    if (!durability.startsWith('unsafe')) return ok('durability', durability)
-    return warning('durability', durability, 'Turn these settings on, except where losing tasks is acceptable.')
+    if (!durability.startsWith('unsafe')) return finding.ok('durability', durability)
+    return finding.warning('durability', durability, 'Turn these settings on, except where losing tasks is acceptable.')
   } catch (error) {
     if (!(error instanceof TaskyardError) || error.code !== 'unsafe_durability') throw error
-    return problem('durability', error.message.split('. ')[0] as string, 'Turn these settings on.')
+    return finding.problem('durability', error.message.split('. ')[0] as string, 'Turn these settings on.')
   }
 }
 
 /** One look that fails, for want of a right, does not hide the others. */
-async function finding([name, look]: Check): Promise<Finding> {
+async function findingOf([name, look]: Check): Promise<Finding> {
   try {
     return await look()
   } catch (error) {
     const { message } = error as Error
-    return warning(name, `could not be looked at: ${message}`, 'Grant the role pg_monitor, or look at it by hand.')
+    return finding.warning(
+      name,
+      `could not be looked at: ${message}`,
+      'Grant the role pg_monitor, or look at it by hand.',
+    )
   }
 }

@@ -1,6 +1,7 @@
 import {
   type Backoff,
   DEFAULT_BACKOFF,
+  isDefaultBackoff,
   type JsonText,
   type NewTask,
   type Task,
@@ -44,17 +45,6 @@ export function newTaskRecord(task: NewTask, position: number): string {
   const tags = tagged === 0 ? '' : JSON.stringify(task.tags)
   const key = task.idempotency === null ? '' : JSON.stringify(task.idempotency.key)
   return `${head}${F}${position}${F}${task.maxAttempts}${F}${backoff}${F}${tags}${F}${key}${F}${task.payload}`
-}
-
-function isDefaultBackoff(backoff: Backoff): boolean {
-  if (backoff === DEFAULT_BACKOFF) return true
-  const { kind, baseSeconds, factor, maxSeconds } = DEFAULT_BACKOFF
-  return (
-    backoff.kind === kind &&
-    backoff.baseSeconds === baseSeconds &&
-    backoff.factor === factor &&
-    backoff.maxSeconds === maxSeconds
-  )
 }
 
 /** What never changes of a task. */

@@ -8,7 +8,9 @@ import {
   LIMITS,
   POISON_ATTEMPTS,
   POISON_CRASHES,
+  poisonedError,
   SUSPECT_CRASHES,
+  TIMEOUT_ERROR,
 } from '@taskyard/core'
 import { sharedServer } from '@taskyard/test-servers'
 import fc from 'fast-check'
@@ -33,6 +35,26 @@ describe('the scripts of Redis', () => {
       factors.reduce((product, factor) => product * factor, 1),
       LIMITS.claimBytes,
     )
+  })
+
+  it('keep as much of a history, and keys as long, as core says', () => {
+    assert.equal(Number(/local MOST_LINES = (\d+)/.exec(ENDING)?.[1]), LIMITS.maxAttempts * 10)
+    assert.equal(Number(/local KEY_MS = (\d+)/.exec(SCRIPTS.enqueue.text)?.[1]), LIMITS.idempotencySeconds * 1000)
+  })
+
+  it('say what core says of timeouts and of tasks that are given up', async (t) => {
+    const redis = new Redis((await sharedServer('redis')).url)
+    t.after(() => redis.disconnect())
+    const timeout = /local TIMEOUT = .*\n/.exec(ENDING)?.[0]
+    assert.deepEqual(JSON.parse((await redis.eval(`${timeout}return TIMEOUT`, 0)) as string), TIMEOUT_ERROR)
+    const poisoned = /local POISON_CRASHES.*\n/.exec(ENDING)?.[0]
+    const text = /local function poisonedError[\s\S]*?\nend\n/.exec(ENDING)?.[0]
+    const script = `${poisoned}${text}
+      return poisonedError({ loneCrashes = tonumber(ARGV[1]), attempt = tonumber(ARGV[2]) })`
+    for (const [loneCrashes, attempt] of [[POISON_CRASHES, 7] as const, [0, POISON_ATTEMPTS] as const]) {
+      const answer = (await redis.eval(script, 0, loneCrashes, attempt)) as string
+      assert.deepEqual(JSON.parse(answer), poisonedError({ loneCrashes, attempt }))
+    }
   })
 
   it('know the default backoff', () => {

@@ -4,6 +4,7 @@ import {
   DEFAULT_BACKOFF,
   type EnqueueOutcome,
   type EnqueueParams,
+  isDefaultBackoff,
   type JsonText,
   type LeasedTask,
   type NewTask,
@@ -263,15 +264,4 @@ export function backoffFromText(text: string | null): Backoff {
 
 function tagsFromText(text: string | null): readonly string[] {
   return text === null ? NO_TAGS : (JSON.parse(text) as string[])
-}
-
-function isDefaultBackoff(backoff: Backoff): boolean {
-  if (backoff === DEFAULT_BACKOFF) return true
-  const { kind, baseSeconds, factor, maxSeconds } = DEFAULT_BACKOFF
-  return (
-    backoff.kind === kind &&
-    backoff.baseSeconds === baseSeconds &&
-    backoff.factor === factor &&
-    backoff.maxSeconds === maxSeconds
-  )
 }

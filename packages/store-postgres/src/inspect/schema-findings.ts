@@ -1,7 +1,7 @@
-import type { Finding } from '@taskyard/core'
+import { type Finding, finding } from '@taskyard/core'
 import type { Run } from '../database.ts'
 import type { Text } from '../driver.ts'
-import { inBytes, inCount, inTime, ok, problem, warning } from './findings.ts'
+import { inBytes, inCount, inTime } from './amounts.ts'
 
 /** The version of the schema; `null` when there is none. */
 export async function schemaVersion(run: Run, schema: string): Promise<number | null> {
@@ -13,12 +13,12 @@ export async function schemaVersion(run: Run, schema: string): Promise<number | 
 
 export function schemaFinding(schema: string, found: number | null, known: number): Finding {
   if (found === null)
-    return ok('schema', `"${schema}" is not there yet; the first start, or taskyard migrate, makes it`)
+    return finding.ok('schema', `"${schema}" is not there yet; the first start, or taskyard migrate, makes it`)
   const detail = `"${schema}" has version ${found}, this Taskyard makes version ${known}`
-  if (found > known) return problem('schema', detail, 'Upgrade Taskyard.')
+  if (found > known) return finding.problem('schema', detail, 'Upgrade Taskyard.')
   return found < known
-    ? warning('schema', detail, 'Run taskyard migrate.')
-    : ok('schema', `"${schema}", version ${found}`)
+    ? finding.warning('schema', detail, 'Run taskyard migrate.')
+    : finding.ok('schema', `"${schema}", version ${found}`)
 }
 
 /** The tables of `0001-tasks.sql` that are split into slots, and the rest. */
@@ -32,7 +32,7 @@ export async function sizes(run: Run, schema: string): Promise<Finding> {
   )
   const total = rows.reduce((sum, [, bytes]) => sum + Number(bytes), 0)
   const parts = rows.map(([kind, bytes]) => `${kind} ${inBytes(Number(bytes))}`).join(', ')
-  return ok('size', `${inBytes(total)}: ${parts}`)
+  return finding.ok('size', `${inBytes(total)}: ${parts}`)
 }
 
 const SLOTS_LATE_MS = 3_600_000
@@ -48,10 +48,11 @@ export async function timeSlots(run: Run): Promise<Finding> {
   const detail = `${inCount(slots)} slots of time, about ${inCount(outside)} tasks outside of them`
   if (slots > 0 && endedForMs > SLOTS_LATE_MS) {
     const advice = 'Run a server whose TASKYARD_ROLES have scheduler, and look at its log.'
-    return warning('time slots', `the last one ended ${inTime(endedForMs / 1000)} ago: nobody sweeps`, advice)
+    return finding.warning('time slots', `the last one ended ${inTime(endedForMs / 1000)} ago: nobody sweeps`, advice)
   }
-  if (slots > MANY_SLOTS) return warning('time slots', detail, 'Lower TASKYARD_RETENTION_DAYS: planning takes longer.')
-  return ok('time slots', detail)
+  if (slots > MANY_SLOTS)
+    return finding.warning('time slots', detail, 'Lower TASKYARD_RETENTION_DAYS: planning takes longer.')
+  return finding.ok('time slots', detail)
 }
 
 const LOOKS = 5
@@ -76,6 +77,10 @@ export async function claimTime(run: Run, schema: string, nowMs: () => number): 
   const told =
     counted === undefined ? '' : `; ${inCount(Number(counted[0]))} claims took ${mean.toFixed(1)} ms on average`
   const detail = `a look at the heads of all queues takes ${median.toFixed(1)} ms${told}`
-  if (Math.max(median, mean) < SLOW_MS) return ok('claims', detail)
-  return warning('claims', detail, 'Look at dead rows, old transactions, a busy disk, and the network in between.')
+  if (Math.max(median, mean) < SLOW_MS) return finding.ok('claims', detail)
+  return finding.warning(
+    'claims',
+    detail,
+    'Look at dead rows, old transactions, a busy disk, and the network in between.',
+  )
 }

@@ -1,30 +1,30 @@
-import type { Clock, Finding } from '@taskyard/core'
+import { type Clock, type Finding, finding } from '@taskyard/core'
 import type { Run } from '../database.ts'
 import type { Text } from '../driver.ts'
 import { MAINTENANCE_CONNECTIONS } from '../maintenance.ts'
 import { wrongSettings } from '../server-settings.ts'
-import { inBytes, inCount, inTime, ok, problem, warning } from './findings.ts'
+import { inBytes, inCount, inTime } from './amounts.ts'
 
 export async function settings(run: Run): Promise<Finding> {
   const wrong = await wrongSettings(run)
   if (wrong.length === 0)
-    return ok('settings', 'the database holds every character (UTF8), and no setting is in the way')
+    return finding.ok('settings', 'the database holds every character (UTF8), and no setting is in the way')
   const advice = wrong.map((each) => each.advice).join(' ')
-  return problem('settings', wrong.map(({ detail }) => detail).join('; '), advice)
+  return finding.problem('settings', wrong.map(({ detail }) => detail).join('; '), advice)
 }
 
 export async function checksums(run: Run): Promise<Finding> {
   const [[setting] = []] = await run<[string]>(`SELECT current_setting('data_checksums')`)
-  if (setting === 'on') return ok('checksums', 'on: a page that the disk has damaged is noticed')
+  if (setting === 'on') return finding.ok('checksums', 'on: a page that the disk has damaged is noticed')
   const advice = 'With the server stopped: pg_checksums --enable.'
-  return warning('checksums', 'off: a page that the disk has damaged is read as if it were whole', advice)
+  return finding.warning('checksums', 'off: a page that the disk has damaged is read as if it were whole', advice)
 }
 
 export async function autovacuum(run: Run): Promise<Finding> {
   const [row] = await run<[string, string]>(`SELECT current_setting('autovacuum'), current_setting('track_counts')`)
-  if (row?.[0] === 'on' && row[1] === 'on') return ok('autovacuum', 'on')
+  if (row?.[0] === 'on' && row[1] === 'on') return finding.ok('autovacuum', 'on')
   const advice = 'Set autovacuum and track_counts to on: without vacuum the queue gets slower from hour to hour.'
-  return problem('autovacuum', 'off: rows of tasks that have moved on stay for ever', advice)
+  return finding.problem('autovacuum', 'off: rows of tasks that have moved on stay for ever', advice)
 }
 
 const CLOCK_MS = 1000
@@ -37,8 +37,8 @@ export async function clockDifference(run: Run, clock: Clock): Promise<Finding> 
   const nearest = Math.min(Math.max(Number(theirs), before), after)
   const differenceMs = Math.abs(Number(theirs) - nearest)
   const detail = `this machine and the server differ by ${inTime(differenceMs / 1000)}`
-  if (differenceMs < CLOCK_MS) return ok('clocks', 'this machine and the server agree')
-  return warning(
+  if (differenceMs < CLOCK_MS) return finding.ok('clocks', 'this machine and the server agree')
+  return finding.warning(
     'clocks',
     detail,
     'Keep both in step with NTP: filters by time have to look further than they need to.',
@@ -56,8 +56,8 @@ export async function connections(run: Run, own: number): Promise<Finding> {
   const [most, used] = (row ?? []).map(Number) as [number, number]
   const detail = `${used} of ${most} in use; a process of Taskyard takes up to ${own + BESIDE}`
   const advice = 'Raise max_connections, lower ?connections= in TASKYARD_STORE, or put PgBouncer in between.'
-  if (most - used < own + BESIDE) return problem('connections', detail, advice)
-  return used > most * 0.8 ? warning('connections', detail, advice) : ok('connections', detail)
+  if (most - used < own + BESIDE) return finding.problem('connections', detail, advice)
+  return used > most * 0.8 ? finding.warning('connections', detail, advice) : finding.ok('connections', detail)
 }
 
 type Standby = [name: string, state: Text, lagSeconds: Text, unsentBytes: Text]
@@ -68,7 +68,7 @@ export async function replication(run: Run): Promise<Finding> {
   )
   if (isStandby === 't') {
     const advice = 'Let TASKYARD_STORE lead to the primary.'
-    return problem('replication', 'this server is a standby: it takes no writes', advice)
+    return finding.problem('replication', 'this server is a standby: it takes no writes', advice)
   }
   const standbys = await run<Standby>(
     `SELECT application_name, sync_state, extract(epoch FROM replay_lag), pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)
@@ -84,17 +84,21 @@ export function standbysFinding(standbys: readonly Standby[], wanted: string): F
   const isSynchronous = standbys.some(([, state]) => state === 'sync' || state === 'quorum')
   if (wanted !== '' && standbys.every(([, state]) => state === 'async')) {
     const detail = `synchronous_standby_names is ${wanted}, and none of these is connected: commits wait`
-    return problem('replication', detail, 'Bring a standby back, or take its name out of the setting.')
+    return finding.problem('replication', detail, 'Bring a standby back, or take its name out of the setting.')
   }
-  if (standbys.length === 0) return ok('replication', 'no standby: what this server’s disk loses is lost')
+  if (standbys.length === 0) return finding.ok('replication', 'no standby: what this server’s disk loses is lost')
   const [, , lag, bytes] = standbys.reduce((worst, each) => (Number(each[2]) > Number(worst[2]) ? each : worst))
   if (Number(lag) > LAG_SECONDS) {
     const detail = `${names}, behind by ${inTime(Number(lag))} and ${inBytes(Number(bytes))}`
-    return warning('replication', detail, 'A fail-over now would take long: look at the standby’s disk and network.')
+    return finding.warning(
+      'replication',
+      detail,
+      'A fail-over now would take long: look at the standby’s disk and network.',
+    )
   }
-  if (isSynchronous || standbys.some(([, state]) => state === null)) return ok('replication', names)
+  if (isSynchronous || standbys.some(([, state]) => state === null)) return finding.ok('replication', names)
   const detail = `${names}: a fail-over can lose what was acknowledged last`
-  return warning('replication', detail, 'Set synchronous_standby_names where no acknowledged task may be lost.')
+  return finding.warning('replication', detail, 'Set synchronous_standby_names where no acknowledged task may be lost.')
 }
 
 const AGE_LIMIT = 2_000_000_000
@@ -107,6 +111,6 @@ export async function transactionIds(run: Run): Promise<Finding> {
   const [age, late] = (row ?? []).map(Number) as [number, number]
   const detail = `oldest ${inCount(age)} transactions old; the server stops at about ${inCount(AGE_LIMIT)}`
   const advice = 'Vacuum is behind: end old transactions, then run vacuumdb --freeze on the database that is oldest.'
-  if (age > AGE_LIMIT * 0.75) return problem('transaction ids', detail, advice)
-  return age > late ? warning('transaction ids', detail, advice) : ok('transaction ids', detail)
+  if (age > AGE_LIMIT * 0.75) return finding.problem('transaction ids', detail, advice)
+  return age > late ? finding.warning('transaction ids', detail, advice) : finding.ok('transaction ids', detail)
 }

@@ -1,7 +1,7 @@
-import type { Finding } from '@taskyard/core'
+import { type Finding, finding } from '@taskyard/core'
 import type { Run } from '../database.ts'
 import type { Text } from '../driver.ts'
-import { inBytes, inCount, inTime, ok, problem, warning } from './findings.ts'
+import { inBytes, inCount, inTime } from './amounts.ts'
 
 /** A transaction this old is worth a look; twelve times as old it is a problem. Seconds. */
 const OLD_SECONDS = 300
@@ -22,26 +22,28 @@ export async function oldestTransaction(run: Run, oldSeconds = OLD_SECONDS): Pro
   )
   const [[seesAll] = []] = await run<[string]>(`SELECT pg_has_role('pg_read_all_stats', 'USAGE')`)
   const view = seesAll === 't' ? '' : ' among this role’s own (GRANT pg_read_all_stats to it to see the others)'
-  if (session === undefined) return ok('transactions', `none open${view}`)
+  if (session === undefined) return finding.ok('transactions', `none open${view}`)
   const [pid, role, application, state, client, age] = session
   const seconds = Number(age)
   const who = `${role}${application === '' ? '' : `, ${application}`}${client === null ? '' : `, from ${client}`}`
   const detail = `the oldest${view} is ${inTime(seconds)} old: process ${pid} (${who}), ${state ?? 'running'}`
-  if (seconds < oldSeconds) return ok('transactions', detail)
+  if (seconds < oldSeconds) return finding.ok('transactions', detail)
   const advice = `End it with SELECT pg_terminate_backend(${pid}), and set idle_in_transaction_session_timeout.`
   const told = `${detail}; ${KEPT}`
-  return seconds < oldSeconds * 12 ? warning('transactions', told, advice) : problem('transactions', told, advice)
+  return seconds < oldSeconds * 12
+    ? finding.warning('transactions', told, advice)
+    : finding.problem('transactions', told, advice)
 }
 
 export async function preparedTransactions(run: Run, oldSeconds = OLD_SECONDS): Promise<Finding> {
   const [oldest] = await run<[gid: string, seconds: string]>(
     'SELECT gid, extract(epoch FROM clock_timestamp() - prepared) FROM pg_prepared_xacts ORDER BY prepared LIMIT 1',
   )
-  if (oldest === undefined) return ok('prepared', 'no transaction waits for its second phase')
+  if (oldest === undefined) return finding.ok('prepared', 'no transaction waits for its second phase')
   const [gid, seconds] = oldest
   const detail = `transaction ${JSON.stringify(gid)} waits for its second phase since ${inTime(Number(seconds))}`
-  if (Number(seconds) < oldSeconds) return ok('prepared', detail)
-  return problem('prepared', `${detail}; ${KEPT}`, 'COMMIT PREPARED or ROLLBACK PREPARED it.')
+  if (Number(seconds) < oldSeconds) return finding.ok('prepared', detail)
+  return finding.problem('prepared', `${detail}; ${KEPT}`, 'COMMIT PREPARED or ROLLBACK PREPARED it.')
 }
 
 type ReplicationSlot = [name: string, keepsRows: string, walBytes: string]
@@ -52,12 +54,12 @@ export async function replicationSlots(run: Run): Promise<Finding> {
        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, restart_lsn), 0)
      FROM pg_replication_slots WHERE NOT active ORDER BY 3 DESC`,
   )
-  if (abandoned.length === 0) return ok('slots', 'none without a reader')
+  if (abandoned.length === 0) return finding.ok('slots', 'none without a reader')
   const names = abandoned.map(([name]) => name).join(', ')
   const bytes = Math.max(...abandoned.map(([, , wal]) => Number(wal)))
   const rows = abandoned.some(([, keepsRows]) => keepsRows === 't') ? `; ${KEPT}` : ''
   const detail = `${names} without a reader: ${inBytes(bytes)} of log kept, until the disk is full${rows}`
-  return warning('slots', detail, 'Bring the reader back, or SELECT pg_drop_replication_slot(…).')
+  return finding.warning('slots', detail, 'Bring the reader back, or SELECT pg_drop_replication_slot(…).')
 }
 
 const HOT = ['ready', 'leases', 'scheduled', 'counters', 'counter_changes', 'claim_requests']
@@ -74,7 +76,7 @@ export async function deadRows(run: Run, schema: string, many = MANY_DEAD): Prom
   const bytes = rows.reduce((sum, [, , , size]) => sum + Number(size), 0)
   const [table, dead, live] = worst ?? ['', '0', '0']
   const detail = `${inCount(Number(dead))} in ${table}, ${inCount(Number(live))} alive; the hot tables take ${inBytes(bytes)}`
-  if (Number(dead) < Math.max(many, Number(live))) return ok('dead rows', detail)
+  if (Number(dead) < Math.max(many, Number(live))) return finding.ok('dead rows', detail)
   const advice = 'Look for what keeps them: an old transaction, a slot without a reader, a vacuum that does not get on.'
-  return warning('dead rows', detail, advice)
+  return finding.warning('dead rows', detail, advice)
 }

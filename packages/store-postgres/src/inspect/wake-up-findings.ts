@@ -1,9 +1,8 @@
-import type { Clock, Finding } from '@taskyard/core'
+import { type Clock, type Finding, finding } from '@taskyard/core'
 import pg from 'pg'
 import type { Run } from '../database.ts'
 import { connectionOptions } from '../driver.ts'
 import type { PostgresLocation } from '../location.ts'
-import { ok, warning } from './findings.ts'
 
 const LONGEST_MS = 2000
 const CHANNEL = 'taskyard:doctor'
@@ -21,10 +20,14 @@ export async function wakeUps(run: Run, location: PostgresLocation, clock: Clock
     await listener.connect()
     await listener.query(`LISTEN "${CHANNEL}"`)
     await run('SELECT pg_notify($1, $2)', [CHANNEL, ''])
-    if (await arrived) return ok('wake-ups', 'LISTEN hears what NOTIFY sends')
+    if (await arrived) return finding.ok('wake-ups', 'LISTEN hears what NOTIFY sends')
   } finally {
     await listener.end().catch(() => {})
   }
   const detail = 'LISTEN hears nothing, as behind a pooler in transaction mode: tasks wait up to a second for a worker'
-  return warning('wake-ups', detail, 'Add ?listen=HOST:PORT to TASKYARD_STORE, where the server itself is reached.')
+  return finding.warning(
+    'wake-ups',
+    detail,
+    'Add ?listen=HOST:PORT to TASKYARD_STORE, where the server itself is reached.',
+  )
 }

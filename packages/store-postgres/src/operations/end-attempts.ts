@@ -7,6 +7,7 @@ import {
   type TaskError,
   type TaskStatus,
   TaskyardError,
+  TIMEOUT_ERROR,
 } from '@taskyard/core'
 import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
@@ -63,7 +64,7 @@ export class Endings {
       case 'cancelled':
         return this.#finish(lease, 'cancelled', null, null).taskStatus
       case 'timeout': {
-        const failure = { error: TIMEOUT, retryable: true, retryDelayMs: null, jitter: end.jitter }
+        const failure = { error: TIMEOUT_ERROR, retryable: true, retryDelayMs: null, jitter: end.jitter }
         return this.#fail(lease, failure, null).taskStatus
       }
       case 'expired':
@@ -145,5 +146,3 @@ export async function writeEndings(run: Run, leases: readonly Lease[], moves: Mo
     throw new TaskyardError('internal', { reason: `${rows.length} leases ended, ${moved} of their tasks went on` })
   }
 }
-
-const TIMEOUT: TaskError = { code: 'timeout', message: `The attempt ran longer than the task's timeoutSeconds` }

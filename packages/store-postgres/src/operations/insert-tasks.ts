@@ -1,7 +1,6 @@
-import type { NewTask } from '@taskyard/core'
+import { isDefaultBackoff, type NewTask } from '@taskyard/core'
 import { ids, joinJson, numbers, quoted, unlessAll } from '../arrays.ts'
 import type { Run } from '../database.ts'
-import { isDefaultBackoff } from './task-columns.ts'
 
 export function runAtOf({ runAt, delayMs }: NewTask, now: number): number {
   return Math.max(now, runAt ?? now + delayMs)

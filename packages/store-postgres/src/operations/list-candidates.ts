@@ -1,4 +1,4 @@
-import type { ListParams } from '@taskyard/core'
+import { type ListParams, TERMINAL_STATUS_NUMBER, type TerminalStatus } from '@taskyard/core'
 import { numbers } from '../arrays.ts'
 import type { Value } from '../driver.ts'
 import { firstIdAt, timeOfId } from '../id-times.ts'
@@ -48,8 +48,7 @@ export async function candidates(
 }
 
 const WAITING_TABLE = { queued: 'ready', scheduled: 'scheduled', running: 'leases' } as const
-const STATUS_NUMBER = { succeeded: 1, failed: 2, cancelled: 3 } as const
-type Ended = keyof typeof STATUS_NUMBER
+type Ended = TerminalStatus
 
 async function query(
   { database }: Parts,
@@ -93,7 +92,7 @@ async function mergeLanes(
 }
 
 function statusNumbers(status: Ended | null): string {
-  return numbers(status === null ? Object.values(STATUS_NUMBER) : [STATUS_NUMBER[status]])
+  return numbers(status === null ? Object.values(TERMINAL_STATUS_NUMBER) : [TERMINAL_STATUS_NUMBER[status]])
 }
 
 const FIRST_SPAN_MS = 1_000

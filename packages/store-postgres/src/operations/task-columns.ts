@@ -1,25 +1,7 @@
-import {
-  type Backoff,
-  DEFAULT_BACKOFF,
-  isTerminal,
-  type JsonText,
-  type Task,
-  type TaskError,
-  type TaskStatus,
-} from '@taskyard/core'
+import { isTerminal, type JsonText, type Task, type TaskError, type TaskStatus } from '@taskyard/core'
 import type { Text } from '../driver.ts'
 import type { Lane } from '../lanes.ts'
 import { backoffFromText, numberOrNull, tagsFromText } from './column-text.ts'
-
-export function isDefaultBackoff(backoff: Backoff): boolean {
-  const { kind, baseSeconds, factor, maxSeconds } = DEFAULT_BACKOFF
-  return (
-    backoff.kind === kind &&
-    backoff.baseSeconds === baseSeconds &&
-    backoff.factor === factor &&
-    backoff.maxSeconds === maxSeconds
-  )
-}
 
 /** The columns of `find_tasks_2`, in order. */
 export const TASK_COLUMNS = `id, lane, priority, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key,

@@ -1,4 +1,4 @@
-import { LIMITS, type TerminalStatus } from '@taskyard/core'
+import { LIMITS, TERMINAL_STATUS_NUMBER } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import {
@@ -11,8 +11,6 @@ import {
   SETTLED_AS,
   WITHOUT_WORD,
 } from './moves.ts'
-
-const STATUS_NUMBER: Readonly<Record<TerminalStatus, number>> = { succeeded: 1, failed: 2, cancelled: 3 }
 
 /** Writes the moves, in one round trip. The caller has taken the tasks from where they were, and counted that. */
 export async function writeMoves(run: Run, moves: Moves, now: number): Promise<void> {
@@ -84,7 +82,7 @@ async function writeFinished(run: Run, moves: Moves, now: number): Promise<void>
        AS f (id, lane, token, attempt, crashes, status, settled_as, bytes, started_at, worker_id, error, progress)`,
     [
       ...carriedColumns(finished),
-      numbers(finished.map(({ status }) => STATUS_NUMBER[status])),
+      numbers(finished.map(({ status }) => TERMINAL_STATUS_NUMBER[status])),
       numbers(finished.map(({ settledAs }) => (settledAs === null ? WITHOUT_WORD : SETTLED_AS[settledAs]))),
       numbers(bytes),
       numbers(finished.map(({ startedAt }) => startedAt ?? -1)),

@@ -1,14 +1,19 @@
-import type {
-  BeatParams,
-  EndedLease,
-  EndLeasesParams,
-  ExtendParams,
-  ExtendStatus,
-  LeaseHolder,
-  LeaseStatus,
-  RecordParams,
+import {
+  afterFailure,
+  afterLeaseEnd,
+  type BeatParams,
+  type EndedLease,
+  type EndLeasesParams,
+  type ExtendParams,
+  type ExtendStatus,
+  type LeaseHolder,
+  type LeaseStatus,
+  LIMITS,
+  poisonedError,
+  type RecordParams,
+  spreadJitter,
+  TIMEOUT_ERROR,
 } from '@taskyard/core'
-import { afterFailure, afterLeaseEnd, LIMITS, poisonedError, spreadJitter } from '@taskyard/core'
 import { row1, rows, type State } from '../state.ts'
 import { backoffFromText } from '../wire.ts'
 import { addLoneCrash, loneCrashesOf } from './lone-crashes.ts'
@@ -242,7 +247,7 @@ function timeOutLease(
   { backoff, maxAttempts, jitter }: { backoff: string | null; maxAttempts: number; jitter: number },
   now: number,
 ): EndedLease {
-  const error = { code: 'timeout', message: `The attempt ran longer than the task's timeoutSeconds` }
+  const error = TIMEOUT_ERROR
   const failure = { retryable: true, retryDelayMs: null, jitter, error, maxAttempts, backoff }
   const { taskStatus } = failAttempt(state, lease, failure, now)
   return endedLease(state, taskId, lease, 'timeout', taskStatus)

@@ -1,10 +1,9 @@
-import { isTerminal, LIMITS, type TaskFilter, type TaskStatus } from '@taskyard/core'
+import { isTerminal, LIMITS, type TaskFilter, type TaskStatus, TERMINAL_STATUS_NUMBER } from '@taskyard/core'
 import { encodeCursor } from '../cursor.ts'
 import type { Lane } from '../lanes.ts'
 import { row1, rows, type State } from '../state.ts'
 import type { TaskRow } from '../wire.ts'
 import { taskRowBySeq } from './find.ts'
-import { STATUS_NUMBER } from './move.ts'
 import { promoteDue } from './promote.ts'
 
 /** Rows looked at per page when no index fits the filter. The page ends there and its cursor goes on. */
@@ -72,7 +71,7 @@ function newestOfLane(state: State, lane: number, status: TaskStatus | null, { a
     status !== null && isTerminal(status)
       ? rows<[number]>(
           state.sql(`SELECT seq FROM finished WHERE lane = ? AND status = ? ${order}`),
-          ...[lane, STATUS_NUMBER[status], above, below, limit],
+          ...[lane, TERMINAL_STATUS_NUMBER[status], above, below, limit],
         )
       : rows<[number]>(state.sql(`SELECT seq FROM tasks WHERE lane = ? ${order}`), lane, above, below, limit)
   return found.map(([seq]) => seq)

@@ -1,4 +1,11 @@
-import { type JsonText, LIMITS, type TaskError, type TaskEventKind, type TerminalStatus } from '@taskyard/core'
+import {
+  type JsonText,
+  LIMITS,
+  type TaskError,
+  type TaskEventKind,
+  TERMINAL_STATUS_NUMBER,
+  type TerminalStatus,
+} from '@taskyard/core'
 import type { Counter } from '../counters.ts'
 import { row1, type State } from '../state.ts'
 
@@ -31,8 +38,6 @@ export interface Lease {
   readonly progress: string | null
   readonly bytes: number
 }
-
-export const STATUS_NUMBER: Readonly<Record<TerminalStatus, number>> = { succeeded: 1, failed: 2, cancelled: 3 }
 
 /** Rough cost of a finished task's rows and index entries beside its texts, measured on files of a million tasks. Bytes. */
 const ROW_OVERHEAD_BYTES = 320
@@ -81,7 +86,7 @@ export function finish(
   insert.run(
     task.seq,
     task.lane,
-    STATUS_NUMBER[status],
+    TERMINAL_STATUS_NUMBER[status],
     task.attempt,
     task.token,
     task.crashes,

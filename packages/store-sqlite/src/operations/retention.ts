@@ -1,6 +1,5 @@
-import { type Retention, untilBytes } from '@taskyard/core'
+import { type Retention, TERMINAL_STATUS_NUMBER, untilBytes } from '@taskyard/core'
 import { row1, rows, type State } from '../state.ts'
-import { STATUS_NUMBER } from './move.ts'
 
 /** Tasks looked at, and removed, by a few statements for all of them: at first, and at most when they are small. */
 const FIRST_AT_ONCE = 8
@@ -60,7 +59,7 @@ const FINISHED_COLUMNS = 'n, seq, lane, status, bytes, finished_at'
 // Failed tasks are passed over on the way: they are kept longer than the others.
 function removeOldSucceeded(state: State, before: number, step: Step): void {
   const select = state.sql(`SELECT ${FINISHED_COLUMNS} FROM finished WHERE n > ? ORDER BY n LIMIT ?`)
-  const isFailed = ([, , , status]: FinishedRow) => status === STATUS_NUMBER.failed
+  const isFailed = ([, , , status]: FinishedRow) => status === TERMINAL_STATUS_NUMBER.failed
   inRounds(step, (most) => {
     const next = rows<FinishedRow>(select, state.retentionFloor, most)
     const firstKept = next.findIndex((row) => !isFailed(row) && row[5] > before)

@@ -1,11 +1,17 @@
-import type { ClaimParams, JsonText, Settlement, TaskStatus } from '@taskyard/core'
+import {
+  type ClaimParams,
+  type JsonText,
+  type Settlement,
+  type TaskStatus,
+  TERMINAL_STATUS_NUMBER,
+} from '@taskyard/core'
 import type { Lane } from '../lanes.ts'
 import { row1, rows, type State } from '../state.ts'
 import type { SettledRow, SettledRows, SettlementRow } from '../wire.ts'
 import { claim } from './claim.ts'
 import { locate } from './find.ts'
 import { failAttempt, heldLease, priorityOf } from './leases.ts'
-import { countFinished, endAttempt, finish, finishedBytes, type Lease, makeReady, STATUS_NUMBER, take } from './move.ts'
+import { countFinished, endAttempt, finish, finishedBytes, type Lease, makeReady, take } from './move.ts'
 
 export interface SettleRows {
   readonly settlements: readonly SettlementRow[]
@@ -74,7 +80,7 @@ function finishSucceeded(state: State, ended: readonly EndedSuccess[], now: numb
   const insert = state.sql(
     `INSERT INTO finished (seq, lane, status, attempt, token, crashes, worker_id, started_at, finished_at, result, progress,
        bytes)
-     SELECT l.seq, l.lane, ${STATUS_NUMBER.succeeded}, l.attempt, l.token, l.crashes, l.worker_id, l.started_at, ?1,
+     SELECT l.seq, l.lane, ${TERMINAL_STATUS_NUMBER.succeeded}, l.attempt, l.token, l.crashes, l.worker_id, l.started_at, ?1,
        json_extract(ended.value, '$[1]'), l.progress, json_extract(ended.value, '$[2]')
      FROM json_each(?2) ended CROSS JOIN leases l ON l.seq = json_extract(ended.value, '$[0]')`,
   )
@@ -145,7 +151,7 @@ function acceptedBefore(state: State, [taskId, token, outcome]: SettlementRow): 
 
 function successOf(state: State, { seq, lane }: { seq: number; lane: number }, token: number): TaskStatus | null {
   const select = state.sql('SELECT 1 FROM finished WHERE lane = ? AND status = ? AND seq = ? AND token = ?')
-  return row1(select, lane, STATUS_NUMBER.succeeded, seq, token) === undefined ? null : 'succeeded'
+  return row1(select, lane, TERMINAL_STATUS_NUMBER.succeeded, seq, token) === undefined ? null : 'succeeded'
 }
 
 function wentBefore(state: State, seq: number, token: number, outcome: Settlement['outcome']): TaskStatus | null {

@@ -1,11 +1,11 @@
-import { type Finding, TaskyardError } from '@taskyard/core'
+import { type Finding, finding, TaskyardError } from '@taskyard/core'
 import type { Command } from 'commander'
 import { readConfiguration } from '../../configuration/read-configuration.ts'
 import { checkClock, checkNode } from '../doctor/check-machine.ts'
 import { askServer, checkPort, checkServer, checkSmtp, ownUrl } from '../doctor/check-network.ts'
 import { checkDurability, checkExposure, checkRoles } from '../doctor/check-settings.ts'
 import { checkStore } from '../doctor/check-store.ts'
-import { type Examined, ok, problem } from '../doctor/finding.ts'
+import type { Examined } from '../doctor/examined.ts'
 import { EXIT } from '../exit-codes.ts'
 import { createPrinter, type Printer } from '../printer.ts'
 import { urlOption, withJsonOption } from '../server-command.ts'
@@ -51,11 +51,11 @@ async function examine(terminal: Terminal, options: { url?: string }): Promise<F
     const named = options.url ?? (terminal.environment['TASKYARD_URL']?.trim() ? configuration.url : null)
     const url = named ?? ownUrl(configuration)
     const examined = { configuration, terminal, url, server: await askServer(url, terminal.now) }
-    return [ok('configuration', 'every TASKYARD_… variable is known and valid'), ...(await runChecks(examined))]
+    return [finding.ok('configuration', 'every TASKYARD_… variable is known and valid'), ...(await runChecks(examined))]
   } catch (error) {
     if (!(error instanceof TaskyardError) || error.code !== 'invalid_configuration') throw error
     const advice = 'Correct it and run doctor again; the other checks need it. See docs/reference/environment.md.'
-    return error.message.split('\n').map((line) => problem('configuration', line, advice))
+    return error.message.split('\n').map((line) => finding.problem('configuration', line, advice))
   }
 }
 

@@ -1,5 +1,5 @@
-import type { Finding } from '@taskyard/core'
-import { type Examined, ok, problem, warning } from './finding.ts'
+import { type Finding, finding } from '@taskyard/core'
+import type { Examined } from './examined.ts'
 
 const LEAST_NODE = 24
 const EARLIEST_SANE_MS = Date.UTC(2026, 0, 1)
@@ -7,8 +7,12 @@ const TOLERATED_OFFSET_MS = 5000
 
 export async function checkNode(): Promise<Finding> {
   const major = Number(process.versions.node.split('.')[0])
-  if (major >= LEAST_NODE) return ok('node', `Node.js ${process.versions.node}`)
-  return problem('node', `Node.js ${process.versions.node} is too old`, `Install Node.js ${LEAST_NODE} or later.`)
+  if (major >= LEAST_NODE) return finding.ok('node', `Node.js ${process.versions.node}`)
+  return finding.problem(
+    'node',
+    `Node.js ${process.versions.node} is too old`,
+    `Install Node.js ${LEAST_NODE} or later.`,
+  )
 }
 
 /** Delays and leases are judged by the store's clock; people and other machines compare theirs with it. */
@@ -16,8 +20,8 @@ export async function checkClock({ terminal, server }: Examined): Promise<Findin
   const now = terminal.now()
   const at = new Date(now).toISOString()
   const advice = 'Set the clock, and keep it right with NTP (timedatectl set-ntp true).'
-  if (now < EARLIEST_SANE_MS) return problem('clock', `it says ${at}, which is in the past`, advice)
+  if (now < EARLIEST_SANE_MS) return finding.problem('clock', `it says ${at}, which is in the past`, advice)
   const offset = server?.clockOffsetMs ?? 0
-  if (Math.abs(offset) <= TOLERATED_OFFSET_MS) return ok('clock', at)
-  return warning('clock', `${Math.round(Math.abs(offset) / 1000)} s apart from the server's`, advice)
+  if (Math.abs(offset) <= TOLERATED_OFFSET_MS) return finding.ok('clock', at)
+  return finding.warning('clock', `${Math.round(Math.abs(offset) / 1000)} s apart from the server's`, advice)
 }

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type Socket, connect as tcpConnect } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
-import type { Finding } from '@taskyard/core'
+import { type Finding, finding } from '@taskyard/core'
 import type { Configuration } from '../../configuration/read-configuration.ts'
-import { type AnsweringServer, type Examined, ok, problem, warning } from './finding.ts'
+import type { AnsweringServer, Examined } from './examined.ts'
 
 const PATIENCE_MS = 5000
 
@@ -47,12 +47,12 @@ async function jsonOf<Document extends object>(response: Response | undefined): 
 
 export async function checkServer({ server, url }: Examined): Promise<Finding> {
   if (server === null)
-    return warning('server', `nothing answers at ${url}`, 'Start one with: taskyard start. Elsewhere: --url.')
+    return finding.warning('server', `nothing answers at ${url}`, 'Start one with: taskyard start. Elsewhere: --url.')
   if (!server.isTaskyard)
-    return problem('server', `what answers at ${url} is not Taskyard`, 'Correct --url or TASKYARD_URL.')
+    return finding.problem('server', `what answers at ${url} is not Taskyard`, 'Correct --url or TASKYARD_URL.')
   const name = `Taskyard ${server.version ?? ''} at ${url}`
-  if (server.ready) return ok('server', `${name} is ready`)
-  return problem(
+  if (server.ready) return finding.ok('server', `${name} is ready`)
+  return finding.problem(
     'server',
     `${name} is not ready: ${server.reason ?? 'see /health'}`,
     `Look at ${url}/health and the server's log.`,
@@ -64,18 +64,19 @@ export async function checkPort({ configuration, terminal }: Examined): Promise<
   const { host, port } = configuration
   const place = `${host}:${port}`
   const failure = await listenFailure(host, port)
-  if (failure === null) return ok('port', port === 0 ? 'any free port' : `${place} is free`)
+  if (failure === null) return finding.ok('port', port === 0 ? 'any free port' : `${place} is free`)
   if (failure === 'EADDRINUSE') {
     const holder = await askServer(ownUrl(configuration), terminal.now)
-    if (holder?.isTaskyard) return ok('port', `${place} is held by Taskyard ${holder.version ?? ''}`)
-    return problem(
+    if (holder?.isTaskyard) return finding.ok('port', `${place} is held by Taskyard ${holder.version ?? ''}`)
+    return finding.problem(
       'port',
       `${place} is in use by another program`,
       'Choose another TASKYARD_PORT, or end that program.',
     )
   }
-  if (failure === 'EACCES') return problem('port', `${place} needs more rights`, 'Choose a TASKYARD_PORT above 1023.')
-  return problem(
+  if (failure === 'EACCES')
+    return finding.problem('port', `${place} needs more rights`, 'Choose a TASKYARD_PORT above 1023.')
+  return finding.problem(
     'port',
     `${place} cannot be listened on: ${failure}`,
     'Correct TASKYARD_HOST: it must be an address of this machine.',
@@ -97,21 +98,22 @@ async function listenFailure(host: string, port: number): Promise<string | null>
 
 /** Whether the mail server answers with an SMTP greeting. Sends nothing. */
 export async function checkSmtp({ configuration: { smtpUrl } }: Examined): Promise<Finding> {
-  if (smtpUrl === null) return ok('smtp', 'not configured: email tasks will fail until TASKYARD_SMTP_URL is set')
+  if (smtpUrl === null)
+    return finding.ok('smtp', 'not configured: email tasks will fail until TASKYARD_SMTP_URL is set')
   const { protocol, hostname, port } = new URL(smtpUrl)
   const secure = protocol === 'smtps:'
   const place = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (secure ? 465 : 587) }
   const name = `${place.host}:${place.port}`
   try {
     const greeting = await firstLine(secure ? tlsConnect({ ...place, servername: place.host }) : tcpConnect(place))
-    if (greeting.startsWith('220')) return ok('smtp', `${name} answers`)
-    return problem(
+    if (greeting.startsWith('220')) return finding.ok('smtp', `${name} answers`)
+    return finding.problem(
       'smtp',
       `${name} is no mail server that takes mail: ${JSON.stringify(greeting.slice(0, 80))}`,
       SMTP_ADVICE,
     )
   } catch (error) {
-    return problem('smtp', `${name} cannot be reached: ${(error as Error).message}`, SMTP_ADVICE)
+    return finding.problem('smtp', `${name} cannot be reached: ${(error as Error).message}`, SMTP_ADVICE)
   }
 }
 

@@ -1,7 +1,7 @@
 import { access, constants, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import type { Finding } from '@taskyard/core'
-import { type Examined, ok, problem, warning } from './finding.ts'
+import { type Finding, finding } from '@taskyard/core'
+import type { Examined } from './examined.ts'
 import { inspectSqliteFile } from './inspect-sqlite-file.ts'
 import { nearestFolder } from './nearest-folder.ts'
 
@@ -12,10 +12,11 @@ export async function checkSqliteFile(storePath: string, examined: Examined): Pr
   const path = resolve(storePath)
   const { server } = examined
   // A server that says why it cannot serve, and names this file, knows more than the file shows.
-  if (server?.isTaskyard && server.reason?.includes(path)) return problem('store', server.reason, WHILE_RUNNING)
+  if (server?.isTaskyard && server.reason?.includes(path)) return finding.problem('store', server.reason, WHILE_RUNNING)
   const file = await stat(path).catch(() => null)
   if (file === null) return checkPlaceForNewFile(path)
-  if (file.isDirectory()) return problem('store', `${path} is a folder`, 'Let TASKYARD_STORE name a file: sqlite:PATH.')
+  if (file.isDirectory())
+    return finding.problem('store', `${path} is a folder`, 'Let TASKYARD_STORE name a file: sqlite:PATH.')
   if (!(await isWritable(path)) || !(await isWritable(dirname(path)))) return notWritable(path)
   return checkFile(path, file.size, examined)
 }
@@ -27,31 +28,38 @@ export async function checkDiskSpace(storePath: string): Promise<Finding> {
   const free = bavail * bsize
   const detail = `${Math.round(free / MIB).toLocaleString('en')} MiB free at ${folder}`
   if (free < 64 * MIB)
-    return problem('disk', detail, 'Free some space: the server refuses tasks when the disk is full.')
-  if (free < 1024 * MIB) return warning('disk', detail, 'Free some space, or lower TASKYARD_RETENTION_MEGABYTES.')
-  return ok('disk', detail)
+    return finding.problem('disk', detail, 'Free some space: the server refuses tasks when the disk is full.')
+  if (free < 1024 * MIB)
+    return finding.warning('disk', detail, 'Free some space, or lower TASKYARD_RETENTION_MEGABYTES.')
+  return finding.ok('disk', detail)
 }
 
 function checkFile(path: string, bytes: number, { server, url }: Examined): Finding {
   const inspection = inspectSqliteFile(path)
   switch (inspection.kind) {
     case 'whole':
-      return ok('store', `${path} is whole, ${(bytes / MIB).toFixed(1)} MiB`)
+      return finding.ok('store', `${path} is whole, ${(bytes / MIB).toFixed(1)} MiB`)
     case 'foreign':
-      return problem('store', `${path} is a database of another program`, 'Let TASKYARD_STORE name a file of its own.')
+      return finding.problem(
+        'store',
+        `${path} is a database of another program`,
+        'Let TASKYARD_STORE name a file of its own.',
+      )
     case 'damaged':
-      return problem(
+      return finding.problem(
         'store',
         `${path} is damaged: ${inspection.reason}`,
         'Keep the file, restore the last backup, then start again.',
       )
     case 'locked':
-      return server?.isTaskyard ? ok('store', `${path} is in use by a running server`) : lockedBySomebody(path, url)
+      return server?.isTaskyard
+        ? finding.ok('store', `${path} is in use by a running server`)
+        : lockedBySomebody(path, url)
   }
 }
 
 function lockedBySomebody(path: string, url: string): Finding {
-  return warning(
+  return finding.warning(
     'store',
     `${path} is in use, but no server answers at ${url}`,
     'If that server listens elsewhere, name it with --url. If it hangs, end it: its tasks are recovered at the next start.',
@@ -60,12 +68,12 @@ function lockedBySomebody(path: string, url: string): Finding {
 
 async function checkPlaceForNewFile(path: string): Promise<Finding> {
   const folder = await nearestFolder(dirname(path))
-  if (await isWritable(folder)) return ok('store', `${path} does not exist yet; the first start creates it`)
-  return problem('store', `${path} cannot be created: ${folder} is not writable`, WRITABLE)
+  if (await isWritable(folder)) return finding.ok('store', `${path} does not exist yet; the first start creates it`)
+  return finding.problem('store', `${path} cannot be created: ${folder} is not writable`, WRITABLE)
 }
 
 function notWritable(path: string): Finding {
-  return problem('store', `${path} or its folder is not writable`, WRITABLE)
+  return finding.problem('store', `${path} or its folder is not writable`, WRITABLE)
 }
 
 const WHILE_RUNNING = 'See "When the file is moved or removed" and "Full disk" in docs/operations/sqlite.md.'

@@ -1,9 +1,9 @@
-import { type Finding, TaskyardError } from '@taskyard/core'
+import { type Finding, finding, TaskyardError } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import { type ServerStoreLocation, storeName } from '../../configuration/store-location.ts'
 import { inspectStore } from '../../open-store.ts'
 import { checkDiskSpace, checkSqliteFile } from './check-sqlite.ts'
-import { type Examined, ok, problem } from './finding.ts'
+import type { Examined } from './examined.ts'
 
 /** Whether the store can be used, and what its own package has to say about it. Changes and creates nothing. */
 export async function checkStore(examined: Examined): Promise<readonly Finding[]> {
@@ -19,10 +19,12 @@ async function checkServerStore(
   const name = storeName(location)
   try {
     const options = { clock: systemClock, random: systemRandom, allowUnsafeDurability }
-    return [ok('store', `${name} answers`), ...(await inspectStore(location, options))]
+    return [finding.ok('store', `${name} answers`), ...(await inspectStore(location, options))]
   } catch (error) {
     if (!(error instanceof TaskyardError)) throw error
-    return [problem('store', `${name}: ${error.message}`, ADVICE[error.code] ?? 'See docs/reference/errors.md.')]
+    return [
+      finding.problem('store', `${name}: ${error.message}`, ADVICE[error.code] ?? 'See docs/reference/errors.md.'),
+    ]
   }
 }
 

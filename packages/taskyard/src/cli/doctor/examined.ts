@@ -1,4 +1,3 @@
-import type { Finding } from '@taskyard/core'
 import type { Configuration } from '../../configuration/read-configuration.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -17,16 +16,4 @@ export interface AnsweringServer {
   readonly reason: string | null
   /** Its clock less ours, ms. */
   readonly clockOffsetMs: number | null
-}
-
-export function ok(check: string, detail: string): Finding {
-  return { check, verdict: 'ok', detail, advice: null }
-}
-
-export function warning(check: string, detail: string, advice: string): Finding {
-  return { check, verdict: 'warning', detail, advice }
-}
-
-export function problem(check: string, detail: string, advice: string): Finding {
-  return { check, verdict: 'problem', detail, advice }
 }
