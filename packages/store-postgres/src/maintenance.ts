@@ -29,10 +29,7 @@ export function openMaintenance(
   { connectionString, schema }: PostgresLocation,
   longestStatementMs = LONGEST_STATEMENT_MS,
 ): Maintenance {
-  const pool = createPool(connectionString)
-  const open = new Set<pg.PoolClient>()
-  pool.on('connect', (client) => open.add(client))
-  pool.on('remove', (client) => open.delete(client))
+  const { pool, open } = createPool(connectionString)
   const busy = new Set<pg.PoolClient>()
   let closed = false
 
@@ -88,7 +85,7 @@ export function openMaintenance(
   }
 }
 
-function createPool(connectionString: string): pg.Pool {
+function createPool(connectionString: string) {
   const pool = new pg.Pool({
     ...connectionOptions(connectionString),
     query_timeout: undefined,
@@ -96,6 +93,11 @@ function createPool(connectionString: string): pg.Pool {
     idleTimeoutMillis: IDLE_MS,
   })
   pool.on('error', () => {})
-  pool.on('connect', (client) => client.on('error', () => {}))
-  return pool
+  const open = new Set<pg.PoolClient>()
+  pool.on('connect', (client) => {
+    client.on('error', () => {})
+    open.add(client)
+  })
+  pool.on('remove', (client) => open.delete(client))
+  return { pool, open }
 }
