@@ -14,15 +14,6 @@ const PRODUCTION = /^(tools|packages\/(?!conformance|test-servers)[^/]+\/src)\/(
 
 const TEST_CALL = /^(describe|it|test)([A-Z]\w*)?$/
 
-/** Longer than they should be, and about to be split by who works on them. */
-const FOR_NOW: readonly string[] = [
-  'packages/engine/src/lease.ts',
-  'packages/engine/src/submit.ts',
-  'packages/store-mongodb/src/inbox.ts',
-  'packages/store-mongodb/src/outbox.ts',
-  'packages/store-mongodb/src/signals.ts',
-]
-
 export interface Sizes {
   /** `file:line: what is too long` */
   readonly violations: readonly string[]
@@ -40,7 +31,7 @@ export function checkSizes(root: string): Sizes {
     const source = readFileSync(join(root, file), 'utf8')
     const functions = /\.m?ts$|\.mjs$/.test(file) ? functionsOf(file, source) : []
     if (PRODUCTION.test(file)) lengths.push(...functions.map(({ length }) => length))
-    if (!FOR_NOW.includes(file)) violations.push(...tooLong(file, source, functions))
+    violations.push(...tooLong(file, source, functions))
   }
   lengths.sort((a, b) => a - b)
   const p90 = lengths[Math.ceil(lengths.length * 0.9) - 1] ?? 0

@@ -1,12 +1,9 @@
 import {
   type ClaimParams,
   DEFAULTS,
-  type ExtendStatus,
   fitsBytes,
   givenFirst,
   type JsonText,
-  type LeasedTask,
-  type LeaseRef,
   LIMITS,
   mendedText,
   type RecordParams,
@@ -14,14 +11,13 @@ import {
   type SettleReport,
   type SettleResult,
   type TaskError,
-  type WorkerRef,
 } from '@taskyard/core'
 import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
 import type { ClaimCalls } from './claim-calls.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Claim, Engine, Outcome, Recorded } from './engine.ts'
 import type { GiveBack } from './give-back.ts'
-import type { SettledOutcome } from './observer.ts'
+import { createLeaseObservations } from './lease-observations.ts'
 import type { Parts } from './parts.ts'
 import type { Sessions } from './sessions.ts'
 import { assertBatch } from './submit.ts'
@@ -34,20 +30,9 @@ export function createLeasing(
   giveBack: GiveBack,
   gaveTasks: Sessions['gaveTasks'],
 ): Pick<Engine, 'claim' | 'giveBack' | 'heartbeat' | 'settle' | 'record'> {
-  const { store, observer, taskNews, random } = parts
-
-  /** A worker that is heard of leases which are over is alive, whatever was thought of it when they ended. */
-  function heard(
-    operation: 'extend' | 'settle' | 'record',
-    leases: readonly LeaseRef[],
-    statuses: readonly ExtendStatus[],
-  ): void {
-    if (!statuses.includes('lost')) return
-    const lost = leases.filter((_, i) => statuses[i] === 'lost')
-    for (const _ of lost) observer.staleWriteRefused?.(operation)
-    // What was asked for is done: it does not wait for this, nor fail because of it, which is only known a little worse without.
-    parts.underWay.track(store.presence.takeBackCrashes({ leases: lost })).catch(() => {})
-  }
+  const { store, taskNews, random } = parts
+  const { gave, settled, heard } = createLeaseObservations(parts, gaveTasks)
+  const settleAndClaim = createSettleAndClaim(parts, calls, giveBack)
 
   return {
     async claim(claim, waitSeconds = 0, signal) {
@@ -91,33 +76,17 @@ export function createLeasing(
       return statuses
     },
   }
+}
 
-  function gave(worker: WorkerRef, tasks: readonly LeasedTask[]): void {
-    gaveTasks(worker)
-    taskNews.started(tasks)
-  }
-
-  function settleAndClaim(settlements: readonly Settlement[], claim: ClaimParams): Promise<SettleReport> {
-    return calls.asNewest(claim, async (call) => {
-      const report = await store.tasks.settle({ settlements, claim })
+/** A settlement with a claim beside it, whose tasks go back when nobody can be given them any more. */
+function createSettleAndClaim(parts: Parts, calls: ClaimCalls, giveBack: GiveBack) {
+  return (settlements: readonly Settlement[], claim: ClaimParams): Promise<SettleReport> =>
+    calls.asNewest(claim, async (call) => {
+      const report = await parts.store.tasks.settle({ settlements, claim })
       if (!parts.isStopping() && !call.isRepeated) return report
       await giveBack(givenFirst(report.tasks))
       return { ...report, tasks: [] }
     })
-  }
-
-  function settled({ taskId, outcome }: Settlement, result: SettleResult): void {
-    if (result.status === 'lost' || result.repeated) return
-    const { namespace, queue, type, waitMs, runMs, taskStatus, runAt } = result
-    if (taskStatus === 'scheduled' && runAt !== null) parts.wakeSweeperAt(runAt)
-    observer.settled?.({ queue, type, waitMs, runMs, outcome: seenOutcome(outcome, taskStatus) })
-    taskNews.cameTo(taskStatus, taskId, { namespace, queue, type, tags: null })
-  }
-}
-
-function seenOutcome(outcome: Settlement['outcome'], taskStatus: string): SettledOutcome['outcome'] {
-  if (outcome === 'failed' && (taskStatus === 'scheduled' || taskStatus === 'queued')) return 'retry-scheduled'
-  return taskStatus === 'cancelled' ? 'cancelled' : outcome
 }
 
 function toClaimParams(claim: Claim): ClaimParams {

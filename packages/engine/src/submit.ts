@@ -1,14 +1,8 @@
-import { type AcceptedTask, type EnqueueOutcome, LIMITS, type NewTask, type Task, TaskyardError } from '@taskyard/core'
+import { type AcceptedTask, LIMITS, type NewTask, type Task, TaskyardError } from '@taskyard/core'
 import { type CheckContext, toNewTask } from './check-submission.ts'
-import { coalesce } from './coalesce.ts'
 import type { Engine, Submission, SubmitContext } from './engine.ts'
-import { createEnqueueHeld } from './held-submissions.ts'
+import { createEnqueueCalls } from './enqueue-calls.ts'
 import type { Parts } from './parts.ts'
-
-/** Single submissions that share a transaction; the bytes of their payloads, and their keys, which a store may have to lock. */
-const SUBMISSIONS_PER_CALL = 512
-const BYTES_PER_CALL = 4 * 1024 * 1024
-const KEYS_PER_CALL = 400
 
 export interface Submitting extends Pick<Engine, 'submit' | 'submitMany'> {
   /** Submissions that wait for a key are refused. */
@@ -16,25 +10,10 @@ export interface Submitting extends Pick<Engine, 'submit' | 'submitMany'> {
 }
 
 export function createSubmit(parts: Parts): Submitting {
-  const { store, queueDepth, observer, taskNews } = parts
+  const { store, observer, taskNews } = parts
   const context: CheckContext = { ids: parts.ids, checkPayload: parts.checkPayload }
   const stopping = new AbortController()
-  // A store may let those with keys wait for their turn, and batches for long: nobody else shares their calls.
-  const enqueueSoon = { plain: sharedEnqueue(), keyed: sharedEnqueue() }
-  const enqueueHeld = {
-    single: createEnqueueHeld(parts.clock, sharedEnqueue()),
-    batch: createEnqueueHeld(parts.clock, sharedEnqueue()),
-  }
-
-  function sharedEnqueue() {
-    return coalesce<readonly NewTask[], EnqueueOutcome>({
-      clock: parts.clock,
-      run: (batch) => store.tasks.enqueue({ submissions: batch.map((tasks) => ({ tasks })), queueDepth }),
-      maxItems: SUBMISSIONS_PER_CALL,
-      weightOf: shareOfCall,
-      maxWeight: 1,
-    })
-  }
+  const { enqueueOne, enqueueMany } = createEnqueueCalls(parts, stopping.signal)
 
   function noteAdded(task: NewTask, { status, runAt }: AcceptedTask): void {
     observer.submitted?.(task.queue, task.type)
@@ -51,44 +30,11 @@ export function createSubmit(parts: Parts): Submitting {
     throw new TaskyardError('task_not_found', { id: accepted.id })
   }
 
-  /** One submission, all or nothing, in a call of its own. */
-  async function enqueue(tasks: readonly NewTask[], tx: unknown): Promise<EnqueueOutcome> {
-    const params = { submissions: [{ tasks }], queueDepth }
-    const [outcome] = await store.tasks.enqueue(tx === undefined ? params : { ...params, tx })
-    return outcome as EnqueueOutcome
-  }
-
-  async function acceptedTasks(
-    tasks: readonly NewTask[],
-    outcome: EnqueueOutcome,
-    inside: SubmitContext,
-  ): Promise<readonly AcceptedTask[]> {
-    switch (outcome.kind) {
-      case 'accepted':
-        return outcome.tasks
-      case 'idempotency-key-held': {
-        const again = tasks.length === 1 ? enqueueHeld.single : enqueueHeld.batch
-        const signals = [stopping.signal, ...(inside.signal === undefined ? [] : [inside.signal])]
-        return acceptedTasks(tasks, await again(tasks, signals), inside)
-      }
-      case 'idempotency-conflict':
-        throw new TaskyardError('idempotency_conflict', { key: outcome.key })
-      case 'idempotent-task-gone':
-        throw new TaskyardError('idempotent_task_gone', { key: outcome.key, id: outcome.taskId })
-      case 'queue-full':
-        throw new TaskyardError('queue_full', { queue: outcome.queue, limit: queueDepth })
-      case 'no-room':
-        throw new TaskyardError('store_unavailable', { reason: outcome.reason })
-    }
-  }
-
   return {
     async submit(submission, inside = {}) {
       parts.assertRunning()
       const task = toNewTask(submission, '', context)
-      const soon = task.idempotency === null ? enqueueSoon.plain : enqueueSoon.keyed
-      const outcome = inside.tx === undefined ? await soon([task]) : await enqueue([task], inside.tx)
-      const [accepted] = (await acceptedTasks([task], outcome, inside)) as [AcceptedTask]
+      const accepted = await enqueueOne(task, inside)
       const { replayed } = accepted
       if (replayed) return { task: await firstTask(task, accepted, inside), replayed }
       noteAdded(task, accepted)
@@ -99,7 +45,7 @@ export function createSubmit(parts: Parts): Submitting {
       assertBatch(submissions.length)
       assertBatchBytes(submissions)
       const tasks = submissions.map((submission, i) => toNewTask(submission, `/tasks/${i}`, context))
-      const accepted = await acceptedTasks(tasks, await enqueue(tasks, inside.tx), inside)
+      const accepted = await enqueueMany(tasks, inside)
       for (const [i, task] of tasks.entries()) {
         const one = accepted[i] as AcceptedTask
         if (!one.replayed) noteAdded(task, one)
@@ -108,15 +54,6 @@ export function createSubmit(parts: Parts): Submitting {
     },
     stop: () => stopping.abort(),
   }
-}
-
-/** What a submission takes of the room of a shared call, which is 1. */
-function shareOfCall(tasks: readonly NewTask[]): number {
-  return tasks.reduce(
-    (share, { payload, idempotency }) =>
-      share + Buffer.byteLength(payload) / BYTES_PER_CALL + (idempotency === null ? 0 : 1 / KEYS_PER_CALL),
-    0,
-  )
 }
 
 /** @throws TaskyardError batch_too_large, invalid_request */

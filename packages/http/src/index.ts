@@ -9,4 +9,4 @@ export {
   type HttpOptions,
 } from './options.ts'
 export type { Problem } from './problem.ts'
-export { createServer, type ServerOptions } from './server.ts'
+export { createOperationsServer, createServer, type ServerOptions } from './server.ts'

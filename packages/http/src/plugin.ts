@@ -12,7 +12,7 @@ import type { RouteContext } from './route-context.ts'
 import { bulkRoutes } from './routes/bulk.ts'
 import { eventRoutes } from './routes/events.ts'
 import { leaseRoutes } from './routes/leases.ts'
-import { monitoringRoutes } from './routes/monitoring.ts'
+import { infoRoutes, operationsRoutes } from './routes/monitoring.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { submitRoutes } from './routes/submit.ts'
 import { taskRoutes } from './routes/tasks.ts'
@@ -34,33 +34,40 @@ interface PluginOptions extends HttpOptions {
  * It keeps its parsers, schemas and error answers to itself. The engine must be started and outlive the server.
  */
 export async function taskyardHttp(server: FastifyInstance, options: PluginOptions): Promise<void> {
-  const { engine, info, metrics, limits, connections } = options
-  const clock = unsettable(options.clock)
-  server.decorate('noteLargeAnswer', boundUnreadAnswers(server.server, connections, clock, limits.unreadBytes))
+  const prepared = prepare(server, options)
   const context: RouteContext = {
-    engine,
-    clock,
-    info,
-    metrics,
-    limits,
-    connections,
-    lifecycle: createLifecycle(server, connections, clock, options.draining),
-    pages: createTurns({ most: PAGES_AT_A_TIME, clock, what: 'pages' }),
+    ...prepared,
+    limits: options.limits,
+    connections: options.connections,
+    pages: createTurns({ most: PAGES_AT_A_TIME, clock: prepared.clock, what: 'pages' }),
   }
-  server.setErrorHandler(createErrorHandler(options.logger ?? SILENT, metrics.problemSent))
-  guardAgainstPages(server, options.hosts ?? ANY_HOST)
   acceptJsonBodies(server)
-  addComponents(server)
-  server.setValidatorCompiler(createValidatorCompiler())
-  // Responses are written as text; their schemas are for the reference only.
-  server.setSerializerCompiler(() => JSON.stringify)
-  await publishReference(server, info.version)
+  await publishReference(server, options.info.version)
   submitRoutes(server, context)
   taskRoutes(server, context)
   eventRoutes(server, context)
   await server.register(bulkRoutes, context)
   leaseRoutes(server, context, workerSessionRoute(server, context))
   queueRoutes(server, context)
-  monitoringRoutes(server, context)
+  operationsRoutes(server, context)
+  infoRoutes(server, context)
   classicRoutes(server, context)
+}
+
+/** Probes, health and metrics alone, for a process that serves no API. */
+export async function taskyardOperations(server: FastifyInstance, options: PluginOptions): Promise<void> {
+  operationsRoutes(server, prepare(server, options))
+}
+
+function prepare(server: FastifyInstance, options: PluginOptions) {
+  const { engine, info, metrics, limits, connections } = options
+  const clock = unsettable(options.clock)
+  server.decorate('noteLargeAnswer', boundUnreadAnswers(server.server, connections, clock, limits.unreadBytes))
+  server.setErrorHandler(createErrorHandler(options.logger ?? SILENT, metrics.problemSent))
+  guardAgainstPages(server, options.hosts ?? ANY_HOST)
+  addComponents(server)
+  server.setValidatorCompiler(createValidatorCompiler())
+  // Responses are written as text; their schemas are for the reference only.
+  server.setSerializerCompiler(() => JSON.stringify)
+  return { engine, clock, info, metrics, lifecycle: createLifecycle(server, connections, clock, options.draining) }
 }

@@ -5,16 +5,20 @@ import type { Metrics } from './metrics/create-metrics.ts'
 import type { OpenAnswers } from './open-answers.ts'
 import type { HttpInfo, HttpLimits } from './options.ts'
 
-/** What every route may need. */
-export interface RouteContext {
+/** What probes and metrics need. */
+export interface OperationsContext {
   readonly engine: Engine
-  /** Of spans. */
-  readonly clock: Clock
   readonly info: HttpInfo
   readonly metrics: Metrics
+  readonly lifecycle: Lifecycle
+}
+
+/** What every route may need. */
+export interface RouteContext extends OperationsContext {
+  /** Of spans. */
+  readonly clock: Clock
   readonly limits: HttpLimits
   readonly connections: OpenAnswers
-  readonly lifecycle: Lifecycle
   /** Of the pages of tasks and events, which are large, few are read from the store at a time. */
   readonly pages: Turns
 }

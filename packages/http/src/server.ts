@@ -7,7 +7,7 @@ import { answerUnknownRoutes } from './not-found.ts'
 import { trackAnswers } from './open-answers.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits, type HttpOptions, SILENT } from './options.ts'
 import { boundPipelining } from './pipelining.ts'
-import { taskyardHttp } from './plugin.ts'
+import { taskyardHttp, taskyardOperations } from './plugin.ts'
 
 export interface ServerOptions extends HttpOptions {
   /** Every request is logged through this. Off by default: it costs a good part of the throughput. */
@@ -18,7 +18,16 @@ export interface ServerOptions extends HttpOptions {
  * A server that speaks the HTTP API, ready to listen. `close()` stops accepting, ends long polls and event streams,
  * and resolves when the open requests are answered; stop the engine after it.
  */
-export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+export function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  return serverOf(taskyardHttp, options)
+}
+
+/** A server that answers probes, health and metrics, and nothing else; it closes as that of {@link createServer}. */
+export function createOperationsServer(options: HttpOptions): Promise<FastifyInstance> {
+  return serverOf(taskyardOperations, options)
+}
+
+async function serverOf(plugin: typeof taskyardHttp, options: ServerOptions): Promise<FastifyInstance> {
   const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits }
   const handleError = createErrorHandler(options.logger ?? SILENT, options.metrics.problemSent)
   const server = Fastify({
@@ -32,7 +41,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   // Nobody reads the body of a request that no route takes.
   server.removeAllContentTypeParsers()
   answerUnknownRoutes(server, handleError)
-  await server.register(taskyardHttp, { ...options, limits, connections })
+  await server.register(plugin, { ...options, limits, connections })
   return server
 }
 

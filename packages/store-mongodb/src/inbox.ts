@@ -2,7 +2,8 @@ import type { Clock, ReadyLane } from '@taskyard/core'
 import type { Collection } from 'mongodb'
 import { type FollowedChanges, followChanges } from './change-stream.ts'
 import { withDeadline } from './connect.ts'
-import { laneFrom, newsOf, type ReadNews, SIGNAL_CALL_MS, SILENT_MS, type SignalDocument } from './signal-document.ts'
+import { createHearNews, type NewsEars } from './heard-news.ts'
+import { SIGNAL_CALL_MS, SILENT_MS, type SignalDocument } from './signal-document.ts'
 
 export interface Inbox {
   /** Begins to read, until the stop. */
@@ -15,7 +16,7 @@ export interface Inbox {
   stop(): Promise<void>
 }
 
-export interface InboxOptions {
+export interface InboxOptions extends NewsEars {
   readonly collection: Collection<SignalDocument>
   readonly clock: Clock
   /** Its own document is none of its news. */
@@ -28,8 +29,6 @@ export interface InboxOptions {
   readyLanes(): Promise<readonly ReadyLane[]>
   /** The server has answered a read. */
   onRead(): void
-  onReady(lanes: readonly ReadyLane[]): void
-  onMessages(processId: string, messages: readonly unknown[]): void
   /** Some of what others told was not there any more. */
   onMissed(): void
 }
@@ -41,8 +40,7 @@ const POLL_MS = 500
 /** What the other processes tell: read twice a second, or where a change stream says when, then and every second. */
 export function createInbox(options: InboxOptions): Inbox {
   const { collection, clock, processId } = options
-  /** The last number heard, of each process whose document was there at the last read. */
-  let heard: ReadonlyMap<string, number> = new Map()
+  const hear = createHearNews(options)
   let mayHaveMissed = false
   let polling: Promise<void> | null = null
   let cancelPoll = () => {}
@@ -71,30 +69,6 @@ export function createInbox(options: InboxOptions): Inbox {
     if (hadMissed || missed) options.onReady(await withDeadline(clock, SIGNAL_CALL_MS, options.readyLanes))
   }
 
-  /** @returns whether some of the news was missed */
-  function hear(documents: readonly SignalDocument[]): boolean {
-    const before = heard
-    const processes = documents
-      .filter(({ _id }) => typeof _id === 'string')
-      .map((document) => ({ _id: document._id, news: newsOf(document) }))
-    // Not backwards: a write that comes late may leave older news in a document for some time.
-    const lastOf = (_id: string, news: readonly ReadNews[]) => Math.max(before.get(_id) ?? 0, news.at(-1)?.n ?? 0)
-    heard = new Map(processes.map(({ _id, news }) => [_id, lastOf(_id, news)]))
-    return processes.map(({ _id, news }) => tell(_id, news, before.get(_id) ?? null)).includes(true)
-  }
-
-  /** @param last the last number heard of this process, `null` of one that is new */
-  function tell(_id: string, news: readonly ReadNews[], last: number | null): boolean {
-    const fresh = news.filter(({ n }) => n > (last ?? 0))
-    options.onReady(fresh.flatMap(({ lanes }) => (lanes ?? []).map(laneFrom)))
-    options.onMessages(
-      _id,
-      fresh.flatMap(({ messages }) => messages),
-    )
-    const hasGap = last !== null && fresh[0] !== undefined && fresh[0].n > last + 1
-    return hasGap || fresh.some(({ lanes }) => lanes === null)
-  }
-
   function suspect(): void {
     mayHaveMissed = true
   }
@@ -105,16 +79,7 @@ export function createInbox(options: InboxOptions): Inbox {
 
   return {
     start() {
-      if (options.changeStream) {
-        const followed = collection as unknown as Collection<never>
-        stream = followChanges({
-          collection: followed,
-          clock,
-          awaitMs: STREAM_POLL_MS,
-          onChange: poll,
-          onBroken: suspect,
-        })
-      }
+      if (options.changeStream) stream = followSignals(options, poll, suspect)
       void poll()
     },
     suspect,
@@ -125,4 +90,13 @@ export function createInbox(options: InboxOptions): Inbox {
       await Promise.all([stream?.stop(), polling])
     },
   }
+}
+
+function followSignals(
+  { collection, clock }: InboxOptions,
+  onChange: () => Promise<void>,
+  onBroken: () => void,
+): FollowedChanges {
+  const followed = collection as unknown as Collection<never>
+  return followChanges({ collection: followed, clock, awaitMs: STREAM_POLL_MS, onChange, onBroken })
 }

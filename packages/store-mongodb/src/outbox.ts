@@ -1,11 +1,12 @@
-import type { CancelRequested, Clock, NewsItem, ReadyLane, TaskNews } from '@taskyard/core'
+import type { Clock, ReadyLane } from '@taskyard/core'
 import type { Collection } from 'mongodb'
 import { withDeadline } from './connect.ts'
-import { laneName, type News, SIGNAL_CALL_MS, type SignalDocument } from './signal-document.ts'
+import { type News, SIGNAL_CALL_MS, type SignalDocument } from './signal-document.ts'
+import { createUntoldNews, type Message, newestNews } from './untold-news.ts'
 
 export interface Outbox {
   announce(lanes: readonly ReadyLane[]): void
-  tell(messages: readonly (NewsItem | CancelRequested)[]): void
+  tell(messages: readonly Message[]): void
   /** Writes the document again, with or without news. */
   refresh(): void
   /** Writes it again if that failed last. For when the server answers: news that comes meanwhile takes along what was not written. */
@@ -24,118 +25,88 @@ export interface OutboxOptions {
   pauseMs(): number
 }
 
-/** What one write, and what all that a document keeps, may carry. */
-const MOST_LANES = 500
-export const MOST_CHANGES = 300
-const MOST_OTHERS = 5_000
-const NEWS_KEPT = 50
-
 /** What this process tells the others: its document is written when there is news, one write at a time. */
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { collection, clock, processId } = options
-  let lanes = new Set<string>()
-  let changes: NewsItem[] = []
-  let others: (NewsItem | CancelRequested)[] = []
-  let news: readonly News[] = []
-  let isTooMuch = false
-  let lastNumber = 0
+  return new SignalOutbox(options)
+}
+
+class SignalOutbox implements Outbox {
+  readonly #options: OutboxOptions
+  readonly #untold = createUntoldNews()
+  #news: readonly News[] = []
+  #lastNumber = 0
   /** The document must be written, also without anything new. */
-  let isDue = false
-  let hasFailed = false
-  let writing: Promise<void> | null = null
-  let cancelPause: (() => void) | null = null
-  let closed = false
+  #isDue = false
+  #hasFailed = false
+  #writing: Promise<void> | null = null
+  #cancelPause: (() => void) | null = null
+  #closed = false
+
+  constructor(options: OutboxOptions) {
+    this.#options = options
+  }
+
+  announce(lanes: readonly ReadyLane[]): void {
+    this.#untold.addLanes(lanes)
+    this.#proceed()
+  }
+
+  tell(messages: readonly Message[]): void {
+    this.#untold.addMessages(messages)
+    this.#proceed()
+  }
+
+  refresh(): void {
+    this.#isDue = true
+    this.#proceed()
+  }
+
+  retry(): void {
+    if (this.#hasFailed) this.refresh()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#cancelPause?.()
+    // A write under way would leave the document again.
+    await this.#writing
+    const { collection, processId } = this.#options
+    await collection.deleteMany({ _id: processId })
+  }
 
   /** Called whenever there may be something to write, a write has ended, or a pause is over. */
-  function proceed(): void {
-    if (closed || writing !== null || cancelPause !== null) return
-    if (lanes.size + changes.length + others.length > 0) takeNews()
-    if (isDue) write()
+  #proceed(): void {
+    if (this.#closed || this.#writing !== null || this.#cancelPause !== null) return
+    this.#takeNews()
+    if (this.#isDue) this.#write()
   }
 
-  function takeNews(): void {
-    const item = {
-      n: ++lastNumber,
-      lanes: lanes.size > MOST_LANES ? null : [...lanes],
-      messages: [...others, ...changes, ...(isTooMuch ? [MISSED] : [])],
-    }
-    lanes = new Set()
-    changes = []
-    others = []
-    isTooMuch = false
-    news = bounded([...news, item].slice(-NEWS_KEPT))
-    isDue = true
+  #takeNews(): void {
+    const taken = this.#untold.take()
+    if (taken === null) return
+    this.#lastNumber += 1
+    this.#news = newestNews([...this.#news, { n: this.#lastNumber, ...taken }])
+    this.#isDue = true
   }
 
-  function write(): void {
-    isDue = false
-    cancelPause = clock.after(options.pauseMs(), () => {
-      cancelPause = null
-      proceed()
+  #write(): void {
+    const { collection, clock, processId, pauseMs, now } = this.#options
+    this.#isDue = false
+    this.#cancelPause = clock.after(pauseMs(), () => {
+      this.#cancelPause = null
+      this.#proceed()
     })
-    const $set = { at: options.now(), news }
+    const $set = { at: now(), news: this.#news }
     const save = () => collection.updateOne({ _id: processId }, { $set }, { upsert: true })
-    const onEnd = (failed: boolean) => {
-      hasFailed = failed
-      writing = null
-      proceed()
-    }
-    writing = withDeadline(clock, SIGNAL_CALL_MS, save).then(
-      () => onEnd(false),
-      () => onEnd(true),
+    this.#writing = withDeadline(clock, SIGNAL_CALL_MS, save).then(
+      () => this.#onWritten(false),
+      () => this.#onWritten(true),
     )
   }
 
-  function refresh(): void {
-    isDue = true
-    proceed()
+  #onWritten(hasFailed: boolean): void {
+    this.#hasFailed = hasFailed
+    this.#writing = null
+    this.#proceed()
   }
-
-  return {
-    announce(ready) {
-      for (const lane of ready) lanes.add(laneName(lane))
-      proceed()
-    },
-    tell(messages) {
-      for (const message of messages) {
-        if (!isChange(message)) others.push(message)
-        else if (changes.length < MOST_CHANGES) changes.push(message)
-        else isTooMuch = true
-      }
-      proceed()
-    },
-    refresh,
-    retry() {
-      if (hasFailed) refresh()
-    },
-    async close() {
-      closed = true
-      cancelPause?.()
-      // A write under way would leave the document again.
-      await writing
-      await collection.deleteMany({ _id: processId })
-    },
-  }
-}
-
-const MISSED = { kind: 'missed' } as const
-
-function isChange(message: NewsItem | CancelRequested): message is TaskNews {
-  return message.kind === 'changed' || message.kind === 'recorded'
-}
-
-/** Older changes go first: they only save their readers a look. Requests to cancel stay until they have been read. */
-function bounded(news: readonly News[]): readonly News[] {
-  const count = (items: readonly News[]) => items.reduce((sum, { messages }) => sum + messages.length, 0)
-  if (count(news) <= MOST_CHANGES) return news
-  const last = news.length - 1
-  let kept = news.map((item, i) => (i === last ? item : withoutChanges(item)))
-  while (kept.length > 1 && count(kept) > MOST_CHANGES + MOST_OTHERS) kept = kept.slice(1)
-  return kept
-}
-
-function withoutChanges(news: News): News {
-  const others = news.messages.filter((message) => !isChange(message))
-  if (others.length === news.messages.length) return news
-  return { ...news, messages: others.some(({ kind }) => kind === 'missed') ? others : [...others, MISSED] }
 }

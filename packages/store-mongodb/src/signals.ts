@@ -8,8 +8,9 @@ import {
 } from '@taskyard/core'
 import { withDeadline } from './connect.ts'
 import { createInbox, type InboxOptions } from './inbox.ts'
-import { createOutbox, MOST_CHANGES } from './outbox.ts'
+import { createOutbox, type Outbox } from './outbox.ts'
 import { SILENT_MS } from './signal-document.ts'
+import { MOST_CHANGES } from './untold-news.ts'
 
 export interface Signals {
   readonly wakeUps: WakeUpsPort
@@ -31,7 +32,7 @@ const FAREWELL_MS = 1_000
 
 /** News between processes through a small collection. Best effort: what is lost costs time, never a task. */
 export function createSignals(options: SignalsOptions): Signals {
-  const { collection, clock } = options
+  const { clock } = options
   const readyListeners = new Set<ReadyListener>()
   const pauseMs = () => (inbox.isTold() ? STREAM_PAUSE_MS : POLL_PAUSE_MS)
   const relay = createNewsRelay({
@@ -43,14 +44,14 @@ export function createSignals(options: SignalsOptions): Signals {
   })
   const inbox = createInbox({
     ...options,
-    onRead: keepUp,
+    onRead: () => upkeep.due(),
     onReady: tellReady,
     onMessages: relay.hear,
     onMissed: relay.missed,
   })
   const outbox = createOutbox({ ...options, pauseMs })
+  const upkeep = createUpkeep(options, outbox)
   let isReading = false
-  let cancelUpkeep: (() => void) | null = null
   let closed = false
 
   function tellReady(ready: readonly ReadyLane[]): void {
@@ -64,39 +65,8 @@ export function createSignals(options: SignalsOptions): Signals {
     relay.connected()
   }
 
-  /** Keeps this process among the living, and takes away those that are not, every 30 s while the server answers. */
-  function keepUp(): void {
-    if (closed) return
-    if (cancelUpkeep !== null) {
-      outbox.retry()
-      return
-    }
-    cancelUpkeep = clock.after(UPKEEP_MS, () => {
-      cancelUpkeep = null
-    })
-    outbox.refresh()
-    void collection.deleteMany({ at: { $lte: options.now() - SILENT_MS } }).catch(() => {})
-  }
-
-  async function farewell(): Promise<void> {
-    await Promise.all([inbox.stop(), outbox.close()])
-  }
-
   return {
-    news: {
-      publish(message) {
-        read()
-        relay.publish(message)
-      },
-      subscribe(interest, listener) {
-        read()
-        return relay.subscribe(interest, listener)
-      },
-      isHeard(status) {
-        read()
-        return relay.isHeard(status)
-      },
-    },
+    news: readingBefore(relay, read),
     announce(ready) {
       if (closed) return
       tellReady(ready)
@@ -114,8 +84,48 @@ export function createSignals(options: SignalsOptions): Signals {
     async close() {
       closed = true
       relay.close()
-      cancelUpkeep?.()
-      await withDeadline(clock, FAREWELL_MS, farewell).catch(() => {})
+      upkeep.stop()
+      await withDeadline(clock, FAREWELL_MS, () => Promise.all([inbox.stop(), outbox.close()])).catch(() => {})
+    },
+  }
+}
+
+/** What another process listens for is known to those who read alone. */
+function readingBefore(relay: NewsPort, read: () => void): NewsPort {
+  return {
+    publish(message) {
+      read()
+      relay.publish(message)
+    },
+    subscribe(interest, listener) {
+      read()
+      return relay.subscribe(interest, listener)
+    },
+    isHeard(status) {
+      read()
+      return relay.isHeard(status)
+    },
+  }
+}
+
+/** Keeps this process among the living, and takes away those that are not, every 30 s while the server answers. */
+function createUpkeep({ collection, clock, now }: SignalsOptions, outbox: Outbox) {
+  let cancelTimer: (() => void) | null = null
+  let stopped = false
+  return {
+    /** The server has answered. */
+    due(): void {
+      if (stopped) return
+      if (cancelTimer !== null) return outbox.retry()
+      cancelTimer = clock.after(UPKEEP_MS, () => {
+        cancelTimer = null
+      })
+      outbox.refresh()
+      void collection.deleteMany({ at: { $lte: now() - SILENT_MS } }).catch(() => {})
+    },
+    stop(): void {
+      stopped = true
+      cancelTimer?.()
     },
   }
 }

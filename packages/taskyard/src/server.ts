@@ -9,9 +9,8 @@ import { isLoopback } from './configuration/loopback.ts'
 import type { Configuration } from './configuration/read-configuration.ts'
 import { settingsOf } from './configuration/settings.ts'
 import { storeName } from './configuration/store-location.ts'
-import type { Role } from './configuration/value-kinds.ts'
 import { keepHeapSmall } from './keep-heap-small.ts'
-import { listen } from './server/listen.ts'
+import { type HttpParts, listen, listenForOperations } from './server/listen.ts'
 import { createTroubleLog, type TroubleLog } from './server/trouble-log.ts'
 import type { StorePatience } from './server/wait-for-store.ts'
 import { stayAlive } from './stay-alive.ts'
@@ -19,6 +18,8 @@ import { stayAlive } from './stay-alive.ts'
 export interface RunningServer {
   /** Where the API listens; `null` without the role `api`. */
   readonly url: string | null
+  /** Where probes and metrics are answered. */
+  readonly operationsUrl: string
   /**
    * Refuses new work, lets running tasks finish for as long as the configuration says, hands the rest back, answers what
    * is asked meanwhile, and closes the store. Idempotent; resolves when all is still.
@@ -47,8 +48,7 @@ export async function startServer(configuration: Configuration, options: StartOp
   const stops: Stop[] = [async () => letProcessEnd()]
   const stop = stopOnce(stops, options.log)
   try {
-    const url = await startParts(configuration, options, stops)
-    return { url, stop }
+    return { ...(await startParts(configuration, options, stops)), stop }
   } catch (error) {
     await stop()
     throw error
@@ -56,9 +56,8 @@ export async function startServer(configuration: Configuration, options: StartOp
 }
 
 /** Starts each part after those it stands on; `stops` is in the order of starting. */
-async function startParts(configuration: Configuration, options: StartOptions, stops: Stop[]): Promise<string | null> {
+async function startParts(configuration: Configuration, options: StartOptions, stops: Stop[]): Promise<Places> {
   const { log } = options
-  const has = (role: Role) => configuration.roles.includes(role)
   const metrics = createMetrics({ monotonicMs: () => performance.now() })
   const types = openTaskTypes(configuration)
   stops.push(() => types.close())
@@ -72,18 +71,27 @@ async function startParts(configuration: Configuration, options: StartOptions, s
   await engine.start()
   const draining = new AbortController()
   const http = { assembly, metrics, log, draining: draining.signal }
-  const api = has('api') ? await listen(configuration, http) : null
-  if (api !== null) stops.push(api.close)
-  if (has('worker')) startEmbeddedWorker(configuration, { assembly, types, troubles }, stops)
+  const places = await listenAll(configuration, http, stops)
+  if (configuration.roles.includes('worker')) startEmbeddedWorker(configuration, { assembly, types, troubles }, stops)
   // While the worker drains the API takes no new work, and answers everything else.
   stops.push(async () => draining.abort())
   keepHeapSmall()
-  const url = api?.url ?? null
-  log.info({ url, store: placeOf(configuration), roles: configuration.roles }, 'started')
-  if (url !== null && !isLoopback(configuration.host)) {
+  log.info({ ...places, store: placeOf(configuration), roles: configuration.roles }, 'started')
+  if (places.url !== null && !isLoopback(configuration.host)) {
     log.warn({ host: configuration.host }, 'the API has no authentication and listens beyond this machine')
   }
-  return url
+  return places
+}
+
+type Places = Pick<RunningServer, 'url' | 'operationsUrl'>
+
+async function listenAll(configuration: Configuration, parts: HttpParts, stops: Stop[]): Promise<Places> {
+  const api = configuration.roles.includes('api') ? await listen(configuration, parts) : null
+  if (api !== null) stops.push(api.close)
+  if (api !== null && configuration.operationsPort === null) return { url: api.url, operationsUrl: api.url }
+  const operations = await listenForOperations(configuration, parts)
+  stops.push(operations.close)
+  return { url: api?.url ?? null, operationsUrl: operations.url }
 }
 
 function placeOf({ store }: Configuration): string {

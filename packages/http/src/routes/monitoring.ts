@@ -2,10 +2,11 @@ import { ERRORS, formatRfc3339, LIMITS, TaskyardError } from '@taskyard/core'
 import type { EngineHealth, LoopReport, WorkerView } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
 import type { HttpInfo } from '../options.ts'
-import type { RouteContext } from '../route-context.ts'
+import type { OperationsContext, RouteContext } from '../route-context.ts'
 import { problems } from '../schemas/problem.ts'
 
-export function monitoringRoutes(server: FastifyInstance, context: RouteContext): void {
+/** What an orchestrator and Prometheus ask of any process, whatever its roles. */
+export function operationsRoutes(server: FastifyInstance, context: OperationsContext): void {
   const { engine, lifecycle, info } = context
   server.get('/livez', { schema: statusSchema('livez', 'The process is alive') }, async () => ({ status: 'alive' }))
 
@@ -19,6 +20,11 @@ export function monitoringRoutes(server: FastifyInstance, context: RouteContext)
 
   server.get('/health', { schema: healthRoute }, async () => healthReport(await engine.health(), info))
 
+  metricsRoute(server, context)
+}
+
+/** What people ask of a server. */
+export function infoRoutes(server: FastifyInstance, { engine, info }: RouteContext): void {
   server.get('/api/v1/info', { schema: infoRoute }, async () => ({
     name: 'taskyard',
     version: info.version,
@@ -31,11 +37,9 @@ export function monitoringRoutes(server: FastifyInstance, context: RouteContext)
   server.get('/api/v1/workers', { schema: workersRoute }, async () => ({
     workers: (await engine.workers()).map(workerDocument),
   }))
-
-  metricsRoute(server, context)
 }
 
-function metricsRoute(server: FastifyInstance, { engine, metrics }: RouteContext): void {
+function metricsRoute(server: FastifyInstance, { engine, metrics }: OperationsContext): void {
   server.get('/metrics', { schema: metricsSchema }, async (_request, reply) => {
     // Without the store the queues are unknown, which is itself counted; the rest of the metrics matters most then.
     metrics.recordQueues(await engine.queues().catch(() => []))
@@ -65,6 +69,7 @@ function healthReport({ ready, store, loops }: EngineHealth, { version, stack }:
   const kind = stack['store'] ?? 'store'
   const state = store.healthy ? 'connected' : 'disconnected'
   return {
+    name: 'taskyard',
     status: ready ? 'healthy' : 'unhealthy',
     version,
     [kind]: state,

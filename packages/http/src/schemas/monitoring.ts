@@ -74,6 +74,7 @@ export const healthSchema = {
   required: ['status', 'dependencies', 'services'],
   additionalProperties: { type: 'string', description: 'Each dependency by its kind: connected or disconnected.' },
   properties: {
+    name: { type: 'string', const: 'taskyard' },
     status: { type: 'string', enum: ['healthy', 'unhealthy'] },
     version: { type: 'string' },
     dependencies: { type: 'object', additionalProperties: { type: 'object' } },

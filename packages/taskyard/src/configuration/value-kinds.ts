@@ -16,7 +16,6 @@ export function expectation(kind: Pick<ValueKind<unknown>, 'expected' | 'mistake
 }
 
 export const ROLES = ['api', 'worker', 'scheduler'] as const
-export type Role = (typeof ROLES)[number]
 
 /** A variable whose feature is designed but not built: only its absence is accepted. */
 export function notYet(feature: string, instead: string): ValueKind<null> {

@@ -60,6 +60,11 @@ export const VARIABLES = {
     'Address the HTTP API listens on. Of a name it is the first address alone: `localhost` may be `::1`, which the command line does not ask by default; take `127.0.0.1`.',
   ),
   port: variable('TASKYARD_PORT', integer(0, 65_535), '8080', 'Port of the HTTP API; `0` takes a free one.'),
+  operationsPort: optional(
+    'TASKYARD_OPERATIONS_PORT',
+    integer(0, 65_535),
+    'Port, on the same address, of a listener for probes and metrics alone; `0` takes a free one. Unset: the HTTP API answers them; a process without the role `api` listens on `TASKYARD_PORT` for them, or on a free port where that is taken.',
+  ),
   publicHosts: optional(
     'TASKYARD_PUBLIC_HOSTS',
     hostNames,

@@ -1,5 +1,5 @@
 import { systemClock } from '@taskyard/core/runtime'
-import { createServer, type Metrics } from '@taskyard/http'
+import { createOperationsServer, createServer, type HttpOptions, type Metrics } from '@taskyard/http'
 import type { Logger } from 'pino'
 import type { Assembly } from '../assemble.ts'
 import { isLoopback } from '../configuration/loopback.ts'
@@ -7,6 +7,9 @@ import type { Configuration } from '../configuration/read-configuration.ts'
 
 /** Requests that are open when the drain time is over may take so long. */
 const LAST_ANSWERS_MS = 1000
+
+const API_PORT = 'TASKYARD_PORT or --port'
+const OPERATIONS_PORT = 'TASKYARD_OPERATIONS_PORT'
 
 export interface HttpParts {
   readonly assembly: Assembly
@@ -26,39 +29,79 @@ export interface Listening {
  * @throws Error when the address cannot be listened on
  */
 export async function listen(configuration: Configuration, parts: HttpParts): Promise<Listening> {
-  const { assembly, metrics, log, draining } = parts
-  const { engine, info } = assembly
-  const { host, port, publicHosts } = configuration
-  const limits = { sessionGraceSeconds: configuration.sessionGraceSeconds }
-  const hosts = { loopbackOnly: isLoopback(host), others: publicHosts ?? [] }
-  const server = await createServer({ engine, metrics, info, limits, hosts, draining, clock: systemClock, logger: log })
-  let drainUntil = Number.POSITIVE_INFINITY
-  draining.addEventListener('abort', () => {
-    drainUntil = performance.now() + configuration.drainSeconds * 1000
-  })
-  const close = () => closeBy(drainUntil, server)
+  const { sessionGraceSeconds, port } = configuration
+  const server = await createServer({ ...httpOptions(configuration, parts), limits: { sessionGraceSeconds } })
+  return listenOn(server, { port, setting: API_PORT }, configuration, parts)
+}
+
+/**
+ * Answers probes and metrics, and nothing else. Several processes of one machine need no settings for it: those that find the
+ * port of the configuration taken, and were told of no other, take a free one.
+ * @throws Error when the address cannot be listened on
+ */
+export async function listenForOperations(configuration: Configuration, parts: HttpParts): Promise<Listening> {
+  const listenAt = async (port: number, setting: string) =>
+    listenOn(await createOperationsServer(httpOptions(configuration, parts)), { port, setting }, configuration, parts)
+  const { operationsPort, port } = configuration
+  if (operationsPort !== null) return listenAt(operationsPort, OPERATIONS_PORT)
   try {
-    return { url: await server.listen({ host, port }), close }
+    return await listenAt(port, OPERATIONS_PORT)
   } catch (error) {
-    await close()
-    throw new Error(listenFailure(host, port, error), { cause: error })
+    if (((error as Error).cause as { code?: string } | undefined)?.code !== 'EADDRINUSE') throw error
+    const listening = await listenAt(0, OPERATIONS_PORT)
+    const { url } = listening
+    parts.log.warn({ url, taken: port }, `probes and metrics are on a free port; ${OPERATIONS_PORT} names another`)
+    return listening
   }
 }
 
-async function closeBy(deadline: number, server: Awaited<ReturnType<typeof createServer>>): Promise<void> {
+function httpOptions(configuration: Configuration, { assembly, metrics, log, draining }: HttpParts): HttpOptions {
+  const { engine, info } = assembly
+  const { host, publicHosts } = configuration
+  const hosts = { loopbackOnly: isLoopback(host), others: publicHosts ?? [] }
+  return { engine, metrics, info, hosts, draining, clock: systemClock, logger: log }
+}
+
+type Server = Awaited<ReturnType<typeof createServer>>
+
+interface Place {
+  readonly port: number
+  /** What names the port, to be told when it cannot be had. */
+  readonly setting: string
+}
+
+async function listenOn(
+  server: Server,
+  { port, setting }: Place,
+  { host, drainSeconds }: Configuration,
+  { draining }: HttpParts,
+): Promise<Listening> {
+  let drainUntil = Number.POSITIVE_INFINITY
+  draining.addEventListener('abort', () => {
+    drainUntil = performance.now() + drainSeconds * 1000
+  })
+  try {
+    return { url: await server.listen({ host, port }), close: () => closeBy(drainUntil, server) }
+  } catch (error) {
+    await server.close()
+    throw new Error(listenFailure(host, port, setting, error), { cause: error })
+  }
+}
+
+async function closeBy(deadline: number, server: Server): Promise<void> {
   const patience = Math.max(LAST_ANSWERS_MS, deadline - performance.now())
   const callOff = systemClock.after(patience, () => server.server.closeAllConnections())
   await server.close()
   callOff()
 }
 
-function listenFailure(host: string, port: number, error: unknown): string {
+function listenFailure(host: string, port: number, setting: string, error: unknown): string {
   const place = `${host}:${port}`
   switch ((error as { code?: string }).code) {
     case 'EADDRINUSE':
-      return `${place} is in use by another program; end it, or choose another port with TASKYARD_PORT or --port`
+      return `${place} is in use by another program; end it, or choose another port with ${setting}`
     case 'EACCES':
-      return `${place} needs more rights than this user has; choose a port above 1023 with TASKYARD_PORT or --port`
+      return `${place} needs more rights than this user has; choose a port above 1023 with ${setting}`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return `${host} is not an address of this machine; correct TASKYARD_HOST or --host`

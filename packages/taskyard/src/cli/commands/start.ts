@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { type Configuration, type Environment, readConfiguration } from '../../configuration/read-configuration.ts'
 import { storeName } from '../../configuration/store-location.ts'
 import { VARIABLES } from '../../configuration/variables.ts'
+import type { RunningServer } from '../../server.ts'
 import { EXIT } from '../exit-codes.ts'
 import { CommandFailure } from '../failure.ts'
 import { untilInterrupted } from '../interruption.ts'
@@ -63,10 +64,10 @@ async function start(terminal: Terminal, options: StartOptions): Promise<void> {
   exitOnUncaught(log)
   // A signal that comes during the start stops what was started.
   const signal = terminal.interrupted()
-  const { stop, url } = await startOrExplain(configuration, { log, signal })
-  terminal.stdout.write(readyLine(configuration, url, options.json === true))
+  const server = await startOrExplain(configuration, { log, signal })
+  terminal.stdout.write(readyLine(configuration, server, options.json === true))
   await untilInterrupted(terminal)
-  await stop()
+  await server.stop()
 }
 
 function withOverrides(environment: Environment, options: StartOptions): Environment {
@@ -96,11 +97,12 @@ function storeIsAway(error: TaskyardError, { store }: Configuration, signal: Abo
   return new CommandFailure(`${error.message}\n  ${advice}`, EXIT.failed, { code: error.code })
 }
 
-function readyLine({ roles }: Configuration, url: string | null, json: boolean): string {
-  if (json) return `${JSON.stringify({ ready: true, url, roles, pid: process.pid })}\n`
-  const where =
+function readyLine({ roles }: Configuration, { url, operationsUrl }: RunningServer, json: boolean): string {
+  if (json) return `${JSON.stringify({ ready: true, url, operationsUrl, roles, pid: process.pid })}\n`
+  const api =
     url === null ? `without an HTTP API (roles: ${roles.join(', ')})` : `at ${url}  (API reference: ${url}/docs)`
-  return `Taskyard is ready ${where}\n`
+  const operations = url === operationsUrl ? '' : `; probes and metrics at ${operationsUrl}`
+  return `Taskyard is ready ${api}${operations}\n`
 }
 
 /** After an error that nobody expected the process is in an unknown state; a restart recovers every task. */

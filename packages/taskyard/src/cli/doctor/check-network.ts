@@ -8,26 +8,30 @@ import type { AnsweringServer, Examined } from './examined.ts'
 const PATIENCE_MS = 5000
 
 /** Where a server of this configuration is reached from this machine; the default where its port is any free one. */
-export function ownUrl({ host, port, url }: Configuration): string {
+export function ownUrl(configuration: Configuration): string {
+  const { host, url } = configuration
+  const port = portOf(configuration)
   if (port === 0) return url
   const address = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 
+/** Where the API of a process is, or where one without it answers probes. */
+function portOf({ roles, port, operationsPort }: Configuration): number {
+  return roles.includes('api') ? port : (operationsPort ?? port)
+}
+
 /** What answers at `url`; `null` when nothing does. */
 export async function askServer(url: string, now: () => number): Promise<AnsweringServer | null> {
   try {
-    const health = await fetch(new URL('/health', url), { signal: AbortSignal.timeout(PATIENCE_MS) })
-    const [info, ready] = await Promise.all(
-      ['/api/v1/info', '/ready'].map((path) => fetch(new URL(path, url), { signal: AbortSignal.timeout(PATIENCE_MS) })),
-    )
-    const { name, version = null } = await jsonOf<{ name: string; version: string }>(info)
-    const { dependencies } = await jsonOf<HealthReport>(health)
+    const ask = (path: string) => fetch(new URL(path, url), { signal: AbortSignal.timeout(PATIENCE_MS) })
+    const [health, ready] = [await ask('/health'), await ask('/ready')]
+    const { name, version = null, dependencies } = await jsonOf<HealthReport>(health)
     const date = Date.parse(health.headers.get('date') ?? '')
     return {
       isTaskyard: name === 'taskyard',
       version,
-      ready: ready?.ok === true,
+      ready: ready.ok,
       reason: dependencies?.store?.reason ?? null,
       // The header counts whole seconds.
       clockOffsetMs: Number.isNaN(date) ? null : date + 500 - now(),
@@ -38,11 +42,13 @@ export async function askServer(url: string, now: () => number): Promise<Answeri
 }
 
 interface HealthReport {
+  readonly name: string
+  readonly version: string
   readonly dependencies: { readonly store?: { readonly reason: string | null } }
 }
 
-async function jsonOf<Document extends object>(response: Response | undefined): Promise<Partial<Document>> {
-  return (await response?.json().catch(() => ({}))) as Partial<Document>
+async function jsonOf<Document extends object>(response: Response): Promise<Partial<Document>> {
+  return (await response.json().catch(() => ({}))) as Partial<Document>
 }
 
 export async function checkServer({ server, url }: Examined): Promise<Finding> {
@@ -61,21 +67,23 @@ export async function checkServer({ server, url }: Examined): Promise<Finding> {
 
 /** Whether a server could listen where the configuration says, or does so already. */
 export async function checkPort({ configuration, terminal }: Examined): Promise<Finding> {
-  const { host, port } = configuration
+  const { host, roles, operationsPort } = configuration
+  const port = portOf(configuration)
+  const hasApi = roles.includes('api')
+  const isFree = !hasApi && operationsPort === null
+  const setting = hasApi ? 'TASKYARD_PORT' : 'TASKYARD_OPERATIONS_PORT'
   const place = `${host}:${port}`
   const failure = await listenFailure(host, port)
   if (failure === null) return finding.ok('port', port === 0 ? 'any free port' : `${place} is free`)
   if (failure === 'EADDRINUSE') {
     const holder = await askServer(ownUrl(configuration), terminal.now)
     if (holder?.isTaskyard) return finding.ok('port', `${place} is held by Taskyard ${holder.version ?? ''}`)
-    return finding.problem(
-      'port',
-      `${place} is in use by another program`,
-      'Choose another TASKYARD_PORT, or end that program.',
-    )
+    const taken = `${place} is in use by another program`
+    if (isFree) return finding.ok('port', `${taken}; probes and metrics will take a free port`)
+    return finding.problem('port', taken, `Choose another ${setting}, or end that program.`)
   }
   if (failure === 'EACCES')
-    return finding.problem('port', `${place} needs more rights`, 'Choose a TASKYARD_PORT above 1023.')
+    return finding.problem('port', `${place} needs more rights`, `Choose a ${setting} above 1023.`)
   return finding.problem(
     'port',
     `${place} cannot be listened on: ${failure}`,
