@@ -9,6 +9,7 @@ import {
 } from '@taskyard/core'
 import type { LeaseNews } from './heartbeat-messages.ts'
 import type { HeldLease, LeaseBoard } from './lease-board.ts'
+import { type ReportError, rateLimited } from './report-error.ts'
 
 export interface HeartbeatRoundsParams {
   readonly board: LeaseBoard
@@ -67,11 +68,12 @@ export class HeartbeatRounds {
   readonly #params: HeartbeatRoundsParams
   readonly #clock: Clock
   readonly #memory: SlotMemory[]
-  #reportAt = 0
+  readonly #report: ReportError
 
   constructor(params: HeartbeatRoundsParams) {
     this.#params = params
     this.#clock = sleepless(params.clock)
+    this.#report = rateLimited(params.onTrouble, this.#clock, REPORT_MS)
     this.#memory = Array.from({ length: params.board.slots }, () => ({ generation: 0, extendedAt: 0, told: 'ok' }))
   }
 
@@ -84,10 +86,9 @@ export class HeartbeatRounds {
         await this.#extend(due.slice(first, first + LIMITS.batch))
       }
     } catch (error) {
-      this.#report(error)
+      this.#report(error, 'heartbeat')
       return this.#params.random() * Math.min(1000, this.#lookMs())
     }
-    this.#reportAt = 0
     // A hurry may have begun during the round.
     return Math.max(0, startedAt + this.#lookMs() - this.#clock.now())
   }
@@ -95,13 +96,6 @@ export class HeartbeatRounds {
   #lookMs(): number {
     const lookMs = this.#params.leaseMs / 6
     return this.#params.isHurried() ? Math.min(lookMs, HURRIED_LOOK_MS) : lookMs
-  }
-
-  #report(error: unknown): void {
-    const now = this.#clock.now()
-    if (now < this.#reportAt) return
-    this.#reportAt = now + REPORT_MS
-    this.#params.onTrouble(error)
   }
 
   #due(now: number, lookMs: number): readonly HeldLease[] {

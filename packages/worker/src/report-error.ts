@@ -6,13 +6,13 @@ export type ReportError = (error: unknown, during: string) => void
 const AGAIN_MS = 30_000
 const MOST_REMEMBERED = 100
 
-/** Tells the same trouble at most once in 30 s: what fails every second in an outage is a line, not a page. */
-export function rateLimited(report: ReportError, { now }: Pick<Clock, 'now'>): ReportError {
+/** Tells the same trouble at most once in a while, by default 30 s: what fails every second in an outage is a line, not a page. */
+export function rateLimited(report: ReportError, { now }: Pick<Clock, 'now'>, againMs = AGAIN_MS): ReportError {
   const toldAt = new Map<string, number>()
   return (error, during) => {
     const trouble = `${during}: ${error instanceof Error ? error.message : String(error)}`
     const time = now()
-    if (time - (toldAt.get(trouble) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) return
+    if (time - (toldAt.get(trouble) ?? Number.NEGATIVE_INFINITY) < againMs) return
     if (toldAt.size >= MOST_REMEMBERED) toldAt.clear()
     toldAt.set(trouble, time)
     report(error, during)
