@@ -1,6 +1,7 @@
 import type { LeasedTaskDocument, TaskHandler, TaskHandlers, TaskOutcome, WorkerApi } from '@taskyard/core'
 import { AbortedHandlers } from './aborted-handlers.ts'
 import { Attempt } from './attempt.ts'
+import { attemptEnd } from './attempt-end.ts'
 import type { Condition } from './condition.ts'
 import { Deadlines } from './deadlines.ts'
 import { Exchange } from './exchange.ts'
@@ -123,6 +124,7 @@ export class Dispatcher {
     this.slots.release(attempt)
     this.#counts.lost++
     if (wasReady) attempt.state = 'ended'
+    this.#params.settings.onAttemptEnd(attemptEnd(attempt, 'lost'))
     this.#pumpSoon()
   }
 
@@ -300,6 +302,7 @@ export class Dispatcher {
     if (this.#ready.reservedUntil > 0) this.#pumpSoon()
     if (status === 'lost') this.#counts.lost++
     else this.#counts[(attempt.outcome as TaskOutcome).outcome]++
+    this.#params.settings.onAttemptEnd(attemptEnd(attempt, status))
   }
 
   #giveBackAt(attempt: Attempt): number {
