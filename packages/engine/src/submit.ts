@@ -75,7 +75,7 @@ export function createSubmit(parts: Parts): Submitting {
       case 'idempotent-task-gone':
         throw new TaskyardError('idempotent_task_gone', { key: outcome.key, id: outcome.taskId })
       case 'queue-full':
-        throw new TaskyardError('queue_full', { queue: outcome.queue, limit: queueDepth })
+        throw fullQueue(outcome.queue, tasks, queueDepth)
       case 'no-room':
         throw new TaskyardError('store_unavailable', { reason: outcome.reason })
     }
@@ -118,9 +118,18 @@ function shareOfCall(tasks: readonly NewTask[]): number {
   )
 }
 
+/** For a batch that could not get in if the queue were empty, trying again is no help. */
+function fullQueue(queue: string, tasks: readonly NewTask[], queueDepth: number): TaskyardError {
+  const count = tasks.filter((task) => task.queue === queue).length
+  if (count <= queueDepth) return new TaskyardError('queue_full', { queue, limit: queueDepth })
+  const reason = `Queue ${queue} may hold ${queueDepth} waiting tasks, this batch has ${count} for it; submit fewer at a time`
+  return new TaskyardError('batch_too_large', { reason })
+}
+
 /** @throws TaskyardError batch_too_large, invalid_request */
 export function assertBatch(count: number): void {
-  if (count > LIMITS.batch) throw new TaskyardError('batch_too_large', { limit: LIMITS.batch, count })
+  const reason = `A call takes at most ${LIMITS.batch} items, this one has ${count}`
+  if (count > LIMITS.batch) throw new TaskyardError('batch_too_large', { reason })
   if (count === 0) throw new TaskyardError('invalid_request', { reason: 'the batch is empty' })
 }
 
