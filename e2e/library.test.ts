@@ -34,6 +34,22 @@ describe('Taskyard.open', () => {
       await assert.doesNotReject(yard.submit('great', { name: 'Ada' }))
     }))
 
+  it('refuses arguments of another kind in words', () =>
+    withYard(async (yard) => {
+      for (const task of [undefined, null, 7, {}])
+        await assert.rejects(yard.wait(task as never), isError('invalid_request', /^wait takes a task or its id, not /))
+      await assert.rejects(yard.submitMany({} as never), isError('invalid_request', /takes an array of tasks/))
+      await assert.rejects(yard.cancelMatching({}), isError('invalid_request', /^name at least one of queue/))
+      const refused = (message: RegExp) => isError('invalid_configuration', message)
+      assert.throws(
+        () => yard.work(handlers, { queues: 'default' as never }),
+        refused(/queues is not an array of names/),
+      )
+      assert.throws(() => yard.work(undefined as never), refused(/handlers are an object of functions/))
+      const [submitted] = await yard.submitMany([{ type: 'greet', payload: { name: 'Ada' } }])
+      assert.equal((await yard.wait(submitted as { id: string }, { timeoutSeconds: 0 })).status, 'queued')
+    }))
+
   it('refuses options that it does not know, before anything is changed', () =>
     withYard(async (yard) => {
       const { id } = await yard.submit('greet', { name: 'Ada' })

@@ -18,6 +18,7 @@ import type {
   WorkerDocument,
 } from '@taskyard/client'
 import {
+  assertTaskList,
   type Clock,
   isTerminal,
   LIMITS,
@@ -28,6 +29,7 @@ import {
   type TaskHandlers,
   type TaskStatus,
   TaskyardError,
+  taskIdOf,
   toTaskDocument,
   unsettable,
 } from '@taskyard/core'
@@ -37,15 +39,7 @@ import { pause, startWorker, type Worker, type WorkerOptions } from '@taskyard/w
 import { type StoreLocation, storeUrl, withoutSecrets } from './configuration/store-location.ts'
 import { expectation } from './configuration/value-kinds.ts'
 import { createEmbeddedWorkerApi } from './embedded-worker-api.ts'
-import {
-  endOf,
-  idOf,
-  toEventDocument,
-  toFilter,
-  toListRequest,
-  toSubmission,
-  toWorkerDocument,
-} from './engine-documents.ts'
+import { endOf, toEventDocument, toFilter, toListRequest, toSubmission, toWorkerDocument } from './engine-documents.ts'
 import { assertKnownOptions, type OpenOptions, openEngine, troublesFor } from './open-engine.ts'
 import { openStore } from './open-store.ts'
 import { stayAlive } from './stay-alive.ts'
@@ -133,6 +127,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     tasks: readonly Submission<Handlers>[],
     { tx }: TransactionOptions = {},
   ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]> {
+    assertTaskList(tasks)
     const submissions = tasks.map(({ type, payload, ...options }) =>
       toSubmission(type, payload, options as SubmitOptions),
     )
@@ -145,9 +140,9 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   }
 
   wait<Task extends TaskDocument>(task: Task, options?: WaitOptions): Promise<Task>
-  wait(id: string, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
-  async wait(task: string | TaskDocument, options: WaitOptions = {}): Promise<TaskDocument> {
-    const id = idOf(task)
+  wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
+  async wait(task: string | { readonly id: string }, options: WaitOptions = {}): Promise<TaskDocument> {
+    const id = taskIdOf(task)
     const endAt = endOf(options, this.#clock.now())
     const isOver = () => options.signal?.aborted || this.#clock.now() >= endAt
     for (;;) {

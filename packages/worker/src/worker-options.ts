@@ -108,6 +108,7 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
 }
 
 function typesWithHandlers(handlers: TaskHandlers, wanted: readonly string[] | undefined): readonly string[] {
+  if (typeof handlers !== 'object' || handlers === null) throw wrong('handlers are an object of functions by task type')
   for (const [type, handler] of Object.entries(handlers)) {
     if (typeof handler !== 'function') throw wrong(`the handler of "${type}" is not a function`)
   }
@@ -118,6 +119,7 @@ function typesWithHandlers(handlers: TaskHandlers, wanted: readonly string[] | u
 }
 
 function names(option: string, values: readonly string[]): readonly string[] {
+  if (!Array.isArray(values)) throw wrong(`${option} is not an array of names`)
   if (values.length === 0) throw wrong(`${option} is empty`)
   const bad = values.find((value) => !isName(value))
   if (bad !== undefined) throw wrong(`"${bad}" in ${option} is no name: ${nameRule('name')}`)
