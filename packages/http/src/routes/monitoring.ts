@@ -68,7 +68,13 @@ function healthReport({ ready, store, services }: EngineHealth, { version, stack
     version,
     [kind]: state,
     dependencies: {
-      store: { kind, status: state, latencyMs: store.latencyMs, reason: store.reason, sizeBytes: store.sizeBytes },
+      store: {
+        kind,
+        status: state,
+        latencyMs: Math.round(store.latencyMs * 1000) / 1000,
+        reason: store.reason,
+        sizeBytes: store.sizeBytes,
+      },
     },
     services: services.map(({ lastRunAt, ...service }) => ({ ...service, lastRunAt: timeOrNull(lastRunAt) })),
   }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Socket, connect as tcpConnect } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
+import type { QueueDocument } from '@taskyard/client'
 import type { Finding } from '@taskyard/core'
 import type { Configuration } from '../../configuration/read-configuration.ts'
 import { type AnsweringServer, type Examined, ok, problem, warning } from './finding.ts'
@@ -18,8 +19,10 @@ export function ownUrl({ host, port, url }: Configuration): string {
 export async function askServer(url: string, now: () => number): Promise<AnsweringServer | null> {
   try {
     const health = await fetch(new URL('/health', url), { signal: AbortSignal.timeout(PATIENCE_MS) })
-    const [info, ready] = await Promise.all(
-      ['/api/v1/info', '/ready'].map((path) => fetch(new URL(path, url), { signal: AbortSignal.timeout(PATIENCE_MS) })),
+    const [info, ready, queues] = await Promise.all(
+      ['/api/v1/info', '/ready', '/api/v1/queues'].map((path) =>
+        fetch(new URL(path, url), { signal: AbortSignal.timeout(PATIENCE_MS) }),
+      ),
     )
     const { name, version = null } = await jsonOf<{ name: string; version: string }>(info)
     const { dependencies } = await jsonOf<HealthReport>(health)
@@ -31,6 +34,7 @@ export async function askServer(url: string, now: () => number): Promise<Answeri
       reason: dependencies?.store?.reason ?? null,
       // The header counts whole seconds.
       clockOffsetMs: Number.isNaN(date) ? null : date + 500 - now(),
+      queues: (await jsonOf<{ queues: readonly QueueDocument[] }>(queues)).queues ?? [],
     }
   } catch {
     return null

@@ -1,3 +1,4 @@
+import type { QueueDocument } from '@taskyard/client'
 import type { Finding } from '@taskyard/core'
 import type { Configuration } from '../../configuration/read-configuration.ts'
 import type { Terminal } from '../terminal.ts'
@@ -17,6 +18,7 @@ export interface AnsweringServer {
   readonly reason: string | null
   /** Its clock less ours, ms. */
   readonly clockOffsetMs: number | null
+  readonly queues: readonly QueueDocument[]
 }
 
 export function ok(check: string, detail: string): Finding {
