@@ -76,6 +76,14 @@ describe('taskyard doctor', () => {
     assert.match(elsewhere.stdout, /✔ port .* is held by Taskyard \d/)
   })
 
+  it('says that a queue is at its limit', async () => {
+    await runJson(['submit', 'nobody', '1', '--queue', 'brimful'])
+    const env = { TASKYARD_STORE: `sqlite:${inFolder('tasks.db')}`, TASKYARD_PORT: '0', TASKYARD_QUEUE_DEPTH: '1' }
+    const { code, stdout } = await run(['doctor'], { env })
+    assert.equal(code, 0, stdout)
+    assert.match(stdout, /! queues +brimful is at its limit of 1 waiting tasks and takes no more/)
+  })
+
   it('leaves nothing beside the store', async () => {
     const place = inFolder('inspected')
     const store = `sqlite:${join(place, 'tasks.db')}`

@@ -40,6 +40,28 @@ describe('taskyard work', () => {
     await worker.stop()
   })
 
+  it('says what became of a task, not that its handler returned', async () => {
+    const file = inFolder('returns.ts')
+    await writeFile(
+      file,
+      `export default {
+        large: () => 'x'.repeat(2_000_000),
+        odd: () => 1n,
+        stubborn: (_: any, { signal }: any) => new Promise((yes) => signal.addEventListener('abort', () => yes('half'))),
+      }`,
+    )
+    const worker = runTaskyard(['work', file, '--queues', 'ends'], { env: { TASKYARD_URL: serverUrl() } })
+    const submit = (type: string, ...more: string[]) =>
+      run(['submit', type, '--queue', 'ends', '--max-attempts', '1', ...more])
+    await Promise.all([submit('large'), submit('odd'), submit('stubborn', '--timeout', '0.2')])
+    await worker.line(/✘ large .* The result is 2000002 bytes of JSON/)
+    await worker.line(/✘ odd .* has no JSON form/)
+    await worker.line(/■ stubborn .* timeout/)
+    const { stdout } = await worker.stop()
+    assert.doesNotMatch(stdout, /✔/)
+    assert.match(stdout, /stopped after 3 tasks/)
+  })
+
   it('takes handlers from an export called tasks', async () => {
     const file = inFolder('named.js')
     await writeFile(file, 'export const tasks = { "say-name": () => "named" }')

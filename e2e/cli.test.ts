@@ -39,6 +39,14 @@ describe('the command line', () => {
     assert.match(stderr, /Usage: taskyard/)
   })
 
+  it('says that there is no such command to help with', async () => {
+    const { code, stderr } = await run(['help', 'lsit'])
+    assert.equal(code, 2)
+    assert.match(stderr, /unknown command 'lsit'\n\(Did you mean list\?\)/)
+    assert.doesNotMatch(stderr, /Usage:/)
+    assert.match((await run(['help', 'list'])).stdout, /Usage: taskyard list/)
+  })
+
   it('says its version', async () => assert.match((await run(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/))
 
   it('uses no colours where there is no terminal, and does when forced to', async () => {

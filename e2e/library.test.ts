@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { TaskFailure, type TaskHandler, Taskyard, type TaskyardApi, TaskyardError } from 'taskyard'
-import { REPOSITORY, runCommand, runTaskyard, temporaryFolder } from './support/taskyard-process.ts'
+import { runTaskyard, temporaryFolder } from './support/taskyard-process.ts'
 
 const greet: TaskHandler<{ name: string }, { greeting: string }> = ({ payload }) => ({
   greeting: `Hello, ${payload.name}!`,
@@ -32,6 +31,22 @@ describe('Taskyard.open', () => {
       await assert.doesNotReject(yard.submit('greet', { nam: 'Ada' }))
       // @ts-expect-error: no handler has this name
       await assert.doesNotReject(yard.submit('great', { name: 'Ada' }))
+    }))
+
+  it('refuses arguments of another kind in words', () =>
+    withYard(async (yard) => {
+      for (const task of [undefined, null, 7, {}])
+        await assert.rejects(yard.wait(task as never), isError('invalid_request', /^wait takes a task or its id, not /))
+      await assert.rejects(yard.submitMany({} as never), isError('invalid_request', /takes an array of tasks/))
+      await assert.rejects(yard.cancelMatching({}), isError('invalid_request', /^name at least one of queue/))
+      const refused = (message: RegExp) => isError('invalid_configuration', message)
+      assert.throws(
+        () => yard.work(handlers, { queues: 'default' as never }),
+        refused(/queues is not an array of names/),
+      )
+      assert.throws(() => yard.work(undefined as never), refused(/handlers are an object of functions/))
+      const [submitted] = await yard.submitMany([{ type: 'greet', payload: { name: 'Ada' } }])
+      assert.equal((await yard.wait(submitted as { id: string }, { timeoutSeconds: 0 })).status, 'queued')
     }))
 
   it('refuses options that it does not know, before anything is changed', () =>
@@ -247,39 +262,6 @@ describe('a Taskyard', () => {
       assert.equal(stack.store, 'sqlite')
       assert.match(durability, /synced/)
     }))
-})
-
-describe('the library reference', () => {
-  it('has code that compiles', async () => {
-    const place = join(folder.path, 'reference')
-    await mkdir(place)
-    await symlink(join(REPOSITORY, 'node_modules'), join(place, 'node_modules'))
-    const markdown = await readFile(join(REPOSITORY, 'docs/reference/library.md'), 'utf8')
-    const blocks = [...markdown.matchAll(/^```ts (\S+)\n([\s\S]*?)^```$/gm)]
-    assert.ok(blocks.length > 0)
-    for (const [, name = '', text = ''] of blocks) await writeFile(join(place, name), text)
-    const config = { extends: join(REPOSITORY, 'tsconfig.json'), include: [`${place}/*.ts`], exclude: [] }
-    await writeFile(join(place, 'tsconfig.json'), JSON.stringify(config))
-    await writeFile(join(place, 'package.json'), '{"type":"module"}')
-    const tsc = join(REPOSITORY, 'node_modules/typescript/bin/tsc')
-    const { code, stdout } = await runCommand(process.execPath, [tsc, '-p', place]).ended
-    assert.equal(code, 0, stdout)
-  })
-
-  it('names every method', async () => {
-    const markdown = await readFile(join(REPOSITORY, 'docs/reference/library.md'), 'utf8')
-    const methods = Object.getOwnPropertyNames(Taskyard.prototype).filter((name) => name !== 'constructor')
-    for (const method of methods) assert.ok(markdown.includes(`\`${method}(`), `${method} is missing`)
-  })
-})
-
-describe('the library example', () => {
-  it('runs as its README says', async () => {
-    const { code, stdout, stderr } = await runCommand(process.execPath, ['examples/library.ts'], { cwd: REPOSITORY })
-      .ended
-    assert.equal(code, 0, stderr)
-    assert.equal(stdout, "succeeded { greeting: 'Hello, Ada!' }\n")
-  })
 })
 
 function newStore(): string {

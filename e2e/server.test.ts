@@ -152,6 +152,7 @@ describe('a server that cannot start', () => {
     assert.equal(second.code, 1)
     assert.equal(second.stdout, '')
     assert.match(complaint(second.stderr), /in use by another Taskyard server/)
+    assert.doesNotMatch(second.stderr, /stopp/, 'nothing ran that could stop')
     await first.stop()
   })
 

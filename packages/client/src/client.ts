@@ -1,4 +1,5 @@
 import {
+  assertTaskList,
   type Clock,
   type JsonText,
   type PayloadOf,
@@ -7,6 +8,7 @@ import {
   type TaskHandlers,
   type TaskStatus,
   TaskyardError,
+  taskIdOf,
   unsettable,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
@@ -99,6 +101,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     { tx }: TransactionOptions = {},
   ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]> {
     refuseTransaction(tx)
+    assertTaskList(tasks)
     const body = { tasks: tasks.map((task) => ({ ...task, payload: task.payload ?? null })) }
     const repeatable = tasks.every(({ idempotencyKey }) => idempotencyKey !== undefined)
     return (
@@ -114,9 +117,9 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   }
 
   wait<Task extends TaskDocument>(task: Task, options?: WaitOptions): Promise<Task>
-  wait(id: string, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
-  wait(task: string | TaskDocument, options: WaitOptions = {}): Promise<TaskDocument> {
-    return waitForEnd(this.#transport, typeof task === 'string' ? task : task.id, options)
+  wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
+  async wait(task: string | { readonly id: string }, options: WaitOptions = {}): Promise<TaskDocument> {
+    return waitForEnd(this.#transport, taskIdOf(task), options)
   }
 
   list(options: ListOptions = {}): Promise<Page<AnyTaskOf<Handlers>>> {

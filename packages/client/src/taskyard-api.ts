@@ -113,10 +113,10 @@ export interface TaskyardApi<Handlers extends TaskHandlers = TaskHandlers> exten
   get(id: string): Promise<AnyTaskOf<Handlers>>
   /**
    * The task once it has ended, or as it is when the time is over or the signal aborts. Given the task that `submit`
-   * answered, the result has its type. @throws task_not_found
+   * answered, the result has its type; what `submitMany` answered for a task, or its id, will do too. @throws task_not_found
    */
   wait<Task extends TaskDocument>(task: Task, options?: WaitOptions): Promise<Task>
-  wait(id: string, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
+  wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
   /** One page, newest first. */
   list(options?: ListOptions): Promise<Page<AnyTaskOf<Handlers>>>
   /** All pages, newest first, each fetched when the loop gets there. */

@@ -28,10 +28,11 @@ export async function typedClient(client: Client<typeof handlers>): Promise<void
   // @ts-expect-error the result has no such field
   finished.result?.message
 
-  await client.submitMany([
+  const [first] = await client.submitMany([
     { type: 'email', payload: { to: 'ada@example.com' }, priority: 1 },
     { type: 'count', payload: 1 },
   ])
+  if (first !== undefined) await client.wait(first)
   // @ts-expect-error the payload of the other type
   await client.submitMany([{ type: 'count', payload: { to: 'ada@example.com' } }])
 

@@ -7,7 +7,7 @@ export const ERRORS = {
   invalid_json: entry(400, 'The body is not JSON', 'The body is not valid JSON: {reason}'),
   too_deep: entry(400, 'The JSON is nested too deeply', 'The body nests deeper than {limit} levels'),
   too_large: entry(413, 'The body is too large', 'The body is over the limit of {limit} bytes'),
-  batch_too_large: entry(413, 'The batch is too large', 'A call takes at most {limit} items, this one has {count}'),
+  batch_too_large: entry(413, 'The batch is too large', '{reason}'),
   unsupported_media_type: entry(415, 'The body is not application/json', 'Send the body as application/json'),
   invalid_payload: entry(
     422,

@@ -152,5 +152,9 @@ export function toTaskId(id: string): string {
 
 /** What a request is told that breaks one rule in one place. */
 export function invalid(path: string, message: string): TaskyardError {
-  return new TaskyardError('invalid_request', { reason: `${path}: ${message}` }, { violations: [{ path, message }] })
+  return new TaskyardError(
+    'invalid_request',
+    { reason: path === '' ? message : `${path}: ${message}` },
+    { violations: [{ path, message }] },
+  )
 }

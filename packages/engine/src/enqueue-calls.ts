@@ -61,7 +61,7 @@ export function createEnqueueCalls(parts: Parts, stopping: AbortSignal): Enqueue
       case 'idempotent-task-gone':
         throw new TaskyardError('idempotent_task_gone', { key: outcome.key, id: outcome.taskId })
       case 'queue-full':
-        throw new TaskyardError('queue_full', { queue: outcome.queue, limit: queueDepth })
+        throw fullQueue(outcome.queue, tasks, queueDepth)
       case 'no-room':
         throw new TaskyardError('store_unavailable', { reason: outcome.reason })
     }
@@ -85,4 +85,12 @@ function shareOfCall(tasks: readonly NewTask[]): number {
       share + Buffer.byteLength(payload) / BYTES_PER_CALL + (idempotency === null ? 0 : 1 / KEYS_PER_CALL),
     0,
   )
+}
+
+/** For a batch that could not get in if the queue were empty, trying again is no help. */
+function fullQueue(queue: string, tasks: readonly NewTask[], queueDepth: number): TaskyardError {
+  const count = tasks.filter((task) => task.queue === queue).length
+  if (count <= queueDepth) return new TaskyardError('queue_full', { queue, limit: queueDepth })
+  const reason = `Queue ${queue} may hold ${queueDepth} waiting tasks, this batch has ${count} for it; submit fewer at a time`
+  return new TaskyardError('batch_too_large', { reason })
 }

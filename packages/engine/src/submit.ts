@@ -58,7 +58,8 @@ export function createSubmit(parts: Parts): Submitting {
 
 /** @throws TaskyardError batch_too_large, invalid_request */
 export function assertBatch(count: number): void {
-  if (count > LIMITS.batch) throw new TaskyardError('batch_too_large', { limit: LIMITS.batch, count })
+  const reason = `A call takes at most ${LIMITS.batch} items, this one has ${count}`
+  if (count > LIMITS.batch) throw new TaskyardError('batch_too_large', { reason })
   if (count === 0) throw new TaskyardError('invalid_request', { reason: 'the batch is empty' })
 }
 

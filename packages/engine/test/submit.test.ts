@@ -127,6 +127,19 @@ test('a full queue refuses with queue_full until workers catch up', async (t) =>
   await engine.submit({ type: 'test', payload: PAYLOAD })
 })
 
+test('a batch that a queue could never hold is refused as too large, one that waits for room as queue_full', async (t) => {
+  const { engine } = await startEngine(t, { queueDepth: 2 })
+  const batch = (count: number) => Array.from({ length: count }, () => ({ type: 'test', payload: PAYLOAD }))
+  await assert.rejects(engine.submitMany(batch(3)), {
+    code: 'batch_too_large',
+    retryable: false,
+    message: /^Queue default may hold 2 waiting tasks, this batch has 3 for it/,
+  })
+  await engine.submit({ type: 'test', payload: PAYLOAD })
+  await assert.rejects(engine.submitMany(batch(2)), { code: 'queue_full', retryable: true })
+  await engine.submitMany([...batch(1), { type: 'test', payload: PAYLOAD, queue: 'other' }])
+})
+
 test('a stopping engine takes no new work', async (t) => {
   const { engine } = await startEngine(t)
   await engine.stop()

@@ -55,7 +55,8 @@ function parsed(text: string): URL {
   // The rest of a password; it is not for messages.
   if (/@/.test(url.pathname + url.search)) throw wrongUrl(ENCODING)
   for (const name of url.searchParams.keys()) {
-    if (!PARAMETERS.includes(name)) throw wrongUrl(`?${name}= is none of ${PARAMETERS.join(', ')}`)
+    if (!PARAMETERS.includes(name))
+      throw wrongUrl(`the parameter "${name}" is unknown; there are ${PARAMETERS.join(', ')}`)
   }
   return url
 }

@@ -9,7 +9,6 @@ import type {
 import {
   fromJsonText,
   parseRfc3339,
-  type TaskDocument,
   type TaskEvent,
   TaskyardError,
   toJsonText,
@@ -80,11 +79,6 @@ export function toEventDocument({ at, data, ...event }: TaskEvent): TaskEventDoc
 
 export function toWorkerDocument({ connectedAt, ...worker }: WorkerView): WorkerDocument {
   return { ...worker, connectedAt: connectedAt === null ? null : new Date(connectedAt).toISOString() }
-}
-
-/** The id of a task given as itself or by its id. */
-export function idOf(task: string | TaskDocument): string {
-  return typeof task === 'string' ? task : task.id
 }
 
 /** When a wait is over, ms. */

@@ -50,7 +50,7 @@ export async function startServer(configuration: Configuration, options: StartOp
   try {
     return { ...(await startParts(configuration, options, stops)), stop }
   } catch (error) {
-    await stop()
+    await stopAll(stops, options.log)
     throw error
   }
 }
@@ -152,14 +152,18 @@ function startEmbeddedWorker(configuration: Configuration, parts: WorkerParts, s
 /** Everything is stopped in the opposite order of its start; a part that fails to stop does not hold up the others. */
 function stopOnce(stops: readonly Stop[], log: Logger): () => Promise<void> {
   let stopping: Promise<void> | null = null
-  const stopAll = async () => {
+  const stop = async () => {
     log.info('stopping')
-    for (const stop of stops.toReversed())
-      await stop().catch((error) => log.error({ err: error }, 'a part failed to stop'))
+    await stopAll(stops, log)
     log.info('stopped')
   }
   return () => {
-    stopping ??= stopAll()
+    stopping ??= stop()
     return stopping
   }
+}
+
+async function stopAll(stops: readonly Stop[], log: Logger): Promise<void> {
+  for (const stop of stops.toReversed())
+    await stop().catch((error) => log.error({ err: error }, 'a part failed to stop'))
 }

@@ -18,6 +18,7 @@ import type {
   WorkerDocument,
 } from '@taskyard/client'
 import {
+  assertTaskList,
   type Clock,
   isTerminal,
   LIMITS,
@@ -27,6 +28,7 @@ import {
   type TaskHandlers,
   type TaskStatus,
   TaskyardError,
+  taskIdOf,
   toTaskDocument,
   unsettable,
 } from '@taskyard/core'
@@ -34,15 +36,7 @@ import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import type { BulkPart, BulkPartOptions, Engine } from '@taskyard/engine'
 import { pause, startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
 import { type Assembly, assemble } from './assemble.ts'
-import {
-  endOf,
-  idOf,
-  toEventDocument,
-  toFilter,
-  toListRequest,
-  toSubmission,
-  toWorkerDocument,
-} from './engine-documents.ts'
+import { endOf, toEventDocument, toFilter, toListRequest, toSubmission, toWorkerDocument } from './engine-documents.ts'
 import { type OpenOptions, settingsOfOptions, troublesFor } from './open-options.ts'
 import type { TroubleLog } from './server/trouble-log.ts'
 import { stayAlive } from './stay-alive.ts'
@@ -121,6 +115,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     tasks: readonly Submission<Handlers>[],
     { tx }: TransactionOptions = {},
   ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]> {
+    assertTaskList(tasks)
     const submissions = tasks.map(({ type, payload, ...options }) =>
       toSubmission(type, payload, options as SubmitOptions),
     )
@@ -133,9 +128,9 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   }
 
   wait<Task extends TaskDocument>(task: Task, options?: WaitOptions): Promise<Task>
-  wait(id: string, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
-  async wait(task: string | TaskDocument, options: WaitOptions = {}): Promise<TaskDocument> {
-    const id = idOf(task)
+  wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
+  async wait(task: string | { readonly id: string }, options: WaitOptions = {}): Promise<TaskDocument> {
+    const id = taskIdOf(task)
     const endAt = endOf(options, this.#clock.now())
     const isOver = () => options.signal?.aborted || this.#clock.now() >= endAt
     for (;;) {

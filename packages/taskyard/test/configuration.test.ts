@@ -60,6 +60,20 @@ describe('readConfiguration', () => {
     assert.match(reason, /did you mean TASKYARD_HOST\?/)
   })
 
+  for (const [name, value, what] of [
+    ['TASKYARD_STORE', 'postgres://host/db?schema=Bad Name', /there is a blank in it/],
+    ['TASKYARD_STORE', 'postgres:///db', /after postgres:\/\/ its server has to come/],
+    ['TASKYARD_SMTP_URL', 'smtp://a@b@c:x', /what follows cannot be read/],
+    ['TASKYARD_HTTP_ALLOW_PRIVATE', '10.0.0.0/8,10.0.0.0/33', /: 10\.0\.0\.0\/33 is none$/],
+  ] as const) {
+    it(`says what is wrong with ${name}=${value}`, () => assert.match(reasonFor({ [name]: value }), what))
+  }
+
+  it('names an address that is none together with the rest', () => {
+    const reason = reasonFor({ TASKYARD_HTTP_ALLOW_PRIVATE: '10.0.0.0/33', TASKYARD_LOG_LEVEL: 'verbose' })
+    assert.match(reason, /TASKYARD_HTTP_ALLOW_PRIVATE is .*\n.*TASKYARD_LOG_LEVEL|LOG_LEVEL.*\n.*HTTP_ALLOW_PRIVATE/)
+  })
+
   it('does not show a secret that it refuses', () => {
     const reason = reasonFor({ TASKYARD_SMTP_URL: 'mail://user:hunter2@host' })
     assert.match(reason, /TASKYARD_SMTP_URL/)
@@ -103,6 +117,16 @@ describe('readConfiguration', () => {
     ['TASKYARD_CONCURRENCY', '0'],
     ['TASKYARD_HTTP_ALLOW_PRIVATE', 'maybe'],
     ['TASKYARD_HTTP_ALLOW_PRIVATE', 'constructor'],
+    ['TASKYARD_HTTP_ALLOW_PRIVATE', '10.0.0.0/33'],
+    ['TASKYARD_HTTP_ALLOW_PRIVATE', '10.1'],
+    ['TASKYARD_HTTP_ALLOW_PRIVATE', '999.1.1.1'],
+    ['TASKYARD_HTTP_ALLOW_PRIVATE', 'fd00::/129'],
+    ['TASKYARD_SMTP_URL', 'smtp://a@b@c:x'],
+    ['TASKYARD_SMTP_URL', 'smtp://a:100%@host'],
+    ['TASKYARD_SMTP_URL', 'smtp:///'],
+    ['TASKYARD_SMTP_FROM', 'a@b, c@d'],
+    ['TASKYARD_SMTP_FROM', 'a@b..c'],
+    ['TASKYARD_URL', 'http://100%@host'],
     ['TASKYARD_SMTP_FROM', 'nobody'],
     ['TASKYARD_RETENTION_DAYS', 'forever'],
     ['TASKYARD_URL', 'ftp://host'],

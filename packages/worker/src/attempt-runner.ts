@@ -1,6 +1,7 @@
 import type { LeasedTaskDocument, TaskHandler, TaskHandlers, TaskOutcome, WorkerApi } from '@taskyard/core'
 import { AbortedHandlers } from './aborted-handlers.ts'
 import { Attempt } from './attempt.ts'
+import { attemptEnd } from './attempt-end.ts'
 import { callHandler, noHandler } from './call-handler.ts'
 import type { Condition } from './condition.ts'
 import { Deadlines } from './deadlines.ts'
@@ -63,14 +64,8 @@ export class AttemptRunner {
     })
     // Twice what can be here: outcomes keep their lease, and so their slot, until they are accepted.
     this.slots = new LeaseSlots(2 * (concurrency + this.#lookahead.max) + 64)
-    this.records = new RecordBuffer({
-      api,
-      clock,
-      random,
-      report,
-      giveUp,
-      onLost: (attempt) => this.loseLease(attempt),
-    })
+    const onLost = (attempt: Attempt) => this.loseLease(attempt)
+    this.records = new RecordBuffer({ api, clock, random, report, giveUp, onLost })
     this.exchange = new Exchange({
       api,
       settings,
@@ -118,6 +113,7 @@ export class AttemptRunner {
     this.slots.release(attempt)
     this.#counts.lost++
     if (wasReady) attempt.state = 'ended'
+    this.#params.settings.onAttemptEnd(attemptEnd(attempt, 'lost'))
     this.#pumpSoon()
   }
 
@@ -279,6 +275,7 @@ export class AttemptRunner {
     if (this.#ready.reservedUntil > 0) this.#pumpSoon()
     if (status === 'lost') this.#counts.lost++
     else this.#counts[(attempt.outcome as TaskOutcome).outcome]++
+    this.#params.settings.onAttemptEnd(attemptEnd(attempt, status))
   }
 
   #endOverdue(now: number): number {

@@ -25,12 +25,6 @@ export function isTaskFailure(thrown: unknown): thrown is TaskFailure {
   )
 }
 
-/** A value's type with its article: `an object`, `a function`. */
-export function nounOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value)
-  return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`
-}
-
 function messageOf(thrown: unknown): string {
   // The words of a TaskFailure are chosen for people; its causes are in the stack.
   if (isTaskFailure(thrown)) return String(thrown.message)

@@ -1,3 +1,4 @@
+export type { AttemptEnd } from './attempt-end.ts'
 export { type ReportError, rateLimited } from './report-error.ts'
 export { pause, retryDelayMs } from './retry.ts'
 export { warnOnConsole } from './runtime.ts'

@@ -3,13 +3,14 @@ import {
   type JsonText,
   LIMITS,
   nestsDeeperThan,
+  nounOf,
   type TaskError,
   type TaskFailure,
   type TaskOutcome,
   toJsonText,
 } from '@taskyard/core'
 import type { Attempt } from './attempt.ts'
-import { describeError, isTaskFailure, nounOf } from './describe-error.ts'
+import { describeError, isTaskFailure } from './describe-error.ts'
 
 /**
  * The outcome of a handler that returned. The result is written down here and now: whatever becomes of its objects later

@@ -11,6 +11,7 @@ import {
   unsettable,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
+import type { AttemptEnd } from './attempt-end.ts'
 import { type ReportError, rateLimited } from './report-error.ts'
 import { defaultWorkerId, newStartId, warnOnConsole } from './runtime.ts'
 
@@ -44,6 +45,8 @@ export interface WorkerOptions {
   readonly random?: Random
   /** Told of every trouble that the worker works around: outages, refused outcomes. Default: lines on the console, the same at most every 30 s. */
   readonly onError?: ReportError
+  /** Told what became of each attempt, once that is known: a handler that returned may still have failed, or lost its lease. */
+  readonly onAttemptEnd?: (end: AttemptEnd) => void
 }
 
 export interface WorkerSettings {
@@ -61,6 +64,7 @@ export interface WorkerSettings {
   readonly clock: Clock
   readonly random: Random
   readonly report: ReportError
+  readonly onAttemptEnd: (end: AttemptEnd) => void
 }
 
 const NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
@@ -76,6 +80,7 @@ const NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
   clock: true,
   random: true,
   onError: true,
+  onAttemptEnd: true,
 }
 
 /** @throws TaskyardError `invalid_configuration` */
@@ -83,6 +88,7 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
   const unknown = unknownName(options, NAMES)
   if (unknown !== null) throw wrong(`${unknown} is no option; there are ${Object.keys(NAMES).join(', ')}`)
   const clock = unsettable(options.clock ?? systemClock)
+  const report = guarded(options.onError ?? rateLimited(warnOnConsole, clock))
   return {
     queues: names('queues', options.queues ?? [DEFAULTS.queue]),
     types: typesWithHandlers(handlers, options.types),
@@ -96,11 +102,13 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
     maxAbandoned: integer('maxAbandoned', options.maxAbandoned ?? options.concurrency ?? 10, 0, 100_000),
     clock,
     random: options.random ?? systemRandom,
-    report: guarded(options.onError ?? rateLimited(warnOnConsole, clock)),
+    report,
+    onAttemptEnd: listening(options.onAttemptEnd, report),
   }
 }
 
 function typesWithHandlers(handlers: TaskHandlers, wanted: readonly string[] | undefined): readonly string[] {
+  if (typeof handlers !== 'object' || handlers === null) throw wrong('handlers are an object of functions by task type')
   for (const [type, handler] of Object.entries(handlers)) {
     if (typeof handler !== 'function') throw wrong(`the handler of "${type}" is not a function`)
   }
@@ -111,6 +119,7 @@ function typesWithHandlers(handlers: TaskHandlers, wanted: readonly string[] | u
 }
 
 function names(option: string, values: readonly string[]): readonly string[] {
+  if (!Array.isArray(values)) throw wrong(`${option} is not an array of names`)
   if (values.length === 0) throw wrong(`${option} is empty`)
   const bad = values.find((value) => !isName(value))
   if (bad !== undefined) throw wrong(`"${bad}" in ${option} is no name: ${nameRule('name')}`)
@@ -138,6 +147,17 @@ function guarded(report: ReportError): ReportError {
       report(error, during)
     } catch (secondError) {
       warnOnConsole(secondError, `onError, told of trouble during ${during}`)
+    }
+  }
+}
+
+function listening(listener: WorkerOptions['onAttemptEnd'], report: ReportError): (end: AttemptEnd) => void {
+  if (listener === undefined) return () => {}
+  return (end) => {
+    try {
+      listener(end)
+    } catch (error) {
+      report(error, 'onAttemptEnd')
     }
   }
 }

@@ -74,7 +74,13 @@ function healthReport({ ready, store, loops }: EngineHealth, { version, stack }:
     version,
     [kind]: state,
     dependencies: {
-      store: { kind, status: state, latencyMs: store.latencyMs, reason: store.reason, sizeBytes: store.sizeBytes },
+      store: {
+        kind,
+        status: state,
+        latencyMs: Math.round(store.latencyMs * 1000) / 1000,
+        reason: store.reason,
+        sizeBytes: store.sizeBytes,
+      },
     },
     services: loops.map(loopDocument),
   }

@@ -45,7 +45,7 @@ export async function timeSlots(run: Run): Promise<Finding> {
        (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = '@tasks_kept'::regclass) FROM @slots`,
   )
   const [slots, endedForMs, outside] = (row ?? []).map(Number) as [number, number, number]
-  const detail = `${inCount(slots)} slots of time, about ${inCount(outside)} tasks outside of them`
+  const detail = `slots of time: ${inCount(slots)}; tasks outside of them: about ${inCount(outside)}`
   if (slots > 0 && endedForMs > SLOTS_LATE_MS) {
     const advice = 'Run a server whose TASKYARD_ROLES have scheduler, and look at its log.'
     return finding.warning('time slots', `the last one ended ${inTime(endedForMs / 1000)} ago: nobody sweeps`, advice)

@@ -35,12 +35,19 @@ function isWithin(address: Address, range: Range): boolean {
   return address.kind() === range[0].kind() && address.match(range)
 }
 
+/** Whether it is an address or a CIDR. Short forms such as `10.1` are neither: they are read in more than one way. */
+export function isAddressRange(text: string): boolean {
+  const [address = ''] = text.split('/')
+  if (!ipaddr.IPv6.isValid(address) && !ipaddr.IPv4.isValidFourPartDecimal(address)) return false
+  return ipaddr.isValidCIDR(text) || ipaddr.isValid(text)
+}
+
 function parseRange(text: string): Range {
-  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
-  if (ipaddr.isValid(text)) {
-    const address = ipaddr.process(text)
-    return [address, address.kind() === 'ipv4' ? 32 : 128]
+  if (!isAddressRange(text)) {
+    const reason = `"${text}" is not an address range such as 10.0.0.0/8 (TASKYARD_HTTP_ALLOW_PRIVATE)`
+    throw new TaskyardError('invalid_configuration', { reason })
   }
-  const reason = `"${text}" is not an address range such as 10.0.0.0/8 (TASKYARD_HTTP_ALLOW_PRIVATE)`
-  throw new TaskyardError('invalid_configuration', { reason })
+  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
+  const address = ipaddr.process(text)
+  return [address, address.kind() === 'ipv4' ? 32 : 128]
 }

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { closestName } from '../configuration/closest-name.ts'
 import { readVersion } from '../version.ts'
 import { addCancelAndRetry } from './commands/cancel-and-retry.ts'
 import { addDoctor } from './commands/doctor.ts'
@@ -48,7 +49,9 @@ export async function runProgram(
   terminal: Terminal = processTerminal(),
 ): Promise<void> {
   try {
-    await createProgram(terminal).parseAsync([...commandLine], { from: 'user' })
+    const program = createProgram(terminal)
+    refuseHelpOnNothing(program, commandLine)
+    await program.parseAsync([...commandLine], { from: 'user' })
   } catch (error) {
     const json = commandLine.includes('--json')
     if (!(error instanceof CommanderError)) return reportFailure(terminal, error, json)
@@ -91,6 +94,14 @@ function speakThrough(program: Command, terminal: Terminal): void {
       styleArgumentText: (text) => paint('cyan', text),
     })
     .showHelpAfterError('(see --help)')
+}
+
+/** The parser would answer with the whole help, and not say why. */
+function refuseHelpOnNothing(program: Command, [help, name]: readonly string[]): void {
+  const names = program.commands.map((command) => command.name())
+  if (help !== 'help' || name === undefined || name.startsWith('-') || [...names, 'help'].includes(name)) return
+  const closest = closestName(name, names)
+  program.error(`error: unknown command '${name}'${closest === null ? '' : `\n(Did you mean ${closest}?)`}`)
 }
 
 function plainMessage(error: CommanderError): string {

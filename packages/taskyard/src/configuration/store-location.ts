@@ -27,7 +27,7 @@ const SCHEMES: Readonly<Record<string, ServerStoreLocation['kind']>> = {
 export const storeUrl: ValueKind<StoreLocation> = {
   expected: 'sqlite:PATH, postgres://…, redis://… or mongodb://…, such as sqlite:./data/taskyard.db',
   parse: (text) => (text.startsWith('sqlite:') ? fileStore(text) : serverStore(text)),
-  mistake: fileMistake,
+  mistake: (text) => fileMistake(text) ?? serverMistake(text),
 }
 
 function fileStore(text: string): StoreLocation | undefined {
@@ -52,6 +52,14 @@ function serverStore(url: string): StoreLocation | undefined {
   const scheme = /^([a-z+]+):\/\/[^/\s]\S*$/.exec(url)?.[1] ?? ''
   const kind = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined
   return kind === undefined ? undefined : { kind, url }
+}
+
+/** What is wrong with the URL of a server whose scheme is known. */
+function serverMistake(url: string): string | null {
+  const [, scheme = '', rest = ''] = /^([a-z+]+):\/\/(.*)$/s.exec(url) ?? []
+  if (!Object.hasOwn(SCHEMES, scheme)) return null
+  if (/\s/.test(rest)) return 'there is a blank in it, which a URL cannot have; in a password it is %20'
+  return `after ${scheme}:// its server has to come, such as ${scheme}://127.0.0.1`
 }
 
 /** The store as people may read it in logs, answers and errors: the password is not in it. */

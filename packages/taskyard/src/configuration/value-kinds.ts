@@ -1,4 +1,5 @@
 import { isName, nameRule } from '@taskyard/core'
+import { isAddressRange, isMailbox } from '@taskyard/tasks/settings'
 
 /** How the text of a variable becomes its value. `parse` answers `undefined` to what it does not accept. */
 export interface ValueKind<Value> {
@@ -48,14 +49,17 @@ const FLAGS = new Map([
   ['false', false],
 ])
 
-/** None, all, or some addresses. Whether each is one is checked by the code that compares with them. */
+/** None, all, or some addresses. */
 export const privateAddresses: ValueKind<boolean | readonly string[]> = {
   expected: '1, 0, or comma-separated addresses and CIDRs, such as 10.0.0.0/8,192.168.1.7',
   parse(text) {
     const addresses = splitList(text)
-    const plausible =
-      addresses.length > 0 && addresses.every((address) => /^[0-9a-f.:]*[.:][0-9a-f.:]*(\/\d+)?$/i.test(address))
-    return FLAGS.get(text.toLowerCase()) ?? (plausible ? addresses : undefined)
+    const areRanges = addresses.length > 0 && addresses.every(isAddressRange)
+    return FLAGS.get(text.toLowerCase()) ?? (areRanges ? addresses : undefined)
+  },
+  mistake(text) {
+    const wrong = splitList(text).filter((address) => !isAddressRange(address))
+    return wrong.length === 0 ? null : `${wrong.join(', ')} is none`
   },
 }
 
@@ -97,15 +101,31 @@ export const hostNames: ValueKind<readonly string[]> = {
 }
 
 export function url(...protocols: readonly string[]): ValueKind<string> {
+  const starts = protocols.map((protocol) => `${protocol}//`)
+  const startsRight = (text: string) => starts.some((start) => text.toLowerCase().startsWith(start))
   return {
-    expected: `a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-    parse: (text) => (URL.canParse(text) && protocols.includes(new URL(text).protocol) ? text : undefined),
+    expected: `a URL that starts with ${starts.join(' or ')}`,
+    parse: (text) => (startsRight(text) && isWellFormed(text) ? text : undefined),
+    mistake: (text) =>
+      startsRight(text)
+        ? 'what follows cannot be read: a host has to come, a port is a number up to 65535, and in user and password % is %25, / is %2F, : is %3A and @ is %40'
+        : null,
+  }
+}
+
+function isWellFormed(text: string): boolean {
+  try {
+    const { hostname, username, password } = new URL(text)
+    decodeURIComponent(username + password)
+    return hostname !== ''
+  } catch {
+    return false
   }
 }
 
 export const mailbox: ValueKind<string> = {
   expected: 'an address such as noreply@example.com or "Taskyard <noreply@example.com>"',
-  parse: (text) => (/^[^<>\r\n]*<?[^\s<>@]+@[^\s<>@]+>?$/.test(text) ? text : undefined),
+  parse: (text) => (isMailbox(text) ? text : undefined),
 }
 
 function within(value: number, minimum: number, maximum: number): number | undefined {

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { readConfiguration } from '../../configuration/read-configuration.ts'
 import { checkClock, checkNode } from '../doctor/check-machine.ts'
 import { askServer, checkPort, checkServer, checkSmtp, ownUrl } from '../doctor/check-network.ts'
+import { checkQueues } from '../doctor/check-queues.ts'
 import { checkDurability, checkExposure, checkRoles } from '../doctor/check-settings.ts'
 import { checkStore } from '../doctor/check-store.ts'
 import type { Examined } from '../doctor/examined.ts'
@@ -31,6 +32,7 @@ const CHECKS: readonly ((examined: Examined) => Promise<Finding | readonly Findi
   checkPort,
   checkSmtp,
   checkServer,
+  checkQueues,
 ]
 
 async function doctor(terminal: Terminal, options: { url?: string; json?: boolean }): Promise<void> {

@@ -58,6 +58,7 @@ async function runWorker(server: ServerCommand, handlers: TaskHandlers, options:
     concurrency: options.concurrency,
     drainSeconds: options.drain,
     onError: report.trouble,
+    onAttemptEnd: report.ended,
   })
   report.started(url, Object.keys(handlers), options.queues)
   const hasDied = await Promise.race([untilInterrupted(terminal).then(() => false), died.promise.then(() => true)])

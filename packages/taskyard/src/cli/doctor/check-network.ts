@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Socket, connect as tcpConnect } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
+import type { QueueDocument } from '@taskyard/client'
 import { type Finding, finding } from '@taskyard/core'
 import type { Configuration } from '../../configuration/read-configuration.ts'
 import type { AnsweringServer, Examined } from './examined.ts'
@@ -25,7 +26,7 @@ function portOf({ roles, port, operationsPort }: Configuration): number {
 export async function askServer(url: string, now: () => number): Promise<AnsweringServer | null> {
   try {
     const ask = (path: string) => fetch(new URL(path, url), { signal: AbortSignal.timeout(PATIENCE_MS) })
-    const [health, ready] = [await ask('/health'), await ask('/ready')]
+    const [health, ready, queues] = [await ask('/health'), await ask('/ready'), await ask('/api/v1/queues')]
     const { name, version = null, dependencies } = await jsonOf<HealthReport>(health)
     const date = Date.parse(health.headers.get('date') ?? '')
     return {
@@ -35,6 +36,8 @@ export async function askServer(url: string, now: () => number): Promise<Answeri
       reason: dependencies?.store?.reason ?? null,
       // The header counts whole seconds.
       clockOffsetMs: Number.isNaN(date) ? null : date + 500 - now(),
+      // One without the role api knows no queues.
+      queues: queues.ok ? ((await jsonOf<{ queues: readonly QueueDocument[] }>(queues)).queues ?? []) : [],
     }
   } catch {
     return null

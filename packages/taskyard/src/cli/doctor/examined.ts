@@ -1,3 +1,4 @@
+import type { QueueDocument } from '@taskyard/client'
 import type { Configuration } from '../../configuration/read-configuration.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -16,4 +17,5 @@ export interface AnsweringServer {
   readonly reason: string | null
   /** Its clock less ours, ms. */
   readonly clockOffsetMs: number | null
+  readonly queues: readonly QueueDocument[]
 }

@@ -1,5 +1,5 @@
 import type { LeasedTaskDocument, TaskHandler, TaskHandlers } from '@taskyard/core'
-import { rateLimited, TaskAborted } from '@taskyard/worker'
+import { type AttemptEnd, rateLimited } from '@taskyard/worker'
 import { spokenDuration } from '../spoken-time.ts'
 import { jsonLine, type Paint, paintFor, printable, type Terminal } from '../terminal.ts'
 import type { FatalError } from './fatal-errors.ts'
@@ -8,6 +8,8 @@ import type { FatalError } from './fatal-errors.ts'
 export interface WorkReport {
   /** The same handlers, reported on. */
   watching(handlers: TaskHandlers): TaskHandlers
+  /** What became of an attempt: whether its handler returned does not tell. */
+  ended(end: AttemptEnd): void
   started(url: string, types: readonly string[], queues: readonly string[]): void
   draining(): void
   stopped(): void
@@ -23,34 +25,12 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
   const tell = createTell(terminal, json)
   const spans = { now: () => terminal.monotonic() }
   let done = 0
+  const startedAt = new WeakMap<LeasedTaskDocument, number>()
   const watched = (type: string, handler: TaskHandler): TaskHandler => {
-    return async (task, context) => {
-      const since = terminal.monotonic()
-      const end = (event: string, sign: string, style: Style, details: object, text: string) => {
-        done++
-        const ms = Math.round(terminal.monotonic() - since)
-        tell(
-          event,
-          { ...taskFields(task), ms, ...details },
-          `${sign} ${type}  ${task.id}  ${text}${spokenDuration(ms)}`,
-          style,
-        )
-      }
+    return (task, context) => {
+      startedAt.set(task, terminal.monotonic())
       tell('started', taskFields(task), `▸ ${type}  ${task.id}${again(task)}`)
-      try {
-        const result = await handler(task, context)
-        end('finished', '✔', 'green', {}, '')
-        return result
-      } catch (error) {
-        if (context.signal.aborted) {
-          const reason = abortWord(context.signal)
-          end('stopped-early', '■', 'yellow', { reason }, `${reason}  `)
-          throw error
-        }
-        const message = error instanceof Error ? error.message : String(error)
-        end('failed', '✘', 'red', { error: message }, `${message}  `)
-        throw error
-      }
+      return handler(task, context)
     }
   }
   return {
@@ -63,6 +43,17 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
         `working on ${types.join(', ')} from ${queues.join(', ')} at ${url}  (Ctrl-C drains)`,
         'bold',
       ),
+    ended(end) {
+      const { task } = end
+      const since = startedAt.get(task)
+      // Given back, or taken away, before its handler was called.
+      if (since === undefined && end.outcome !== 'failed') return
+      done++
+      const ms = since === undefined ? 0 : Math.round(terminal.monotonic() - since)
+      const { event, sign, style, details, text } = becameOf(end)
+      const words = [`${sign} ${task.type}`, task.id, ...(text === '' ? [] : [text]), spokenDuration(ms)]
+      tell(event, { ...taskFields(task), ms, ...details }, words.join('  '), style)
+    },
     draining: () =>
       tell('draining', {}, 'draining: no new tasks, running ones finish (again to quit at once)', 'yellow'),
     stopped: () => tell('stopped', { tasks: done }, `stopped after ${done} ${done === 1 ? 'task' : 'tasks'}`, 'bold'),
@@ -95,9 +86,33 @@ function shownLines(text: string): string {
   return text.split('\n').map(printable).join('\n')
 }
 
-/** `cancelled`, `timeout`, `lease lost` or `shutting down`. */
-function abortWord({ reason }: AbortSignal): string {
-  return reason instanceof TaskAborted ? reason.code.replace('_', ' ') : 'aborted'
+interface EndLine {
+  readonly event: string
+  readonly sign: string
+  readonly style: Style
+  readonly details: Readonly<Record<string, unknown>>
+  readonly text: string
+}
+
+function becameOf({ outcome, error, aborted }: AttemptEnd): EndLine {
+  switch (outcome) {
+    case 'succeeded':
+      return { event: 'finished', sign: '✔', style: 'green', details: {}, text: '' }
+    case 'lost':
+      return stoppedEarly('lease lost', 'lease lost: its outcome does not count')
+    case 'cancelled':
+    case 'released':
+      return stoppedEarly((aborted ?? outcome).replace('_', ' '))
+    case 'failed': {
+      if (aborted === 'timeout') return stoppedEarly('timeout')
+      const message = error?.message ?? ''
+      return { event: 'failed', sign: '✘', style: 'red', details: { error: message }, text: message }
+    }
+  }
+}
+
+function stoppedEarly(reason: string, text = reason): EndLine {
+  return { event: 'stopped-early', sign: '■', style: 'yellow', details: { reason }, text }
 }
 
 function taskFields({ id, type, queue, attempt }: LeasedTaskDocument) {
