@@ -68,6 +68,10 @@ describe('operating SQLite', () => {
   })
 })
 
+describe('full queues and poisoned tasks', () => {
+  runsEvery(examplesOf(join(REPOSITORY, 'docs/operations/full-queues-and-poisoned-tasks.md')), useServer())
+})
+
 interface World {
   folder: string
   url: string

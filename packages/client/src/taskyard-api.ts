@@ -23,7 +23,7 @@ export interface TaskOptions {
   /** Not before this time; a text is RFC 3339. Not together with `delaySeconds`. */
   readonly runAt?: Date | string
   readonly delaySeconds?: number
-  /** Default 10. */
+  /** Tries that may fail; one whose worker is lost puts the task back whatever this says. Default 10. */
   readonly maxAttempts?: number
   readonly backoff?: Partial<Backoff>
   /** Seconds one attempt may run; `null`: no bound. Default 3600. */

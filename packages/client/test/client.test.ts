@@ -42,6 +42,15 @@ test('wait answers with the task as it is when the time is over or the signal ab
   assert.equal((await client.wait(id, { signal: AbortSignal.abort() })).status, 'queued')
 })
 
+test('wait takes what submitMany answered, and refuses what names no task', async (t) => {
+  const { client } = await open(t)
+  const [first] = await client.submitMany([{ type: 'double', payload: { n: 1 } }])
+  assert.equal((await client.wait(first as { id: string }, { timeoutSeconds: 0 })).status, 'queued')
+  const isRefused = { code: 'invalid_request', message: 'wait takes a task or its id, not undefined' }
+  await assert.rejects(client.wait(undefined as never), isRefused)
+  await assert.rejects(client.submitMany('all' as never), { code: 'invalid_request' })
+})
+
 test('the same idempotency key adds one task; without a key each call adds one', async (t) => {
   const { client } = await open(t)
   const first = await client.submit('double', { n: 1 }, { idempotencyKey: 'k' })

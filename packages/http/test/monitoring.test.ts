@@ -73,6 +73,13 @@ test('info tells version, stack, durability and limits', async (context) => {
   assert.equal(info.limits.batch, 1000)
 })
 
+test('the latency of the store is told to the microsecond', async (context) => {
+  const { store, get } = await startApi(context)
+  const health = { healthy: true, latencyMs: 1.4473419999994803, reason: null, sizeBytes: null }
+  Object.assign(store.lifecycle, { health: async () => health })
+  assert.equal((await get('/health')).json().dependencies.store.latencyMs, 1.447)
+})
+
 test('queues tell counts, age and pause', async (context) => {
   const { get, post, submit } = await startApi(context)
   await submit({ type: 't', queue: 'mail' })

@@ -36,7 +36,7 @@ export function addSubmit(program: Command, terminal: Terminal): void {
     .option('-p, --priority <n>', 'higher runs first, -1000 to 1000', priority)
     .option('--delay <seconds>', 'not before so many seconds from now', seconds(0, LIMITS.delaySeconds))
     .option('--run-at <time>', 'not before this time, RFC 3339', futureTime)
-    .option('--max-attempts <n>', 'tries before it fails for good', wholeNumber(1, LIMITS.maxAttempts))
+    .option('--max-attempts <n>', 'tries that may fail before it fails for good', wholeNumber(1, LIMITS.maxAttempts))
     .option('--timeout <seconds>', 'how long one attempt may run', seconds(0.001, LIMITS.timeoutSeconds))
     .option('--tag <tag>', 'a label to find it by; repeatable', collected)
     .option('--key <key>', 'idempotency key: repeating the command adds nothing a second time')
