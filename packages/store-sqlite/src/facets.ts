@@ -1,4 +1,4 @@
-import { type OpenedStore, TaskyardError } from '@taskyard/core'
+import { type EnqueueParams, type OpenedStore, type ReadyLane, TaskyardError } from '@taskyard/core'
 import { decodeCursor } from './cursor.ts'
 import type { Operations } from './operations/index.ts'
 import { enqueueOutcomes, enqueueRows, leasedTasks, settlementRow, settleResults, taskFromRow } from './wire.ts'
@@ -13,12 +13,18 @@ const TRANSACTION =
   'SQLite belongs to Taskyard alone, no transaction of yours reaches it; a PostgreSQL store can join one'
 
 /** The facets whose calls are operations. */
-export function facetsOf(call: OperationCall): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'presence' | 'upkeep'> {
+export function facetsOf(
+  call: OperationCall,
+  hintReady: (lanes: readonly ReadyLane[]) => void,
+): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'presence' | 'upkeep'> {
   return {
     tasks: {
       async enqueue(params) {
         if (params.tx !== undefined) throw new TaskyardError('transaction_unsupported', { reason: TRANSACTION })
-        return enqueueOutcomes(await call('enqueue', enqueueRows(params)), params)
+        const answer = call('enqueue', enqueueRows(params))
+        // A claim that is made now follows on the heels of these tasks, into the same transaction.
+        hintReady(lanesReadyAtOnce(params))
+        return enqueueOutcomes(await answer, params)
       },
       claim: async (params) => leasedTasks(await call('claim', params)),
       extend: (params) => call('extend', params),
@@ -49,4 +55,24 @@ export function facetsOf(call: OperationCall): Pick<OpenedStore, 'tasks' | 'read
     },
     upkeep: { sweep: (params) => call('sweep', params) },
   }
+}
+
+/** So many tasks at once are too many for a claim to hurry after. */
+const MANY = 100
+
+/** The lanes of tasks that are ready as soon as they are stored; each once, where tasks of a lane follow each other. */
+function lanesReadyAtOnce({ submissions }: EnqueueParams): readonly ReadyLane[] {
+  const lanes: ReadyLane[] = []
+  let count = 0
+  for (const { tasks } of submissions) {
+    count += tasks.length
+    if (count >= MANY) return []
+    for (const { namespace, queue, type, runAt, delayMs } of tasks) {
+      if (runAt !== null || delayMs > 0) continue
+      const last = lanes.at(-1)
+      if (last?.type === type && last.queue === queue && last.namespace === namespace) continue
+      lanes.push({ namespace, queue, type })
+    }
+  }
+  return lanes
 }

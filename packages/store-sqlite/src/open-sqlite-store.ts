@@ -5,6 +5,7 @@ import {
   type Clock,
   type MigrationReport,
   type OpenedStore,
+  type ReadyLane,
   type ReadyListener,
   type StoreHealth,
   TaskyardError,
@@ -60,14 +61,17 @@ async function started(worker: Worker): Promise<MigrationReport> {
 function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport, time: () => StoreTime): OpenedStore {
   const listeners = new Set<ReadyListener>()
   let closing: Promise<void> | null = null
+  function tellReady(lanes: readonly ReadyLane[]): void {
+    if (lanes.length > 0) for (const listener of listeners) listener(lanes)
+  }
   worker.on('message', ({ replies, ready }: RepliesMessage) => {
     calls.settle(replies)
-    if (ready !== null) for (const listener of listeners) listener(ready)
+    if (ready !== null) tellReady(ready)
   })
   // Every operation answers with what its function in operations/ returns.
   const call = ((operation, params) => calls.call(operation, params, time())) as OperationCall
   return {
-    ...facetsOf(call),
+    ...facetsOf(call, tellReady),
     wakeUps: {
       subscribe(listener) {
         listeners.add(listener)

@@ -94,8 +94,9 @@ function closedAnswers(calls: readonly Call[]): Answer[] {
 
 function takeReady(): readonly ReadyLane[] | null {
   if (file === null || file.state.readied.size === 0) return null
-  const { lanes, readied } = file.state
-  const ready = [...readied].map((lane) => lanes.get(lane))
+  const { lanes, readied, counters } = file.state
+  // A claim in the same transaction may have taken all of them.
+  const ready = [...readied].filter((lane) => counters.of(lane).queued > 0).map((lane) => lanes.get(lane))
   readied.clear()
   return ready
 }

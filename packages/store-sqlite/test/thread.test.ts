@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
+import type { LeasedTask } from '@taskyard/core'
 import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
 import { createSteadyClock } from '../src/steady-clock.ts'
 import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
@@ -77,4 +78,24 @@ test("the store's clock never runs backwards and does not stand still for long",
   assert.equal(now(), 1_000_100, 'a large step back is followed')
   wall += 2000
   assert.equal(now(), 1_002_100, 'and time goes on from there')
+})
+
+test('a claim that a wake-up brings about is behind its tasks before they are stored', async (t) => {
+  const store = await openStore(t, join(await temporaryFolder(t), 'tasks.db'))
+  const claims: Promise<readonly LeasedTask[]>[] = []
+  let wakeUps = 0
+  store.wakeUps.subscribe((lanes) => {
+    assert.deepEqual(lanes, [{ namespace: 'default', queue: 'default', type: 'test' }])
+    wakeUps += 1
+    claims.push(store.tasks.claim(CLAIM))
+  })
+  const task = newTask()
+  const stored = store.tasks.enqueue(submissions(task))
+  assert.equal(wakeUps, 1, 'it came before the answer')
+  await stored
+  const [claimed] = await Promise.all(claims)
+  assert.deepEqual(
+    claimed?.map(({ id }) => id),
+    [task.id],
+  )
 })
