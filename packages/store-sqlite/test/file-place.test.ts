@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { copyFile, mkdir, open, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { OpenedStore } from '@taskyard/core'
+import type { OpenedStore, ReadyLane } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { watchFolder, watchPlace } from '../src/file-place.ts'
 import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
@@ -137,9 +137,19 @@ test('listeners hear of tasks that became ready while the log was renewed, and l
   const { path, store } = await setUp(t)
   await submit(store)
   await rm(`${path}-wal`)
-  const ready = new Promise((resolve) => store.wakeUps.subscribe(resolve))
+  const told: (readonly ReadyLane[])[] = []
+  // Once as they are sent to the thread, and once when they are stored.
+  const twice = new Promise<void>((resolve) => {
+    store.wakeUps.subscribe((lanes) => {
+      if (told.push(lanes) === 2) resolve()
+    })
+  })
   await submit(store)
-  assert.deepEqual(await ready, [{ lane: 1, namespace: 'default', queue: 'default', type: 'test' }])
+  await twice
+  assert.deepEqual(
+    told.map((lanes) => lanes.map(({ namespace, queue, type }) => [namespace, queue, type])),
+    [[['default', 'default', 'test']], [['default', 'default', 'test']]],
+  )
   assert.equal((await store.tasks.claim(CLAIM)).length, 2)
 })
 

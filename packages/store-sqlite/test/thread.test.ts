@@ -83,19 +83,13 @@ test("the store's clock never runs backwards and does not stand still for long",
 test('a claim that a wake-up brings about is behind its tasks before they are stored', async (t) => {
   const store = await openStore(t, join(await temporaryFolder(t), 'tasks.db'))
   const claims: Promise<readonly LeasedTask[]>[] = []
-  let wakeUps = 0
-  store.wakeUps.subscribe((lanes) => {
-    assert.deepEqual(lanes, [{ namespace: 'default', queue: 'default', type: 'test' }])
-    wakeUps += 1
-    claims.push(store.tasks.claim(CLAIM))
-  })
+  store.wakeUps.subscribe(() => claims.push(store.tasks.claim(CLAIM)))
   const task = newTask()
   const stored = store.tasks.enqueue(submissions(task))
-  assert.equal(wakeUps, 1, 'it came before the answer')
+  assert.equal(claims.length, 1, 'it was woken before the answer')
   await stored
-  const [claimed] = await Promise.all(claims)
   assert.deepEqual(
-    claimed?.map(({ id }) => id),
+    (await claims[0])?.map(({ id }) => id),
     [task.id],
   )
 })
