@@ -1,4 +1,4 @@
-import { LIMITS, type NewsMessage, type NewsMissed, type Task, TaskyardError } from '@taskyard/core'
+import { createTurns, LIMITS, type NewsMessage, type NewsMissed, type Task, TaskyardError } from '@taskyard/core'
 import { coalesce } from './coalesce.ts'
 import { createHeardEnds } from './heard-ends.ts'
 import { LOOPS } from './loops.ts'
@@ -9,6 +9,8 @@ const LOOK_AGAIN_MS = LOOPS['followed-tasks'].intervalMs
 /** Text that one call may bring, as far as it is known before. A task of which nothing is known counts as a part of it. */
 const LOOK_LENGTH = 16 * 1024 * 1024
 const UNKNOWN_LENGTH = LOOK_LENGTH / 32
+/** First looks, and those after news, that are under way or in line for a call: who comes behind them may be refused. */
+const MOST_LOOKS = 128
 
 /** Who waits for something of a task. */
 export interface Follower {
@@ -24,7 +26,7 @@ export interface Follower {
 export interface FollowedTasks {
   /**
    * The task as it is now.
-   * @throws TaskyardError task_not_found
+   * @throws TaskyardError task_not_found; store_unavailable when its turn does not come in time
    */
   look(taskId: string): Promise<Task>
   /** Tells of the task at every look, and with its news: all of it, or of its end. Until the returned function is called. */
@@ -58,6 +60,7 @@ export function createFollowedTasks(parts: Parts): FollowedTasks {
     weightOf: () => UNKNOWN_LENGTH,
     maxWeight: LOOK_LENGTH,
   })
+  const turns = createTurns({ most: MOST_LOOKS, clock, what: 'looks at tasks' })
   let stopped = false
 
   const ends = createHeardEnds(news, clock, (message) => {
@@ -76,7 +79,7 @@ export function createFollowedTasks(parts: Parts): FollowedTasks {
 
   return {
     async look(taskId) {
-      const task = await find(taskId)
+      const task = await turns(() => find(taskId))
       if (task === null) throw new TaskyardError('task_not_found', { id: taskId })
       const known = followed.get(taskId)
       if (known !== undefined) known.length = task.payload.length

@@ -50,6 +50,19 @@ test('a thousand that wait share one look a second', async (t) => {
   for (const { status } of await Promise.all(waits)) assert.equal(status, 'queued')
 })
 
+test('behind a store that does not answer waits are refused in time, but for those that it was asked for', async (t) => {
+  const hung = new Promise<never>(() => {})
+  const hanging = (store: OpenedStore) =>
+    wrapCalls(store, (call, run) => (params) => (call === 'find' ? hung : run(params)))
+  const scene = await startEngine(t, {}, hanging)
+  const ids = await submitMany(scene, 1000)
+  const refused: unknown[] = []
+  for (const id of ids) scene.engine.wait(id, 1).catch((error: unknown) => refused.push(error))
+  await scene.clock.advance(5000)
+  assert.equal(refused.length, 1000 - 128)
+  assert.match(String(refused[0]), /too many looks at tasks are under way/)
+})
+
 test('many that watch share it too, and read what happened now and then', async (t) => {
   const reads: Read[] = []
   const scene = await startEngine(t, {}, noting(reads))
