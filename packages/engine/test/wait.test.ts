@@ -51,7 +51,7 @@ test('a thousand that wait share one look a second', async (t) => {
 })
 
 test('behind a store that does not answer waits are refused in time, but for those that it was asked for', async (t) => {
-  const hung = new Promise<never>(() => {})
+  const { promise: hung, reject: end } = Promise.withResolvers<never>()
   const hanging = (store: OpenedStore) =>
     wrapCalls(store, (call, run) => (params) => (call === 'find' ? hung : run(params)))
   const scene = await startEngine(t, {}, hanging)
@@ -61,6 +61,7 @@ test('behind a store that does not answer waits are refused in time, but for tho
   await scene.clock.advance(5000)
   assert.equal(refused.length, 1000 - 128)
   assert.match(String(refused[0]), /too many looks at tasks are under way/)
+  end(new TaskyardError('store_unavailable', { reason: 'the store has gone' }))
 })
 
 test('many that watch share it too, and read what happened now and then', async (t) => {
