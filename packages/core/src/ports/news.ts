@@ -36,12 +36,14 @@ export interface TaskChanged {
 export interface TaskRecorded {
   readonly kind: 'recorded'
   readonly taskId: string
+  readonly namespace: string
 }
 
 /** Has a channel of its own: it is not dropped for other news, however much of that there is. */
 export interface CancelRequested {
   readonly kind: 'cancel-requested'
   readonly taskId: string
+  readonly namespace: string
   readonly workerId: string
 }
 
@@ -51,7 +53,7 @@ export interface NewsMissed {
 }
 
 export type NewsInterest =
-  | { readonly of: 'task'; readonly taskId: string }
+  | { readonly of: 'task'; readonly taskId: string; readonly namespace: string }
   | ({ readonly of: 'tasks' } & TasksOfInterest)
   | { readonly of: 'cancel-requests' }
 

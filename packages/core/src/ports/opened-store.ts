@@ -13,6 +13,8 @@ import type { WakeUpsPort } from './wake-ups.ts'
  * - A call that resolves is committed and synced; a call that rejects with a definite error changed nothing.
  * - Repeating a call after a lost reply is safe: tasks are not doubled, a settled lease answers `ok` again.
  * - Every write under a lease is one conditional statement on task id *and* token: a stale one changes nothing.
+ * - A call that names tasks, leases or workers names their namespace too, matched where they are looked up: what belongs to another
+ *   is answered as what does not exist.
  * - Tokens strictly rise per task, over restarts too.
  * - Times are judged by the store's clock alone; it never runs backwards.
  * - Results come back in the order of their inputs, one for each.

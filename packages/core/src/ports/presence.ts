@@ -23,18 +23,23 @@ export interface PresencePort {
   takeBackCrashes(params: TakeBackCrashesParams): Promise<void>
 }
 
+/** A worker. Another one of the same id in another namespace has nothing to do with it. */
+export interface WorkerName {
+  readonly namespace: string
+  readonly workerId: string
+}
+
 export interface BeatParams {
   /** Unique per start of a process. */
   readonly nodeId: string
   /** Workers that live in the process, or keep a session open with it. Replaces those of the beat before. */
-  readonly workerIds: readonly string[]
+  readonly workers: readonly WorkerName[]
   /** How long the beat holds; 0 takes the process off at once. */
   readonly ttlMs: number
 }
 
 /** A worker in one process, or in none. Its `session` is `true` when any of these leases has one. */
-export interface LeaseHolder extends WorkerRef {
-  readonly namespace: string
+export interface LeaseHolder extends WorkerRef, WorkerName {
   /** A server process whose beat holds is the worker's own node, or names the worker. */
   readonly alive: boolean
   readonly leases: number
@@ -47,10 +52,11 @@ export interface LeaseHolder extends WorkerRef {
 }
 
 export interface EndLeasesParams {
-  readonly workerIds: readonly string[]
+  readonly workers: readonly WorkerName[]
 }
 
 export interface TakeBackCrashesParams {
+  readonly namespace: string
   readonly leases: readonly LeaseRef[]
 }
 

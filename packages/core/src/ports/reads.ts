@@ -4,7 +4,7 @@ import type { TaskIdsParams } from './tasks.ts'
 
 /** What is known of tasks and queues. */
 export interface ReadsPort {
-  /** The tasks by id, `null` where there is none. */
+  /** The tasks by id, `null` where there is none in this namespace. */
   find(params: TaskIdsParams): Promise<readonly (Task | null)[]>
 
   /**
@@ -15,7 +15,7 @@ export interface ReadsPort {
   list(params: ListParams): Promise<TaskPage>
 
   /**
-   * A task's events with `n` greater than `after`, oldest first; `null` when there is no such task. Bounded like `list`:
+   * A task's events with `n` greater than `after`, oldest first; `null` when there is no such task in this namespace. Bounded like `list`:
    * only an answer without events ends the history.
    */
   history(params: HistoryParams): Promise<readonly TaskEvent[] | null>
@@ -47,6 +47,7 @@ export interface TaskPage {
 }
 
 export interface HistoryParams {
+  readonly namespace: string
   readonly taskId: string
   readonly after: number
   readonly limit: number

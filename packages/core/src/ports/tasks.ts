@@ -111,6 +111,8 @@ export interface ClaimParams {
 }
 
 export interface ExtendParams {
+  /** Of these leases, here and below: what is of another is `lost` or `not-found`, and stays as it is. */
+  readonly namespace: string
   readonly leases: readonly LeaseRef[]
   readonly leaseMs: number
 }
@@ -143,6 +145,7 @@ export type Settlement = LeaseRef &
   )
 
 export interface SettleParams {
+  readonly namespace: string
   readonly settlements: readonly Settlement[]
   readonly claim: ClaimParams | null
 }
@@ -171,10 +174,12 @@ export interface AcceptedSettlement {
 }
 
 export interface RecordParams {
+  readonly namespace: string
   readonly entries: readonly (LeaseRef & { readonly progress: JsonText | null; readonly log: string | null })[]
 }
 
 export interface TaskIdsParams {
+  readonly namespace: string
   readonly taskIds: readonly string[]
 }
 

@@ -7,8 +7,8 @@ import { isTaskId, TASK_STATUSES } from '../task.ts'
  */
 export function isNewsMessage(value: unknown): value is NewsMessage {
   if (typeof value !== 'object' || value === null) return false
-  const { kind, taskId, workerId, status, tags, ...lane } = value as Readonly<Record<string, unknown>>
-  if (typeof taskId !== 'string' || !isTaskId(taskId)) return false
+  const { kind, taskId, namespace, workerId, status, tags, ...lane } = value as Readonly<Record<string, unknown>>
+  if (typeof taskId !== 'string' || !isTaskId(taskId) || typeof namespace !== 'string') return false
   switch (kind) {
     case 'changed':
       return isIn(TASK_STATUSES, status) && LANE.every((name) => typeof lane[name] === 'string') && areTags(tags)
@@ -21,7 +21,7 @@ export function isNewsMessage(value: unknown): value is NewsMessage {
   }
 }
 
-const LANE = ['namespace', 'queue', 'type'] as const
+const LANE = ['queue', 'type'] as const
 
 function isIn(words: readonly string[], value: unknown): boolean {
   return typeof value === 'string' && words.includes(value)

@@ -27,7 +27,7 @@ export function statusesOfInterest(interest: TaskInterest): readonly TaskStatus[
 export function isTaskInterest(value: unknown): value is TaskInterest {
   if (typeof value !== 'object' || value === null) return false
   const { of, taskId, statuses, ...rest } = value as Readonly<Record<string, unknown>>
-  if (of === 'task') return typeof taskId === 'string' && isTaskId(taskId)
+  if (of === 'task') return typeof taskId === 'string' && isTaskId(taskId) && typeof rest.namespace === 'string'
   if (of !== 'tasks' || !FILTERS.every((name) => rest[name] === undefined || typeof rest[name] === 'string'))
     return false
   return (

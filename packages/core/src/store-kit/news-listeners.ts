@@ -26,11 +26,13 @@ interface Listening<Interest> {
 }
 
 type Filter = Extract<NewsInterest, { readonly of: 'tasks' }>
+type OneTask = Extract<NewsInterest, { readonly of: 'task' }>
+type ListenersOfTasks = Map<string, Set<Listening<OneTask>>>
 
 export function createNewsListeners(): NewsListeners {
   const ofCancels = new Set<Listening<NewsInterest>>()
   const ofFilters = new Set<Listening<Filter>>()
-  const ofTasks = new Map<string, Set<Listening<NewsInterest>>>()
+  const ofTasks: ListenersOfTasks = new Map()
   /** How many may hear of tasks that come to this status. */
   const hearers = new Map<TaskStatus, number>()
 
@@ -44,7 +46,7 @@ export function createNewsListeners(): NewsListeners {
       count(interest, 1)
       const remove =
         interest.of === 'task'
-          ? addOfTask(ofTasks, interest.taskId, { interest, listener })
+          ? addOfTask(ofTasks, interest, listener)
           : addTo(ofFilters, { interest, listener })
       let isListening = true
       return () => {
@@ -55,7 +57,8 @@ export function createNewsListeners(): NewsListeners {
       }
     },
     tell(news) {
-      for (const { listener } of [...(ofTasks.get(news.taskId) ?? [])]) listener(news)
+      for (const { interest, listener } of [...(ofTasks.get(news.taskId) ?? [])])
+        if (interest.namespace === news.namespace) listener(news)
       if (news.kind === 'recorded') return
       for (const { interest, listener } of [...ofFilters]) if (isOfInterest(interest, news)) listener(news)
     },
@@ -72,7 +75,8 @@ export function createNewsListeners(): NewsListeners {
     interests() {
       if (ofTasks.size + ofFilters.size > MOST_NAMED) return ALL
       const filters = new Map([...ofFilters].map(({ interest }) => [JSON.stringify(interest), interest]))
-      const named = [...filters.values(), ...[...ofTasks.keys()].map((taskId) => ({ of: 'task' as const, taskId }))]
+      const tasks = [...ofTasks.values()].map(([one]) => (one as Listening<OneTask>).interest)
+      const named = [...filters.values(), ...tasks]
       return fitsBytes(JSON.stringify(named), MOST_BYTES) ? named : ALL
     },
   }
@@ -83,12 +87,13 @@ function addTo<Item>(items: Set<Item>, item: Item): () => void {
   return () => items.delete(item)
 }
 
-function addOfTask<Item>(ofTasks: Map<string, Set<Item>>, taskId: string, item: Item): () => void {
-  const others = ofTasks.get(taskId) ?? new Set()
-  ofTasks.set(taskId, others.add(item))
+function addOfTask(ofTasks: ListenersOfTasks, interest: OneTask, listener: NewsListener): () => void {
+  const others = ofTasks.get(interest.taskId) ?? new Set()
+  ofTasks.set(interest.taskId, others)
+  const remove = addTo(others, { interest, listener })
   return () => {
-    others.delete(item)
-    if (others.size === 0) ofTasks.delete(taskId)
+    remove()
+    if (others.size === 0) ofTasks.delete(interest.taskId)
   }
 }
 
