@@ -263,6 +263,7 @@ export interface EnvelopeDocument {
 /** The newest beat of a server process. */
 export interface NodeDocument {
   readonly _id: string
+  /** Each as its `workerKey`. */
   readonly workerIds: readonly string[]
   readonly until: number
 }

@@ -1,4 +1,11 @@
-import { type BeatParams, type EndedLease, type EndLeasesParams, isWatched, type LeaseHolder } from '@taskyard/core'
+import {
+  type BeatParams,
+  type EndedLease,
+  type EndLeasesParams,
+  isWatched,
+  type LeaseHolder,
+  workerKey,
+} from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type Holder, LIGHT, type RunningTask } from '../documents.ts'
 import { upsert } from '../lanes.ts'
@@ -8,14 +15,14 @@ import { endWithoutWord, type Move } from '../transitions.ts'
 
 export async function beat(
   database: Pick<Database, 'nodes'>,
-  { nodeId, workerIds, ttlMs }: BeatParams,
+  { nodeId, workers, ttlMs }: BeatParams,
   now: number,
 ): Promise<void> {
   if (ttlMs <= 0) {
     await database.nodes.deleteMany({ _id: nodeId })
     return
   }
-  const $set = { workerIds: [...workerIds], until: now + ttlMs }
+  const $set = { workerIds: workers.map(workerKey), until: now + ttlMs }
   await upsert(() => database.nodes.updateOne({ _id: nodeId }, { $set }, { upsert: true }))
 }
 
@@ -38,8 +45,8 @@ async function lifeOf({ nodes }: Database, now: number): Promise<(holder: string
   const nodeIds = new Set(beating.map(({ _id }) => _id))
   const answeredFor = new Set(beating.flatMap(({ workerIds }) => workerIds))
   return (holder) => {
-    const [, workerId, nodeId] = holderFrom(holder)
-    return (nodeId !== null && nodeIds.has(nodeId)) || answeredFor.has(workerId)
+    const [, , nodeId] = holderFrom(holder)
+    return (nodeId !== null && nodeIds.has(nodeId)) || answeredFor.has(workerOf(holder))
   }
 }
 
@@ -92,32 +99,39 @@ export function holderFrom(text: string): Holder {
   return JSON.parse(text) as Holder
 }
 
-/** How many leases each worker holds, whatever its namespace. */
+/** Its worker, as `workerKey`. */
+function workerOf(holder: string): string {
+  const [namespace, workerId] = holderFrom(holder)
+  return workerKey({ namespace, workerId })
+}
+
+/** How many leases each worker holds, by `workerKey`. */
 export function leasesByWorker(groups: readonly HolderGroup[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   for (const { holder, leases } of groups) {
-    const [, workerId] = holderFrom(holder)
-    counts.set(workerId, (counts.get(workerId) ?? 0) + leases)
+    const worker = workerOf(holder)
+    counts.set(worker, (counts.get(worker) ?? 0) + leases)
   }
   return counts
 }
 
 /** Whether it was all that its worker held. `leasesOf` was counted before the task was read: whoever counts less reads a mark. */
-export function wasAlone({ workerId, token, hadCompany }: RunningTask, leasesOf: ReadonlyMap<string, number>) {
-  return leasesOf.get(workerId) === 1 && hadCompany !== token
+export function wasAlone(task: RunningTask, leasesOf: ReadonlyMap<string, number>) {
+  return leasesOf.get(workerKey(task)) === 1 && task.hadCompany !== task.token
 }
 
 /**
  * Of a dead worker leases may end one after the other: before any of these workers' ends, marks those that have others beside
  * them.
+ * @param workers each as its `workerKey`
  */
 export async function rememberCompany(
   database: Database,
   groups: readonly HolderGroup[],
-  workerIds: ReadonlySet<string>,
+  workers: ReadonlySet<string>,
 ): Promise<void> {
   const leasesOf = leasesByWorker(groups)
-  const withSeveral = new Set([...workerIds].filter((workerId) => (leasesOf.get(workerId) ?? 0) > 1))
+  const withSeveral = new Set([...workers].filter((worker) => (leasesOf.get(worker) ?? 0) > 1))
   const theirs = groups.map(({ holder }) => holder).filter(isOf(withSeveral))
   if (theirs.length === 0) return
   const projection = { token: 1, hadCompany: 1 } as const
@@ -130,8 +144,8 @@ export async function rememberCompany(
   if (operations.length > 0) await database.tasks.bulkWrite(operations, { ordered: false })
 }
 
-function isOf(workerIds: ReadonlySet<string>): (holder: string) => boolean {
-  return (holder) => workerIds.has(holderFrom(holder)[1])
+function isOf(workers: ReadonlySet<string>): (holder: string) => boolean {
+  return (holder) => workers.has(workerOf(holder))
 }
 
 /** Leases ended in one step. */
@@ -139,12 +153,12 @@ const AT_ONCE = 1_000
 
 export async function endLeases(
   database: Database,
-  { workerIds }: EndLeasesParams,
+  { workers }: EndLeasesParams,
   now: number,
 ): Promise<readonly EndedLease[]> {
   const ended: EndedLease[] = []
-  if (workerIds.length === 0) return ended
-  const dead = new Set(workerIds)
+  if (workers.length === 0) return ended
+  const dead = new Set(workers.map(workerKey))
   const groups = await leasesByHolder(database)
   const leasesOf = leasesByWorker(groups)
   const theirs = groups.map(({ holder }) => holder).filter((holder) => isOf(dead)(holder) && isHolderWatched(holder))

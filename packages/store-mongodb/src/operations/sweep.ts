@@ -1,4 +1,4 @@
-import { type EndedLease, type SweepParams, type SweepReport, spreadJitter } from '@taskyard/core'
+import { type EndedLease, type SweepParams, type SweepReport, spreadJitter, workerKey } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { LIGHT, type RunningTask } from '../documents.ts'
 import { endWithoutWord, whileItEndsAt } from '../transitions.ts'
@@ -55,7 +55,7 @@ async function endOverdue(
     // A lease ends for its time only while that is still what was read.
     endings.push({ task, reason, move: reason === 'expired' ? whileItEndsAt(task.expiresAt, move) : move })
   }
-  await rememberCompany(database, groups, new Set(endings.map(({ task }) => task.workerId)))
+  await rememberCompany(database, groups, new Set(endings.map(({ task }) => workerKey(task))))
   const ended = await applyEndings(database, endings, now)
   await postpone(database, early, cancelGraceMs)
   return { ended, isBehind: awake.length === limit }
