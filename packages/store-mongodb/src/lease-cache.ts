@@ -1,3 +1,4 @@
+import type { LeaseRef } from '@taskyard/core'
 import { createBoundedMap } from './bounded-map.ts'
 import type { LightTask } from './documents.ts'
 
@@ -6,17 +7,17 @@ const MOST_LEASES = 20_000
 
 export interface LeaseCache {
   add(task: LightTask): void
-  /** The task as it was when this lease began; it may have been lost since. */
-  take(taskId: string, token: number): LightTask | undefined
+  /** The task as it was when this lease began; it may have been lost since. `undefined`, too, where it is of another namespace. */
+  take(namespace: string, lease: LeaseRef): LightTask | undefined
 }
 
 export function createLeaseCache(): LeaseCache {
   const tasks = createBoundedMap<string, LightTask>(MOST_LEASES)
   return {
     add: (task) => tasks.set(task._id, task),
-    take(taskId, token) {
+    take(namespace, { taskId, token }) {
       const task = tasks.get(taskId)
-      if (task?.token !== token) return undefined
+      if (task?.token !== token || task.namespace !== namespace) return undefined
       tasks.delete(taskId)
       return task
     },

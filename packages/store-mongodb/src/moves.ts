@@ -13,13 +13,41 @@ export function idIn(ids: readonly string[]): { readonly _id: string } | { reado
   return ids.length === 1 ? { _id: ids[0] as string } : { _id: { $in: [...ids] } }
 }
 
-/** The tasks of these ids, without what can be big. A text that is no id names none. */
-export async function readLight(database: Database, ids: readonly string[]): Promise<ReadonlyMap<string, LightTask>> {
+/** The tasks of these ids that are of this namespace, without what can be big. A text that is no id names none. */
+export async function readLight(
+  database: Database,
+  namespace: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, LightTask>> {
+  const found = await findLight(database, ids)
+  return byId(found.filter((task) => isInNamespace(namespace, task)))
+}
+
+/** The same of any namespace: for ids that no caller has named. */
+export async function readLightOfAny(
+  database: Database,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, LightTask>> {
+  return byId(await findLight(database, ids))
+}
+
+/**
+ * Whether a task that was found by its id is of this namespace, as it is for good. Not in the filter: there it would let the server
+ * choose an index that begins with the namespace, which is far worse for this than that of ids.
+ */
+export function isInNamespace(namespace: string, task: Pick<TaskDocument, 'namespace'>): boolean {
+  return task.namespace === namespace
+}
+
+async function findLight(database: Database, ids: readonly string[]): Promise<readonly LightTask[]> {
   const possible = [...new Set(ids)].filter(isTaskId)
-  if (possible.length === 0) return new Map()
+  if (possible.length === 0) return []
   const filter = { ...idIn(possible), state: { $ne: 'removed' as const } }
-  const found = await database.tasks.find(filter, { projection: LIGHT }).toArray()
-  return new Map(found.map((task) => [task._id, task as LightTask]))
+  return (await database.tasks.find(filter, { projection: LIGHT }).toArray()) as LightTask[]
+}
+
+function byId(tasks: readonly LightTask[]): ReadonlyMap<string, LightTask> {
+  return new Map(tasks.map((task) => [task._id, task]))
 }
 
 /**

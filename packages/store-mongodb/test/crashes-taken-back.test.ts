@@ -7,7 +7,7 @@ import { CLAIM, closeClients, freshUrl, newTask, openStore, submissions } from '
 after(closeClients)
 
 const WORKER = { workerId: 'watched', nodeId: null, session: true } as const
-const DEAD = { workerIds: [WORKER.workerId] }
+const DEAD = { workers: [{ namespace: 'default', workerId: WORKER.workerId }] }
 
 test('a crash is taken back while the end of a later lease of its task is written', async (t) => {
   const store = await openStore(t, { url: await freshUrl(t) })
@@ -32,7 +32,7 @@ test('a crash is taken back while the end of a later lease of its task is writte
   const ending = store.presence.endLeases(DEAD)
   await reached.promise
   gated.mock.restore()
-  await store.presence.takeBackCrashes({ leases: lost.slice(0, 1) })
+  await store.presence.takeBackCrashes({ namespace: 'default', leases: lost.slice(0, 1) })
   opened.resolve()
   assert.deepEqual(
     (await ending).map(({ taskStatus }) => taskStatus),

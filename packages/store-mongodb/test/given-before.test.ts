@@ -31,7 +31,7 @@ async function endOf(store: OpenedStore): Promise<number | undefined> {
 test('a lease that was extended meanwhile is not given again to an earlier end', async (t) => {
   const { one, other, leased } = await givenOnce(t)
   const leases = [{ taskId: leased.id, token: leased.lease.token }]
-  aroundNextWrite(() => other.tasks.extend({ leases, leaseMs: 60_000 }), null)
+  aroundNextWrite(() => other.tasks.extend({ namespace: 'default', leases, leaseMs: 60_000 }), null)
   const [again] = await one.tasks.claim(NAMED)
   assert.equal(again?.lease.expiresAt, NOW + 60_001)
   assert.equal(await endOf(other), NOW + 60_001)
@@ -48,7 +48,7 @@ test('two claims that give a lease again at once give it to different ends', asy
 
 test('a lease whose task was asked to stop meanwhile says so when it is given again', async (t) => {
   const { one, other, leased } = await givenOnce(t)
-  aroundNextWrite(() => other.tasks.cancel({ taskIds: [leased.id] }), null)
+  aroundNextWrite(() => other.tasks.cancel({ namespace: 'default', taskIds: [leased.id] }), null)
   const [again] = await one.tasks.claim(NAMED)
   assert.equal(again?.cancelRequestedAt, NOW)
 })
@@ -57,6 +57,6 @@ test('a lease that was settled meanwhile is not given again', async (t) => {
   const { one, other, leased } = await givenOnce(t)
   const outcome = { outcome: 'succeeded', result: null } as const
   const settlements = [{ taskId: leased.id, token: leased.lease.token, ...outcome }]
-  aroundNextWrite(() => other.tasks.settle({ settlements, claim: null }), null)
+  aroundNextWrite(() => other.tasks.settle({ namespace: 'default', settlements, claim: null }), null)
   assert.deepEqual(await one.tasks.claim(NAMED), [])
 })

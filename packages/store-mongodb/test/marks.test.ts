@@ -35,9 +35,13 @@ async function countsOf(store: OpenedStore): Promise<Readonly<Partial<Record<Tas
 test('an outcome is counted though its task was claimed again before that was known', async (t) => {
   const { one, other, ids } = await twoProcesses(t)
   const claimed = await one.tasks.claim({ ...CLAIM, limit: 2 })
-  await other.tasks.cancel({ taskIds: [ids[0]] })
+  await other.tasks.cancel({ namespace: 'default', taskIds: [ids[0]] })
   aroundNextWrite(null, () => other.tasks.claim({ ...CLAIM, limit: 1 }))
-  const { results } = await one.tasks.settle({ settlements: claimed.map(failedOnce), claim: null })
+  const { results } = await one.tasks.settle({
+    namespace: 'default',
+    settlements: claimed.map(failedOnce),
+    claim: null,
+  })
   const went = results.map((result) => (result.status === 'ok' ? [result.taskStatus, result.repeated] : result.status))
   assert.deepEqual(went, [
     ['cancelled', false],
@@ -48,12 +52,12 @@ test('an outcome is counted though its task was claimed again before that was kn
 
 test('a retry is told and counted though its task was claimed before that was known', async (t) => {
   const { one, other, ids } = await twoProcesses(t)
-  await one.tasks.cancel({ taskIds: ids })
+  await one.tasks.cancel({ namespace: 'default', taskIds: ids })
   aroundNextWrite(
-    () => other.tasks.retry({ taskIds: [ids[0]] }),
+    () => other.tasks.retry({ namespace: 'default', taskIds: [ids[0]] }),
     () => other.tasks.claim({ ...CLAIM, limit: 2 }),
   )
-  const [, outcome] = await one.tasks.retry({ taskIds: ids })
+  const [, outcome] = await one.tasks.retry({ namespace: 'default', taskIds: ids })
   assert.equal(outcome?.kind, 'retried')
   assert.deepEqual(await countsOf(other), { running: 2 })
 })
@@ -61,8 +65,8 @@ test('a retry is told and counted though its task was claimed before that was kn
 test('a task is handed out though its cancel was asked for before the claim had read that it is its own', async (t) => {
   const { one, other, ids } = await twoProcesses(t)
   aroundNextWrite(
-    () => other.tasks.cancel({ taskIds: [ids[0]] }),
-    () => other.tasks.cancel({ taskIds: [ids[1]] }),
+    () => other.tasks.cancel({ namespace: 'default', taskIds: [ids[0]] }),
+    () => other.tasks.cancel({ namespace: 'default', taskIds: [ids[1]] }),
   )
   const claimed = await one.tasks.claim({ ...CLAIM, limit: 2 })
   assert.deepEqual(

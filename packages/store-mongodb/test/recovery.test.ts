@@ -237,19 +237,19 @@ test('history lines that were copied and not yet taken from the task are shown o
   const [task] = await store.tasks.claim(CLAIM)
   assert.ok(task)
   const line = (log: string) => ({ taskId: task.id, token: task.lease.token, progress: null, log })
-  await store.tasks.record({ entries: [line('one'), line('two')] })
-  const before = await store.reads.history({ taskId: task.id, after: 0, limit: 100 })
+  await store.tasks.record({ namespace: 'default', entries: [line('one'), line('two')] })
+  const before = await store.reads.history({ namespace: 'default', taskId: task.id, after: 0, limit: 100 })
   const stored = await collection('tasks').findOne({ _id: task.id })
   const tail = stored?.tail as readonly Record<string, unknown>[]
   await collection('records').insertMany(
     tail.map((record, index) => ({ ...record, _id: `${task.id}/${String(index + 1).padStart(8, '0')}` })),
   )
-  assert.deepEqual(await store.reads.history({ taskId: task.id, after: 0, limit: 100 }), before)
+  assert.deepEqual(await store.reads.history({ namespace: 'default', taskId: task.id, after: 0, limit: 100 }), before)
 
   // They are moved when the task next grows, and still shown once.
   const long = 'x'.repeat(LIMITS.logBytes)
-  for (let n = 0; n < 3; n++) await store.tasks.record({ entries: [line(long)] })
-  const after = (await store.reads.history({ taskId: task.id, after: 0, limit: 100 })) ?? []
+  for (let n = 0; n < 3; n++) await store.tasks.record({ namespace: 'default', entries: [line(long)] })
+  const after = (await store.reads.history({ namespace: 'default', taskId: task.id, after: 0, limit: 100 })) ?? []
   assert.deepEqual(after.slice(0, before?.length), before)
   assert.equal(after.filter(({ kind }) => kind === 'log').length, 5)
   assert.ok((await collection('records').countDocuments()) > 2, 'some lines were moved')
@@ -262,7 +262,7 @@ test('a removal that was begun is hidden from everybody, and completed', async (
   await succeed(store)
   await collection('tasks').updateOne({ _id: task.id }, { $set: { state: 'removed' } })
   assert.deepEqual(await statuses(store, [task]), [null])
-  assert.deepEqual(await store.tasks.retry({ taskIds: [task.id] }), [{ kind: 'not-found' }])
+  assert.deepEqual(await store.tasks.retry({ namespace: 'default', taskIds: [task.id] }), [{ kind: 'not-found' }])
   advance(20_000)
   await store.upkeep.sweep(SWEEP)
   assert.equal(await collection('tasks').findOne({ _id: task.id }), null)
@@ -273,7 +273,7 @@ test('a removal that was begun is hidden from everybody, and completed', async (
 })
 
 async function statuses(store: OpenedStore, tasks: readonly { readonly id: string }[]) {
-  const found = await store.reads.find({ taskIds: tasks.map(({ id }) => id) })
+  const found = await store.reads.find({ namespace: 'default', taskIds: tasks.map(({ id }) => id) })
   return found.map((task) => task?.status ?? null)
 }
 
@@ -291,5 +291,5 @@ async function succeed(store: OpenedStore, limit = 10): Promise<void> {
       result: 'null' as JsonText,
     }),
   )
-  await store.tasks.settle({ settlements, claim: null })
+  await store.tasks.settle({ namespace: 'default', settlements, claim: null })
 }

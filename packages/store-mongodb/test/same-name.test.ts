@@ -83,7 +83,7 @@ test('what a call marked that died before it looked goes back without an attempt
   await tasks.updateMany({ _id: { $in: [...idsOf(lost)] } }, update)
 
   assert.deepEqual(idsOf(await other.tasks.claim(NAMED)), idsOf(answered))
-  const found = await one.reads.find({ taskIds: idsOf(lost) })
+  const found = await one.reads.find({ namespace: 'default', taskIds: idsOf(lost) })
   assert.deepEqual(
     found.map((task) => [task?.status, task?.attempt]),
     [

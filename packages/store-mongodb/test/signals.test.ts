@@ -18,7 +18,7 @@ const idOf = (n: number) => `01900000-0000-7000-8000-${String(n).padStart(12, '0
 const ALL: NewsInterest = { of: 'tasks' }
 const CANCELS: NewsInterest = { of: 'cancel-requests' }
 
-const CANCEL: NewsMessage = { kind: 'cancel-requested', taskId: idOf(1), workerId: 'worker' }
+const CANCEL: NewsMessage = { kind: 'cancel-requested', taskId: idOf(1), namespace: 'default', workerId: 'worker' }
 
 const signalsOf = (url: string) => databaseOf(url).collection<SignalDocument>('signals')
 

@@ -2,7 +2,7 @@ import { type AcceptedTask, type EnqueueOutcome, type EnqueueParams, type NewTas
 import type { Database } from '../database.ts'
 import { newTaskDocument, statusOf, type TaskDocument } from '../documents.ts'
 import { ensureLanes } from '../lanes.ts'
-import { MOST_ROUNDS, readLight } from '../moves.ts'
+import { MOST_ROUNDS, readLightOfAny } from '../moves.ts'
 import { type Plan, planSubmissions, type Submission } from './enqueue-plan.ts'
 import { closeEnvelopes, writeEnvelopes } from './envelopes.ts'
 import { readKeys, takeKeys } from './idempotency.ts'
@@ -41,7 +41,7 @@ async function judge(
   const plan = planSubmissions(submissions, keys, room)
   if (!plan.isFull) return plan
   // Only where a queue seems full does it matter which tasks are there already.
-  const stored = await readLight(
+  const stored = await readLightOfAny(
     database,
     tasks.map(({ id }) => id),
   )
@@ -74,7 +74,7 @@ type Known = ReadonlyMap<string, Pick<TaskDocument, 'state' | 'createdAt' | 'run
 
 function readKnown(database: Database, accepted: readonly Accepted[], inserted: ReadonlyMap<string, TaskDocument>) {
   const ids = accepted.flatMap((submission) => submission.ids)
-  return readLight(
+  return readLightOfAny(
     database,
     ids.filter((id) => !inserted.has(id)),
   )

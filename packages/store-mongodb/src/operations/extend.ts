@@ -2,20 +2,27 @@ import { type ExtendParams, type ExtendStatus, isLeaseRef, type LeaseRef, Taskya
 import type { AnyBulkWriteOperation } from 'mongodb'
 import type { Collections } from '../collections.ts'
 import type { RunningTask, TaskDocument } from '../documents.ts'
-import { idIn, MOST_ROUNDS } from '../moves.ts'
+import { idIn, isInNamespace, MOST_ROUNDS } from '../moves.ts'
 
-type Held = Pick<RunningTask, '_id' | 'state' | 'token' | 'expiresAt' | 'deadlineAt' | 'cancelRequestedAt'>
-const HELD = { state: 1, token: 1, expiresAt: 1, deadlineAt: 1, cancelRequestedAt: 1 } as const
+type Held = Pick<
+  RunningTask,
+  '_id' | 'namespace' | 'state' | 'token' | 'expiresAt' | 'deadlineAt' | 'cancelRequestedAt'
+>
+const HELD = { namespace: 1, state: 1, token: 1, expiresAt: 1, deadlineAt: 1, cancelRequestedAt: 1 } as const
 type Tasks = Pick<Collections, 'tasks'>
 
 /**
  * Extends leases, each conditional on its token. What changed between reading and writing is read again: a lease that bears the
  * new end by then was moved. Needs the tasks alone, so that a heartbeat thread can use it.
  */
-export async function extend(database: Tasks, { leases, leaseMs }: ExtendParams, now: number): Promise<ExtendStatus[]> {
+export async function extend(
+  database: Tasks,
+  { namespace, leases, leaseMs }: ExtendParams,
+  now: number,
+): Promise<ExtendStatus[]> {
   const expiresAt = now + leaseMs
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const found = await read(database, leases)
+    const found = await read(database, namespace, leases)
     const held = heldOf(found, leases)
     const open = round === 0 ? held : held.filter((task) => task.expiresAt !== expiresAt)
     if (await moveEnds(database, open, () => expiresAt, asAsked))
@@ -24,11 +31,16 @@ export async function extend(database: Tasks, { leases, leaseMs }: ExtendParams,
   throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
 }
 
-async function read({ tasks }: Tasks, leases: readonly LeaseRef[]): Promise<ReadonlyMap<string, Held>> {
+async function read(
+  { tasks }: Tasks,
+  namespace: string,
+  leases: readonly LeaseRef[],
+): Promise<ReadonlyMap<string, Held>> {
   const ids = [...new Set(leases.filter(isLeaseRef).map(({ taskId }) => taskId))]
   if (ids.length === 0) return new Map()
   const found = await tasks.find({ ...idIn(ids), state: 'running' }, { projection: HELD }).toArray()
-  return new Map((found as Held[]).map((task) => [task._id, task]))
+  const own = (found as Held[]).filter((task) => isInNamespace(namespace, task))
+  return new Map(own.map((task) => [task._id, task]))
 }
 
 function heldBy(found: ReadonlyMap<string, Held>, { taskId, token }: LeaseRef): Held | null {

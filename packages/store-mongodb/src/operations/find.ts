@@ -2,25 +2,30 @@ import type { HistoryParams, HistoryRecord, Task, TaskEvent, TaskIdsParams } fro
 import { isTaskId, pageOfHistory, taskHistory } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type RecordDocument, recordId, type TaskDocument, taskFrom } from '../documents.ts'
-import { idIn } from '../moves.ts'
+import { idIn, isInNamespace } from '../moves.ts'
 
 const VISIBLE = { state: { $ne: 'removed' as const } }
 
-export async function find(database: Database, { taskIds }: TaskIdsParams, now: number): Promise<(Task | null)[]> {
+export async function find(
+  database: Database,
+  { namespace, taskIds }: TaskIdsParams,
+  now: number,
+): Promise<(Task | null)[]> {
   const ids = [...new Set(taskIds)].filter(isTaskId)
   const filter = { ...idIn(ids), ...VISIBLE }
   const found = ids.length === 0 ? [] : await database.tasks.find(filter, { projection: { tail: 0 } }).toArray()
-  const tasks = new Map(found.map((task) => [task._id, taskFrom(task as TaskDocument, now)]))
+  const own = found.filter((task) => isInNamespace(namespace, task))
+  const tasks = new Map(own.map((task) => [task._id, taskFrom(task as TaskDocument, now)]))
   return taskIds.map((id) => tasks.get(id) ?? null)
 }
 
 export async function history(
   database: Database,
-  { taskId, after, limit }: HistoryParams,
+  { namespace, taskId, after, limit }: HistoryParams,
   now: number,
 ): Promise<readonly TaskEvent[] | null> {
   const task = isTaskId(taskId) ? await database.tasks.findOne({ _id: taskId, ...VISIBLE }) : null
-  if (task === null) return null
+  if (task === null || !isInNamespace(namespace, task)) return null
   const events = taskHistory(taskFrom(task, now), task.token, await recordsOf(database, task))
   return pageOfHistory(events, { after, limit })
 }

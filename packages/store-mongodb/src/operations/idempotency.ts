@@ -2,7 +2,7 @@ import { LIMITS, type NewTask } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type KeyDocument, keyId } from '../documents.ts'
 import { duplicatesOf } from '../mongodb-errors.ts'
-import { idIn, readLight } from '../moves.ts'
+import { idIn, readLightOfAny } from '../moves.ts'
 import type { Plan, Submission, UsedKey } from './enqueue-plan.ts'
 
 const KEY_LIFE_MS = LIMITS.idempotencySeconds * 1000
@@ -19,7 +19,7 @@ export async function readKeys(
   if (ids.length === 0) return new Map()
   const found = await database.keys.find(idIn([...new Set(ids)])).toArray()
   const used = found.filter(({ expiresAt }) => expiresAt > now)
-  const stored = await readLight(
+  const stored = await readLightOfAny(
     database,
     used.map(({ taskId }) => taskId),
   )

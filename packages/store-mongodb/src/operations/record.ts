@@ -23,14 +23,18 @@ const BYTES_PER_UPDATE = 256 * 1024
 const MOST_UPDATES = 200
 
 /** Appends lines to tasks, each task's with updates conditional on its token. */
-export async function record(database: Database, { entries }: RecordParams, now: number): Promise<LeaseStatus[]> {
+export async function record(
+  database: Database,
+  { namespace, entries }: RecordParams,
+  now: number,
+): Promise<LeaseStatus[]> {
   const held = new Set<string>()
   let open = [...Map.groupBy(entries, leaseKey).values()].map(openLease)
   for (let round = 0; open.length > 0; round++) {
     if (round === MOST_ROUNDS + MOST_UPDATES) {
       throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
     }
-    open = await recordRound(database, open, held, now)
+    open = await recordRound(database, namespace, open, { held, now })
   }
   return entries.map((entry) => (held.has(leaseKey(entry)) ? 'ok' : 'lost'))
 }
@@ -60,12 +64,12 @@ function linesOf({ progress, log }: Entry): Line[] {
 /** @returns what is still to be written: more than fits into one update, or met by another change */
 async function recordRound(
   database: Database,
+  namespace: string,
   open: readonly OpenLease[],
-  held: Set<string>,
-  now: number,
+  { held, now }: { held: Set<string>; now: number },
 ): Promise<OpenLease[]> {
   const ids = open.map(({ taskId }) => taskId)
-  const tasks = await readLight(database, ids)
+  const tasks = await readLight(database, namespace, ids)
   await spillTails(database, [...tasks.values()])
   const moves = new Map<Move, { lease: OpenLease; count: number }>()
   for (const lease of open) {

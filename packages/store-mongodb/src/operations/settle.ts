@@ -11,7 +11,7 @@ import { LOST, settledBefore } from './settled-before.ts'
 /** Ends leases, each with one update conditional on its token, and then claims. */
 export async function settle(
   database: Database,
-  { settlements, claim: next }: SettleParams,
+  { namespace, settlements, claim: next }: SettleParams,
   now: number,
 ): Promise<SettleReport> {
   const results = new Map<Settlement, SettleResult>()
@@ -20,7 +20,7 @@ export async function settle(
   for (let round = 0; open.length > 0; round++) {
     if (round === MOST_ROUNDS)
       throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
-    const tasks = await tasksOf(database, open)
+    const tasks = await tasksOf(database, namespace, open)
     open = await settleRound(database, open, tasks, { results, counting }, now)
   }
   const [tasks] = await Promise.all([next === null ? [] : claim(database, next, now), ...counting])
@@ -29,16 +29,20 @@ export async function settle(
 
 // A lease given out by this process is known; one that has been lost since is refused by its guard, and then read. When it ends
 // is not: it may have been extended.
-async function tasksOf(database: Database, settlements: readonly Settlement[]): Promise<Map<string, LightTask>> {
+async function tasksOf(
+  database: Database,
+  namespace: string,
+  settlements: readonly Settlement[],
+): Promise<Map<string, LightTask>> {
   const tasks = new Map<string, LightTask>()
   const unknown: string[] = []
-  for (const { taskId, token } of settlements) {
-    const task = database.leases.take(taskId, token)
-    if (task === undefined) unknown.push(taskId)
-    else tasks.set(taskId, task)
+  for (const settlement of settlements) {
+    const task = database.leases.take(namespace, settlement)
+    if (task === undefined) unknown.push(settlement.taskId)
+    else tasks.set(settlement.taskId, task)
   }
   const untilThen = settlements.filter((settlement) => endOf(settlement) !== undefined)
-  const read = await readLight(database, [
+  const read = await readLight(database, namespace, [
     ...unknown.filter((id) => !tasks.has(id)),
     ...untilThen.map(({ taskId }) => taskId),
   ])

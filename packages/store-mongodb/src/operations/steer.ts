@@ -18,8 +18,8 @@ interface Judgement<Outcome> {
   readonly move: Move | null
 }
 
-export function cancel(database: Database, { taskIds }: TaskIdsParams, now: number): Promise<CancelOutcome[]> {
-  return steer<CancelOutcome>(database, taskIds, now, (task) => {
+export function cancel(database: Database, params: TaskIdsParams, now: number): Promise<CancelOutcome[]> {
+  return steer<CancelOutcome>(database, params, now, (task) => {
     if (task === undefined) return { outcome: { kind: 'not-found' }, move: null }
     const status = statusOf(task, now)
     if (isTerminal(status)) return { outcome: { kind: 'ended', status }, move: null }
@@ -30,8 +30,8 @@ export function cancel(database: Database, { taskIds }: TaskIdsParams, now: numb
   })
 }
 
-export function retry(database: Database, { taskIds }: TaskIdsParams, now: number): Promise<RetryOutcome[]> {
-  return steer<RetryOutcome>(database, taskIds, now, (task) => {
+export function retry(database: Database, params: TaskIdsParams, now: number): Promise<RetryOutcome[]> {
+  return steer<RetryOutcome>(database, params, now, (task) => {
     if (task === undefined) return { outcome: { kind: 'not-found' }, move: null }
     const status = statusOf(task, now)
     if (!isRetryable(status)) return { outcome: { kind: 'not-retryable', status }, move: null }
@@ -52,7 +52,7 @@ const MOST_ROUNDS = 200
 /** Reads, judges and moves the tasks, again where somebody else was quicker. An id named twice is judged again after the first. */
 async function steer<Outcome>(
   database: Database,
-  taskIds: readonly string[],
+  { namespace, taskIds }: TaskIdsParams,
   now: number,
   judge: (task: LightTask | undefined) => Judgement<Outcome>,
 ): Promise<Outcome[]> {
@@ -62,7 +62,7 @@ async function steer<Outcome>(
   for (let round = 0; open.length > 0; round++) {
     if (round === MOST_ROUNDS)
       throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
-    const judged = await steerRound(database, open, judge, { now, counting })
+    const judged = await steerRound(database, open, judge, { namespace, now, counting })
     for (const [index, outcome] of judged) outcomes.set(index, outcome)
     open = open.filter(({ index }) => !outcomes.has(index))
   }
@@ -74,10 +74,10 @@ async function steerRound<Outcome>(
   database: Database,
   open: readonly { readonly id: string; readonly index: number }[],
   judge: (task: LightTask | undefined) => Judgement<Outcome>,
-  { now, counting }: { now: number; counting: Promise<void>[] },
+  { namespace, now, counting }: { namespace: string; now: number; counting: Promise<void>[] },
 ): Promise<ReadonlyMap<number, Outcome>> {
   const ids = open.map(({ id }) => id)
-  const tasks = await readLight(database, ids)
+  const tasks = await readLight(database, namespace, ids)
   const judged = new Map<number, Outcome>()
   const moves = new Map<Move, { index: number; outcome: Outcome }>()
   const moving = new Set<string>()
