@@ -31,6 +31,10 @@ export class Lanes {
     return found
   }
 
+  isOf(lane: number, namespace: string): boolean {
+    return this.get(lane).namespace === namespace
+  }
+
   /** The lane of these names, made when it is new. */
   intern(namespace: string, queue: string, type: string): Lane {
     const known = this.#byQueue.get(queueKey(namespace, queue))?.find((lane) => lane.type === type)

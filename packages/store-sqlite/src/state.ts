@@ -26,9 +26,16 @@ export interface State {
   skippedMs: number
   unsparedMs: number
   /** The newest beats since the file was opened: any other process is gone, since the file is locked. */
-  nodes: { readonly nodeId: string; readonly workerIds: readonly string[]; readonly until: number }[]
+  nodes: LivingNode[]
   /** The last transaction has failed and is not undone yet: what is derived from the file may be wrong. */
   mustUndo: boolean
+}
+
+interface LivingNode {
+  readonly nodeId: string
+  /** By `workerKey`. */
+  readonly workers: ReadonlySet<string>
+  readonly until: number
 }
 
 export function createState(database: DatabaseSync, path: string): State {

@@ -1,23 +1,23 @@
 import {
   afterFailure,
   afterLeaseEnd,
-  type BeatParams,
   type EndedLease,
   type EndLeasesParams,
   type ExtendParams,
   type ExtendStatus,
-  type LeaseHolder,
   type LeaseStatus,
   LIMITS,
   poisonedError,
   type RecordParams,
   spreadJitter,
   TIMEOUT_ERROR,
+  workerKey,
 } from '@taskyard/core'
 import { row1, rows, type State } from '../state.ts'
 import { backoffFromText } from '../wire.ts'
 import { addLoneCrash, loneCrashesOf } from './lone-crashes.ts'
 import { addHistory, endAttempt, finish, type Lease, makeReady, makeScheduled, take } from './move.ts'
+import { lifeOf } from './presence.ts'
 
 const LEASE_COLUMNS = `l.seq, l.lane, l.token, l.attempt, l.crashes, l.worker_id, l.ready_at, l.started_at, l.expires_at,
   l.deadline_at, l.cancel_requested_at, l.session OR l.node_id IS NOT NULL, l.had_company, l.progress, l.bytes`
@@ -105,42 +105,16 @@ function addRecord(state: State, { seq }: Lease, add: () => void): void {
   if (counted.run(seq, LIMITS.recordsPerAttempt, LIMITS.recordsPerTask).changes === 1) add()
 }
 
-export function holders(state: State, _params: undefined, now: number): LeaseHolder[] {
-  const isAlive = lifeOf(state, now)
-  const found = rows<[string, string, string | null, number, number, number, number]>(
-    state.sql(
-      `SELECT lanes.namespace, worker_id, node_id, max(session), count(*),
-         min(expires_at), max(expires_at)
-       FROM leases JOIN lanes USING (lane) GROUP BY 1, 2, 3`,
-    ),
-  )
-  return found.map(([namespace, workerId, nodeId, session, leases, firstEnd, lastEnd]) => {
-    const alive = isAlive(workerId, nodeId)
-    return { namespace, workerId, nodeId, session: session === 1, alive, leases, firstEnd, lastEnd }
-  })
-}
-
-/** Tells whether a process whose beat holds is a worker's own, or names the worker. */
-function lifeOf({ nodes }: State, now: number): (workerId: string, nodeId: string | null) => boolean {
-  const living = nodes.filter(({ until }) => until > now)
-  return (workerId, nodeId) => living.some((node) => node.nodeId === nodeId || node.workerIds.includes(workerId))
-}
-
-export function beat(state: State, { nodeId, workerIds, ttlMs }: BeatParams, now: number): void {
-  state.nodes = state.nodes.filter((node) => node.nodeId !== nodeId)
-  if (ttlMs > 0) state.nodes.push({ nodeId, workerIds, until: now + ttlMs })
-}
-
-export function endLeases(state: State, { workerIds }: EndLeasesParams, now: number): EndedLease[] {
+export function endLeases(state: State, { workers }: EndLeasesParams, now: number): EndedLease[] {
   const select = state.sql(
     `SELECT t.id, t.max_attempts, l.node_id, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq) WHERE l.worker_id = ?`,
   )
   const isAlive = lifeOf(state, now)
-  return workerIds.flatMap((workerId) => {
-    const held = rows<[string, number, string | null, ...LeaseRow]>(select, workerId).map(
-      ([id, maxAttempts, nodeId, ...row]) => ({ id, maxAttempts, nodeId, lease: leaseFromRow(row) }),
-    )
-    const ending = held.filter(({ lease, nodeId }) => lease.isWatched && !isAlive(workerId, nodeId))
+  return workers.flatMap((worker) => {
+    const held = rows<[string, number, string | null, ...LeaseRow]>(select, worker.workerId)
+      .map(([id, maxAttempts, nodeId, ...row]) => ({ id, maxAttempts, nodeId, lease: leaseFromRow(row) }))
+      .filter(({ lease }) => state.lanes.isOf(lease.lane, worker.namespace))
+    const ending = held.filter(({ lease, nodeId }) => lease.isWatched && !isAlive(worker, nodeId))
     rememberCompany(
       state,
       ending.map(({ lease }) => lease),
@@ -173,34 +147,39 @@ export function endOverdueLeases(
   const overdue = found.map(
     ([id, backoff, maxAttempts, ...row]) => [id, backoff, maxAttempts, leaseFromRow(row)] as const,
   )
-  const leasesOf = leasesByWorker(state)
+  const leasesOfWorker = countLeasesOfWorkers(state)
   rememberCompany(
     state,
     overdue.map(([, , , lease]) => lease),
   )
   return overdue.map(([id, backoff, maxAttempts, lease], index) => {
-    const { cancelRequestedAt, deadlineAt, workerId, isWatched, hadCompany } = lease
+    const { cancelRequestedAt, deadlineAt, isWatched, hadCompany } = lease
     if (cancelRequestedAt !== null && cancelRequestedAt <= now - cancelGraceMs)
       return cancelLease(state, id, lease, now)
     if (deadlineAt === null || deadlineAt > now) {
       // A worker that is watched would have been noticed if it had died: it stood still, or its answer was lost.
-      const isAlone = leasesOf.get(workerId) === 1 && !hadCompany
+      const isAlone = leasesOfWorker(lease) === 1 && !hadCompany
       return expireLease(state, id, lease, { maxAttempts, isDead: !isWatched, isAlone }, now)
     }
     return timeOutLease(state, id, lease, { backoff, maxAttempts, jitter: spreadJitter(jitter, index) }, now)
   })
 }
 
-function leasesByWorker(state: State): ReadonlyMap<string, number> {
-  return new Map(rows<[string, number]>(state.sql('SELECT worker_id, count(*) FROM leases GROUP BY worker_id')))
+/** Tells how many leases the worker of one holds now. */
+function countLeasesOfWorkers(state: State): (lease: Lease) => number {
+  const select = state.sql('SELECT namespace, worker_id, count(*) FROM leases JOIN lanes USING (lane) GROUP BY 1, 2')
+  const counted = rows<[string, string, number]>(select)
+  const counts = new Map(counted.map(([namespace, workerId, leases]) => [workerKey({ namespace, workerId }), leases]))
+  return ({ lane, workerId }) => counts.get(workerKey({ ...state.lanes.get(lane), workerId })) ?? 0
 }
 
 /** Of a dead worker leases may end one after the other: what it still holds was beside those that end now. */
 function rememberCompany(state: State, ending: readonly Lease[]): void {
   state
     .sql(
-      `UPDATE leases SET had_company = 1 WHERE had_company = 0 AND worker_id IN (
-         SELECT worker_id FROM leases WHERE seq IN (SELECT value FROM json_each(?))
+      `UPDATE leases SET had_company = 1 FROM lanes
+       WHERE lanes.lane = leases.lane AND had_company = 0 AND (namespace, worker_id) IN (
+         SELECT namespace, worker_id FROM leases JOIN lanes USING (lane) WHERE seq IN (SELECT value FROM json_each(?))
        )`,
     )
     .run(JSON.stringify(ending.map(({ seq }) => seq)))

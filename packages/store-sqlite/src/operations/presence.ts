@@ -1,0 +1,31 @@
+import { type BeatParams, type LeaseHolder, type WorkerName, workerKey } from '@taskyard/core'
+import { rows, type State } from '../state.ts'
+
+export function beat(state: State, { nodeId, workers, ttlMs }: BeatParams, now: number): void {
+  state.nodes = state.nodes.filter((node) => node.nodeId !== nodeId)
+  if (ttlMs > 0) state.nodes.push({ nodeId, workers: new Set(workers.map(workerKey)), until: now + ttlMs })
+}
+
+export function holders(state: State, _params: undefined, now: number): LeaseHolder[] {
+  const isAlive = lifeOf(state, now)
+  const found = rows<[string, string, string | null, number, number, number, number]>(
+    state.sql(
+      `SELECT lanes.namespace, worker_id, node_id, max(session), count(*),
+         min(expires_at), max(expires_at)
+       FROM leases JOIN lanes USING (lane) GROUP BY 1, 2, 3`,
+    ),
+  )
+  return found.map(([namespace, workerId, nodeId, session, leases, firstEnd, lastEnd]) => {
+    const alive = isAlive({ namespace, workerId }, nodeId)
+    return { namespace, workerId, nodeId, session: session === 1, alive, leases, firstEnd, lastEnd }
+  })
+}
+
+/** Tells whether a process whose beat holds is a worker's own, or names the worker. */
+export function lifeOf({ nodes }: State, now: number): (worker: WorkerName, nodeId: string | null) => boolean {
+  const living = nodes.filter(({ until }) => until > now)
+  return (worker, nodeId) => {
+    const key = workerKey(worker)
+    return living.some((node) => node.nodeId === nodeId || node.workers.has(key))
+  }
+}
