@@ -28,8 +28,8 @@ export function facetsOf(
       },
       claim: async (params) => leasedTasks(await call('claim', params)),
       extend: (params) => call('extend', params),
-      async settle({ settlements, claim }) {
-        const settled = await call('settle', { settlements: settlements.map(settlementRow), claim })
+      async settle({ namespace, settlements, claim }) {
+        const settled = await call('settle', { namespace, settlements: settlements.map(settlementRow), claim })
         return { results: settleResults(settled), tasks: settled.claimed === null ? [] : leasedTasks(settled.claimed) }
       },
       record: (params) => call('record', params),

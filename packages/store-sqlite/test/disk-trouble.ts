@@ -19,7 +19,7 @@ tell('health while full', await health(store))
 rmSync(join(disk, 'ballast'))
 tell('space again', await tryEnqueue(store))
 tell('health again', await health(store))
-const found = await store.reads.find({ taskIds: accepted })
+const found = await store.reads.find({ namespace: 'default', taskIds: accepted })
 const counts = await store.reads.counts({ namespace: 'default', queue: 'default' })
 tell('kept', {
   acknowledged: accepted.length,

@@ -8,6 +8,7 @@ import { watchFolder, watchPlace } from '../src/file-place.ts'
 import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
 
 const GONE = { code: 'store_unavailable', message: /was removed or moved away while it was in use/ }
+const OURS = { namespace: 'default' }
 const REPLACED = { code: 'store_unavailable', message: /was replaced by another file while it was in use/ }
 
 async function setUp(t: TestContext) {
@@ -24,7 +25,7 @@ async function submit(store: OpenedStore): Promise<string> {
 }
 
 async function holds(store: OpenedStore, ...taskIds: string[]): Promise<void> {
-  const found = await store.reads.find({ taskIds })
+  const found = await store.reads.find({ ...OURS, taskIds })
   assert.deepEqual(
     found.map((task) => task?.id),
     taskIds,
@@ -53,13 +54,13 @@ test('no write is acknowledged while the file is away', async (t) => {
   const retention = { succeededSeconds: 1, failedSeconds: 1, finishedBytes: 1 }
   const writes = [
     () => store.tasks.claim(CLAIM),
-    () => store.tasks.extend({ leases: [lease], leaseMs: 1000 }),
-    () => store.tasks.settle({ settlements: [{ ...lease, outcome: 'succeeded', result: null }], claim: null }),
-    () => store.tasks.record({ entries: [{ ...lease, progress: null, log: 'line' }] }),
-    () => store.tasks.cancel({ taskIds: [task.id] }),
-    () => store.tasks.retry({ taskIds: [task.id] }),
-    () => store.queues.pause({ namespace: 'default', queue: 'default', paused: true }),
-    () => store.presence.endLeases({ workerIds: ['worker-1'] }),
+    () => store.tasks.extend({ ...OURS, leases: [lease], leaseMs: 1000 }),
+    () => store.tasks.settle({ ...OURS, settlements: [{ ...lease, outcome: 'succeeded', result: null }], claim: null }),
+    () => store.tasks.record({ ...OURS, entries: [{ ...lease, progress: null, log: 'line' }] }),
+    () => store.tasks.cancel({ ...OURS, taskIds: [task.id] }),
+    () => store.tasks.retry({ ...OURS, taskIds: [task.id] }),
+    () => store.queues.pause({ ...OURS, queue: 'default', paused: true }),
+    () => store.presence.endLeases({ workers: [{ ...OURS, workerId: 'worker-1' }] }),
     () => store.upkeep.sweep({ cancelGraceMs: 1000, retention, limit: 10, jitter: 0 }),
   ]
   for (const write of writes) await assert.rejects(write, GONE)

@@ -9,6 +9,7 @@ import { type ClaimedRows, enqueueRows } from '../src/wire.ts'
 import { CLAIM, newTask, submissions } from './scene.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
+const OURS = { namespace: 'default' }
 
 function freshState(): State {
   const database = new DatabaseSync(':memory:')
@@ -39,7 +40,7 @@ function finishOne(state: State): void {
   commitTogether(state, [enqueueCall()])
   const [claimed] = commitTogether(state, [{ operation: 'claim', params: CLAIM, now: NOW }]) as [{ value: ClaimedRows }]
   const settlements = claimed.value.rows.map((row) => [row[1], row[13], 'succeeded', null, null])
-  commitTogether(state, [{ operation: 'settle', params: { settlements, claim: null }, now: NOW }])
+  commitTogether(state, [{ operation: 'settle', params: { ...OURS, settlements, claim: null }, now: NOW }])
 }
 
 function codes(answers: readonly Answer[]): readonly string[] {

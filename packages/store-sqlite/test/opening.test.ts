@@ -25,7 +25,7 @@ test('the file can be opened again once its server has closed it', async (t) => 
   const first = await openAt(path)
   await first.tasks.enqueue(submissions(task))
   await first.lifecycle.close()
-  const [found] = await (await openStore(t, path)).reads.find({ taskIds: [task.id] })
+  const [found] = await (await openStore(t, path)).reads.find({ namespace: 'default', taskIds: [task.id] })
   assert.equal(found?.id, task.id)
 })
 
@@ -105,10 +105,10 @@ test('a file of the first version is brought up to date, and what ran then goes 
   old.close()
   const store = await openStore(t, path)
   const lease = { taskId: id, token: 7 }
-  assert.deepEqual(await store.tasks.extend({ leases: [lease], leaseMs: 60_000 }), ['ok'])
+  assert.deepEqual(await store.tasks.extend({ namespace: 'default', leases: [lease], leaseMs: 60_000 }), ['ok'])
   const settlements = [{ ...lease, outcome: 'released' as const }]
   for (const repeated of [false, true]) {
-    const { results } = await store.tasks.settle({ settlements, claim: null })
+    const { results } = await store.tasks.settle({ namespace: 'default', settlements, claim: null })
     assert.equal(results[0]?.status === 'ok' && results[0].repeated, repeated)
   }
   assert.equal((await store.tasks.claim({ ...CLAIM, requestId: 'again' })).length, 1)

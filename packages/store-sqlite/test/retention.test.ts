@@ -18,7 +18,7 @@ test('what one step of retention leaves is due at once, until nothing is left', 
       ? { ...ref, outcome: 'cancelled' as const }
       : { ...ref, outcome: 'succeeded' as const, result: null }
   })
-  await store.tasks.settle({ settlements, claim: null })
+  await store.tasks.settle({ namespace: 'default', settlements, claim: null })
   let removed = 0
   for (let isDue = true; isDue; ) {
     const report = await store.upkeep.sweep({ ...SWEEP, retention: { ...RETENTION, finishedBytes: 1 } })
@@ -26,7 +26,7 @@ test('what one step of retention leaves is due at once, until nothing is left', 
     isDue = report.nextAt !== null && report.nextAt <= systemClock.now()
   }
   assert.equal(removed, tasks.length)
-  const found = await store.reads.find({ taskIds: tasks.map(({ id }) => id) })
+  const found = await store.reads.find({ namespace: 'default', taskIds: tasks.map(({ id }) => id) })
   assert.ok(found.every((task) => task === null))
   const [counts] = await store.reads.counts({ namespace: 'default', queue: 'default' })
   assert.deepEqual([counts?.counts.succeeded, counts?.counts.cancelled], [0, 0])

@@ -64,7 +64,7 @@ test('no attempt runs out of time because the clock is set forward, and each doe
   const { id, lease } = await start({ timeoutSeconds: 20 }, { leaseMs: HOUR })
   clock.set(HOUR)
   const leases = [{ taskId: id, token: lease.token }]
-  assert.deepEqual(await store.tasks.extend({ leases, leaseMs: HOUR }), ['ok'])
+  assert.deepEqual(await store.tasks.extend({ namespace: 'default', leases, leaseMs: HOUR }), ['ok'])
   clock.pass(19_999)
   assert.deepEqual(await ended(), [])
   clock.pass(1)
@@ -74,7 +74,7 @@ test('no attempt runs out of time because the clock is set forward, and each doe
 test('an attempt that is asked to stop keeps its grace when the clock is set forward', async (t) => {
   const { clock, store, start, ended } = await scene(t)
   const { id } = await start()
-  await store.tasks.cancel({ taskIds: [id] })
+  await store.tasks.cancel({ namespace: 'default', taskIds: [id] })
   clock.set(HOUR)
   clock.pass(SWEEP.cancelGraceMs - 1)
   assert.deepEqual(await ended(), [])
@@ -84,7 +84,7 @@ test('an attempt that is asked to stop keeps its grace when the clock is set for
 
 test('a process that lives is not taken for gone when the clock is set forward', async (t) => {
   const { clock, store, start } = await scene(t)
-  await store.presence.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 5_000 })
+  await store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 5_000 })
   await start({}, { worker: NODE })
   const isAlive = async () => (await store.presence.holders())[0]?.alive
   clock.set(HOUR)

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
+import { type MessagePort, Worker } from 'node:worker_threads'
 import type { LeasedTask } from '@taskyard/core'
 import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
+import { openLeaseExtender } from '../src/lease-extender.ts'
 import { createSteadyClock } from '../src/steady-clock.ts'
 import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
 
@@ -31,7 +32,7 @@ test('another thread keeps a lease alive while the main thread is blocked', asyn
     const { workerData } = require('node:worker_threads')
     import(workerData.module).then(async ({ openLeaseExtender }) => {
       const extender = openLeaseExtender(workerData.data)
-      const statuses = await extender.extend({ leases: [workerData.lease], leaseMs: 60_000 })
+      const statuses = await extender.extend({ namespace: 'default', leases: [workerData.lease], leaseMs: 60_000 })
       Atomics.store(workerData.done, 0, statuses[0] === 'ok' ? 1 : 2)
       Atomics.notify(workerData.done, 0)
       await extender.close()
@@ -48,10 +49,25 @@ test('another thread keeps a lease alive while the main thread is blocked', asyn
   assert.ok((nextAt ?? 0) > systemClock.now() + 50_000)
 })
 
+test('a lease is not kept alive from another thread under the name of another namespace', async (t) => {
+  const store = await openStore(t, join(await temporaryFolder(t), 'tasks.db'))
+  await store.tasks.enqueue(submissions(newTask()))
+  const [task] = await store.tasks.claim(CLAIM)
+  assert.ok(task)
+  const extender = openLeaseExtender(store.lifecycle.threadAccess().data as { port: MessagePort })
+  t.after(() => extender.close())
+  const leases = [{ taskId: task.id, token: task.lease.token }]
+  assert.deepEqual(await extender.extend({ namespace: 'other', leases, leaseMs: 120_000 }), ['lost'])
+  assert.equal((await store.presence.holders())[0]?.lastEnd, task.lease.expiresAt)
+})
+
 test('calls after close are refused, and close may be repeated', async (t) => {
   const store = await openStore(t, join(await temporaryFolder(t), 'tasks.db'))
   await Promise.all([store.lifecycle.close(), store.lifecycle.close()])
-  await assert.rejects(store.reads.find({ taskIds: [] }), { code: 'store_unavailable', message: /closed/ })
+  await assert.rejects(store.reads.find({ namespace: 'default', taskIds: [] }), {
+    code: 'store_unavailable',
+    message: /closed/,
+  })
   assert.equal((await store.lifecycle.health()).healthy, false)
 })
 
@@ -62,7 +78,7 @@ test('what was accepted before close is stored', async (t) => {
   const accepted = first.tasks.enqueue(submissions(task))
   await first.lifecycle.close()
   assert.equal((await accepted)[0]?.kind, 'accepted')
-  assert.ok((await (await openStore(t, path)).reads.find({ taskIds: [task.id] }))[0])
+  assert.ok((await (await openStore(t, path)).reads.find({ namespace: 'default', taskIds: [task.id] }))[0])
 })
 
 test("the store's clock never runs backwards and does not stand still for long", () => {

@@ -6,10 +6,10 @@ import { addHistory, finish, makeReady, take } from './move.ts'
 import { promoteDue } from './promote.ts'
 import { keepFloorBelowNext } from './retention.ts'
 
-export function cancel(state: State, { taskIds }: TaskIdsParams, now: number): CancelOutcome[] {
+export function cancel(state: State, { namespace, taskIds }: TaskIdsParams, now: number): CancelOutcome[] {
   promoteDue(state, now)
   return taskIds.map((taskId) => {
-    const task = locate(state, taskId)
+    const task = locate(state, namespace, taskId)
     if (task === null) return { kind: 'not-found' }
     return (
       cancelWaiting(state, 'ready', task.seq, now) ??
@@ -76,10 +76,10 @@ function endedStatus(state: State, seq: number, lane: number): TaskStatus {
   return ENDED[finishedRow(state, seq, lane)[1] - 1] as TaskStatus
 }
 
-export function retry(state: State, { taskIds }: TaskIdsParams, now: number): RetryOutcome[] {
+export function retry(state: State, { namespace, taskIds }: TaskIdsParams, now: number): RetryOutcome[] {
   promoteDue(state, now)
   return taskIds.map((taskId) => {
-    const task = locate(state, taskId)
+    const task = locate(state, namespace, taskId)
     if (task === null) return { kind: 'not-found' }
     const waiting = unfinishedStatus(state, task.seq)
     if (waiting !== null) return { kind: 'not-retryable', status: waiting }

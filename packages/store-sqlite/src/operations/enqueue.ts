@@ -39,7 +39,7 @@ function idempotencyRefusal(state: State, tasks: readonly NewTaskRow[], now: num
     const known = knownKey(state, namespace, key, now)
     const first = known?.[1] ?? inBatch.get(keyOf(task)) ?? fingerprint
     if (first !== fingerprint) return { kind: 'idempotency-conflict', key }
-    if (known !== undefined && locate(state, known[0]) === null) {
+    if (known !== undefined && locate(state, namespace, known[0]) === null) {
       return { kind: 'idempotent-task-gone', key, taskId: known[0] }
     }
     inBatch.set(keyOf(task), fingerprint)
@@ -94,7 +94,7 @@ function newOf(state: State, tasks: readonly NewTaskRow[], now: number): readonl
   const keys = new Set<string>()
   return tasks.filter((task) => {
     const [id, namespace, , , , , , , , , , , key] = task
-    if (locate(state, id) !== null) return false
+    if (locate(state, namespace, id) !== null) return false
     if (key === null) return true
     const isKnown = keys.has(keyOf(task)) || knownKey(state, namespace, key, now) !== undefined
     keys.add(keyOf(task))
@@ -114,12 +114,12 @@ function waitingIn(state: State, namespace: string, queue: string): number {
 function enqueueOne(state: State, task: NewTaskRow, now: number): AcceptedRow {
   const [id, namespace, queue, type, , priority, runAtWanted, delayMs, , , , tags, key] = task
   const known = key === null ? undefined : knownKey(state, namespace, key, now)
-  if (known !== undefined) return acceptedBefore(state, known[0], now, known[0] !== id)
+  if (known !== undefined) return acceptedBefore(state, namespace, known[0], now, known[0] !== id)
   const { lane } = state.lanes.intern(namespace, queue, type)
   const seq = state.nextSeq
   const runAt = Math.max(runAtWanted ?? now + delayMs, now)
   // The id is there already: the same call came again after its reply was lost.
-  if (!insertTask(state, seq, lane, task, runAt, now)) return acceptedBefore(state, id, now, false)
+  if (!insertTask(state, seq, lane, task, runAt, now)) return acceptedBefore(state, namespace, id, now, false)
   state.nextSeq += 1
   const waiting = { seq, lane, priority, attempt: 0, token: 0, crashes: 0 }
   if (runAt > now) makeScheduled(state, waiting, runAt)
@@ -153,8 +153,8 @@ function rememberKey(state: State, task: NewTaskRow, now: number): void {
   insert.run(task[1], task[12], task[0], task[13], now + IDEMPOTENCY_MS)
 }
 
-function acceptedBefore(state: State, taskId: string, now: number, replayed: boolean): AcceptedRow {
-  const stands = standing(state, taskId, now)
-  if (stands === null) throw new Error(`task ${taskId} vanished while it was looked at`)
+function acceptedBefore(state: State, namespace: string, taskId: string, now: number, replayed: boolean): AcceptedRow {
+  const stands = standing(state, namespace, taskId, now)
+  if (stands === null) throw new Error(`no task can be stored under the id ${taskId}`)
   return [taskId, stands.status, stands.createdAt, stands.runAt, replayed]
 }

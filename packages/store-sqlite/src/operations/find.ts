@@ -5,20 +5,20 @@ import { promoteDue } from './promote.ts'
 
 export const TERMINAL: readonly TaskStatus[] = ['succeeded', 'failed', 'cancelled']
 
-export function find(state: State, { taskIds }: TaskIdsParams, now: number): (TaskRow | null)[] {
+export function find(state: State, { namespace, taskIds }: TaskIdsParams, now: number): (TaskRow | null)[] {
   promoteDue(state, now)
-  return taskIds.map((id) => taskRow(state, id))
+  return taskIds.map((id) => taskRow(state, namespace, id))
 }
 
-function taskRow(state: State, taskId: string): TaskRow | null {
-  const located = locate(state, taskId)
+function taskRow(state: State, namespace: string, taskId: string): TaskRow | null {
+  const located = locate(state, namespace, taskId)
   return located === null ? null : taskRowBySeq(state, located.seq)
 }
 
-/** Where a task is kept: its row number and lane. */
-export function locate(state: State, taskId: string): { seq: number; lane: number } | null {
+/** Where a task of this namespace is kept: its row number and lane. */
+export function locate(state: State, namespace: string, taskId: string): { seq: number; lane: number } | null {
   const row = row1<[number, number]>(state.sql('SELECT seq, lane FROM tasks WHERE id = ?'), taskId)
-  return row === undefined ? null : { seq: row[0], lane: row[1] }
+  return row === undefined || !state.lanes.isOf(row[1], namespace) ? null : { seq: row[0], lane: row[1] }
 }
 
 const TASK_COLUMNS = `id, lane, priority, payload, created_at, run_at, max_attempts, timeout_seconds, backoff, tags,

@@ -9,11 +9,11 @@ type RecordRow = [number, HistoryRecord['kind'], number, number, number | null, 
 
 export function history(
   state: State,
-  { taskId, after, limit }: HistoryParams,
+  { namespace, taskId, after, limit }: HistoryParams,
   now: number,
 ): readonly TaskEvent[] | null {
   promoteDue(state, now)
-  const located = locate(state, taskId)
+  const located = locate(state, namespace, taskId)
   const row = located && taskRowBySeq(state, located.seq)
   if (!located || !row) return null
   const records = rows<RecordRow>(

@@ -60,27 +60,27 @@ function leaseFromRow(row: LeaseRow): Lease {
   }
 }
 
-/** The lease, if the token is still its token: the condition of every write of a worker. */
-export function heldLease(state: State, taskId: string, token: number): Lease | null {
+/** The lease, if it is of this namespace and the token is still its token: the condition of every write of a worker. */
+export function heldLease(state: State, namespace: string, taskId: string, token: number): Lease | null {
   const select = state.sql(
     `SELECT ${LEASE_COLUMNS} FROM leases l WHERE l.seq = (SELECT seq FROM tasks WHERE id = ?) AND l.token = ?`,
   )
   const row = row1<LeaseRow>(select, taskId, token)
-  return row === undefined ? null : leaseFromRow(row)
+  return row === undefined || !state.lanes.isOf(row[1], namespace) ? null : leaseFromRow(row)
 }
 
-export function extend(state: State, { leases, leaseMs }: ExtendParams, now: number): ExtendStatus[] {
+export function extend(state: State, { namespace, leases, leaseMs }: ExtendParams, now: number): ExtendStatus[] {
   return leases.map((ref) => {
-    const lease = heldLease(state, ref.taskId, ref.token)
+    const lease = heldLease(state, namespace, ref.taskId, ref.token)
     if (lease === null) return 'lost'
     state.sql('UPDATE leases SET expires_at = ? WHERE seq = ?').run(now + leaseMs, lease.seq)
     return lease.cancelRequestedAt === null ? 'ok' : 'cancel'
   })
 }
 
-export function record(state: State, { entries }: RecordParams, now: number): LeaseStatus[] {
+export function record(state: State, { namespace, entries }: RecordParams, now: number): LeaseStatus[] {
   return entries.map((entry) => {
-    const lease = heldLease(state, entry.taskId, entry.token)
+    const lease = heldLease(state, namespace, entry.taskId, entry.token)
     if (lease === null) return 'lost'
     const { attempt, token } = lease
     if (entry.progress !== null) {

@@ -16,11 +16,11 @@ export function addLoneCrash(state: State, { seq, token }: { readonly seq: numbe
     .run(seq, token)
 }
 
-export function takeBackCrashes(state: State, { leases }: TakeBackCrashesParams): void {
+export function takeBackCrashes(state: State, { namespace, leases }: TakeBackCrashesParams): void {
   const takeBack = state.sql(
     `UPDATE lone_crashes SET crashes = crashes - 1,
        tokens = (SELECT json_group_array(value) FROM json_each(tokens) WHERE value <> ?2)
-     WHERE seq = (SELECT seq FROM tasks WHERE id = ?1) AND EXISTS (SELECT 1 FROM json_each(tokens) WHERE value = ?2)`,
+     WHERE seq = (SELECT seq FROM tasks JOIN lanes USING (lane) WHERE id = ?1 AND namespace = ?3) AND EXISTS (SELECT 1 FROM json_each(tokens) WHERE value = ?2)`,
   )
-  for (const { taskId, token } of leases) takeBack.run(taskId, token)
+  for (const { taskId, token } of leases) takeBack.run(taskId, token, namespace)
 }

@@ -14,14 +14,15 @@ import { failAttempt, heldLease, priorityOf } from './leases.ts'
 import { countFinished, endAttempt, finish, finishedBytes, type Lease, makeReady, take } from './move.ts'
 
 export interface SettleRows {
+  readonly namespace: string
   readonly settlements: readonly SettlementRow[]
   readonly claim: ClaimParams | null
 }
 
-export function settle(state: State, { settlements, claim: next }: SettleRows, now: number): SettledRows {
+export function settle(state: State, { namespace, settlements, claim: next }: SettleRows, now: number): SettledRows {
   const results = areOfDifferentTasks(settlements)
-    ? settleTogether(state, settlements, now)
-    : settlements.map((settlement) => settleOne(state, settlement, now))
+    ? settleTogether(state, namespace, settlements, now)
+    : settlements.map((settlement) => settleOne(state, namespace, settlement, now))
   const lanes = new Map<number, Lane>()
   for (const result of results) if (result !== null) lanes.set(result[1], state.lanes.get(result[1]))
   return { results, lanes: [...lanes.values()], claimed: next === null ? null : claim(state, next, now) }
@@ -32,13 +33,19 @@ function areOfDifferentTasks(settlements: readonly SettlementRow[]): boolean {
 }
 
 // Successes are most of all settlements: theirs go through in a few statements for all, the others one by one.
-function settleTogether(state: State, settlements: readonly SettlementRow[], now: number): SettledRow[] {
+function settleTogether(
+  state: State,
+  namespace: string,
+  settlements: readonly SettlementRow[],
+  now: number,
+): SettledRow[] {
   const leases = leasesOf(state, settlements)
   const ended: EndedSuccess[] = []
   const results = settlements.map((settlement, index): SettledRow => {
     const [, token, outcome, result] = settlement
     const lease = leases.get(index)
-    if (outcome !== 'succeeded' || lease?.token !== token) return settleOne(state, settlement, now)
+    if (outcome !== 'succeeded' || lease?.token !== token || !state.lanes.isOf(lease.lane, namespace))
+      return settleOne(state, namespace, settlement, now)
     const bytes = finishedBytes(lease.bytes, result)
     ended.push([lease.seq, result, bytes])
     countFinished(state, lease.lane, 'succeeded', bytes)
@@ -89,10 +96,10 @@ function finishSucceeded(state: State, ended: readonly EndedSuccess[], now: numb
   state.sql('DELETE FROM leases WHERE seq IN (SELECT value FROM json_each(?))').run(seqs)
 }
 
-function settleOne(state: State, settlement: SettlementRow, now: number): SettledRow {
+function settleOne(state: State, namespace: string, settlement: SettlementRow, now: number): SettledRow {
   const [taskId, token, outcome, , , expiresAt] = settlement
-  const lease = heldLease(state, taskId, token)
-  if (lease === null) return acceptedBefore(state, settlement)
+  const lease = heldLease(state, namespace, taskId, token)
+  if (lease === null) return acceptedBefore(state, namespace, settlement)
   if (expiresAt !== undefined && expiresAt !== lease.expiresAt) return null
   const { taskStatus, runAt } = endLease(state, lease, settlement, now)
   rememberSettled(state, lease, outcome, taskStatus)
@@ -142,8 +149,8 @@ function release(state: State, lease: Lease, now: number) {
 }
 
 /** A settlement that comes again because its reply was lost is answered as it was the first time. */
-function acceptedBefore(state: State, [taskId, token, outcome]: SettlementRow): SettledRow {
-  const task = locate(state, taskId)
+function acceptedBefore(state: State, namespace: string, [taskId, token, outcome]: SettlementRow): SettledRow {
+  const task = locate(state, namespace, taskId)
   if (task === null) return null
   const wentTo = outcome === 'succeeded' ? successOf(state, task, token) : wentBefore(state, task.seq, token, outcome)
   return wentTo === null ? null : [wentTo, task.lane, 0, 0, null, true]

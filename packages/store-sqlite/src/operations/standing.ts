@@ -6,9 +6,9 @@ import { promoteDue } from './promote.ts'
 /** Where a task has got to, as `find` has it, without its texts, which may be large. */
 export type Standing = Pick<AcceptedTask, 'status' | 'createdAt' | 'runAt'>
 
-export function standing(state: State, taskId: string, now: number): Standing | null {
+export function standing(state: State, namespace: string, taskId: string, now: number): Standing | null {
   promoteDue(state, now)
-  const located = locate(state, taskId)
+  const located = locate(state, namespace, taskId)
   if (located === null) return null
   const { seq, lane } = located
   const [createdAt, firstRunAt] = row1(
