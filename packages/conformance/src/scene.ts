@@ -24,6 +24,7 @@ import {
   type Task,
   type TaskEvent,
   type TaskFilter,
+  type WorkerName,
   type WorkerRef,
 } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
@@ -213,22 +214,30 @@ export function callsOn(storeNow: () => OpenedStore, newTask: Calls['newTask']):
       return calls.claimOne({ namespace, queues: [queue], ...claim })
     },
     settle: async (task, outcome) =>
-      only((await storeNow().tasks.settle({ settlements: [{ ...leaseRef(task), ...outcome }], claim: null })).results),
+      only(
+        (
+          await storeNow().tasks.settle({
+            namespace: task.namespace,
+            settlements: [{ ...leaseRef(task), ...outcome }],
+            claim: null,
+          })
+        ).results,
+      ),
     extend: async (task, leaseMs = 30_000) =>
-      only(await storeNow().tasks.extend({ leases: [leaseRef(task)], leaseMs })),
+      only(await storeNow().tasks.extend({ namespace: task.namespace, leases: [leaseRef(task)], leaseMs })),
     async record(task, { progress = null, log = null }) {
       const entry = {
         ...leaseRef(task),
         progress: progress === null ? null : (JSON.stringify(progress) as JsonText),
         log,
       }
-      return only(await storeNow().tasks.record({ entries: [entry] }))
+      return only(await storeNow().tasks.record({ namespace: task.namespace, entries: [entry] }))
     },
-    cancel: async (taskId) => only(await storeNow().tasks.cancel({ taskIds: [taskId] })),
-    retry: async (taskId) => only(await storeNow().tasks.retry({ taskIds: [taskId] })),
+    cancel: async (taskId) => only(await storeNow().tasks.cancel({ namespace: 'default', taskIds: [taskId] })),
+    retry: async (taskId) => only(await storeNow().tasks.retry({ namespace: 'default', taskIds: [taskId] })),
     sweep: (overrides) => storeNow().upkeep.sweep({ ...SWEEP, ...overrides }),
     async find(taskId) {
-      const task = only(await storeNow().reads.find({ taskIds: [taskId] }))
+      const task = only(await storeNow().reads.find({ namespace: 'default', taskIds: [taskId] }))
       assert.ok(task !== null, `task ${taskId} is gone`)
       return task
     },
@@ -244,10 +253,14 @@ export function callsOn(storeNow: () => OpenedStore, newTask: Calls['newTask']):
 }
 
 /** Follows the pages to the end, which only an empty one is; `null` when there is no such task. */
-export async function wholeHistory(store: OpenedStore, taskId: string): Promise<readonly TaskEvent[] | null> {
+export async function wholeHistory(
+  store: OpenedStore,
+  taskId: string,
+  namespace = 'default',
+): Promise<readonly TaskEvent[] | null> {
   const events: TaskEvent[] = []
   for (;;) {
-    const page = await store.reads.history({ taskId, after: events.at(-1)?.n ?? 0, limit: 1_000 })
+    const page = await store.reads.history({ namespace, taskId, after: events.at(-1)?.n ?? 0, limit: 1_000 })
     if (page === null) return null
     if (page.length === 0) return events
     assert.ok((page.at(-1)?.n ?? 0) > (events.at(-1)?.n ?? 0), 'a page goes beyond the one before')
@@ -265,6 +278,11 @@ async function listAll(store: OpenedStore, filter: Partial<ListParams>): Promise
     cursor = page.nextCursor
   } while (cursor !== null)
   return tasks
+}
+
+/** Workers of the default namespace. */
+export function workersOf(...workerIds: readonly string[]): readonly WorkerName[] {
+  return workerIds.map((workerId) => ({ namespace: 'default', workerId }))
 }
 
 export function leaseRef(task: LeasedTask): LeaseRef {

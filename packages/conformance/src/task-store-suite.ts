@@ -15,6 +15,7 @@ import { describeHostileNames } from './task-store/hostile-names.ts'
 import { describeHostileText } from './task-store/hostile-text.ts'
 import { describeIdempotency } from './task-store/idempotency.ts'
 import { describeIsolation } from './task-store/isolation.ts'
+import { describeIsolationOfCalls } from './task-store/isolation-of-calls.ts'
 import { describeLeases } from './task-store/leases.ts'
 import { describeLifecycle } from './task-store/lifecycle.ts'
 import { describeList } from './task-store/list.ts'
@@ -65,6 +66,7 @@ const OTHER_AREAS = [
   describeClaimOrder,
   describePause,
   describeIsolation,
+  describeIsolationOfCalls,
   describeHolders,
   describeList,
   describeCounts,

@@ -8,13 +8,14 @@ import {
   type TestRunner,
 } from '@taskyard/conformance'
 import { CLAIM_BUGS } from './bugs/claim-bugs.ts'
+import { NAMESPACE_BUGS } from './bugs/namespace-bugs.ts'
 import { OTHER_BUGS } from './bugs/other-bugs.ts'
 import type { Plant } from './bugs/plant.ts'
 import { TASK_BUGS } from './bugs/task-bugs.ts'
 
 // A suite is worth what it catches: each of these stores breaks one promise of the port, and the suite must say so.
 
-const BUGS = { ...CLAIM_BUGS, ...TASK_BUGS, ...OTHER_BUGS }
+const BUGS = { ...CLAIM_BUGS, ...TASK_BUGS, ...OTHER_BUGS, ...NAMESPACE_BUGS }
 
 describe('the suite finds a store that', () => {
   for (const [bug, plant] of Object.entries(BUGS)) {

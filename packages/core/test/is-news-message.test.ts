@@ -11,8 +11,8 @@ test('news is told from everything else', () => {
   const news = [
     { kind: 'changed', taskId, ...lane, status: 'failed', tags: ['a'] },
     { kind: 'changed', taskId, ...lane, status: 'queued', tags: null, more: {} },
-    { kind: 'recorded', taskId },
-    { kind: 'cancel-requested', taskId, workerId: 'worker' },
+    { kind: 'recorded', namespace: 'default', taskId },
+    { kind: 'cancel-requested', namespace: 'default', taskId, workerId: 'worker' },
   ]
   const others = [
     { kind: 'changed', taskId: 'x', ...lane, status: 'failed', tags: [] },
@@ -20,8 +20,8 @@ test('news is told from everything else', () => {
     { kind: 'changed', taskId, ...lane, status: 'failed', tags: [7] },
     { kind: 'changed', taskId, status: 'failed', tags: [] },
     { kind: 'recorded' },
-    { kind: 'cancel-requested', taskId },
-    { kind: 'cancel-requested', taskId: 7, workerId: 'worker' },
+    { kind: 'cancel-requested', namespace: 'default', taskId },
+    { kind: 'cancel-requested', namespace: 'default', taskId: 7, workerId: 'worker' },
     { kind: 'future', taskId },
   ]
   assert.deepEqual([...news, ...others].filter(isNewsMessage), news)

@@ -93,11 +93,11 @@ describe('news between processes', () => {
   })
 
   const FILTERS: Readonly<Record<string, [NewsInterest, NewsMessage, NewsMessage]>> = {
-    task: [{ of: 'task', taskId: idOf(1) }, changed(1), changed(2)],
+    task: [{ of: 'task', namespace: 'default', taskId: idOf(1) }, changed(1), changed(2)],
     'records of a task': [
-      { of: 'task', taskId: idOf(1) },
-      { kind: 'recorded', taskId: idOf(1) },
-      { kind: 'recorded', taskId: idOf(2) },
+      { of: 'task', namespace: 'default', taskId: idOf(1) },
+      { kind: 'recorded', namespace: 'default', taskId: idOf(1) },
+      { kind: 'recorded', namespace: 'default', taskId: idOf(2) },
     ],
     namespace: [{ of: 'tasks', namespace: 'default' }, changed(1), changed(2, { namespace: 'foreign' })],
     queue: [{ of: 'tasks', queue: 'mail' }, changed(1), changed(2, { queue: 'other' })],
@@ -108,11 +108,11 @@ describe('news between processes', () => {
     'everything of tasks': [
       { of: 'tasks' },
       changed(1, { namespace: 'any', tags: null }),
-      { kind: 'cancel-requested', taskId: idOf(2), workerId: 'worker' },
+      { kind: 'cancel-requested', namespace: 'default', taskId: idOf(2), workerId: 'worker' },
     ],
     'cancel requests': [
       { of: 'cancel-requests' },
-      { kind: 'cancel-requested', taskId: idOf(2), workerId: 'worker' },
+      { kind: 'cancel-requested', namespace: 'default', taskId: idOf(2), workerId: 'worker' },
       changed(1),
     ],
   }
@@ -136,7 +136,8 @@ describe('news between processes', () => {
     await clock.advance(20)
     one.relay.publish(changed(0))
     const [queued, running] = [changed(1, { status: 'queued' }), changed(1)]
-    for (const message of [queued, running, { kind: 'recorded', taskId: idOf(1) } as const]) one.relay.publish(message)
+    for (const message of [queued, running, { kind: 'recorded', namespace: 'default', taskId: idOf(1) } as const])
+      one.relay.publish(message)
     await clock.advance(20)
     assert.deepEqual(heard, [changed(0), running])
   })
@@ -160,7 +161,7 @@ describe('news between processes', () => {
     await clock.advance(20)
     for (let n = 0; n < 1000; n++) {
       one.relay.publish(changed(n))
-      one.relay.publish({ kind: 'cancel-requested', taskId: idOf(n), workerId: 'worker' })
+      one.relay.publish({ kind: 'cancel-requested', namespace: 'default', taskId: idOf(n), workerId: 'worker' })
     }
     await clock.advance(20)
     assert.equal(heard.length, 1000)
@@ -208,7 +209,9 @@ describe('news between processes', () => {
   it('is asked for in few words, whatever many listen for', async () => {
     const { clock, all } = processes(2)
     const [one, other] = all
-    const heard = Array.from({ length: 500 }, (_, n) => other.listen({ of: 'task', taskId: idOf(n) }))
+    const heard = Array.from({ length: 500 }, (_, n) =>
+      other.listen({ of: 'task', namespace: 'default', taskId: idOf(n) }),
+    )
     await clock.advance(20)
     for (const n of [0, 499]) one.relay.publish(changed(n))
     await clock.advance(20)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Backoff, EnqueueOutcome, JsonText, NewTask } from '@taskyard/core'
 import fc from 'fast-check'
-import { cancelled, failed, type Outcome, released, succeeded } from '../scene.ts'
+import { cancelled, failed, type Outcome, released, succeeded, workersOf } from '../scene.ts'
 import { claimAndFollow } from './claim-command.ts'
 import { extendBoth, giveBackBoth, recordBoth, settleBoth, takeBackBoth } from './lease-commands.ts'
 import { assertSame, assertSameHistory, type Model, type ModelLease, type Real } from './model.ts'
@@ -59,11 +59,17 @@ const record = onLease('record', fc.constantFrom('1' as JsonText, '{"a":[]}' as 
 const settle = onLease('settle', fc.constantFrom(...OUTCOMES), settleBoth)
 const giveBack = onLease('give back', fc.constantFrom(0, 0, 1), giveBackBoth)
 const cancel = onTask('cancel', async (taskIds, model, real) => {
-  const [expected, outcomes] = [await model.store.tasks.cancel({ taskIds }), await real.store.tasks.cancel({ taskIds })]
+  const [expected, outcomes] = [
+    await model.store.tasks.cancel({ namespace: 'default', taskIds }),
+    await real.store.tasks.cancel({ namespace: 'default', taskIds }),
+  ]
   assert.deepEqual(outcomes, expected)
 })
 const retry = onTask('retry', async (taskIds, model, real) => {
-  const [expected, outcomes] = [await model.store.tasks.retry({ taskIds }), await real.store.tasks.retry({ taskIds })]
+  const [expected, outcomes] = [
+    await model.store.tasks.retry({ namespace: 'default', taskIds }),
+    await real.store.tasks.retry({ namespace: 'default', taskIds }),
+  ]
   assert.deepEqual(outcomes, expected)
 })
 const pause = fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()).map(([queue, paused]) =>
@@ -74,8 +80,8 @@ const pause = fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()).map(([queue, pau
 const takeBackCrashes = onLease('take back crashes', fc.constant(null), takeBackBoth)
 const endLeases = fc.constantFrom('w1', 'w2', 'watched').map((workerId) =>
   command('end leases', workerId, async (model, real) => {
-    const expected = await model.store.presence.endLeases({ workerIds: [workerId] })
-    const ended = await real.store.presence.endLeases({ workerIds: [workerId] })
+    const expected = await model.store.presence.endLeases({ workers: workersOf(workerId) })
+    const ended = await real.store.presence.endLeases({ workers: workersOf(workerId) })
     assert.deepEqual(ended.map(statusOfEnded).sort(), expected.map(statusOfEnded).sort())
     if (ended.length > 0) await passBeyondEnds(model)
   }),

@@ -21,20 +21,25 @@ function heldBy({ state }: Model, { taskId, modelToken }: ModelLease): Reference
 export async function extendBoth(model: Model, { store }: Real, lease: ModelLease, leaseMs: number): Promise<void> {
   const { taskId, modelToken, realToken } = lease
   const wasOverdue = isOverdue(model, lease)
-  const status = only(await store.tasks.extend({ leases: [{ taskId, token: realToken }], leaseMs }))
+  const status = only(
+    await store.tasks.extend({ namespace: 'default', leases: [{ taskId, token: realToken }], leaseMs }),
+  )
   if (wasOverdue && status === 'lost') return
-  assert.equal(status, only(await model.store.tasks.extend({ leases: [{ taskId, token: modelToken }], leaseMs })))
+  assert.equal(
+    status,
+    only(await model.store.tasks.extend({ namespace: 'default', leases: [{ taskId, token: modelToken }], leaseMs })),
+  )
 }
 
 export async function recordBoth(model: Model, { store }: Real, lease: ModelLease, progress: JsonText): Promise<void> {
   const { taskId, modelToken, realToken } = lease
   const wasOverdue = isOverdue(model, lease)
   const status: LeaseStatus = only(
-    await store.tasks.record({ entries: [{ taskId, token: realToken, progress, log: 'line' }] }),
+    await store.tasks.record({ namespace: 'default', entries: [{ taskId, token: realToken, progress, log: 'line' }] }),
   )
   if (wasOverdue && status === 'lost') return
   const entries = [{ taskId, token: modelToken, progress, log: 'line' }]
-  assert.equal(status, only(await model.store.tasks.record({ entries })))
+  assert.equal(status, only(await model.store.tasks.record({ namespace: 'default', entries })))
 }
 
 export async function settleBoth(model: Model, { store }: Real, lease: ModelLease, outcome: Outcome): Promise<void> {
@@ -42,10 +47,16 @@ export async function settleBoth(model: Model, { store }: Real, lease: ModelLeas
   const wasOverdue = isOverdue(model, lease)
   const wasHeld = heldBy(model, lease) !== null
   const settlements = [{ taskId, token: realToken, ...outcome }]
-  const result = only((await store.tasks.settle({ settlements, claim: null })).results)
+  const result = only((await store.tasks.settle({ namespace: 'default', settlements, claim: null })).results)
   if (wasOverdue && result.status === 'lost') return
   const expected = only(
-    (await model.store.tasks.settle({ settlements: [{ taskId, token: modelToken, ...outcome }], claim: null })).results,
+    (
+      await model.store.tasks.settle({
+        namespace: 'default',
+        settlements: [{ taskId, token: modelToken, ...outcome }],
+        claim: null,
+      })
+    ).results,
   )
   if (wasHeld && expected.status === 'ok') lease.settledAs = outcome.outcome
   if (expected.status === 'ok') {
@@ -67,6 +78,6 @@ export function giveBackBoth(model: Model, real: Real, lease: ModelLease, offMs:
 export async function takeBackBoth(model: Model, { store }: Real, lease: ModelLease): Promise<void> {
   const { taskId, modelToken, realToken } = lease
   if (heldBy(model, lease) !== null) return
-  await store.presence.takeBackCrashes({ leases: [{ taskId, token: realToken }] })
-  await model.store.presence.takeBackCrashes({ leases: [{ taskId, token: modelToken }] })
+  await store.presence.takeBackCrashes({ namespace: 'default', leases: [{ taskId, token: realToken }] })
+  await model.store.presence.takeBackCrashes({ namespace: 'default', leases: [{ taskId, token: modelToken }] })
 }

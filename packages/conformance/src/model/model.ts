@@ -41,7 +41,10 @@ export function createModel(clock: SimulatedClock, capabilities: StoreCapabiliti
 /** All tasks and all counts are as the model says. */
 export async function assertSame(model: Model, { store }: Real): Promise<void> {
   const taskIds = [...model.state.tasks.keys()]
-  const [expected, found] = await Promise.all([model.store.reads.find({ taskIds }), store.reads.find({ taskIds })])
+  const [expected, found] = await Promise.all([
+    model.store.reads.find({ namespace: 'default', taskIds }),
+    store.reads.find({ namespace: 'default', taskIds }),
+  ])
   assert.deepEqual(found.map(comparable), expected.map(comparable))
   const every = { namespace: 'default', queue: null }
   const [expectedCounts, counts] = await Promise.all([model.store.reads.counts(every), store.reads.counts(every)])

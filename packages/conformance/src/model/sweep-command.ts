@@ -26,7 +26,7 @@ export async function sweepAndFollow(model: Model, { store }: Real): Promise<voi
     assert.equal(reason !== undefined, reasons.length > 0, 'exactly the overdue leases end')
     if (reason === undefined) continue
     assert.ok(reasons.includes(reason), `${reason} is none of ${reasons.join(', ')}`)
-    endWithoutWord({ entry, lease, reason, jitter: SWEEP.jitter, ...expiryOf(lease, leasesOf) }, now)
+    endWithoutWord({ entry, lease, reason, jitter: SWEEP.jitter, ...expiryOf(entry, lease, leasesOf) }, now)
     if (entry.task.status === 'scheduled') await followRetryTime(entry, store, now)
   }
   assert.deepEqual([...reasonOf.keys()], [], 'nothing ends that is not running')
@@ -43,7 +43,7 @@ export async function passBeyondEnds({ clock, capabilities }: Model): Promise<vo
 /** A store may spread the jitter of many timed-out tasks as it likes, within the backoff of each. */
 async function followRetryTime(entry: ReferenceTask, store: OpenedStore, now: number): Promise<void> {
   const { id, backoff, attempt } = entry.task
-  const runAt = only(await store.reads.find({ taskIds: [id] }))?.runAt ?? 0
+  const runAt = only(await store.reads.find({ namespace: 'default', taskIds: [id] }))?.runAt ?? 0
   const waitMs = runAt - now
   assert.ok(waitMs >= 0 && waitMs <= backoffDelayMs(backoff, attempt, 1), `waits ${waitMs} ms`)
   entry.task = { ...entry.task, runAt }

@@ -12,10 +12,16 @@ import {
   type TaskStatus,
   TaskyardError,
   untilBytes,
-  type WorkerRef,
 } from '@taskyard/core'
 import type { ReferenceState } from './reference-state.ts'
-import { asRead, laneKey, type ReferenceLane, type ReferenceTask } from './reference-task.ts'
+import {
+  asRead,
+  holderOf,
+  laneKey,
+  type ReferenceLane,
+  type ReferenceLease,
+  type ReferenceTask,
+} from './reference-task.ts'
 
 export function listTasks(state: ReferenceState, params: ListParams, now: number): TaskPage {
   const before = params.cursor === null ? Number.POSITIVE_INFINITY : arrivalOf(params.cursor)
@@ -81,7 +87,7 @@ export function leaseHolders(state: ReferenceState, now: number): readonly Lease
     const key = JSON.stringify([task.namespace, workerId, nodeId])
     const others = holders.get(key)
     const { leases = 0, firstEnd = expiresAt, lastEnd = expiresAt, session: othersHaveOne = false } = others ?? {}
-    const alive = isAlive(state, lease.worker, now)
+    const alive = isAlive(state, { task }, lease, now)
     const { namespace } = task
     holders.set(key, {
       workerId,
@@ -100,12 +106,14 @@ export function leaseHolders(state: ReferenceState, now: number): readonly Lease
 /** A server process whose beat holds is the worker's own node, or names the worker. */
 export function isAlive(
   { nodes }: ReferenceState,
-  { workerId, nodeId }: Pick<WorkerRef, 'workerId' | 'nodeId'>,
+  entry: Pick<ReferenceTask, 'task'>,
+  lease: ReferenceLease,
   now: number,
 ): boolean {
+  const holder = holderOf(entry, lease)
   return nodes
     .entries()
-    .some(([node, { until, workerIds }]) => until > now && (node === nodeId || workerIds.includes(workerId)))
+    .some(([node, { until, workers }]) => until > now && (node === lease.worker.nodeId || workers.has(holder)))
 }
 
 /** Ready tasks in the order of a claim, up to the one that fills its answer. */

@@ -7,8 +7,8 @@ export interface ReferenceState {
   readonly paused: Set<string>
   /** By namespace and queue; a queue is in here from its first task on. */
   readonly lanes: Map<string, ReferenceLane>
-  /** The newest beat of each server process, and until when it holds. */
-  readonly nodes: Map<string, { readonly workerIds: readonly string[]; readonly until: number }>
+  /** The newest beat of each server process, the workers' keys, and until when it holds. */
+  readonly nodes: Map<string, { readonly workers: ReadonlySet<string>; readonly until: number }>
   arrivals: number
 }
 
@@ -16,6 +16,12 @@ export interface UsedKey {
   readonly taskId: string
   readonly fingerprint: string
   readonly expiresAt: number
+}
+
+/** The task of this id, if it is of this namespace. */
+export function taskOf({ tasks }: ReferenceState, namespace: string, taskId: string): ReferenceTask | undefined {
+  const entry = tasks.get(taskId)
+  return entry?.task.namespace === namespace ? entry : undefined
 }
 
 export function emptyReferenceState(): ReferenceState {

@@ -6,11 +6,12 @@ import {
   type ReadyListener,
   TaskyardError,
   unhealthy,
+  workerKey,
 } from '@taskyard/core'
 import { countQueues, isAlive, leaseHolders, listTasks } from './reference-read.ts'
-import { emptyReferenceState, type ReferenceState } from './reference-state.ts'
+import { emptyReferenceState, type ReferenceState, taskOf } from './reference-state.ts'
 import { endWithoutWord, leasesByWorker, rememberCompany, sweepState, wasAlone } from './reference-sweep.ts'
-import { asRead, laneKey, type ReferenceTask, takeBackCrash } from './reference-task.ts'
+import { asRead, holderOf, laneKey, type ReferenceTask, takeBackCrash } from './reference-task.ts'
 import { type Answer, tasksOf } from './reference-tasks-facet.ts'
 
 /**
@@ -67,36 +68,37 @@ export function createReferenceStore(clock: Clock, state: ReferenceState = empty
 
 function readsOf(state: ReferenceState, answer: Answer): OpenedStore['reads'] {
   return {
-    find: ({ taskIds }) => answer((now) => taskIds.map((id) => readOne(state.tasks.get(id), now))),
+    find: ({ namespace, taskIds }) => answer((now) => taskIds.map((id) => readOne(taskOf(state, namespace, id), now))),
     list: (params) => answer((now) => listTasks(state, params, now)),
-    history: ({ taskId, after, limit }) =>
-      answer(() => state.tasks.get(taskId)?.events.slice(after, after + limit) ?? null),
+    history: ({ namespace, taskId, after, limit }) =>
+      answer(() => taskOf(state, namespace, taskId)?.events.slice(after, after + limit) ?? null),
     counts: (params) => answer((now) => countQueues(state, params, now)),
   }
 }
 
 function presenceOf(state: ReferenceState, answer: Answer): OpenedStore['presence'] {
   return {
-    beat: ({ nodeId, workerIds, ttlMs }) =>
-      answer((now) => void state.nodes.set(nodeId, { workerIds, until: now + ttlMs })),
+    beat: ({ nodeId, workers, ttlMs }) =>
+      answer((now) => void state.nodes.set(nodeId, { workers: new Set(workers.map(workerKey)), until: now + ttlMs })),
     holders: () => answer((now) => leaseHolders(state, now)),
-    endLeases: ({ workerIds }) =>
+    endLeases: ({ workers }) =>
       answer((now) => {
+        const dead = new Set(workers.map(workerKey))
         const leasesOf = leasesByWorker(state)
         const ended = [...state.tasks.values()].flatMap((entry) => {
           const { lease } = entry
-          if (lease === null || !isWatched(lease.worker) || !workerIds.includes(lease.worker.workerId)) return []
-          if (isAlive(state, lease.worker, now)) return []
-          const isAlone = wasAlone(lease, leasesOf)
+          if (lease === null || !isWatched(lease.worker) || !dead.has(holderOf(entry, lease))) return []
+          if (isAlive(state, entry, lease, now)) return []
+          const isAlone = wasAlone(entry, lease, leasesOf)
           return [endWithoutWord({ entry, lease, reason: 'expired', jitter: 0, isDead: true, isAlone }, now)]
         })
         rememberCompany(state, ended)
         return ended
       }),
-    takeBackCrashes: ({ leases }) =>
+    takeBackCrashes: ({ namespace, leases }) =>
       answer(() => {
         for (const { taskId, token } of leases) {
-          const entry = state.tasks.get(taskId)
+          const entry = taskOf(state, namespace, taskId)
           if (entry !== undefined) takeBackCrash(entry, token)
         }
       }),

@@ -1,7 +1,14 @@
-import { type EndedLease, isWatched, type SweepParams, type SweepReport, type Task } from '@taskyard/core'
+import { type EndedLease, isWatched, type SweepParams, type SweepReport, type Task, workerKey } from '@taskyard/core'
 import { finishedInOrder } from './reference-read.ts'
 import type { ReferenceState } from './reference-state.ts'
-import { expireLease, failAttempt, finish, type ReferenceLease, type ReferenceTask } from './reference-task.ts'
+import {
+  expireLease,
+  failAttempt,
+  finish,
+  holderOf,
+  type ReferenceLease,
+  type ReferenceTask,
+} from './reference-task.ts'
 
 type Ending = EndedLease['reason']
 
@@ -53,26 +60,29 @@ export function endWithoutWord(
 }
 
 /** What the end of a lease by its time says: a worker that is watched would have been noticed if it had died. */
-export function expiryOf(lease: ReferenceLease, leasesOf: ReadonlyMap<string, number>) {
-  return { isDead: !isWatched(lease.worker), isAlone: wasAlone(lease, leasesOf) }
+export function expiryOf(entry: ReferenceTask, lease: ReferenceLease, leasesOf: ReadonlyMap<string, number>) {
+  return { isDead: !isWatched(lease.worker), isAlone: wasAlone(entry, lease, leasesOf) }
 }
 
 /** Whether it was all that its worker held, as far as `leasesOf`, from before this call ended any, tells. */
-export function wasAlone({ worker, hadCompany }: ReferenceLease, leasesOf: ReadonlyMap<string, number>): boolean {
-  return leasesOf.get(worker.workerId) === 1 && !hadCompany
+export function wasAlone(entry: ReferenceTask, lease: ReferenceLease, leasesOf: ReadonlyMap<string, number>): boolean {
+  return leasesOf.get(holderOf(entry, lease)) === 1 && !lease.hadCompany
 }
 
 /** Of a dead worker leases may end one after the other: what it still holds was beside those that have ended. */
 export function rememberCompany({ tasks }: ReferenceState, ended: readonly EndedLease[]): void {
-  const workerIds = new Set(ended.map(({ workerId }) => workerId))
-  for (const { lease } of tasks.values()) if (lease && workerIds.has(lease.worker.workerId)) lease.hadCompany = true
+  const workers = new Set(ended.map(workerKey))
+  for (const entry of tasks.values())
+    if (entry.lease && workers.has(holderOf(entry, entry.lease))) entry.lease.hadCompany = true
 }
 
-/** How many leases each worker holds. */
+/** How many leases each worker holds, by its key. */
 export function leasesByWorker({ tasks }: ReferenceState): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
-  for (const { lease } of tasks.values()) {
-    if (lease !== null) counts.set(lease.worker.workerId, (counts.get(lease.worker.workerId) ?? 0) + 1)
+  for (const entry of tasks.values()) {
+    if (entry.lease === null) continue
+    const holder = holderOf(entry, entry.lease)
+    counts.set(holder, (counts.get(holder) ?? 0) + 1)
   }
   return counts
 }
@@ -107,7 +117,7 @@ function endOverdue(state: ReferenceState, params: SweepParams, now: number): re
     if (lease === null || ended.length === params.limit) continue
     const [reason] = overdueReasons(entry.task, lease, params.cancelGraceMs, now)
     if (reason === undefined) continue
-    const expiry = expiryOf(lease, leasesOf)
+    const expiry = expiryOf(entry, lease, leasesOf)
     ended.push(endWithoutWord({ entry, lease, reason, jitter: params.jitter, ...expiry }, now))
   }
   rememberCompany(state, ended)

@@ -16,6 +16,7 @@ import {
   type TerminalStatus,
   toJsonText,
   type WorkerRef,
+  workerKey,
 } from '@taskyard/core'
 
 /** A task of the reference store: changed in place by the moves below, each one row of the state table. */
@@ -242,6 +243,11 @@ function change(entry: ReferenceTask, fields: Partial<Task>): void {
 
 export function isWaiting(status: TaskStatus): boolean {
   return !isTerminal(status) && status !== 'running'
+}
+
+/** The key of the worker that holds a lease of this task. */
+export function holderOf({ task }: Pick<ReferenceTask, 'task'>, { worker }: ReferenceLease): string {
+  return workerKey({ namespace: task.namespace, workerId: worker.workerId })
 }
 
 export function laneKey({ namespace, queue }: { namespace: string; queue: string }): string {

@@ -10,7 +10,7 @@ import {
 } from '@taskyard/core'
 import { claimReady } from './reference-claim.ts'
 import { enqueueSubmission } from './reference-enqueue.ts'
-import type { ReferenceState } from './reference-state.ts'
+import { type ReferenceState, taskOf } from './reference-state.ts'
 import {
   asRead,
   finish,
@@ -30,47 +30,49 @@ export function tasksOf(state: ReferenceState, answer: Answer): OpenedStore['tas
     enqueue: ({ submissions, queueDepth }) =>
       answer((now) => submissions.map(({ tasks }) => enqueueSubmission(state, tasks, queueDepth, now))),
     claim: (params) => answer((now) => claimReady(state, params, now)),
-    extend: ({ leases, leaseMs }) =>
+    extend: ({ namespace, leases, leaseMs }) =>
       answer((now) =>
         leases.map((ref) => {
-          const entry = heldBy(state, ref)
+          const entry = heldBy(state, namespace, ref)
           if (entry?.lease == null) return 'lost'
           entry.lease.expiresAt = now + leaseMs
           return entry.task.cancelRequestedAt === null ? 'ok' : 'cancel'
         }),
       ),
-    settle: ({ settlements, claim }) =>
+    settle: ({ namespace, settlements, claim }) =>
       answer((now) => ({
-        results: settlements.map((settlement) => settleOne(state, settlement, now)),
+        results: settlements.map((settlement) => settleOne(state, namespace, settlement, now)),
         tasks: claim === null ? [] : claimReady(state, claim, now),
       })),
-    record: ({ entries }) =>
+    record: ({ namespace, entries }) =>
       answer((now) =>
         entries.map((recorded) => {
-          const entry = heldBy(state, recorded)
+          const entry = heldBy(state, namespace, recorded)
           if (entry === null) return 'lost'
           recordEntry(entry, recorded, now)
           return 'ok'
         }),
       ),
-    cancel: ({ taskIds }) => answer((now) => taskIds.map((id) => cancelOne(state.tasks.get(id), now))),
-    retry: ({ taskIds }) => answer((now) => taskIds.map((id) => retryOne(state.tasks.get(id), now))),
+    cancel: ({ namespace, taskIds }) =>
+      answer((now) => taskIds.map((id) => cancelOne(taskOf(state, namespace, id), now))),
+    retry: ({ namespace, taskIds }) =>
+      answer((now) => taskIds.map((id) => retryOne(taskOf(state, namespace, id), now))),
   }
 }
 
-function heldBy(state: ReferenceState, { taskId, token }: LeaseRef): ReferenceTask | null {
-  const entry = state.tasks.get(taskId)
+function heldBy(state: ReferenceState, namespace: string, { taskId, token }: LeaseRef): ReferenceTask | null {
+  const entry = taskOf(state, namespace, taskId)
   return entry !== undefined && entry.lease !== null && entry.token === token ? entry : null
 }
 
-function settleOne(state: ReferenceState, settlement: Settlement, now: number): SettleResult {
-  const held = heldBy(state, settlement)
+function settleOne(state: ReferenceState, namespace: string, settlement: Settlement, now: number): SettleResult {
+  const held = heldBy(state, namespace, settlement)
   if (held !== null) {
     if (settlement.outcome === 'released' && isOutdated(held, settlement.expiresAt)) return { status: 'lost' }
     settleAttempt(held, settlement, now)
     return acceptedSettlement(held, settlement.token, false)
   }
-  const entry = state.tasks.get(settlement.taskId)
+  const entry = taskOf(state, namespace, settlement.taskId)
   const isRepeat = entry?.settled.get(settlement.token)?.outcome === settlement.outcome
   return entry !== undefined && isRepeat ? acceptedSettlement(entry, settlement.token, true) : { status: 'lost' }
 }

@@ -127,7 +127,8 @@ export function describeCancel({ describe, it, itWithoutFaults }: Suite): void {
       const running = await scene.start()
       const [one, unknown, other] = [await scene.submit(), scene.newTask().id, await scene.submit()]
       const taskIds = [one, unknown, running.id, other]
-      const kinds = async () => (await scene.store.tasks.cancel({ taskIds })).map(({ kind }) => kind)
+      const kinds = async () =>
+        (await scene.store.tasks.cancel({ namespace: 'default', taskIds })).map(({ kind }) => kind)
       assert.deepEqual(await kinds(), ['cancelled', 'not-found', 'requested', 'cancelled'])
       assert.deepEqual(await kinds(), ['ended', 'not-found', 'requested', 'ended'])
     })

@@ -163,7 +163,7 @@ export function describeClaimRequests({ describe, it, itWithoutFaults }: Suite):
       await scene.clock.advance(1)
       await scene.extend(kept)
       const settlements = [others[0] as LeasedTask, kept, others[1] as LeasedTask].map(asGivenBack)
-      const { results } = await scene.store.tasks.settle({ settlements, claim: null })
+      const { results } = await scene.store.tasks.settle({ namespace: 'default', settlements, claim: null })
       assert.deepEqual(
         results.map(({ status }) => status),
         ['ok', 'lost', 'ok'],
@@ -177,7 +177,7 @@ export function describeClaimRequests({ describe, it, itWithoutFaults }: Suite):
       await scene.clock.advance(1)
       await scene.extend(task)
       const settlements: Settlement[] = [asGivenBack(task), { ...leaseRef(task), ...succeeded() }]
-      const { results } = await scene.store.tasks.settle({ settlements, claim: null })
+      const { results } = await scene.store.tasks.settle({ namespace: 'default', settlements, claim: null })
       assert.deepEqual(
         results.map(({ status }) => status),
         ['lost', 'ok'],
@@ -189,7 +189,7 @@ export function describeClaimRequests({ describe, it, itWithoutFaults }: Suite):
       await scene.submit()
       const first = await scene.claimOne()
       const settlements = [{ ...leaseRef(first), outcome: 'succeeded', result: null } as const]
-      const call = { settlements, claim: { ...CLAIM, ...REQUEST } }
+      const call = { namespace: 'default', settlements, claim: { ...CLAIM, ...REQUEST } }
       const report = await scene.store.tasks.settle(call)
       const again = await scene.store.tasks.settle(call)
       assert.equal(only(again.results).status, 'ok')
@@ -273,7 +273,9 @@ function asGivenBack({ id, lease }: LeasedTask): Settlement {
 }
 
 async function giveBack(scene: Scene, task: LeasedTask): Promise<string> {
-  return only((await scene.store.tasks.settle({ settlements: [asGivenBack(task)], claim: null })).results).status
+  return only(
+    (await scene.store.tasks.settle({ namespace: 'default', settlements: [asGivenBack(task)], claim: null })).results,
+  ).status
 }
 
 function leasesOf(tasks: readonly LeasedTask[]): readonly string[] {

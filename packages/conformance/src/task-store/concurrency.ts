@@ -67,7 +67,7 @@ export function describeConcurrency({ describe, it }: Suite): void {
       const tasks = Array.from({ length: 100 }, () => scene.newTask({ maxAttempts: 1_000 }))
       await scene.enqueue(tasks.map((task) => [task]))
       const workers = Array.from({ length: 3 }, (_, n) => failUntilNothingIsLeft(scene, `worker-${n}`))
-      const outcomes = await scene.store.tasks.cancel({ taskIds: idsOf(tasks) })
+      const outcomes = await scene.store.tasks.cancel({ namespace: 'default', taskIds: idsOf(tasks) })
       assert.deepEqual(
         outcomes.filter(({ kind }) => kind !== 'cancelled' && kind !== 'requested'),
         [],
@@ -85,13 +85,17 @@ export function describeConcurrency({ describe, it }: Suite): void {
         for (const task of ending) await scene.settle(task, succeeded())
       }
       const beats = Array.from({ length: 4 }, () =>
-        scene.store.tasks.extend({ leases: leased.map(leaseRef), leaseMs: 60_000 }),
+        scene.store.tasks.extend({ namespace: 'default', leases: leased.map(leaseRef), leaseMs: 60_000 }),
       )
       await settle()
       for (const statuses of await Promise.all(beats)) {
         assert.deepEqual(new Set(statuses.slice(0, kept.length)), new Set(['ok']))
       }
-      const after = await scene.store.tasks.extend({ leases: leased.map(leaseRef), leaseMs: 60_000 })
+      const after = await scene.store.tasks.extend({
+        namespace: 'default',
+        leases: leased.map(leaseRef),
+        leaseMs: 60_000,
+      })
       assert.deepEqual(after, [...kept.map(() => 'ok'), ...ending.map(() => 'lost')])
     })
 
@@ -109,7 +113,7 @@ async function failUntilNothingIsLeft(scene: Scene, workerId: string): Promise<v
     const tasks = await scene.claim({ limit: 10, worker: { workerId, nodeId: null, session: false } })
     const outcome = failed({ retryDelayMs: 0 })
     const settlements = tasks.map((task) => ({ ...leaseRef(task), ...outcome }) as Settlement)
-    await scene.store.tasks.settle({ settlements, claim: null })
+    await scene.store.tasks.settle({ namespace: 'default', settlements, claim: null })
     const { queued, scheduled, running } = (await scene.counts()).counts
     if (queued + scheduled + running === 0) return
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type LeasedTask, TASK_STATUSES } from '@taskyard/core'
-import { CLAIM, failed, only, released, type Scene, succeeded } from '../scene.ts'
+import { CLAIM, failed, only, released, type Scene, succeeded, workersOf } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeCounts({ describe, it }: Suite): void {
@@ -137,7 +137,8 @@ const CALLS_THAT_STORE_NOTHING: Readonly<Record<string, (scene: Scene, ended: Le
   'a cancel of what has ended': (scene, ended) => scene.cancel(ended.id),
   'a retry of what has succeeded': (scene, ended) => scene.retry(ended.id),
   'a sweep': (scene) => scene.sweep(),
-  'an end of leases that nobody holds': ({ store }) => store.presence.endLeases({ workerIds: [CLAIM.worker.workerId] }),
+  'an end of leases that nobody holds': ({ store }) =>
+    store.presence.endLeases({ workers: workersOf(CLAIM.worker.workerId) }),
 }
 
 async function agreesWithList(scene: Scene): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type LeasedTask, type LeaseRef, POISON_CRASHES, poisonedError, type WorkerRef } from '@taskyard/core'
-import { failed, leaseRef, released, type Scene } from '../scene.ts'
+import { failed, leaseRef, released, type Scene, workersOf } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 const WATCHED: WorkerRef = { workerId: 'watched', nodeId: null, session: true }
@@ -46,7 +46,7 @@ export function describeCrashesTakenBack({ describe, it }: Suite): void {
       await scene.settle(settled, failed({ retryDelayMs: 0 }))
       const held = await scene.claimOne({ worker: WATCHED })
       await takeBack(scene, ...[stoodStill, settled, held].map(leaseRef), { taskId: 'none', token: 1 })
-      await scene.store.presence.endLeases({ workerIds: ['watched'] })
+      await scene.store.presence.endLeases({ workers: workersOf('watched') })
       assert.equal((await scene.find(id)).status, 'failed')
     })
 
@@ -92,7 +92,7 @@ export function describeCrashesTakenBack({ describe, it }: Suite): void {
 /** A watched worker that runs nothing else is taken for dead. Its lease, which is over. */
 async function crashWatched(scene: Scene): Promise<LeaseRef> {
   const held = await scene.claimOne({ worker: WATCHED })
-  await scene.store.presence.endLeases({ workerIds: [WATCHED.workerId] })
+  await scene.store.presence.endLeases({ workers: workersOf(WATCHED.workerId) })
   return leaseRef(held)
 }
 
@@ -104,10 +104,10 @@ async function crashEach(scene: Scene, ids: readonly string[]): Promise<readonly
     const task = await scene.claimOne({ worker })
     held[ids.indexOf(task.id)] = leaseRef(task)
   }
-  await scene.store.presence.endLeases({ workerIds: workers.map(({ workerId }) => workerId) })
+  await scene.store.presence.endLeases({ workers: workersOf(...workers.map(({ workerId }) => workerId)) })
   return held
 }
 
 function takeBack(scene: Scene, ...leases: readonly LeaseRef[]): Promise<void> {
-  return scene.store.presence.takeBackCrashes({ leases })
+  return scene.store.presence.takeBackCrashes({ namespace: 'default', leases })
 }

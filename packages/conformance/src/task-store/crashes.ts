@@ -7,7 +7,7 @@ import {
   SUSPECT_CRASHES,
   type WorkerRef,
 } from '@taskyard/core'
-import { failed, idsOf, only, type Scene, succeeded } from '../scene.ts'
+import { failed, idsOf, only, type Scene, succeeded, workersOf } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 const WATCHED: WorkerRef = { workerId: 'watched', nodeId: null, session: true }
@@ -41,7 +41,7 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
       const id = await scene.submit()
       for (let crash = 1; crash <= POISON_CRASHES; crash++) {
         await scene.claimOne({ worker: WATCHED })
-        await scene.store.presence.endLeases({ workerIds: ['watched'] })
+        await scene.store.presence.endLeases({ workers: workersOf('watched') })
         assert.equal((await scene.find(id)).crashes, crash)
       }
       assert.equal((await scene.find(id)).error?.code, 'poisoned')
@@ -106,14 +106,14 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
       const ids = [await scene.submit(), await scene.submit(), await scene.submit()]
       for (let crash = 1; crash <= SUSPECT_CRASHES; crash++) {
         assert.equal((await scene.claim({ worker: WATCHED })).length, ids.length)
-        await scene.store.presence.endLeases({ workerIds: ['watched'] })
+        await scene.store.presence.endLeases({ workers: workersOf('watched') })
       }
       const alone = await claimEach(scene, ids.length)
       for (const id of ids) {
         const { status, crashes } = await scene.find(id)
         assert.deepEqual({ status, crashes }, { status: 'running', crashes: SUSPECT_CRASHES })
       }
-      await scene.store.presence.endLeases({ workerIds: alone.map(({ workerId }) => workerId) })
+      await scene.store.presence.endLeases({ workers: workersOf(...alone.map(({ workerId }) => workerId)) })
       assert.deepEqual(await statuses(scene, ids), ['queued', 'queued', 'queued'])
     })
 
@@ -140,7 +140,7 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
         await scene.claimOne({ worker: WATCHED })
         await scene.clock.advance(1_000)
         assert.equal(only((await scene.sweep()).ended).taskId, neighbour.id)
-        await scene.store.presence.endLeases({ workerIds: ['watched'] })
+        await scene.store.presence.endLeases({ workers: workersOf('watched') })
         await scene.cancel(neighbour.id)
       }
       assert.equal((await scene.find(id)).status, 'queued')
@@ -154,30 +154,6 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
         for (const _ of held) only((await scene.sweep({ limit: 1 })).ended)
         assert.deepEqual(await statuses(scene, idsOf(held)), ['queued', 'queued', 'queued'])
       }
-    })
-
-    it('takes none for alone whose worker holds others in another namespace', async (scene) => {
-      const id = await scene.submit()
-      for (let crash = 1; crash <= POISON_CRASHES; crash++) {
-        await scene.start({ namespace: 'other' }, { worker: WATCHED })
-        await scene.claimOne({ worker: WATCHED })
-        assert.equal((await scene.store.presence.endLeases({ workerIds: ['watched'] })).length, 2)
-      }
-      const { status, crashes } = await scene.find(id)
-      assert.deepEqual({ status, crashes }, { status: 'queued', crashes: POISON_CRASHES })
-    })
-
-    it('takes none for alone whose worker left others in another namespace that ended before', async (scene) => {
-      const id = await scene.submit()
-      for (let crash = 1; crash <= POISON_CRASHES; crash++) {
-        await scene.start({ namespace: 'other' }, { leaseMs: 1_000 })
-        await scene.claimOne({ leaseMs: 2_000 })
-        for (let end = 0; end < 2; end++) {
-          await scene.clock.advance(1_000)
-          only((await scene.sweep()).ended)
-        }
-      }
-      assert.equal((await scene.find(id)).status, 'queued')
     })
 
     it('does not count the company of one lease for the next', async (scene) => {
@@ -217,7 +193,7 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
       await scene.claimOne({ worker: WATCHED, leaseMs: 60_000 })
       await scene.enqueue([Array.from({ length: 1_000 }, () => scene.newTask({ queue: 'many' }))])
       await scene.claim({ queues: ['many'], worker: WATCHED, limit: 1_000 })
-      assert.equal((await scene.store.presence.endLeases({ workerIds: ['watched'] })).length, 1_001)
+      assert.equal((await scene.store.presence.endLeases({ workers: workersOf('watched') })).length, 1_001)
       const { status, crashes } = await scene.find(id)
       assert.deepEqual({ status, crashes }, { status: 'queued', crashes: POISON_CRASHES })
     })
@@ -226,7 +202,7 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
       const ids = [await scene.submit(), await scene.submit()]
       for (let crash = 1; crash <= POISON_CRASHES; crash++) {
         const workers = await claimEach(scene, ids.length)
-        await scene.store.presence.endLeases({ workerIds: workers.map(({ workerId }) => workerId) })
+        await scene.store.presence.endLeases({ workers: workersOf(...workers.map(({ workerId }) => workerId)) })
       }
       assert.deepEqual(await statuses(scene, ids), ['failed', 'failed'])
     })
@@ -248,7 +224,7 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
       const ids = [await scene.submit(), await scene.submit()]
       for (let crash = 0; crash < SUSPECT_CRASHES; crash++) {
         await scene.claim({ worker: WATCHED })
-        await scene.store.presence.endLeases({ workerIds: ['watched'] })
+        await scene.store.presence.endLeases({ workers: workersOf('watched') })
       }
       const given = [await scene.claim(), await scene.claim(), await scene.claim()]
       assert.deepEqual(

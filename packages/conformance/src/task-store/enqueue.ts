@@ -79,7 +79,7 @@ export function describeEnqueue({ describe, it, itWithoutFaults }: Suite): void 
         outcomes.map(({ kind }) => kind),
         ['accepted', 'idempotency-conflict', 'accepted'],
       )
-      assert.deepEqual(await scene.store.reads.find({ taskIds: [conflicting.id] }), [null])
+      assert.deepEqual(await scene.store.reads.find({ namespace: 'default', taskIds: [conflicting.id] }), [null])
     })
 
     it('stores all tasks of a submission or none', async (scene) => {
@@ -87,7 +87,7 @@ export function describeEnqueue({ describe, it, itWithoutFaults }: Suite): void 
       const fine = [scene.newTask(), scene.newTask()]
       const conflict = scene.newTask({ idempotency: { key: 'k', fingerprint: 'other' } })
       assert.equal(only(await scene.enqueue([[...fine, conflict]])).kind, 'idempotency-conflict')
-      assert.deepEqual(await scene.store.reads.find({ taskIds: idsOf(fine) }), [null, null])
+      assert.deepEqual(await scene.store.reads.find({ namespace: 'default', taskIds: idsOf(fine) }), [null, null])
       assert.equal((await scene.counts()).counts.queued, 1)
     })
 
@@ -125,13 +125,13 @@ export function describeEnqueue({ describe, it, itWithoutFaults }: Suite): void 
 
     it('answers an empty call with an empty list', async (scene) => {
       assert.deepEqual(await scene.enqueue([]), [])
-      assert.deepEqual(await scene.store.reads.find({ taskIds: [] }), [])
+      assert.deepEqual(await scene.store.reads.find({ namespace: 'default', taskIds: [] }), [])
     })
 
     it('finds tasks in the order asked for, null where there is none, the same one twice', async (scene) => {
       const [first, second] = [await scene.submit(), await scene.submit()]
       const unknown = scene.newTask().id
-      const found = await scene.store.reads.find({ taskIds: [second, unknown, first, second] })
+      const found = await scene.store.reads.find({ namespace: 'default', taskIds: [second, unknown, first, second] })
       assert.deepEqual(
         found.map((task) => task?.id ?? null),
         [second, null, first, second],

@@ -77,7 +77,7 @@ export function describeFencing({ describe, it }: Suite): void {
         outcome: 'succeeded' as const,
         result: null,
       }))
-      const { results } = await scene.store.tasks.settle({ settlements, claim: null })
+      const { results } = await scene.store.tasks.settle({ namespace: 'default', settlements, claim: null })
       assert.deepEqual(
         results.map(({ status }) => status),
         ['lost', 'ok'],

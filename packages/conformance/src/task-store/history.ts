@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { fromJsonText, type JsonText, type TaskEvent } from '@taskyard/core'
-import { cancelled, failed, leaseRef, released, succeeded, WATCHED } from '../scene.ts'
+import { cancelled, failed, leaseRef, released, succeeded, WATCHED, workersOf } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeHistory({ describe, it }: Suite): void {
@@ -86,7 +86,7 @@ export function describeHistory({ describe, it }: Suite): void {
       const third = await scene.claimOne({ worker: WATCHED })
       await scene.record(third, { log: 'again' })
       await grows()
-      await scene.store.presence.endLeases({ workerIds: ['worker-1'] })
+      await scene.store.presence.endLeases({ workers: workersOf('worker-1') })
       await grows()
       await scene.cancel(id)
       await grows()
@@ -134,10 +134,13 @@ export function describeHistory({ describe, it }: Suite): void {
       for (let line = 0; line < 5; line++) await scene.record(task, { log: `line ${line}` })
       const all = await scene.events(task.id)
       const after = all[2]?.n ?? 0
-      const page = (await scene.store.reads.history({ taskId: task.id, after, limit: 2 })) ?? []
+      const page = (await scene.store.reads.history({ namespace: 'default', taskId: task.id, after, limit: 2 })) ?? []
       assert.ok(page.length === 1 || page.length === 2, `${page.length} events for a limit of 2`)
       assert.deepEqual(page, all.slice(3, 3 + page.length))
-      assert.deepEqual(await scene.store.reads.history({ taskId: task.id, after: all.at(-1)?.n ?? 0, limit: 2 }), [])
+      assert.deepEqual(
+        await scene.store.reads.history({ namespace: 'default', taskId: task.id, after: all.at(-1)?.n ?? 0, limit: 2 }),
+        [],
+      )
     })
 
     it('is whole and in order however long it is', async (scene) => {
@@ -145,7 +148,7 @@ export function describeHistory({ describe, it }: Suite): void {
       const lines = Array.from({ length: 400 }, (_, n) => `${n} ${'x'.repeat(15_000)}`)
       for (let at = 0; at < lines.length; at += 100) {
         const entries = lines.slice(at, at + 100).map((log) => ({ ...leaseRef(task), progress: null, log }))
-        await scene.store.tasks.record({ entries })
+        await scene.store.tasks.record({ namespace: 'default', entries })
       }
       await scene.settle(task, succeeded('"result"' as JsonText))
       const events = await scene.events(task.id)
@@ -158,7 +161,10 @@ export function describeHistory({ describe, it }: Suite): void {
     })
 
     it('is null for a task that there is not', async (scene) => {
-      assert.equal(await scene.store.reads.history({ taskId: scene.newTask().id, after: 0, limit: 10 }), null)
+      assert.equal(
+        await scene.store.reads.history({ namespace: 'default', taskId: scene.newTask().id, after: 0, limit: 10 }),
+        null,
+      )
     })
   })
 }

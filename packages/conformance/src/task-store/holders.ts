@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { LeasedTask, LeaseHolder } from '@taskyard/core'
-import { idsOf, leaseRef, only, succeeded } from '../scene.ts'
+import { idsOf, leaseRef, only, succeeded, workersOf } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 const REMOTE = { workerId: 'remote', nodeId: null, session: true }
@@ -37,7 +37,7 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       const places = ['node-1', null, 'node-2', 'node-1'].map((nodeId) => ({ ...REMOTE, nodeId }))
       const tasks: LeasedTask[] = []
       for (const worker of places) tasks.push(await scene.start({}, { worker }))
-      await scene.store.presence.beat({ nodeId: 'node-2', workerIds: [], ttlMs: 5_000 })
+      await scene.store.presence.beat({ nodeId: 'node-2', workers: [], ttlMs: 5_000 })
       const holders = await scene.store.presence.holders()
       assert.deepEqual(leasesOf(holders), [
         ['node-1', true, 2],
@@ -59,9 +59,9 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       await scene.start({}, { worker: EMBEDDED })
       const isAlive = async () => only(await scene.store.presence.holders()).alive
       assert.equal(await isAlive(), false)
-      await scene.store.presence.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 5_000 })
+      await scene.store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 5_000 })
       assert.equal(await isAlive(), true)
-      await scene.store.presence.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 0 })
+      await scene.store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 0 })
       assert.equal(await isAlive(), false)
     })
 
@@ -69,11 +69,11 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       await scene.start({}, { worker: REMOTE })
       const isAlive = async () => only(await scene.store.presence.holders()).alive
       assert.equal(await isAlive(), false)
-      await scene.store.presence.beat({ nodeId: 'node-1', workerIds: ['other', 'remote'], ttlMs: 5_000 })
+      await scene.store.presence.beat({ nodeId: 'node-1', workers: workersOf('other', 'remote'), ttlMs: 5_000 })
       assert.equal(await isAlive(), true)
-      await scene.store.presence.beat({ nodeId: 'node-2', workerIds: ['other'], ttlMs: 5_000 })
+      await scene.store.presence.beat({ nodeId: 'node-2', workers: workersOf('other'), ttlMs: 5_000 })
       assert.equal(await isAlive(), true)
-      await scene.store.presence.beat({ nodeId: 'node-1', workerIds: ['other'], ttlMs: 5_000 })
+      await scene.store.presence.beat({ nodeId: 'node-1', workers: workersOf('other'), ttlMs: 5_000 })
       assert.equal(await isAlive(), false)
     })
 
@@ -117,7 +117,7 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
     itWithoutFaults('ends all leases of dead workers at once, as crashes, and of nobody else', async (scene) => {
       const dead = [await scene.start({}, { worker: REMOTE }), await scene.start({}, { worker: REMOTE })]
       const alive = await scene.start({}, { worker: EMBEDDED })
-      const ended = await scene.store.presence.endLeases({ workerIds: ['remote', 'unknown'] })
+      const ended = await scene.store.presence.endLeases({ workers: workersOf('remote', 'unknown') })
       assert.deepEqual(new Set(ended.map(({ taskId }) => taskId)), new Set(idsOf(dead)))
       assert.deepEqual(
         ended.find(({ taskId }) => taskId === dead[0]?.id),
@@ -136,7 +136,7 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
 
     it('makes the tasks of a dead worker ready at once and its tokens dead', async (scene) => {
       const task = await scene.start({}, { worker: REMOTE })
-      await scene.store.presence.endLeases({ workerIds: ['remote'] })
+      await scene.store.presence.endLeases({ workers: workersOf('remote') })
       const { status, crashes } = await scene.find(task.id)
       assert.deepEqual({ status, crashes }, { status: 'queued', crashes: 1 })
       assert.equal(await scene.extend(task), 'lost')
@@ -147,46 +147,46 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
     it('ends a task of a dead worker that was asked to stop', async (scene) => {
       const task = await scene.start({}, { worker: REMOTE })
       await scene.cancel(task.id)
-      await scene.store.presence.endLeases({ workerIds: ['remote'] })
+      await scene.store.presence.endLeases({ workers: workersOf('remote') })
       assert.equal((await scene.find(task.id)).status, 'cancelled')
     })
 
     it('leaves leases that nobody watches to their time, also of workers that are gone', async (scene) => {
       const unwatched = await scene.start({}, { worker: { ...REMOTE, session: false } })
       const watched = await scene.start({}, { worker: REMOTE })
-      await scene.store.presence.endLeases({ workerIds: ['remote'] })
+      await scene.store.presence.endLeases({ workers: workersOf('remote') })
       assert.equal((await scene.find(watched.id)).status, 'queued')
       assert.equal(await scene.extend(unwatched), 'ok')
     })
 
     it('leaves the leases of workers that are alive by the time they would end, and only as long as they are', async (scene) => {
       const tasks = [await scene.start({}, { worker: REMOTE }), await scene.start({}, { worker: EMBEDDED })]
-      const workerIds = ['remote', 'embedded']
-      await scene.store.presence.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 5_000 })
-      await scene.store.presence.beat({ nodeId: 'node-2', workerIds: ['other', 'remote'], ttlMs: 4_000 })
-      assert.deepEqual(await scene.store.presence.endLeases({ workerIds }), [])
+      const workers = workersOf('remote', 'embedded')
+      await scene.store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 5_000 })
+      await scene.store.presence.beat({ nodeId: 'node-2', workers: workersOf('other', 'remote'), ttlMs: 4_000 })
+      assert.deepEqual(await scene.store.presence.endLeases({ workers }), [])
       for (const task of tasks) assert.equal(await scene.extend(task), 'ok')
       await scene.clock.advance(4_000)
-      await scene.store.presence.endLeases({ workerIds })
+      await scene.store.presence.endLeases({ workers })
       assert.deepEqual(leasesOf(await scene.store.presence.holders()), [['node-1', false, 1]])
-      await scene.store.presence.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 0 })
-      await scene.store.presence.endLeases({ workerIds })
+      await scene.store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 0 })
+      await scene.store.presence.endLeases({ workers })
       assert.deepEqual(await scene.store.presence.holders(), [])
     })
 
     it('ends what a worker held in a process that is dead, not what it holds in another one', async (scene) => {
       await scene.start({}, { worker: { ...EMBEDDED, nodeId: 'node-1' } })
       const task = await scene.start({}, { worker: { ...EMBEDDED, nodeId: 'node-2' } })
-      await scene.store.presence.beat({ nodeId: 'node-2', workerIds: [], ttlMs: 5_000 })
-      await scene.store.presence.endLeases({ workerIds: ['embedded'] })
+      await scene.store.presence.beat({ nodeId: 'node-2', workers: [], ttlMs: 5_000 })
+      await scene.store.presence.endLeases({ workers: workersOf('embedded') })
       assert.deepEqual(leasesOf(await scene.store.presence.holders()), [['node-2', false, 1]])
       assert.equal(await scene.extend(task), 'ok')
     })
 
     it('ends nothing when there is nothing to end', async (scene) => {
       await scene.start()
-      assert.deepEqual(await scene.store.presence.endLeases({ workerIds: ['nobody'] }), [])
-      assert.deepEqual(await scene.store.presence.endLeases({ workerIds: [] }), [])
+      assert.deepEqual(await scene.store.presence.endLeases({ workers: workersOf('nobody') }), [])
+      assert.deepEqual(await scene.store.presence.endLeases({ workers: [] }), [])
     })
   })
 }

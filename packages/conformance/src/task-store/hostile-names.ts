@@ -13,20 +13,36 @@ export function describeHostileNames({ describe, it }: Suite): void {
       const id = await scene.submit()
       const taskIds = [...notIds(id), id]
       const nothing = <Answer>(answer: Answer) => taskIds.slice(1).map(() => answer)
-      const found = await scene.store.reads.find({ taskIds })
+      const found = await scene.store.reads.find({ namespace: 'default', taskIds })
       assert.deepEqual(
         found.map((task) => task?.id ?? null),
         [...nothing(null), id],
       )
-      const retried = await scene.store.tasks.retry({ taskIds })
+      const retried = await scene.store.tasks.retry({ namespace: 'default', taskIds })
       assert.deepEqual(retried, [...nothing({ kind: 'not-found' }), { kind: 'not-retryable', status: 'queued' }])
-      const outcomes = await scene.store.tasks.cancel({ taskIds })
+      const outcomes = await scene.store.tasks.cancel({ namespace: 'default', taskIds })
       assert.deepEqual(outcomes, [...nothing({ kind: 'not-found' }), { kind: 'cancelled' }])
       for (const taskId of taskIds.slice(0, -1)) {
-        assert.equal(await scene.store.reads.history({ taskId, after: 0, limit: 10 }), null, shown(taskId))
-        assert.deepEqual(await scene.store.reads.find({ taskIds: [taskId] }), [null], shown(taskId))
-        assert.deepEqual(await scene.store.tasks.cancel({ taskIds: [taskId] }), [{ kind: 'not-found' }], shown(taskId))
-        assert.deepEqual(await scene.store.tasks.retry({ taskIds: [taskId] }), [{ kind: 'not-found' }], shown(taskId))
+        assert.equal(
+          await scene.store.reads.history({ namespace: 'default', taskId, after: 0, limit: 10 }),
+          null,
+          shown(taskId),
+        )
+        assert.deepEqual(
+          await scene.store.reads.find({ namespace: 'default', taskIds: [taskId] }),
+          [null],
+          shown(taskId),
+        )
+        assert.deepEqual(
+          await scene.store.tasks.cancel({ namespace: 'default', taskIds: [taskId] }),
+          [{ kind: 'not-found' }],
+          shown(taskId),
+        )
+        assert.deepEqual(
+          await scene.store.tasks.retry({ namespace: 'default', taskIds: [taskId] }),
+          [{ kind: 'not-found' }],
+          shown(taskId),
+        )
       }
       assert.equal((await scene.events(id)).length, 2)
     })
@@ -89,9 +105,9 @@ async function assertLost(scene: Scene, lostFrom: LostFrom): Promise<void> {
 async function assertServedBeside(scene: Scene, lost: readonly LeaseRef[], held: LeaseRef): Promise<void> {
   const leases = [held, ...lost, held]
   const statuses = ['ok', ...lost.map(() => 'lost'), 'ok']
-  assert.deepEqual(await scene.store.tasks.extend({ leases, leaseMs: 30_000 }), statuses)
+  assert.deepEqual(await scene.store.tasks.extend({ namespace: 'default', leases, leaseMs: 30_000 }), statuses)
   const entries = leases.map((lease, i) => ({ ...lease, progress: null, log: `line ${i}` }))
-  assert.deepEqual(await scene.store.tasks.record({ entries }), statuses)
+  assert.deepEqual(await scene.store.tasks.record({ namespace: 'default', entries }), statuses)
   const lines = (await scene.events(held.taskId)).filter(({ kind }) => kind === 'log').map(({ data }) => data)
   assert.deepEqual(
     lines,
@@ -102,10 +118,14 @@ async function assertServedBeside(scene: Scene, lost: readonly LeaseRef[], held:
 async function assertLostAlone({ store }: Scene, lease: LeaseRef): Promise<void> {
   const name = `${shown(lease.taskId)} ${lease.token}`
   const entries = [{ ...lease, progress: null, log: 'x' }]
-  assert.deepEqual(await store.tasks.extend({ leases: [lease], leaseMs: 30_000 }), ['lost'], name)
-  assert.deepEqual(await store.tasks.record({ entries }), ['lost'], name)
+  assert.deepEqual(await store.tasks.extend({ namespace: 'default', leases: [lease], leaseMs: 30_000 }), ['lost'], name)
+  assert.deepEqual(await store.tasks.record({ namespace: 'default', entries }), ['lost'], name)
   for (const outcome of OUTCOMES) {
-    const { results } = await store.tasks.settle({ settlements: [{ ...lease, ...outcome }], claim: null })
+    const { results } = await store.tasks.settle({
+      namespace: 'default',
+      settlements: [{ ...lease, ...outcome }],
+      claim: null,
+    })
     assert.deepEqual(results, [{ status: 'lost' }], name)
   }
 }
@@ -116,7 +136,7 @@ async function assertSettledBeside(scene: Scene, lostFrom: LostFrom): Promise<vo
     const task = await scene.start()
     const leases = [...lostFrom(leaseRef(task)), leaseRef(task)]
     const settlements = leases.map((lease) => ({ ...lease, ...outcome }))
-    const { results } = await scene.store.tasks.settle({ settlements, claim: null })
+    const { results } = await scene.store.tasks.settle({ namespace: 'default', settlements, claim: null })
     assert.deepEqual(idsOf(await scene.listAll({ queue: task.queue })), [task.id])
     assert.deepEqual(
       results.slice(0, -1).filter(({ status }) => status !== 'lost'),

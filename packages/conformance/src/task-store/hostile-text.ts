@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type JsonText, LIMITS, type NewTask, type Task, type TaskError } from '@taskyard/core'
 import { FRAGMENTS, JSON_TEXTS, ODD_NAMES, PLAIN_TEXTS } from '../hostile/texts.ts'
-import { failed, idsOf, leaseRef, only, type Scene, succeeded } from '../scene.ts'
+import { failed, idsOf, leaseRef, only, type Scene, succeeded, workersOf } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 /** Items per call: about as many as the engine sends at once. */
@@ -53,21 +53,21 @@ export function describeHostileText({ describe, it }: Suite): void {
       for (const worker of workers) held.push((await scene.claimOne({ worker })).id)
       await scene.store.presence.beat({
         nodeId: FRAGMENTS.join(''),
-        workerIds: workers.map(({ workerId }) => workerId),
+        workers: workersOf(...workers.map(({ workerId }) => workerId)),
         ttlMs: 60_000,
       })
       const told = (await scene.store.presence.holders()).map(({ firstEnd, lastEnd, ...holder }) => holder)
       const expected = workers.map((worker) => ({ ...worker, namespace: 'default', alive: true, leases: 1 }))
       assert.deepEqual(sorted(told), sorted(expected))
-      const found = await scene.store.reads.find({ taskIds: held })
+      const found = await scene.store.reads.find({ namespace: 'default', taskIds: held })
       assert.deepEqual(
         found.map((task) => task?.workerId),
         workers.map(({ workerId }) => workerId),
       )
       const ids = workers.map(({ workerId }) => workerId)
       const [dead, alive] = [ids.filter((_, i) => i % 2 === 0), ids.filter((_, i) => i % 2 === 1)]
-      await scene.store.presence.beat({ nodeId: FRAGMENTS.join(''), workerIds: alive, ttlMs: 60_000 })
-      const ended = await scene.store.presence.endLeases({ workerIds: ids })
+      await scene.store.presence.beat({ nodeId: FRAGMENTS.join(''), workers: workersOf(...alive), ttlMs: 60_000 })
+      const ended = await scene.store.presence.endLeases({ workers: workersOf(...ids) })
       assert.deepEqual(sorted(ended.map(({ workerId }) => workerId)), sorted(dead))
       assert.equal((await scene.store.presence.holders()).length, alive.length)
     })
@@ -90,7 +90,7 @@ export function describeHostileText({ describe, it }: Suite): void {
           const retryDelayMs = 60_000
           return { ...leaseRef(task), ...failed({ error: errorOf(i), retryable: i < errors.length, retryDelayMs }) }
         })
-        const { results } = await scene.store.tasks.settle({ settlements, claim: null })
+        const { results } = await scene.store.tasks.settle({ namespace: 'default', settlements, claim: null })
         assert.deepEqual(
           results.filter(({ status }) => status !== 'ok'),
           [],
@@ -110,7 +110,7 @@ export function describeHostileText({ describe, it }: Suite): void {
       const lines = [...PLAIN_TEXTS, '😀'.repeat(LIMITS.logBytes / 4), ''].slice(-LIMITS.recordsPerAttempt)
       const task = await scene.start()
       const entries = lines.map((log) => ({ ...leaseRef(task), progress: null, log }))
-      for (const part of groups(entries)) await scene.store.tasks.record({ entries: part })
+      for (const part of groups(entries)) await scene.store.tasks.record({ namespace: 'default', entries: part })
       const kept = (await scene.events(task.id)).filter(({ kind }) => kind === 'log')
       assert.deepEqual(
         kept.map(({ data }) => JSON.parse(data ?? '').line),
@@ -130,7 +130,7 @@ export function describeHostileText({ describe, it }: Suite): void {
         assert.ok(payload === texts[i], `claimed ${texts[i]?.slice(0, 80)}`)
       for (const part of groups(leased)) {
         const settlements = part.map((task) => ({ ...leaseRef(task), ...succeeded(task.payload) }))
-        await scene.store.tasks.settle({ settlements, claim: null })
+        await scene.store.tasks.settle({ namespace: 'default', settlements, claim: null })
       }
       const found = new Map((await scene.listAll()).map((task) => [task.id, task]))
       for (const { id, payload } of leased)
@@ -143,7 +143,7 @@ export function describeHostileText({ describe, it }: Suite): void {
       const texts = [...JSON_TEXTS, euros(LIMITS.progressBytes)].slice(-LIMITS.recordsPerAttempt)
       const task = await scene.start()
       for (const part of groups(texts.map((progress) => ({ ...leaseRef(task), progress, log: null })))) {
-        await scene.store.tasks.record({ entries: part })
+        await scene.store.tasks.record({ namespace: 'default', entries: part })
         assert.ok((await scene.find(task.id)).progress === part.at(-1)?.progress)
       }
       const kept = (await scene.events(task.id)).filter(({ kind }) => kind === 'progress')
@@ -205,7 +205,7 @@ async function assertListed(scene: Scene, tasks: readonly NewTask[], field: (tas
   const whole = new Map((await scene.listAll()).map((task) => [task.id, task]))
   assert.equal(whole.size, tasks.length)
   for (const part of groups(tasks)) {
-    const found = await scene.store.reads.find({ taskIds: idsOf(part) })
+    const found = await scene.store.reads.find({ namespace: 'default', taskIds: idsOf(part) })
     for (const [i, task] of part.entries()) {
       const sent = field({ ...task, idempotencyKey: task.idempotency?.key ?? null } as unknown as Task)
       assert.deepEqual(field(found[i] as Task), sent)

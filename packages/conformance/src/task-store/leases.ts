@@ -40,7 +40,11 @@ export function describeLeases({ describe, it }: Suite): void {
       await scene.cancel(asked.id)
       const unknown = { taskId: scene.newTask().id, token: 1 }
       const leases = [asked, lost, fine].map(leaseRef)
-      const statuses = await scene.store.tasks.extend({ leases: [...leases, unknown, leaseRef(fine)], leaseMs: 5_000 })
+      const statuses = await scene.store.tasks.extend({
+        namespace: 'default',
+        leases: [...leases, unknown, leaseRef(fine)],
+        leaseMs: 5_000,
+      })
       assert.deepEqual(statuses, ['cancel', 'lost', 'ok', 'lost', 'ok'])
     })
 

@@ -37,7 +37,7 @@ export function describeLifecycle({ describe, it, capabilities }: Suite): void {
       const calls = tasks.map((task) => store.tasks.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000 }))
       const [replies] = await Promise.all([Promise.allSettled(calls), store.lifecycle.close()])
       await scene.reopen()
-      const found = await scene.store.reads.find({ taskIds: tasks.map(({ id }) => id) })
+      const found = await scene.store.reads.find({ namespace: 'default', taskIds: tasks.map(({ id }) => id) })
       for (const [n, reply] of replies.entries()) {
         if (reply.status === 'fulfilled') assert.ok(found[n], 'a task that was acknowledged is there')
       }

@@ -17,7 +17,7 @@ export function describeList({ describe, it }: Suite): void {
     it('shows the same tasks that find does', async (scene) => {
       await populate(scene)
       const listed = await scene.listAll()
-      assert.deepEqual(listed, await scene.store.reads.find({ taskIds: idsOf(listed) }))
+      assert.deepEqual(listed, await scene.store.reads.find({ namespace: 'default', taskIds: idsOf(listed) }))
     })
 
     for (const status of TASK_STATUSES) {

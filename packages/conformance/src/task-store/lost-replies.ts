@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type JsonText, TaskyardError } from '@taskyard/core'
 import { retrying } from '../faults/retrying.ts'
 import { faultOnce, withFaults } from '../faults/with-faults.ts'
-import { CLAIM, leaseRef, only, type Scene, SWEEP, WATCHED } from '../scene.ts'
+import { CLAIM, leaseRef, only, type Scene, SWEEP, WATCHED, workersOf } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeLostReplies({ describe, it }: Suite): void {
@@ -19,7 +19,7 @@ export function describeLostReplies({ describe, it }: Suite): void {
       const task = await scene.start()
       const store = losing(scene, 'settle')
       const settlement = { ...leaseRef(task), outcome: 'succeeded', result: '7' as JsonText } as const
-      const { results } = await store.tasks.settle({ settlements: [settlement], claim: null })
+      const { results } = await store.tasks.settle({ namespace: 'default', settlements: [settlement], claim: null })
       const result = only(results)
       assert.ok(result.status === 'ok' && result.taskStatus === 'succeeded')
       assert.equal((await scene.counts(task.queue)).finishedTotal, 1)
@@ -51,7 +51,11 @@ export function describeLostReplies({ describe, it }: Suite): void {
       const first = await scene.claimOne()
       const store = losing(scene, 'settle-and-claim')
       const settlement = { ...leaseRef(first), outcome: 'succeeded', result: null } as const
-      const report = await store.tasks.settle({ settlements: [settlement], claim: { ...CLAIM, limit: 1 } })
+      const report = await store.tasks.settle({
+        namespace: 'default',
+        settlements: [settlement],
+        claim: { ...CLAIM, limit: 1 },
+      })
       assert.equal(only(report.results).status, 'ok')
       assert.equal(only(report.tasks).id, ids[2])
       assert.equal((await scene.find(ids[1] as string)).status, 'running')
@@ -59,14 +63,14 @@ export function describeLostReplies({ describe, it }: Suite): void {
 
     it('a cancel repeated after its reply was lost leaves the task cancelled', async (scene) => {
       const id = await scene.submit()
-      const outcome = only(await losing(scene, 'cancel').tasks.cancel({ taskIds: [id] }))
+      const outcome = only(await losing(scene, 'cancel').tasks.cancel({ namespace: 'default', taskIds: [id] }))
       assert.deepEqual(outcome, { kind: 'ended', status: 'cancelled' })
     })
 
     it('a retry repeated after its reply was lost makes the task ready once', async (scene) => {
       const id = await scene.submit()
       await scene.cancel(id)
-      await losing(scene, 'retry').tasks.retry({ taskIds: [id] })
+      await losing(scene, 'retry').tasks.retry({ namespace: 'default', taskIds: [id] })
       assert.equal((await scene.events(id)).filter(({ kind }) => kind === 'retried').length, 1)
       assert.equal((await scene.claim()).length, 1)
     })
@@ -80,14 +84,16 @@ export function describeLostReplies({ describe, it }: Suite): void {
 
     it('ended leases repeated after a lost reply count as one crash', async (scene) => {
       const task = await scene.start({}, { worker: WATCHED })
-      await losing(scene, 'endLeases').presence.endLeases({ workerIds: ['worker-1'] })
+      await losing(scene, 'endLeases').presence.endLeases({ workers: workersOf('worker-1') })
       assert.equal((await scene.find(task.id)).crashes, 1)
     })
 
     it('an extension repeated after its reply was lost goes on from the repetition', async (scene) => {
       const task = await scene.start({}, { leaseMs: 1_000 })
       const store = losing(scene, 'extend')
-      assert.deepEqual(await store.tasks.extend({ leases: [leaseRef(task)], leaseMs: 5_000 }), ['ok'])
+      assert.deepEqual(await store.tasks.extend({ namespace: 'default', leases: [leaseRef(task)], leaseMs: 5_000 }), [
+        'ok',
+      ])
       await scene.clock.advance(4_999)
       assert.deepEqual((await scene.sweep()).ended, [])
       await scene.clock.advance(1)
@@ -97,7 +103,7 @@ export function describeLostReplies({ describe, it }: Suite): void {
     it('progress repeated after its reply was lost is there, and the task runs on', async (scene) => {
       const task = await scene.start()
       const entry = { ...leaseRef(task), progress: '5' as JsonText, log: 'line' }
-      assert.deepEqual(await losing(scene, 'record').tasks.record({ entries: [entry] }), ['ok'])
+      assert.deepEqual(await losing(scene, 'record').tasks.record({ namespace: 'default', entries: [entry] }), ['ok'])
       const { progress, status } = await scene.find(task.id)
       assert.deepEqual({ progress, status }, { progress: '5', status: 'running' })
       assert.ok((await scene.events(task.id)).some(({ kind }) => kind === 'log'))
@@ -115,7 +121,7 @@ export function describeLostReplies({ describe, it }: Suite): void {
     it('a beat repeated after its reply was lost holds as long as one', async (scene) => {
       const worker = { workerId: 'embedded', nodeId: 'node-1', session: false }
       await scene.start({}, { worker })
-      await losing(scene, 'beat').presence.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 5_000 })
+      await losing(scene, 'beat').presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 5_000 })
       assert.equal(only(await scene.store.presence.holders()).alive, true)
       await scene.clock.advance(5_000)
       assert.equal(only(await scene.store.presence.holders()).alive, false)
@@ -126,7 +132,7 @@ export function describeLostReplies({ describe, it }: Suite): void {
       const store = withFaults(scene.store, faultOnce({ enqueue: 'refuse' }))
       const call = { submissions: [{ tasks: [task] }], queueDepth: 10 }
       await assert.rejects(store.tasks.enqueue(call), (error) => error instanceof TaskyardError && error.definite)
-      assert.deepEqual(await scene.store.reads.find({ taskIds: [task.id] }), [null])
+      assert.deepEqual(await scene.store.reads.find({ namespace: 'default', taskIds: [task.id] }), [null])
     })
   })
 }

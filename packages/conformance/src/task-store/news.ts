@@ -64,13 +64,13 @@ export function describeNews({ describe, itIn, capabilities }: Suite): void {
     it('is heard of one task, its changes and its records, and of no other', async (scene) => {
       const { news } = await scene.another()
       const [taskId, other] = [scene.newTask().id, scene.newTask().id]
-      const heard = [scene.news, news].map((each) => listenTo(each, { of: 'task', taskId }))
+      const heard = [scene.news, news].map((each) => listenTo(each, { of: 'task', namespace: 'default', taskId }))
       await eventually('both hear of the task', BACK_WITHIN_MS, () => {
         for (const id of [other, taskId]) scene.news.publish(changed(scene, { taskId: id }))
         return heard.every((messages) => messages.length > 1)
       })
       await eventually('both hear of its records', BACK_WITHIN_MS, () => {
-        for (const id of [other, taskId]) scene.news.publish({ kind: 'recorded', taskId: id })
+        for (const id of [other, taskId]) scene.news.publish({ kind: 'recorded', namespace: 'default', taskId: id })
         return heard.every((messages) => messages.some(({ kind }) => kind === 'recorded'))
       })
       assert.ok(heard.flat().every((message) => 'taskId' in message && message.taskId === taskId))
@@ -93,7 +93,7 @@ export function describeNews({ describe, itIn, capabilities }: Suite): void {
       await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => scene.news.isHeard('running'))
       for (const taskId of ids) {
         for (let change = 0; change < 20; change++) scene.news.publish(changed(scene))
-        scene.news.publish({ kind: 'cancel-requested', taskId, workerId: 'worker-1' })
+        scene.news.publish({ kind: 'cancel-requested', namespace: 'default', taskId, workerId: 'worker-1' })
       }
       const requested = () => new Set(heard.map((message) => 'taskId' in message && message.taskId))
       await eventually('all requests are heard', BACK_WITHIN_MS, () => ids.every((id) => requested().has(id)))

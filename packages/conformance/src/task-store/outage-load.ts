@@ -82,8 +82,10 @@ async function claimAndSettle(calls: Calls): Promise<readonly string[]> {
   const tasks = await throughOutages('claim', () => calls.claim({ limit: 5, leaseMs: LEASE_MS }))
   if (tasks.length === 0) await delay(20)
   const leases = tasks.map(leaseRef)
-  await throughOutages('extend', () => calls.store.tasks.extend({ leases, leaseMs: LEASE_MS }))
+  await throughOutages('extend', () => calls.store.tasks.extend({ namespace: 'default', leases, leaseMs: LEASE_MS }))
   const settlements = leases.map((lease) => ({ ...lease, outcome: 'succeeded', result: null }) as const)
-  const { results } = await throughOutages('settle', () => calls.store.tasks.settle({ settlements, claim: null }))
+  const { results } = await throughOutages('settle', () =>
+    calls.store.tasks.settle({ namespace: 'default', settlements, claim: null }),
+  )
   return idsOf(tasks).filter((_, n) => results[n]?.status === 'ok')
 }

@@ -59,9 +59,12 @@ export function describeOutage({ describe, itIn, capabilities }: Suite): void {
       const paused = await scene.submit({ queue: 'paused' })
       await scene.store.queues.pause({ namespace: 'default', queue: 'paused', paused: true })
       const taskIds = [held.id, done.id, scheduled, low, high, paused]
-      const before = await scene.store.reads.find({ taskIds })
+      const before = await scene.store.reads.find({ namespace: 'default', taskIds })
       await restart(scene)
-      assert.deepEqual(await throughOutages('find', () => scene.store.reads.find({ taskIds })), before)
+      assert.deepEqual(
+        await throughOutages('find', () => scene.store.reads.find({ namespace: 'default', taskIds })),
+        before,
+      )
       assert.equal(await scene.extend(held, 600_000), 'ok')
       assert.equal((await scene.settle(held, succeeded())).status, 'ok')
       assert.deepEqual(idsOf(await scene.claim({ queues: ['default', 'paused'] })), [high, low])
@@ -154,7 +157,7 @@ export async function everyTaskEndedOnce(scene: Scene, load: Load): Promise<void
   const accepted = [...load.accepted]
   for (let start = 0; start < accepted.length; start += PAGE) {
     const taskIds = accepted.slice(start, start + PAGE)
-    const found = await scene.store.reads.find({ taskIds })
+    const found = await scene.store.reads.find({ namespace: 'default', taskIds })
     const wrong = found.flatMap((task, n) => (task?.status === 'succeeded' ? [] : [`${taskIds[n]}: ${task?.status}`]))
     assert.deepEqual(wrong, [], `tasks lost or not ended, of ${accepted.length}`)
   }

@@ -15,7 +15,7 @@ export function describePersistence({ describe, it }: Suite): void {
       const [low, high] = [await scene.submit({ priority: -1 }), await scene.submit({ priority: 1 })]
       const taskIds = [scheduled, done.id, broken.id, low, high]
       const read = async () => ({
-        tasks: await scene.store.reads.find({ taskIds }),
+        tasks: await scene.store.reads.find({ namespace: 'default', taskIds }),
         listed: await scene.listAll(),
         tagged: await scene.listAll({ tag: 'kept' }),
         counts: await scene.store.reads.counts({ namespace: 'default', queue: null }),

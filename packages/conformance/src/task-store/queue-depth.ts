@@ -18,7 +18,7 @@ export function describeQueueDepth({ describe, it }: Suite): void {
       await scene.enqueue([[scene.newTask(), scene.newTask({ delayMs: 60_000 })]])
       const refused = scene.newTask()
       assert.deepEqual(await scene.enqueue([[refused]], 2), [{ kind: 'queue-full', queue: 'default' }])
-      assert.deepEqual(await scene.store.reads.find({ taskIds: [refused.id] }), [null])
+      assert.deepEqual(await scene.store.reads.find({ namespace: 'default', taskIds: [refused.id] }), [null])
     })
 
     it('fills a queue exactly to its limit', async (scene) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { fromJsonText, type JsonText, type LeasedTask, LIMITS, type RecordParams } from '@taskyard/core'
-import { CLAIM, failed, leaseRef, released, type Scene, succeeded, WATCHED } from '../scene.ts'
+import { CLAIM, failed, leaseRef, released, type Scene, succeeded, WATCHED, workersOf } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeRecord({ describe, it }: Suite): void {
@@ -32,7 +32,7 @@ export function describeRecord({ describe, it }: Suite): void {
         progress: null,
         log: `line ${n}`,
       }))
-      assert.deepEqual(await scene.store.tasks.record({ entries }), ['ok', 'lost', 'ok', 'ok'])
+      assert.deepEqual(await scene.store.tasks.record({ namespace: 'default', entries }), ['ok', 'lost', 'ok', 'ok'])
       assert.deepEqual(await recordsOf(scene, one.id, 'log'), [{ line: 'line 0' }, { line: 'line 3' }])
       assert.deepEqual(await recordsOf(scene, other.id, 'log'), [{ line: 'line 2' }])
     })
@@ -53,7 +53,7 @@ export function describeRecord({ describe, it }: Suite): void {
           await scene.retry(task.id)
         },
         released: (task) => scene.settle(task, released),
-        'of a dead worker': () => scene.store.presence.endLeases({ workerIds: [WATCHED.workerId] }),
+        'of a dead worker': () => scene.store.presence.endLeases({ workers: workersOf(WATCHED.workerId) }),
         expired: async () => {
           await scene.clock.advance(CLAIM.leaseMs)
           await scene.sweep()
@@ -78,7 +78,10 @@ export function describeRecord({ describe, it }: Suite): void {
     it('drops what is over the bound of an attempt, and the next attempt has its own', async (scene) => {
       const task = await scene.start()
       const entry = { ...leaseRef(task), progress: null, log: 'line' }
-      const fill = (count: number): RecordParams => ({ entries: Array.from({ length: count }, () => entry) })
+      const fill = (count: number): RecordParams => ({
+        namespace: 'default',
+        entries: Array.from({ length: count }, () => entry),
+      })
       await scene.store.tasks.record(fill(LIMITS.recordsPerAttempt - 1))
       const statuses = await scene.store.tasks.record(fill(3))
       assert.deepEqual(statuses, ['ok', 'ok', 'ok'])
@@ -96,7 +99,7 @@ export function describeRecord({ describe, it }: Suite): void {
         progress: `${n}` as JsonText,
         log: null,
       }))
-      await scene.store.tasks.record({ entries })
+      await scene.store.tasks.record({ namespace: 'default', entries })
       assert.equal((await scene.find(task.id)).progress, `${entries.length - 1}`)
       await scene.record(task, { progress: 'newest', log: 'dropped' })
       assert.equal((await scene.find(task.id)).progress, '"newest"')
@@ -108,7 +111,7 @@ export function describeRecord({ describe, it }: Suite): void {
     it('takes progress of the greatest size', async (scene) => {
       const task = await scene.start()
       const progress = `"${'é'.repeat((LIMITS.progressBytes - 2) / 2)}"` as JsonText
-      await scene.store.tasks.record({ entries: [{ ...leaseRef(task), progress, log: null }] })
+      await scene.store.tasks.record({ namespace: 'default', entries: [{ ...leaseRef(task), progress, log: null }] })
       assert.equal((await scene.find(task.id)).progress, progress)
     })
   })

@@ -153,7 +153,7 @@ async function sweepAll(scene: Scene, retention: Retention): Promise<void> {
 }
 
 async function isGone(scene: Scene, taskId: string): Promise<void> {
-  assert.deepEqual(await scene.store.reads.find({ taskIds: [taskId] }), [null])
-  assert.equal(await scene.store.reads.history({ taskId, after: 0, limit: 10 }), null)
+  assert.deepEqual(await scene.store.reads.find({ namespace: 'default', taskIds: [taskId] }), [null])
+  assert.equal(await scene.store.reads.history({ namespace: 'default', taskId, after: 0, limit: 10 }), null)
   assert.deepEqual(await scene.listAll(), [])
 }

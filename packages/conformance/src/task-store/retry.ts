@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { JsonText } from '@taskyard/core'
-import { failed, idsOf, succeeded, WATCHED } from '../scene.ts'
+import { failed, idsOf, succeeded, WATCHED, workersOf } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 
 export function describeRetry({ describe, it, itWithoutFaults }: Suite): void {
@@ -47,12 +47,12 @@ export function describeRetry({ describe, it, itWithoutFaults }: Suite): void {
       const id = await scene.submit()
       for (let crash = 0; crash < 3; crash++) {
         await scene.claimOne({ worker: WATCHED })
-        await scene.store.presence.endLeases({ workerIds: ['worker-1'] })
+        await scene.store.presence.endLeases({ workers: workersOf('worker-1') })
       }
       assert.equal((await scene.find(id)).status, 'failed')
       await scene.retry(id)
       await scene.claimOne({ worker: WATCHED })
-      await scene.store.presence.endLeases({ workerIds: ['worker-1'] })
+      await scene.store.presence.endLeases({ workers: workersOf('worker-1') })
       const { status, crashes } = await scene.find(id)
       assert.deepEqual({ status, crashes }, { status: 'queued', crashes: 1 })
     })
@@ -77,7 +77,7 @@ export function describeRetry({ describe, it, itWithoutFaults }: Suite): void {
       const queued = await scene.submit()
       const scheduled = await scene.submit({ delayMs: 1_000 })
       const taskIds = [done.id, running.id, queued, scheduled, scene.newTask().id]
-      assert.deepEqual(await scene.store.tasks.retry({ taskIds }), [
+      assert.deepEqual(await scene.store.tasks.retry({ namespace: 'default', taskIds }), [
         { kind: 'not-retryable', status: 'succeeded' },
         { kind: 'not-retryable', status: 'running' },
         { kind: 'not-retryable', status: 'queued' },
@@ -90,7 +90,7 @@ export function describeRetry({ describe, it, itWithoutFaults }: Suite): void {
     itWithoutFaults('redrives many dead letters in one call, in the order given', async (scene) => {
       const tasks = [await scene.start({ queue: 'dead' }, {}), await scene.start({ queue: 'dead' }, {})]
       for (const task of tasks) await scene.settle(task, failed({ retryable: false }))
-      const outcomes = await scene.store.tasks.retry({ taskIds: idsOf(tasks) })
+      const outcomes = await scene.store.tasks.retry({ namespace: 'default', taskIds: idsOf(tasks) })
       assert.deepEqual(outcomes, [{ kind: 'retried' }, { kind: 'retried' }])
       const { counts } = await scene.counts('dead')
       assert.deepEqual([counts.queued, counts.failed], [2, 0])

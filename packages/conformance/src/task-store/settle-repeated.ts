@@ -33,7 +33,7 @@ export function describeRepeatedSettlements({ describe, it, itWithoutFaults }: S
     it('accepts a lease that one call names twice once', async (scene) => {
       const task = await scene.start()
       const settlement: Settlement = { ...leaseRef(task), outcome: 'succeeded', result: null }
-      await scene.store.tasks.settle({ settlements: [settlement, settlement], claim: null })
+      await scene.store.tasks.settle({ namespace: 'default', settlements: [settlement, settlement], claim: null })
       assert.equal((await scene.events(task.id)).filter(({ kind }) => kind === 'succeeded').length, 1)
       assert.equal((await scene.counts(task.queue)).finishedTotal, 1)
     })
@@ -127,7 +127,7 @@ export function describeRepeatedSettlements({ describe, it, itWithoutFaults }: S
 }
 
 async function statusesOf(scene: Scene, settlements: readonly Settlement[]): Promise<readonly string[]> {
-  const { results } = await scene.store.tasks.settle({ settlements, claim: null })
+  const { results } = await scene.store.tasks.settle({ namespace: 'default', settlements, claim: null })
   return results.map(({ status }) => status)
 }
 

@@ -135,6 +135,7 @@ export function describeSettle({ describe, it, itWithoutFaults }: Suite): void {
       const ids = [await scene.submit(), await scene.submit(), await scene.submit()]
       const first = await scene.claimOne()
       const report = await scene.store.tasks.settle({
+        namespace: 'default',
         settlements: [{ ...leaseRef(first), outcome: 'succeeded', result: null }],
         claim: { ...CLAIM, limit: 1 },
       })
@@ -147,10 +148,18 @@ export function describeSettle({ describe, it, itWithoutFaults }: Suite): void {
     it('claims even when it has nothing to settle or what it settles is lost', async (scene) => {
       await scene.submit()
       await scene.submit()
-      const nothing = await scene.store.tasks.settle({ settlements: [], claim: { ...CLAIM, limit: 1 } })
+      const nothing = await scene.store.tasks.settle({
+        namespace: 'default',
+        settlements: [],
+        claim: { ...CLAIM, limit: 1 },
+      })
       assert.equal(nothing.tasks.length, 1)
       const lost: Settlement = { taskId: scene.newTask().id, token: 1, outcome: 'released' }
-      const report = await scene.store.tasks.settle({ settlements: [lost], claim: { ...CLAIM, limit: 1 } })
+      const report = await scene.store.tasks.settle({
+        namespace: 'default',
+        settlements: [lost],
+        claim: { ...CLAIM, limit: 1 },
+      })
       assert.equal(report.tasks.length, 1)
     })
   })

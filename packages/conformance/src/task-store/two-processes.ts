@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { eventually, inRealTime } from '../real-time.ts'
-import { type Calls, idsOf, leaseRef, only, released, type Scene, succeeded } from '../scene.ts'
+import { type Calls, idsOf, leaseRef, only, released, type Scene, succeeded, workersOf } from '../scene.ts'
 import type { Suite } from '../suite.ts'
 import { BACK_WITHIN_MS } from '../through-outages.ts'
 import { showSimultaneous } from './claim-requests.ts'
@@ -96,7 +96,7 @@ export function describeTwoProcesses(suite: Suite): void {
           opened.another?.().then((store) => store.lifecycle.migrate()),
           opened.another?.().then((store) => store.lifecycle.migrate()),
         ])
-        assert.deepEqual(await opened.store.reads.find({ taskIds: [] }), [])
+        assert.deepEqual(await opened.store.reads.find({ namespace: 'default', taskIds: [] }), [])
       } finally {
         await opened.destroy()
       }
@@ -156,11 +156,11 @@ export function describeTwoProcesses(suite: Suite): void {
       const other = await scene.another()
       const task = await scene.start({}, { worker: REMOTE })
       assert.equal(only(await other.store.presence.holders()).alive, false)
-      await scene.store.presence.beat({ nodeId: 'node-1', workerIds: ['remote'], ttlMs: 5_000 })
+      await scene.store.presence.beat({ nodeId: 'node-1', workers: workersOf('remote'), ttlMs: 5_000 })
       assert.equal(only(await other.store.presence.holders()).alive, true)
       await scene.clock.advance(5_000)
       assert.equal(only(await other.store.presence.holders()).alive, false)
-      assert.equal(only(await other.store.presence.endLeases({ workerIds: ['remote'] })).taskId, task.id)
+      assert.equal(only(await other.store.presence.endLeases({ workers: workersOf('remote') })).taskId, task.id)
       assert.equal(await scene.extend(task), 'lost')
     })
 
@@ -170,7 +170,10 @@ export function describeTwoProcesses(suite: Suite): void {
       await scene.clock.advance(1_000)
       assert.deepEqual(only((await other.sweep()).ended).taskId, task.id)
       assert.deepEqual((await scene.sweep()).ended, [])
-      assert.deepEqual(await scene.store.tasks.extend({ leases: [leaseRef(task)], leaseMs: 1_000 }), ['lost'])
+      assert.deepEqual(
+        await scene.store.tasks.extend({ namespace: 'default', leases: [leaseRef(task)], leaseMs: 1_000 }),
+        ['lost'],
+      )
     })
   })
 
@@ -225,7 +228,7 @@ async function workUntilEmpty(calls: Calls): Promise<number> {
       worker: REMOTE,
       requestId: null,
     }
-    const report = await calls.store.tasks.settle({ settlements, claim })
+    const report = await calls.store.tasks.settle({ namespace: 'default', settlements, claim })
     ended += report.results.filter(({ status }) => status === 'ok').length
     tasks = report.tasks
   }

@@ -88,9 +88,9 @@ export function describeWrongClock({ describe, itIn, capabilities }: Suite): voi
 
     it('takes no living server process for dead, and no dead one for alive', async (scene, ahead, behind) => {
       await scene.start({}, { worker: EMBEDDED })
-      await behind.store.presence.beat({ nodeId: 'node-1', workerIds: [], ttlMs: HOUR })
+      await behind.store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: HOUR })
       assert.equal(only(await ahead.store.presence.holders()).alive, true)
-      await ahead.store.presence.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 50 })
+      await ahead.store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 50 })
       await eventually('the beat ends', TOLERANCE_MS, async () => !only(await behind.store.presence.holders()).alive)
     })
 

@@ -64,8 +64,12 @@ export const CLAIM_BUGS: Readonly<Record<string, Plant>> = {
   'claims anew when a claim is repeated': (store) => ({
     tasks: {
       claim: (params) => store.tasks.claim({ ...params, requestId: null }),
-      settle: ({ settlements, claim }) =>
-        store.tasks.settle({ settlements, claim: claim === null ? null : { ...claim, requestId: null } }),
+      settle: ({ namespace, settlements, claim }) =>
+        store.tasks.settle({
+          namespace,
+          settlements,
+          claim: claim === null ? null : { ...claim, requestId: null },
+        }),
     },
   }),
   'takes a worker that stood still for dead': (store, state) => ({
@@ -94,8 +98,9 @@ export const CLAIM_BUGS: Readonly<Record<string, Plant>> = {
   }),
   'finds a task by another spelling of its id': (store) => ({
     tasks: {
-      settle: ({ settlements, claim }) =>
+      settle: ({ namespace, settlements, claim }) =>
         store.tasks.settle({
+          namespace,
           settlements: settlements.map((each) => ({ ...each, taskId: each.taskId.toLowerCase() })),
           claim,
         }),

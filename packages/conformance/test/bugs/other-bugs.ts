@@ -4,7 +4,9 @@ import type { Plant } from './plant.ts'
 /** Stores whose reads, sweeps, presence, wake-ups or ends are wrong. */
 export const OTHER_BUGS: Readonly<Record<string, Plant>> = {
   'takes an id in upper case for the same': (store) => ({
-    reads: { find: ({ taskIds }) => store.reads.find({ taskIds: taskIds.map((id) => id.toLowerCase()) }) },
+    reads: {
+      find: ({ namespace, taskIds }) => store.reads.find({ namespace, taskIds: taskIds.map((id) => id.toLowerCase()) }),
+    },
   }),
   'gives a cancelled worker all the time it wants': (store) => ({
     upkeep: { sweep: (params) => store.upkeep.sweep({ ...params, cancelGraceMs: Number.POSITIVE_INFINITY }) },
@@ -122,7 +124,7 @@ export const OTHER_BUGS: Readonly<Record<string, Plant>> = {
     presence: {
       endLeases: async (params) => {
         const held = [...state.tasks.values()].filter(({ lease }) =>
-          params.workerIds.includes(lease?.worker.workerId ?? ''),
+          params.workers.some(({ workerId }) => workerId === lease?.worker.workerId),
         )
         const ended = await store.presence.endLeases(params)
         for (const entry of held) entry.loneLeases = Array.from({ length: entry.task.crashes }, (_, n) => n)

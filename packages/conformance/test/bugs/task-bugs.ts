@@ -12,13 +12,18 @@ export const TASK_BUGS: Readonly<Record<string, Plant>> = {
   }),
   'accepts progress under any token': (store, state) => ({
     tasks: {
-      record: ({ entries }) => store.tasks.record({ entries: entries.map((each) => underNewestToken(state, each)) }),
+      record: ({ namespace, entries }) =>
+        store.tasks.record({ namespace, entries: entries.map((each) => underNewestToken(state, each)) }),
     },
   }),
   'extends leases under any token': (store, state) => ({
     tasks: {
-      extend: ({ leases, leaseMs }) =>
-        store.tasks.extend({ leases: leases.map((each) => underNewestToken(state, each)), leaseMs }),
+      extend: ({ namespace, leases, leaseMs }) =>
+        store.tasks.extend({
+          namespace,
+          leases: leases.map((each) => underNewestToken(state, each)),
+          leaseMs,
+        }),
     },
   }),
   'stores a repeated submission twice': (store) => {

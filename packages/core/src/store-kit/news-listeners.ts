@@ -45,9 +45,7 @@ export function createNewsListeners(): NewsListeners {
       if (interest.of === 'cancel-requests') return addTo(ofCancels, { interest, listener })
       count(interest, 1)
       const remove =
-        interest.of === 'task'
-          ? addOfTask(ofTasks, interest, listener)
-          : addTo(ofFilters, { interest, listener })
+        interest.of === 'task' ? addOfTask(ofTasks, interest, listener) : addTo(ofFilters, { interest, listener })
       let isListening = true
       return () => {
         if (!isListening) return

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import type { JsonText, LeaseRef, OpenedStore, StoreCall } from '@taskyard/core'
+import {
+  CLAIM,
+  EVERYTHING,
+  failed,
+  leaseRef,
+  only,
+  type Scene,
+  submissions,
+  succeeded,
+  WATCHED,
+  wholeHistory,
+} from '../scene.ts'
+import type { Suite } from '../suite.ts'
+
+/** What somebody may know of a namespace: its own, or another. */
+interface Known {
+  readonly queue: string
+  readonly key: string
+  readonly workerId: string
+  readonly requestId: string
+  readonly waiting: string
+  readonly failed: string
+  readonly running: LeaseRef
+  /** Its settlement was accepted. */
+  readonly succeeded: LeaseRef
+}
+
+/** A call that names something of what is known, in this namespace. What is new with each call is left out of its answer. */
+type CallOn = (store: OpenedStore, namespace: string, known: Known, scene: Scene) => Promise<unknown>
+
+const TTL_MS = 60_000
+
+/** Every call but those that name nothing: `sweep`, and `migrate`. */
+const CALLS: Readonly<Record<Exclude<StoreCall, 'migrate' | 'sweep'>, CallOn>> = {
+  async enqueue(store, namespace, { queue, key }, scene) {
+    const idempotency = { key, fingerprint: 'print' }
+    const task = scene.newTask({ namespace, queue, idempotency, delayMs: 1_000 })
+    const outcome = only(await store.tasks.enqueue(submissions(task)))
+    return outcome.kind === 'accepted' ? outcome.tasks.map(({ replayed }) => replayed) : outcome.kind
+  },
+  async claim(store, namespace, { queue, workerId, requestId }) {
+    const worker = { ...WATCHED, workerId }
+    const again = await store.tasks.claim({ ...CLAIM, namespace, queues: [queue], worker, requestId })
+    const others = await store.tasks.claim({ ...CLAIM, namespace, queues: [queue] })
+    return [again.length, others.length]
+  },
+  extend: (store, namespace, { running, succeeded }) =>
+    store.tasks.extend({ namespace, leases: [running, succeeded], leaseMs: TTL_MS }),
+  async settle(store, namespace, known) {
+    const settlements = [known.running, known.succeeded].map((lease) => ({ ...lease, ...SUCCEEDED }))
+    const claim = { ...CLAIM, namespace, queues: [known.queue] }
+    const { results, tasks } = await store.tasks.settle({ namespace, settlements, claim })
+    return [results.map(({ status }) => status), tasks.length]
+  },
+  record: (store, namespace, { running, succeeded }) =>
+    store.tasks.record({
+      namespace,
+      entries: [running, succeeded].map((lease) => ({ ...lease, progress: '1' as JsonText, log: 'line' })),
+    }),
+  cancel: (store, namespace, known) => store.tasks.cancel({ namespace, taskIds: idsOf(known) }),
+  retry: (store, namespace, known) => store.tasks.retry({ namespace, taskIds: idsOf(known) }),
+  async find(store, namespace, known) {
+    const found = await store.reads.find({ namespace, taskIds: idsOf(known) })
+    return found.map((task) => task?.status ?? null)
+  },
+  async list(store, namespace, { queue }) {
+    return (await store.reads.list({ ...EVERYTHING, namespace, queue, limit: 10, cursor: null })).items.length
+  },
+  async history(store, namespace, known) {
+    const read = (taskId: string) => store.reads.history({ namespace, taskId, after: 0, limit: 10 })
+    return (await Promise.all(idsOf(known).map(read))).map((events) => events?.length ?? null)
+  },
+  counts: (store, namespace, { queue }) => store.reads.counts({ namespace, queue }),
+  pause: (store, namespace, { queue }) => store.queues.pause({ namespace, queue, paused: true }),
+  beat: (store, namespace, { workerId }) =>
+    store.presence.beat({ nodeId: 'node-1', workers: [{ namespace, workerId }], ttlMs: TTL_MS }),
+  async holders(store, namespace, known) {
+    const holders = await store.presence.holders()
+    return holders.filter((held) => held.namespace === namespace && held.workerId === known.workerId).length
+  },
+  async endLeases(store, namespace, { workerId }) {
+    return (await store.presence.endLeases({ workers: [{ namespace, workerId }] })).length
+  },
+  async takeBackCrashes(store, namespace, { failed: _, ...known }) {
+    const leases = [known.running, known.succeeded]
+    await store.presence.takeBackCrashes({ namespace, leases })
+    return null
+  },
+}
+
+/** A take-back shows only in what becomes of the task later; that has tests of its own. */
+const SHOWS_LATER: readonly string[] = ['takeBackCrashes']
+const SUCCEEDED = succeeded('1' as JsonText)
+
+function idsOf({ waiting, failed, running, succeeded }: Known): readonly string[] {
+  return [waiting, failed, running.taskId, succeeded.taskId]
+}
+
+export function describeIsolationOfCalls({ describe, it }: Suite): void {
+  describe('a call in another namespace', () => {
+    for (const [name, call] of Object.entries(CALLS)) {
+      it(`is answered as if nothing were there, and changes nothing here: ${name}`, async (scene) => {
+        const { store } = scene
+        const known = await fill(scene, 'default', 'mine')
+        // The other one has its own, so that it has been seen before.
+        await fill(scene, 'other', 'theirs')
+        const before = await everythingOf(scene, known)
+        const aboutForeign = await call(store, 'other', known, scene)
+        assert.deepEqual(await everythingOf(scene, known), before)
+        const aboutUnknown = await call(store, 'other', unknown(scene), scene)
+        assert.deepEqual(aboutForeign, aboutUnknown)
+        const aboutOwn = await call(store, 'default', known, scene)
+        if (SHOWS_LATER.includes(name)) return
+        const shown = [aboutOwn, await everythingOf(scene, known)]
+        assert.notDeepEqual(shown, [aboutUnknown, before], 'here the same call says or does something')
+      })
+    }
+  })
+}
+
+/** Puts a task of every kind into a namespace. */
+async function fill(scene: Scene, namespace: string, name: string): Promise<Known> {
+  const [queue, workerId, requestId] = [`${name}-queue`, `${name}-worker`, `${name}-request`]
+  const where = { namespace, queue }
+  const claim = { worker: { ...WATCHED, workerId }, leaseMs: 20_000 }
+  const broken = await scene.start(where, claim)
+  await scene.settle(broken, failed({ retryable: false }))
+  const done = await scene.start(where, claim)
+  await scene.settle(done, SUCCEEDED)
+  const running = await scene.start(where, { ...claim, requestId })
+  const waiting = await scene.submit({ ...where, idempotency: { key: `${name}-key`, fingerprint: 'print' } })
+  const ids = { waiting, failed: broken.id, running: leaseRef(running), succeeded: leaseRef(done) }
+  return { queue, key: `${name}-key`, workerId, requestId, ...ids }
+}
+
+/** What nobody has. */
+function unknown(scene: Scene): Known {
+  const lease = () => ({ taskId: scene.newTask().id, token: 1 })
+  const ids = { waiting: lease().taskId, failed: lease().taskId, running: lease(), succeeded: lease() }
+  return { queue: 'no-queue', key: 'no-key', workerId: 'no-worker', requestId: 'no-request', ...ids }
+}
+
+/** All that can be seen of what is known in the default namespace. */
+async function everythingOf({ store }: Scene, known: Known): Promise<unknown> {
+  const namespace = 'default'
+  const taskIds = idsOf(known)
+  return {
+    tasks: await store.reads.find({ namespace, taskIds }),
+    histories: await Promise.all(taskIds.map((taskId) => wholeHistory(store, taskId))),
+    counts: await store.reads.counts({ namespace, queue: null }),
+    holders: (await store.presence.holders()).filter((holder) => holder.namespace === namespace),
+  }
+}
