@@ -3,7 +3,15 @@ import type { Backoff, EnqueueOutcome, JsonText, NewTask } from '@taskyard/core'
 import fc from 'fast-check'
 import { cancelled, failed, type Outcome, released, succeeded, workersOf } from '../scene.ts'
 import { claimAndFollow } from './claim-command.ts'
-import { extendBoth, giveBackBoth, recordBoth, settleBoth, takeBackBoth } from './lease-commands.ts'
+import {
+  extendBoth,
+  giveBackBoth,
+  nameElsewhere,
+  recordBoth,
+  settleBoth,
+  takeBackBoth,
+  WORKERS,
+} from './lease-commands.ts'
 import { assertSame, assertSameHistory, type Model, type ModelLease, type Real } from './model.ts'
 import { passBeyondEnds, sweepAndFollow } from './sweep-command.ts'
 
@@ -46,7 +54,7 @@ const claim = fc
     types: fc.constantFrom(null, null, ['x'], ['y']),
     limit: fc.integer({ min: 1, max: 4 }),
     leaseMs: fc.constantFrom(3_000, 10_000, 60_000),
-    worker: fc.constantFrom('w1', 'w2', 'watched').map((workerId) => ({
+    worker: fc.constantFrom(...WORKERS).map((workerId) => ({
       workerId,
       nodeId: null,
       session: workerId === 'watched',
@@ -78,7 +86,8 @@ const pause = fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()).map(([queue, pau
   }),
 )
 const takeBackCrashes = onLease('take back crashes', fc.constant(null), takeBackBoth)
-const endLeases = fc.constantFrom('w1', 'w2', 'watched').map((workerId) =>
+const elsewhere = onLease('name elsewhere', fc.constant(null), nameElsewhere)
+const endLeases = fc.constantFrom(...WORKERS).map((workerId) =>
   command('end leases', workerId, async (model, real) => {
     const expected = await model.store.presence.endLeases({ workers: workersOf(workerId) })
     const ended = await real.store.presence.endLeases({ workers: workersOf(workerId) })
@@ -123,6 +132,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
     pause,
     endLeases,
     takeBackCrashes,
+    elsewhere,
     sweep,
     reopen,
   ]

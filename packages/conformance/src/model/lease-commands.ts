@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import type { JsonText, LeaseStatus } from '@taskyard/core'
 import { overdueReasons } from '../reference/reference-sweep.ts'
 import type { ReferenceTask } from '../reference/reference-task.ts'
-import { type Outcome, only, SWEEP } from '../scene.ts'
+import { type Outcome, only, SWEEP, succeeded } from '../scene.ts'
 import type { Model, ModelLease, Real } from './model.ts'
+
+/** All that claim here. */
+export const WORKERS = ['w1', 'w2', 'watched'] as const
 
 /** Until a sweep notices, a store may take an overdue lease for dead or alive; the model follows it. */
 function isOverdue(model: Model, lease: ModelLease): boolean {
@@ -81,3 +84,23 @@ export async function takeBackBoth(model: Model, { store }: Real, lease: ModelLe
   await store.presence.takeBackCrashes({ namespace: 'default', leases: [{ taskId, token: realToken }] })
   await model.store.presence.takeBackCrashes({ namespace: 'default', leases: [{ taskId, token: modelToken }] })
 }
+
+/** Who names a lease in another namespace is answered as if there were none, and changes nothing: so the model does nothing. */
+export async function nameElsewhere(_model: Model, { store }: Real, { taskId, realToken }: ModelLease): Promise<void> {
+  const namespace = 'elsewhere'
+  const lease = { taskId, token: realToken }
+  const settlements = [{ ...lease, ...succeeded() }]
+  assert.deepEqual(await store.tasks.extend({ namespace, leases: [lease], leaseMs: 60_000 }), ['lost'])
+  assert.deepEqual(await store.tasks.settle({ namespace, settlements, claim: null }), LOST)
+  const entries = [{ ...lease, progress: '1' as JsonText, log: 'line' }]
+  assert.deepEqual(await store.tasks.record({ namespace, entries }), ['lost'])
+  assert.deepEqual(await store.tasks.cancel({ namespace, taskIds: [taskId] }), [{ kind: 'not-found' }])
+  assert.deepEqual(await store.tasks.retry({ namespace, taskIds: [taskId] }), [{ kind: 'not-found' }])
+  assert.deepEqual(await store.reads.find({ namespace, taskIds: [taskId] }), [null])
+  assert.equal(await store.reads.history({ namespace, taskId, after: 0, limit: 10 }), null)
+  await store.presence.takeBackCrashes({ namespace, leases: [lease] })
+  const workers = WORKERS.map((workerId) => ({ namespace, workerId }))
+  assert.deepEqual(await store.presence.endLeases({ workers }), [])
+}
+
+const LOST = { results: [{ status: 'lost' }], tasks: [] }
