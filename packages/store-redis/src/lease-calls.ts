@@ -10,6 +10,8 @@ import {
   type RecordParams,
   type TakeBackCrashesParams,
   toJsonText,
+  type WorkerName,
+  workerKey,
 } from '@taskyard/core'
 import { type CallContext, inParts, inTextParts } from './call-context.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -20,19 +22,22 @@ const LEASES_PER_CALL = 1000
 /** The port's `extend`. */
 export async function extend(
   { run, now }: Pick<CallContext, 'run' | 'now'>,
-  { leases, leaseMs }: ExtendParams,
+  { namespace, leases, leaseMs }: ExtendParams,
 ): Promise<readonly ExtendStatus[]> {
   const statuses: ExtendStatus[] = []
   for (const part of inParts(leases, LEASES_PER_CALL)) {
     const args = part.flatMap(({ taskId, token }) => [taskId, String(token)])
-    const answer = (await run(SCRIPTS.extend, [now(), leaseMs, ...args])) as string
+    const answer = (await run(SCRIPTS.extend, [now(), namespace, leaseMs, ...args])) as string
     for (const letter of answer) statuses.push(letter === 'o' ? 'ok' : letter === 'c' ? 'cancel' : 'lost')
   }
   return statuses
 }
 
 /** The port's `record`. */
-export async function record({ run, now }: CallContext, { entries }: RecordParams): Promise<readonly LeaseStatus[]> {
+export async function record(
+  { run, now }: CallContext,
+  { namespace, entries }: RecordParams,
+): Promise<readonly LeaseStatus[]> {
   const statuses: LeaseStatus[] = []
   const lengthOf = ({ progress, log }: RecordParams['entries'][number]) => (progress?.length ?? 0) + (log?.length ?? 0)
   for (const part of inTextParts(entries, LEASES_PER_CALL, lengthOf)) {
@@ -43,7 +48,7 @@ export async function record({ run, now }: CallContext, { entries }: RecordParam
       logText(log),
     ])
     const limits = [LIMITS.recordsPerAttempt, LIMITS.recordsPerTask]
-    const answer = (await run(SCRIPTS.record, [now(), ...limits, ...args])) as string
+    const answer = (await run(SCRIPTS.record, [now(), namespace, ...limits, ...args])) as string
     for (const letter of answer) statuses.push(letter === 'o' ? 'ok' : 'lost')
   }
   return statuses
@@ -65,7 +70,7 @@ export async function holders({ run, now }: CallContext): Promise<readonly Lease
     const workerId = JSON.parse(worker) as string
     const node = String(rest[at + 1])
     const nodeId = node.length > 1 ? node.slice(1) : null
-    const alive = answered.has(workerId) || (nodeId !== null && nodes.has(nodeId))
+    const alive = answered.has(workerKey({ namespace, workerId })) || (nodeId !== null && nodes.has(nodeId))
     const [leases, firstEnd, lastEnd] = rest.slice(at + 2, at + 5).map(Number) as [number, number, number]
     found.push({ workerId, nodeId, session: node[0] === '1', namespace, alive, leases, firstEnd, lastEnd })
   }
@@ -73,11 +78,11 @@ export async function holders({ run, now }: CallContext): Promise<readonly Lease
 }
 
 /** The port's `endLeases`. */
-export async function endLeases(context: CallContext, { workerIds }: EndLeasesParams): Promise<readonly EndedLease[]> {
-  if (workerIds.length === 0) return []
+export async function endLeases(context: CallContext, { workers }: EndLeasesParams): Promise<readonly EndedLease[]> {
+  if (workers.length === 0) return []
   const ended: EndedLease[] = []
   for (let more = true; more; ) {
-    const args = [context.now(), LEASES_PER_CALL, ...workerIds.map((id) => JSON.stringify(id))]
+    const args = [context.now(), LEASES_PER_CALL, ...workers.flatMap((worker) => [holderOf(worker), workerKey(worker)])]
     const [readied, lanes, ...texts] = (await context.run(SCRIPTS.endLeases, args)) as string[]
     context.announce(readied as string)
     ended.push(...endedLeases(texts, laneTable(lanes as string)))
@@ -86,13 +91,19 @@ export async function endLeases(context: CallContext, { workerIds }: EndLeasesPa
   return ended
 }
 
+/** The name under which the store keeps a worker's leases. */
+function holderOf({ namespace, workerId }: WorkerName): string {
+  return `${namespace}\n${JSON.stringify(workerId)}`
+}
+
 /** The port's `takeBackCrashes`. */
-export async function takeBackCrashes({ run }: CallContext, { leases }: TakeBackCrashesParams): Promise<void> {
+export async function takeBackCrashes(
+  { run }: CallContext,
+  { namespace, leases }: TakeBackCrashesParams,
+): Promise<void> {
   for (const part of inParts(leases, LEASES_PER_CALL)) {
-    await run(
-      SCRIPTS.takeBackCrashes,
-      part.flatMap(({ taskId, token }) => [taskId, String(token)]),
-    )
+    const args = part.flatMap(({ taskId, token }) => [taskId, String(token)])
+    await run(SCRIPTS.takeBackCrashes, [namespace, ...args])
   }
 }
 

@@ -65,7 +65,7 @@ async function fillPage(
   for (let at = 0, count = 0; at < tasks.length; at += count) {
     count = page.scanned === 0 ? FIRST_FOUND : tasksFor(page.length / page.scanned)
     const some = tasks.slice(at, at + count)
-    const found = await findStored(context, { taskIds: some.map(({ id }) => id) })
+    const found = await findStored(context, { namespace: params.namespace, taskIds: some.map(({ id }) => id) })
     for (const [i, stored] of found.entries()) {
       const length = stored === null ? 0 : stored.task.payload.length + (stored.task.result?.length ?? 0)
       page.length += length

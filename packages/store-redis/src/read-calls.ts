@@ -19,16 +19,16 @@ const FIRST_TASKS = 20
 const ANSWER_LENGTH = 4 * 1024 * 1024
 const LINES_PER_CALL = 200
 
-/** The tasks by id, `null` where there is none. */
+/** The tasks by id, `null` where there is none in this namespace. */
 export async function findStored(
   { run, now }: CallContext,
-  { taskIds }: TaskIdsParams,
+  { namespace, taskIds }: TaskIdsParams,
 ): Promise<readonly (StoredTask | null)[]> {
   const found: (StoredTask | null)[] = []
   let read = 0
   for (let count = FIRST_TASKS; found.length < taskIds.length; count = tasksFor(read / found.length)) {
     const part = taskIds.slice(found.length, found.length + count)
-    const [at, names, ...records] = (await run(SCRIPTS.find, [now(), ...part])) as [
+    const [at, names, ...records] = (await run(SCRIPTS.find, [now(), namespace, ...part])) as [
       string,
       string,
       ...(string | null)[],
@@ -51,9 +51,9 @@ export function tasksFor(averageLength: number): number {
 /** The port's `history`. */
 export async function history(
   { run, now }: CallContext,
-  { taskId, after, limit }: HistoryParams,
+  { namespace, taskId, after, limit }: HistoryParams,
 ): Promise<readonly TaskEvent[] | null> {
-  const read = (from: number) => run(SCRIPTS.history, [now(), taskId, from, LINES_PER_CALL])
+  const read = (from: number) => run(SCRIPTS.history, [now(), namespace, taskId, from, LINES_PER_CALL])
   const reply = (await read(0)) as readonly (string | null)[]
   const [at, names, record, state, ...lines] = reply as [string, string, string?, (string | null)?, ...string[]]
   if (record === undefined) return null

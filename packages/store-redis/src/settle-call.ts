@@ -1,4 +1,4 @@
-import type { ClaimParams, Settlement, SettleParams, SettleReport, SettleResult } from '@taskyard/core'
+import type { Settlement, SettleParams, SettleReport, SettleResult } from '@taskyard/core'
 import { type CallContext, inTextParts } from './call-context.ts'
 import { claimArgs, leasedTasks } from './claim-call.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -8,11 +8,13 @@ const SETTLEMENTS_PER_CALL = 1000
 const NO_CLAIM: readonly string[] = ['', '', '', '0', '0', '', '', '']
 
 /** The port's `settle`. */
-export async function settle(context: CallContext, { settlements, claim }: SettleParams): Promise<SettleReport> {
+export async function settle(context: CallContext, params: SettleParams): Promise<SettleReport> {
+  const { namespace, settlements, claim } = params
   const parts = inTextParts(settlements, SETTLEMENTS_PER_CALL, lengthOf)
   const results: SettleResult[] = []
-  for (const part of parts.slice(0, -1)) results.push(...(await settlePart(context, part, null)).results)
-  const last = await settlePart(context, parts.at(-1) ?? [], claim)
+  for (const part of parts.slice(0, -1))
+    results.push(...(await settlePart(context, { namespace, settlements: part, claim: null })).results)
+  const last = await settlePart(context, { namespace, settlements: parts.at(-1) ?? [], claim })
   return { results: [...results, ...last.results], tasks: last.tasks }
 }
 
@@ -22,11 +24,11 @@ function lengthOf(settlement: Settlement): number {
 
 async function settlePart(
   context: CallContext,
-  settlements: readonly Settlement[],
-  claim: ClaimParams | null,
+  { namespace, settlements, claim }: SettleParams,
 ): Promise<SettleReport> {
   if (settlements.length === 0 && claim === null) return { results: [], tasks: [] }
-  const args = [context.now(), String(settlements.length), ...(claim === null ? NO_CLAIM : claimArgs(claim))]
+  const size = String(settlements.length)
+  const args = [context.now(), size, namespace, ...(claim === null ? NO_CLAIM : claimArgs(claim))]
   for (const settlement of settlements) args.push(...settlementArgs(settlement))
   const reply = (await context.run(SCRIPTS.settle, args)) as readonly string[]
   const [now, readied, names, results] = reply as [string, string, string, string]

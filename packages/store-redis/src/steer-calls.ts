@@ -1,11 +1,12 @@
-import type {
-  BeatParams,
-  CancelOutcome,
-  CountsParams,
-  PauseParams,
-  QueueCounts,
-  RetryOutcome,
-  TaskIdsParams,
+import {
+  type BeatParams,
+  type CancelOutcome,
+  type CountsParams,
+  type PauseParams,
+  type QueueCounts,
+  type RetryOutcome,
+  type TaskIdsParams,
+  workerKey,
 } from '@taskyard/core'
 import { type CallContext, inParts } from './call-context.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -16,10 +17,14 @@ const TASKS_PER_CALL = 500
 const MOST_ROUNDS = 20
 
 /** The port's `cancel`. */
-export async function cancel(context: CallContext, { taskIds }: TaskIdsParams): Promise<readonly CancelOutcome[]> {
+export async function cancel(
+  context: CallContext,
+  { namespace, taskIds }: TaskIdsParams,
+): Promise<readonly CancelOutcome[]> {
   const outcomes: CancelOutcome[] = []
   for (const part of inParts(taskIds, TASKS_PER_CALL)) {
-    const [, readied, ...answers] = (await context.run(SCRIPTS.cancel, [context.now(), ...part])) as string[]
+    const args = [context.now(), namespace, ...part]
+    const [, readied, ...answers] = (await context.run(SCRIPTS.cancel, args)) as string[]
     context.announce(readied as string)
     outcomes.push(...answers.map(cancelOutcome))
   }
@@ -41,10 +46,14 @@ function cancelOutcome(answer: string): CancelOutcome {
 }
 
 /** The port's `retry`. */
-export async function retry(context: CallContext, { taskIds }: TaskIdsParams): Promise<readonly RetryOutcome[]> {
+export async function retry(
+  context: CallContext,
+  { namespace, taskIds }: TaskIdsParams,
+): Promise<readonly RetryOutcome[]> {
   const outcomes: RetryOutcome[] = []
   for (const part of inParts(taskIds, TASKS_PER_CALL)) {
-    const [, readied, ...answers] = (await context.run(SCRIPTS.retry, [context.now(), ...part])) as string[]
+    const args = [context.now(), namespace, ...part]
+    const [, readied, ...answers] = (await context.run(SCRIPTS.retry, args)) as string[]
     context.announce(readied as string)
     outcomes.push(...answers.map(retryOutcome))
   }
@@ -99,7 +108,7 @@ export async function pause(context: CallContext, { namespace, queue, paused }: 
 /** The port's `beat`. */
 export async function beat(
   { run, now }: Pick<CallContext, 'run' | 'now'>,
-  { nodeId, workerIds, ttlMs }: BeatParams,
+  { nodeId, workers, ttlMs }: BeatParams,
 ): Promise<void> {
-  await run(SCRIPTS.beat, [now(), nodeId, ttlMs, JSON.stringify(workerIds)])
+  await run(SCRIPTS.beat, [now(), nodeId, ttlMs, JSON.stringify(workers.map(workerKey))])
 }

@@ -6,7 +6,7 @@ import type { TaskChanged } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openRedisStore } from '@taskyard/store-redis'
 import type { TestServer } from '@taskyard/test-servers'
-import { freshPrefix, newTask, openOn, openTestStore, startCluster, submissions } from './scene.ts'
+import { freshPrefix, namespace, newTask, openOn, openTestStore, startCluster, submissions } from './scene.ts'
 
 let server: TestServer
 
@@ -33,7 +33,7 @@ describe('a Redis Cluster', () => {
     const named = await openTestStore(t, { url: `${server.url}?cluster=1`, prefix })
     const task = newTask()
     await noticed.tasks.enqueue(submissions(task))
-    assert.equal((await named.reads.find({ taskIds: [task.id] }))[0]?.id, task.id)
+    assert.equal((await named.reads.find({ namespace, taskIds: [task.id] }))[0]?.id, task.id)
   })
 
   it('carries wake-ups and news between processes', async (t) => {

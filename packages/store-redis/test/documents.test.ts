@@ -7,7 +7,7 @@ import { describe, it } from 'node:test'
 import { systemClock } from '@taskyard/core/runtime'
 import { inspectRedisStore } from '@taskyard/store-redis'
 import { startServer } from '@taskyard/test-servers'
-import { adminClient, newTask, openTestStore, submissions, troubles, untilServed } from './scene.ts'
+import { adminClient, namespace, newTask, openTestStore, submissions, troubles, untilServed } from './scene.ts'
 
 const DOCS = join(import.meta.dirname, '../../../docs')
 
@@ -48,7 +48,7 @@ describe('the operations page of Redis', () => {
     await server.start()
 
     const restored = await untilServed(() => openTestStore(t, { url: server.url, prefix }))
-    assert.equal((await restored.reads.find({ taskIds: [task.id] }))[0]?.status, 'scheduled')
+    assert.equal((await restored.reads.find({ namespace, taskIds: [task.id] }))[0]?.status, 'scheduled')
   })
 })
 

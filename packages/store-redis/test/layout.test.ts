@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { NewTask, OpenedStore } from '@taskyard/core'
 import { ANY_TIME, batch, counted, EVERYTHING, idsOf, listAll, SUCCEEDED, submit } from './calls.ts'
-import { CLAIM, newTask, openTestStore } from './scene.ts'
+import { CLAIM, namespace, newTask, openTestStore } from './scene.ts'
 
 describe('tasks that came together', () => {
   it('are handed out in order whatever the size of the claims', async (t) => {
@@ -33,7 +33,7 @@ describe('tasks that came together', () => {
     const tasks = batch(250)
     await submit(store, tasks)
     const cancelled = [0, 1, 57, 109, 110, 111, 200, 249].map((n) => (tasks[n] as NewTask).id)
-    const outcomes = await store.tasks.cancel({ taskIds: cancelled })
+    const outcomes = await store.tasks.cancel({ namespace, taskIds: cancelled })
     assert.ok(outcomes.every(({ kind }) => kind === 'cancelled'))
     const left = idsOf(tasks).filter((id) => !cancelled.includes(id))
     assert.equal(await counted(store, 'queued'), left.length)
@@ -58,7 +58,7 @@ describe('a long list', () => {
     for (const some of tasks) await submit(store, some)
     const finished = await store.tasks.claim({ ...CLAIM, limit: 5 })
     const settlements = finished.map(({ id, lease }) => ({ taskId: id, token: lease.token, ...SUCCEEDED }))
-    await store.tasks.settle({ settlements, claim: null })
+    await store.tasks.settle({ namespace, settlements, claim: null })
     const all = idsOf(tasks.flat()).reverse()
     assert.deepEqual(await listAll(store, { status: 'queued' }), all.slice(0, -5))
     assert.deepEqual(await listAll(store, { status: 'succeeded' }), all.slice(-5))

@@ -113,7 +113,8 @@ describe('news on Redis', () => {
 
   it('sends requests to cancel on a channel of their own, whoever listens', () => {
     const { news, sent, cancels } = scene()
-    const request: NewsMessage = { kind: 'cancel-requested', taskId: changed('1').taskId, workerId: 'worker' }
+    const { taskId, namespace } = changed('1')
+    const request: NewsMessage = { kind: 'cancel-requested', taskId, namespace, workerId: 'worker' }
     news.publish(request)
     assert.deepEqual([sent, cancels], [[], [JSON.stringify(['me', request])]])
   })
@@ -141,7 +142,8 @@ describe('news on Redis', () => {
 
 function listen(news: NewsPort): unknown[] {
   const heard: unknown[] = []
-  news.subscribe({ of: 'task', taskId: changed('1').taskId }, (message) => heard.push(message))
+  const { taskId, namespace } = changed('1')
+  news.subscribe({ of: 'task', taskId, namespace }, (message) => heard.push(message))
   return heard
 }
 

@@ -4,7 +4,7 @@ import { type ErrorCode, TaskyardError } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openRedisStore, type RedisStoreOptions } from '@taskyard/store-redis'
 import { sharedServer, startServer, type TestServer } from '@taskyard/test-servers'
-import { adminClient, freshPrefix, newTask, openTestStore, submissions } from './scene.ts'
+import { adminClient, freshPrefix, namespace, newTask, openTestStore, submissions } from './scene.ts'
 
 describe('opening a Redis store', () => {
   const UNSAFE: Readonly<Record<string, readonly [Readonly<Record<string, string>>, RegExp]>> = {
@@ -75,8 +75,8 @@ describe('opening a Redis store', () => {
     const elsewhere = await openTestStore(t, { url: `${url}/1?prefix=${prefix}` })
     const task = newTask()
     await here.tasks.enqueue(submissions(task))
-    assert.deepEqual(await elsewhere.reads.find({ taskIds: [task.id] }), [null])
-    assert.equal((await here.reads.find({ taskIds: [task.id] }))[0]?.id, task.id)
+    assert.deepEqual(await elsewhere.reads.find({ namespace, taskIds: [task.id] }), [null])
+    assert.equal((await here.reads.find({ namespace, taskIds: [task.id] }))[0]?.id, task.id)
   })
 
   for (const url of [

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import { type OpenStore, type StoreSetting, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
+import { CLAIM, type OpenStore, type StoreSetting, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
 import { type Finding, type OpenedStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
 import { openRedisStore, type RedisStoreOptions } from '@taskyard/store-redis'
@@ -7,6 +7,9 @@ import { sharedServer, startServer, type TestServer } from '@taskyard/test-serve
 import { Redis } from 'ioredis'
 
 export { CLAIM, submissions } from '@taskyard/conformance'
+
+/** Of these tests' tasks and workers. */
+export const { namespace } = CLAIM
 
 export const newId = createUuidV7Generator(systemClock)
 

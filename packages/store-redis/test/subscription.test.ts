@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Clock, NewsMessage, NewsPort, OpenedStore } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { sharedServer } from '@taskyard/test-servers'
-import { adminClient, freshPrefix, newId, openTestStore, startCluster } from './scene.ts'
+import { adminClient, freshPrefix, namespace, newId, openTestStore, startCluster } from './scene.ts'
 
 /** Lets everything through but what `isCut` says: then the connection breaks instead. */
 async function startInBetween(t: TestContext, target: () => URL, isCut: (sent: string) => boolean) {
@@ -104,10 +104,10 @@ test("a cluster's connection for news that is dead without a word is found out, 
 
 async function untilHeard(from: NewsPort, by: NewsPort): Promise<void> {
   const taskId = newId()
-  const lane = { namespace: 'default', queue: 'default', type: 'test' }
+  const lane = { namespace, queue: 'default', type: 'test' }
   const message = { kind: 'changed', taskId, ...lane, status: 'queued', tags: [] } as const
   let heard: NewsMessage | null = null
-  const stop = by.subscribe({ of: 'task', taskId }, (message) => {
+  const stop = by.subscribe({ of: 'task', namespace, taskId }, (message) => {
     if (message.kind !== 'missed') heard = message
   })
   while (heard === null) {

@@ -3,7 +3,16 @@ import { describe, it, type TestContext } from 'node:test'
 import { type EndedLease, type ErrorCode, type LeasedTask, type OpenedStore, TaskyardError } from '@taskyard/core'
 import { startServer } from '@taskyard/test-servers'
 import { type ExtenderData, openLeaseExtender } from '../src/lease-extender.ts'
-import { adminClient, CLAIM, freshPrefix, newTask, openTestStore, submissions, untilServed } from './scene.ts'
+import {
+  adminClient,
+  CLAIM,
+  freshPrefix,
+  namespace,
+  newTask,
+  openTestStore,
+  submissions,
+  untilServed,
+} from './scene.ts'
 
 const RETENTION = { succeededSeconds: 60, failedSeconds: 60, finishedBytes: 1e9 }
 const SWEEP = { cancelGraceMs: 0, retention: RETENTION, limit: 100, jitter: 0 }
@@ -17,19 +26,23 @@ describe('a Redis server that takes no writes', () => {
     await redis.config('SET', 'maxmemory', 1)
 
     await refuses('store_full', store.tasks.enqueue(submissions(newTask())))
-    await refuses('store_full', store.tasks.record({ entries: [{ ...leaseOf(first), progress: null, log: 'line' }] }))
+    await refuses(
+      'store_full',
+      store.tasks.record({ namespace, entries: [{ ...leaseOf(first), progress: null, log: 'line' }] }),
+    )
     assert.equal((await store.lifecycle.health()).code, 'store_full')
 
-    assert.deepEqual(await store.tasks.extend({ leases: [leaseOf(first)], leaseMs: 30_000 }), ['ok'])
+    assert.deepEqual(await store.tasks.extend({ namespace, leases: [leaseOf(first)], leaseMs: 30_000 }), ['ok'])
     const claim = { ...CLAIM, limit: 100 }
-    const settled = await store.tasks.settle({ settlements: [{ ...leaseOf(first), ...SUCCEEDED }], claim })
+    const settled = await store.tasks.settle({ namespace, settlements: [{ ...leaseOf(first), ...SUCCEEDED }], claim })
     assert.equal(settled.results[0]?.status, 'ok')
     assert.equal(settled.tasks.length, 9)
     await store.tasks.settle({
+      namespace,
       settlements: settled.tasks.map((task) => ({ ...leaseOf(task), ...SUCCEEDED })),
       claim: null,
     })
-    assert.equal((await store.reads.find({ taskIds: [tasks[0]?.id ?? ''] }))[0]?.status, 'succeeded')
+    assert.equal((await store.reads.find({ namespace, taskIds: [tasks[0]?.id ?? ''] }))[0]?.status, 'succeeded')
     const retention = { succeededSeconds: 0, failedSeconds: 0, finishedBytes: 0 }
     assert.equal((await store.upkeep.sweep({ ...SWEEP, retention })).removed, 10)
 
@@ -59,7 +72,7 @@ describe('a Redis server that takes no writes', () => {
     await refuses('store_read_only', store.tasks.enqueue(submissions(task)))
     await redis.call('REPLICAOF', 'NO', 'ONE')
     await untilWritable(store)
-    assert.deepEqual(await store.reads.find({ taskIds: [task.id] }), [null])
+    assert.deepEqual(await store.reads.find({ namespace, taskIds: [task.id] }), [null])
   })
 
   it('for want of replicas says so', async (t) => {
@@ -138,7 +151,7 @@ describe('a Redis server that was frozen for longer than a lease', () => {
     const known = Number(await redis.hget(meta, 'now'))
     await redis.hset(meta, 'now', known - 10_000)
     assert.deepEqual((await store.upkeep.sweep(SWEEP)).ended, [])
-    assert.deepEqual(await store.tasks.extend({ leases: [leaseOf(first)], leaseMs: 600_000 }), ['ok'])
+    assert.deepEqual(await store.tasks.extend({ namespace, leases: [leaseOf(first)], leaseMs: 600_000 }), ['ok'])
     const sparedUntil = Number(await redis.hget(meta, 'spareUntil'))
     assert.ok(sparedUntil > known, 'leases are spared for a while')
     await redis.hset(meta, 'spareUntil', known)
@@ -159,7 +172,7 @@ describe('a lease extender', () => {
     const [task] = await store.tasks.claim({ ...CLAIM, leaseMs: 60_000 })
     const extender = await openLeaseExtender(store.lifecycle.threadAccess().data as ExtenderData)
     t.after(() => extender.close())
-    const params = { leases: [leaseOf(task)], leaseMs: 60_000 }
+    const params = { namespace, leases: [leaseOf(task)], leaseMs: 60_000 }
     assert.deepEqual(await extender.extend(params), ['ok'])
     await server.kill()
     await assert.rejects(extender.extend(params), (error) => isStoreError(error, 'store_unavailable'))

@@ -5,7 +5,7 @@ import { DEFAULT_RETENTION, type LeaseRef, type OpenedStore, POISON_CRASHES, typ
 import { sharedServer } from '@taskyard/test-servers'
 import { Redis } from 'ioredis'
 import { batch, counted, idsOf, listAll, SUCCEEDED, submit } from './calls.ts'
-import { CLAIM, freshPrefix, newId, newTask, openTestStore } from './scene.ts'
+import { CLAIM, freshPrefix, namespace, newId, newTask, openTestStore } from './scene.ts'
 
 describe('names of claims in Redis', () => {
   it('are kept for leases that hold, and others only for a while', async (t) => {
@@ -19,7 +19,7 @@ describe('names of claims in Redis', () => {
         token: lease.token,
         ...SUCCEEDED,
       }))
-      await store.tasks.settle({ settlements, claim: null })
+      await store.tasks.settle({ namespace, settlements, claim: null })
     }
     const names = (await keys()).filter((key) => key.startsWith('claims:'))
     assert.equal(names.length, 1)
@@ -46,7 +46,7 @@ describe('marks of company in Redis', () => {
     while ((await store.upkeep.sweep(SWEEP)).ended.length === 0) await store.presence.holders()
     assert.equal(await marks(), 1)
     const settlement = { taskId: held?.id ?? '', token: held?.lease.token ?? 0, ...SUCCEEDED }
-    await store.tasks.settle({ settlements: [settlement], claim: null })
+    await store.tasks.settle({ namespace, settlements: [settlement], claim: null })
     await store.upkeep.sweep(SWEEP)
     assert.equal(await marks(), 0)
   })
@@ -59,7 +59,7 @@ describe('leases that count against their tasks', () => {
     const ends: Readonly<Record<string, (taskId: string) => Promise<unknown>>> = {
       succeeds: async () => settle(store, await claimOne(store), SUCCEEDED),
       fails: async () => settle(store, await claimOne(store), FAILED),
-      'is cancelled': (taskId) => store.tasks.cancel({ taskIds: [taskId] }),
+      'is cancelled': (taskId) => store.tasks.cancel({ namespace, taskIds: [taskId] }),
       'is given up': async () => {
         for (let crash = 1; crash < POISON_CRASHES; crash++) await crashOne(store)
       },
@@ -82,7 +82,7 @@ describe('retention in Redis', () => {
     await submit(store, [...batch(150), newTask({ ...special, maxAttempts: 1 }), newTask({ queue: 'other' })])
     const cancelled = newTask()
     await submit(store, [cancelled])
-    await store.tasks.cancel({ taskIds: [cancelled.id] })
+    await store.tasks.cancel({ namespace, taskIds: [cancelled.id] })
     for (let tries = 0; tries < 3; tries++) await endAll(store, tries)
     assert.equal(await counted(store, 'queued'), 0)
     const retention = { succeededSeconds: 0, failedSeconds: 0, finishedBytes: 0 }
@@ -115,9 +115,10 @@ describe("the server's clock", () => {
     const [first, second] = [newTask(), newTask({ delayMs: 5 })]
     await submit(store, [first])
     await submit(store, [second])
-    const [one] = await store.reads.find({ taskIds: [first.id] })
+    const [one] = await store.reads.find({ namespace, taskIds: [first.id] })
     assert.ok((one?.createdAt ?? 0) >= last, 'time does not run backwards')
-    while ((await store.reads.find({ taskIds: [second.id] }))[0]?.status !== 'queued') await store.presence.holders()
+    while ((await store.reads.find({ namespace, taskIds: [second.id] }))[0]?.status !== 'queued')
+      await store.presence.holders()
   })
 
   it('that was set back a little stands still until it has caught up', async (t) => {
@@ -126,7 +127,7 @@ describe("the server's clock", () => {
     await redis.hset(`{${prefix}}:meta`, 'now', last)
     const task = newTask()
     await submit(store, [task])
-    assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.createdAt, last)
+    assert.equal((await store.reads.find({ namespace, taskIds: [task.id] }))[0]?.createdAt, last)
   })
 })
 
@@ -142,14 +143,14 @@ async function endAll(store: OpenedStore, way: number): Promise<void> {
     if (claimed.length === 0 && (await counted(store, 'scheduled')) === 0) return
     const talkative = claimed.filter((_, n) => n % 4 === 0)
     const entries = talkative.map(({ id, lease }) => ({ taskId: id, token: lease.token, progress: null, log: 'line' }))
-    await store.tasks.record({ entries })
+    await store.tasks.record({ namespace, entries })
     const failed = { ...FAILED, retryable: way === 0 }
     const settlements = claimed.map(({ id, lease }, n) => ({
       taskId: id,
       token: lease.token,
       ...(n % 2 === 0 ? SUCCEEDED : failed),
     }))
-    await store.tasks.settle({ settlements, claim: null })
+    await store.tasks.settle({ namespace, settlements, claim: null })
   }
 }
 
@@ -161,11 +162,11 @@ async function claimOne(store: OpenedStore): Promise<LeaseRef> {
 
 async function crashOne(store: OpenedStore): Promise<void> {
   await claimOne(store)
-  await store.presence.endLeases({ workerIds: [WATCHED.workerId] })
+  await store.presence.endLeases({ workers: [{ namespace, workerId: WATCHED.workerId }] })
 }
 
 function settle(store: OpenedStore, lease: LeaseRef, outcome: typeof SUCCEEDED | typeof FAILED): Promise<unknown> {
-  return store.tasks.settle({ settlements: [{ ...lease, ...outcome }], claim: null })
+  return store.tasks.settle({ namespace, settlements: [{ ...lease, ...outcome }], claim: null })
 }
 
 async function storeWithKeys(t: TestContext) {

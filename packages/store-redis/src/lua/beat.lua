@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- include parts/time.lua
 
--- A server process says that it lives. ARGV: time, node, ttlMs, its workers as JSON. Reply: nothing.
+-- A server process says that it lives. ARGV: time, node, ttlMs, the names of its workers as JSON. Reply: nothing.
 
 local now = storeTime(ARGV[1])
 local NODES = P .. 'nodes'

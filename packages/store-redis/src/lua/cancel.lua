@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- include parts/ending.lua
 
--- Cancels waiting tasks and asks running ones to stop. ARGV: time, ids.
+-- Cancels waiting tasks and asks running ones to stop. ARGV: time, namespace, ids.
 -- Reply: time, readied lanes, then for each task: 'c' cancelled, 'r' and its worker, 'e' and its status, 'n' there is none.
 
-local now = storeTime(ARGV[1])
+local now, namespace = storeTime(ARGV[1]), ARGV[2]
 promoteDue(now)
 
 -- A task that was never tried is in a chunk with others of the same score.
@@ -60,13 +60,14 @@ local function cancelOne(id)
   if not task then return 'n' end
   local text = readState(id)
   local s = text and parseState(text) or freshState(task)
+  if not liesIn(namespace, s.head) then return 'n' end
   if s.status == 'q' or s.status == 's' then return cancelWaiting(id, s) end
   if s.status == 'r' then return askToStop(id, s) end
   return 'e' .. s.status
 end
 
 local reply = { whole(now), '' }
-for i = 2, #ARGV do reply[i + 1] = cancelOne(ARGV[i]) end
+for i = 3, #ARGV do reply[i] = cancelOne(ARGV[i]) end
 saveCounts()
 reply[2] = readiedLanes()
 return reply

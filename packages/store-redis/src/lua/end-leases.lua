@@ -2,7 +2,8 @@
 -- include parts/beats.lua
 -- include parts/workers.lua
 
--- Ends the leases of dead workers that are watched, unless they are alive by now. ARGV: time, most, the workers as JSON.
+-- Ends the leases of dead workers that are watched, unless they are alive by now. ARGV: time, most, then of each worker its
+-- key in `workers` and its name in beats.
 -- Reply: readied lanes, lanes, then what ended (see endOverdue).
 
 local now = storeTime(ARGV[1])
@@ -33,13 +34,10 @@ local function endWatched(holder)
   end
 end
 
-for i = 3, #ARGV do
-  local isAnsweredFor = answeredFor[cjson.decode(ARGV[i])]
-  for _, holder in ipairs(holdersOf(ARGV[i])) do
-    if #ended < most and not isAnsweredFor then
-      endWatched(holder)
-      firstLeaseOf(holder)
-    end
+for i = 3, #ARGV, 2 do
+  if #ended < most and not answeredFor[ARGV[i + 1]] then
+    endWatched(ARGV[i])
+    firstLeaseOf(ARGV[i])
   end
 end
 rememberCompany(now)

@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
 -- include parts/leases.lua
 
--- Heartbeats. ARGV: time, leaseMs, then id and token of each lease. Reply: one letter each: o(k), l(ost), c(ancel).
+-- Heartbeats. ARGV: time, namespace, leaseMs, then id and token of each lease. Reply: one letter each: o(k), l(ost), c(ancel).
 
 local now = storeTime(ARGV[1])
-local expiresAt = now + ARGV[2]
+local namespace, expiresAt = ARGV[2], now + ARGV[3]
 local ids = {}
-for i = 3, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
+for i = 4, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
 
 local seen = {}
 
@@ -15,7 +15,8 @@ local function leaseOf(text)
   if lease then return lease end
   local s = parseState(text)
   local ends, score = leaseEnd(s, expiresAt)
-  lease = { token = s.token, holder = holderOf(s), ends = ends, score = score, cancelled = s.cancelAt }
+  local token = liesIn(namespace, s.head) and s.token
+  lease = { token = token, holder = holderOf(s), ends = ends, score = score, cancelled = s.cancelAt }
   seen[text] = lease
   return lease
 end
@@ -24,7 +25,7 @@ local answers, moved, firstEnds = {}, {}, {}
 local states = #ids > 0 and call('HMGET', RUNNING, unpack(ids)) or {}
 for i, id in ipairs(ids) do
   local lease = states[i] and leaseOf(states[i])
-  if not lease or lease.token ~= ARGV[2 * i + 2] then
+  if not lease or lease.token ~= ARGV[2 * i + 3] then
     answers[i] = 'l'
   else
     local list = moved[lease.holder] or {}

@@ -1,11 +1,11 @@
 #!lua
 -- include parts/history.lua
 
--- Appends progress and log lines. ARGV: time, most records of an attempt, most of a task; then for each entry: id, token,
--- progress or '', log as JSON or ''. Reply: one letter each: o(k), l(ost).
+-- Appends progress and log lines. ARGV: time, namespace, most records of an attempt, most of a task; then for each entry: id,
+-- token, progress or '', log as JSON or ''. Reply: one letter each: o(k), l(ost).
 
 local now = storeTime(ARGV[1])
-local mostOfAttempt, mostOfTask = tonumber(ARGV[2]), tonumber(ARGV[3])
+local namespace, mostOfAttempt, mostOfTask = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local met, order, answers = {}, {}, {}
 
 -- Beyond its bounds the history drops a line; the newest progress is the task's all the same.
@@ -16,12 +16,13 @@ local function append(id, s, kind, data)
   addLine(id, s, kind, now, { data = data })
 end
 
-for i = 4, #ARGV, 4 do
+for i = 5, #ARGV, 4 do
   local id = ARGV[i]
   local s = met[id]
   if s == nil then
     local text = call('HGET', RUNNING, id)
     s = text and parseState(text)
+    if s and not liesIn(namespace, s.head) then s = false end
     met[id] = s
     order[#order + 1] = id
   end

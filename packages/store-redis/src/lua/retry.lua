@@ -1,10 +1,10 @@
 #!lua
 -- include parts/ending.lua
 
--- Makes failed and cancelled tasks ready again. ARGV: time, ids.
+-- Makes failed and cancelled tasks ready again. ARGV: time, namespace, ids.
 -- Reply: time, readied lanes, then for each task: 'y' retried, 'e' and its status, 'n' there is none.
 
-local now = storeTime(ARGV[1])
+local now, namespace = storeTime(ARGV[1]), ARGV[2]
 promoteDue(now)
 
 local function retryEnded(id, s, text)
@@ -25,14 +25,15 @@ end
 
 local function retryOne(id)
   local text = readState(id)
-  if not text then return call('HEXISTS', TASKS, id) == 1 and 'eq' or 'n' end
-  local s = parseState(text)
+  local task = not text and call('HGET', TASKS, id)
+  local s = text and parseState(text) or task and freshState(task)
+  if not s or not liesIn(namespace, s.head) then return 'n' end
   if s.status == 'f' or s.status == 'c' then return retryEnded(id, s, text) end
   return 'e' .. s.status
 end
 
 local reply = { whole(now), '' }
-for i = 2, #ARGV do reply[i + 1] = retryOne(ARGV[i]) end
+for i = 3, #ARGV do reply[i] = retryOne(ARGV[i]) end
 saveCounts()
 reply[2] = readiedLanes()
 return reply

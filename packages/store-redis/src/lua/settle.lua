@@ -3,16 +3,16 @@
 -- include parts/named-claims.lua
 
 -- Ends leases, and claims the next tasks when the call asks for it.
--- ARGV: time; number of settlements; namespace ('' for no claim), queues, types, limit, leaseMs, worker, node, name (see
--- claim.lua); then for each settlement: id; outcome (o f c r) and token, as one word; result, or "retryable,delay,jitter" and error, or
--- when a lease must end to be released, '' at any time.
+-- ARGV: time; number of settlements; their namespace; of the claim, see claim.lua: namespace ('' for no claim), queues, types,
+-- limit, leaseMs, worker, node, name; then for each settlement: id; outcome (o f c r) and token, as one word; result, or
+-- "retryable,delay,jitter" and error, or when a lease must end to be released, '' at any time.
 -- Reply: time; readied lanes; lanes; results, joined by ';', each '' (lost) or status,lane,waitMs,runMs,runAt,repeated;
 -- then, with a claim: ids, how the tasks differ from a first attempt, the tasks (see claimReady).
 
 local now = storeTime(ARGV[1])
 promoteDue(now)
-local n = tonumber(ARGV[2])
-local FIRST, WIDTH = 11, 3
+local n, namespace = tonumber(ARGV[2]), ARGV[3]
+local FIRST, WIDTH = 12, 3
 
 local saved, succeeded, gone = {}, {}, {}
 local changed, results = {}, {}
@@ -51,6 +51,7 @@ local function repeatedText(id, s, token, outcome)
     return ''
   end
 
+  if not liesIn(namespace, s.head) then return '' end
   local settled = ''
   if s.token == token and s.status ~= 'r' then settled = s.settled end
   if settled == '' and outcome ~= 'o' and s.historyBytes > 0 then
@@ -58,7 +59,6 @@ local function repeatedText(id, s, token, outcome)
     if number and number <= tonumber(s.token) then settled = settledInHistory(number) end
   end
   if sub(settled, 1, 1) ~= outcome then return '' end
-  laneOf(s.head.lane)
   return resultText(sub(settled, 2), s, nil, true)
 end
 
@@ -106,7 +106,9 @@ local function successOf(text)
   if known then return known end
   local s = parseState(text)
   s.claimedReadyAt = s.readyAt
-  local one = { token = s.token, success = 'o' .. s.token, result = resultText('o', s, nil, false), ids = {}, bytes = 0 }
+  local one = { result = resultText('o', s, nil, false), ids = {}, bytes = 0 }
+  -- No settlement fits a lease of another namespace.
+  if liesIn(namespace, s.head) then one.token, one.success = s.token, 'o' .. s.token end
   one.isPlain = not s.head.tagged and s.historyBytes == 0
   one.head = s.head
   one.lane, one.hasCancel, one.hasCrashed = laneOf(s.head.lane), s.cancelAt ~= nil, s.loneCrashes > 0
@@ -180,10 +182,10 @@ end
 callWithAll('RPUSH', finishedList('o'), entries, 1000)
 
 local reply = { nowText, '', '', table.concat(results, ';') }
-if ARGV[3] ~= '' then
+if ARGV[4] ~= '' then
   claimReady(reply, {
-    namespace = ARGV[3], queues = ARGV[4], types = ARGV[5], limit = tonumber(ARGV[6]), leaseMs = tonumber(ARGV[7]),
-    worker = ARGV[8], node = ARGV[9], request = ARGV[10],
+    namespace = ARGV[4], queues = ARGV[5], types = ARGV[6], limit = tonumber(ARGV[7]), leaseMs = tonumber(ARGV[8]),
+    worker = ARGV[9], node = ARGV[10], request = ARGV[11],
   }, now)
 end
 saveCounts()

@@ -1,6 +1,7 @@
 -- include parts/base.lua
 
--- Visits each server process whose beat holds: its name, and the workers that it answers for, as JSON.
+-- Visits each server process whose beat holds: its name, and those of the workers that it answers for, as JSON (`workerKey` of
+-- the core).
 local function eachBeat(now, visit)
   local beats = call('HGETALL', P .. 'nodes')
   for i = 1, #beats, 2 do

@@ -26,6 +26,11 @@ local function laneOf(number)
   return lane
 end
 
+-- What lies in another namespace does not exist for the caller.
+local function liesIn(namespace, head)
+  return laneOf(head.lane).namespace == namespace
+end
+
 -- Names of all lanes this call has met, for the reply.
 local function laneTable()
   local list = {}

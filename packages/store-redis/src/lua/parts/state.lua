@@ -86,6 +86,11 @@ local function splitTask(task)
   return createdAt, headText
 end
 
+local function headOfTask(task)
+  local _, headText = splitTask(task)
+  return headOf(headText)
+end
+
 local function freshState(task)
   local createdAt, headText = splitTask(task)
   return {
@@ -96,8 +101,7 @@ end
 
 -- The number of a task in order of submission.
 local function numberOf(task)
-  local _, headText = splitTask(task)
-  local head = headOf(headText)
+  local head = headOfTask(task)
   local position = match(task, '^%d+\31[^\31]*\31(%d+)\31')
   return whole(head.base - head.first + position)
 end
