@@ -74,6 +74,11 @@ export function createLanes({ run }: Database): Lanes {
   }
 }
 
+/** In SQL, the namespace of a row that has a lane: looked up by key, whatever the statistics say. */
+export function namespaceOf(row: string): string {
+  return `(SELECT n.namespace FROM @lanes n WHERE n.lane = ${row}.lane)`
+}
+
 /** Makes lanes that are new, and gives all of these names. */
 async function makeLanes(run: Run, names: readonly ReadyLane[]): Promise<LaneRow[]> {
   const columns = [

@@ -1,7 +1,8 @@
 import type { LeaseExtender } from '@taskyard/core'
 import { openDatabase } from './database.ts'
 import { readPostgresUrl } from './location.ts'
-import { beat, extend } from './operations/leases.ts'
+import { extend } from './operations/leases.ts'
+import { beat } from './operations/presence.ts'
 import { createServerTime } from './server-time.ts'
 
 /** Extends leases from another thread, over a connection of its own. */

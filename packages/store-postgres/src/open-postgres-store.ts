@@ -74,9 +74,9 @@ function createStore(
       signals.readied(numbers)
     },
   }
-  const claims = createClaims(parts, nowMs, (leases) => {
+  const claims = createClaims(parts, nowMs, (namespace, leases) => {
     const settlements = leases.map((lease) => ({ ...lease, outcome: 'released' as const }))
-    return settle(parts, claims, { settlements, claim: null })
+    return settle(parts, claims, { namespace, settlements, claim: null })
   })
   const depths = createQueueDepths(database, nowMs)
   const sweeping = createSweeping(parts, processId, storeTime ?? nowMs)

@@ -15,6 +15,11 @@ export function isDuplicate(error: unknown): boolean {
   return codeOf(error instanceof TaskyardError ? error.cause : error) === '23505'
 }
 
+/** A lease of another namespace than the caller's was named: `TY001` of our functions. */
+export function isForeign(error: unknown): boolean {
+  return codeOf(causeOf(error)) === 'TY001'
+}
+
 /** A standby, or `default_transaction_read_only`. */
 export function isReadOnly(error: unknown): boolean {
   return codeOf(error) === '25006'

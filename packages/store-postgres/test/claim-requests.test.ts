@@ -25,9 +25,13 @@ test('a claim is remembered for as long as a lease that it gave holds', async (t
   }
   assert.deepEqual(await remembered(), ['held', 'settled'])
 
-  await store.tasks.settle({ settlements: [{ ...refOf(settled), outcome: 'succeeded', result: null }], claim: null })
+  await store.tasks.settle({
+    namespace: 'default',
+    settlements: [{ ...refOf(settled), outcome: 'succeeded', result: null }],
+    claim: null,
+  })
   now += 20_000
-  await store.tasks.extend({ leases: [refOf(held)], leaseMs: 30_000 })
+  await store.tasks.extend({ namespace: 'default', leases: [refOf(held)], leaseMs: 30_000 })
   now += 20_000
   await store.upkeep.sweep(SWEEP)
   assert.deepEqual(await remembered(), ['held'])
@@ -52,7 +56,7 @@ test('what a claim got whose caller meets an error is not given back once the sa
   await schema.query('BEGIN')
   await schema.query(`SELECT FROM "${schema.schema}".leases FOR UPDATE`)
   const settlements = [{ ...refOf(held), outcome: 'succeeded', result: null } as const]
-  const failing = assert.rejects(store.tasks.settle({ settlements, claim }))
+  const failing = assert.rejects(store.tasks.settle({ namespace: 'default', settlements, claim }))
   const waiting = await firstRow(
     schema,
     'SELECT pid FROM pg_locks WHERE NOT granted AND transactionid = $1::text::xid',
@@ -64,7 +68,7 @@ test('what a claim got whose caller meets an error is not given back once the sa
   await schema.query('SELECT pg_cancel_backend($1)', [waiting['pid']])
   await failing
   await schema.query('ROLLBACK')
-  assert.deepEqual(await store.tasks.extend({ leases: [refOf(again)], leaseMs: 30_000 }), ['ok'])
+  assert.deepEqual(await store.tasks.extend({ namespace: 'default', leases: [refOf(again)], leaseMs: 30_000 }), ['ok'])
 })
 
 test('what was given again is not given back by a call that fails: the first one may have been heard', async (t) => {
@@ -80,7 +84,7 @@ test('what was given again is not given back by a call that fails: the first one
   await schema.query('BEGIN')
   await schema.query(`SELECT FROM "${schema.schema}".leases WHERE id = $1 FOR UPDATE`, [settled?.id])
   const settlements = [{ ...refOf(settled), outcome: 'succeeded', result: null } as const]
-  const failing = assert.rejects(store.tasks.settle({ settlements, claim }))
+  const failing = assert.rejects(store.tasks.settle({ namespace: 'default', settlements, claim }))
   const waiting = await firstRow(
     schema,
     'SELECT pid FROM pg_locks WHERE NOT granted AND transactionid = $1::text::xid',
@@ -93,7 +97,7 @@ test('what was given again is not given back by a call that fails: the first one
   await schema.query('SELECT pg_cancel_backend($1)', [waiting['pid']])
   await failing
   await schema.query('ROLLBACK')
-  assert.deepEqual(await store.tasks.extend({ leases: [refOf(held)], leaseMs: 30_000 }), ['ok'])
+  assert.deepEqual(await store.tasks.extend({ namespace: 'default', leases: [refOf(held)], leaseMs: 30_000 }), ['ok'])
 })
 
 test('a settlement that is stored is not told as refused because the tasks of its claim cannot be given again', async (t) => {
@@ -110,8 +114,11 @@ test('a settlement that is stored is not told as refused because the tasks of it
   await schema.query('CREATE TRIGGER refuse BEFORE UPDATE ON leases EXECUTE FUNCTION refuse()')
 
   const settlements = [{ ...refOf(settled), outcome: 'succeeded', result: null } as const]
-  await assert.rejects(store.tasks.settle({ settlements, claim }), { code: 'store_unavailable', definite: false })
-  const [found] = await store.reads.find({ taskIds: [settled?.id ?? ''] })
+  await assert.rejects(store.tasks.settle({ namespace: 'default', settlements, claim }), {
+    code: 'store_unavailable',
+    definite: false,
+  })
+  const [found] = await store.reads.find({ namespace: 'default', taskIds: [settled?.id ?? ''] })
   assert.equal(found?.status, 'succeeded')
 })
 

@@ -22,11 +22,13 @@ const accepted: string[] = []
 tell('fresh', await tryEnqueue(store))
 writeFileSync(join(disk, 'ballast'), Buffer.alloc(16 * 1024 * 1024))
 tell('full', await enqueueUntilRefused(store))
-tell('reading while full', { found: (await store.reads.find({ taskIds: accepted.slice(0, 1) })).length })
+tell('reading while full', {
+  found: (await store.reads.find({ namespace: 'default', taskIds: accepted.slice(0, 1) })).length,
+})
 rmSync(join(disk, 'ballast'))
 tell('space again', await tryEnqueue(store))
 tell('health again', { healthy: (await store.lifecycle.health()).healthy })
-const found = await store.reads.find({ taskIds: accepted })
+const found = await store.reads.find({ namespace: 'default', taskIds: accepted })
 const [counts] = await store.reads.counts({ namespace: 'default', queue: 'default' })
 tell('kept', {
   missing: found.filter((task) => task === null).length,

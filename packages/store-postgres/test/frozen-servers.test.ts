@@ -13,7 +13,7 @@ test('a heartbeat that names a lease which somebody has locked extends its other
   const { schema, store, locked, free } = await twoLeases(t)
   await schema.query('BEGIN')
   await schema.query(`SELECT FROM "${schema.schema}".leases WHERE id = $1 FOR UPDATE`, [locked.id])
-  const beat = store.tasks.extend({ leases: [refOf(locked), refOf(free)], leaseMs: 60_000 })
+  const beat = store.tasks.extend({ namespace: 'default', leases: [refOf(locked), refOf(free)], leaseMs: 60_000 })
   const extended = `SELECT FROM "${schema.schema}".leases WHERE id = $1 AND expires_at <> $2`
   await firstRow(schema, extended, [free.id, free.lease.expiresAt])
   await schema.query('COMMIT')
@@ -23,7 +23,10 @@ test('a heartbeat that names a lease which somebody has locked extends its other
 test('a heartbeat that names a lease which a frozen server has locked is answered', async (t) => {
   const { schema, store, locked, free } = await twoLeases(t)
   const frozen = await freezeWith(t, schema, locked)
-  assert.deepEqual(await store.tasks.extend({ leases: [refOf(locked), refOf(free)], leaseMs: 60_000 }), ['ok', 'ok'])
+  assert.deepEqual(
+    await store.tasks.extend({ namespace: 'default', leases: [refOf(locked), refOf(free)], leaseMs: 60_000 }),
+    ['ok', 'ok'],
+  )
 
   frozen.thaw()
   await assert.rejects(frozen.transaction, { code: 'store_unavailable' })
@@ -34,7 +37,7 @@ test('what a frozen server had settled and not committed is settled by who asks 
   const { schema, store, locked } = await twoLeases(t)
   const frozen = await freezeWith(t, schema, locked)
   const settlement = { ...refOf(locked), outcome: 'released' } as const
-  const { results } = await store.tasks.settle({ settlements: [settlement], claim: null })
+  const { results } = await store.tasks.settle({ namespace: 'default', settlements: [settlement], claim: null })
   assert.equal(results[0]?.status, 'ok')
   frozen.thaw()
   await assert.rejects(frozen.transaction, { code: 'store_unavailable' })
@@ -53,7 +56,7 @@ test('a chore of a frozen server keeps its locks no longer', async (t) => {
   })
   chore.catch(() => {})
   await locking.promise
-  assert.deepEqual(await store.tasks.extend({ leases: [refOf(locked)], leaseMs: 60_000 }), ['ok'])
+  assert.deepEqual(await store.tasks.extend({ namespace: 'default', leases: [refOf(locked)], leaseMs: 60_000 }), ['ok'])
   thawed.resolve()
   await assert.rejects(chore, { code: 'store_unavailable' })
 })

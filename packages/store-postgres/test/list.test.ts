@@ -27,7 +27,7 @@ describe('a list over many lanes', () => {
       const { id } = task
       await store.tasks.enqueue({ submissions: [{ tasks: [task] }], queueDepth: 1_000_000 })
       if (n % 3 === 0) await succeed(id)
-      else if (n % 50 === 1) await store.tasks.cancel({ taskIds: [id] })
+      else if (n % 50 === 1) await store.tasks.cancel({ namespace: 'default', taskIds: [id] })
       ids[n % 3 === 0 ? 'succeeded' : n % 50 === 1 ? 'cancelled' : 'waiting'].unshift(id)
       await clock.advance(n % 10 === 0 ? 30 * HOUR : 5)
     }
@@ -38,6 +38,7 @@ describe('a list over many lanes', () => {
   const succeed = async (id: string): Promise<void> => {
     const leased = await opened.store.tasks.claim({ ...CLAIM, limit: 1000, leaseMs: HOUR })
     await opened.store.tasks.settle({
+      namespace: 'default',
       settlements: leased.map(({ id: taskId, lease: { token } }) =>
         taskId === id ? { taskId, token, outcome: 'succeeded', result: null } : { taskId, token, outcome: 'released' },
       ),

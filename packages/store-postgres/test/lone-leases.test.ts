@@ -22,7 +22,7 @@ test('leases that count against tasks are remembered for as long as these go on'
     { ...failed, ...later },
     { ...(await claimOne(store, 'succeeds')), ...succeeded },
   ]
-  await store.tasks.settle({ settlements, claim: null })
+  await store.tasks.settle({ namespace: 'default', settlements, claim: null })
   const remembered = async () => {
     const { rows } = await schema.query(`SELECT id FROM "${schema.schema}".lone_leases ORDER BY id`)
     return rows.map(({ id }) => id)
@@ -41,5 +41,5 @@ async function claimOne(store: OpenedStore, type: string) {
 
 async function crash(store: OpenedStore, type: string): Promise<void> {
   await claimOne(store, type)
-  await store.presence.endLeases({ workerIds: [WORKER.workerId] })
+  await store.presence.endLeases({ workers: [{ namespace: 'default', workerId: WORKER.workerId }] })
 }

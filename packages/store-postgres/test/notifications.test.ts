@@ -10,6 +10,7 @@ const changed = (taskId: string): TaskChanged => ({ kind: 'changed', taskId, ...
 const cancel = (taskId: string, workerId: string): CancelRequested => ({
   kind: 'cancel-requested',
   taskId,
+  namespace: 'default',
   workerId,
 })
 

@@ -56,7 +56,7 @@ describe('a store with one connection', () => {
         ...SUCCEEDED,
         result: text,
       }))
-      const { results } = await store.tasks.settle({ settlements, claim: null })
+      const { results } = await store.tasks.settle({ namespace: 'default', settlements, claim: null })
       assert.ok(results.every(({ status }) => status === 'ok'))
       settled.push(...claimed.map(({ id }) => id))
     }
@@ -74,7 +74,11 @@ describe('a store with one connection', () => {
       const claim = { ...CLAIM, queues: [queue] }
       const claimed = await store.tasks.claim({ ...claim, limit: 4 })
       const settlements = claimed.map(({ id, lease }, n) => ({ taskId: id, token: lease.token, ...OUTCOMES[n] }))
-      const report = await store.tasks.settle({ settlements: settlements as Settlement[], claim: { ...claim, limit } })
+      const report = await store.tasks.settle({
+        namespace: 'default',
+        settlements: settlements as Settlement[],
+        claim: { ...claim, limit },
+      })
       assert.deepEqual(
         report.results.map(({ status }) => status),
         ['ok', 'ok', 'ok', 'ok'],

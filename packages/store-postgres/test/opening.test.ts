@@ -207,7 +207,7 @@ describe('a server that cannot be written', () => {
     const refusal = { code: 'store_read_only', definite: true, message: /cannot be written: .*read-only transaction/ }
     await assert.rejects(store.tasks.enqueue(submissions(newTask())), refusal)
     await assert.rejects(store.tasks.claim(CLAIM), refusal)
-    assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.id, task.id)
+    assert.equal((await store.reads.find({ namespace: 'default', taskIds: [task.id] }))[0]?.id, task.id)
     assert.equal((await store.lifecycle.health()).code, 'store_read_only')
   })
 
@@ -222,7 +222,7 @@ describe('a server that cannot be written', () => {
     await schema.query(`ALTER ROLE ${role} RESET default_transaction_read_only`)
     const task = newTask()
     await store.tasks.enqueue(submissions(task))
-    assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.id, task.id)
+    assert.equal((await store.reads.find({ namespace: 'default', taskIds: [task.id] }))[0]?.id, task.id)
   })
 })
 

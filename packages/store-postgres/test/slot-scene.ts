@@ -142,12 +142,13 @@ function taskCalls({ tasks, reads }: OpenedStore, newTask: ReturnType<typeof tas
     },
     async settle(task, outcome) {
       const settlement = { taskId: task.id, token: task.lease.token, ...outcome } as Settlement
-      const { results } = await tasks.settle({ settlements: [settlement], claim: null })
+      const { results } = await tasks.settle({ namespace: 'default', settlements: [settlement], claim: null })
       assert.equal(results[0]?.status, 'ok')
     },
     succeed: (overrides) => endNow({ outcome: 'succeeded', result: '1' }, overrides),
     fail: (overrides) => endNow(FAILED, overrides),
-    statuses: async (ids) => (await reads.find({ taskIds: ids })).map((task) => task?.status ?? null),
+    statuses: async (ids) =>
+      (await reads.find({ namespace: 'default', taskIds: ids })).map((task) => task?.status ?? null),
     async counts() {
       const queues = await reads.counts({ namespace: 'default', queue: null })
       const sum = (status: TaskStatus) => queues.reduce((total, { counts }) => total + counts[status], 0)

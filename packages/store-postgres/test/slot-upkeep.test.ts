@@ -61,7 +61,7 @@ describe('the upkeep of old slots', () => {
       0,
     )
     assert.deepEqual(removal, { removed: 1, isBehind: false })
-    assert.equal((await scene.store.reads.find({ taskIds: [failed] }))[0]?.status, 'failed')
+    assert.equal((await scene.store.reads.find({ namespace: 'default', taskIds: [failed] }))[0]?.status, 'failed')
     assert.equal(await kept(), 2)
   })
 

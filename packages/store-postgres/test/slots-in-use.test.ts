@@ -57,7 +57,7 @@ async function tasksOfAllStates(scene: SlotScene, count: number): Promise<Tasks>
     waiting.push(await scene.submit({ queue: 'waiting', tags: ['mixed'] }))
     running.push(await scene.submit({ queue: 'running', tags: ['mixed'] }))
   }
-  await scene.store.tasks.cancel({ taskIds: cancelled })
+  await scene.store.tasks.cancel({ namespace: 'default', taskIds: cancelled })
   const leases: LeasedTask[] = []
   for (let n = 0; n < count; n++) leases.push(await scene.claim({ queues: ['running'] }))
   const expected = new Map<string, string | null>()
@@ -78,14 +78,14 @@ function callsOn(scene: SlotScene, { waiting, failed, cancelled, leases, expecte
   }
   const retryOne = async (ids: string[]) => {
     const id = ids.pop() as string
-    assert.deepEqual(await scene.store.tasks.retry({ taskIds: [id] }), [{ kind: 'retried' }])
+    assert.deepEqual(await scene.store.tasks.retry({ namespace: 'default', taskIds: [id] }), [{ kind: 'retried' }])
     expected.set(id, 'queued')
   }
   return {
     claim: async () => expected.set((await scene.claim({ queues: ['waiting'] })).id, 'running'),
     cancel: async () => {
       const id = waiting.findLast((id) => expected.get(id) === 'queued') as string
-      await scene.store.tasks.cancel({ taskIds: [id] })
+      await scene.store.tasks.cancel({ namespace: 'default', taskIds: [id] })
       expected.set(id, 'cancelled')
     },
     release: () => settleOne({ outcome: 'released' }, 'queued'),
@@ -121,13 +121,13 @@ test('slots are rewritten, merged and dissolved beside a busy queue, and nothing
     const leased = await store.tasks.claim({ ...LONG_CLAIM, queues: ['busy'], limit: 5 })
     const outcomes = [{ outcome: 'succeeded', result: '1' }, { outcome: 'released' }, FAILED]
     const settlements = leased.map(({ id, lease }, n) => ({ taskId: id, token: lease.token, ...outcomes[n % 3] }))
-    await store.tasks.settle({ settlements: settlements as Settlement[], claim: null })
+    await store.tasks.settle({ namespace: 'default', settlements: settlements as Settlement[], claim: null })
   }
   const load = [
     during(claimAndSettle),
     during(claimAndSettle),
-    during(() => store.tasks.cancel({ taskIds: some(++round) })),
-    during(() => store.tasks.retry({ taskIds: some(++round) })),
+    during(() => store.tasks.cancel({ namespace: 'default', taskIds: some(++round) })),
+    during(() => store.tasks.retry({ namespace: 'default', taskIds: some(++round) })),
     during(() => store.reads.list({ ...EVERYTHING, tag: 'busy' })),
   ]
   await scene.rewrite(slots.slice(0, 1))
@@ -139,7 +139,7 @@ test('slots are rewritten, merged and dissolved beside a busy queue, and nothing
   await Promise.all(load)
 
   assert.equal(removed, 40)
-  const found = await store.reads.find({ taskIds: known })
+  const found = await store.reads.find({ namespace: 'default', taskIds: known })
   assert.ok(found.every((task) => task !== null))
   const queues = await store.reads.counts({ namespace: 'default', queue: null })
   for (const status of ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const) {

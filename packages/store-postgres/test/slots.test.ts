@@ -31,7 +31,7 @@ describe('slots of time', () => {
     await scene.clock.advance(60_000)
     const later = await scene.submit()
     assert.equal(await partitionOf(later), `tasks_s${slot.slot}`)
-    await scene.store.tasks.cancel({ taskIds: [early, later] })
+    await scene.store.tasks.cancel({ namespace: 'default', taskIds: [early, later] })
   })
 
   it('are rewritten; what must stay is kept and goes on as before', async () => {
@@ -42,6 +42,7 @@ describe('slots of time', () => {
     await scene.submit({ tags: ['old', 'broken'] })
     const failing = await scene.claim()
     await scene.store.tasks.record({
+      namespace: 'default',
       entries: [{ taskId: failing.id, token: failing.lease.token, progress: '5' as JsonText, log: 'line' }],
     })
     await scene.settle(failing, FAILED)
@@ -50,7 +51,7 @@ describe('slots of time', () => {
     const queued = await scene.submit()
     const scheduled = await scene.submit({ delayMs: 300 * DAY })
     const kept = [failing.id, running.id, queued, scheduled]
-    const events = await scene.store.reads.history({ taskId: failing.id, after: 0, limit: 100 })
+    const events = await scene.store.reads.history({ namespace: 'default', taskId: failing.id, after: 0, limit: 100 })
     await scene.clock.advance(8 * DAY)
 
     assert.equal(await scene.rewrite([slot]), true)
@@ -58,7 +59,10 @@ describe('slots of time', () => {
 
     assert.deepEqual(new Set(await scene.statuses(done)), new Set([null]))
     assert.deepEqual(await scene.statuses(kept), ['failed', 'running', 'queued', 'scheduled'])
-    assert.deepEqual(await scene.store.reads.history({ taskId: failing.id, after: 0, limit: 100 }), events)
+    assert.deepEqual(
+      await scene.store.reads.history({ namespace: 'default', taskId: failing.id, after: 0, limit: 100 }),
+      events,
+    )
     assert.deepEqual(await scene.counts(), {
       ...before,
       failed: before.failed + 1,
@@ -75,7 +79,9 @@ describe('slots of time', () => {
     }
     assert.equal((await scene.claim()).id, queued)
     await scene.settle(running, { outcome: 'succeeded', result: null })
-    assert.deepEqual(await scene.store.tasks.retry({ taskIds: [failing.id] }), [{ kind: 'retried' }])
+    assert.deepEqual(await scene.store.tasks.retry({ namespace: 'default', taskIds: [failing.id] }), [
+      { kind: 'retried' },
+    ])
     assert.deepEqual(await tablesOf(slot.slot), [])
     const [{ slot: target, ...span } = { slot: 0 }] = (await scene.slots()).filter(
       ({ fromAt }) => fromAt === slot.fromAt,

@@ -35,7 +35,7 @@ describe('submitting in a transaction', () => {
     const task = newTask()
     assert.deepEqual(kinds(await store.tasks.enqueue({ ...submissions(task), tx: client })), ['accepted'])
     await client.query('COMMIT')
-    assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.id, task.id)
+    assert.equal((await store.reads.find({ namespace: 'default', taskIds: [task.id] }))[0]?.id, task.id)
     const { rows } = await schema.query(`SELECT item FROM "${schema.schema}".orders`)
     assert.deepEqual(rows, [{ item: 'with savepoint' }])
   })
@@ -95,7 +95,7 @@ describe('submitting in a transaction', () => {
       await client.query(`BEGIN ISOLATION LEVEL ${level}`)
       await store.tasks.enqueue({ ...submissions(task), tx: client })
       await client.query('COMMIT')
-      assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.status, 'queued')
+      assert.equal((await store.reads.find({ namespace: 'default', taskIds: [task.id] }))[0]?.status, 'queued')
     }
   })
 

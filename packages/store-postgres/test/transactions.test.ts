@@ -41,11 +41,11 @@ for (const [name, open] of Object.entries(LIBRARIES)) {
         const [outcome] = await store.tasks.enqueue({ ...submissions(task), tx })
         assert.equal(outcome?.kind === 'accepted' && outcome.tasks[0]?.status, 'queued')
         await order(`${task.type} 2`)
-        assert.deepEqual(await other.reads.find({ taskIds: [task.id] }), [null])
+        assert.deepEqual(await other.reads.find({ namespace: 'default', taskIds: [task.id] }), [null])
         assert.equal(news.types.has(task.type), false)
       })
       await news.of(task.type)
-      const [found] = await other.reads.find({ taskIds: [task.id] })
+      const [found] = await other.reads.find({ namespace: 'default', taskIds: [task.id] })
       assert.deepEqual({ id: found?.id, status: found?.status }, { id: task.id, status: 'queued' })
       assert.deepEqual(
         (await orders()).filter((item) => item.startsWith(`${task.type} `)),
@@ -68,7 +68,10 @@ for (const [name, open] of Object.entries(LIBRARIES)) {
         throw undo
       })
       await assert.rejects(work, undo)
-      assert.deepEqual(await store.reads.find({ taskIds: tasks.map(({ id }) => id) }), [null, null])
+      assert.deepEqual(await store.reads.find({ namespace: 'default', taskIds: tasks.map(({ id }) => id) }), [
+        null,
+        null,
+      ])
       assert.deepEqual(await store.reads.counts({ namespace: 'default', queue: null }), counts)
       assert.deepEqual(await listed({ tag: 'undone' }), [])
       assert.equal((await orders()).includes('undone'), false)
@@ -102,7 +105,7 @@ for (const [name, open] of Object.entries(LIBRARIES)) {
         ])
         await order('after a refusal')
       })
-      const [one, two] = await store.reads.find({ taskIds: [first.id, rich.id] })
+      const [one, two] = await store.reads.find({ namespace: 'default', taskIds: [first.id, rich.id] })
       assert.equal(one?.idempotencyKey, key)
       assert.equal(two?.payload, rich.payload)
       assert.deepEqual([two?.status, two?.priority, two?.timeoutSeconds], ['scheduled', -7, null])
@@ -113,7 +116,7 @@ for (const [name, open] of Object.entries(LIBRARIES)) {
     it('is refused where it is none, before anything is written', async () => {
       const task = freshTask({ idempotency: { key: newId(), fingerprint: 'x' } })
       await assert.rejects(store.tasks.enqueue({ ...submissions(task), tx: library.outside }), UNSUPPORTED)
-      assert.deepEqual(await store.reads.find({ taskIds: [task.id] }), [null])
+      assert.deepEqual(await store.reads.find({ namespace: 'default', taskIds: [task.id] }), [null])
     })
 
     it('is refused once it has failed', async () => {

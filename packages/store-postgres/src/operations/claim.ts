@@ -21,7 +21,7 @@ interface Look {
 }
 
 /** Ends leases whose claimer will not hear of them. */
-type GiveBack = (leases: readonly GivenLease[]) => Promise<unknown>
+type GiveBack = (namespace: string, leases: readonly GivenLease[]) => Promise<unknown>
 
 export interface Claims {
   claim(params: ClaimParams): Promise<readonly LeasedTask[]>
@@ -107,7 +107,7 @@ class LaneClaims implements Claims {
     // What the other statement did must be told. Its caller will ask again for tasks, and meet what is wrong then.
     if (first.status === 'fulfilled') return { before: first.value, tasks }
     const anew = givenFirst(tasks)
-    if (anew.length > 0) await this.#giveBack(anew).catch(() => {})
+    if (anew.length > 0) await this.#giveBack(params.namespace, anew).catch(() => {})
     throw first.reason
   }
 

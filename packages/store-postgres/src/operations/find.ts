@@ -10,13 +10,16 @@ export interface Found {
   readonly token: number
 }
 
-export async function find(parts: Parts, { taskIds }: TaskIdsParams): Promise<(Task | null)[]> {
+export async function find(parts: Parts, { namespace, taskIds }: TaskIdsParams): Promise<(Task | null)[]> {
   const found = await findTasks(parts, taskIds)
   const byId = new Map(found.map(({ task }) => [task.id, task]))
-  return taskIds.map((id) => byId.get(id) ?? null)
+  return taskIds.map((id) => {
+    const task = byId.get(id)
+    return task?.namespace === namespace ? task : null
+  })
 }
 
-/** The tasks there are, in the order of their ids' first mention; ends early once their texts reach `maxBytes`. */
+/** The tasks there are, of whatever namespace, in the order of their ids' first mention; ends early once their texts reach `maxBytes`. */
 export async function findTasks(
   { database, lanes, time }: Parts,
   taskIds: readonly string[],

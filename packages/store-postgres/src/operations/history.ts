@@ -28,10 +28,10 @@ type RecordRow = [
 /** A page reads the lines of the whole history, which number its events, but of a long one only the data of its own. */
 export async function history(
   parts: Parts,
-  { taskId, after, limit }: HistoryParams,
+  { namespace, taskId, after, limit }: HistoryParams,
 ): Promise<readonly TaskEvent[] | null> {
   const [found] = await findTasks(parts, [taskId])
-  if (found === undefined) return null
+  if (found?.task.namespace !== namespace) return null
   // Read after the task: a line that came between is about what the task already says, or is left to the next call.
   const rows = await parts.database.run<RecordRow>(
     `SELECT n, at, kind, attempt, token, started_at, worker_id, octet_length(data),

@@ -1,43 +1,52 @@
 import {
-  type BeatParams,
   type EndedLease,
   type EndLeasesParams,
   type ExtendParams,
   type ExtendStatus,
   isLeaseRef,
-  type LeaseHolder,
   type LeaseRef,
   type LeaseStatus,
   LIMITS,
   type RecordParams,
   spreadJitter,
+  type WorkerName,
+  workerKey,
 } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
 import type { Database, Run } from '../database.ts'
 import type { Text } from '../driver.ts'
+import { namespaceOf } from '../lanes.ts'
 import type { Parts } from '../parts.ts'
+import { isForeign } from '../postgres-errors.ts'
 import type { ServerTime } from '../server-time.ts'
 import { Endings, type EndWithoutWord, writeEndings } from './end-attempts.ts'
 import { LEASE_COLUMNS, type Lease, leaseFromRow } from './lease-row.ts'
 import { addLoneLeases, withoutTakenBack } from './lone-leases.ts'
 import type { HistoryLine } from './moves.ts'
+import { storable, workerKeySql } from './presence.ts'
 import { writeHistory } from './write-moves.ts'
+
+type Indexed = readonly [index: number, lease: LeaseRef]
 
 /** Heartbeats. Those that are free are extended first: they must not run out while a lease that somebody locks is waited for. */
 export async function extend(
   { database, time }: { database: Pick<Database, 'run'>; time: ServerTime },
-  { leases, leaseMs }: ExtendParams,
+  { namespace, leases, leaseMs }: ExtendParams,
 ): Promise<ExtendStatus[]> {
-  type Indexed = readonly [index: number, lease: LeaseRef]
   const statuses: ExtendStatus[] = leases.map(() => 'lost')
 
   /** @returns those that are locked */
-  async function extendWith(statement: string, some: readonly Indexed[]): Promise<readonly Indexed[]> {
+  async function extendWith(
+    statement: string,
+    some: readonly Indexed[],
+    ...more: string[]
+  ): Promise<readonly Indexed[]> {
     const rows = await database.run<[n: string, isCancelled: Text]>(statement, [
       ...time.params(),
       leaseMs,
       ids(some.map(([, { taskId }]) => taskId)),
       numbers(some.map(([, { token }]) => token)),
+      ...more,
     ])
     const locked: Indexed[] = []
     for (const [n, isCancelled] of rows) {
@@ -49,21 +58,40 @@ export async function extend(
   }
 
   const valid = [...leases.entries()].filter(([, lease]) => isLeaseRef(lease))
-  const locked = await extendWith('SELECT n, is_cancelled FROM @extend_free_leases($1, $2, $3, $4, $5)', valid)
+  const extendFree = (some: readonly Indexed[]) =>
+    extendWith('SELECT n, is_cancelled FROM @extend_free_leases_2($1, $2, $3, $4, $5, $6)', some, namespace)
+  const locked = await extendFree(valid).catch(async (error: unknown) => {
+    if (!isForeign(error)) throw error
+    return extendFree(await thoseOf(namespace, valid, database))
+  })
   if (locked.length > 0) await extendWith('SELECT n, is_cancelled FROM @extend_leases($1, $2, $3, $4, $5)', locked)
   return statuses
 }
 
+async function thoseOf(
+  namespace: string,
+  named: readonly Indexed[],
+  { run }: Pick<Database, 'run'>,
+): Promise<readonly Indexed[]> {
+  const rows = await run<[id: string]>(
+    `SELECT l.id FROM @leases l WHERE l.id = ANY ($1::uuid[]) AND ${namespaceOf('l')} = $2`,
+    [ids(named.map(([, { taskId }]) => taskId)), namespace],
+  )
+  const mine = new Set(rows.map(([id]) => id))
+  return named.filter(([, { taskId }]) => mine.has(taskId))
+}
+
 type HeldRow = [id: string, token: string, attempt: string, records: string, total: string, now: string]
 
-export function record({ database, time }: Parts, { entries }: RecordParams): Promise<LeaseStatus[]> {
+export function record({ database, time }: Parts, { namespace, entries }: RecordParams): Promise<LeaseStatus[]> {
   const valid = entries.filter(isLeaseRef)
   return database.transaction(async (run) => {
     const rows = await run<HeldRow>(
       `SELECT l.id, l.token, l.attempt, l.records, (SELECT count(*) FROM @history h WHERE h.id = l.id), @server_now($1, $2)
        FROM @leases l
-       WHERE (l.id, l.token) IN (SELECT * FROM unnest($3::uuid[], $4::integer[])) ORDER BY l.id FOR UPDATE OF l`,
-      [...time.params(), ids(valid.map(({ taskId }) => taskId)), numbers(valid.map(({ token }) => token))],
+       WHERE (l.id, l.token) IN (SELECT * FROM unnest($3::uuid[], $4::integer[])) AND ${namespaceOf('l')} = $5
+       ORDER BY l.id FOR UPDATE OF l`,
+      [...time.params(), ids(valid.map(({ taskId }) => taskId)), numbers(valid.map(({ token }) => token)), namespace],
     )
     const held = new Map(rows.map((row) => [`${row[0]} ${row[1]}`, createRecording(row)]))
     const statuses = entries.map(({ taskId, token, progress, log }): LeaseStatus => {
@@ -114,65 +142,13 @@ async function writeRecordings(run: Run, recordings: readonly ReturnType<typeof 
   ])
 }
 
-export async function beat(
-  { database, time }: Pick<Parts, 'database' | 'time'>,
-  { nodeId, workerIds, ttlMs }: BeatParams,
-): Promise<void> {
-  if (ttlMs <= 0) {
-    await database.run('DELETE FROM @nodes WHERE node_id = $1', [nodeId])
-    return
-  }
-  await database.run(
-    `INSERT INTO @nodes (node_id, worker_ids, until) VALUES ($3, $4, @server_now($1, $2) + $5)
-     ON CONFLICT (node_id) DO UPDATE SET worker_ids = excluded.worker_ids, until = excluded.until`,
-    [...time.params(), nodeId, storable(workerIds), ttlMs],
-  )
-}
-
-type HolderRow = [
-  namespace: string,
-  worker: string,
-  node: string | null,
-  session: string,
-  leases: string,
-  firstEnd: string,
-  lastEnd: string,
-  alive: string,
-]
-
-export async function holders({ database, time }: Parts): Promise<LeaseHolder[]> {
-  // Added up by lane first, in a hash table: all leases with their namespaces would be sorted, on disk if there are many.
-  const rows = await database.run<HolderRow>(
-    `SELECT h.*, EXISTS (
-       SELECT FROM @nodes n WHERE n.until > @server_now($1, $2) AND (n.node_id = h.node_id OR h.worker_id = ANY (n.worker_ids))
-     )
-     FROM (
-       SELECT lanes.namespace, worker_id, node_id, bool_or(session), sum(leases), min(first_end), max(last_end)
-       FROM (
-         SELECT lane, worker_id, node_id, bool_or(session) AS session, count(*) AS leases, min(expires_at) AS first_end, max(expires_at) AS last_end
-         FROM @leases GROUP BY 1, 2, 3
-       ) AS of_lane JOIN @lanes USING (lane) GROUP BY 1, 2, 3
-     ) AS h`,
-    time.params(),
-  )
-  return rows.map(([namespace, workerId, nodeId, session, leases, firstEnd, lastEnd, alive]) => ({
-    namespace,
-    workerId,
-    nodeId,
-    session: session === 't',
-    alive: alive === 't',
-    leases: Number(leases),
-    firstEnd: Number(firstEnd),
-    lastEnd: Number(lastEnd),
-  }))
-}
-
-export function endLeases(parts: Parts, { workerIds }: EndLeasesParams): Promise<readonly EndedLease[]> {
+export function endLeases(parts: Parts, { workers }: EndLeasesParams): Promise<readonly EndedLease[]> {
   const living = '@nodes WHERE until > @server_now($1, $2)'
-  const where = `l.worker_id = ANY ($3) AND (l.session OR l.node_id IS NOT NULL)
-    AND l.worker_id NOT IN (SELECT unnest(worker_ids) FROM ${living})
+  const key = workerKeySql(namespaceOf('l'), 'l.worker_id')
+  const where = `l.worker_id = ANY ($3) AND ${key} = ANY ($4) AND (l.session OR l.node_id IS NOT NULL)
+    AND ${key} NOT IN (SELECT unnest(worker_ids) FROM ${living})
     AND (l.node_id IS NULL OR l.node_id NOT IN (SELECT node_id FROM ${living}))`
-  return endWhere(parts, where, [storable(workerIds)], () => ({ reason: 'expired', jitter: 0, isDead: true }))
+  return endWhere(parts, where, namesOf(workers), () => ({ reason: 'expired', jitter: 0, isDead: true }))
 }
 
 export interface OverdueParams {
@@ -220,38 +196,42 @@ async function endWhere(
     // workers up in a hash table, and counts nothing when nothing ends.
     const rows = await run(
       `WITH ending AS MATERIALIZED (
-         SELECT @server_now($1, $2) AS now, l.had_company, ${LEASE_COLUMNS} FROM @leases l JOIN @tasks t ON t.id = l.id
+         SELECT @server_now($1, $2) AS now, l.had_company, ${namespaceOf('l')} AS namespace, ${LEASE_COLUMNS}
+         FROM @leases l JOIN @tasks t ON t.id = l.id
          WHERE ${where} FOR UPDATE OF l SKIP LOCKED
        ), with_several AS MATERIALIZED (
-         SELECT worker_id FROM @leases WHERE (worker_id IN (SELECT worker_id FROM ending)) IS TRUE GROUP BY 1 HAVING count(*) > 1
+         SELECT ${namespaceOf('of_lane')} AS namespace, worker_id FROM (
+           SELECT lane, worker_id, count(*) AS leases FROM @leases WHERE (worker_id IN (SELECT worker_id FROM ending)) IS TRUE GROUP BY 1, 2
+         ) AS of_lane GROUP BY 1, 2 HAVING sum(leases) > 1
        )
-       SELECT had_company OR worker_id IN (SELECT worker_id FROM with_several), * FROM ending`,
+       SELECT had_company OR (namespace, worker_id) IN (SELECT namespace, worker_id FROM with_several), * FROM ending`,
       [...time.params(), ...values],
     )
     const now = time.saw(rows[0]?.[1] ?? 0)
     const endings = new Endings(now)
     const ending = await withoutTakenBack(
       run,
-      rows.map(([, , , ...row]) => leaseFromRow(row)),
+      rows.map(([, , , , ...row]) => leaseFromRow(row)),
     )
     const ended = ending.map((lease, index) => {
       const isAlone = rows[index]?.[0] === 'f'
+      const namespace = rows[index]?.[3] as string
       const end = { ...why(lease, now, index), isAlone }
-      return { lease, isAlone, reason: end.reason, taskStatus: endings.end(lease, end) }
+      return { lease, namespace, isAlone, reason: end.reason, taskStatus: endings.end(lease, end) }
     })
     const leases = ended.map(({ lease }) => lease)
     await writeEndings(run, leases, endings.moves, now)
     await addLoneLeases(run, endings.lone)
     await rememberCompany(
       run,
-      ended.filter(({ isAlone }) => !isAlone).map(({ lease }) => lease),
+      ended.filter(({ isAlone }) => !isAlone).map(({ namespace, lease: { workerId } }) => ({ namespace, workerId })),
     )
     return { moves: endings.moves, ended }
   })
   await lanes.load(new Set(ended.map(({ lease }) => lease.lane)))
   readied(moves.ready.map(({ lane }) => lane))
-  return ended.map(({ lease, reason, taskStatus }) => {
-    const { namespace, queue, type } = lanes.get(lease.lane)
+  return ended.map(({ lease, namespace, reason, taskStatus }) => {
+    const { queue, type } = lanes.get(lease.lane)
     return {
       taskId: lease.id,
       token: lease.token,
@@ -269,17 +249,20 @@ async function endWhere(
  * Of a dead worker leases may end one after the other: what it still holds was beside those that have ended. Who holds locks
  * already must not wait for more, so a lease is passed over that somebody writes to now: its worker, which lives, or a sweep.
  */
-async function rememberCompany(run: Run, ended: readonly Lease[]): Promise<void> {
-  if (ended.length === 0) return
+async function rememberCompany(run: Run, workers: readonly WorkerName[]): Promise<void> {
+  if (workers.length === 0) return
   await run(
     `UPDATE @leases SET had_company = true WHERE id = ANY (ARRAY(
-       SELECT id FROM @leases WHERE worker_id = ANY ($1::text[]) AND NOT had_company FOR UPDATE SKIP LOCKED
+       SELECT id FROM @leases l
+       WHERE worker_id = ANY ($1::text[]) AND ${workerKeySql(namespaceOf('l'), 'worker_id')} = ANY ($2::text[]) AND NOT had_company
+       FOR UPDATE SKIP LOCKED
      ))`,
-    [[...new Set(ended.map(({ workerId }) => workerId))]],
+    namesOf(workers),
   )
 }
 
-/** Those that the server can store: the others hold no leases. */
-function storable(workerIds: readonly string[]): string[] {
-  return workerIds.filter((workerId) => !workerId.includes('\0'))
+/** Their ids, by which few leases are left to look at, and their keys. */
+function namesOf(workers: readonly WorkerName[]): [workerIds: string[], keys: string[]] {
+  const named = storable(workers)
+  return [[...new Set(named.map(({ workerId }) => workerId))], [...new Set(named.map(workerKey))]]
 }

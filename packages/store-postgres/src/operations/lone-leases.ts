@@ -1,21 +1,27 @@
 import { isLeaseRef, type TakeBackCrashesParams } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
 import type { Run } from '../database.ts'
+import { namespaceOf } from '../lanes.ts'
 import type { Parts } from '../parts.ts'
 import type { Lease } from './lease-row.ts'
 
 // Several rows are locked in the order of their key, wherever that is: calls that meet wait for each other, and not in a circle.
 
-export async function takeBackCrashes({ database }: Parts, { leases }: TakeBackCrashesParams): Promise<void> {
+export async function takeBackCrashes(
+  { database }: Parts,
+  { namespace, leases }: TakeBackCrashesParams,
+): Promise<void> {
   const valid = leases.filter(isLeaseRef)
   if (valid.length === 0) return
   await database.run(
     `WITH heard_of AS MATERIALIZED (
-       SELECT id, token FROM @lone_leases
-       WHERE (id, token) IN (SELECT * FROM unnest($1::uuid[], $2::integer[])) ORDER BY id, token FOR UPDATE
+       SELECT id, token FROM @lone_leases l
+       WHERE (id, token) IN (SELECT * FROM unnest($1::uuid[], $2::integer[]))
+         AND (SELECT ${namespaceOf('t')} FROM @tasks t WHERE t.id = l.id) = $3
+       ORDER BY id, token FOR UPDATE
      )
      UPDATE @lone_leases l SET taken_back = true FROM heard_of h WHERE l.id = h.id AND l.token = h.token`,
-    [ids(valid.map(({ taskId }) => taskId)), numbers(valid.map(({ token }) => token))],
+    [ids(valid.map(({ taskId }) => taskId)), numbers(valid.map(({ token }) => token)), namespace],
   )
 }
 

@@ -15,6 +15,7 @@ export const LOST: SettleResult = { status: 'lost' }
  */
 export async function findRepeated(
   { database, lanes }: Parts,
+  namespace: string,
   unknown: readonly (readonly [index: number, settlement: Settlement])[],
   results: Results,
 ): Promise<void> {
@@ -39,23 +40,15 @@ export async function findRepeated(
   const past = new Map(rows.map((row) => [Number(row[0]), row]))
   for (const [at, [index, { outcome }]] of unknown.entries()) {
     const row = past.get(at + 1)
-    const taskStatus = row === undefined ? null : endedAs(outcome, row)
-    if (row === undefined || taskStatus === null) {
+    const lane = row === undefined ? undefined : lanes.get(Number(row[1]))
+    const taskStatus = row === undefined || lane?.namespace !== namespace ? null : endedAs(outcome, row)
+    if (lane === undefined || taskStatus === null) {
       results[index] = LOST
       continue
     }
-    const { namespace, queue, type } = lanes.get(Number(row[1]))
-    results[index] = {
-      status: 'ok',
-      taskStatus,
-      repeated: true,
-      namespace,
-      queue,
-      type,
-      waitMs: 0,
-      runMs: 0,
-      runAt: null,
-    }
+    const { queue, type } = lane
+    const times = { waitMs: 0, runMs: 0, runAt: null }
+    results[index] = { status: 'ok', taskStatus, repeated: true, namespace, queue, type, ...times }
   }
 }
 

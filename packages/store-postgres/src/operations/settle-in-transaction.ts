@@ -2,6 +2,7 @@ import type { Settlement } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import type { Text } from '../driver.ts'
+import { namespaceOf } from '../lanes.ts'
 import type { Parts } from '../parts.ts'
 import { partsBySize, STATEMENT_SIZE } from '../parts-by-size.ts'
 import { mayHaveChanged } from '../postgres-errors.ts'
@@ -20,15 +21,16 @@ import {
 /** Ends leases in whatever way, all or nothing. */
 export async function settleInTransaction(
   parts: Parts,
+  namespace: string,
   settlements: readonly Indexed<Settlement>[],
   results: Results,
 ): Promise<void> {
   const { now, others, moves, successes } = await parts.database.transaction(async (run) => {
-    const { now, held } = await lockHeld(run, parts, settlements)
+    const { now, held } = await lockHeld(run, parts, namespace, settlements)
     const mine = oncePerLease(settlements.filter(([, settlement]) => isHeld(settlement, held.get(settlement.taskId))))
     // One after the other: what fails must leave nothing that would go on after the rollback.
     const ended = await settleOthers(run, mine.filter(isOther), held, now)
-    const successes = await settleSuccesses(run, mine.filter(isSuccess), now)
+    const successes = await settleSuccesses(run, namespace, mine.filter(isSuccess), now)
     return { now, ...ended, successes }
   })
   parts.readied(moves.ready.map(({ lane }) => lane))
@@ -53,15 +55,18 @@ function isOther(one: Indexed<Settlement>): one is Indexed<OtherSettlement> {
 async function lockHeld(
   run: Run,
   { time }: Parts,
+  namespace: string,
   settlements: readonly Indexed<Settlement>[],
 ): Promise<{ now: number; held: ReadonlyMap<string, Lease> }> {
   const rows = await run(
     `SELECT @server_now($1, $2), ${LEASE_COLUMNS} FROM @leases l JOIN @tasks t ON t.id = l.id
-     WHERE (l.id, l.token) IN (SELECT * FROM unnest($3::uuid[], $4::integer[])) ORDER BY l.id FOR UPDATE OF l`,
+     WHERE (l.id, l.token) IN (SELECT * FROM unnest($3::uuid[], $4::integer[])) AND ${namespaceOf('l')} = $5
+     ORDER BY l.id FOR UPDATE OF l`,
     [
       ...time.params(),
       ids(settlements.map(([, { taskId }]) => taskId)),
       numbers(settlements.map(([, { token }]) => token)),
+      namespace,
     ],
   )
   const held = rows.map(([, ...row]) => leaseFromRow(row))
@@ -101,12 +106,13 @@ interface Successes {
 /** Large results one statement after the other: each has its own time to be answered. */
 async function settleSuccesses(
   run: Run,
+  namespace: string,
   succeeded: readonly Indexed<Succeeded>[],
   now: number,
 ): Promise<readonly Successes[]> {
   const done: Successes[] = []
   for (const part of partsBySize(succeeded, ([, { result }]) => result?.length ?? 0, STATEMENT_SIZE)) {
-    const { text, values } = settleStatement([now, now], part)
+    const { text, values } = settleStatement([now, now], namespace, part)
     done.push({ part, rows: await run(text, values) })
   }
   return done

@@ -23,16 +23,18 @@ export function oncePerLease<Kind extends Settlement>(named: readonly Indexed<Ki
   return leases.size === named.length ? named : [...leases.values()]
 }
 
-/** Ends leases as succeeded, each named once. */
+/** Ends leases as succeeded, each named once. Fails with `isForeign` when one is of another namespace. */
 export function settleStatement(
   time: readonly [now: number | null, atLeast: number],
+  namespace: string,
   succeeded: readonly Indexed<Succeeded>[],
 ): Statement {
   return {
-    text: 'SELECT ns, lanes, ready_ats, started_ats, now FROM @settle_succeeded($1, $2, $3, $4, $5, $6)',
+    text: 'SELECT ns, lanes, ready_ats, started_ats, now FROM @settle_succeeded_2($1, $2, $3, $4, $5, $6, $7)',
     values: [
       ...time,
       ROW_OVERHEAD_BYTES,
+      namespace,
       ids(succeeded.map(([, { taskId }]) => taskId)),
       numbers(succeeded.map(([, { token }]) => token)),
       joinJson(succeeded.map(([, { result }]) => result ?? '')),

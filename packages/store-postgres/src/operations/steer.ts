@@ -9,6 +9,7 @@ import {
 import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import type { Text } from '../driver.ts'
+import { namespaceOf } from '../lanes.ts'
 import type { Parts } from '../parts.ts'
 import { numberOrNull } from './column-text.ts'
 import { forgetLoneLeases } from './lone-leases.ts'
@@ -22,16 +23,17 @@ const LOOKS = 100
  * Cancels waiting tasks at once and asks running ones to stop.
  * @throws TaskyardError store_unavailable, when a task keeps moving; others of the call may have been cancelled
  */
-export async function cancel(parts: Parts, { taskIds }: TaskIdsParams): Promise<CancelOutcome[]> {
+export async function cancel(parts: Parts, { namespace, taskIds }: TaskIdsParams): Promise<CancelOutcome[]> {
   const outcomes = new Map<string, CancelOutcome>()
   let open = distinctIds(taskIds)
   for (let look = 0; open.length > 0; look++) {
     if (look === LOOKS) throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
     const ids = open
-    const found = await parts.database.transaction((run) => cancelFound(parts, run, ids))
+    const found = await parts.database.transaction((run) => cancelFound(parts, run, namespace, ids))
     for (const [id, outcome] of found) outcomes.set(id, outcome)
     open = await existing(
       parts,
+      namespace,
       open.filter((id) => !outcomes.has(id)),
     )
   }
@@ -42,23 +44,32 @@ function distinctIds(taskIds: readonly string[]): string[] {
   return [...new Set(taskIds.filter(isTaskId))].sort()
 }
 
-async function existing({ database }: Parts, taskIds: readonly string[]): Promise<string[]> {
+async function existing({ database }: Parts, namespace: string, taskIds: readonly string[]): Promise<string[]> {
   if (taskIds.length === 0) return []
-  const rows = await database.run<[string]>('SELECT id FROM @tasks WHERE id = ANY ($1::uuid[]) ORDER BY id', [
-    ids(taskIds),
-  ])
+  const rows = await database.run<[string]>(
+    `SELECT id FROM @tasks t WHERE id = ANY ($1::uuid[]) AND ${namespaceOf('t')} = $2 ORDER BY id`,
+    [ids(taskIds), namespace],
+  )
   return rows.map(([id]) => id)
 }
 
 type Outcomes<Outcome> = Map<string, Outcome>
 
-async function cancelFound({ time }: Parts, run: Run, taskIds: readonly string[]): Promise<Outcomes<CancelOutcome>> {
-  const [nowRow] = await run<[string]>('SELECT @server_now($1, $2)', time.params())
-  const now = time.saw(nowRow?.[0] ?? 0)
+async function cancelFound(
+  { time }: Parts,
+  run: Run,
+  namespace: string,
+  taskIds: readonly string[],
+): Promise<Outcomes<CancelOutcome>> {
+  const [row] = await run<[now: string, mine: string]>(
+    `SELECT @server_now($1, $2), ARRAY(SELECT id FROM @tasks t WHERE id = ANY ($3::uuid[]) AND ${namespaceOf('t')} = $4)`,
+    [...time.params(), ids(taskIds), namespace],
+  )
+  const [now, mine] = [time.saw(row?.[0] ?? 0), row?.[1] ?? '{}']
   const moves = newMoves()
   const outcomes: Outcomes<CancelOutcome> = new Map()
-  for (const row of await takeAndAsk(run, taskIds, now)) outcomes.set(row[1], cancelOne(moves, row, now))
-  for (const [id, status] of await endedAmong(run, taskIds)) {
+  for (const row of await takeAndAsk(run, mine, now)) outcomes.set(row[1], cancelOne(moves, row, now))
+  for (const [id, status] of await endedAmong(run, mine)) {
     if (!outcomes.has(id)) outcomes.set(id, { kind: 'ended', status })
   }
   await writeMoves(run, moves, now)
@@ -78,7 +89,7 @@ type FoundRow = [
 ]
 
 /** Where the tasks are at one moment: one look after the other would miss those that go where it has been. */
-function takeAndAsk(run: Run, taskIds: readonly string[], now: number): Promise<FoundRow[]> {
+function takeAndAsk(run: Run, idArray: string, now: number): Promise<FoundRow[]> {
   return run<FoundRow>(
     `WITH from_ready AS (
        DELETE FROM @ready WHERE id = ANY ($1::uuid[]) RETURNING id, lane, token, attempt, crashes
@@ -93,7 +104,7 @@ function takeAndAsk(run: Run, taskIds: readonly string[], now: number): Promise<
      SELECT w.status, w.id, w.lane, w.token, w.attempt, w.crashes, octet_length(t.payload), NULL, NULL
      FROM waiting w JOIN @tasks t ON t.id = w.id
      UNION ALL SELECT 'running', id, lane, token, attempt, crashes, 0, worker_id, cancel_requested_at FROM asked`,
-    [ids(taskIds), now],
+    [idArray, now],
   )
 }
 
@@ -112,33 +123,33 @@ function cancelOne(moves: Moves, row: FoundRow, now: number): CancelOutcome {
 
 const ENDED = ['succeeded', 'failed', 'cancelled'] as const
 
-async function endedAmong(run: Run, taskIds: readonly string[]): Promise<[string, TaskStatus][]> {
+async function endedAmong(run: Run, idArray: string): Promise<[string, TaskStatus][]> {
   const rows = await run<[string, string]>(
     `SELECT f.id, f.status FROM unnest($1::uuid[]) AS i (id) JOIN @tasks t ON t.id = i.id
      JOIN @finished f ON f.lane = t.lane AND f.status IN (1, 2, 3) AND f.id = t.id`,
-    [ids(taskIds)],
+    [idArray],
   )
   return rows.map(([id, status]) => [id, ENDED[Number(status) - 1] as TaskStatus])
 }
 
 /** Makes failed and cancelled tasks ready again. */
-export async function retry(parts: Parts, { taskIds }: TaskIdsParams): Promise<RetryOutcome[]> {
+export async function retry(parts: Parts, { namespace, taskIds }: TaskIdsParams): Promise<RetryOutcome[]> {
   const wanted = distinctIds(taskIds)
   if (wanted.length === 0) return taskIds.map(() => ({ kind: 'not-found' }))
-  const { outcomes, lanes } = await parts.database.transaction((run) => retryFound(parts, run, wanted))
+  const { outcomes, lanes } = await parts.database.transaction((run) => retryFound(parts, run, namespace, wanted))
   parts.readied(lanes)
   return taskIds.map((id) => outcomes.get(id) ?? { kind: 'not-found' })
 }
 
-async function retryFound({ time }: Parts, run: Run, taskIds: readonly string[]) {
+async function retryFound({ time }: Parts, run: Run, namespace: string, taskIds: readonly string[]) {
   const rows = await run(
     `WITH taken AS (
        DELETE FROM @finished f USING @tasks t
-       WHERE t.id = ANY ($3::uuid[]) AND f.lane = t.lane AND f.status IN (2, 3) AND f.id = t.id RETURNING f.*, t.priority, octet_length(t.payload) AS payload_bytes, round(t.timeout_seconds * 1000)::bigint AS timeout_ms
+       WHERE t.id = ANY ($3::uuid[]) AND ${namespaceOf('t')} = $4 AND f.lane = t.lane AND f.status IN (2, 3) AND f.id = t.id RETURNING f.*, t.priority, octet_length(t.payload) AS payload_bytes, round(t.timeout_seconds * 1000)::bigint AS timeout_ms
      )
      SELECT id, lane, token, attempt, status, started_at, finished_at, worker_id, error, bytes, priority, @server_now($1, $2),
        payload_bytes, timeout_ms, settled_as FROM taken`,
-    [...time.params(), ids(taskIds)],
+    [...time.params(), ids(taskIds), namespace],
   )
   const moves = newMoves()
   const now = time.saw(rows[0]?.[11] ?? 0)
@@ -147,11 +158,10 @@ async function retryFound({ time }: Parts, run: Run, taskIds: readonly string[])
   const retried = rows.map(([id]) => id as string)
   await forgetLoneLeases(run, retried)
   const outcomes: Outcomes<RetryOutcome> = new Map()
-  const states = await run<[string, string]>('SELECT id, status FROM @find_tasks_2($1, $2, $3, $4)', [
-    ...time.params(),
-    ids(taskIds),
-    Number.MAX_SAFE_INTEGER,
-  ])
+  const states = await run<[string, string]>(
+    `SELECT id, status FROM @find_tasks_2($1, $2, $3, $4) AS t WHERE ${namespaceOf('t')} = $5`,
+    [...time.params(), ids(taskIds), Number.MAX_SAFE_INTEGER, namespace],
+  )
   for (const [id, status] of states) outcomes.set(id, { kind: 'not-retryable', status: status as TaskStatus })
   for (const id of retried) outcomes.set(id, { kind: 'retried' })
   return { outcomes, lanes: moves.ready.map(({ lane }) => lane) }

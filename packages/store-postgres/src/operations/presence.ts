@@ -1,0 +1,66 @@
+import { type BeatParams, DEFAULTS, type LeaseHolder, type WorkerName, workerKey } from '@taskyard/core'
+import type { Parts } from '../parts.ts'
+
+export async function beat(
+  { database, time }: Pick<Parts, 'database' | 'time'>,
+  { nodeId, workers, ttlMs }: BeatParams,
+): Promise<void> {
+  if (ttlMs <= 0) {
+    await database.run('DELETE FROM @nodes WHERE node_id = $1', [nodeId])
+    return
+  }
+  await database.run(
+    `INSERT INTO @nodes (node_id, worker_ids, until) VALUES ($3, $4, @server_now($1, $2) + $5)
+     ON CONFLICT (node_id) DO UPDATE SET worker_ids = excluded.worker_ids, until = excluded.until`,
+    [...time.params(), nodeId, storable(workers).map(workerKey), ttlMs],
+  )
+}
+
+type HolderRow = [
+  namespace: string,
+  worker: string,
+  node: string | null,
+  session: string,
+  leases: string,
+  firstEnd: string,
+  lastEnd: string,
+  alive: string,
+]
+
+export async function holders({ database, time }: Parts): Promise<LeaseHolder[]> {
+  // Added up by lane first, in a hash table: all leases with their namespaces would be sorted, on disk if there are many.
+  const rows = await database.run<HolderRow>(
+    `SELECT h.*, EXISTS (
+       SELECT FROM @nodes n WHERE n.until > @server_now($1, $2)
+         AND (n.node_id = h.node_id OR ${workerKeySql('h.namespace', 'h.worker_id')} = ANY (n.worker_ids))
+     )
+     FROM (
+       SELECT lanes.namespace, worker_id, node_id, bool_or(session), sum(leases), min(first_end), max(last_end)
+       FROM (
+         SELECT lane, worker_id, node_id, bool_or(session) AS session, count(*) AS leases, min(expires_at) AS first_end, max(expires_at) AS last_end
+         FROM @leases GROUP BY 1, 2, 3
+       ) AS of_lane JOIN @lanes USING (lane) GROUP BY 1, 2, 3
+     ) AS h`,
+    time.params(),
+  )
+  return rows.map(([namespace, workerId, nodeId, session, leases, firstEnd, lastEnd, alive]) => ({
+    namespace,
+    workerId,
+    nodeId,
+    session: session === 't',
+    alive: alive === 't',
+    leases: Number(leases),
+    firstEnd: Number(firstEnd),
+    lastEnd: Number(lastEnd),
+  }))
+}
+
+/** A `workerKey` in SQL, of columns. */
+export function workerKeySql(namespace: string, workerId: string): string {
+  return `CASE ${namespace} WHEN '${DEFAULTS.namespace}' THEN ${workerId} ELSE ${namespace} || '/' || ${workerId} END`
+}
+
+/** Those that the server can store: the others hold no leases. */
+export function storable(workers: readonly WorkerName[]): readonly WorkerName[] {
+  return workers.filter(({ workerId }) => !workerId.includes('\0'))
+}
