@@ -19,21 +19,21 @@ type Absent =
   | { readonly kind: 'awaited'; readonly left: Left | null; readonly grace: Grace }
   | { readonly kind: 'over'; readonly left: Left | null }
 
-/** The states of workers without a session, and nothing of time or of the store. */
+/** The states of workers, by their keys, without a session, and nothing of time or of the store. */
 export interface AbsentWorkers {
-  has(workerId: string): boolean
-  isAwaited(workerId: string): boolean
-  leftOf(workerId: string): Left | null
+  has(worker: string): boolean
+  isAwaited(worker: string): boolean
+  leftOf(worker: string): Left | null
   /** Its grace begins, instead of another if it had one. Without `left`, what it left is as before. */
-  awaitReturn(workerId: string, grace: Grace, left?: Left): void
+  awaitReturn(worker: string, grace: Grace, left?: Left): void
   /** The graces that are to end by this time. */
-  due(time: number): readonly (readonly [workerId: string, grace: Grace])[]
+  due(time: number): readonly (readonly [worker: string, grace: Grace])[]
   /** When the next grace is to end; `Infinity`: nobody has one. */
   nextEnd(): number
   /** Its grace is over, whether it had one or not. */
-  endGrace(workerId: string): void
+  endGrace(worker: string): void
   /** The worker is back, or its leases have ended. */
-  remove(workerId: string): void
+  remove(worker: string): void
   /** Those whose grace is over now. */
   over(): Over
 }
@@ -49,19 +49,19 @@ export function createAbsentWorkers(): AbsentWorkers {
   const absent = new Map<string, Absent>()
 
   function* graces(): Iterable<readonly [string, Grace]> {
-    for (const [workerId, worker] of absent) if (worker.kind === 'awaited') yield [workerId, worker.grace]
+    for (const [worker, state] of absent) if (state.kind === 'awaited') yield [worker, state.grace]
   }
 
-  function leftOf(workerId: string): Left | null {
-    return absent.get(workerId)?.left ?? null
+  function leftOf(worker: string): Left | null {
+    return absent.get(worker)?.left ?? null
   }
 
   return {
-    has: (workerId) => absent.has(workerId),
-    isAwaited: (workerId) => absent.get(workerId)?.kind === 'awaited',
+    has: (worker) => absent.has(worker),
+    isAwaited: (worker) => absent.get(worker)?.kind === 'awaited',
     leftOf,
-    awaitReturn(workerId, grace, left) {
-      absent.set(workerId, { kind: 'awaited', left: left ?? leftOf(workerId), grace })
+    awaitReturn(worker, grace, left) {
+      absent.set(worker, { kind: 'awaited', left: left ?? leftOf(worker), grace })
     },
     due: (time) => [...graces()].filter(([, { until }]) => until <= time),
     nextEnd() {
@@ -69,16 +69,16 @@ export function createAbsentWorkers(): AbsentWorkers {
       for (const [, { until }] of graces()) next = Math.min(next, until)
       return next
     },
-    endGrace(workerId) {
-      absent.set(workerId, { kind: 'over', left: leftOf(workerId) })
+    endGrace(worker) {
+      absent.set(worker, { kind: 'over', left: leftOf(worker) })
     },
-    remove: (workerId) => void absent.delete(workerId),
+    remove: (worker) => void absent.delete(worker),
     over() {
       const then = new Map([...absent].filter(([, { kind }]) => kind === 'over'))
       return {
         isEmpty: then.size === 0,
         // Each change makes another object.
-        still: () => [...then.keys()].filter((workerId) => absent.get(workerId) === then.get(workerId)),
+        still: () => [...then.keys()].filter((worker) => absent.get(worker) === then.get(worker)),
       }
     },
   }

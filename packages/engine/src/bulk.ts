@@ -39,13 +39,13 @@ const CLOCK_MARGIN_MS = 1000
 export function createBulkWalks(parts: Parts) {
   const { store, clock, timeOfDay } = parts
 
-  async function walk(filter: BulkFilter, options: BulkPartOptions, how: Walk): Promise<BulkPart> {
-    assertFilter(filter)
+  async function walk(namespace: string, filter: BulkFilter, options: BulkPartOptions, how: Walk): Promise<BulkPart> {
+    assertFilter(namespace, filter)
     const { cursor = null, seconds = Number.POSITIVE_INFINITY, signal } = options
     const until = clock.now() + seconds * 1000
-    let position = cursor === null ? await start(filter) : decode(cursor, how.statuses.length)
+    let position = cursor === null ? await start(namespace, filter) : decode(cursor, how.statuses.length)
     for (let matched = 0; ; ) {
-      const { count, nextCursor } = await changePage(filter, position, how)
+      const { count, nextCursor } = await changePage(namespace, filter, position, how)
       matched += count
       const next = after(position, nextCursor, count > 0, how)
       if (next === null) return { matched, cursor: null }
@@ -55,23 +55,26 @@ export function createBulkWalks(parts: Parts) {
   }
 
   /** The newest task says how far the store's clock is. */
-  async function start({ namespace, createdBefore }: BulkFilter): Promise<Position> {
-    const { items } = await store.reads.list(
-      toListParams({ ...(namespace === undefined ? {} : { namespace }), limit: 1 }),
-    )
+  async function start(namespace: string, { createdBefore }: BulkFilter): Promise<Position> {
+    const { items } = await store.reads.list(toListParams(namespace, { limit: 1 }))
     const now = Math.max(timeOfDay(), items[0]?.createdAt ?? 0) + CLOCK_MARGIN_MS
     const before = Math.min(now, createdBefore ?? now)
     return { before, status: 0, cursor: null, passes: 0, quiet: 0, found: false }
   }
 
-  async function changePage(filter: BulkFilter, { before, status, cursor, passes }: Position, how: Walk) {
+  async function changePage(
+    namespace: string,
+    filter: BulkFilter,
+    { before, status, cursor, passes }: Position,
+    how: Walk,
+  ) {
     const isForward = passes % 2 === 0
     const wanted = {
       ...filter,
       status: how.statuses.at(isForward ? status : -1 - status) as TaskStatus,
       createdBefore: before,
     }
-    const page = await store.reads.list(toListParams({ ...wanted, limit: LIMITS.listPage, cursor }))
+    const page = await store.reads.list(toListParams(namespace, { ...wanted, limit: LIMITS.listPage, cursor }))
     const tasks = page.items.filter((task) => how.wants(task, passes === 0))
     return { count: tasks.length === 0 ? 0 : await how.act(tasks), nextCursor: page.nextCursor }
   }
@@ -127,9 +130,8 @@ export function isOfEnded({ status }: BulkFilter): boolean {
 }
 
 /** @throws TaskyardError `invalid_request` for a filter that is wrong, or means every task */
-export function assertFilter(filter: BulkFilter): void {
-  const { namespace: _, ...fields } = filter
-  const isSet = Object.values(fields).some((value) => value !== undefined && value !== null)
+export function assertFilter(namespace: string, filter: BulkFilter): void {
+  const isSet = Object.values(filter).some((value) => value !== undefined && value !== null)
   if (!isSet) throw invalid('', 'name at least one of queue, type, status, tag, createdAfter, createdBefore')
-  toListParams(filter)
+  toListParams(namespace, filter)
 }

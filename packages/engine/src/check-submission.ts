@@ -30,8 +30,13 @@ export interface CheckContext {
  * @param at JSON Pointer of the submission within its request, such as `/tasks/3`
  * @throws TaskyardError invalid_request or invalid_payload, with every violation
  */
-export function toNewTask(submission: Submission, at: string, { ids, checkPayload }: CheckContext): NewTask {
-  const task = withDefaults(submission, ids)
+export function toNewTask(
+  namespace: string,
+  submission: Submission,
+  at: string,
+  { ids, checkPayload }: CheckContext,
+): NewTask {
+  const task = withDefaults(namespace, submission, ids)
   const wrong = violationsOf(submission, task)
   if (wrong.length > 0) throw refusal('invalid_request', wrong, at)
   const payloadWrong = checkPayload(task.type, task.payload)
@@ -42,10 +47,10 @@ export function toNewTask(submission: Submission, at: string, { ids, checkPayloa
   return task
 }
 
-function withDefaults(submission: Submission, ids: IdGenerator): NewTask {
+function withDefaults(namespace: string, submission: Submission, ids: IdGenerator): NewTask {
   return {
     id: ids(),
-    namespace: submission.namespace ?? DEFAULTS.namespace,
+    namespace,
     queue: submission.queue ?? DEFAULTS.queue,
     type: submission.type,
     payload: submission.payload,
@@ -71,7 +76,6 @@ function violationsOf(submission: Submission, task: NewTask): readonly Violation
   const { priority, maxAttempts, timeoutSeconds, tags, idempotency } = task
   check(isName(task.type), '/type', nameRule('type'))
   check(isName(task.queue), '/queue', nameRule('queue'))
-  check(isName(task.namespace), '/namespace', nameRule('namespace'))
   check(isIntegerIn(priority, -LIMITS.priority, LIMITS.priority), '/priority', 'a whole number from -1000 to 1000')
   check(isIntegerIn(maxAttempts, 1, LIMITS.maxAttempts), '/maxAttempts', 'a whole number from 1 to 1000')
   check(

@@ -83,7 +83,7 @@ export class ClaimServer {
   async #hand(waiter: Waiter, tasks: readonly LeasedTask[]): Promise<void> {
     const { clock, underWay } = this.#parts
     const sweep = this.#parts.sweepUnderWay()
-    if (waiter.ended) return this.#giveBack(givenFirst(tasks))
+    if (waiter.ended) return this.#giveBack(waiter.params.namespace, givenFirst(tasks))
     if (sweep === null || clock.now() - waiter.since < SHORTEST_LEASE_MS) return waiter.end(tasks)
     // The tasks may be there because their worker did not extend its lease, and be handed to this same worker.
     waiter.isServed = true
@@ -92,7 +92,7 @@ export class ClaimServer {
 
   async #handAfter(sweep: Promise<void>, waiter: Waiter, tasks: readonly LeasedTask[]): Promise<void> {
     await waitAtMost(this.#parts.clock, sweep, LONGEST_HOLD_MS)
-    if (waiter.ended) await this.#giveBack(givenFirst(tasks))
+    if (waiter.ended) await this.#giveBack(waiter.params.namespace, givenFirst(tasks))
     else waiter.end(tasks)
   }
 }

@@ -9,34 +9,34 @@ export interface Connected {
   readonly startId: string | null
 }
 
-/** The sessions that are open at this process. */
+/** The sessions that are open at this process, by the keys of their workers. */
 export interface Connections {
-  has(workerId: string): boolean
-  of(workerId: string): Connected | undefined
-  workerIds(): readonly string[]
-  add(session: OpenSession): void
+  has(worker: string): boolean
+  of(worker: string): Connected | undefined
+  workers(): readonly string[]
+  add(worker: string, session: OpenSession): void
   /** Answers with the worker as it was connected when this was the last of its sessions; else with `null`. */
-  remove(session: OpenSession): Connected | null
+  remove(worker: string, session: OpenSession): Connected | null
 }
 
 export function createConnections(timeOfDay: () => number): Connections {
   const connected = new Map<string, Connected>()
   return {
-    has: (workerId) => connected.has(workerId),
-    of: (workerId) => connected.get(workerId),
-    workerIds: () => [...connected.keys()],
-    add(session) {
-      const { workerId, startId = null } = session
-      const { sessions = [], since = timeOfDay() } = connected.get(workerId) ?? {}
-      connected.set(workerId, { sessions: new Set([...sessions, session]), since, startId })
+    has: (worker) => connected.has(worker),
+    of: (worker) => connected.get(worker),
+    workers: () => [...connected.keys()],
+    add(worker, session) {
+      const { startId = null } = session
+      const { sessions = [], since = timeOfDay() } = connected.get(worker) ?? {}
+      connected.set(worker, { sessions: new Set([...sessions, session]), since, startId })
     },
-    remove(session) {
-      const worker = connected.get(session.workerId)
-      if (!worker?.sessions.has(session)) return null
-      const sessions = new Set([...worker.sessions].filter((other) => other !== session))
-      if (sessions.size > 0) connected.set(session.workerId, { ...worker, sessions })
-      else connected.delete(session.workerId)
-      return sessions.size > 0 ? null : worker
+    remove(worker, session) {
+      const before = connected.get(worker)
+      if (!before?.sessions.has(session)) return null
+      const sessions = new Set([...before.sessions].filter((other) => other !== session))
+      if (sessions.size > 0) connected.set(worker, { ...before, sessions })
+      else connected.delete(worker)
+      return sessions.size > 0 ? null : before
     },
   }
 }

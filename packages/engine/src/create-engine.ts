@@ -1,9 +1,10 @@
-import type { EndedLease } from '@taskyard/core'
+import { type EndedLease, workerKey } from '@taskyard/core'
 import { createClaimCalls } from './claim-calls.ts'
 import { createParts } from './create-parts.ts'
 import { createDispatcher } from './dispatcher.ts'
 import type { Engine, EngineHealth, EngineOptions } from './engine.ts'
 import { createGiveBack } from './give-back.ts'
+import { joinUseCases } from './in-namespace.ts'
 import { createLeasing } from './lease.ts'
 import type { Parts } from './parts.ts'
 import { createQueues } from './queues.ts'
@@ -23,7 +24,7 @@ export function createEngine(options: EngineOptions): Engine {
   const calls = createClaimCalls()
   const dispatcher = createDispatcher(parts, calls, giveBack)
   const onSwept = (ended: readonly EndedLease[]) => {
-    dispatcher.endWaits(new Set(ended.filter(({ reason }) => reason === 'expired').map(({ workerId }) => workerId)))
+    dispatcher.endWaits(new Set(ended.filter(({ reason }) => reason === 'expired').map(workerKey)))
     onEnded(ended)
   }
   const sweeper = parts.sweeps ? createSweeper(parts, onSwept) : null
@@ -31,7 +32,7 @@ export function createEngine(options: EngineOptions): Engine {
   const reading = createReading(parts)
   const waiting = createWaiting(parts)
   const queues = createQueues(parts)
-  const { stop: stopSubmitting, ...submitting } = createSubmit(parts)
+  const submitting = createSubmit(parts)
   return {
     nodeId: options.nodeId,
     async start() {
@@ -43,25 +44,22 @@ export function createEngine(options: EngineOptions): Engine {
     },
     async stop() {
       stopping = true
-      stopSubmitting()
+      submitting.stop()
       void parts.underWay.track(
         Promise.all([parts.standstills.stop(), dispatcher.stop(), waiting.stop(), queues.stop()]),
       )
       await Promise.all([sessions.stop(), sweeper?.stop()])
       await parts.underWay.ended()
     },
-    ...submitting,
-    ...createLeasing(parts, dispatcher, calls, giveBack, (worker) => sessions.gaveTasks(worker)),
-    ...createSteering(parts, reading),
-    openSession: (session) => sessions.openSession(session),
-    workers: () => sessions.workers(),
-    ...reading,
-    wait: waiting.wait,
-    watch: waiting.watch,
-    queues: queues.queues,
-    queue: queues.queue,
-    pause: queues.pause,
-    resume: queues.resume,
+    in: joinUseCases([
+      submitting.inNamespace,
+      createLeasing(parts, dispatcher, calls, giveBack, sessions),
+      sessions.inNamespace,
+      reading,
+      waiting.inNamespace,
+      createSteering(parts, reading),
+      queues.inNamespace,
+    ]),
     health: () => healthOf(parts),
     loops: parts.loops.reports,
   }
@@ -70,9 +68,9 @@ export function createEngine(options: EngineOptions): Engine {
 /** Tells metrics and those who wait of leases that ended without their worker. */
 function tellEnded({ observer, taskNews }: Parts): (ended: readonly EndedLease[]) => void {
   return (ended) => {
-    for (const { taskId, namespace, queue, type, reason, taskStatus } of ended) {
-      observer.leaseEnded?.(queue, type, reason)
-      taskNews.cameTo(taskStatus, taskId, { namespace, queue, type, tags: null })
+    for (const lease of ended) {
+      observer.leaseEnded?.(lease, lease.reason)
+      taskNews.cameTo(lease.taskStatus, lease.taskId, { ...lease, tags: null })
     }
   }
 }

@@ -1,7 +1,7 @@
-import type { LeaseHolder } from '@taskyard/core'
+import { type LeaseHolder, workerKey } from '@taskyard/core'
 import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
-import { type AskHolders, idOf, livingOf } from './lease-holders.ts'
+import { type AskHolders, livingOf } from './lease-holders.ts'
 import type { Loop, Round } from './loop.ts'
 import { LOOPS } from './loops.ts'
 import type { Parts } from './parts.ts'
@@ -41,6 +41,6 @@ export async function succeedDeadWorkers({ askHolders, graces, connections }: De
 
 function deadWithTheirProcess(holders: readonly LeaseHolder[], connections: Connections): readonly string[] {
   const living = livingOf(holders)
-  const dead = holders.filter(({ workerId, nodeId: node }) => node !== null && !living.has(workerId))
-  return [...new Set(dead.map(idOf))].filter((workerId) => !connections.has(workerId))
+  const embedded = holders.filter(({ nodeId }) => nodeId !== null).map(workerKey)
+  return [...new Set(embedded)].filter((worker) => !living.has(worker) && !connections.has(worker))
 }

@@ -1,4 +1,4 @@
-import { type ClaimParams, givenFirst, type LeasedTask } from '@taskyard/core'
+import { type ClaimParams, givenFirst, type LeasedTask, workerKey } from '@taskyard/core'
 import type { ClaimCall, ClaimCalls } from './claim-calls.ts'
 import { ClaimServer } from './claim-server.ts'
 import type { GiveBack } from './give-back.ts'
@@ -19,8 +19,8 @@ export interface Dispatcher {
   start(): void
   /** Every waiting claim ends with no tasks, and so does every later one. What those under way get goes back. */
   stop(): Promise<void>
-  /** These workers did not extend a lease in its time: as long as they are not heard of, they get no other. */
-  endWaits(workerIds: ReadonlySet<string>): void
+  /** These workers, by their keys, did not extend a lease in its time: as long as they are not heard of, they get no other. */
+  endWaits(workers: ReadonlySet<string>): void
 }
 
 /**
@@ -76,8 +76,8 @@ class LongPolls implements Dispatcher {
     )
   }
 
-  endWaits(workerIds: ReadonlySet<string>): void {
-    if (workerIds.size > 0) this.#waiting.end(({ params }) => workerIds.has(params.worker.workerId))
+  endWaits(workers: ReadonlySet<string>): void {
+    if (workers.size > 0) this.#waiting.end(({ params }) => workers.has(holderOf(params)))
   }
 
   async #look(): Promise<Round> {
@@ -98,16 +98,16 @@ class LongPolls implements Dispatcher {
     const isCalledOff = () => this.#stopped || signal?.aborted === true || call.isRepeated
     const wakeUpsBefore = this.#wakeUps
     const tasks = await this.#parts.store.tasks.claim(params)
-    if (isCalledOff()) return this.#takeBack(tasks)
+    if (isCalledOff()) return this.#takeBack(params.namespace, tasks)
     if (tasks.length > 0 || waitMs <= 0) return tasks
     // A task that became ready while the store said «none» has woken nobody yet.
     const wokenSince = this.#wakeUps !== wakeUpsBefore
     const given = await this.#join(call, params, waitMs, signal, wokenSince)
-    return isCalledOff() ? this.#takeBack(given) : given
+    return isCalledOff() ? this.#takeBack(params.namespace, given) : given
   }
 
-  async #takeBack(tasks: readonly LeasedTask[]): Promise<readonly LeasedTask[]> {
-    await this.#giveBack(givenFirst(tasks))
+  async #takeBack(namespace: string, tasks: readonly LeasedTask[]): Promise<readonly LeasedTask[]> {
+    await this.#giveBack(namespace, givenFirst(tasks))
     return []
   }
 
@@ -141,4 +141,8 @@ class LongPolls implements Dispatcher {
       if (wokenSince) void this.#serve(group)
     })
   }
+}
+
+function holderOf({ namespace, worker: { workerId } }: ClaimParams): string {
+  return workerKey({ namespace, workerId })
 }

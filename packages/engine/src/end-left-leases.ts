@@ -13,7 +13,7 @@ const PATIENCE_MS = 10_000
  * Ends what a dead start of this worker has left, as long as the worker holds just that: what another start holds cannot be told
  * from it. Never rejects; resolves when it is done, or could not be done for 10 s.
  */
-export type EndLeftLeases = (workerId: string, left: Promise<Held | null>) => Promise<void>
+export type EndLeftLeases = (worker: string, left: Promise<Held | null>) => Promise<void>
 
 export function createEndLeftLeases(
   { clock, troubles, underWay, isStopping }: Parts,
@@ -21,13 +21,13 @@ export function createEndLeftLeases(
   askWhenTrusted: AskWhenTrusted,
   endLeases: EndLeases,
 ): EndLeftLeases {
-  async function isDone(workerId: string, left: Held): Promise<boolean> {
+  async function isDone(worker: string, left: Held): Promise<boolean> {
     try {
       const answer = await askWhenTrusted()
       if (answer === null) return false
-      const holdsJustThat = isSameHeld(left, heldIn(answer.holders).get(workerId) ?? NOTHING)
-      const lives = connections.has(workerId) || livingOf(answer.holders).has(workerId)
-      if (holdsJustThat && !lives) await endLeases([workerId])
+      const holdsJustThat = isSameHeld(left, heldIn(answer.holders).get(worker) ?? NOTHING)
+      const lives = connections.has(worker) || livingOf(answer.holders).has(worker)
+      if (holdsJustThat && !lives) await endLeases([worker])
       troubles.worked('session-graces')
       return true
     } catch (error) {
@@ -36,11 +36,11 @@ export function createEndLeftLeases(
     }
   }
 
-  return async (workerId, asked) => {
+  return async (worker, asked) => {
     const left = await asked
     if (left === null || left.leases === 0) return
     const until = clock.now() + PATIENCE_MS
-    while (!(await underWay.track(isDone(workerId, left)))) {
+    while (!(await underWay.track(isDone(worker, left)))) {
       if (isStopping() || clock.now() >= until) return
       await new Promise<void>((resolve) => clock.after(AGAIN_MS, resolve))
     }

@@ -58,7 +58,6 @@ export type PayloadCheck = (type: string, payload: JsonText) => readonly Violati
 export interface Submission {
   readonly type: string
   readonly payload: JsonText
-  readonly namespace?: string
   readonly queue?: string
   readonly priority?: number
   /** Milliseconds since the epoch. Not together with `delaySeconds`. */
@@ -96,7 +95,6 @@ export interface Submitted {
 /** What a worker asks for. */
 export interface Claim {
   readonly worker: WorkerRef
-  readonly namespace?: string
   readonly queues: readonly string[]
   readonly types?: readonly string[]
   readonly limit: number
@@ -128,11 +126,11 @@ export interface Recorded extends LeaseRef {
   readonly log?: string
 }
 
-/** What is left out filters nothing; `namespace` and `limit` have defaults. */
-export type ListRequest = Partial<Omit<ListParams, 'namespace'>> & { readonly namespace?: string }
+/** What is left out filters nothing; `limit` has a default. */
+export type ListRequest = Partial<Omit<ListParams, 'namespace'>>
 
 /** Which tasks a bulk operation means: at least one of the fields must be set. */
-export type BulkFilter = Partial<Omit<TaskFilter, 'namespace'>> & { readonly namespace?: string }
+export type BulkFilter = Partial<Omit<TaskFilter, 'namespace'>>
 
 /** How far one call of an operation by filter goes. */
 export interface BulkPartOptions {
@@ -200,10 +198,7 @@ export interface EngineHealth {
   readonly loops: readonly LoopReport[]
 }
 
-/**
- * The use cases of Taskyard. Inputs are checked here, whatever way they came, so transports only translate.
- * Rejects with `TaskyardError`. Hot calls of the same kind that arrive together share one store call (group commit).
- */
+/** Taskyard in one process. */
 export interface Engine {
   readonly nodeId: string
   /**
@@ -213,7 +208,23 @@ export interface Engine {
   start(): Promise<void>
   /** Ends waiting calls with what they have, stops the loops. Idempotent; resolves when all is still. */
   stop(): Promise<void>
+  /**
+   * What can be done in a namespace.
+   * @throws TaskyardError invalid_request for what can be none
+   */
+  in(namespace: string): UseCases
+  /** Asks the store now. */
+  health(): Promise<EngineHealth>
+  /** How the background work of this process fares. */
+  loops(): readonly LoopReport[]
+}
 
+/**
+ * The use cases of Taskyard, in one namespace: whatever a caller names is looked for there, and what belongs to another is
+ * answered as what does not exist. Inputs are checked here, whatever way they came, so transports only translate.
+ * Rejects with `TaskyardError`. Hot calls of the same kind that arrive together share one store call (group commit).
+ */
+export interface UseCases {
   /**
    * Stores a task; it is durable once this resolves.
    * @throws invalid_request, idempotency_conflict, queue_full, transaction_unsupported, shutting_down
@@ -274,16 +285,11 @@ export interface Engine {
   retryMatching(filter: BulkFilter, options?: BulkPartOptions): Promise<BulkPart>
 
   /** Every queue that has ever had a task. */
-  queues(namespace?: string): Promise<readonly QueueView[]>
+  queues(): Promise<readonly QueueView[]>
   /** @throws queue_not_found */
-  queue(queue: string, namespace?: string): Promise<QueueView>
+  queue(queue: string): Promise<QueueView>
   /** Lets no more of the queue's tasks be claimed; those that run go on. Idempotent. */
-  pause(queue: string, namespace?: string): Promise<void>
+  pause(queue: string): Promise<void>
   /** Undoes `pause`. Idempotent. */
-  resume(queue: string, namespace?: string): Promise<void>
-
-  /** Asks the store now. */
-  health(): Promise<EngineHealth>
-  /** How the background work of this process fares. */
-  loops(): readonly LoopReport[]
+  resume(queue: string): Promise<void>
 }

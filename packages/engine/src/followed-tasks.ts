@@ -1,4 +1,12 @@
-import { createTurns, LIMITS, type NewsMessage, type NewsMissed, type Task, TaskyardError } from '@taskyard/core'
+import {
+  createTurns,
+  LIMITS,
+  type NewsMessage,
+  type NewsMissed,
+  type OpenedStore,
+  type Task,
+  TaskyardError,
+} from '@taskyard/core'
 import { coalesce } from './coalesce.ts'
 import { createHeardEnds } from './heard-ends.ts'
 import { LOOPS } from './loops.ts'
@@ -11,6 +19,12 @@ const LOOK_LENGTH = 16 * 1024 * 1024
 const UNKNOWN_LENGTH = LOOK_LENGTH / 32
 /** First looks, and those after news, that are under way or in line for a call: who comes behind them may be refused. */
 const MOST_LOOKS = 128
+
+/** A task by its id, to be found in this namespace or not at all. */
+export interface TaskName {
+  readonly namespace: string
+  readonly taskId: string
+}
 
 /** Who waits for something of a task. */
 export interface Follower {
@@ -28,9 +42,9 @@ export interface FollowedTasks {
    * The task as it is now.
    * @throws TaskyardError task_not_found; store_unavailable when its turn does not come in time
    */
-  look(taskId: string): Promise<Task>
+  look(task: TaskName): Promise<Task>
   /** Tells of the task at every look, and with its news: all of it, or of its end. Until the returned function is called. */
-  follow(taskId: string, what: 'all' | 'end', follower: Follower): () => void
+  follow(task: TaskName, what: 'all' | 'end', follower: Follower): () => void
   isStopped(): boolean
   /** Resolves when nobody is told of anything any more. */
   stop(): Promise<void>
@@ -40,6 +54,7 @@ interface Followed {
   readonly followers: Set<Follower>
   /** Those of them who wait for the end alone. */
   readonly waiters: Set<Follower>
+  readonly task: TaskName
   /** Of the payload, which never changes; `null`: not seen yet. */
   length: number | null
 }
@@ -52,9 +67,9 @@ export function createFollowedTasks(parts: Parts): FollowedTasks {
   const { store, clock, news } = parts
   const followed = new Map<string, Followed>()
   const looks = createRegularLooks(parts, followed)
-  const find = coalesce<string, Task | null>({
+  const find = coalesce<TaskName, Task | null>({
     clock,
-    run: (taskIds) => store.reads.find({ taskIds }),
+    run: (tasks) => findEach(store, tasks),
     maxItems: LIMITS.batch,
     // Its result may be long, whatever is known of its payload.
     weightOf: () => UNKNOWN_LENGTH,
@@ -64,11 +79,11 @@ export function createFollowedTasks(parts: Parts): FollowedTasks {
   let stopped = false
 
   const ends = createHeardEnds(news, clock, (message) => {
-    for (const waiter of followed.get(message.taskId)?.waiters ?? []) waiter.told(message)
+    for (const waiter of followed.get(keyOf(message))?.waiters ?? []) waiter.told(message)
   })
 
-  function listen(taskId: string, known: Followed, what: 'all' | 'end', follower: Follower): () => void {
-    if (what === 'all') return news.subscribe({ of: 'task', taskId }, (message) => follower.told(message))
+  function listen(known: Followed, what: 'all' | 'end', follower: Follower): () => void {
+    if (what === 'all') return news.subscribe({ of: 'task', ...known.task }, (message) => follower.told(message))
     known.waiters.add(follower)
     const stop = ends.listen()
     return () => {
@@ -78,23 +93,25 @@ export function createFollowedTasks(parts: Parts): FollowedTasks {
   }
 
   return {
-    async look(taskId) {
-      const task = await turns(() => find(taskId))
-      if (task === null) throw new TaskyardError('task_not_found', { id: taskId })
-      const known = followed.get(taskId)
-      if (known !== undefined) known.length = task.payload.length
-      return task
+    async look(task) {
+      const found = await turns(() => find(task))
+      if (found === null) throw notFound(task)
+      const known = followed.get(keyOf(task))
+      if (known !== undefined) known.length = found.payload.length
+      return found
     },
-    follow(taskId, what, follower) {
-      const known = followed.get(taskId) ?? { followers: new Set(), waiters: new Set(), length: null }
-      followed.set(taskId, known)
+    follow({ namespace, taskId }, what, follower) {
+      const task = { namespace, taskId }
+      const key = keyOf(task)
+      const known = followed.get(key) ?? { task, followers: new Set(), waiters: new Set(), length: null }
+      followed.set(key, known)
       known.followers.add(follower)
-      const stopListening = listen(taskId, known, what, follower)
+      const stopListening = listen(known, what, follower)
       looks.plan()
       return () => {
         stopListening()
         known.followers.delete(follower)
-        if (known.followers.size === 0 && followed.get(taskId) === known) followed.delete(taskId)
+        if (known.followers.size === 0 && followed.get(key) === known) followed.delete(key)
       }
     },
     isStopped: () => stopped,
@@ -110,31 +127,32 @@ export function createFollowedTasks(parts: Parts): FollowedTasks {
 /** Looks at all tasks that are followed, again and again while there are any. */
 function createRegularLooks({ store, clock, loops }: Parts, followed: ReadonlyMap<string, Followed>) {
   const loop = loops.create('followed-tasks', async () => {
-    for (const taskIds of batchesOf(followed)) await lookAt(taskIds)
+    for (const batch of batchesOf(followed)) await lookAt(batch)
     return { nextMs: followed.size === 0 ? Number.POSITIVE_INFINITY : LOOK_AGAIN_MS, isProof: false }
   })
 
-  async function lookAt(taskIds: readonly string[]): Promise<void> {
+  async function lookAt(batch: readonly Followed[]): Promise<void> {
     try {
-      const tasks = await store.reads.find({ taskIds })
+      const found = await findEach(
+        store,
+        batch.map(({ task }) => task),
+      )
       loop.worked()
-      for (const [i, taskId] of taskIds.entries()) tell(taskId, tasks[i] ?? null)
+      for (const [i, known] of batch.entries()) tell(known, found[i] ?? null)
     } catch (error) {
       loop.failed(error)
-      for (const taskId of taskIds) fail(taskId, error)
+      for (const known of batch) fail(known, error)
     }
   }
 
-  function tell(taskId: string, task: Task | null): void {
-    if (task === null) return fail(taskId, new TaskyardError('task_not_found', { id: taskId }))
-    const known = followed.get(taskId)
-    if (known === undefined) return
+  function tell(known: Followed, task: Task | null): void {
+    if (task === null) return fail(known, notFound(known.task))
     known.length = task.payload.length
     for (const follower of known.followers) follower.seen(task)
   }
 
-  function fail(taskId: string, error: unknown): void {
-    for (const follower of followed.get(taskId)?.followers ?? []) follower.failed(error)
+  function fail({ followers }: Followed, error: unknown): void {
+    for (const follower of followers) follower.failed(error)
   }
 
   return {
@@ -144,16 +162,34 @@ function createRegularLooks({ store, clock, loops }: Parts, followed: ReadonlyMa
 }
 
 /** Tasks that are looked at in one call. */
-function batchesOf(followed: ReadonlyMap<string, Followed>): readonly (readonly string[])[] {
-  const batches: string[][] = []
+function batchesOf(followed: ReadonlyMap<string, Followed>): readonly (readonly Followed[])[] {
+  const batches: Followed[][] = []
   let length = LOOK_LENGTH
-  for (const [taskId, { length: ofTask }] of followed) {
+  for (const known of followed.values()) {
     if (length >= LOOK_LENGTH || batches.at(-1)?.length === LIMITS.batch) {
       batches.push([])
       length = 0
     }
-    batches.at(-1)?.push(taskId)
-    length += ofTask ?? UNKNOWN_LENGTH
+    batches.at(-1)?.push(known)
+    length += known.length ?? UNKNOWN_LENGTH
   }
   return batches
+}
+
+/** The tasks, `null` where there is none, in one call for each namespace. */
+async function findEach({ reads }: OpenedStore, tasks: readonly TaskName[]): Promise<readonly (Task | null)[]> {
+  const found = new Map<TaskName, Task | null>()
+  for (const [namespace, named] of Map.groupBy(tasks, (task) => task.namespace)) {
+    const some = await reads.find({ namespace, taskIds: named.map(({ taskId }) => taskId) })
+    for (const [i, task] of named.entries()) found.set(task, some[i] ?? null)
+  }
+  return tasks.map((task) => found.get(task) ?? null)
+}
+
+function keyOf({ namespace, taskId }: TaskName): string {
+  return `${namespace}/${taskId}`
+}
+
+function notFound({ taskId }: TaskName): TaskyardError {
+  return new TaskyardError('task_not_found', { id: taskId })
 }

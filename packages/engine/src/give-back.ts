@@ -2,18 +2,18 @@ import type { GivenLease } from '@taskyard/core'
 import type { Parts } from './parts.ts'
 
 /** Gives leases back whose answer nobody hears, each as long as nobody has extended it nor repeated its claim since, at any server. */
-export type GiveBack = (leases: readonly GivenLease[]) => Promise<void>
+export type GiveBack = (namespace: string, leases: readonly GivenLease[]) => Promise<void>
 
 /** Never rejects: what cannot be given back runs out. */
 export function createGiveBack({ store, troubles, underWay }: Parts): GiveBack {
-  async function release(leases: readonly GivenLease[]): Promise<void> {
+  async function release(namespace: string, leases: readonly GivenLease[]): Promise<void> {
     const settlements = leases.map((lease) => ({ ...lease, outcome: 'released' as const }))
     try {
-      await store.tasks.settle({ settlements, claim: null })
+      await store.tasks.settle({ namespace, settlements, claim: null })
       troubles.worked('giving tasks back')
     } catch (error) {
       troubles.failed('giving tasks back', error)
     }
   }
-  return (leases) => (leases.length === 0 ? Promise.resolve() : underWay.track(release(leases)))
+  return (namespace, leases) => (leases.length === 0 ? Promise.resolve() : underWay.track(release(namespace, leases)))
 }

@@ -1,4 +1,4 @@
-import type { LeaseHolder } from '@taskyard/core'
+import { type LeaseHolder, workerKey } from '@taskyard/core'
 import { coalesce } from './coalesce.ts'
 import type { Parts } from './parts.ts'
 
@@ -7,12 +7,14 @@ export type Held = Pick<LeaseHolder, 'leases' | 'firstEnd' | 'lastEnd'>
 
 export const NOTHING: Held = { leases: 0, firstEnd: Number.POSITIVE_INFINITY, lastEnd: Number.NEGATIVE_INFINITY }
 
-/** By worker. */
+/** By the key of the worker. */
 export function heldIn(holders: readonly LeaseHolder[]): ReadonlyMap<string, Held> {
   const held = new Map<string, Held>()
-  for (const { workerId, leases, firstEnd, lastEnd } of holders) {
-    const others = held.get(workerId) ?? NOTHING
-    held.set(workerId, {
+  for (const holder of holders) {
+    const { leases, firstEnd, lastEnd } = holder
+    const worker = workerKey(holder)
+    const others = held.get(worker) ?? NOTHING
+    held.set(worker, {
       leases: others.leases + leases,
       firstEnd: Math.min(others.firstEnd, firstEnd),
       lastEnd: Math.max(others.lastEnd, lastEnd),
@@ -26,17 +28,17 @@ export function isSameHeld(one: Held, other: Held): boolean {
 }
 
 /** Asks what a worker holds now; `null`: the store does not say. Those who ask together share a call. */
-export function createHeldNow({ store, clock, underWay }: Parts): (workerId: string) => Promise<Held | null> {
+export function createHeldNow({ store, clock, underWay }: Parts): (worker: string) => Promise<Held | null> {
   const ask = coalesce<string, Held | null>({
     clock,
     maxItems: Number.POSITIVE_INFINITY,
     maxWeight: Number.POSITIVE_INFINITY,
     weightOf: () => 0,
-    async run(workerIds) {
+    async run(workers) {
       // Trouble with the store is told, and dealt with, at the end of the grace.
       const held = await store.presence.holders().then(heldIn, () => null)
-      return workerIds.map((workerId) => (held === null ? null : (held.get(workerId) ?? NOTHING)))
+      return workers.map((worker) => (held === null ? null : (held.get(worker) ?? NOTHING)))
     },
   })
-  return (workerId) => underWay.track(ask(workerId))
+  return (worker) => underWay.track(ask(worker))
 }

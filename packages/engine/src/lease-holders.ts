@@ -1,4 +1,4 @@
-import type { Clock, LeaseHolder, PresencePort } from '@taskyard/core'
+import { type Clock, type LeaseHolder, type PresencePort, workerKey } from '@taskyard/core'
 import type { Presence } from './presence.ts'
 
 /** What the store says of those who hold leases. */
@@ -34,11 +34,7 @@ export function createAskWhenTrusted(askHolders: AskHolders, presence: Presence 
   }
 }
 
-/** Workers that some process of the store has: connected to it, or inside it. */
+/** The keys of workers that some process of the store has: connected to it, or inside it. */
 export function livingOf(holders: readonly LeaseHolder[]): ReadonlySet<string> {
-  return new Set(holders.filter(({ alive }) => alive).map(idOf))
-}
-
-export function idOf({ workerId }: LeaseHolder): string {
-  return workerId
+  return new Set(holders.filter(({ alive }) => alive).map(workerKey))
 }

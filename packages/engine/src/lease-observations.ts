@@ -1,36 +1,41 @@
-import type { ExtendStatus, LeasedTask, LeaseRef, Settlement, SettleResult, WorkerRef } from '@taskyard/core'
+import type { ClaimParams, ExtendStatus, LeasedTask, LeaseRef, Settlement, SettleResult } from '@taskyard/core'
 import type { SettledOutcome } from './observer.ts'
 import type { Parts } from './parts.ts'
 import type { Sessions } from './sessions.ts'
 
 /** What follows from the calls of workers for others: metrics, news, presence, the sweeper. */
 export interface LeaseObservations {
-  gave(worker: WorkerRef, tasks: readonly LeasedTask[]): void
+  gave(claim: ClaimParams, tasks: readonly LeasedTask[]): void
   settled(settlement: Settlement, result: SettleResult): void
   /** A worker that is heard of leases which are over is alive, whatever was thought of it when they ended. */
-  heard(operation: 'extend' | 'settle' | 'record', leases: readonly LeaseRef[], statuses: readonly ExtendStatus[]): void
+  heard(
+    operation: 'extend' | 'settle' | 'record',
+    namespace: string,
+    leases: readonly LeaseRef[],
+    statuses: readonly ExtendStatus[],
+  ): void
 }
 
-export function createLeaseObservations(parts: Parts, gaveTasks: Sessions['gaveTasks']): LeaseObservations {
+export function createLeaseObservations(parts: Parts, sessions: Pick<Sessions, 'gaveTasks'>): LeaseObservations {
   const { store, observer, taskNews } = parts
   return {
-    gave(worker, tasks) {
-      gaveTasks(worker)
+    gave({ namespace, worker }, tasks) {
+      sessions.gaveTasks(namespace, worker)
       taskNews.started(tasks)
     },
     settled({ taskId, outcome }, result) {
       if (result.status === 'lost' || result.repeated) return
       const { namespace, queue, type, waitMs, runMs, taskStatus, runAt } = result
       if (taskStatus === 'scheduled' && runAt !== null) parts.wakeSweeperAt(runAt)
-      observer.settled?.({ queue, type, waitMs, runMs, outcome: seenOutcome(outcome, taskStatus) })
+      observer.settled?.({ namespace, queue, type, waitMs, runMs, outcome: seenOutcome(outcome, taskStatus) })
       taskNews.cameTo(taskStatus, taskId, { namespace, queue, type, tags: null })
     },
-    heard(operation, leases, statuses) {
+    heard(operation, namespace, leases, statuses) {
       if (!statuses.includes('lost')) return
       const lost = leases.filter((_, i) => statuses[i] === 'lost')
-      for (const _ of lost) observer.staleWriteRefused?.(operation)
+      for (const _ of lost) observer.staleWriteRefused?.(namespace, operation)
       // What was asked for is done: it does not wait for this, nor fail because of it, which is only known a little worse without.
-      parts.underWay.track(store.presence.takeBackCrashes({ leases: lost })).catch(() => {})
+      parts.underWay.track(store.presence.takeBackCrashes({ namespace, leases: lost })).catch(() => {})
     },
   }
 }

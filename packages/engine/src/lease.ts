@@ -15,8 +15,9 @@ import {
 import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
 import type { ClaimCalls } from './claim-calls.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import type { Claim, Engine, Outcome, Recorded } from './engine.ts'
+import type { Claim, Outcome, Recorded, UseCases } from './engine.ts'
 import type { GiveBack } from './give-back.ts'
+import type { InNamespace } from './in-namespace.ts'
 import { createLeaseObservations } from './lease-observations.ts'
 import type { Parts } from './parts.ts'
 import type { Sessions } from './sessions.ts'
@@ -28,72 +29,71 @@ export function createLeasing(
   dispatcher: Dispatcher,
   calls: ClaimCalls,
   giveBack: GiveBack,
-  gaveTasks: Sessions['gaveTasks'],
-): Pick<Engine, 'claim' | 'giveBack' | 'heartbeat' | 'settle' | 'record'> {
+  sessions: Sessions,
+): InNamespace<Pick<UseCases, 'claim' | 'giveBack' | 'heartbeat' | 'settle' | 'record'>> {
   const { store, taskNews, random } = parts
-  const { gave, settled, heard } = createLeaseObservations(parts, gaveTasks)
+  const { gave, settled, heard } = createLeaseObservations(parts, sessions)
   const settleAndClaim = createSettleAndClaim(parts, calls, giveBack)
 
-  return {
+  return (namespace) => ({
     async claim(claim, waitSeconds = 0, signal) {
-      const params = toClaimParams(claim)
+      const params = toClaimParams(namespace, claim)
       if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
       const tasks = await dispatcher.claim(params, waitSeconds * 1000, signal)
-      if (tasks.length > 0) gave(params.worker, tasks)
+      if (tasks.length > 0) gave(params, tasks)
       return tasks
     },
-    giveBack,
+    giveBack: (leases) => giveBack(namespace, leases),
     async heartbeat(leases, leaseSeconds = DEFAULTS.leaseSeconds) {
       assertBatch(leases.length)
       const named = leases.map(({ taskId, token }) => ({ taskId: toTaskId(taskId), token }))
-      const statuses = await store.tasks.extend({ leases: named, leaseMs: leaseMs(leaseSeconds) })
-      heard('extend', named, statuses)
+      const statuses = await store.tasks.extend({ namespace, leases: named, leaseMs: leaseMs(leaseSeconds) })
+      heard('extend', namespace, named, statuses)
       return statuses
     },
     async settle(outcomes, claim) {
       if (outcomes.length > 0 || claim === undefined) assertBatch(outcomes.length)
       const settlements = outcomes.map((outcome, i) => toSettlement(outcome, i, random()))
-      const next = claim === undefined || parts.isStopping() ? null : toClaimParams(claim)
+      const next = claim === undefined || parts.isStopping() ? null : toClaimParams(namespace, claim)
       const report =
         next === null
-          ? store.tasks.settle({ settlements, claim: null })
+          ? store.tasks.settle({ namespace, settlements, claim: null })
           : parts.underWay.track(settleAndClaim(settlements, next))
       const { results, tasks } = await report
       for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
-      if (next !== null && tasks.length > 0) gave(next.worker, tasks)
+      if (next !== null && tasks.length > 0) gave(next, tasks)
       const statuses = results.map(({ status }) => status)
-      heard('settle', settlements, statuses)
+      heard('settle', namespace, settlements, statuses)
       return { results: statuses, tasks }
     },
     async record(entries) {
       assertBatch(entries.length)
       const kept = entries.map(toKept)
-      const statuses = await store.tasks.record({ entries: kept })
+      const statuses = await store.tasks.record({ namespace, entries: kept })
       statuses.forEach((status, i) => {
-        if (status === 'ok') taskNews.recorded((kept[i] as Kept).taskId)
+        if (status === 'ok') taskNews.recorded(namespace, (kept[i] as Kept).taskId)
       })
-      heard('record', kept, statuses)
+      heard('record', namespace, kept, statuses)
       return statuses
     },
-  }
+  })
 }
 
 /** A settlement with a claim beside it, whose tasks go back when nobody can be given them any more. */
 function createSettleAndClaim(parts: Parts, calls: ClaimCalls, giveBack: GiveBack) {
   return (settlements: readonly Settlement[], claim: ClaimParams): Promise<SettleReport> =>
     calls.asNewest(claim, async (call) => {
-      const report = await parts.store.tasks.settle({ settlements, claim })
+      const report = await parts.store.tasks.settle({ namespace: claim.namespace, settlements, claim })
       if (!parts.isStopping() && !call.isRepeated) return report
-      await giveBack(givenFirst(report.tasks))
+      await giveBack(claim.namespace, givenFirst(report.tasks))
       return { ...report, tasks: [] }
     })
 }
 
-function toClaimParams(claim: Claim): ClaimParams {
-  const { worker, namespace = DEFAULTS.namespace, queues, types, limit, leaseSeconds, requestId } = claim
+function toClaimParams(namespace: string, claim: Claim): ClaimParams {
+  const { worker, queues, types, limit, leaseSeconds, requestId } = claim
   if (!isIntegerIn(limit, 1, LIMITS.claim)) throw invalid('/limit', `a whole number from 1 to ${LIMITS.claim}`)
   assertName(worker.workerId, '/workerId', 'worker id')
-  assertName(namespace, '/namespace', 'namespace')
   if (queues.length === 0) throw invalid('/queues', `1 to ${LIMITS.batch} queues`)
   assertNames(queues, '/queues', 'queue')
   if (types !== undefined) assertNames(types, '/types', 'type')

@@ -1,12 +1,14 @@
+import type { ReadyLane } from '@taskyard/core'
+
 /** Told of what happens, for metrics. Must not throw. */
 export interface EngineObserver {
-  submitted?(queue: string, type: string): void
+  submitted?(task: ReadyLane): void
   /** One accepted settlement. `waitMs`: ready to started; `runMs`: started to settled. */
   settled?(outcome: SettledOutcome): void
   /** A lease ended without its worker's word. */
-  leaseEnded?(queue: string, type: string, reason: 'expired' | 'timeout' | 'cancelled'): void
+  leaseEnded?(task: ReadyLane, reason: 'expired' | 'timeout' | 'cancelled'): void
   /** A worker wrote under a dead token and was refused. */
-  staleWriteRefused?(operation: 'extend' | 'settle' | 'record'): void
+  staleWriteRefused?(namespace: string, operation: 'extend' | 'settle' | 'record'): void
   /** Something failed in the background; the engine goes on, and tells again each time it fails. */
   backgroundError?(service: string, error: unknown): void
   /** What failed before works again. */
@@ -14,9 +16,7 @@ export interface EngineObserver {
 }
 
 /** Of one attempt. `retry-scheduled`: it failed, and another one follows. */
-export interface SettledOutcome {
-  readonly queue: string
-  readonly type: string
+export interface SettledOutcome extends ReadyLane {
   readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'released' | 'retry-scheduled'
   readonly waitMs: number
   readonly runMs: number

@@ -1,4 +1,4 @@
-import { TaskyardError } from '@taskyard/core'
+import { TaskyardError, type WorkerName } from '@taskyard/core'
 import { Beats, TTL_MS } from './beats.ts'
 import { LOOPS } from './loops.ts'
 import type { Parts } from './parts.ts'
@@ -25,11 +25,11 @@ export interface Presence {
 }
 
 /** Says in the store, every second, that this server process lives and which workers it answers for. */
-export function createPresence(parts: Parts, nodeId: string, connectedWorkers: () => readonly string[]): Presence {
+export function createPresence(parts: Parts, nodeId: string, connectedWorkers: () => readonly WorkerName[]): Presence {
   const { store, clock, timeOfDay } = parts
   let stopped = false
   const beats = new Beats(async () => {
-    if (!stopped) await store.presence.beat({ nodeId, workerIds: connectedWorkers(), ttlMs: TTL_MS })
+    if (!stopped) await store.presence.beat({ nodeId, workers: connectedWorkers(), ttlMs: TTL_MS })
   }, timeOfDay)
   const loop = parts.loops.create('presence', async () => {
     await beats.beat()
@@ -50,7 +50,7 @@ export function createPresence(parts: Parts, nodeId: string, connectedWorkers: (
   }
 
   function farewell(): Promise<void> {
-    return store.presence.beat({ nodeId, workerIds: [], ttlMs: 0 }).catch((error) => loop.failed(error))
+    return store.presence.beat({ nodeId, workers: [], ttlMs: 0 }).catch((error) => loop.failed(error))
   }
 
   return {

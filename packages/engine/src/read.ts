@@ -1,6 +1,5 @@
 import {
   createTurns,
-  DEFAULTS,
   faultOfTag,
   LIMITS,
   type ListParams,
@@ -10,42 +9,47 @@ import {
   TaskyardError,
 } from '@taskyard/core'
 import { assertName, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
-import type { Engine, ListRequest } from './engine.ts'
+import type { ListRequest, UseCases } from './engine.ts'
+import type { InNamespace } from './in-namespace.ts'
 import type { Parts } from './parts.ts'
 
 /** Tasks that are read at a time, each of which may hold megabytes. */
 const MOST_READS = 32
-export type Reading = Pick<Engine, 'get' | 'list' | 'history'>
+export type Reading = Pick<UseCases, 'get' | 'list' | 'history'>
 
 /** Tasks and their events, as they are now. */
-export function createReading({ store, clock }: Parts): Reading {
+export function createReading({ store, clock }: Parts): InNamespace<Reading> {
   const reads = createTurns({ most: MOST_READS, clock, what: 'reads' })
 
-  async function get(id: string): Promise<Task> {
+  async function get(namespace: string, id: string): Promise<Task> {
     const taskId = toTaskId(id)
-    const [task] = await reads(() => store.reads.find({ taskIds: [taskId] }))
+    const [task] = await reads(() => store.reads.find({ namespace, taskIds: [taskId] }))
     if (!task) throw new TaskyardError('task_not_found', { id })
     return task
   }
 
-  async function history(id: string, after = 0): Promise<readonly TaskEvent[]> {
+  async function history(namespace: string, id: string, after = 0): Promise<readonly TaskEvent[]> {
     if (!isIntegerIn(after, 0, Number.MAX_SAFE_INTEGER)) throw invalid('/after', 'the n of an event, or 0')
     const taskId = toTaskId(id)
-    const events = await store.reads.history({ taskId, after, limit: LIMITS.eventPage })
+    const events = await store.reads.history({ namespace, taskId, after, limit: LIMITS.eventPage })
     if (events === null) throw new TaskyardError('task_not_found', { id })
     return events
   }
 
-  return { get, history, list: async (request) => store.reads.list(toListParams(request)) }
+  return (namespace) => ({
+    get: (id) => get(namespace, id),
+    history: (id, after) => history(namespace, id, after),
+    list: async (request) => store.reads.list(toListParams(namespace, request)),
+  })
 }
 
 /** @throws TaskyardError invalid_request for a filter that no task can match, as a submission would be refused */
-export function toListParams(request: ListRequest): ListParams {
+export function toListParams(namespace: string, request: ListRequest): ListParams {
   const { limit = 50 } = request
   checkFilter(request)
   if (!isIntegerIn(limit, 1, LIMITS.listPage)) throw invalid('/limit', `a whole number from 1 to ${LIMITS.listPage}`)
   return {
-    namespace: request.namespace ?? DEFAULTS.namespace,
+    namespace,
     status: request.status ?? null,
     type: request.type ?? null,
     queue: request.queue ?? null,
@@ -57,8 +61,7 @@ export function toListParams(request: ListRequest): ListParams {
   }
 }
 
-function checkFilter({ namespace, status, type, queue, tag, createdAfter, createdBefore, cursor }: ListRequest): void {
-  if (namespace !== undefined) assertName(namespace, '/namespace', 'namespace')
+function checkFilter({ status, type, queue, tag, createdAfter, createdBefore, cursor }: ListRequest): void {
   if (isSet(status) && !TASK_STATUSES.includes(status)) throw invalid('/status', `one of ${TASK_STATUSES.join(', ')}`)
   if (isSet(type)) assertName(type, '/type', 'type')
   if (isSet(queue)) assertName(queue, '/queue', 'queue')

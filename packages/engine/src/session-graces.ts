@@ -1,9 +1,9 @@
-import { isWatched } from '@taskyard/core'
+import { isWatched, workerKey } from '@taskyard/core'
 import { createAbsentWorkers, type Left, type Over } from './absent-workers.ts'
 import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
 import { createHeldNow, type Held } from './held-leases.ts'
-import { type AskHolders, type AskWhenTrusted, type HoldersAnswer, idOf, livingOf } from './lease-holders.ts'
+import { type AskHolders, type AskWhenTrusted, type HoldersAnswer, livingOf } from './lease-holders.ts'
 import type { Loop, Round } from './loop.ts'
 import type { Parts } from './parts.ts'
 import { createSignsOfLife } from './signs-of-life.ts'
@@ -24,20 +24,20 @@ export interface SessionGraces {
    * The worker has no session now: it has a grace, and calls of it that are under way are no signs of life. `startId` names the
    * start of it that was connected until now.
    */
-  awaitReturn(workerId: string, startId?: string | null): void
+  awaitReturn(worker: string, startId?: string | null): void
   /** Whether a grace of this worker runs. */
-  isAwaited(workerId: string): boolean
+  isAwaited(worker: string): boolean
   /** The worker is back. */
-  end(workerId: string): void
+  end(worker: string): void
   /** Heeds signs of life, and awaits those whose session no process has. */
   look(answer: HoldersAnswer): void
   /** No more grace for these: their leases end, unless they live. Never rejects: what cannot be done is tried again. */
-  endNow(workerIds: readonly string[]): Promise<void>
+  endNow(workers: readonly string[]): Promise<void>
   /**
    * What a dead start of this worker held when its connection broke, if this is another one. Resolves with `null` when the store did
    * not say.
    */
-  leftBefore(workerId: string, startId: string | undefined): Promise<Held | null> | null
+  leftBefore(worker: string, startId: string | undefined): Promise<Held | null> | null
   /** Calls every grace off. Resolves when nobody is judged any more. */
   stop(): Promise<void>
 }
@@ -58,7 +58,7 @@ class Graces implements SessionGraces {
   readonly #params: SessionGracesParams
   readonly #absent = createAbsentWorkers()
   readonly #signs = createSignsOfLife()
-  readonly #heldNow: (workerId: string) => Promise<Held | null>
+  readonly #heldNow: (worker: string) => Promise<Held | null>
   readonly #callsMs: number
   /** Ends what is over. */
   readonly #loop: Loop
@@ -76,44 +76,45 @@ class Graces implements SessionGraces {
     this.#looks = parts.loops.create('signs-of-life', () => this.#lookForSigns())
   }
 
-  awaitReturn(workerId: string, startId: string | null = null): void {
+  awaitReturn(worker: string, startId: string | null = null): void {
     if (this.#stopped) return
     const now = this.#parts.clock.now()
-    this.#signs.expect(workerId, now + this.#callsMs)
-    this.#start(workerId, startId === null ? {} : { left: { startId, held: this.#heldNow(workerId) } })
+    this.#signs.expect(worker, now + this.#callsMs)
+    this.#start(worker, startId === null ? {} : { left: { startId, held: this.#heldNow(worker) } })
     this.#looks.wakeAt(now + this.#callsMs)
   }
 
-  isAwaited(workerId: string): boolean {
-    return this.#absent.isAwaited(workerId)
+  isAwaited(worker: string): boolean {
+    return this.#absent.isAwaited(worker)
   }
 
-  end(workerId: string): void {
-    this.#absent.remove(workerId)
-    this.#signs.forget(workerId)
+  end(worker: string): void {
+    this.#absent.remove(worker)
+    this.#signs.forget(worker)
   }
 
   look(answer: HoldersAnswer): void {
     const { holders, askedAt } = answer
     const living = livingOf(holders)
-    for (const { workerId, nodeId, session } of holders) {
-      if (nodeId !== null || !session || living.has(workerId)) continue
-      if (this.#params.connections.has(workerId) || this.#absent.has(workerId)) continue
-      this.#signs.expect(workerId, askedAt)
-      this.#start(workerId)
+    for (const holder of holders) {
+      const worker = workerKey(holder)
+      if (holder.nodeId !== null || !holder.session || living.has(worker)) continue
+      if (this.#params.connections.has(worker) || this.#absent.has(worker)) continue
+      this.#signs.expect(worker, askedAt)
+      this.#start(worker)
     }
     this.#heed(answer)
   }
 
-  async endNow(workerIds: readonly string[]): Promise<void> {
-    if (this.#stopped || workerIds.length === 0) return
-    for (const workerId of workerIds) this.#absent.endGrace(workerId)
+  async endNow(workers: readonly string[]): Promise<void> {
+    if (this.#stopped || workers.length === 0) return
+    for (const worker of workers) this.#absent.endGrace(worker)
     this.#judging ??= this.#parts.underWay.track(this.#judgeAll())
     await this.#judging
   }
 
-  leftBefore(workerId: string, startId: string | undefined): Promise<Held | null> | null {
-    const left = this.#absent.leftOf(workerId)
+  leftBefore(worker: string, startId: string | undefined): Promise<Held | null> | null {
+    const left = this.#absent.leftOf(worker)
     return startId === undefined || left === null || left.startId === startId ? null : left.held
   }
 
@@ -123,25 +124,25 @@ class Graces implements SessionGraces {
   }
 
   /** The worker has so long from now, whatever time it had before. */
-  #start(workerId: string, { delayMs = this.#parts.sessionGraceMs, excused = 0, left }: NewGrace = {}): void {
+  #start(worker: string, { delayMs = this.#parts.sessionGraceMs, excused = 0, left }: NewGrace = {}): void {
     const since = this.#parts.clock.now()
     const until = since + delayMs
-    this.#absent.awaitReturn(workerId, { since, until, excused }, left)
+    this.#absent.awaitReturn(worker, { since, until, excused }, left)
     this.#loop.wakeAt(until)
   }
 
-  #startAgain(workerIds: readonly string[]): void {
-    for (const workerId of workerIds) this.#start(workerId, { delayMs: AGAIN_MS })
+  #startAgain(workers: readonly string[]): void {
+    for (const worker of workers) this.#start(worker, { delayMs: AGAIN_MS })
   }
 
   async #endGraces(): Promise<Round> {
     const { clock, standstills } = this.#parts
     const over: string[] = []
-    for (const [workerId, { since, excused }] of this.#absent.due(clock.now())) {
+    for (const [worker, { since, excused }] of this.#absent.due(clock.now())) {
       // The worker may have come back, and this process could not hear it.
       const stoodStill = standstills.lastEnd() > since
-      if (stoodStill && excused < MOST_EXCUSED) this.#start(workerId, { excused: excused + 1 })
-      else over.push(workerId)
+      if (stoodStill && excused < MOST_EXCUSED) this.#start(worker, { excused: excused + 1 })
+      else over.push(worker)
     }
     await this.endNow(over)
     return { nextMs: this.#absent.nextEnd() - clock.now(), isProof: false }
@@ -162,8 +163,8 @@ class Graces implements SessionGraces {
     if (heardOf.length > 0) {
       // Whom another process has needs no grace here: that process awaits its return.
       const living = livingOf(answer.holders)
-      const watched = new Set(answer.holders.filter(isWatched).map(idOf))
-      for (const workerId of heardOf) if (watched.has(workerId) && !living.has(workerId)) this.#start(workerId)
+      const watched = new Set(answer.holders.filter(isWatched).map(workerKey))
+      for (const worker of heardOf) if (watched.has(worker) && !living.has(worker)) this.#start(worker)
     }
     return firstSeen
   }
@@ -182,9 +183,9 @@ class Graces implements SessionGraces {
       if (answer === null) return this.#startAgain(over.still())
       const living = livingOf(answer.holders)
       const firstSeen = new Set(this.#heed(answer))
-      this.#startAgain(over.still().filter((workerId) => firstSeen.has(workerId) && !living.has(workerId)))
-      await this.#params.endLeases(over.still().filter((workerId) => !living.has(workerId)))
-      for (const workerId of over.still()) this.end(workerId)
+      this.#startAgain(over.still().filter((worker) => firstSeen.has(worker) && !living.has(worker)))
+      await this.#params.endLeases(over.still().filter((worker) => !living.has(worker)))
+      for (const worker of over.still()) this.end(worker)
       this.#loop.worked()
     } catch (error) {
       this.#loop.failed(error)

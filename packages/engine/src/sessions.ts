@@ -1,20 +1,22 @@
-import type { EndedLease, WorkerRef } from '@taskyard/core'
+import { type EndedLease, type WorkerRef, workerKey, workerOfKey } from '@taskyard/core'
 import { checkSession } from './check-session.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { createDeadWorkersLoop, type DeadWorkersParams, succeedDeadWorkers } from './dead-workers.ts'
 import { createEndLeases } from './end-leases.ts'
 import { createEndLeftLeases, type EndLeftLeases } from './end-left-leases.ts'
-import type { Engine, OpenSession, WorkerView } from './engine.ts'
-import { createAskHolders, createAskWhenTrusted, idOf } from './lease-holders.ts'
+import type { OpenSession, UseCases, WorkerView } from './engine.ts'
+import type { InNamespace } from './in-namespace.ts'
+import { createAskHolders, createAskWhenTrusted } from './lease-holders.ts'
 import type { Loop } from './loop.ts'
 import type { Parts } from './parts.ts'
 import { createPresence, type Presence } from './presence.ts'
 import { createSessionGraces, type SessionGraces } from './session-graces.ts'
 import { viewWorker } from './worker-view.ts'
 
-export interface Sessions extends Pick<Engine, 'openSession' | 'workers'> {
+export interface Sessions {
+  readonly inNamespace: InNamespace<Pick<UseCases, 'openSession' | 'workers'>>
   /** The worker was given tasks. One that keeps a session of which no server knows has a grace to open it in. */
-  gaveTasks(worker: WorkerRef): void
+  gaveTasks(namespace: string, worker: WorkerRef): void
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -45,7 +47,7 @@ class WorkerSessions implements Sessions {
   constructor(parts: Parts, nodeId: string, onEnded: (ended: readonly EndedLease[]) => void) {
     const { store, clock } = parts
     const connections = createConnections(parts.timeOfDay)
-    const presence = parts.shared ? createPresence(parts, nodeId, connections.workerIds) : null
+    const presence = parts.shared ? createPresence(parts, nodeId, () => connections.workers().map(workerOfKey)) : null
     const askHolders = createAskHolders(store.presence, clock)
     const endLeases = createEndLeases(store.presence, onEnded)
     const askWhenTrusted = createAskWhenTrusted(askHolders, presence)
@@ -61,7 +63,7 @@ class WorkerSessions implements Sessions {
   async start(): Promise<void> {
     this.#unsubscribe = this.#parts.news.subscribe({ of: 'cancel-requests' }, (message) => {
       if (message.kind !== 'cancel-requested') return
-      for (const session of this.#connections.of(message.workerId)?.sessions ?? []) session.onCancel(message.taskId)
+      for (const session of this.#connections.of(workerKey(message))?.sessions ?? []) session.onCancel(message.taskId)
     })
     await (this.#presence === null ? succeedDeadWorkers(this.#ofDead) : this.#presence.start())
     this.#deadWorkers?.start()
@@ -73,48 +75,56 @@ class WorkerSessions implements Sessions {
     await this.#presence?.stop()
   }
 
-  gaveTasks({ workerId, nodeId, session }: WorkerRef): void {
+  readonly inNamespace = (namespace: string) => ({
+    openSession: (session: OpenSession) => this.#openSession(namespace, session),
+    workers: () => this.#workers(namespace),
+  })
+
+  gaveTasks(namespace: string, { workerId, nodeId, session }: WorkerRef): void {
     // Where processes share the store, they look for such workers anyway.
     if (this.#presence !== null || !session || nodeId !== null) return
-    if (!this.#connections.has(workerId) && !this.#graces.isAwaited(workerId)) this.#graces.awaitReturn(workerId)
+    const worker = workerKey({ namespace, workerId })
+    if (!this.#connections.has(worker) && !this.#graces.isAwaited(worker)) this.#graces.awaitReturn(worker)
   }
 
-  openSession(session: OpenSession): { readonly opened: Promise<void>; close(): void } {
+  #openSession(namespace: string, session: OpenSession): { readonly opened: Promise<void>; close(): void } {
     checkSession(session)
-    const { workerId, startId } = session
-    const left = this.#graces.leftBefore(workerId, startId)
-    if (left === null) return { opened: Promise.resolve(), close: this.#connect(session) }
+    const worker = workerKey({ namespace, workerId: session.workerId })
+    const left = this.#graces.leftBefore(worker, session.startId)
+    if (left === null) return { opened: Promise.resolve(), close: this.#connect(worker, session) }
     let close: (() => void) | null = null
     let isClosed = false
-    const opened = this.#endLeftLeases(workerId, left).then(() => {
-      if (!isClosed) close = this.#connect(session)
+    const opened = this.#endLeftLeases(worker, left).then(() => {
+      if (!isClosed) close = this.#connect(worker, session)
     })
     return {
       opened,
       close: () => {
-        if (!isClosed && close === null) this.#graces.awaitReturn(workerId)
+        if (!isClosed && close === null) this.#graces.awaitReturn(worker)
         isClosed = true
         close?.()
       },
     }
   }
 
-  async workers(): Promise<readonly WorkerView[]> {
-    const holders = Map.groupBy(await this.#parts.store.presence.holders(), idOf)
-    const ids = [...new Set([...this.#connections.workerIds(), ...holders.keys()])].sort()
-    return ids.map((id) => viewWorker(id, this.#connections.of(id), holders.get(id) ?? []))
+  async #workers(namespace: string): Promise<readonly WorkerView[]> {
+    const holders = Map.groupBy(await this.#parts.store.presence.holders(), workerKey)
+    const all = [...new Set([...this.#connections.workers(), ...holders.keys()])].sort()
+    const here = all.filter((worker) => workerOfKey(worker).namespace === namespace)
+    return here.map((worker) =>
+      viewWorker(workerOfKey(worker).workerId, this.#connections.of(worker), holders.get(worker) ?? []),
+    )
   }
 
-  #connect(session: OpenSession): () => void {
-    const { workerId } = session
-    const isNew = !this.#connections.has(workerId)
-    this.#connections.add(session)
-    this.#graces.end(workerId)
+  #connect(worker: string, session: OpenSession): () => void {
+    const isNew = !this.#connections.has(worker)
+    this.#connections.add(worker, session)
+    this.#graces.end(worker)
     // The process that it was connected to before may be about to end its leases. Trouble is the next beat's to tell.
     if (isNew) this.#presence?.beat().catch(() => {})
     return () => {
-      const lost = this.#connections.remove(session)
-      if (lost !== null) this.#graces.awaitReturn(workerId, lost.startId)
+      const lost = this.#connections.remove(worker, session)
+      if (lost !== null) this.#graces.awaitReturn(worker, lost.startId)
     }
   }
 }

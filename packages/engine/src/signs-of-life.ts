@@ -7,8 +7,8 @@ import type { HoldersAnswer } from './lease-holders.ts'
  */
 export interface SignsOfLife {
   /** Looks out for signs of this worker: the first look that is asked at this time or later (ms) is what the next ones are compared with. */
-  expect(workerId: string, from: number): void
-  forget(workerId: string): void
+  expect(worker: string, from: number): void
+  forget(worker: string): void
   /** An answer to a question older than that of the last one says nothing. */
   heed(answer: HoldersAnswer): Heeded
   /** Somebody has not been looked at yet. */
@@ -35,10 +35,10 @@ export function createSignsOfLife(): SignsOfLife {
   let lastQuestion = 0
 
   return {
-    expect(workerId, from) {
-      if (!expected.has(workerId)) expected.set(workerId, { from, held: null })
+    expect(worker, from) {
+      if (!expected.has(worker)) expected.set(worker, { from, held: null })
     },
-    forget: (workerId) => void expected.delete(workerId),
+    forget: (worker) => void expected.delete(worker),
     heed({ holders, askedAt, question }) {
       if (question <= lastQuestion) return NOBODY
       lastQuestion = question
@@ -46,12 +46,12 @@ export function createSignsOfLife(): SignsOfLife {
       const all = heldIn(holders)
       const heardOf: string[] = []
       const firstSeen: string[] = []
-      for (const [workerId, { from, held: before }] of expected) {
+      for (const [worker, { from, held: before }] of expected) {
         if (from > askedAt) continue
-        const held = all.get(workerId) ?? NOTHING
-        expected.set(workerId, { from, held })
-        if (before === null) firstSeen.push(workerId)
-        else if (showsLife(before, held)) heardOf.push(workerId)
+        const held = all.get(worker) ?? NOTHING
+        expected.set(worker, { from, held })
+        if (before === null) firstSeen.push(worker)
+        else if (showsLife(before, held)) heardOf.push(worker)
       }
       return { heardOf, firstSeen }
     },

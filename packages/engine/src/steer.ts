@@ -1,7 +1,8 @@
 import { type CancelOutcome, type Task, type TaskStatus, TaskyardError } from '@taskyard/core'
 import { assertFilter, createBulkWalks, isOfEnded, statusesOf } from './bulk.ts'
 import { toTaskId } from './check-submission.ts'
-import type { Engine } from './engine.ts'
+import type { UseCases } from './engine.ts'
+import type { InNamespace } from './in-namespace.ts'
 import type { Parts } from './parts.ts'
 import type { Reading } from './read.ts'
 
@@ -11,43 +12,44 @@ import type { Reading } from './read.ts'
  */
 const QUIET_PASSES = 6
 
-type Steering = Pick<Engine, 'cancel' | 'retry' | 'cancelMatching' | 'retryMatching'>
+type Steering = Pick<UseCases, 'cancel' | 'retry' | 'cancelMatching' | 'retryMatching'>
 
 /** Cancel and retry, by id and by filter. */
-export function createSteering(parts: Parts, reading: Reading): Steering {
+export function createSteering(parts: Parts, reading: InNamespace<Reading>): InNamespace<Steering> {
   const { store, taskNews } = parts
   const walk = createBulkWalks(parts)
 
   /** Reads the task for the answer, and tells what it has come to. */
-  async function after(changed: boolean, status: TaskStatus, id: string): Promise<Task> {
-    const task = await reading.get(id)
+  async function after(namespace: string, changed: boolean, status: TaskStatus, id: string): Promise<Task> {
+    const task = await reading(namespace).get(id)
     if (changed) taskNews.cameTo(status, task.id, task)
     return task
   }
 
-  return {
+  return (namespace) => ({
     async cancel(id) {
-      const [outcome] = await cancelAll(parts, [toTaskId(id)])
+      const [outcome] = await cancelAll(parts, namespace, [toTaskId(id)])
       if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id })
       if (outcome?.kind === 'ended') throw new TaskyardError('not_cancellable', { id, status: outcome.status })
-      return after(outcome?.kind === 'cancelled', 'cancelled', id)
+      return after(namespace, outcome?.kind === 'cancelled', 'cancelled', id)
     },
     async retry(id) {
-      const [outcome] = await store.tasks.retry({ taskIds: [toTaskId(id)] })
+      const [outcome] = await store.tasks.retry({ namespace, taskIds: [toTaskId(id)] })
       if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id })
       if (outcome?.kind === 'not-retryable') throw new TaskyardError('not_retryable', { id, status: outcome.status })
-      return after(outcome?.kind === 'retried', 'queued', id)
+      return after(namespace, outcome?.kind === 'retried', 'queued', id)
     },
     async cancelMatching(filter, options = {}) {
-      assertFilter(filter)
+      assertFilter(namespace, filter)
       if (isOfEnded(filter)) return { matched: 0, cursor: null }
-      return walk(filter, options, {
+      return walk(namespace, filter, options, {
         statuses: statusesOf(filter, ['scheduled', 'queued', 'blocked', 'running']),
         quietPasses: QUIET_PASSES,
         wants: ({ cancelRequestedAt }, isFirstPass) => isFirstPass || cancelRequestedAt === null,
         async act(tasks) {
           const outcomes = await cancelAll(
             parts,
+            namespace,
             tasks.map(({ id }) => id),
           )
           for (const task of tasks.filter((_, i) => outcomes[i]?.kind === 'cancelled')) {
@@ -58,29 +60,29 @@ export function createSteering(parts: Parts, reading: Reading): Steering {
       })
     },
     async retryMatching(filter, options = {}) {
-      return walk(filter, options, {
+      return walk(namespace, filter, options, {
         statuses: statusesOf(filter, ['failed']),
         // What has ended stays where it is until it is retried, and what fails again is not retried again.
         quietPasses: 0,
         wants: () => true,
         async act(tasks) {
-          const outcomes = await store.tasks.retry({ taskIds: tasks.map(({ id }) => id) })
+          const outcomes = await store.tasks.retry({ namespace, taskIds: tasks.map(({ id }) => id) })
           const retried = tasks.filter((_, i) => outcomes[i]?.kind === 'retried')
           for (const task of retried) taskNews.cameTo('queued', task.id, task)
           return retried.length
         },
       })
     },
-  }
+  })
 }
 
-async function cancelAll({ store, news, taskNews }: Parts, taskIds: readonly string[]) {
-  const outcomes = await store.tasks.cancel({ taskIds })
+async function cancelAll({ store, news, taskNews }: Parts, namespace: string, taskIds: readonly string[]) {
+  const outcomes = await store.tasks.cancel({ namespace, taskIds })
   outcomes.forEach((outcome, i) => {
     if (outcome.kind !== 'requested') return
     const taskId = taskIds[i] as string
-    news.publish({ kind: 'cancel-requested', taskId, workerId: outcome.workerId })
-    taskNews.recorded(taskId)
+    news.publish({ kind: 'cancel-requested', namespace, taskId, workerId: outcome.workerId })
+    taskNews.recorded(namespace, taskId)
   })
   return outcomes
 }

@@ -1,10 +1,12 @@
 import { type AcceptedTask, LIMITS, type NewTask, type Task, TaskyardError } from '@taskyard/core'
 import { type CheckContext, toNewTask } from './check-submission.ts'
-import type { Engine, Submission, SubmitContext } from './engine.ts'
+import type { Submission, SubmitContext, UseCases } from './engine.ts'
 import { createEnqueueCalls } from './enqueue-calls.ts'
+import type { InNamespace } from './in-namespace.ts'
 import type { Parts } from './parts.ts'
 
-export interface Submitting extends Pick<Engine, 'submit' | 'submitMany'> {
+export interface Submitting {
+  readonly inNamespace: InNamespace<Pick<UseCases, 'submit' | 'submitMany'>>
   /** Submissions that wait for a key are refused. */
   stop(): void
 }
@@ -16,14 +18,14 @@ export function createSubmit(parts: Parts): Submitting {
   const { enqueueOne, enqueueMany } = createEnqueueCalls(parts, stopping.signal)
 
   function noteAdded(task: NewTask, { status, runAt }: AcceptedTask): void {
-    observer.submitted?.(task.queue, task.type)
+    observer.submitted?.(task)
     taskNews.cameTo(status, task.id, task)
     if (status === 'scheduled') parts.wakeSweeperAt(runAt)
   }
 
   /** The first task of an idempotency key that was seen before. */
   async function firstTask(task: NewTask, accepted: AcceptedTask, { tx }: SubmitContext): Promise<Task> {
-    const [first] = await store.reads.find({ taskIds: [accepted.id] })
+    const [first] = await store.reads.find({ namespace: task.namespace, taskIds: [accepted.id] })
     if (first) return first
     // Submitted before in the same transaction, which nobody else can see into yet.
     if (tx !== undefined) return newlyStored(task, accepted)
@@ -31,27 +33,29 @@ export function createSubmit(parts: Parts): Submitting {
   }
 
   return {
-    async submit(submission, inside = {}) {
-      parts.assertRunning()
-      const task = toNewTask(submission, '', context)
-      const accepted = await enqueueOne(task, inside)
-      const { replayed } = accepted
-      if (replayed) return { task: await firstTask(task, accepted, inside), replayed }
-      noteAdded(task, accepted)
-      return { task: newlyStored(task, accepted), replayed }
-    },
-    async submitMany(submissions, inside = {}) {
-      parts.assertRunning()
-      assertBatch(submissions.length)
-      assertBatchBytes(submissions)
-      const tasks = submissions.map((submission, i) => toNewTask(submission, `/tasks/${i}`, context))
-      const accepted = await enqueueMany(tasks, inside)
-      for (const [i, task] of tasks.entries()) {
-        const one = accepted[i] as AcceptedTask
-        if (!one.replayed) noteAdded(task, one)
-      }
-      return accepted
-    },
+    inNamespace: (namespace) => ({
+      async submit(submission, inside = {}) {
+        parts.assertRunning()
+        const task = toNewTask(namespace, submission, '', context)
+        const accepted = await enqueueOne(task, inside)
+        const { replayed } = accepted
+        if (replayed) return { task: await firstTask(task, accepted, inside), replayed }
+        noteAdded(task, accepted)
+        return { task: newlyStored(task, accepted), replayed }
+      },
+      async submitMany(submissions, inside = {}) {
+        parts.assertRunning()
+        assertBatch(submissions.length)
+        assertBatchBytes(submissions)
+        const tasks = submissions.map((submission, i) => toNewTask(namespace, submission, `/tasks/${i}`, context))
+        const accepted = await enqueueMany(tasks, inside)
+        for (const [i, task] of tasks.entries()) {
+          const one = accepted[i] as AcceptedTask
+          if (!one.replayed) noteAdded(task, one)
+        }
+        return accepted
+      },
+    }),
     stop: () => stopping.abort(),
   }
 }

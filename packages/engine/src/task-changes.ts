@@ -1,5 +1,5 @@
 import { type Clock, isTerminal, type Task } from '@taskyard/core'
-import type { FollowedTasks } from './followed-tasks.ts'
+import type { FollowedTasks, TaskName } from './followed-tasks.ts'
 
 /** Something has, or may have, become of a task. */
 export interface Change {
@@ -38,7 +38,7 @@ interface Waiting {
 
 /** The changes of one task from now on: from news, and from the looks that all who follow tasks share. */
 export function followChanges(
-  taskId: string,
+  task: TaskName,
   { followed, what, clock, signal, isWanted }: ChangesOptions,
 ): TaskChanges {
   let missed: Change | null = null
@@ -53,7 +53,7 @@ export function followChanges(
   }
 
   const wake = () => waiting?.resolve(null)
-  const unfollow = followed.follow(taskId, what, {
+  const unfollow = followed.follow(task, what, {
     seen: (task) => tell({ terminal: isTerminal(task.status), task, isSure: true }),
     told: (message) =>
       tell({

@@ -15,7 +15,7 @@ export interface TaskOfNews {
 export interface TaskNews {
   cameTo(status: TaskStatus, taskId: string, task: TaskOfNews): void
   started(tasks: readonly LeasedTask[]): void
-  recorded(taskId: string): void
+  recorded(namespace: string, taskId: string): void
 }
 
 export function createTaskNews(news: NewsPort): TaskNews {
@@ -30,8 +30,8 @@ export function createTaskNews(news: NewsPort): TaskNews {
       if (!news.isHeard('running')) return
       for (const task of tasks) if (!task.lease.again) cameTo('running', task.id, task)
     },
-    recorded(taskId) {
-      if (news.isHeard('running')) news.publish({ kind: 'recorded', taskId })
+    recorded(namespace, taskId) {
+      if (news.isHeard('running')) news.publish({ kind: 'recorded', namespace, taskId })
     },
   }
 }

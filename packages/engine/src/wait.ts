@@ -1,7 +1,8 @@
 import { isTerminal, LIMITS, type Task, type TaskEvent, TaskyardError } from '@taskyard/core'
 import { invalid, isNumberIn, toTaskId } from './check-submission.ts'
-import type { Engine } from './engine.ts'
-import { createFollowedTasks } from './followed-tasks.ts'
+import type { UseCases } from './engine.ts'
+import { createFollowedTasks, type TaskName } from './followed-tasks.ts'
+import type { InNamespace } from './in-namespace.ts'
 import type { Parts } from './parts.ts'
 import { type Change, followChanges } from './task-changes.ts'
 
@@ -10,7 +11,8 @@ const WATCH_PAGE = 16
 /** A watched task's events are read this often even if nothing is seen of it: of a line in the log only news tells. Milliseconds. */
 const READ_AGAIN_MS = 15_000
 
-export interface Waiting extends Pick<Engine, 'wait' | 'watch'> {
+export interface Waiting {
+  readonly inNamespace: InNamespace<Pick<UseCases, 'wait' | 'watch'>>
   /** Ends every wait and watch with what it has. Resolves when no task is looked at any more. */
   stop(): Promise<void>
 }
@@ -19,11 +21,11 @@ export interface Waiting extends Pick<Engine, 'wait' | 'watch'> {
 export function createWaiting(parts: Parts): Waiting {
   const { clock } = parts
   const followed = createFollowedTasks(parts)
-  async function wait(id: string, waitSeconds: number, signal?: AbortSignal): Promise<Task> {
+  async function wait(namespace: string, id: string, waitSeconds: number, signal?: AbortSignal): Promise<Task> {
     if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
-    const taskId = toTaskId(id)
+    const task = { namespace, taskId: toTaskId(id) }
     const until = clock.now() + waitSeconds * 1000
-    const changes = followChanges(taskId, {
+    const changes = followChanges(task, {
       what: 'end',
       followed,
       clock,
@@ -31,25 +33,25 @@ export function createWaiting(parts: Parts): Waiting {
       isWanted: ({ terminal }) => terminal,
     })
     try {
-      for (let task = await followed.look(taskId); ; ) {
+      for (let seen = await followed.look(task); ; ) {
         const left = until - clock.now()
-        if (isTerminal(task.status) || left <= 0 || changes.isOver()) return task
+        if (isTerminal(seen.status) || left <= 0 || changes.isOver()) return seen
         const change = await changes.next(left)
-        task = change?.task ?? (await followed.look(taskId))
+        seen = change?.task ?? (await followed.look(task))
       }
     } finally {
       changes.end()
     }
   }
 
-  async function* watch(id: string, after: number, signal: AbortSignal): AsyncGenerator<TaskEvent> {
-    const taskId = toTaskId(id)
-    const changes = followChanges(taskId, { what: 'all', followed, clock, signal, isWanted: createLooksDifferent() })
-    const nextPage = (after: number) => readPage(parts, taskId, after)
+  async function* watch(namespace: string, id: string, after: number, signal: AbortSignal): AsyncGenerator<TaskEvent> {
+    const task = { namespace, taskId: toTaskId(id) }
+    const changes = followChanges(task, { what: 'all', followed, clock, signal, isWanted: createLooksDifferent() })
+    const nextPage = (after: number) => readPage(parts, task, after)
     let last = after
     try {
       // Known before the events are read: an end that comes in between is among them.
-      let wasTerminal = isTerminal((await followed.look(taskId)).status)
+      let wasTerminal = isTerminal((await followed.look(task)).status)
       for (;;) {
         const from = last
         for (let page = await nextPage(last); page.length > 0; page = await nextPage(last)) {
@@ -61,7 +63,7 @@ export function createWaiting(parts: Parts): Waiting {
         }
         if (changes.isOver() || (wasTerminal && last === from)) return
         // It may have been retried since.
-        if (wasTerminal) wasTerminal = isTerminal((await followed.look(taskId)).status)
+        if (wasTerminal) wasTerminal = isTerminal((await followed.look(task)).status)
         else wasTerminal = (await changes.next(READ_AGAIN_MS))?.terminal ?? false
       }
     } finally {
@@ -69,13 +71,19 @@ export function createWaiting(parts: Parts): Waiting {
     }
   }
 
-  return { wait, watch, stop: followed.stop }
+  return {
+    inNamespace: (namespace) => ({
+      wait: (id, waitSeconds, signal) => wait(namespace, id, waitSeconds, signal),
+      watch: (id, after, signal) => watch(namespace, id, after, signal),
+    }),
+    stop: followed.stop,
+  }
 }
 
 /** Few events: a reader that takes its time holds them all. */
-async function readPage({ store }: Parts, taskId: string, after: number): Promise<readonly TaskEvent[]> {
-  const events = await store.reads.history({ taskId, after, limit: WATCH_PAGE })
-  if (events === null) throw new TaskyardError('task_not_found', { id: taskId })
+async function readPage({ store }: Parts, task: TaskName, after: number): Promise<readonly TaskEvent[]> {
+  const events = await store.reads.history({ ...task, after, limit: WATCH_PAGE })
+  if (events === null) throw new TaskyardError('task_not_found', { id: task.taskId })
   return events
 }
 

@@ -11,6 +11,7 @@ test('a claim on which the store chokes does not hold up those that wait behind 
     const tasks = await store.tasks.claim({ ...params, limit: 1 })
     if (tasks.length === 0 || params.worker.workerId !== 'bad') return tasks
     await store.tasks.settle({
+      namespace: 'default',
       settlements: tasks.map(({ id, lease }) => ({ taskId: id, token: lease.token, outcome: 'released' })),
       claim: null,
     })
@@ -88,7 +89,7 @@ for (const kind of ['claim', 'settlement that claims'] as const) {
     open()
     await stopped
     assert.deepEqual(await again, [])
-    assert.equal((await store.reads.find({ taskIds: [task.id] }))[0]?.status, 'running')
+    assert.equal((await store.reads.find({ namespace: 'default', taskIds: [task.id] }))[0]?.status, 'running')
   })
 }
 
@@ -130,7 +131,7 @@ for (const kind of ['claim', 'long poll', 'settlement that claims'] as const) {
     open()
     await stopped
     assert.deepEqual(await claiming, [])
-    const [found] = await store.reads.find({ taskIds: [task.id] })
+    const [found] = await store.reads.find({ namespace: 'default', taskIds: [task.id] })
     assert.deepEqual([found?.status, found?.attempt], ['queued', 0])
   })
 }

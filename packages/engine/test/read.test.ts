@@ -129,7 +129,7 @@ test('namespaces that nobody asks for any more are not counted in the background
       },
     },
   }))
-  for (let i = 0; i < 300; i++) await engine.queues(`tenant-${i}`)
+  for (let i = 0; i < 300; i++) await engine.in(`tenant-${i}`).queues()
   counted = []
   await clock.advance(5000)
   assert.ok(new Set(counted).size <= 102, `${new Set(counted).size} namespaces`)

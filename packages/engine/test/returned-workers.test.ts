@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type LeaseRef, type OpenedStore, POISON_CRASHES, TaskyardError } from '@taskyard/core'
-import type { Engine } from '../src/index.ts'
+import type { UseCases } from '../src/index.ts'
 import { claimOf, PAYLOAD, startEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 const deaf = () => {}
 
 /** How a worker is heard of a lease that it lost while it stood still. */
-const WORDS: Readonly<Record<string, (engine: Engine, lease: LeaseRef) => Promise<unknown>>> = {
+const WORDS: Readonly<Record<string, (engine: UseCases, lease: LeaseRef) => Promise<unknown>>> = {
   heartbeat: (engine, lease) => engine.heartbeat([lease]),
   outcome: (engine, lease) => engine.settle([{ ...lease, outcome: 'succeeded' }]),
   'log line': (engine, lease) => engine.record([{ ...lease, log: 'I live' }]),

@@ -2,10 +2,18 @@ import type { TestContext } from 'node:test'
 import { createReferenceStore, createSimulatedClock, type SettableClock } from '@taskyard/conformance'
 import { createLocalNews, type JsonText, type OpenedStore, TaskyardError, toJsonText, wrapCalls } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
-import { createEngine, type Engine, type EngineOptions } from '../src/index.ts'
+import { createEngine, type Engine, type EngineOptions, type UseCases } from '../src/index.ts'
+
+/** An engine, and what can be done in the default namespace. */
+export type EngineInDefault = Engine & UseCases
+
+export function createEngineInDefault(options: EngineOptions): EngineInDefault {
+  const engine = createEngine(options)
+  return { ...engine, ...engine.in('default') }
+}
 
 export interface Scene {
-  readonly engine: Engine
+  readonly engine: EngineInDefault
   readonly clock: SettableClock
   readonly store: OpenedStore
 }
@@ -18,7 +26,7 @@ export async function startEngine(
 ): Promise<Scene> {
   const clock = createSimulatedClock()
   const store = wrap(createReferenceStore(clock))
-  const engine = createEngine({
+  const engine = createEngineInDefault({
     store,
     clock,
     random: () => 0.5,
@@ -44,7 +52,7 @@ export async function startStallingEngine(t: TestContext): Promise<Scene & { sta
   }
   const store = createReferenceStore(clock)
   const ids = createUuidV7Generator(clock)
-  const engine = createEngine({ store, clock, random: () => 0.5, ids, nodeId: 'node-1' })
+  const engine = createEngineInDefault({ store, clock, random: () => 0.5, ids, nodeId: 'node-1' })
   await engine.start()
   t.after(() => engine.stop())
   await clock.advance(5000)
@@ -73,7 +81,7 @@ export function awayWhile(isAway: () => boolean): (store: OpenedStore) => Opened
 export interface Cluster {
   readonly clock: SettableClock
   readonly store: OpenedStore
-  node(nodeId: string, options?: Partial<EngineOptions>): Promise<Engine>
+  node(nodeId: string, options?: Partial<EngineOptions>): Promise<EngineInDefault>
   /** A process that dies without a word: its calls no longer reach the store. */
   kill(nodeId: string): void
 }
@@ -87,7 +95,7 @@ export function startCluster(t: TestContext, wrap: (store: OpenedStore) => Opene
     clock,
     store,
     async node(nodeId, options = {}) {
-      const engine = createEngine({
+      const engine = createEngineInDefault({
         store: awayWhile(() => dead.has(nodeId))(store),
         news,
         clock,

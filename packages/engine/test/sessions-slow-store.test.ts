@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { OpenedStore } from '@taskyard/core'
 import { wrapCalls } from '@taskyard/core'
-import type { Engine, OpenSession } from '../src/index.ts'
+import type { OpenSession, UseCases } from '../src/index.ts'
 import { awayWhile, type Cluster, claimOf, PAYLOAD, startCluster, startEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD, timeoutSeconds: 3600 }
@@ -21,7 +21,7 @@ function startSlowCluster(t: TestContext, call: 'holders' | 'endLeases', delayMs
   return cluster
 }
 
-async function runTask(engine: Engine, workerId: string) {
+async function runTask(engine: UseCases, workerId: string) {
   const { task } = await engine.submit(TASK)
   const [leased] = await engine.claim({ ...claimOf(workerId, 1, true), leaseSeconds: 300 })
   assert.equal(leased?.id, task.id)
@@ -34,7 +34,7 @@ async function runTask(engine: Engine, workerId: string) {
   }
 }
 
-async function runTaskInSession(engine: Engine, workerId: string, session: Partial<OpenSession> = {}) {
+async function runTaskInSession(engine: UseCases, workerId: string, session: Partial<OpenSession> = {}) {
   const { close } = engine.openSession({ workerId, onCancel: deaf, ...session })
   return { close, ...(await runTask(engine, workerId)) }
 }

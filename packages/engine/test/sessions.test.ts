@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type OpenedStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
-import { createEngine } from '../src/index.ts'
-import { claimOf, PAYLOAD, startCluster, startEngine, startStallingEngine } from './scene.ts'
+import { claimOf, createEngineInDefault, PAYLOAD, startCluster, startEngine, startStallingEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 const deaf = () => {}
@@ -175,7 +174,7 @@ test('leases of a session whose server died get one grace after the restart', as
   await engine.claim({ ...claimOf('worker-1', 1, true), leaseSeconds: 3600 })
   await engine.stop()
   const ids = createUuidV7Generator(clock)
-  const successor = createEngine({ store, clock, random: () => 0.5, ids, nodeId: 'node-2' })
+  const successor = createEngineInDefault({ store, clock, random: () => 0.5, ids, nodeId: 'node-2' })
   await successor.start()
   t.after(() => successor.stop())
   await clock.advance(4999)
@@ -258,7 +257,7 @@ test('a dead worker on whom the store chokes does not keep the tasks of another'
     presence: {
       ...store.presence,
       async endLeases(params) {
-        if (params.workerIds.includes('bad')) throw new Error('choked')
+        if (params.workers.some(({ workerId }) => workerId === 'bad')) throw new Error('choked')
         return store.presence.endLeases(params)
       },
     },

@@ -92,7 +92,7 @@ test('a process that stood still does not judge the others by what it missed', a
   away = true
   await clock.advance(20_000)
   // The other one's beat happens to be stale just when this one looks again.
-  await store.presence.beat({ nodeId: 'node-1', workerIds: [], ttlMs: 0 })
+  await store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 0 })
   away = false
   await clock.advance(700)
   assert.equal((await second.queue('default')).counts.running, 1)

@@ -2,26 +2,26 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SimulatedClock } from '@taskyard/conformance'
 import type { LeaseRef, OpenedStore } from '@taskyard/core'
-import type { Engine } from '../src/index.ts'
+import type { UseCases } from '../src/index.ts'
 import { claimOf, PAYLOAD, startCluster, startEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD, timeoutSeconds: 3600 }
 const deaf = () => {}
 const WORKER = { ...claimOf('worker-1', 1, true), leaseSeconds: 300 }
 
-async function lease(engine: Engine): Promise<LeaseRef> {
+async function lease(engine: UseCases): Promise<LeaseRef> {
   const [task] = await engine.claim(WORKER)
   return { taskId: String(task?.id), token: Number(task?.lease.token) }
 }
 
-async function extendEvery2s(engine: Engine, held: LeaseRef, clock: SimulatedClock, times: number): Promise<void> {
+async function extendEvery2s(engine: UseCases, held: LeaseRef, clock: SimulatedClock, times: number): Promise<void> {
   for (let i = 0; i < times; i++) {
     await clock.advance(2000)
     assert.deepEqual(await engine.heartbeat([held], 300), ['ok'])
   }
 }
 
-async function standingOf(engine: Engine, { taskId }: LeaseRef): Promise<string> {
+async function standingOf(engine: UseCases, { taskId }: LeaseRef): Promise<string> {
   const { status, crashes } = await engine.get(taskId)
   return `${status}, crashes ${crashes}`
 }

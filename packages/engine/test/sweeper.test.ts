@@ -3,8 +3,7 @@ import { test } from 'node:test'
 import { createReferenceStore, createSimulatedClock } from '@taskyard/conformance'
 import { type ChoreFailure, type OpenedStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
-import { createEngine } from '../src/index.ts'
-import { awayWhile, claimOf, PAYLOAD, startEngine, startStallingEngine } from './scene.ts'
+import { awayWhile, claimOf, createEngineInDefault, PAYLOAD, startEngine, startStallingEngine } from './scene.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 
@@ -35,7 +34,7 @@ test('a clock that is set back in the grace of a start does not keep leases from
   let setBy = 0
   const ofServer = { ...clock, now: () => clock.now() + setBy }
   const ids = createUuidV7Generator(clock)
-  const engine = createEngine({ store, clock: ofServer, random: () => 0.5, ids, nodeId: 'node-1' })
+  const engine = createEngineInDefault({ store, clock: ofServer, random: () => 0.5, ids, nodeId: 'node-1' })
   t.after(() => engine.stop())
   const { task } = await engine.submit(TASK)
   await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 2 })
@@ -48,7 +47,7 @@ test('a clock that is set back in the grace of a start does not keep leases from
 
 test('a worker that ignores a cancel loses the task after the grace', async (t) => {
   const ended: string[] = []
-  const observer = { leaseEnded: (_queue: string, _type: string, reason: string) => ended.push(reason) }
+  const observer = { leaseEnded: (_task: object, reason: string) => ended.push(reason) }
   const { engine, clock } = await startEngine(t, { observer, cancelGraceSeconds: 2 })
   const { task } = await engine.submit(TASK)
   const [leased] = await engine.claim(claimOf('worker-1'))
@@ -153,7 +152,7 @@ test('trouble in the background is told as it comes, and once when it is over', 
 
 test('stale writes are refused and counted', async (t) => {
   const refused: string[] = []
-  const observer = { staleWriteRefused: (operation: string) => refused.push(operation) }
+  const observer = { staleWriteRefused: (_namespace: string, operation: string) => refused.push(operation) }
   const { engine, clock } = await startEngine(t, { observer })
   const { task } = await engine.submit(TASK)
   await engine.claim({ ...claimOf('worker-1'), leaseSeconds: 1 })
@@ -190,7 +189,7 @@ test('leases that ran out while there was no server can be extended for a moment
   await engine.stop()
   await clock.advance(60_000)
   const ids = createUuidV7Generator(clock)
-  const successor = createEngine({ store, clock, random: () => 0.5, ids, nodeId: 'node-2' })
+  const successor = createEngineInDefault({ store, clock, random: () => 0.5, ids, nodeId: 'node-2' })
   await successor.start()
   t.after(() => successor.stop())
   await clock.advance(2900)

@@ -104,7 +104,7 @@ test('an end of which no news came is seen by the next look', async (t) => {
     for await (const { kind } of engine.watch(task.id, 0, NEVER_ABORTED)) kinds.push(kind)
   })()
   await clock.advance(2000)
-  await store.tasks.cancel({ taskIds: [task.id] })
+  await store.tasks.cancel({ namespace: 'default', taskIds: [task.id] })
   await clock.advance(1000)
   assert.equal((await waiting).status, 'cancelled')
   await watching
@@ -122,7 +122,7 @@ test('lines in the log of which no news came are read in 15 s', async (t) => {
   })()
   await clock.advance(2000)
   const lease = { taskId: task.id, token: leased?.lease.token ?? 0 }
-  await store.tasks.record({ entries: [{ ...lease, progress: null, log: 'unheard' }] })
+  await store.tasks.record({ namespace: 'default', entries: [{ ...lease, progress: null, log: 'unheard' }] })
   await clock.advance(15_000)
   assert.deepEqual(kinds, ['submitted', 'started', 'log'])
   stop.abort()
