@@ -47,7 +47,8 @@ export function startSteadyLoad(store: OpenedStore, storeTime: () => number, per
   async function claimAndSettle(dueAt: number): Promise<number> {
     const leased = await store.tasks.claim(claim)
     claims.push(performance.now() - dueAt)
-    if (leased.length > 0) await store.tasks.settle({ settlements: leased.map(succeeded), claim: null })
+    if (leased.length > 0)
+      await store.tasks.settle({ namespace: 'default', settlements: leased.map(succeeded), claim: null })
     settled += leased.length
     return leased.length
   }

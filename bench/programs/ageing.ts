@@ -125,7 +125,7 @@ async function finishBatch(queue: string, size: number): Promise<void> {
     if (leased.length === 0) throw new Error(`${left} submitted tasks cannot be claimed`)
     const settlements = leased.map((task, n) => ((ended + n) % 100 === 0 ? failed(task) : succeeded(task)))
     ended += leased.length
-    const { results } = await store.tasks.settle({ settlements, claim: null })
+    const { results } = await store.tasks.settle({ namespace: 'default', settlements, claim: null })
     if (results.some(({ status }) => status !== 'ok')) throw new Error('a settlement was refused')
     left -= leased.length
   }

@@ -47,7 +47,7 @@ for (let n = 0; n < claims + warmup; n++) {
     outcome: 'succeeded' as const,
     result: null,
   }))
-  await store.tasks.settle({ settlements, claim: null })
+  await store.tasks.settle({ namespace: 'default', settlements, claim: null })
 }
 await store.lifecycle.close()
 printResult(quantiles(times) satisfies ClaimLatencyResult)

@@ -65,7 +65,7 @@ async function fillLane(store: OpenedStore, lane: number): Promise<void> {
       const leased = await store.tasks.claim(claim)
       if (leased.length === 0) throw new Error(`${left} submitted tasks cannot be claimed`)
       const settlements = leased.map(({ id, type, lease }) => settlement(id, lease.token, type))
-      const { results } = await store.tasks.settle({ settlements, claim: null })
+      const { results } = await store.tasks.settle({ namespace: 'default', settlements, claim: null })
       if (results.some(({ status }) => status !== 'ok')) throw new Error('a settlement was refused')
       left -= leased.length
     }

@@ -7,7 +7,7 @@ import {
 } from '@taskyard/conformance'
 import { type IdGenerator, type OpenedStore, toJsonText } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
-import { createEngine, type Engine } from '@taskyard/engine'
+import { createEngine, type Engine, type UseCases } from '@taskyard/engine'
 import { openSqliteStore } from '@taskyard/store-sqlite'
 import type { HistoryEvent } from './history.ts'
 import { LEASE_SECONDS, startWorker } from './small-worker.ts'
@@ -85,7 +85,7 @@ async function openSystem(path: string, bug: Bug) {
 
   async function submit(key: string): Promise<void> {
     history.push({ e: 'submit', at: now(), keys: [key] })
-    const { task } = await engine.submit({ ...submission(key), idempotencyKey: key })
+    const { task } = await engine.in('default').submit({ ...submission(key), idempotencyKey: key })
     history.push({ e: 'ack', at: now(), key, id: task.id })
   }
 
@@ -101,7 +101,7 @@ async function openSystem(path: string, bug: Bug) {
     async submitBatch(size: number) {
       const batch = Array.from({ length: size }, () => `key-${++keys}`)
       history.push({ e: 'submit', at: now(), keys: batch })
-      const submitted = await engine.submitMany(batch.map(submission))
+      const submitted = await engine.in('default').submitMany(batch.map(submission))
       for (const [index, { id }] of submitted.entries()) {
         history.push({ e: 'ack', at: now(), key: batch[index] as string, id })
       }
@@ -114,10 +114,10 @@ async function openSystem(path: string, bug: Bug) {
 
     passSeconds: (seconds: number) => passSeconds(clock, store, seconds),
 
-    worker: (id: string) => startWorker(id, { engine, history, now }),
+    worker: (id: string) => startWorker(id, { calls: engine.in('default'), history, now }),
 
     async readBack(): Promise<readonly HistoryEvent[]> {
-      history.push(...(await finalEvents(engine, now)))
+      history.push(...(await finalEvents(engine.in('default'), now)))
       await close()
       return [...history, { e: 'end', at: now() }]
     },
@@ -146,11 +146,11 @@ async function passSeconds(clock: SimulatedClock, store: OpenedStore, seconds: n
   }
 }
 
-async function finalEvents(engine: Engine, now: () => number): Promise<readonly HistoryEvent[]> {
+async function finalEvents(calls: UseCases, now: () => number): Promise<readonly HistoryEvent[]> {
   const events: HistoryEvent[] = []
   let cursor: string | null = null
   do {
-    const page: Awaited<ReturnType<Engine['list']>> = await engine.list({ limit: 50, cursor })
+    const page: Awaited<ReturnType<UseCases['list']>> = await calls.list({ limit: 50, cursor })
     for (const task of page.items) {
       const { id, status, error, attempt, crashes } = task
       const result = task.result === null ? null : (JSON.parse(task.result) as { token: number })

@@ -1,24 +1,24 @@
 import { type LeasedTask, toJsonText } from '@taskyard/core'
-import type { Engine } from '@taskyard/engine'
+import type { UseCases } from '@taskyard/engine'
 import type { HistoryEvent } from './history.ts'
 
 export const LEASE_SECONDS = 5
 
 interface SmallWorld {
-  readonly engine: Engine
+  readonly calls: UseCases
   readonly history: HistoryEvent[]
   readonly now: () => number
 }
 
 /** A worker of the small system, which does what it is told to. */
-export function startWorker(worker: string, { engine, history, now }: SmallWorld) {
-  const session = engine.openSession({ workerId: worker, queues: ['default'], onCancel() {} })
+export function startWorker(worker: string, { calls, history, now }: SmallWorld) {
+  const session = calls.openSession({ workerId: worker, queues: ['default'], onCancel() {} })
   const refs = (tasks: readonly LeasedTask[]) => tasks.map(({ id, lease }) => ({ taskId: id, token: lease.token }))
 
   async function claim(limit: number): Promise<readonly LeasedTask[]> {
     const sentAt = now()
     const ref = { workerId: worker, nodeId: null, session: true }
-    const tasks = await engine.claim({ worker: ref, queues: ['default'], limit, leaseSeconds: LEASE_SECONDS })
+    const tasks = await calls.claim({ worker: ref, queues: ['default'], limit, leaseSeconds: LEASE_SECONDS })
     const leases = tasks.map((task) => ({ id: task.id, token: task.lease.token, key: keyOf(task) }))
     history.push({ e: 'claim', sentAt, at: now(), worker, tasks: leases })
     for (const task of tasks) {
@@ -33,7 +33,7 @@ export function startWorker(worker: string, { engine, history, now }: SmallWorld
     const outcomes = refs(tasks).map((ref) => {
       return { ...ref, outcome: 'succeeded' as const, result: toJsonText({ token: ref.token }) }
     })
-    const { results } = await engine.settle(outcomes)
+    const { results } = await calls.settle(outcomes)
     for (const [index, { taskId, token, outcome }] of outcomes.entries()) {
       const answer = results[index] ?? 'unknown'
       history.push({ e: 'settle', sentAt, at: now(), worker, id: taskId, token, outcome, answer })
@@ -48,14 +48,14 @@ export function startWorker(worker: string, { engine, history, now }: SmallWorld
     },
     async heartbeat(tasks: readonly LeasedTask[]) {
       const sentAt = now()
-      const results = await engine.heartbeat(refs(tasks), LEASE_SECONDS)
+      const results = await calls.heartbeat(refs(tasks), LEASE_SECONDS)
       const granted = refs(tasks).filter((_, index) => results[index] === 'ok')
       const leases = granted.map(({ taskId, token }) => ({ id: taskId, token }))
       history.push({ e: 'extend', sentAt, at: now(), worker, leases })
     },
     async record(tasks: readonly LeasedTask[]) {
       const sentAt = now()
-      const results = await engine.record(refs(tasks).map((ref) => ({ ...ref, log: `token ${ref.token}` })))
+      const results = await calls.record(refs(tasks).map((ref) => ({ ...ref, log: `token ${ref.token}` })))
       for (const [index, { taskId, token }] of refs(tasks).entries()) {
         const answer = results[index] ?? 'unknown'
         history.push({ e: 'record', sentAt, at: now(), worker, id: taskId, token, answer })

@@ -17,7 +17,7 @@ import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } f
 import { type Expected, isBoolean, isList, isNumber, isObject, isOptional, isText, TASK } from './expected-answer.ts'
 import { createHttpWorkerApi } from './http-worker-api.ts'
 import { newIdempotencyKey } from './runtime.ts'
-import { serverAddress } from './server-address.ts'
+import { namespaceHeader, serverAddress } from './server-address.ts'
 import type {
   AnyTaskOf,
   ListOptions,
@@ -49,6 +49,8 @@ const INFO: Expected = { nodeId: isText, version: isText }
 export interface ClientOptions {
   /** Such as `http://127.0.0.1:8080`. A user name and password in it are sent as basic authentication. */
   readonly url: string
+  /** Whose tasks: what belongs to another namespace does not exist here. Default `default`. */
+  readonly namespace?: string
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>>
   /** How long a call that failed is repeated, where that is safe and can help. Default 15. */
@@ -74,9 +76,9 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   readonly #workers = new Set<Worker>()
 
   /** @throws TaskyardError `invalid_configuration` */
-  constructor({ url, headers, retrySeconds = 15, timeoutSeconds = 30, ...options }: ClientOptions) {
+  constructor({ url, namespace, headers, retrySeconds = 15, timeoutSeconds = 30, ...options }: ClientOptions) {
     this.#transport = new Transport({
-      address: serverAddress(url, headers),
+      address: serverAddress(url, { ...namespaceHeader(namespace), ...headers }),
       clock: unsettable(options.clock ?? systemClock),
       random: options.random ?? systemRandom,
       retryMs: retrySeconds * 1000,

@@ -1,4 +1,4 @@
-import { type ExtendStatus, type LeaseExtender, toJsonText } from '@taskyard/core'
+import { type ExtendStatus, type Heartbeats, toJsonText } from '@taskyard/core'
 import { postOnce, RESULTS } from './http-worker-api.ts'
 import type { ServerAddress } from './server-address.ts'
 
@@ -10,7 +10,7 @@ interface Extended {
 }
 
 /** Extends leases over HTTP. Runs in the worker's heartbeat thread. */
-export function openLeaseExtender(address: ServerAddress): LeaseExtender {
+export function openLeaseExtender(address: ServerAddress): Heartbeats {
   return {
     async extend({ leases, leaseMs }, signal) {
       const body = toJsonText({ leases, leaseSeconds: leaseMs / 1000 })

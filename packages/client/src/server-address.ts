@@ -1,4 +1,4 @@
-import { TaskyardError } from '@taskyard/core'
+import { isName, nameRule, TaskyardError } from '@taskyard/core'
 
 /** Where a Taskyard answers and what every request to it carries. Can be handed to another thread. */
 export interface ServerAddress {
@@ -18,6 +18,16 @@ export function serverAddress(url: string, headers: Readonly<Record<string, stri
   }
   const { origin, pathname, username, password } = new URL(url)
   return { url: origin + pathname.replace(/\/+$/, ''), headers: { ...credentials(username, password), ...headers } }
+}
+
+/**
+ * What a request carries that is about a namespace.
+ * @throws TaskyardError `invalid_configuration`
+ */
+export function namespaceHeader(namespace: string | undefined): Record<string, string> {
+  if (namespace === undefined) return {}
+  if (isName(namespace)) return { 'taskyard-namespace': namespace }
+  throw new TaskyardError('invalid_configuration', { reason: `client: ${nameRule('namespace')}` })
 }
 
 function credentials(username: string, password: string): Record<string, string> {

@@ -3,13 +3,14 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
-import { createEngine, type Engine } from '@taskyard/engine'
+import { createEngine, type UseCases } from '@taskyard/engine'
 import { createMetrics, createServer } from '@taskyard/http'
 import { openSqliteStore } from '@taskyard/store-sqlite'
 
 export interface RealServer {
   readonly url: string
-  readonly engine: Engine
+  /** In the default namespace. */
+  readonly engine: UseCases
   /** Takes no new work from now on, and answers everything else. */
   drain(): void
   stop(): Promise<void>
@@ -34,7 +35,7 @@ export async function startRealServer(file: string, port = 0): Promise<RealServe
   await server.listen({ host: '127.0.0.1', port })
   return {
     url: `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`,
-    engine,
+    engine: engine.in('default'),
     drain: () => draining.abort(),
     async stop() {
       await server.close()

@@ -28,8 +28,8 @@ import {
   type WorkerRef,
 } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
-import { createSimulatedClock, type SimulatedClock } from './simulated-clock.ts'
-import type { OpenStore, ServerUnderTest, StoreSetting } from './store-under-test.ts'
+import type { SimulatedClock } from './simulated-clock.ts'
+import type { ServerUnderTest } from './store-under-test.ts'
 
 /** Every outcome a settlement can have, without the lease it is for. */
 export type Outcome = Settlement extends infer Each
@@ -115,49 +115,6 @@ export const WATCHED: WorkerRef = { ...CLAIM.worker, session: true }
 
 export const SWEEP: SweepParams = { cancelGraceMs: 10_000, retention: DEFAULT_RETENTION, limit: 1000, jitter: 0.5 }
 
-/** Where a scene is set. `clock` is left out for simulated time. */
-export type Setting = Partial<Omit<StoreSetting, 'clock'>> & { readonly clock?: SimulatedClock }
-
-export async function openScene(openStore: OpenStore, setting: Setting = {}): Promise<Scene> {
-  const clock = setting.clock ?? createSimulatedClock()
-  const opened = await openStore({ ...setting, clock })
-  let store = opened.store
-  try {
-    await store.lifecycle.migrate()
-  } catch (error) {
-    await opened.destroy()
-    throw error
-  }
-  const newTask = taskMaker(clock)
-  return {
-    ...callsOn(() => store, newTask),
-    clock,
-    get store() {
-      return store
-    },
-    get news() {
-      return present(opened.news, 'news between processes')
-    },
-    get server() {
-      return present(opened.server, 'a server of its own')
-    },
-    async reopen() {
-      store = await opened.reopen()
-      await store.lifecycle.migrate()
-    },
-    async another(clockOfOther = clock) {
-      const other = await present(opened.another, 'another()')({ clock: clockOfOther })
-      return { ...callsOn(() => other, newTask), store: other, news: present(other.news, 'news between processes') }
-    },
-    destroy: () => opened.destroy(),
-  }
-}
-
-function present<Value>(value: Value | null | undefined, what: string): Value {
-  assert.ok(value != null, `the store under test has not ${what}; if it cannot be shared, declare that`)
-  return value
-}
-
 /** Makes new tasks as the engine fills them in, each with an id of its own. */
 export function taskMaker(clock: Clock): Calls['newTask'] {
   const nextId = createUuidV7Generator(clock)
@@ -186,6 +143,7 @@ export function submissions(...tasks: readonly NewTask[]): EnqueueParams {
 
 /** The calls of the port on a store. */
 export function callsOn(storeNow: () => OpenedStore, newTask: Calls['newTask']): Calls {
+  const namespace = 'default'
   const calls: Calls = {
     get store() {
       return storeNow()
@@ -213,31 +171,22 @@ export function callsOn(storeNow: () => OpenedStore, newTask: Calls['newTask']):
       await calls.submit({ ...overrides, id, queue })
       return calls.claimOne({ namespace, queues: [queue], ...claim })
     },
-    settle: async (task, outcome) =>
-      only(
-        (
-          await storeNow().tasks.settle({
-            namespace: task.namespace,
-            settlements: [{ ...leaseRef(task), ...outcome }],
-            claim: null,
-          })
-        ).results,
-      ),
+    async settle(task, outcome) {
+      const settlements = [{ ...leaseRef(task), ...outcome }]
+      return only((await storeNow().tasks.settle({ namespace: task.namespace, settlements, claim: null })).results)
+    },
     extend: async (task, leaseMs = 30_000) =>
       only(await storeNow().tasks.extend({ namespace: task.namespace, leases: [leaseRef(task)], leaseMs })),
     async record(task, { progress = null, log = null }) {
-      const entry = {
-        ...leaseRef(task),
-        progress: progress === null ? null : (JSON.stringify(progress) as JsonText),
-        log,
-      }
-      return only(await storeNow().tasks.record({ namespace: task.namespace, entries: [entry] }))
+      const text = progress === null ? null : (JSON.stringify(progress) as JsonText)
+      const entries = [{ ...leaseRef(task), progress: text, log }]
+      return only(await storeNow().tasks.record({ namespace: task.namespace, entries }))
     },
-    cancel: async (taskId) => only(await storeNow().tasks.cancel({ namespace: 'default', taskIds: [taskId] })),
-    retry: async (taskId) => only(await storeNow().tasks.retry({ namespace: 'default', taskIds: [taskId] })),
+    cancel: async (taskId) => only(await storeNow().tasks.cancel({ namespace, taskIds: [taskId] })),
+    retry: async (taskId) => only(await storeNow().tasks.retry({ namespace, taskIds: [taskId] })),
     sweep: (overrides) => storeNow().upkeep.sweep({ ...SWEEP, ...overrides }),
     async find(taskId) {
-      const task = only(await storeNow().reads.find({ namespace: 'default', taskIds: [taskId] }))
+      const task = only(await storeNow().reads.find({ namespace, taskIds: [taskId] }))
       assert.ok(task !== null, `task ${taskId} is gone`)
       return task
     },
@@ -247,7 +196,7 @@ export function callsOn(storeNow: () => OpenedStore, newTask: Calls['newTask']):
       assert.ok(events !== null, `task ${taskId} has no history`)
       return events
     },
-    counts: async (queue = 'default') => only(await storeNow().reads.counts({ namespace: 'default', queue })),
+    counts: async (queue = 'default') => only(await storeNow().reads.counts({ namespace, queue })),
   }
   return calls
 }

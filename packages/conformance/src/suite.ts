@@ -1,7 +1,8 @@
 import type { OpenedStore } from '@taskyard/core'
 import { retrying } from './faults/retrying.ts'
 import { type FaultRates, seededFaults, withFaults } from './faults/with-faults.ts'
-import { openScene, type Scene, type Setting } from './scene.ts'
+import { openScene, type Setting } from './open-scene.ts'
+import type { Scene } from './scene.ts'
 import type { OpenStore, StoreSetting, StoreUnderTest } from './store-under-test.ts'
 
 /** The part of a test runner that the suite uses; `node:test` fits as it is. */

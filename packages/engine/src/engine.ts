@@ -225,6 +225,7 @@ export interface Engine {
  * Rejects with `TaskyardError`. Hot calls of the same kind that arrive together share one store call (group commit).
  */
 export interface UseCases {
+  readonly namespace: string
   /**
    * Stores a task; it is durable once this resolves.
    * @throws invalid_request, idempotency_conflict, queue_full, transaction_unsupported, shutting_down

@@ -17,7 +17,7 @@ export function joinUseCases(parts: readonly InNamespace<Partial<UseCases>>[]): 
     const known = kept.get(namespace)
     if (known !== undefined) return known
     assertName(namespace, '/namespace', 'namespace')
-    const made: UseCases = Object.assign({}, ...parts.map((part) => part(namespace)))
+    const made: UseCases = Object.assign({ namespace }, ...parts.map((part) => part(namespace)))
     kept.set(namespace, made)
     const [oldest] = kept.keys()
     if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest)

@@ -47,14 +47,13 @@ export function createWaiting(parts: Parts): Waiting {
   async function* watch(namespace: string, id: string, after: number, signal: AbortSignal): AsyncGenerator<TaskEvent> {
     const task = { namespace, taskId: toTaskId(id) }
     const changes = followChanges(task, { what: 'all', followed, clock, signal, isWanted: createLooksDifferent() })
-    const nextPage = (after: number) => readPage(parts, task, after)
     let last = after
     try {
       // Known before the events are read: an end that comes in between is among them.
       let wasTerminal = isTerminal((await followed.look(task)).status)
       for (;;) {
         const from = last
-        for (let page = await nextPage(last); page.length > 0; page = await nextPage(last)) {
+        for (let page = await readPage(parts, task, last); page.length > 0; page = await readPage(parts, task, last)) {
           for (const event of page) {
             yield event
             last = event.n

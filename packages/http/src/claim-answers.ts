@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Clock, type GivenLease, givenFirst, type LeasedTask, type LeaseRef } from '@taskyard/core'
-import type { Claim, Engine } from '@taskyard/engine'
+import type { Claim, UseCases } from '@taskyard/engine'
 import type { FastifyReply } from 'fastify'
 import { createNamedClaims, nameOf } from './named-claims.ts'
 import type { OpenAnswers } from './open-answers.ts'
@@ -21,6 +21,8 @@ interface Unread {
 }
 
 interface Answer {
+  /** Of its claim. */
+  readonly calls: UseCases
   /** `null`: the claim cannot be made again. */
   readonly name: string | null
   readonly leases: readonly GivenLease[]
@@ -33,55 +35,58 @@ export interface ClaimAnswers {
    * Somebody speaks of these leases: he has read the answers that gave them, whatever connection told him, and they are not
    * given back.
    */
-  heard(leases: readonly LeaseRef[]): void
+  heard(calls: UseCases, leases: readonly LeaseRef[]): void
   /**
    * The answer is about to be written. Gives the tasks back when the client does not get it, as far as that can be seen.
    * Whoever makes the same claim again lives, and never had what it was given before: where that is over meanwhile, it is heard of.
    */
-  sent(reply: FastifyReply, claim: Claim | undefined, tasks: readonly LeasedTask[]): Promise<void>
+  sent(reply: FastifyReply, calls: UseCases, claim: Claim | undefined, tasks: readonly LeasedTask[]): Promise<void>
 }
 
 /**
  * A claim whose answer is lost has leased tasks to somebody who does not know. When the connection is reset (not closed in
  * order) soon after the answer was written, and before anything else was asked on it, the tasks go back.
  */
-export function watchClaimAnswers(connections: OpenAnswers, engine: Engine, clock: Clock): ClaimAnswers {
-  return new WatchedAnswers(connections, engine, clock)
+export function watchClaimAnswers(connections: OpenAnswers, clock: Clock): ClaimAnswers {
+  return new WatchedAnswers(connections, clock)
 }
 
 class WatchedAnswers implements ClaimAnswers {
   readonly #connections: OpenAnswers
-  readonly #engine: Engine
   readonly #clock: Clock
   readonly #unheard = new Map<Socket, Unread>()
-  /** By the id of each task that was given: a task has one lease at a time. */
+  /** By the namespace and id of each task that was given: a task has one lease at a time. */
   readonly #carriers = new Map<string, Socket>()
   readonly #named = createNamedClaims()
   readonly #watched = new WeakSet<Socket>()
   readonly #mayGoBack = createReturnLimit()
 
-  constructor(connections: OpenAnswers, engine: Engine, clock: Clock) {
+  constructor(connections: OpenAnswers, clock: Clock) {
     this.#connections = connections
-    this.#engine = engine
     this.#clock = clock
   }
 
-  heard(leases: readonly LeaseRef[]): void {
+  heard({ namespace }: UseCases, leases: readonly LeaseRef[]): void {
     if (this.#carriers.size === 0) return
     for (const { taskId } of leases) {
-      const socket = this.#carriers.get(taskId) ?? this.#carriers.get(taskId.toLowerCase())
+      const socket = this.#carriers.get(`${namespace}/${taskId.toLowerCase()}`)
       if (socket !== undefined) this.#read(socket)
     }
   }
 
-  async sent(reply: FastifyReply, claim: Claim | undefined, tasks: readonly LeasedTask[]): Promise<void> {
-    const name = nameOf(claim)
+  async sent(
+    reply: FastifyReply,
+    calls: UseCases,
+    claim: Claim | undefined,
+    tasks: readonly LeasedTask[],
+  ): Promise<void> {
+    const name = nameOf(calls, claim)
     const lost = this.#named.takeLost(name, tasks)
-    if (lost.length > 0) this.#engine.heartbeat(lost).catch(() => {})
+    if (lost.length > 0) calls.heartbeat(lost).catch(() => {})
     const leases = givenFirst(tasks)
     if (leases.length === 0) return
-    if (reply.raw.destroyed) return this.#engine.giveBack(leases)
-    this.#carry(reply.request.raw.socket, { name, leases, sentAt: this.#clock.now() })
+    if (reply.raw.destroyed) return calls.giveBack(leases)
+    this.#carry(reply.request.raw.socket, { calls, name, leases, sentAt: this.#clock.now() })
   }
 
   #carry(socket: Socket, answer: Answer): void {
@@ -92,9 +97,9 @@ class WatchedAnswers implements ClaimAnswers {
     const answers = [...(before?.newest === newest ? (before?.answers ?? []) : []), answer]
     this.#read(socket)
     this.#unheard.set(socket, { newest, answers })
-    for (const { name, leases } of answers) {
+    for (const { calls, name, leases } of answers) {
       this.#named.gave(name, leases)
-      for (const { taskId } of leases) this.#carriers.set(taskId, socket)
+      for (const { taskId } of leases) this.#carriers.set(`${calls.namespace}/${taskId}`, socket)
     }
   }
 
@@ -107,7 +112,7 @@ class WatchedAnswers implements ClaimAnswers {
       // Whoever asks for more on a connection has read what it carried before.
       if (unread === undefined || !wasReset || this.#connections.get(socket)?.at(-1) !== unread.newest) return
       const fresh = unread.answers.filter(({ sentAt }) => this.#clock.now() - sentAt <= FRESH_MS)
-      void this.#engine.giveBack(fresh.flatMap(({ leases }) => leases).filter(this.#mayGoBack))
+      for (const { calls, leases } of fresh) void calls.giveBack(leases.filter(this.#mayGoBack))
     })
     socket.once('close', () => this.#forget(socket))
   }
@@ -121,8 +126,11 @@ class WatchedAnswers implements ClaimAnswers {
     const unread = this.#unheard.get(socket)
     if (unread === undefined) return undefined
     this.#unheard.delete(socket)
-    for (const { leases } of unread.answers) {
-      for (const { taskId } of leases) if (this.#carriers.get(taskId) === socket) this.#carriers.delete(taskId)
+    for (const { calls, leases } of unread.answers) {
+      for (const { taskId } of leases) {
+        const key = `${calls.namespace}/${taskId}`
+        if (this.#carriers.get(key) === socket) this.#carriers.delete(key)
+      }
     }
     return unread
   }

@@ -1,5 +1,5 @@
 import { formatRfc3339, type JsonText, LIMITS, type Task, type TaskStatus } from '@taskyard/core'
-import type { Engine, QueueView } from '@taskyard/engine'
+import type { QueueView, UseCases } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
 import { sendJsonText, sendPage } from './json-reply.ts'
 import { sliceMember } from './json-slices.ts'
@@ -26,7 +26,7 @@ const LIST_LIMIT = 200
 const DATA = { list: null, key: 'data' } as const
 const PAYLOAD = { list: null, key: 'payload' } as const
 
-export function classicRoutes(server: FastifyInstance, { engine, lifecycle, pages }: RouteContext): void {
+export function classicRoutes(server: FastifyInstance, { inNamespaceOf, lifecycle, pages }: RouteContext): void {
   server.post<{ Body: SubmissionBody & { data?: unknown } }>(
     '/tasks',
     { schema: createSchema },
@@ -37,33 +37,38 @@ export function classicRoutes(server: FastifyInstance, { engine, lifecycle, page
       refuseDifferent(data, payload, '/payload', 'data')
       const text = data ?? payload ?? ('{}' as JsonText)
       const key = request.headers['idempotency-key'] as string | undefined
-      const submitted = await engine.submit(submissionOf(body, text, key), { signal: lifecycle.signal })
+      const submitted = await inNamespaceOf(request).submit(submissionOf(body, text, key), { signal: lifecycle.signal })
       return sendAccepted(reply, submitted, acknowledgement(submitted.task, 'Task created successfully'))
     },
   )
 
   server.get<{ Params: IdParams }>('/tasks/:id', { schema: getSchema }, async (request, reply) =>
-    sendJsonText(reply, classicText(await engine.get(request.params.id))),
+    sendJsonText(reply, classicText(await inNamespaceOf(request).get(request.params.id))),
   )
 
-  server.get('/tasks', { schema: listSchema }, (_request, reply) =>
+  server.get('/tasks', { schema: listSchema }, (request, reply) =>
     sendPage(reply, pages, async () => {
-      const tasks = await newest(engine)
+      const tasks = await newest(inNamespaceOf(request))
       return `{"tasks":[${tasks.join(',')}],"count":${tasks.length}}`
     }),
   )
 
   server.post<{ Params: IdParams }>('/tasks/:id/retry', { schema: retrySchema }, async (request, reply) =>
-    sendJsonText(reply, acknowledgement(await engine.retry(request.params.id), 'Task queued for retry')),
+    sendJsonText(
+      reply,
+      acknowledgement(await inNamespaceOf(request).retry(request.params.id), 'Task queued for retry'),
+    ),
   )
 
   server.post<{ Params: IdParams }>('/tasks/:id/cancel', { schema: cancelSchema }, async (request, reply) => {
-    const task = await engine.cancel(request.params.id)
+    const task = await inNamespaceOf(request).cancel(request.params.id)
     const message = task.status === 'cancelled' ? 'Task cancelled' : 'Task asked to stop'
     return sendJsonText(reply, acknowledgement(task, message))
   })
 
-  server.get('/queue/stats', { schema: statsSchema }, async () => queueStats(await engine.queues()))
+  server.get('/queue/stats', { schema: statsSchema }, async (request) =>
+    queueStats(await inNamespaceOf(request).queues()),
+  )
 }
 
 function acknowledgement({ id, status }: Task, message: string): string {
@@ -71,12 +76,12 @@ function acknowledgement({ id, status }: Task, message: string): string {
 }
 
 /** The newest tasks, as far as they fit. A page may be short although more follow, so a few are read; never without end. */
-async function newest(engine: Engine): Promise<string[]> {
+async function newest(calls: UseCases): Promise<string[]> {
   const texts: string[] = []
   let bytes = 0
   let cursor: string | null = null
   for (let pages = 0; pages < 10 && texts.length < LIST_LIMIT; pages++) {
-    const page = await engine.list({ limit: LIST_LIMIT - texts.length, cursor })
+    const page = await calls.list({ limit: LIST_LIMIT - texts.length, cursor })
     for (const task of page.items) {
       const text = classicText(task)
       bytes += Buffer.byteLength(text)

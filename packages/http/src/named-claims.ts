@@ -1,5 +1,5 @@
 import type { GivenLease, LeasedTask } from '@taskyard/core'
-import type { Claim } from '@taskyard/engine'
+import type { Claim, UseCases } from '@taskyard/engine'
 
 /** Claims of which it is remembered what they gave. */
 const MOST_NAMES = 1000
@@ -37,6 +37,6 @@ export function createNamedClaims(): NamedClaims {
 }
 
 /** What a claim and its repetitions have in common; `null`: it cannot be repeated. */
-export function nameOf(claim: Claim | undefined): string | null {
-  return claim?.requestId === undefined ? null : `${claim.worker.workerId}\n${claim.requestId}`
+export function nameOf({ namespace }: UseCases, claim: Claim | undefined): string | null {
+  return claim?.requestId === undefined ? null : `${namespace}\n${claim.worker.workerId}\n${claim.requestId}`
 }

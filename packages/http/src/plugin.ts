@@ -5,6 +5,7 @@ import { classicRoutes } from './classic-routes.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { acceptJsonBodies } from './json-body.ts'
 import { createLifecycle } from './lifecycle.ts'
+import { inNamespacesOf } from './namespace-of.ts'
 import type { OpenAnswers } from './open-answers.ts'
 import { type HttpLimits, type HttpOptions, SILENT } from './options.ts'
 import { publishReference } from './reference.ts'
@@ -37,6 +38,7 @@ export async function taskyardHttp(server: FastifyInstance, options: PluginOptio
   const prepared = prepare(server, options)
   const context: RouteContext = {
     ...prepared,
+    inNamespaceOf: inNamespacesOf(options.engine),
     limits: options.limits,
     connections: options.connections,
     pages: createTurns({ most: PAGES_AT_A_TIME, clock: prepared.clock, what: 'pages' }),

@@ -1,6 +1,8 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
+import { DEFAULTS, NAME_PATTERN } from '@taskyard/core'
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import { NAMESPACE_HEADER } from './namespace-of.ts'
 
 const TAGS = [
   { name: 'tasks', description: 'Submit tasks and see what became of them' },
@@ -39,6 +41,7 @@ export async function publishReference(server: FastifyInstance, version: string)
       },
       tags: TAGS,
     },
+    transform: ({ schema, url }) => ({ url, schema: isOfNamespace(url) ? withNamespace(schema) : schema }),
     refResolver: {
       buildLocalReference: (json, _baseUri, _fragment, index) => String(json['$id'] ?? `definition-${index}`),
     },
@@ -50,4 +53,21 @@ export async function publishReference(server: FastifyInstance, version: string)
     theme: THEME,
   })
   server.get('/openapi.json', { schema: { hide: true } }, () => server.swagger())
+}
+
+/** What is asked of a namespace, and not of the server as a whole. */
+function isOfNamespace(url: string): boolean {
+  return /^\/(api\/v1\/(?!info$)|tasks|queue\/)/.test(url)
+}
+
+function withNamespace(schema: FastifySchema): FastifySchema {
+  const { properties = {} } = (schema.headers ?? {}) as { readonly properties?: object }
+  return { ...schema, headers: { type: 'object', properties: { ...properties, [NAMESPACE_HEADER]: NAMESPACE } } }
+}
+
+const NAMESPACE = {
+  type: 'string',
+  pattern: NAME_PATTERN,
+  default: DEFAULTS.namespace,
+  description: 'Whose tasks, queues and workers. What belongs to another namespace is answered as what does not exist.',
 }

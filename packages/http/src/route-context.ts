@@ -2,6 +2,7 @@ import type { Clock, Turns } from '@taskyard/core'
 import type { Engine } from '@taskyard/engine'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Metrics } from './metrics/create-metrics.ts'
+import type { InNamespaceOf } from './namespace-of.ts'
 import type { OpenAnswers } from './open-answers.ts'
 import type { HttpInfo, HttpLimits } from './options.ts'
 
@@ -15,6 +16,7 @@ export interface OperationsContext {
 
 /** What every route may need. */
 export interface RouteContext extends OperationsContext {
+  readonly inNamespaceOf: InNamespaceOf
   /** Of spans. */
   readonly clock: Clock
   readonly limits: HttpLimits

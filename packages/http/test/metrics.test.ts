@@ -19,7 +19,7 @@ test('metrics are served in the Prometheus format with the process metrics', asy
 test('the life of a task is counted', async (context) => {
   const api = await startApi(context)
   const id = await api.submit({ type: 'email', queue: 'default' })
-  const labels = '{queue="default",type="email"}'
+  const labels = '{namespace="default",queue="default",type="email"}'
   assert.equal(await sample(api, `taskyard_tasks_submitted_total${labels}`), 1)
   assert.equal(await sample(api, 'taskyard_queue_depth{queue="default",status="queued"}'), 1)
   assert.ok(((await sample(api, 'taskyard_queue_oldest_ready_age_seconds{queue="default"}')) as number) >= 0)
@@ -28,9 +28,21 @@ test('the life of a task is counted', async (context) => {
     api.post('/api/v1/leases/settle', { outcomes: [{ taskId: id, token, outcome: 'succeeded' }] })
   await settle(lease.token + 1)
   await settle(lease.token)
-  assert.equal(await sample(api, 'taskyard_task_outcomes_total{queue="default",type="email",outcome="succeeded"}'), 1)
+  assert.equal(
+    await sample(
+      api,
+      'taskyard_task_outcomes_total{namespace="default",queue="default",type="email",outcome="succeeded"}',
+    ),
+    1,
+  )
   assert.equal(await sample(api, `taskyard_task_wait_seconds_count${labels}`), 1)
-  assert.equal(await sample(api, 'taskyard_task_execution_seconds_bucket{queue="default",type="email",le="+Inf"}'), 1)
+  assert.equal(
+    await sample(
+      api,
+      'taskyard_task_execution_seconds_bucket{namespace="default",queue="default",type="email",le="+Inf"}',
+    ),
+    1,
+  )
   assert.equal(await sample(api, 'taskyard_stale_writes_refused_total{operation="settle"}'), 1)
   assert.equal(await sample(api, 'taskyard_queue_depth{queue="default",status="succeeded"}'), 1)
 })
@@ -69,8 +81,8 @@ test('the rounds and failures of each background loop are counted', async (conte
 test('the number of series is bounded', async (context) => {
   const api = await startApi(context, { metricLabels: 2 })
   for (const type of ['a', 'b', 'c', 'd']) await api.submit({ type, queue: `q-${type}` })
-  assert.equal(await sample(api, 'taskyard_tasks_submitted_total{queue="q-a",type="a"}'), 1)
-  assert.equal(await sample(api, 'taskyard_tasks_submitted_total{queue="q-c",type="c"}'), undefined)
-  assert.equal(await sample(api, 'taskyard_tasks_submitted_total{queue="other",type="other"}'), 2)
+  assert.equal(await sample(api, 'taskyard_tasks_submitted_total{namespace="default",queue="q-a",type="a"}'), 1)
+  assert.equal(await sample(api, 'taskyard_tasks_submitted_total{namespace="default",queue="q-c",type="c"}'), undefined)
+  assert.equal(await sample(api, 'taskyard_tasks_submitted_total{namespace="other",queue="other",type="other"}'), 2)
   assert.equal(await sample(api, 'taskyard_queue_depth{queue="other",status="queued"}'), 2)
 })

@@ -5,14 +5,15 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Clock, OpenedStore } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
-import { createEngine, type Engine, type EngineOptions } from '@taskyard/engine'
+import { createEngine, type Engine, type EngineOptions, type UseCases } from '@taskyard/engine'
 import { openSqliteStore } from '@taskyard/store-sqlite'
 import type { FastifyInstance } from 'fastify'
 import { createMetrics, createServer, type HostNames, type HttpLimits } from '../src/index.ts'
 
 export interface Api {
   readonly server: FastifyInstance
-  readonly engine: Engine
+  /** With what can be done in the default namespace. */
+  readonly engine: Engine & UseCases
   readonly store: OpenedStore
   readonly logged: { details: object; message: string }[]
   /** Listens on a free port of the loopback interface and answers with the base URL. */
@@ -65,7 +66,7 @@ export async function startApi(context: TestContext, options: ApiOptions = {}): 
   const post: Api['post'] = (url, body, headers = {}) => request(server, 'POST', url, body, headers)
   return {
     server,
-    engine,
+    engine: { ...engine, ...engine.in('default') },
     store,
     logged,
     post,

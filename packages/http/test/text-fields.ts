@@ -108,6 +108,14 @@ export const TEXT_FIELDS: readonly TextField[] = [
     takes: isIdempotencyKey,
     path: '/idempotencyKey',
   },
+  {
+    name: 'listTasks Taskyard-Namespace',
+    method: 'GET',
+    url: () => bulk,
+    headers: (text) => ({ 'taskyard-namespace': text }),
+    takes: isName,
+    path: '',
+  },
   ...submissions('submitTasks', `${bulk}/batch`, '/tasks/0', (one) => ({ tasks: [one] })),
   inBody('submitTasks', `${bulk}/batch`, '/tasks/0/idempotencyKey', isIdempotencyKey, (text) => ({
     tasks: [{ ...task, idempotencyKey: text }],

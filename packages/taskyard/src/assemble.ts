@@ -37,8 +37,8 @@ export interface MigratedStore {
 export interface Assembly extends MigratedStore {
   readonly engine: Engine
   readonly info: HttpInfo
-  /** For a worker in this process. */
-  workerApi(): WorkerApi
+  /** For a worker in this process, of the tasks of a namespace. */
+  workerApi(namespace: string): WorkerApi
   /** Stops the engine, then closes what it stands on. To be called once. */
   close(): Promise<void>
 }
@@ -58,8 +58,8 @@ export async function assemble(settings: Settings, parts: AssemblyParts): Promis
     store,
     engine,
     info: { version: readVersion(), stack: stackOf(settings), durability: store.lifecycle.durability },
-    workerApi: () =>
-      createEmbeddedWorkerApi(engine, {
+    workerApi: (namespace) =>
+      createEmbeddedWorkerApi(engine, namespace, {
         threadAccess: () => store.lifecycle.threadAccess(),
         shared: store.news !== null,
       }),

@@ -1,4 +1,4 @@
-import type { LeaseExtender } from '@taskyard/core'
+import type { Heartbeats, LeaseExtender } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 
 const BEAT_MS = 1000
@@ -8,36 +8,51 @@ export interface EmbeddedExtenderData {
   /** The store's own way into another thread. */
   readonly module: string
   readonly data: unknown
-  /** By this name the thread beats: another one than its process, whose beats name other workers too. */
-  readonly nodeId: string
-  readonly workerId: string
+  readonly namespace: string
+  /** `null`: nobody else uses the store and judges whether the worker lives. */
+  readonly beats: {
+    /** By this name the thread beats: another one than its process, whose beats name other workers too. */
+    readonly nodeId: string
+    readonly workerId: string
+  } | null
 }
 
 /**
  * Extends leases of a worker inside a server process, and says that the worker lives: a handler that blocks the main
  * thread keeps the process itself from saying so, and the other processes would take its tasks.
  */
-export async function openLeaseExtender(inner: EmbeddedExtenderData): Promise<LeaseExtender> {
-  const { module, data, nodeId, workerId } = inner
+export async function openLeaseExtender(inner: EmbeddedExtenderData): Promise<Heartbeats> {
+  const { module, data, namespace, beats } = inner
   const { openLeaseExtender: open } = (await import(module)) as {
     openLeaseExtender(data: unknown): LeaseExtender | Promise<LeaseExtender>
   }
   const extender = await open(data)
-  const beat = (ttlMs: number) =>
-    // Trouble is the leases' to tell.
-    extender.beat?.({ nodeId, workerIds: ttlMs === 0 ? [] : [workerId], ttlMs }).catch(() => {})
+  const stopBeats = beats === null ? async () => {} : startBeats(extender, namespace, beats)
+  return {
+    extend: (params, signal) => extender.extend({ namespace, ...params }, signal),
+    async close() {
+      await stopBeats()
+      await extender.close()
+    },
+  }
+}
+
+function startBeats(
+  extender: LeaseExtender,
+  namespace: string,
+  { nodeId, workerId }: NonNullable<EmbeddedExtenderData['beats']>,
+): () => Promise<void> {
+  // Trouble is the leases' to tell.
+  const beat = async (ttlMs: number) =>
+    extender.beat?.({ nodeId, workers: ttlMs === 0 ? [] : [{ namespace, workerId }], ttlMs }).catch(() => {})
   let callOff = () => {}
   const beatOn = () => {
     callOff = systemClock.after(BEAT_MS, beatOn)
     void beat(TTL_MS)
   }
   beatOn()
-  return {
-    extend: (params) => extender.extend(params),
-    async close() {
-      callOff()
-      await beat(0)
-      await extender.close()
-    },
+  return () => {
+    callOff()
+    return beat(0)
   }
 }

@@ -18,36 +18,40 @@ export interface EmbeddedStoreAccess {
   readonly shared: boolean
 }
 
-/** What one worker in the server's own process works on: the engine, without HTTP in between. */
-export function createEmbeddedWorkerApi(engine: Engine, { threadAccess, shared }: EmbeddedStoreAccess): WorkerApi {
+/** What one worker in the server's own process works on in a namespace: the engine, without HTTP in between. */
+export function createEmbeddedWorkerApi(
+  engine: Engine,
+  namespace: string,
+  { threadAccess, shared }: EmbeddedStoreAccess,
+): WorkerApi {
+  const calls = engine.in(namespace)
   let workerId: string | null = null
   return {
     threadAccess() {
-      const access = threadAccess()
-      if (!shared || workerId === null) return access
-      const { module, data, transfer } = access
-      const extender: EmbeddedExtenderData = { module, data, nodeId: `${engine.nodeId}/${workerId}`, workerId }
+      const { module, data, transfer } = threadAccess()
+      const beats = shared && workerId !== null ? { nodeId: `${engine.nodeId}/${workerId}`, workerId } : null
+      const extender: EmbeddedExtenderData = { module, data, namespace, beats }
       return { module: EXTENDER, data: extender, transfer }
     },
     heartbeatRefused(leases) {
       // The thread's heartbeats go to the store alone; the engine makes of these what it makes of any.
-      engine.heartbeat(leases).catch(() => {})
+      calls.heartbeat(leases).catch(() => {})
     },
     async claim(request, signal) {
-      const tasks = await engine.claim(toClaim(engine.nodeId, request), request.waitSeconds ?? 0, signal)
+      const tasks = await calls.claim(toClaim(engine.nodeId, request), request.waitSeconds ?? 0, signal)
       return tasks.map(toLeasedTaskDocument)
     },
     async settle({ outcomes, claim }) {
       const next = claim === undefined ? undefined : toClaim(engine.nodeId, claim)
-      const settled = await engine.settle(outcomes, next)
+      const settled = await calls.settle(outcomes, next)
       return { results: withTaskIds(outcomes, settled.results), tasks: settled.tasks.map(toLeasedTaskDocument) }
     },
     async record(entries) {
-      return withTaskIds(entries, await engine.record(entries))
+      return withTaskIds(entries, await calls.record(entries))
     },
     openSession(worker, onCancel) {
       workerId = worker.workerId
-      const session = engine.openSession({ ...worker, embedded: true, onCancel })
+      const session = calls.openSession({ ...worker, embedded: true, onCancel })
       return { opened: session.opened, close: async () => session.close() }
     },
   }

@@ -1,4 +1,13 @@
-import { type Clock, type IdGenerator, type Random, type Retention, TaskyardError, unknownName } from '@taskyard/core'
+import {
+  type Clock,
+  type IdGenerator,
+  isName,
+  nameRule,
+  type Random,
+  type Retention,
+  TaskyardError,
+  unknownName,
+} from '@taskyard/core'
 import type { PayloadCheck } from '@taskyard/engine'
 import { defaultSettings, type Settings } from './configuration/settings.ts'
 import { storeUrl, withoutSecrets } from './configuration/store-location.ts'
@@ -8,6 +17,8 @@ import { createTroubleLog, type TroubleLog } from './server/trouble-log.ts'
 export interface OpenOptions {
   /** Where tasks live, as in `TASKYARD_STORE`: `sqlite:PATH`, `postgres://…`, `redis://…` or `mongodb://…`. */
   readonly store: string
+  /** Whose tasks: what belongs to another namespace does not exist here. Default `default`. */
+  readonly namespace?: string
   /** Opens a store whose settings may lose acknowledged tasks, too. Default: it is refused. */
   readonly allowUnsafeDurability?: boolean
   /** How long finished tasks are kept. Default: 7 days, failed ones 30, and at most 1 GiB. */
@@ -30,6 +41,7 @@ export interface OpenOptions {
 
 const NAMES: Readonly<Record<keyof OpenOptions, true>> = {
   store: true,
+  namespace: true,
   allowUnsafeDurability: true,
   retention: true,
   queueDepth: true,
@@ -48,8 +60,11 @@ const RETENTION_NAMES: Readonly<Record<keyof Retention, true>> = {
 }
 
 /** @throws TaskyardError invalid_configuration */
-function assertKnownOptions(options: OpenOptions): void {
+function assertOptions(options: OpenOptions): void {
   const name = unknownName(options, NAMES) ?? unknownName(options.retention ?? {}, RETENTION_NAMES)
+  if (options.namespace !== undefined && !isName(options.namespace)) {
+    throw new TaskyardError('invalid_configuration', { reason: nameRule('namespace') })
+  }
   if (name === null) return
   const reason = `${name} is no option; there are ${Object.keys({ ...NAMES, ...RETENTION_NAMES }).join(', ')}`
   throw new TaskyardError('invalid_configuration', { reason })
@@ -61,7 +76,7 @@ function assertKnownOptions(options: OpenOptions): void {
  */
 export function settingsOfOptions(options: OpenOptions): Settings {
   const store = locationOf(options)
-  assertKnownOptions(options)
+  assertOptions(options)
   const defaults = defaultSettings()
   return {
     ...defaults,

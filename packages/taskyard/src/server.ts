@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { DEFAULTS } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import { createMetrics } from '@taskyard/http'
 import { type BuiltInTaskTypes, builtInTaskTypes } from '@taskyard/tasks'
@@ -145,7 +146,12 @@ function startEmbeddedWorker(configuration: Configuration, parts: WorkerParts, s
   const { queues, concurrency, drainSeconds } = configuration
   const { assembly, types, troubles } = parts
   const onError = (error: unknown, during: string) => troubles.metByWorker(during, error)
-  const worker = startWorker(assembly.workerApi(), types.handlers, { queues, concurrency, drainSeconds, onError })
+  const worker = startWorker(assembly.workerApi(DEFAULTS.namespace), types.handlers, {
+    queues,
+    concurrency,
+    drainSeconds,
+    onError,
+  })
   stops.push(() => worker.stop())
 }
 

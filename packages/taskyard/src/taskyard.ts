@@ -20,6 +20,7 @@ import type {
 import {
   assertTaskList,
   type Clock,
+  DEFAULTS,
   isTerminal,
   LIMITS,
   type PayloadOf,
@@ -33,7 +34,7 @@ import {
   unsettable,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
-import type { BulkPart, BulkPartOptions, Engine } from '@taskyard/engine'
+import type { BulkPart, BulkPartOptions, UseCases } from '@taskyard/engine'
 import { pause, startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
 import { type Assembly, assemble } from './assemble.ts'
 import { endOf, toEventDocument, toFilter, toListRequest, toSubmission, toWorkerDocument } from './engine-documents.ts'
@@ -47,6 +48,7 @@ const STORE_AWAY_MS = 500
 const PART_SECONDS = 2
 
 interface Inside {
+  readonly namespace: string
   readonly clock: Clock
   readonly random: Random
   readonly troubles: TroubleLog
@@ -61,7 +63,8 @@ interface Inside {
  */
 export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements TaskyardApi<Handlers> {
   readonly #assembly: Assembly
-  readonly #engine: Engine
+  readonly #namespace: string
+  readonly #calls: UseCases
   /** Of spans. */
   readonly #clock: Clock
   readonly #random: Random
@@ -77,7 +80,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
    */
   static async open<Handlers extends TaskHandlers = TaskHandlers>(options: OpenOptions): Promise<Taskyard<Handlers>> {
     const settings = settingsOfOptions(options)
-    const { clock = systemClock, random = systemRandom, ids, checkPayload } = options
+    const { namespace = DEFAULTS.namespace, clock = systemClock, random = systemRandom, ids, checkPayload } = options
     const troubles = troublesFor(options, clock)
     const letProcessEnd = stayAlive()
     try {
@@ -86,16 +89,17 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
         await assembly.close()
         throw error
       })
-      return new Taskyard<Handlers>(assembly, { clock, random, troubles, letProcessEnd })
+      return new Taskyard<Handlers>(assembly, { namespace, clock, random, troubles, letProcessEnd })
     } catch (error) {
       letProcessEnd()
       throw error
     }
   }
 
-  private constructor(assembly: Assembly, { clock, random, troubles, letProcessEnd }: Inside) {
+  private constructor(assembly: Assembly, { namespace, clock, random, troubles, letProcessEnd }: Inside) {
     this.#assembly = assembly
-    this.#engine = assembly.engine
+    this.#namespace = namespace
+    this.#calls = assembly.engine.in(namespace)
     this.#clock = unsettable(clock)
     this.#random = random
     this.#onError = (error, during) => troubles.metByWorker(during, error)
@@ -107,7 +111,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     payload: PayloadOf<Handlers, Type>,
     { tx, ...options }: SubmitOptions & TransactionOptions = {},
   ): Promise<TaskOf<Handlers, Type>> {
-    const { task } = await this.#engine.submit(toSubmission(type, payload, options), { tx })
+    const { task } = await this.#calls.submit(toSubmission(type, payload, options), { tx })
     return toTaskDocument(task) as TaskOf<Handlers, Type>
   }
 
@@ -119,12 +123,12 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     const submissions = tasks.map(({ type, payload, ...options }) =>
       toSubmission(type, payload, options as SubmitOptions),
     )
-    const submitted = await this.#engine.submitMany(submissions, { tx })
+    const submitted = await this.#calls.submitMany(submissions, { tx })
     return submitted.map(({ id, status }) => ({ id, status }))
   }
 
   async get(id: string): Promise<AnyTaskOf<Handlers>> {
-    return toTaskDocument(await this.#engine.get(id)) as AnyTaskOf<Handlers>
+    return toTaskDocument(await this.#calls.get(id)) as AnyTaskOf<Handlers>
   }
 
   wait<Task extends TaskDocument>(task: Task, options?: WaitOptions): Promise<Task>
@@ -136,7 +140,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     for (;;) {
       const waitSeconds = Math.max(0, Math.min(LIMITS.waitSeconds, (endAt - this.#clock.now()) / 1000))
       try {
-        const seen = await this.#engine.wait(id, waitSeconds, options.signal)
+        const seen = await this.#calls.wait(id, waitSeconds, options.signal)
         if (isTerminal(seen.status) || isOver()) return toTaskDocument(seen)
       } catch (error) {
         if (isOver()) throw error
@@ -147,7 +151,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   }
 
   async list(options: ListOptions = {}): Promise<Page<AnyTaskOf<Handlers>>> {
-    const { items, nextCursor } = await this.#engine.list(toListRequest(options))
+    const { items, nextCursor } = await this.#calls.list(toListRequest(options))
     return { items: items.map((task) => toTaskDocument(task) as AnyTaskOf<Handlers>), nextCursor }
   }
 
@@ -163,7 +167,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   async events(id: string): Promise<readonly TaskEventDocument[]> {
     const all: TaskEventDocument[] = []
     for (;;) {
-      const events = await this.#engine.history(id, all.at(-1)?.n)
+      const events = await this.#calls.history(id, all.at(-1)?.n)
       if (events.length === 0) return all
       all.push(...events.map(toEventDocument))
     }
@@ -174,7 +178,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     let last = options.after ?? 0
     for (;;) {
       try {
-        for await (const event of this.#engine.watch(id, last, signal)) {
+        for await (const event of this.#calls.watch(id, last, signal)) {
           last = event.n
           yield toEventDocument(event)
         }
@@ -188,21 +192,21 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   }
 
   async cancel(id: string): Promise<AnyTaskOf<Handlers>> {
-    return toTaskDocument(await this.#engine.cancel(id)) as AnyTaskOf<Handlers>
+    return toTaskDocument(await this.#calls.cancel(id)) as AnyTaskOf<Handlers>
   }
 
   async retry(id: string): Promise<AnyTaskOf<Handlers>> {
-    return toTaskDocument(await this.#engine.retry(id)) as AnyTaskOf<Handlers>
+    return toTaskDocument(await this.#calls.retry(id)) as AnyTaskOf<Handlers>
   }
 
   async cancelMatching(filter: TaskFilterOptions, { onProgress }: MatchingOptions = {}): Promise<number> {
     const wanted = toFilter(filter)
-    return this.#inParts((options) => this.#engine.cancelMatching(wanted, options), onProgress)
+    return this.#inParts((options) => this.#calls.cancelMatching(wanted, options), onProgress)
   }
 
   async retryMatching(filter: TaskFilterOptions, { onProgress }: MatchingOptions = {}): Promise<number> {
     const wanted = toFilter(filter)
-    return this.#inParts((options) => this.#engine.retryMatching(wanted, options), onProgress)
+    return this.#inParts((options) => this.#calls.retryMatching(wanted, options), onProgress)
   }
 
   async #inParts(
@@ -221,33 +225,33 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   }
 
   queues(): Promise<readonly QueueDocument[]> {
-    return this.#engine.queues()
+    return this.#calls.queues()
   }
 
   queue(name: string): Promise<QueueDocument> {
-    return this.#engine.queue(name)
+    return this.#calls.queue(name)
   }
 
   pause(queue: string): Promise<void> {
-    return this.#engine.pause(queue)
+    return this.#calls.pause(queue)
   }
 
   resume(queue: string): Promise<void> {
-    return this.#engine.resume(queue)
+    return this.#calls.resume(queue)
   }
 
   async workers(): Promise<readonly WorkerDocument[]> {
-    return (await this.#engine.workers()).map(toWorkerDocument)
+    return (await this.#calls.workers()).map(toWorkerDocument)
   }
 
   async info(): Promise<InfoDocument> {
-    return { name: 'taskyard', nodeId: this.#engine.nodeId, limits: LIMITS, ...this.#assembly.info }
+    return { name: 'taskyard', nodeId: this.#assembly.engine.nodeId, limits: LIMITS, ...this.#assembly.info }
   }
 
   work(handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
     if (this.#closing !== null) throw new TaskyardError('shutting_down')
     const defaults = { clock: this.#clock, random: this.#random, onError: this.#onError }
-    const worker = startWorker(this.#assembly.workerApi(), handlers, { ...defaults, ...options })
+    const worker = startWorker(this.#assembly.workerApi(this.#namespace), handlers, { ...defaults, ...options })
     this.#workers.add(worker)
     void worker.closed.then(() => this.#workers.delete(worker))
     return worker

@@ -6,15 +6,17 @@ import { openLeaseExtender } from '../src/embedded-lease-extender.ts'
 import { told } from './recording-lease-extender.ts'
 
 const module = new URL('./recording-lease-extender.ts', import.meta.url).href
-const names = { nodeId: 'node-1/worker-1', workerId: 'worker-1' }
+const namespace = 'tenant'
+const workers = [{ namespace, workerId: 'worker-1' }]
+const beats = { nodeId: 'node-1/worker-1', workerId: 'worker-1' }
 const nextBeat = async () => (await once(told, 'beat'))[0] as BeatParams
 
 for (const isAway of [false, true]) {
   test(`a worker says that it lives, again and again, also while the store is ${isAway ? 'away' : 'there'}`, async () => {
     const first = nextBeat()
-    const extender = await openLeaseExtender({ module, data: { isAway }, ...names })
-    assert.deepEqual(await first, { nodeId: 'node-1/worker-1', workerIds: ['worker-1'], ttlMs: 5000 })
-    assert.deepEqual((await nextBeat()).workerIds, ['worker-1'])
+    const extender = await openLeaseExtender({ module, data: { isAway }, namespace, beats })
+    assert.deepEqual(await first, { nodeId: 'node-1/worker-1', workers, ttlMs: 5000 })
+    assert.deepEqual((await nextBeat()).workers, workers)
     assert.deepEqual(await extender.extend({ leases: [{ taskId: 'a', token: 1 }], leaseMs: 1000 }), ['ok'])
     const last = nextBeat()
     await extender.close()

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { type LeasedTaskDocument, toJsonText, type WorkerApi } from '@taskyard/core'
-import type { Engine } from '@taskyard/engine'
+import type { UseCases } from '@taskyard/engine'
 import { type Assembly, assemble } from '../src/assemble.ts'
 import { createEmbeddedWorkerApi } from '../src/embedded-worker-api.ts'
 import { settingsOfOptions } from '../src/open-options.ts'
@@ -12,7 +12,7 @@ import { UNTOLD } from './untold.ts'
 
 let folder: string
 let assembly: Assembly
-let engine: Engine
+let engine: UseCases
 let api: WorkerApi
 let queue = ''
 let queues = 0
@@ -21,9 +21,9 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'taskyard-embedded-'))
   const settings = settingsOfOptions({ store: `sqlite:${join(folder, 'tasks.db')}` })
   assembly = await assemble(settings, { troubles: UNTOLD })
-  engine = assembly.engine
-  await engine.start()
-  api = assembly.workerApi()
+  await assembly.engine.start()
+  engine = assembly.engine.in('default')
+  api = assembly.workerApi('default')
 })
 after(async () => {
   await assembly.close()
@@ -106,7 +106,7 @@ describe('the embedded worker API', () => {
   it('says to the engine again what the store has refused to the heartbeat thread', async () => {
     const taskId = await submit(1)
     const heard: (readonly Lease[])[] = []
-    const listening: Engine = {
+    const listening: UseCases = {
       ...engine,
       async heartbeat(leases) {
         heard.push(leases)
@@ -115,7 +115,7 @@ describe('the embedded worker API', () => {
     }
     const lost = [1, 2].map((token) => ({ taskId, token }))
     const access = { threadAccess: () => assembly.store.lifecycle.threadAccess(), shared: false }
-    createEmbeddedWorkerApi(listening, access).heartbeatRefused?.(lost)
+    createEmbeddedWorkerApi({ ...assembly.engine, in: () => listening }, 'default', access).heartbeatRefused?.(lost)
     assert.deepEqual(heard, [lost])
   })
 

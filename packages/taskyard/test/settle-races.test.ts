@@ -6,7 +6,7 @@ import { after, before, it } from 'node:test'
 import { createSimulatedClock } from '@taskyard/conformance'
 import { DEFAULT_RETENTION, TaskyardError, toJsonText } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
-import type { Engine, Outcome } from '@taskyard/engine'
+import type { Outcome, UseCases } from '@taskyard/engine'
 import fc from 'fast-check'
 import { type Assembly, assemble } from '../src/assemble.ts'
 import { settingsOfOptions } from '../src/open-options.ts'
@@ -16,14 +16,14 @@ const clock = createSimulatedClock()
 const ids = createUuidV7Generator(clock)
 let folder: string
 let assembly: Assembly
-let engine: Engine
+let engine: UseCases
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'taskyard-races-'))
   const settings = { ...settingsOfOptions({ store: `sqlite:${join(folder, 'tasks.db')}` }), roles: [] }
   assembly = await assemble(settings, { clock, random: () => 0.5, ids, troubles: UNTOLD })
-  engine = assembly.engine
-  await engine.start()
+  await assembly.engine.start()
+  engine = assembly.engine.in('default')
 })
 after(async () => {
   await assembly.close()

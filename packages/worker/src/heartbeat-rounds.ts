@@ -1,7 +1,7 @@
 import {
   type Clock,
   type ExtendStatus,
-  type LeaseExtender,
+  type Heartbeats,
   type LeaseRef,
   LIMITS,
   type Random,
@@ -13,7 +13,7 @@ import { type ReportError, rateLimited } from './report-error.ts'
 
 export interface HeartbeatRoundsParams {
   readonly board: LeaseBoard
-  readonly extender: LeaseExtender
+  readonly extender: Heartbeats
   readonly leaseMs: number
   readonly clock: Clock
   readonly random: Random

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import type { LeaseExtender } from '@taskyard/core'
+import type { Heartbeats } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import { HeartbeatLoop } from './heartbeat-loop.ts'
 import type { FromHeartbeatThread, HeartbeatThreadData, ToHeartbeatThread } from './heartbeat-messages.ts'
@@ -9,7 +9,7 @@ import { LeaseBoard } from './lease-board.ts'
 
 const { module, data, board, slots, leaseMs } = workerData as HeartbeatThreadData
 const { openLeaseExtender } = (await import(module)) as {
-  openLeaseExtender(data: unknown): LeaseExtender | Promise<LeaseExtender>
+  openLeaseExtender(data: unknown): Heartbeats | Promise<Heartbeats>
 }
 const extender = await openLeaseExtender(data)
 const loop = new HeartbeatLoop({

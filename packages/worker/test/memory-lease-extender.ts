@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import type { MessagePort } from 'node:worker_threads'
-import type { ExtendStatus, LeaseExtender } from '@taskyard/core'
+import type { ExtendStatus, Heartbeats } from '@taskyard/core'
 
 /** Asks the main thread; with the flag set, answers by itself and counts, so that a blocked main thread does not matter. */
-export function openLeaseExtender({ port, counters }: { port: MessagePort; counters: Int32Array }): LeaseExtender {
+export function openLeaseExtender({ port, counters }: { port: MessagePort; counters: Int32Array }): Heartbeats {
   return {
     async extend(params) {
       Atomics.add(counters, 1, params.leases.length)

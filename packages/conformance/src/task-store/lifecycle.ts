@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { type OpenedStore, TaskyardError } from '@taskyard/core'
+import { type ExtendParams, type LeaseRef, type OpenedStore, TaskyardError } from '@taskyard/core'
 import { EVERY_CALL } from '../every-call.ts'
 import { leaseRef, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
@@ -66,13 +66,13 @@ export function describeLifecycle({ describe, it, capabilities }: Suite): void {
       await scene.settle(settled, succeeded())
       await scene.cancel(asked.id)
       const leases = [held, settled, asked].map(leaseRef)
-      assert.deepEqual(await extendFromThread(scene.store, { leases, leaseMs: 90_000 }), ['ok', 'lost', 'cancel'])
+      assert.deepEqual(await extendFromThread(scene.store, leases), ['ok', 'lost', 'cancel'])
       assert.equal((await scene.find(held.id)).status, 'running')
     })
 
     it('works while the thread of the store is blocked', async (scene) => {
       const task = await scene.start()
-      const statuses = await extendFromThread(scene.store, { leases: [leaseRef(task)], leaseMs: 90_000 }, 'blocked')
+      const statuses = await extendFromThread(scene.store, [leaseRef(task)], 'blocked')
       assert.deepEqual(statuses, ['ok'])
     })
   })
@@ -89,7 +89,12 @@ const THREAD = `
   })`
 
 /** With `blocked`, this thread sleeps until the other one has its answer; it gives up after 20 seconds. */
-async function extendFromThread(store: OpenedStore, params: unknown, blocked?: 'blocked'): Promise<unknown> {
+async function extendFromThread(
+  store: OpenedStore,
+  leases: readonly LeaseRef[],
+  blocked?: 'blocked',
+): Promise<unknown> {
+  const params: ExtendParams = { namespace: 'default', leases, leaseMs: 90_000 }
   const { module, data, transfer } = store.lifecycle.threadAccess()
   const answered = new Int32Array(new SharedArrayBuffer(4))
   const worker = new Worker(THREAD, {

@@ -45,7 +45,7 @@ export interface ThreadAccess {
   readonly transfer: readonly object[]
 }
 
-/** What a heartbeat thread needs: the `extend` of the port and, where processes share the store, its `beat`. */
+/** The store in another thread: its `extend` and, where processes share it, its `beat`. */
 export interface LeaseExtender {
   /** `signal` gives up a call that goes over a network; others need not heed it. */
   extend(params: ExtendParams, signal?: AbortSignal): Promise<readonly ExtendStatus[]>

@@ -2,6 +2,7 @@ import type { JsonText } from '../json.ts'
 import type { LeaseRef, TaskError } from '../task.ts'
 import type { LeasedTaskDocument } from '../task-document.ts'
 import type { ThreadAccess } from './lifecycle.ts'
+import type { ExtendParams, ExtendStatus } from './tasks.ts'
 
 /**
  * What a worker needs of a Taskyard, whether it lives in the same process or behind HTTP. Every call may be repeated
@@ -24,10 +25,17 @@ export interface WorkerApi {
     onCancel: (taskId: string) => void,
     onChange?: (isOpen: boolean) => void,
   ): WorkerSession
-  /** How a heartbeat thread reaches the same Taskyard. */
+  /** How a heartbeat thread reaches the same Taskyard: the module's `openLeaseExtender(data)` gives `Heartbeats`. */
   threadAccess(): ThreadAccess
   /** Heartbeats of that thread were answered `lost`: for a Taskyard whose heartbeats go past whoever takes heed of that. */
   heartbeatRefused?(leases: readonly LeaseRef[]): void
+}
+
+/** What the heartbeat thread of a worker needs. */
+export interface Heartbeats {
+  /** Moves the end of each lease to now + `leaseMs`. `signal` gives up a call that goes over a network; others need not heed it. */
+  extend(params: Omit<ExtendParams, 'namespace'>, signal?: AbortSignal): Promise<readonly ExtendStatus[]>
+  close(): Promise<void>
 }
 
 export interface SessionRequest {

@@ -25,7 +25,7 @@ export interface Metrics {
 export interface MetricsOptions {
   /** A clock for durations, in milliseconds, that never runs backwards, such as `performance.now`. */
   readonly monotonicMs: () => number
-  /** Pairs of queue and type, and queues, with series of their own; the rest is counted as `other`. */
+  /** Triples of namespace, queue and type, and queues, with series of their own; the rest is counted as `other`. */
   readonly labelLimit?: number
 }
 

@@ -30,19 +30,20 @@ export function createTaskObserver(
   )
   addByLabel(registry, 'taskyard_background_errors_total', 'Failures in the background', 'service', backgroundErrors)
   return {
-    submitted(queue, type) {
-      table.of(queue, type).submitted++
+    submitted(task) {
+      table.of(task).submitted++
     },
-    settled({ queue, type, outcome, waitMs, runMs }) {
-      const series = table.of(queue, type)
+    settled(settled) {
+      const { outcome, waitMs, runMs } = settled
+      const series = table.of(settled)
       series.outcomes[outcome]++
       observe(series.wait, waitMs / 1000)
       observe(series.execution, runMs / 1000)
     },
-    leaseEnded(_queue, _type, reason) {
+    leaseEnded(_task, reason) {
       leasesEnded[reason]++
     },
-    staleWriteRefused(operation) {
+    staleWriteRefused(_namespace, operation) {
       staleWrites[operation]++
     },
     backgroundError(service) {

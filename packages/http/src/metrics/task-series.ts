@@ -1,9 +1,10 @@
+import type { ReadyLane } from '@taskyard/core'
 import type { SettledOutcome } from '@taskyard/engine'
 import { type Distribution, newDistribution } from './distribution.ts'
 
-/** The numbers kept per queue and type. */
+/** The numbers kept per namespace, queue and type. */
 export interface TaskSeries {
-  readonly labels: { readonly queue: string; readonly type: string }
+  readonly labels: Readonly<Record<keyof ReadyLane, string>>
   submitted: number
   readonly outcomes: Record<SettledOutcome['outcome'], number>
   readonly wait: Distribution
@@ -11,18 +12,19 @@ export interface TaskSeries {
 }
 
 export interface TaskSeriesTable {
-  of(queue: string, type: string): TaskSeries
+  of(task: ReadyLane): TaskSeries
   all(): Iterable<TaskSeries>
 }
 
-/** At most `limit` pairs of queue and type get numbers of their own; all later ones share one named `other`. */
+/** At most `limit` triples of namespace, queue and type get numbers of their own; all later ones share one named `other`. */
 export function createTaskSeriesTable(limit: number): TaskSeriesTable {
-  const byQueue = new Map<string, Map<string, TaskSeries>>()
+  const byNamespace = new Map<string, Map<string, Map<string, TaskSeries>>>()
   const series: TaskSeries[] = []
-  const overflow = newSeries('other', 'other')
+  const overflow = newSeries({ namespace: 'other', queue: 'other', type: 'other' })
   return {
-    of(queue, type) {
-      return byQueue.get(queue)?.get(type) ?? (series.length < limit ? add(queue, type) : overflow)
+    of(task) {
+      const known = byNamespace.get(task.namespace)?.get(task.queue)?.get(task.type)
+      return known ?? (series.length < limit ? add(task) : overflow)
     },
     *all() {
       yield* series
@@ -30,18 +32,19 @@ export function createTaskSeriesTable(limit: number): TaskSeriesTable {
     },
   }
 
-  function add(queue: string, type: string): TaskSeries {
-    const added = newSeries(queue, type)
+  function add({ namespace, queue, type }: ReadyLane): TaskSeries {
+    const added = newSeries({ namespace, queue, type })
+    const byQueue = byNamespace.get(namespace) ?? new Map<string, Map<string, TaskSeries>>()
     const byType = byQueue.get(queue) ?? new Map<string, TaskSeries>()
-    byQueue.set(queue, byType.set(type, added))
+    byNamespace.set(namespace, byQueue.set(queue, byType.set(type, added)))
     series.push(added)
     return added
   }
 }
 
-function newSeries(queue: string, type: string): TaskSeries {
+function newSeries(labels: TaskSeries['labels']): TaskSeries {
   return {
-    labels: { queue, type },
+    labels,
     submitted: 0,
     outcomes: { succeeded: 0, failed: 0, cancelled: 0, released: 0, 'retry-scheduled': 0 },
     wait: newDistribution(),

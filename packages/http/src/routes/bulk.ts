@@ -13,7 +13,7 @@ type BulkBody = FilterFields & { cursor?: string }
  * call that takes long answers with where it is.
  */
 export async function bulkRoutes(server: FastifyInstance, context: RouteContext): Promise<void> {
-  const { engine, limits, lifecycle } = context
+  const { inNamespaceOf, limits, lifecycle } = context
   await server.register(rateLimit, {
     global: false,
     max: limits.bulkPerMinute,
@@ -28,7 +28,7 @@ export async function bulkRoutes(server: FastifyInstance, context: RouteContext)
     { config, schema: bulkSchema('cancelTasks', 'Cancel every matching task that has not ended') },
     async (request, reply) => {
       const { cursor, ...filter } = request.body
-      return partOf(reply, await engine.cancelMatching(filterOf(filter), options(reply, cursor)))
+      return partOf(reply, await inNamespaceOf(request).cancelMatching(filterOf(filter), options(reply, cursor)))
     },
   )
 
@@ -37,7 +37,7 @@ export async function bulkRoutes(server: FastifyInstance, context: RouteContext)
     { config, schema: bulkSchema('retryTasks', 'Retry every matching failed or cancelled task (default: failed)') },
     async (request, reply) => {
       const { cursor, ...filter } = request.body
-      return partOf(reply, await engine.retryMatching(filterOf(filter), options(reply, cursor)))
+      return partOf(reply, await inNamespaceOf(request).retryMatching(filterOf(filter), options(reply, cursor)))
     },
   )
 

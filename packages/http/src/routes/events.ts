@@ -10,25 +10,26 @@ import { problems } from '../schemas/problem.ts'
 const RETRY_SECONDS = 10
 
 export function eventRoutes(server: FastifyInstance, context: RouteContext): void {
-  const { engine, lifecycle, clock, limits, pages } = context
+  const { inNamespaceOf, lifecycle, clock, limits, pages } = context
   let streams = 0
   server.get<{ Params: IdParams; Querystring: { after?: number } }>(
     '/api/v1/tasks/:id/events',
     { schema: eventsSchema, exposeHeadRoute: false },
     async (request, reply) => {
       const { id } = request.params
+      const calls = inNamespaceOf(request)
       if (!wantsStream(request)) {
-        return sendPage(reply, pages, async () => pageText(await engine.history(id, request.query.after ?? 0)))
+        return sendPage(reply, pages, async () => pageText(await calls.history(id, request.query.after ?? 0)))
       }
       lifecycle.refuseWhenClosing()
       const after = lastEventId(request)
       // A task that does not exist is told in the plain way, while the reply can still say so.
-      await engine.get(id)
+      await calls.get(id)
       if (streams >= limits.eventStreams) throw new TaskyardError('rate_limited', { retryAfterSeconds: RETRY_SECONDS })
       const stream = openEventStream(reply, lifecycle.untilDisconnect(reply), clock, limits.pingMs)
       streams += 1
       try {
-        for await (const event of engine.watch(id, after, stream.signal)) {
+        for await (const event of calls.watch(id, after, stream.signal)) {
           await stream.send(event.kind, eventText(event), event.n)
         }
         if (!stream.signal.aborted) await stream.send('end', '{}')

@@ -6,7 +6,7 @@ import {
   type TaskError,
   TaskyardError,
 } from '@taskyard/core'
-import type { Claim, Outcome, Recorded } from '@taskyard/engine'
+import type { Claim, Outcome, Recorded, UseCases } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
 import { watchClaimAnswers } from '../claim-answers.ts'
 import { isHeard, whileHeard } from '../heard-requests.ts'
@@ -48,19 +48,20 @@ const PROGRESS = { list: 'entries', key: 'progress' } as const
 
 export function leaseRoutes(
   server: FastifyInstance,
-  { engine, lifecycle, clock, connections }: RouteContext,
+  { inNamespaceOf, lifecycle, clock, connections }: RouteContext,
   sessions: OpenSessions,
 ): void {
-  const answers = watchClaimAnswers(connections, engine, clock)
+  const answers = watchClaimAnswers(connections, clock)
   server.post<{ Body: ClaimBody }>('/api/v1/leases', { schema: claimRoute }, async (request, reply) => {
     lifecycle.refuseWhenClosing()
     // Tasks are for nobody who may be gone without our noticing.
     if (!isHeard(request)) throw new TaskyardError('rate_limited', { retryAfterSeconds: 1 })
     const { waitSeconds = 0, ...body } = request.body
-    const claim = claimOf(body, sessions)
+    const calls = inNamespaceOf(request)
+    const claim = claimOf(calls, body, sessions)
     const connected = lifecycle.untilDisconnect(reply)
-    const tasks = await engine.claim(claim, waitSeconds, waitSeconds > 0 ? whileHeard(request, connected) : connected)
-    await answers.sent(reply, claim, tasks)
+    const tasks = await calls.claim(claim, waitSeconds, waitSeconds > 0 ? whileHeard(request, connected) : connected)
+    await answers.sent(reply, calls, claim, tasks)
     return sendJsonText(reply, `{"tasks":${leasedTasksText(tasks)}}`)
   })
 
@@ -69,16 +70,18 @@ export function leaseRoutes(
     { schema: heartbeatRoute },
     async (request, reply) => {
       const { leases, leaseSeconds } = request.body
-      answers.heard(leases)
-      return sendJsonText(reply, `{"results":${resultsText(leases, await engine.heartbeat(leases, leaseSeconds))}}`)
+      const calls = inNamespaceOf(request)
+      answers.heard(calls, leases)
+      return sendJsonText(reply, `{"results":${resultsText(leases, await calls.heartbeat(leases, leaseSeconds))}}`)
     },
   )
 
   server.post<{ Body: RecordBody }>('/api/v1/leases/record', { schema: recordRoute }, async (request, reply) => {
     const progress = slices(request.bodyText, PROGRESS)
     const entries = request.body.entries.map((entry, index) => withText(entry, 'progress', progress[index]) as Recorded)
-    answers.heard(entries)
-    return sendJsonText(reply, `{"results":${resultsText(entries, await engine.record(entries))}}`)
+    const calls = inNamespaceOf(request)
+    answers.heard(calls, entries)
+    return sendJsonText(reply, `{"results":${resultsText(entries, await calls.record(entries))}}`)
   })
 
   server.post<{ Body: SettleBody }>('/api/v1/leases/settle', { schema: settleRoute }, async (request, reply) => {
@@ -87,18 +90,24 @@ export function leaseRoutes(
     const outcomes = request.body.outcomes.map((entry, index) => withText(entry, 'result', results[index]) as Outcome)
     // What is done may be settled while shutting down, and by who may be gone, but nothing new is given out.
     const mayClaim = !lifecycle.closing && isHeard(request)
-    const next = claim === undefined || !mayClaim ? undefined : claimOf(claim, sessions)
-    answers.heard(outcomes)
-    const settled = await engine.settle(outcomes, next)
-    await answers.sent(reply, next, settled.tasks)
+    const calls = inNamespaceOf(request)
+    const next = claim === undefined || !mayClaim ? undefined : claimOf(calls, claim, sessions)
+    answers.heard(calls, outcomes)
+    const settled = await calls.settle(outcomes, next)
+    await answers.sent(reply, calls, next, settled.tasks)
     const tasks = claim === undefined ? '' : `,"tasks":${leasedTasksText(settled.tasks)}`
     return sendJsonText(reply, `{"results":${resultsText(outcomes, settled.results)}${tasks}}`)
   })
 }
 
 // A session may be with another server, of which only the worker can say now that it is open.
-function claimOf({ workerId, session, ...claim }: Omit<ClaimBody, 'waitSeconds'>, sessions: OpenSessions): Claim {
-  return { ...claim, worker: { workerId, nodeId: null, session: session ?? sessions.has(workerId) } }
+function claimOf(
+  { namespace }: UseCases,
+  { workerId, session, ...claim }: Omit<ClaimBody, 'waitSeconds'>,
+  sessions: OpenSessions,
+): Claim {
+  const hasSession = session ?? sessions.has({ namespace, workerId })
+  return { ...claim, worker: { workerId, nodeId: null, session: hasSession } }
 }
 
 function withText(entry: object, name: string, text: JsonText | undefined): object {

@@ -1,4 +1,4 @@
-import { ERRORS, formatRfc3339, LIMITS, TaskyardError } from '@taskyard/core'
+import { DEFAULTS, ERRORS, formatRfc3339, LIMITS, TaskyardError } from '@taskyard/core'
 import type { EngineHealth, LoopReport, WorkerView } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
 import type { HttpInfo } from '../options.ts'
@@ -24,7 +24,7 @@ export function operationsRoutes(server: FastifyInstance, context: OperationsCon
 }
 
 /** What people ask of a server. */
-export function infoRoutes(server: FastifyInstance, { engine, info }: RouteContext): void {
+export function infoRoutes(server: FastifyInstance, { engine, info, inNamespaceOf }: RouteContext): void {
   server.get('/api/v1/info', { schema: infoRoute }, async () => ({
     name: 'taskyard',
     version: info.version,
@@ -34,15 +34,20 @@ export function infoRoutes(server: FastifyInstance, { engine, info }: RouteConte
     limits: LIMITS,
   }))
 
-  server.get('/api/v1/workers', { schema: workersRoute }, async () => ({
-    workers: (await engine.workers()).map(workerDocument),
+  server.get('/api/v1/workers', { schema: workersRoute }, async (request) => ({
+    workers: (await inNamespaceOf(request).workers()).map(workerDocument),
   }))
 }
 
 function metricsRoute(server: FastifyInstance, { engine, metrics }: OperationsContext): void {
   server.get('/metrics', { schema: metricsSchema }, async (_request, reply) => {
     // Without the store the queues are unknown, which is itself counted; the rest of the metrics matters most then.
-    metrics.recordQueues(await engine.queues().catch(() => []))
+    metrics.recordQueues(
+      await engine
+        .in(DEFAULTS.namespace)
+        .queues()
+        .catch(() => []),
+    )
     metrics.recordLoops(engine.loops())
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })

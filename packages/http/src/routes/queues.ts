@@ -7,21 +7,25 @@ interface QueueParams {
   queue: string
 }
 
-export function queueRoutes(server: FastifyInstance, { engine }: RouteContext): void {
-  server.get('/api/v1/queues', { schema: listSchema }, async () => ({ queues: await engine.queues() }))
+export function queueRoutes(server: FastifyInstance, { inNamespaceOf }: RouteContext): void {
+  server.get('/api/v1/queues', { schema: listSchema }, async (request) => ({
+    queues: await inNamespaceOf(request).queues(),
+  }))
 
   server.get<{ Params: QueueParams }>('/api/v1/queues/:queue', { schema: getSchema }, (request) =>
-    engine.queue(request.params.queue),
+    inNamespaceOf(request).queue(request.params.queue),
   )
 
-  server.post<{ Params: QueueParams }>('/api/v1/queues/:queue/pause', { schema: pauseSchema }, async ({ params }) => {
-    await engine.pause(params.queue)
-    return { queue: params.queue, paused: true }
+  server.post<{ Params: QueueParams }>('/api/v1/queues/:queue/pause', { schema: pauseSchema }, async (request) => {
+    const { queue } = request.params
+    await inNamespaceOf(request).pause(queue)
+    return { queue, paused: true }
   })
 
-  server.post<{ Params: QueueParams }>('/api/v1/queues/:queue/resume', { schema: resumeSchema }, async ({ params }) => {
-    await engine.resume(params.queue)
-    return { queue: params.queue, paused: false }
+  server.post<{ Params: QueueParams }>('/api/v1/queues/:queue/resume', { schema: resumeSchema }, async (request) => {
+    const { queue } = request.params
+    await inNamespaceOf(request).resume(queue)
+    return { queue, paused: false }
   })
 }
 

@@ -27,12 +27,14 @@ export interface SubmissionBody {
 const PAYLOAD = { list: null, key: 'payload' } as const
 const PAYLOADS = { list: 'tasks', key: 'payload' } as const
 
-export function submitRoutes(server: FastifyInstance, { engine, lifecycle }: RouteContext): void {
+export function submitRoutes(server: FastifyInstance, { inNamespaceOf, lifecycle }: RouteContext): void {
   server.post<{ Body: SubmissionBody }>('/api/v1/tasks', { schema: submitSchema }, async (request, reply) => {
     lifecycle.refuseWhenClosing()
     const payload = sliceMember(request.bodyText, PAYLOAD) as JsonText
     const key = request.headers['idempotency-key'] as string | undefined
-    const submitted = await engine.submit(submissionOf(request.body, payload, key), { signal: lifecycle.signal })
+    const submitted = await inNamespaceOf(request).submit(submissionOf(request.body, payload, key), {
+      signal: lifecycle.signal,
+    })
     return sendAccepted(reply, submitted, taskDocumentText(submitted.task))
   })
 
@@ -45,7 +47,7 @@ export function submitRoutes(server: FastifyInstance, { engine, lifecycle }: Rou
       const submissions = request.body.tasks.map((body, index) =>
         submissionOf(body, payloads[index] as JsonText, undefined, `/tasks/${index}`),
       )
-      const submitted = await engine.submitMany(submissions, { signal: lifecycle.signal })
+      const submitted = await inNamespaceOf(request).submitMany(submissions, { signal: lifecycle.signal })
       const tasks = submitted.map(({ id, status }) => `{"id":"${id}","status":"${status}"}`)
       return sendJsonText(reply.code(202), `{"tasks":[${tasks.join(',')}]}`)
     },

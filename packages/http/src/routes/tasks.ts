@@ -24,14 +24,17 @@ interface WaitQuery {
   waitSeconds?: number
 }
 
-export function taskRoutes(server: FastifyInstance, { engine, lifecycle, pages }: RouteContext): void {
+export function taskRoutes(server: FastifyInstance, { inNamespaceOf, lifecycle, pages }: RouteContext): void {
   server.get<{ Params: IdParams; Querystring: WaitQuery }>(
     '/api/v1/tasks/:id',
     { schema: getSchema },
     async (request, reply) => {
       const { waitSeconds } = request.query
-      if (!waitSeconds) return sendTask(reply, await engine.get(request.params.id))
-      return sendTask(reply, await engine.wait(request.params.id, waitSeconds, lifecycle.untilDisconnect(reply)))
+      if (!waitSeconds) return sendTask(reply, await inNamespaceOf(request).get(request.params.id))
+      return sendTask(
+        reply,
+        await inNamespaceOf(request).wait(request.params.id, waitSeconds, lifecycle.untilDisconnect(reply)),
+      )
     },
   )
 
@@ -42,15 +45,15 @@ export function taskRoutes(server: FastifyInstance, { engine, lifecycle, pages }
       ...(limit === undefined ? undefined : { limit }),
       ...(cursor === undefined ? undefined : { cursor }),
     }
-    return sendPage(reply, pages, async () => pageText(await engine.list(params)))
+    return sendPage(reply, pages, async () => pageText(await inNamespaceOf(request).list(params)))
   })
 
   server.post<{ Params: IdParams }>('/api/v1/tasks/:id/cancel', { schema: cancelSchema }, async (request, reply) =>
-    sendTask(reply, await engine.cancel(request.params.id)),
+    sendTask(reply, await inNamespaceOf(request).cancel(request.params.id)),
   )
 
   server.post<{ Params: IdParams }>('/api/v1/tasks/:id/retry', { schema: retrySchema }, async (request, reply) =>
-    sendTask(reply, await engine.retry(request.params.id)),
+    sendTask(reply, await inNamespaceOf(request).retry(request.params.id)),
   )
 }
 

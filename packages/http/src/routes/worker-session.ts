@@ -1,3 +1,4 @@
+import { type WorkerName, workerKey } from '@taskyard/core'
 import type { FastifyInstance } from 'fastify'
 import { openEventStream } from '../event-stream.ts'
 import type { RouteContext } from '../route-context.ts'
@@ -13,16 +14,16 @@ interface SessionQuery {
 
 /** Which workers hold a session open on this server now. */
 export interface OpenSessions {
-  has(workerId: string): boolean
+  has(worker: WorkerName): boolean
 }
 
 interface SessionCounts extends OpenSessions {
-  add(workerId: string, change: 1 | -1): void
+  add(worker: WorkerName, change: 1 | -1): void
 }
 
 /** The route, and the sessions that are open through it. */
 export function workerSessionRoute(server: FastifyInstance, context: RouteContext): OpenSessions {
-  const { engine, lifecycle, clock, limits } = context
+  const { inNamespaceOf, lifecycle, clock, limits } = context
   const open = countSessions()
   server.get<{ Params: { workerId: string }; Querystring: SessionQuery }>(
     '/api/v1/workers/:workerId/session',
@@ -30,10 +31,12 @@ export function workerSessionRoute(server: FastifyInstance, context: RouteContex
     async (request, reply) => {
       lifecycle.refuseWhenClosing()
       const { workerId } = request.params
+      const calls = inNamespaceOf(request)
+      const worker = { namespace: calls.namespace, workerId }
       const { queues, types, concurrency, startId } = request.query
       const early: string[] = []
       let deliver = (taskId: string): void => void early.push(taskId)
-      const session = engine.openSession({
+      const session = calls.openSession({
         workerId,
         queues: names(queues) ?? [],
         types: names(types),
@@ -48,8 +51,8 @@ export function workerSessionRoute(server: FastifyInstance, context: RouteContex
       })
       await session.opened
       // Only now: what a start before this one left may have been ended meanwhile, and a claim must not be ended with it.
-      open.add(workerId, 1)
-      onceAborted(stream.signal, () => open.add(workerId, -1))
+      open.add(worker, 1)
+      onceAborted(stream.signal, () => open.add(worker, -1))
       const ready = { graceSeconds: limits.sessionGraceSeconds, pingSeconds: limits.sessionPingMs / 1000 }
       void stream.send('ready', JSON.stringify(ready))
       deliver = (taskId) => void stream.send('cancel', JSON.stringify({ taskId }))
@@ -62,11 +65,12 @@ export function workerSessionRoute(server: FastifyInstance, context: RouteContex
 function countSessions(): SessionCounts {
   const counts = new Map<string, number>()
   return {
-    has: (workerId) => counts.has(workerId),
-    add(workerId, change) {
-      const count = (counts.get(workerId) ?? 0) + change
-      if (count === 0) counts.delete(workerId)
-      else counts.set(workerId, count)
+    has: (worker) => counts.has(workerKey(worker)),
+    add(worker, change) {
+      const key = workerKey(worker)
+      const count = (counts.get(key) ?? 0) + change
+      if (count === 0) counts.delete(key)
+      else counts.set(key, count)
     },
   }
 }

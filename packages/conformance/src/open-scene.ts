@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { callsOn, type Scene, taskMaker } from './scene.ts'
+import { createSimulatedClock, type SimulatedClock } from './simulated-clock.ts'
+import type { OpenStore, StoreSetting } from './store-under-test.ts'
+
+/** Where a scene is set. `clock` is left out for simulated time. */
+export type Setting = Partial<Omit<StoreSetting, 'clock'>> & { readonly clock?: SimulatedClock }
+
+export async function openScene(openStore: OpenStore, setting: Setting = {}): Promise<Scene> {
+  const clock = setting.clock ?? createSimulatedClock()
+  const opened = await openStore({ ...setting, clock })
+  let store = opened.store
+  try {
+    await store.lifecycle.migrate()
+  } catch (error) {
+    await opened.destroy()
+    throw error
+  }
+  const newTask = taskMaker(clock)
+  return {
+    ...callsOn(() => store, newTask),
+    clock,
+    get store() {
+      return store
+    },
+    get news() {
+      return present(opened.news, 'news between processes')
+    },
+    get server() {
+      return present(opened.server, 'a server of its own')
+    },
+    async reopen() {
+      store = await opened.reopen()
+      await store.lifecycle.migrate()
+    },
+    async another(clockOfOther = clock) {
+      const other = await present(opened.another, 'another()')({ clock: clockOfOther })
+      return { ...callsOn(() => other, newTask), store: other, news: present(other.news, 'news between processes') }
+    },
+    destroy: () => opened.destroy(),
+  }
+}
+
+function present<Value>(value: Value | null | undefined, what: string): Value {
+  assert.ok(value != null, `the store under test has not ${what}; if it cannot be shared, declare that`)
+  return value
+}
