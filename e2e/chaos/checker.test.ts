@@ -136,7 +136,8 @@ const BUGS: readonly Planted[] = [
     bug: (store) => ({
       tasks: {
         async claim(params) {
-          if (params.worker.workerId === 'busy') await store.presence.endLeases({ workers: [{ namespace: 'default', workerId: 'slow' }] })
+          if (params.worker.workerId === 'busy')
+            await store.presence.endLeases({ workers: [{ namespace: 'default', workerId: 'slow' }] })
           return store.tasks.claim(params)
         },
       },

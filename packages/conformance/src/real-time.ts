@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '@taskyard/core/runtime'
-import type { Setting } from './scene.ts'
+import type { Setting } from './open-scene.ts'
 import type { SimulatedClock } from './simulated-clock.ts'
 
 /** Time as the machine has it, or wrong by `offsetMs`. To advance it is to wait. */
