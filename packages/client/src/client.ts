@@ -74,9 +74,13 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   readonly #transport: Transport
   readonly #closing = new AbortController()
   readonly #workers = new Set<Worker>()
+  readonly #options: ClientOptions
+  readonly #others: Client<Handlers>[] = []
 
   /** @throws TaskyardError `invalid_configuration` */
-  constructor({ url, namespace, headers, retrySeconds = 15, timeoutSeconds = 30, ...options }: ClientOptions) {
+  constructor(options: ClientOptions) {
+    const { url, namespace, headers, retrySeconds = 15, timeoutSeconds = 30 } = options
+    this.#options = options
     this.#transport = new Transport({
       address: serverAddress(url, { ...namespaceHeader(namespace), ...headers }),
       clock: unsettable(options.clock ?? systemClock),
@@ -86,6 +90,13 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
       parse: options.parse ?? parseJson,
       closed: this.#closing.signal,
     })
+  }
+
+  /** @throws TaskyardError `invalid_configuration` */
+  in(namespace: string): Client<Handlers> {
+    const other = new Client<Handlers>({ ...this.#options, namespace })
+    this.#others.push(other)
+    return other
   }
 
   async submit<Type extends TypeOf<Handlers>>(
@@ -230,6 +241,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
 
   async close(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.stop()))
+    await Promise.all(this.#others.map((other) => other.close()))
     const { url } = this.#transport.params.address
     this.#closing.abort(new TaskyardError('connection_failed', { url, reason: 'the client was closed' }))
   }

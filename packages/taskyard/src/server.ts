@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { DEFAULTS } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import { createMetrics } from '@taskyard/http'
 import { type BuiltInTaskTypes, builtInTaskTypes } from '@taskyard/tasks'
@@ -143,10 +142,10 @@ interface WorkerParts {
 }
 
 function startEmbeddedWorker(configuration: Configuration, parts: WorkerParts, stops: Stop[]): void {
-  const { queues, concurrency, drainSeconds } = configuration
+  const { namespace, queues, concurrency, drainSeconds } = configuration
   const { assembly, types, troubles } = parts
   const onError = (error: unknown, during: string) => troubles.metByWorker(during, error)
-  const worker = startWorker(assembly.workerApi(DEFAULTS.namespace), types.handlers, {
+  const worker = startWorker(assembly.workerApi(namespace), types.handlers, {
     queues,
     concurrency,
     drainSeconds,

@@ -39,7 +39,6 @@ import { pause, startWorker, type Worker, type WorkerOptions } from '@taskyard/w
 import { type Assembly, assemble } from './assemble.ts'
 import { endOf, toEventDocument, toFilter, toListRequest, toSubmission, toWorkerDocument } from './engine-documents.ts'
 import { type OpenOptions, settingsOfOptions, troublesFor } from './open-options.ts'
-import type { TroubleLog } from './server/trouble-log.ts'
 import { stayAlive } from './stay-alive.ts'
 
 /** A wait or a watch looks again after so long when the store was away. */
@@ -47,12 +46,17 @@ const STORE_AWAY_MS = 500
 /** An operation by filter tells this often how far it is. */
 const PART_SECONDS = 2
 
-interface Inside {
-  readonly namespace: string
+/** What is one for all namespaces. */
+interface Shared {
+  readonly assembly: Assembly
+  /** Of spans. */
   readonly clock: Clock
   readonly random: Random
-  readonly troubles: TroubleLog
+  readonly onError: (error: unknown, during: string) => void
   readonly letProcessEnd: () => void
+  readonly workers: Set<Worker>
+  readonly closed: AbortController
+  closing: Promise<void> | null
 }
 
 /**
@@ -62,17 +66,8 @@ interface Inside {
  * `close()`.
  */
 export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements TaskyardApi<Handlers> {
-  readonly #assembly: Assembly
-  readonly #namespace: string
+  readonly #shared: Shared
   readonly #calls: UseCases
-  /** Of spans. */
-  readonly #clock: Clock
-  readonly #random: Random
-  readonly #onError: (error: unknown, during: string) => void
-  readonly #workers = new Set<Worker>()
-  readonly #closed = new AbortController()
-  readonly #letProcessEnd: () => void
-  #closing: Promise<void> | null = null
 
   /**
    * @throws TaskyardError invalid_configuration, store_locked, store_corrupt, store_too_new, store_read_only,
@@ -89,21 +84,31 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
         await assembly.close()
         throw error
       })
-      return new Taskyard<Handlers>(assembly, { namespace, clock, random, troubles, letProcessEnd })
+      const shared = {
+        assembly,
+        clock: unsettable(clock),
+        random,
+        onError: (error: unknown, during: string) => troubles.metByWorker(during, error),
+        letProcessEnd,
+        workers: new Set<Worker>(),
+        closed: new AbortController(),
+        closing: null,
+      }
+      return new Taskyard<Handlers>(shared, namespace)
     } catch (error) {
       letProcessEnd()
       throw error
     }
   }
 
-  private constructor(assembly: Assembly, { namespace, clock, random, troubles, letProcessEnd }: Inside) {
-    this.#assembly = assembly
-    this.#namespace = namespace
-    this.#calls = assembly.engine.in(namespace)
-    this.#clock = unsettable(clock)
-    this.#random = random
-    this.#onError = (error, during) => troubles.metByWorker(during, error)
-    this.#letProcessEnd = letProcessEnd
+  private constructor(shared: Shared, namespace: string) {
+    this.#shared = shared
+    this.#calls = shared.assembly.engine.in(namespace)
+  }
+
+  /** @throws TaskyardError invalid_request */
+  in(namespace: string): Taskyard<Handlers> {
+    return new Taskyard<Handlers>(this.#shared, namespace)
   }
 
   async submit<Type extends TypeOf<Handlers>>(
@@ -135,10 +140,10 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
   async wait(task: string | { readonly id: string }, options: WaitOptions = {}): Promise<TaskDocument> {
     const id = taskIdOf(task)
-    const endAt = endOf(options, this.#clock.now())
-    const isOver = () => options.signal?.aborted || this.#clock.now() >= endAt
+    const endAt = endOf(options, this.#shared.clock.now())
+    const isOver = () => options.signal?.aborted || this.#shared.clock.now() >= endAt
     for (;;) {
-      const waitSeconds = Math.max(0, Math.min(LIMITS.waitSeconds, (endAt - this.#clock.now()) / 1000))
+      const waitSeconds = Math.max(0, Math.min(LIMITS.waitSeconds, (endAt - this.#shared.clock.now()) / 1000))
       try {
         const seen = await this.#calls.wait(id, waitSeconds, options.signal)
         if (isTerminal(seen.status) || isOver()) return toTaskDocument(seen)
@@ -146,7 +151,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
         if (isOver()) throw error
         await this.#outlast(error, options.signal)
       }
-      if (this.#closing !== null) throw new TaskyardError('shutting_down')
+      if (this.#shared.closing !== null) throw new TaskyardError('shutting_down')
     }
   }
 
@@ -187,7 +192,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
         if (signal.aborted) return
         await this.#outlast(error, signal)
       }
-      if (this.#closing !== null) throw new TaskyardError('shutting_down')
+      if (this.#shared.closing !== null) throw new TaskyardError('shutting_down')
     }
   }
 
@@ -219,7 +224,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
       matched += part.matched
       cursor = part.cursor
       if (cursor === null) return matched
-      if (this.#closing !== null) throw new TaskyardError('shutting_down')
+      if (this.#shared.closing !== null) throw new TaskyardError('shutting_down')
       onProgress?.(matched)
     }
   }
@@ -245,29 +250,37 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   }
 
   async info(): Promise<InfoDocument> {
-    return { name: 'taskyard', nodeId: this.#assembly.engine.nodeId, limits: LIMITS, ...this.#assembly.info }
+    return {
+      name: 'taskyard',
+      nodeId: this.#shared.assembly.engine.nodeId,
+      limits: LIMITS,
+      ...this.#shared.assembly.info,
+    }
   }
 
   work(handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
-    if (this.#closing !== null) throw new TaskyardError('shutting_down')
-    const defaults = { clock: this.#clock, random: this.#random, onError: this.#onError }
-    const worker = startWorker(this.#assembly.workerApi(this.#namespace), handlers, { ...defaults, ...options })
-    this.#workers.add(worker)
-    void worker.closed.then(() => this.#workers.delete(worker))
+    if (this.#shared.closing !== null) throw new TaskyardError('shutting_down')
+    const defaults = { clock: this.#shared.clock, random: this.#shared.random, onError: this.#shared.onError }
+    const worker = startWorker(this.#shared.assembly.workerApi(this.#calls.namespace), handlers, {
+      ...defaults,
+      ...options,
+    })
+    this.#shared.workers.add(worker)
+    void worker.closed.then(() => this.#shared.workers.delete(worker))
     return worker
   }
 
   /** Lets a moment pass when the store is away; any other error is the caller's. */
   async #outlast(error: unknown, signal: AbortSignal | undefined): Promise<void> {
     const isStoreAway = error instanceof TaskyardError && error.code === 'store_unavailable'
-    if (!isStoreAway || this.#closing !== null) throw error
-    const closed = this.#closed.signal
-    await pause(this.#clock, STORE_AWAY_MS, signal === undefined ? closed : AbortSignal.any([signal, closed]))
+    if (!isStoreAway || this.#shared.closing !== null) throw error
+    const closed = this.#shared.closed.signal
+    await pause(this.#shared.clock, STORE_AWAY_MS, signal === undefined ? closed : AbortSignal.any([signal, closed]))
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
+    this.#shared.closing ??= this.#close()
+    return this.#shared.closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -275,9 +288,9 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   }
 
   async #close(): Promise<void> {
-    this.#closed.abort()
-    await Promise.all([...this.#workers].map((worker) => worker.stop()))
-    await this.#assembly.close()
-    this.#letProcessEnd()
+    this.#shared.closed.abort()
+    await Promise.all([...this.#shared.workers].map((worker) => worker.stop()))
+    await this.#shared.assembly.close()
+    this.#shared.letProcessEnd()
   }
 }

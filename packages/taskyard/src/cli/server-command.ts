@@ -1,4 +1,5 @@
 import type { Client } from '@taskyard/client'
+import { DEFAULTS, isName, nameRule } from '@taskyard/core'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Configuration, readConfiguration } from '../configuration/read-configuration.ts'
 import { parseExactJson } from './exact-json.ts'
@@ -18,18 +19,33 @@ export interface ServerCommand {
   readonly progress: Progress
 }
 
+/** Which server, and how it is answered. */
+export interface ServerOptions {
+  readonly url?: string
+  readonly namespace?: string
+  readonly json?: boolean
+}
+
 /** How long a command that waits lets a server be away. */
 const OUTAGE_SECONDS = 60
 
-/** Gives a command `--url` and `--json`. */
+/** Gives a command `--url`, `--namespace` and `--json`. */
 export function withServerOptions(command: Command): Command {
-  return withJsonOption(command.addOption(urlOption()))
+  return withJsonOption(command.addOption(urlOption()).addOption(namespaceOption()))
 }
 
 export function urlOption(fallback = 'http://127.0.0.1:8080'): Option {
   return new Option('--url <url>', `server to talk to (default: TASKYARD_URL, else ${fallback})`).argParser((text) => {
     if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text
     throw new InvalidArgumentError('Expected a URL that starts with http:// or https://.')
+  })
+}
+
+function namespaceOption(): Option {
+  const described = `whose tasks, queues and workers (default: TASKYARD_NAMESPACE, else ${DEFAULTS.namespace})`
+  return new Option('--namespace <name>', described).argParser((text) => {
+    if (isName(text)) return text
+    throw new InvalidArgumentError(`Expected a namespace: ${nameRule('namespace')}.`)
   })
 }
 
@@ -40,7 +56,7 @@ export function withJsonOption(command: Command): Command {
 /** Opens what a command needs, runs it, closes it. */
 export async function onServer(
   terminal: Terminal,
-  options: { readonly url?: string; readonly json?: boolean },
+  options: ServerOptions,
   run: (command: ServerCommand) => Promise<void>,
 ): Promise<void> {
   const configuration = readConfiguration(terminal.environment)
@@ -48,8 +64,9 @@ export async function onServer(
   const printer = createPrinter(terminal, options.json === true)
   const progress = createProgress(terminal)
   const { Client } = await import('@taskyard/client')
-  const client = new Client({ url, retrySeconds: 0, parse: parseExactJson })
-  const patientClient = new Client({ url, retrySeconds: OUTAGE_SECONDS, parse: parseExactJson })
+  const { namespace = configuration.namespace } = options
+  const client = new Client({ url, namespace, retrySeconds: 0, parse: parseExactJson })
+  const patientClient = new Client({ url, namespace, retrySeconds: OUTAGE_SECONDS, parse: parseExactJson })
   // Pauses between tries keep no process alive, and an answer is owed.
   const staysAlive = setInterval(() => {}, 2 ** 31 - 1)
   try {

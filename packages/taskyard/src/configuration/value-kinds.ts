@@ -86,6 +86,11 @@ export const queueNames: ValueKind<readonly string[]> = {
   },
 }
 
+export const namespaceName: ValueKind<string> = {
+  expected: nameRule('namespace'),
+  parse: (text) => (isName(text) ? text : undefined),
+}
+
 export const hostName: ValueKind<string> = {
   expected: 'a host name or address to listen on, such as 127.0.0.1 or 0.0.0.0',
   parse: (text) => (/^[A-Za-z0-9._:%-]+$/.test(text) ? text : undefined),

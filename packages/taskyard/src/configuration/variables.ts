@@ -8,6 +8,7 @@ import {
   integer,
   listOf,
   mailbox,
+  namespaceName,
   notYet,
   oneOf,
   privateAddresses,
@@ -154,6 +155,12 @@ export const VARIABLES = {
     url('http:', 'https:'),
     'http://127.0.0.1:8080',
     'Server that the command line and `taskyard work` talk to.',
+  ),
+  namespace: variable(
+    'TASKYARD_NAMESPACE',
+    namespaceName,
+    DEFAULTS.namespace,
+    'Whose tasks, queues and workers the command line and `taskyard work` talk about, and whose tasks the embedded worker takes.',
   ),
 }
 

@@ -3,13 +3,10 @@ import type { Command } from 'commander'
 import { exitCodeOf } from '../exit-codes.ts'
 import { CommandFailure, usageFailure } from '../failure.ts'
 import { type FilterOptions, filterOf, isEmptyFilter, withFilterOptions } from '../options.ts'
-import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
+import { onServer, type ServerCommand, type ServerOptions, withServerOptions } from '../server-command.ts'
 import type { Terminal } from '../terminal.ts'
 
-interface Options extends FilterOptions {
-  readonly url?: string
-  readonly json?: boolean
-}
+interface Options extends FilterOptions, ServerOptions {}
 
 /** Cancel and retry are alike: by id, or by filter. */
 interface Operation {

@@ -1,11 +1,9 @@
 import type { TaskEventDocument } from '@taskyard/client'
 import type { Command } from 'commander'
-import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
+import { onServer, type ServerCommand, type ServerOptions, withServerOptions } from '../server-command.ts'
 import { type Paint, printable, type Terminal } from '../terminal.ts'
 
-interface EventsOptions {
-  readonly url?: string
-  readonly json?: boolean
+interface EventsOptions extends ServerOptions {
   readonly follow?: boolean
 }
 

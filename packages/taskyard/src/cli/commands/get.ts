@@ -1,13 +1,11 @@
 import type { Command } from 'commander'
 import { waitSeconds } from '../options.ts'
-import { onServer, withServerOptions } from '../server-command.ts'
+import { onServer, type ServerOptions, withServerOptions } from '../server-command.ts'
 import { taskLines } from '../task-lines.ts'
 import type { Terminal } from '../terminal.ts'
 import { answerTask, waitForEnd } from './task-answer.ts'
 
-interface GetOptions {
-  readonly url?: string
-  readonly json?: boolean
+interface GetOptions extends ServerOptions {
   readonly wait?: true | number
 }
 

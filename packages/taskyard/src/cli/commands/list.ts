@@ -1,13 +1,11 @@
 import { LIMITS } from '@taskyard/core'
 import type { Command } from 'commander'
 import { type FilterOptions, filterOf, wholeNumber, withFilterOptions } from '../options.ts'
-import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
+import { onServer, type ServerCommand, type ServerOptions, withServerOptions } from '../server-command.ts'
 import { taskTableLines } from '../task-lines.ts'
 import type { Terminal } from '../terminal.ts'
 
-interface ListOptions extends FilterOptions {
-  readonly url?: string
-  readonly json?: boolean
+interface ListOptions extends FilterOptions, ServerOptions {
   readonly limit: number
   readonly cursor?: string
 }

@@ -5,12 +5,10 @@ import type { Command } from 'commander'
 import { createLiveScreen } from '../live-screen.ts'
 import { queueName, seconds } from '../options.ts'
 import { queueLine, queueTableLines } from '../queue-lines.ts'
-import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
+import { onServer, type ServerCommand, type ServerOptions, withServerOptions } from '../server-command.ts'
 import { shortened, type Terminal } from '../terminal.ts'
 
-interface QueuesOptions {
-  readonly url?: string
-  readonly json?: boolean
+interface QueuesOptions extends ServerOptions {
   readonly watch?: boolean
   readonly interval: number
 }

@@ -4,15 +4,13 @@ import type { Command } from 'commander'
 import { parseExactJson, withoutMark } from '../exact-json.ts'
 import { usageFailure } from '../failure.ts'
 import { collected, futureTime, priority, queueName, seconds, waitSeconds, wholeNumber } from '../options.ts'
-import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
+import { onServer, type ServerCommand, type ServerOptions, withServerOptions } from '../server-command.ts'
 import { spokenDistance } from '../spoken-time.ts'
 import type { Terminal } from '../terminal.ts'
 import { type Batch, submitBatch } from './submit-batch.ts'
 import { answerTask, waitForEnd } from './task-answer.ts'
 
-interface SubmitOptions {
-  readonly url?: string
-  readonly json?: boolean
+interface SubmitOptions extends ServerOptions {
   readonly batch?: string
   readonly wait?: true | number
   readonly queue?: string

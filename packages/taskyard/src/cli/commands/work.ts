@@ -3,15 +3,13 @@ import type { Command } from 'commander'
 import { EXIT } from '../exit-codes.ts'
 import { untilInterrupted } from '../interruption.ts'
 import { queueNames, seconds, wholeNumber } from '../options.ts'
-import { onServer, type ServerCommand, withServerOptions } from '../server-command.ts'
+import { onServer, type ServerCommand, type ServerOptions, withServerOptions } from '../server-command.ts'
 import type { Terminal } from '../terminal.ts'
 import { FatalErrors } from '../work/fatal-errors.ts'
 import { loadHandlers } from '../work/load-handlers.ts'
 import { createWorkReport } from '../work/work-report.ts'
 
-interface WorkOptions {
-  readonly url?: string
-  readonly json?: boolean
+interface WorkOptions extends ServerOptions {
   readonly queues: readonly string[]
   readonly concurrency: number
   readonly drain: number

@@ -1,6 +1,6 @@
 import type { WorkerDocument } from '@taskyard/client'
 import type { Command } from 'commander'
-import { onServer, withServerOptions } from '../server-command.ts'
+import { onServer, type ServerOptions, withServerOptions } from '../server-command.ts'
 import { spokenDistance } from '../spoken-time.ts'
 import { type Cell, type Column, tableLines } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
@@ -19,7 +19,7 @@ export function addWorkers(program: Command, terminal: Terminal): void {
     .command('workers')
     .summary('show who is connected and what they run')
     .description('Show the workers that are connected or hold tasks.')
-    .action((options: { url?: string; json?: boolean }) =>
+    .action((options: ServerOptions) =>
       onServer(terminal, options, async ({ client, printer }) => {
         const workers = await client.workers()
         const rows = workers.map((worker) => workerCells(worker, terminal.now()))
