@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '@taskyard/core/runtime'
-import type { Setting } from './open-scene.ts'
+import type { TestBedSetting } from './open-test-bed.ts'
 import type { SimulatedClock } from './simulated-clock.ts'
 
 /** Time as the machine has it, or wrong by `offsetMs`. To advance it is to wait. */
@@ -13,10 +13,10 @@ export function realClock(offsetMs = 0): SimulatedClock {
 }
 
 /** As in production: the server's own time. */
-export const inRealTime = (): Setting => ({ clock: realClock(), time: 'server' })
+export const inRealTime = (): TestBedSetting => ({ clock: realClock(), time: 'server' })
 
 /** The same on a server that the test may stop. */
-export const onOwnServer = (): Setting => ({ ...inRealTime(), ownServer: true })
+export const onOwnServer = (): TestBedSetting => ({ ...inRealTime(), ownServer: true })
 
 /** Waits for a condition, asking again and again; `check` throws or answers `false` until it holds. */
 export async function eventually(

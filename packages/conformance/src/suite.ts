@@ -1,9 +1,9 @@
 import type { OpenedStore } from '@taskyard/core'
 import { retrying } from './faults/retrying.ts'
 import { type FaultRates, seededFaults, withFaults } from './faults/with-faults.ts'
-import { openScene, type Setting } from './open-scene.ts'
-import type { Scene } from './scene.ts'
+import { openTestBed, type TestBedSetting } from './open-test-bed.ts'
 import type { OpenStore, StoreSetting, StoreUnderTest } from './store-under-test.ts'
+import type { TestBed } from './test-bed.ts'
 
 /** The part of a test runner that the suite uses; `node:test` fits as it is. */
 export interface TestRunner {
@@ -48,29 +48,29 @@ export interface Suite {
   readonly capabilities: StoreCapabilities
   describe(area: string, define: () => void): void
   /** One behaviour, shown on a fresh store. */
-  it(behaviour: string, show: (scene: Scene) => Promise<void>): void
+  it(behaviour: string, test: (bed: TestBed) => Promise<void>): void
   /** The same on a store that the setting asks for. */
-  itIn(setting: () => Setting, behaviour: string, show: (scene: Scene) => Promise<void>): void
+  itIn(setting: () => TestBedSetting, behaviour: string, test: (bed: TestBed) => Promise<void>): void
   /** One that depends on the first answer being the one that arrives; not run with faults. */
-  itWithoutFaults(behaviour: string, show: (scene: Scene) => Promise<void>): void
-  /** A fresh store outside of a scene. The caller destroys it. */
+  itWithoutFaults(behaviour: string, test: (bed: TestBed) => Promise<void>): void
+  /** A fresh store without a test bed around it. The caller destroys it. */
   open(setting: StoreSetting): Promise<StoreUnderTest>
 }
 
 export function createSuite(options: StoreSuiteOptions): Suite {
   const { runner, faults, runs = 60, fullQueue = 20_000 } = options
   const open: OpenStore = async (setting) => throughFaults(await options.openStore(setting), faults)
-  const itIn: Suite['itIn'] = (setting, behaviour, show) => {
+  const itIn: Suite['itIn'] = (setting, behaviour, test) => {
     runner.it(behaviour, async () => {
-      const scene = await openScene(open, setting())
+      const bed = await openTestBed(open, setting())
       try {
-        await show(scene)
+        await test(bed)
       } finally {
-        await scene.destroy()
+        await bed.destroy()
       }
     })
   }
-  const it: Suite['it'] = (behaviour, show) => itIn(() => ({}), behaviour, show)
+  const it: Suite['it'] = (behaviour, test) => itIn(() => ({}), behaviour, test)
   const searched = Number(process.env['MODEL_RUNS']) || 0
   return {
     runs: searched || runs,

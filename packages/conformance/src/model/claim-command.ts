@@ -3,7 +3,7 @@ import { type ClaimParams, type LeasedTask, SUSPECT_CRASHES } from '@taskyard/co
 import { givenBefore } from '../reference/reference-claim.ts'
 import { readyInOrder } from '../reference/reference-read.ts'
 import { type ReferenceTask, startAttempt } from '../reference/reference-task.ts'
-import { CLAIM } from '../scene.ts'
+import { CLAIM } from '../test-bed.ts'
 import { comparable, type Model, type Real } from './model.ts'
 import { sweepAndFollow } from './sweep-command.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Backoff, EnqueueOutcome, JsonText, NewTask } from '@taskyard/core'
 import fc from 'fast-check'
-import { cancelled, failed, type Outcome, released, succeeded, workersOf } from '../scene.ts'
+import { cancelled, failed, type Outcome, released, succeeded, workersOf } from '../test-bed.ts'
 import { claimAndFollow } from './claim-command.ts'
 import {
   extendBoth,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { JsonText, LeaseStatus } from '@taskyard/core'
 import { overdueReasons } from '../reference/reference-sweep.ts'
 import type { ReferenceTask } from '../reference/reference-task.ts'
-import { type Outcome, only, SWEEP, succeeded } from '../scene.ts'
+import { type Outcome, only, SWEEP, succeeded } from '../test-bed.ts'
 import type { Model, ModelLease, Real } from './model.ts'
 
 /** All that claim here. */

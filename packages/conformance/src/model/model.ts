@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { isTerminal, type NewTask, type OpenedStore, type QueueCounts, type Task, type TaskEvent } from '@taskyard/core'
 import { emptyReferenceState, type ReferenceState } from '../reference/reference-state.ts'
 import { createReferenceStore } from '../reference/reference-store.ts'
-import { wholeHistory } from '../scene.ts'
 import type { SimulatedClock } from '../simulated-clock.ts'
 import type { StoreCapabilities } from '../suite.ts'
+import { wholeHistory } from '../test-bed.ts'
 
 /** What the store should be like. It moves by the same calls, and follows the store where the port leaves a choice. */
 export interface Model {

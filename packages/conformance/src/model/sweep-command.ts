@@ -8,7 +8,7 @@ import {
   rememberCompany,
 } from '../reference/reference-sweep.ts'
 import type { ReferenceTask } from '../reference/reference-task.ts'
-import { only, SWEEP } from '../scene.ts'
+import { only, SWEEP } from '../test-bed.ts'
 import type { Model, Real } from './model.ts'
 
 /** Sweeps the store; where a lease is over for several reasons, the model takes the one that the store took. */

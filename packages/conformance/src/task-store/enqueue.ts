@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import type { JsonText } from '@taskyard/core'
-import { idsOf, only } from '../scene.ts'
 import type { Suite } from '../suite.ts'
+import { idsOf, only } from '../test-bed.ts'
 
 export function describeEnqueue({ describe, it, itWithoutFaults }: Suite): void {
   describe('enqueue', () => {
-    it('stores every field of a task and answers with its state', async (scene) => {
-      const task = scene.newTask({
+    it('stores every field of a task and answers with its state', async (bed) => {
+      const task = bed.newTask({
         type: 'resize-image',
         queue: 'media',
         payload: '{"width":100}' as JsonText,
@@ -17,10 +17,10 @@ export function describeEnqueue({ describe, it, itWithoutFaults }: Suite): void 
         tags: ['invoice', 'größe "XL"'],
         idempotency: { key: 'order-7', fingerprint: 'a' },
       })
-      const outcome = only(await scene.enqueue([[task]]))
+      const outcome = only(await bed.enqueue([[task]]))
       assert.equal(outcome.kind, 'accepted')
       const accepted = only(outcome.tasks)
-      const now = scene.clock.now()
+      const now = bed.clock.now()
       assert.deepEqual(
         { ...accepted, replayed: null },
         {
@@ -32,7 +32,7 @@ export function describeEnqueue({ describe, it, itWithoutFaults }: Suite): void 
         },
       )
       const { idempotency, delayMs, runAt, ...kept } = task
-      assert.deepEqual(await scene.find(task.id), {
+      assert.deepEqual(await bed.find(task.id), {
         ...kept,
         status: 'queued',
         runAt: now,
@@ -50,88 +50,88 @@ export function describeEnqueue({ describe, it, itWithoutFaults }: Suite): void 
       })
     })
 
-    it('schedules a task for a time in the future', async (scene) => {
-      const runAt = scene.clock.now() + 60_000
-      const task = await scene.find(await scene.submit({ runAt }))
+    it('schedules a task for a time in the future', async (bed) => {
+      const runAt = bed.clock.now() + 60_000
+      const task = await bed.find(await bed.submit({ runAt }))
       assert.equal(task.status, 'scheduled')
       assert.equal(task.runAt, runAt)
     })
 
-    it('schedules a task by a delay from now', async (scene) => {
-      const task = await scene.find(await scene.submit({ delayMs: 1_500 }))
+    it('schedules a task by a delay from now', async (bed) => {
+      const task = await bed.find(await bed.submit({ delayMs: 1_500 }))
       assert.equal(task.status, 'scheduled')
-      assert.equal(task.runAt, scene.clock.now() + 1_500)
+      assert.equal(task.runAt, bed.clock.now() + 1_500)
     })
 
-    it('queues a task whose time has passed already', async (scene) => {
-      const id = await scene.submit({ runAt: scene.clock.now() - 60_000 })
-      assert.equal((await scene.find(id)).status, 'queued')
-      assert.equal((await scene.claimOne()).id, id)
+    it('queues a task whose time has passed already', async (bed) => {
+      const id = await bed.submit({ runAt: bed.clock.now() - 60_000 })
+      assert.equal((await bed.find(id)).status, 'queued')
+      assert.equal((await bed.claimOne()).id, id)
     })
 
-    it('judges the submissions of one call each by itself, in their order', async (scene) => {
+    it('judges the submissions of one call each by itself, in their order', async (bed) => {
       const used = { key: 'k', fingerprint: 'first' }
-      await scene.submit({ idempotency: used })
-      const [one, conflicting, three] = [scene.newTask(), scene.newTask(), scene.newTask()]
+      await bed.submit({ idempotency: used })
+      const [one, conflicting, three] = [bed.newTask(), bed.newTask(), bed.newTask()]
       const conflict = { ...conflicting, idempotency: { key: 'k', fingerprint: 'other' } }
-      const outcomes = await scene.enqueue([[one], [conflict], [three]])
+      const outcomes = await bed.enqueue([[one], [conflict], [three]])
       assert.deepEqual(
         outcomes.map(({ kind }) => kind),
         ['accepted', 'idempotency-conflict', 'accepted'],
       )
-      assert.deepEqual(await scene.store.reads.find({ namespace: 'default', taskIds: [conflicting.id] }), [null])
+      assert.deepEqual(await bed.store.reads.find({ namespace: 'default', taskIds: [conflicting.id] }), [null])
     })
 
-    it('stores all tasks of a submission or none', async (scene) => {
-      await scene.submit({ idempotency: { key: 'k', fingerprint: 'first' } })
-      const fine = [scene.newTask(), scene.newTask()]
-      const conflict = scene.newTask({ idempotency: { key: 'k', fingerprint: 'other' } })
-      assert.equal(only(await scene.enqueue([[...fine, conflict]])).kind, 'idempotency-conflict')
-      assert.deepEqual(await scene.store.reads.find({ namespace: 'default', taskIds: idsOf(fine) }), [null, null])
-      assert.equal((await scene.counts()).counts.queued, 1)
+    it('stores all tasks of a submission or none', async (bed) => {
+      await bed.submit({ idempotency: { key: 'k', fingerprint: 'first' } })
+      const fine = [bed.newTask(), bed.newTask()]
+      const conflict = bed.newTask({ idempotency: { key: 'k', fingerprint: 'other' } })
+      assert.equal(only(await bed.enqueue([[...fine, conflict]])).kind, 'idempotency-conflict')
+      assert.deepEqual(await bed.store.reads.find({ namespace: 'default', taskIds: idsOf(fine) }), [null, null])
+      assert.equal((await bed.counts()).counts.queued, 1)
     })
 
-    it('does not double a task whose call is repeated', async (scene) => {
-      const tasks = [scene.newTask(), scene.newTask()]
-      await scene.enqueue([tasks])
-      const repeated = only(await scene.enqueue([tasks]))
+    it('does not double a task whose call is repeated', async (bed) => {
+      const tasks = [bed.newTask(), bed.newTask()]
+      await bed.enqueue([tasks])
+      const repeated = only(await bed.enqueue([tasks]))
       assert.equal(repeated.kind, 'accepted')
       assert.deepEqual(idsOf(repeated.tasks), idsOf(tasks))
-      assert.equal((await scene.listAll()).length, 2)
-      assert.equal((await scene.counts()).counts.queued, 2)
-      assert.equal((await scene.claim()).length, 2)
+      assert.equal((await bed.listAll()).length, 2)
+      assert.equal((await bed.counts()).counts.queued, 2)
+      assert.equal((await bed.claim()).length, 2)
     })
 
-    it('tells a repeated call where its task has got to, and leaves it there', async (scene) => {
-      const task = scene.newTask()
-      await scene.enqueue([[task]])
-      await scene.claimOne()
-      const repeated = only(await scene.enqueue([[task]]))
+    it('tells a repeated call where its task has got to, and leaves it there', async (bed) => {
+      const task = bed.newTask()
+      await bed.enqueue([[task]])
+      await bed.claimOne()
+      const repeated = only(await bed.enqueue([[task]]))
       assert.equal(repeated.kind, 'accepted')
       assert.equal(only(repeated.tasks).status, 'running')
-      assert.equal((await scene.events(task.id)).length, 2)
+      assert.equal((await bed.events(task.id)).length, 2)
     })
 
-    itWithoutFaults('says of a new task that it is no replay', async (scene) => {
-      const outcome = only(await scene.enqueue([[scene.newTask()]]))
+    itWithoutFaults('says of a new task that it is no replay', async (bed) => {
+      const outcome = only(await bed.enqueue([[bed.newTask()]]))
       assert.ok(outcome.kind === 'accepted' && only(outcome.tasks).replayed === false)
     })
 
-    it('takes a thousand tasks in one call', async (scene) => {
-      const tasks = Array.from({ length: 1000 }, () => scene.newTask())
-      assert.equal(only(await scene.enqueue([tasks])).kind, 'accepted')
-      assert.equal((await scene.counts()).counts.queued, 1000)
+    it('takes a thousand tasks in one call', async (bed) => {
+      const tasks = Array.from({ length: 1000 }, () => bed.newTask())
+      assert.equal(only(await bed.enqueue([tasks])).kind, 'accepted')
+      assert.equal((await bed.counts()).counts.queued, 1000)
     })
 
-    it('answers an empty call with an empty list', async (scene) => {
-      assert.deepEqual(await scene.enqueue([]), [])
-      assert.deepEqual(await scene.store.reads.find({ namespace: 'default', taskIds: [] }), [])
+    it('answers an empty call with an empty list', async (bed) => {
+      assert.deepEqual(await bed.enqueue([]), [])
+      assert.deepEqual(await bed.store.reads.find({ namespace: 'default', taskIds: [] }), [])
     })
 
-    it('finds tasks in the order asked for, null where there is none, the same one twice', async (scene) => {
-      const [first, second] = [await scene.submit(), await scene.submit()]
-      const unknown = scene.newTask().id
-      const found = await scene.store.reads.find({ namespace: 'default', taskIds: [second, unknown, first, second] })
+    it('finds tasks in the order asked for, null where there is none, the same one twice', async (bed) => {
+      const [first, second] = [await bed.submit(), await bed.submit()]
+      const unknown = bed.newTask().id
+      const found = await bed.store.reads.find({ namespace: 'default', taskIds: [second, unknown, first, second] })
       assert.deepEqual(
         found.map((task) => task?.id ?? null),
         [second, null, first, second],

@@ -1,29 +1,29 @@
 import assert from 'node:assert/strict'
 import { fromJsonText, type JsonText, type TaskEvent } from '@taskyard/core'
-import { cancelled, failed, leaseRef, released, succeeded, WATCHED, workersOf } from '../scene.ts'
 import type { Suite } from '../suite.ts'
+import { cancelled, failed, leaseRef, released, succeeded, WATCHED, workersOf } from '../test-bed.ts'
 
 export function describeHistory({ describe, it }: Suite): void {
   describe('history', () => {
-    it('tells the whole life of a task in order', async (scene) => {
-      const id = await scene.submit({ maxAttempts: 3 })
-      await scene.settle(await scene.claimOne(), released)
-      const first = await scene.claimOne()
-      await scene.record(first, { progress: 1 })
-      await scene.record(first, { log: 'hello' })
-      await scene.settle(first, failed({ retryDelayMs: 0 }))
-      await scene.claimOne({ leaseMs: 1_000 })
-      await scene.clock.advance(1_000)
-      await scene.sweep()
-      await scene.settle(await scene.claimOne(), failed())
-      await scene.retry(id)
-      const asked = await scene.claimOne()
-      await scene.cancel(id)
-      await scene.settle(asked, cancelled)
-      await scene.retry(id)
-      await scene.settle(await scene.claimOne(), succeeded())
+    it('tells the whole life of a task in order', async (bed) => {
+      const id = await bed.submit({ maxAttempts: 3 })
+      await bed.settle(await bed.claimOne(), released)
+      const first = await bed.claimOne()
+      await bed.record(first, { progress: 1 })
+      await bed.record(first, { log: 'hello' })
+      await bed.settle(first, failed({ retryDelayMs: 0 }))
+      await bed.claimOne({ leaseMs: 1_000 })
+      await bed.clock.advance(1_000)
+      await bed.sweep()
+      await bed.settle(await bed.claimOne(), failed())
+      await bed.retry(id)
+      const asked = await bed.claimOne()
+      await bed.cancel(id)
+      await bed.settle(asked, cancelled)
+      await bed.retry(id)
+      await bed.settle(await bed.claimOne(), succeeded())
       assert.deepEqual(
-        (await scene.events(id)).map(({ kind, attempt }) => (kind === 'retried' ? kind : `${kind} ${attempt}`)),
+        (await bed.events(id)).map(({ kind, attempt }) => (kind === 'retried' ? kind : `${kind} ${attempt}`)),
         [
           'submitted 0',
           'started 1',
@@ -47,14 +47,14 @@ export function describeHistory({ describe, it }: Suite): void {
       )
     })
 
-    it('numbers events upwards from 1 and never renumbers them', async (scene) => {
-      const id = await scene.submit()
-      const task = await scene.claimOne()
-      const early = await scene.events(id)
+    it('numbers events upwards from 1 and never renumbers them', async (bed) => {
+      const id = await bed.submit()
+      const task = await bed.claimOne()
+      const early = await bed.events(id)
       assert.equal(early[0]?.n, 1)
-      await scene.record(task, { log: 'a' })
-      await scene.settle(task, succeeded())
-      const late = await scene.events(id)
+      await bed.record(task, { log: 'a' })
+      await bed.settle(task, succeeded())
+      const late = await bed.events(id)
       assert.deepEqual(late.slice(0, early.length), early)
       const numbers = late.map(({ n }) => n)
       assert.deepEqual(
@@ -63,95 +63,95 @@ export function describeHistory({ describe, it }: Suite): void {
       )
     })
 
-    it('shows at every step what it showed before, and more', async (scene) => {
-      const id = await scene.submit({ maxAttempts: 2 })
+    it('shows at every step what it showed before, and more', async (bed) => {
+      const id = await bed.submit({ maxAttempts: 2 })
       let seen: readonly TaskEvent[] = []
       const grows = async () => {
-        const events = await scene.events(id)
+        const events = await bed.events(id)
         assert.deepEqual(events.slice(0, seen.length), seen)
         assert.ok(events.length > seen.length, `after ${seen.at(-1)?.kind}`)
         seen = events
       }
       await grows()
-      const first = await scene.claimOne()
+      const first = await bed.claimOne()
       await grows()
-      await scene.record(first, { progress: 1, log: 'line' })
+      await bed.record(first, { progress: 1, log: 'line' })
       await grows()
-      await scene.settle(first, failed({ retryDelayMs: 0 }))
+      await bed.settle(first, failed({ retryDelayMs: 0 }))
       await grows()
-      const second = await scene.claimOne()
+      const second = await bed.claimOne()
       await grows()
-      await scene.settle(second, released)
+      await bed.settle(second, released)
       await grows()
-      const third = await scene.claimOne({ worker: WATCHED })
-      await scene.record(third, { log: 'again' })
+      const third = await bed.claimOne({ worker: WATCHED })
+      await bed.record(third, { log: 'again' })
       await grows()
-      await scene.store.presence.endLeases({ workers: workersOf('worker-1') })
+      await bed.store.presence.endLeases({ workers: workersOf('worker-1') })
       await grows()
-      await scene.cancel(id)
+      await bed.cancel(id)
       await grows()
-      await scene.retry(id)
+      await bed.retry(id)
       await grows()
-      await scene.claimOne()
-      await scene.cancel(id)
+      await bed.claimOne()
+      await bed.cancel(id)
       await grows()
-      await scene.clock.advance(60_000)
-      await scene.sweep()
+      await bed.clock.advance(60_000)
+      await bed.sweep()
       await grows()
-      await scene.retry(id)
-      await scene.settle(await scene.claimOne(), succeeded())
+      await bed.retry(id)
+      await bed.settle(await bed.claimOne(), succeeded())
       await grows()
     })
 
-    it('dates events by the clock of the store', async (scene) => {
-      const start = scene.clock.now()
-      const id = await scene.submit()
-      await scene.clock.advance(10)
-      const task = await scene.claimOne()
-      await scene.clock.advance(20)
-      await scene.settle(task, succeeded())
+    it('dates events by the clock of the store', async (bed) => {
+      const start = bed.clock.now()
+      const id = await bed.submit()
+      await bed.clock.advance(10)
+      const task = await bed.claimOne()
+      await bed.clock.advance(20)
+      await bed.settle(task, succeeded())
       assert.deepEqual(
-        (await scene.events(id)).map(({ at }) => at - start),
+        (await bed.events(id)).map(({ at }) => at - start),
         [0, 10, 30],
       )
     })
 
-    it('says who started, what failed and when it is tried again', async (scene) => {
-      const task = await scene.start({ maxAttempts: 2 })
+    it('says who started, what failed and when it is tried again', async (bed) => {
+      const task = await bed.start({ maxAttempts: 2 })
       const error = { code: 'broken', message: 'It broke' }
-      await scene.settle(task, failed({ error, retryDelayMs: 7_000 }))
-      const retryAt = new Date(scene.clock.now() + 7_000).toISOString()
-      await scene.clock.advance(7_000)
-      await scene.settle(await scene.claimOne({ queues: [task.queue] }), failed({ error }))
-      const events = await scene.events(task.id)
+      await bed.settle(task, failed({ error, retryDelayMs: 7_000 }))
+      const retryAt = new Date(bed.clock.now() + 7_000).toISOString()
+      await bed.clock.advance(7_000)
+      await bed.settle(await bed.claimOne({ queues: [task.queue] }), failed({ error }))
+      const events = await bed.events(task.id)
       assert.deepEqual(dataOf(events, 'started'), [{ workerId: 'worker-1' }, { workerId: 'worker-1' }])
       assert.deepEqual(dataOf(events, 'retry-scheduled'), [{ error, retryAt }])
       assert.deepEqual(dataOf(events, 'failed'), [{ error }])
     })
 
-    it('continues after a number, up to a limit', async (scene) => {
-      const task = await scene.start()
-      for (let line = 0; line < 5; line++) await scene.record(task, { log: `line ${line}` })
-      const all = await scene.events(task.id)
+    it('continues after a number, up to a limit', async (bed) => {
+      const task = await bed.start()
+      for (let line = 0; line < 5; line++) await bed.record(task, { log: `line ${line}` })
+      const all = await bed.events(task.id)
       const after = all[2]?.n ?? 0
-      const page = (await scene.store.reads.history({ namespace: 'default', taskId: task.id, after, limit: 2 })) ?? []
+      const page = (await bed.store.reads.history({ namespace: 'default', taskId: task.id, after, limit: 2 })) ?? []
       assert.ok(page.length === 1 || page.length === 2, `${page.length} events for a limit of 2`)
       assert.deepEqual(page, all.slice(3, 3 + page.length))
       assert.deepEqual(
-        await scene.store.reads.history({ namespace: 'default', taskId: task.id, after: all.at(-1)?.n ?? 0, limit: 2 }),
+        await bed.store.reads.history({ namespace: 'default', taskId: task.id, after: all.at(-1)?.n ?? 0, limit: 2 }),
         [],
       )
     })
 
-    it('is whole and in order however long it is', async (scene) => {
-      const task = await scene.start()
+    it('is whole and in order however long it is', async (bed) => {
+      const task = await bed.start()
       const lines = Array.from({ length: 400 }, (_, n) => `${n} ${'x'.repeat(15_000)}`)
       for (let at = 0; at < lines.length; at += 100) {
         const entries = lines.slice(at, at + 100).map((log) => ({ ...leaseRef(task), progress: null, log }))
-        await scene.store.tasks.record({ namespace: 'default', entries })
+        await bed.store.tasks.record({ namespace: 'default', entries })
       }
-      await scene.settle(task, succeeded('"result"' as JsonText))
-      const events = await scene.events(task.id)
+      await bed.settle(task, succeeded('"result"' as JsonText))
+      const events = await bed.events(task.id)
       assert.deepEqual(
         dataOf(events, 'log').map((data) => (data as { line: string }).line),
         lines,
@@ -160,9 +160,9 @@ export function describeHistory({ describe, it }: Suite): void {
       assert.equal(events.at(-1)?.kind, 'succeeded')
     })
 
-    it('is null for a task that there is not', async (scene) => {
+    it('is null for a task that there is not', async (bed) => {
       assert.equal(
-        await scene.store.reads.history({ namespace: 'default', taskId: scene.newTask().id, after: 0, limit: 10 }),
+        await bed.store.reads.history({ namespace: 'default', taskId: bed.newTask().id, after: 0, limit: 10 }),
         null,
       )
     })

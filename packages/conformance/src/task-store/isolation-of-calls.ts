@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
 import type { JsonText, LeaseRef, OpenedStore, StoreCall } from '@taskyard/core'
+import type { Suite } from '../suite.ts'
 import {
   CLAIM,
   EVERYTHING,
   failed,
   leaseRef,
   only,
-  type Scene,
   submissions,
   succeeded,
+  type TestBed,
   WATCHED,
   wholeHistory,
-} from '../scene.ts'
-import type { Suite } from '../suite.ts'
+} from '../test-bed.ts'
 
 /** What somebody may know of a namespace: its own, or another. */
 interface Known {
@@ -28,15 +28,15 @@ interface Known {
 }
 
 /** A call that names something of what is known, in this namespace. What is new with each call is left out of its answer. */
-type CallOn = (store: OpenedStore, namespace: string, known: Known, scene: Scene) => Promise<unknown>
+type CallOn = (store: OpenedStore, namespace: string, known: Known, bed: TestBed) => Promise<unknown>
 
 const TTL_MS = 60_000
 
 /** Every call but those that name nothing: `sweep`, and `migrate`. */
 const CALLS: Readonly<Record<Exclude<StoreCall, 'migrate' | 'sweep'>, CallOn>> = {
-  async enqueue(store, namespace, { queue, key }, scene) {
+  async enqueue(store, namespace, { queue, key }, bed) {
     const idempotency = { key, fingerprint: 'print' }
-    const task = scene.newTask({ namespace, queue, idempotency, delayMs: 1_000 })
+    const task = bed.newTask({ namespace, queue, idempotency, delayMs: 1_000 })
     const outcome = only(await store.tasks.enqueue(submissions(task)))
     return outcome.kind === 'accepted' ? outcome.tasks.map(({ replayed }) => replayed) : outcome.kind
   },
@@ -101,19 +101,19 @@ function idsOf({ waiting, failed, running, succeeded }: Known): readonly string[
 export function describeIsolationOfCalls({ describe, it }: Suite): void {
   describe('a call in another namespace', () => {
     for (const [name, call] of Object.entries(CALLS)) {
-      it(`is answered as if nothing were there, and changes nothing here: ${name}`, async (scene) => {
-        const { store } = scene
-        const known = await fill(scene, 'default', 'mine')
+      it(`is answered as if nothing were there, and changes nothing here: ${name}`, async (bed) => {
+        const { store } = bed
+        const known = await fill(bed, 'default', 'mine')
         // The other one has its own, so that it has been seen before.
-        await fill(scene, 'other', 'theirs')
-        const before = await everythingOf(scene, known)
-        const aboutForeign = await call(store, 'other', known, scene)
-        assert.deepEqual(await everythingOf(scene, known), before)
-        const aboutUnknown = await call(store, 'other', unknown(scene), scene)
+        await fill(bed, 'other', 'theirs')
+        const before = await everythingOf(bed, known)
+        const aboutForeign = await call(store, 'other', known, bed)
+        assert.deepEqual(await everythingOf(bed, known), before)
+        const aboutUnknown = await call(store, 'other', unknown(bed), bed)
         assert.deepEqual(aboutForeign, aboutUnknown)
-        const aboutOwn = await call(store, 'default', known, scene)
+        const aboutOwn = await call(store, 'default', known, bed)
         if (SHOWS_LATER.includes(name)) return
-        const shown = [aboutOwn, await everythingOf(scene, known)]
+        const shown = [aboutOwn, await everythingOf(bed, known)]
         assert.notDeepEqual(shown, [aboutUnknown, before], 'here the same call says or does something')
       })
     }
@@ -121,29 +121,29 @@ export function describeIsolationOfCalls({ describe, it }: Suite): void {
 }
 
 /** Puts a task of every kind into a namespace. */
-async function fill(scene: Scene, namespace: string, name: string): Promise<Known> {
+async function fill(bed: TestBed, namespace: string, name: string): Promise<Known> {
   const [queue, workerId, requestId] = [`${name}-queue`, `${name}-worker`, `${name}-request`]
   const where = { namespace, queue }
   const claim = { worker: { ...WATCHED, workerId }, leaseMs: 20_000 }
-  const broken = await scene.start(where, claim)
-  await scene.settle(broken, failed({ retryable: false }))
-  const done = await scene.start(where, claim)
-  await scene.settle(done, SUCCEEDED)
-  const running = await scene.start(where, { ...claim, requestId })
-  const waiting = await scene.submit({ ...where, idempotency: { key: `${name}-key`, fingerprint: 'print' } })
+  const broken = await bed.start(where, claim)
+  await bed.settle(broken, failed({ retryable: false }))
+  const done = await bed.start(where, claim)
+  await bed.settle(done, SUCCEEDED)
+  const running = await bed.start(where, { ...claim, requestId })
+  const waiting = await bed.submit({ ...where, idempotency: { key: `${name}-key`, fingerprint: 'print' } })
   const ids = { waiting, failed: broken.id, running: leaseRef(running), succeeded: leaseRef(done) }
   return { queue, key: `${name}-key`, workerId, requestId, ...ids }
 }
 
 /** What nobody has. */
-function unknown(scene: Scene): Known {
-  const lease = () => ({ taskId: scene.newTask().id, token: 1 })
+function unknown(bed: TestBed): Known {
+  const lease = () => ({ taskId: bed.newTask().id, token: 1 })
   const ids = { waiting: lease().taskId, failed: lease().taskId, running: lease(), succeeded: lease() }
   return { queue: 'no-queue', key: 'no-key', workerId: 'no-worker', requestId: 'no-request', ...ids }
 }
 
 /** All that can be seen of what is known in the default namespace. */
-async function everythingOf({ store }: Scene, known: Known): Promise<unknown> {
+async function everythingOf({ store }: TestBed, known: Known): Promise<unknown> {
   const namespace = 'default'
   const taskIds = idsOf(known)
   return {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import type { NewsInterest, NewsMessage, NewsMissed, NewsPort, TaskChanged } from '@taskyard/core'
 import { eventually, inRealTime } from '../real-time.ts'
-import type { Scene } from '../scene.ts'
 import type { Suite } from '../suite.ts'
+import type { TestBed } from '../test-bed.ts'
 import { BACK_WITHIN_MS } from '../through-outages.ts'
 
 type Heard = NewsMessage | NewsMissed
@@ -12,35 +12,35 @@ const FLOOD = 20_000
 
 export function describeNews({ describe, itIn, capabilities }: Suite): void {
   if (!capabilities.shared) return
-  const it = (behaviour: string, show: (scene: Scene) => Promise<void>) => itIn(inRealTime, behaviour, show)
+  const it = (behaviour: string, test: (bed: TestBed) => Promise<void>) => itIn(inRealTime, behaviour, test)
 
   describe('news between processes', () => {
-    it('is not asked for where nobody listens', async (scene) => {
-      await scene.another()
-      assert.equal(scene.news.isHeard('succeeded'), false)
+    it('is not asked for where nobody listens', async (bed) => {
+      await bed.another()
+      assert.equal(bed.news.isHeard('succeeded'), false)
     })
 
-    it('is asked for where somebody listens elsewhere, as far as that is of interest', async (scene) => {
-      const { news } = await scene.another()
+    it('is asked for where somebody listens elsewhere, as far as that is of interest', async (bed) => {
+      const { news } = await bed.another()
       listenTo(news, { of: 'tasks', statuses: ['succeeded'] })
-      await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => scene.news.isHeard('succeeded'))
-      assert.deepEqual([scene.news.isHeard('queued'), news.isHeard('succeeded')], [false, true])
+      await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => bed.news.isHeard('succeeded'))
+      assert.deepEqual([bed.news.isHeard('queued'), news.isHeard('succeeded')], [false, true])
     })
 
-    it('is asked for by a process that was there before', async (scene) => {
-      listenTo(scene.news, { of: 'tasks' })
-      const { news } = await scene.another()
+    it('is asked for by a process that was there before', async (bed) => {
+      listenTo(bed.news, { of: 'tasks' })
+      const { news } = await bed.another()
       await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => news.isHeard('running'))
     })
 
-    it('reaches listeners of its own process and of others, at its own once, and as it was told', async (scene) => {
-      const { news } = await scene.another()
-      const [mine, theirs] = [listenTo(scene.news, { of: 'tasks' }), listenTo(news, { of: 'tasks' })]
+    it('reaches listeners of its own process and of others, at its own once, and as it was told', async (bed) => {
+      const { news } = await bed.another()
+      const [mine, theirs] = [listenTo(bed.news, { of: 'tasks' }), listenTo(news, { of: 'tasks' })]
       const sent: TaskChanged[] = []
       await eventually('both hear', BACK_WITHIN_MS, () => {
-        const message = changed(scene, { tags: sent.length % 2 ? null : ['red', 'blau ü'], status: 'failed' })
+        const message = changed(bed, { tags: sent.length % 2 ? null : ['red', 'blau ü'], status: 'failed' })
         sent.push(message)
-        scene.news.publish(message)
+        bed.news.publish(message)
         return theirs.length > 1
       })
       assert.deepEqual(mine.slice(0, sent.length), sent)
@@ -48,12 +48,12 @@ export function describeNews({ describe, itIn, capabilities }: Suite): void {
     })
 
     for (const [what, { interest, wanted, unwanted }] of Object.entries(FILTERS)) {
-      it(`is heard by ${what}, and nothing else is`, async (scene) => {
-        const { news } = await scene.another()
-        const heard = [listenTo(scene.news, interest), listenTo(news, interest)]
+      it(`is heard by ${what}, and nothing else is`, async (bed) => {
+        const { news } = await bed.another()
+        const heard = [listenTo(bed.news, interest), listenTo(news, interest)]
         await eventually('both hear what they want', BACK_WITHIN_MS, () => {
-          scene.news.publish(changed(scene, unwanted))
-          scene.news.publish(changed(scene, wanted))
+          bed.news.publish(changed(bed, unwanted))
+          bed.news.publish(changed(bed, wanted))
           return heard.every(({ length }) => length > 2)
         })
         const matches = (message: Heard) => isSame({ ...message, ...wanted, tags: wanted.tags ?? [] }, message)
@@ -61,52 +61,52 @@ export function describeNews({ describe, itIn, capabilities }: Suite): void {
       })
     }
 
-    it('is heard of one task, its changes and its records, and of no other', async (scene) => {
-      const { news } = await scene.another()
-      const [taskId, other] = [scene.newTask().id, scene.newTask().id]
-      const heard = [scene.news, news].map((each) => listenTo(each, { of: 'task', namespace: 'default', taskId }))
+    it('is heard of one task, its changes and its records, and of no other', async (bed) => {
+      const { news } = await bed.another()
+      const [taskId, other] = [bed.newTask().id, bed.newTask().id]
+      const heard = [bed.news, news].map((each) => listenTo(each, { of: 'task', namespace: 'default', taskId }))
       await eventually('both hear of the task', BACK_WITHIN_MS, () => {
-        for (const id of [other, taskId]) scene.news.publish(changed(scene, { taskId: id }))
+        for (const id of [other, taskId]) bed.news.publish(changed(bed, { taskId: id }))
         return heard.every((messages) => messages.length > 1)
       })
       await eventually('both hear of its records', BACK_WITHIN_MS, () => {
-        for (const id of [other, taskId]) scene.news.publish({ kind: 'recorded', namespace: 'default', taskId: id })
+        for (const id of [other, taskId]) bed.news.publish({ kind: 'recorded', namespace: 'default', taskId: id })
         return heard.every((messages) => messages.some(({ kind }) => kind === 'recorded'))
       })
       assert.ok(heard.flat().every((message) => 'taskId' in message && message.taskId === taskId))
     })
 
-    it('that is more than can be told is said to be missed', async (scene) => {
-      const { news } = await scene.another()
+    it('that is more than can be told is said to be missed', async (bed) => {
+      const { news } = await bed.another()
       const heard = listenTo(news, { of: 'tasks' })
-      await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => scene.news.isHeard('running'))
-      for (let n = 0; n < FLOOD; n++) scene.news.publish(changed(scene))
+      await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => bed.news.isHeard('running'))
+      for (let n = 0; n < FLOOD; n++) bed.news.publish(changed(bed))
       await eventually('the other is told', BACK_WITHIN_MS, () => heard.some(({ kind }) => kind === 'missed'))
       assert.ok(heard.length < FLOOD / 2, `${heard.length} messages`)
     })
 
-    it('holds back no request to cancel, however much there is', async (scene) => {
-      const { news } = await scene.another()
+    it('holds back no request to cancel, however much there is', async (bed) => {
+      const { news } = await bed.another()
       listenTo(news, { of: 'tasks' })
       const heard = listenTo(news, { of: 'cancel-requests' })
-      const ids = Array.from({ length: 300 }, () => scene.newTask().id)
-      await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => scene.news.isHeard('running'))
+      const ids = Array.from({ length: 300 }, () => bed.newTask().id)
+      await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => bed.news.isHeard('running'))
       for (const taskId of ids) {
-        for (let change = 0; change < 20; change++) scene.news.publish(changed(scene))
-        scene.news.publish({ kind: 'cancel-requested', namespace: 'default', taskId, workerId: 'worker-1' })
+        for (let change = 0; change < 20; change++) bed.news.publish(changed(bed))
+        bed.news.publish({ kind: 'cancel-requested', namespace: 'default', taskId, workerId: 'worker-1' })
       }
       const requested = () => new Set(heard.map((message) => 'taskId' in message && message.taskId))
       await eventually('all requests are heard', BACK_WITHIN_MS, () => ids.every((id) => requested().has(id)))
       assert.ok(heard.every(({ kind }) => kind === 'cancel-requested'))
     })
 
-    it('reaches nobody who has stopped listening, and the others still', async (scene) => {
+    it('reaches nobody who has stopped listening, and the others still', async (bed) => {
       const heard: Heard[] = []
-      const stop = scene.news.subscribe({ of: 'tasks' }, (message) => heard.push(message))
-      const others = listenTo(scene.news, { of: 'tasks' })
+      const stop = bed.news.subscribe({ of: 'tasks' }, (message) => heard.push(message))
+      const others = listenTo(bed.news, { of: 'tasks' })
       stop()
       stop()
-      scene.news.publish(changed(scene))
+      bed.news.publish(changed(bed))
       assert.deepEqual([heard.length, others.length], [0, 1])
     })
   })
@@ -143,8 +143,8 @@ const FILTERS: Readonly<Record<string, Filter>> = {
 }
 
 /** News of a task that nobody has told of yet. */
-export function changed(scene: Pick<Scene, 'newTask'>, overrides: Partial<TaskChanged> = {}): TaskChanged {
-  const { id, namespace, queue, type, tags } = scene.newTask()
+export function changed(bed: Pick<TestBed, 'newTask'>, overrides: Partial<TaskChanged> = {}): TaskChanged {
+  const { id, namespace, queue, type, tags } = bed.newTask()
   return { kind: 'changed', taskId: id, namespace, queue, type, tags, status: 'running', ...overrides }
 }
 

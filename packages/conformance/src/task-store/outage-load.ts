@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { eventually } from '../real-time.ts'
-import { type Calls, idsOf, leaseRef } from '../scene.ts'
+import { type Calls, idsOf, leaseRef } from '../test-bed.ts'
 import { throughOutages } from '../through-outages.ts'
 
 /** Submitters and workers that repeat what failed, as clients do, in several processes. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type JsonText, LIMITS } from '@taskyard/core'
-import { failed, only, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
+import { failed, only, succeeded } from '../test-bed.ts'
 
 const TEXTS: Readonly<Record<string, string>> = {
   null: 'null',
@@ -21,36 +21,36 @@ const TEXTS: Readonly<Record<string, string>> = {
 export function describePayloads({ describe, it }: Suite): void {
   describe('payloads', () => {
     for (const [name, text] of Object.entries(TEXTS)) {
-      it(`come back exactly as sent: ${name}`, async (scene) => {
+      it(`come back exactly as sent: ${name}`, async (bed) => {
         const payload = text as JsonText
-        const id = await scene.submit({ payload })
-        assert.ok((await scene.find(id)).payload === payload, 'the payload read')
-        assert.ok(only(await scene.listAll()).payload === payload, 'the payload listed')
-        const task = await scene.claimOne()
+        const id = await bed.submit({ payload })
+        assert.ok((await bed.find(id)).payload === payload, 'the payload read')
+        assert.ok(only(await bed.listAll()).payload === payload, 'the payload listed')
+        const task = await bed.claimOne()
         assert.ok(task.payload === payload, 'the payload claimed')
-        await scene.settle(task, succeeded(payload))
-        await scene.reopen()
-        const found = await scene.find(id)
+        await bed.settle(task, succeeded(payload))
+        await bed.reopen()
+        const found = await bed.find(id)
         assert.ok(found.payload === payload, 'the payload kept')
         assert.ok(found.result === payload, 'the result')
       })
     }
 
-    it('come back exactly when a thousand are claimed together', async (scene) => {
-      const tasks = Array.from({ length: 1000 }, (_, n) => scene.newTask({ payload: `{"n":${n}}` as JsonText }))
-      await scene.enqueue([tasks])
-      const claimed = await scene.claim({ limit: 1000 })
+    it('come back exactly when a thousand are claimed together', async (bed) => {
+      const tasks = Array.from({ length: 1000 }, (_, n) => bed.newTask({ payload: `{"n":${n}}` as JsonText }))
+      await bed.enqueue([tasks])
+      const claimed = await bed.claim({ limit: 1000 })
       assert.deepEqual(
         claimed.map(({ id, payload }) => [id, payload]),
         tasks.map(({ id, payload }) => [id, payload]),
       )
     })
 
-    it('keep the text of errors', async (scene) => {
+    it('keep the text of errors', async (bed) => {
       const error = { code: 'c', message: 'naïve\u0000 "quoted"\n', stack: `Error: x\n${'    at f\n'.repeat(500)}` }
-      const task = await scene.start()
-      await scene.settle(task, failed({ retryable: false, error }))
-      assert.deepEqual((await scene.find(task.id)).error, error)
+      const task = await bed.start()
+      await bed.settle(task, failed({ retryable: false, error }))
+      assert.deepEqual((await bed.find(task.id)).error, error)
     })
   })
 }

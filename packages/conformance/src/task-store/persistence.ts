@@ -1,108 +1,108 @@
 import assert from 'node:assert/strict'
 import type { JsonText } from '@taskyard/core'
-import { failed, idsOf, released, succeeded } from '../scene.ts'
 import type { Suite } from '../suite.ts'
+import { failed, idsOf, released, succeeded } from '../test-bed.ts'
 
 export function describePersistence({ describe, it }: Suite): void {
   describe('restart', () => {
-    it('keeps every task, its state, its history and its place in the order', async (scene) => {
-      const scheduled = await scene.submit({ delayMs: 60_000, tags: ['kept'] })
-      const done = await scene.start()
-      await scene.settle(done, succeeded('{"n":1}' as JsonText))
-      const broken = await scene.start()
-      await scene.record(broken, { progress: 5, log: 'line' })
-      await scene.settle(broken, failed({ retryable: false }))
-      const [low, high] = [await scene.submit({ priority: -1 }), await scene.submit({ priority: 1 })]
+    it('keeps every task, its state, its history and its place in the order', async (bed) => {
+      const scheduled = await bed.submit({ delayMs: 60_000, tags: ['kept'] })
+      const done = await bed.start()
+      await bed.settle(done, succeeded('{"n":1}' as JsonText))
+      const broken = await bed.start()
+      await bed.record(broken, { progress: 5, log: 'line' })
+      await bed.settle(broken, failed({ retryable: false }))
+      const [low, high] = [await bed.submit({ priority: -1 }), await bed.submit({ priority: 1 })]
       const taskIds = [scheduled, done.id, broken.id, low, high]
       const read = async () => ({
-        tasks: await scene.store.reads.find({ namespace: 'default', taskIds }),
-        listed: await scene.listAll(),
-        tagged: await scene.listAll({ tag: 'kept' }),
-        counts: await scene.store.reads.counts({ namespace: 'default', queue: null }),
-        history: await Promise.all(taskIds.map((id) => scene.events(id))),
+        tasks: await bed.store.reads.find({ namespace: 'default', taskIds }),
+        listed: await bed.listAll(),
+        tagged: await bed.listAll({ tag: 'kept' }),
+        counts: await bed.store.reads.counts({ namespace: 'default', queue: null }),
+        history: await Promise.all(taskIds.map((id) => bed.events(id))),
       })
       const before = await read()
-      await scene.reopen()
+      await bed.reopen()
       assert.deepEqual(await read(), before)
-      assert.deepEqual(idsOf(await scene.claim()), [high, low])
+      assert.deepEqual(idsOf(await bed.claim()), [high, low])
     })
 
-    it('keeps a full queue', async (scene) => {
-      const tasks = Array.from({ length: 2_000 }, () => scene.newTask())
-      await scene.enqueue([tasks.slice(0, 1_000)])
-      await scene.enqueue([tasks.slice(1_000)])
-      await scene.reopen()
-      const claimed = [...(await scene.claim({ limit: 1_000 })), ...(await scene.claim({ limit: 1_000 }))]
+    it('keeps a full queue', async (bed) => {
+      const tasks = Array.from({ length: 2_000 }, () => bed.newTask())
+      await bed.enqueue([tasks.slice(0, 1_000)])
+      await bed.enqueue([tasks.slice(1_000)])
+      await bed.reopen()
+      const claimed = [...(await bed.claim({ limit: 1_000 })), ...(await bed.claim({ limit: 1_000 }))]
       assert.deepEqual(idsOf(claimed), idsOf(tasks))
     })
 
-    it('keeps leases: their holder goes on, nobody else gets the task', async (scene) => {
-      const task = await scene.start()
-      await scene.reopen()
-      assert.deepEqual(await scene.claim({ queues: [task.queue] }), [])
-      assert.equal(await scene.extend(task), 'ok')
-      assert.equal((await scene.settle(task, succeeded())).status, 'ok')
+    it('keeps leases: their holder goes on, nobody else gets the task', async (bed) => {
+      const task = await bed.start()
+      await bed.reopen()
+      assert.deepEqual(await bed.claim({ queues: [task.queue] }), [])
+      assert.equal(await bed.extend(task), 'ok')
+      assert.equal((await bed.settle(task, succeeded())).status, 'ok')
     })
 
-    it('keeps the end of a lease', async (scene) => {
-      const task = await scene.start({}, { leaseMs: 5_000 })
-      await scene.reopen()
-      await scene.clock.advance(4_999)
-      assert.deepEqual((await scene.sweep()).ended, [])
-      await scene.clock.advance(1)
-      assert.equal((await scene.sweep()).ended[0]?.taskId, task.id)
+    it('keeps the end of a lease', async (bed) => {
+      const task = await bed.start({}, { leaseMs: 5_000 })
+      await bed.reopen()
+      await bed.clock.advance(4_999)
+      assert.deepEqual((await bed.sweep()).ended, [])
+      await bed.clock.advance(1)
+      assert.equal((await bed.sweep()).ended[0]?.taskId, task.id)
     })
 
-    it('keeps tokens rising', async (scene) => {
-      const id = await scene.submit()
+    it('keeps tokens rising', async (bed) => {
+      const id = await bed.submit()
       let before = 0
       for (let restart = 0; restart < 3; restart++) {
-        const { lease } = await scene.claimOne()
+        const { lease } = await bed.claimOne()
         assert.ok(lease.token > before, `${lease.token} after ${before}`)
         before = lease.token
-        await scene.settle({ ...(await scene.find(id)), lease }, released)
-        await scene.reopen()
+        await bed.settle({ ...(await bed.find(id)), lease }, released)
+        await bed.reopen()
       }
     })
 
-    it('keeps a paused queue paused', async (scene) => {
-      await scene.submit()
-      await scene.store.queues.pause({ namespace: 'default', queue: 'default', paused: true })
-      await scene.reopen()
-      assert.deepEqual(await scene.claim(), [])
-      assert.equal((await scene.counts()).paused, true)
+    it('keeps a paused queue paused', async (bed) => {
+      await bed.submit()
+      await bed.store.queues.pause({ namespace: 'default', queue: 'default', paused: true })
+      await bed.reopen()
+      assert.deepEqual(await bed.claim(), [])
+      assert.equal((await bed.counts()).paused, true)
     })
 
-    it('keeps a cancel request', async (scene) => {
-      const task = await scene.start()
-      await scene.cancel(task.id)
-      await scene.reopen()
-      assert.equal(await scene.extend(task), 'cancel')
+    it('keeps a cancel request', async (bed) => {
+      const task = await bed.start()
+      await bed.cancel(task.id)
+      await bed.reopen()
+      assert.equal(await bed.extend(task), 'cancel')
     })
 
-    it('keeps idempotency keys', async (scene) => {
+    it('keeps idempotency keys', async (bed) => {
       const idempotency = { key: 'k', fingerprint: 'a' }
-      const id = await scene.submit({ idempotency })
-      await scene.reopen()
-      assert.equal(await scene.submit({ idempotency }), id)
+      const id = await bed.submit({ idempotency })
+      await bed.reopen()
+      assert.equal(await bed.submit({ idempotency }), id)
     })
 
-    it('still knows a settlement that was accepted before', async (scene) => {
-      const task = await scene.start()
-      await scene.settle(task, succeeded())
-      await scene.reopen()
-      const again = await scene.settle(task, succeeded())
+    it('still knows a settlement that was accepted before', async (bed) => {
+      const task = await bed.start()
+      await bed.settle(task, succeeded())
+      await bed.reopen()
+      const again = await bed.settle(task, succeeded())
       assert.ok(again.status === 'ok' && again.repeated)
     })
 
-    it('continues a list from a cursor of before', async (scene) => {
-      const ids = [await scene.submit(), await scene.submit(), await scene.submit()].reverse()
+    it('continues a list from a cursor of before', async (bed) => {
+      const ids = [await bed.submit(), await bed.submit(), await bed.submit()].reverse()
       const filter = { namespace: 'default', status: null, type: null, queue: null, tag: null }
       const page = { ...filter, createdAfter: null, createdBefore: null, limit: 1 }
-      const { nextCursor } = await scene.store.reads.list({ ...page, cursor: null })
+      const { nextCursor } = await bed.store.reads.list({ ...page, cursor: null })
       assert.ok(nextCursor !== null)
-      await scene.reopen()
-      const rest = await scene.store.reads.list({ ...page, limit: 10, cursor: nextCursor })
+      await bed.reopen()
+      const rest = await bed.store.reads.list({ ...page, limit: 10, cursor: nextCursor })
       assert.deepEqual(idsOf(rest.items), ids.slice(1))
     })
   })

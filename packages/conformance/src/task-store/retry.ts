@@ -1,68 +1,68 @@
 import assert from 'node:assert/strict'
 import type { JsonText } from '@taskyard/core'
-import { failed, idsOf, succeeded, WATCHED, workersOf } from '../scene.ts'
 import type { Suite } from '../suite.ts'
+import { failed, idsOf, succeeded, WATCHED, workersOf } from '../test-bed.ts'
 
 export function describeRetry({ describe, it, itWithoutFaults }: Suite): void {
   describe('retry by hand', () => {
-    it('makes a failed task ready again as if it were new', async (scene) => {
-      const task = await scene.start({ maxAttempts: 1 })
-      await scene.settle(task, failed())
-      await scene.clock.advance(1_000)
-      assert.deepEqual(await scene.retry(task.id), { kind: 'retried' })
-      const { status, attempt, crashes, result, error, finishedAt } = await scene.find(task.id)
+    it('makes a failed task ready again as if it were new', async (bed) => {
+      const task = await bed.start({ maxAttempts: 1 })
+      await bed.settle(task, failed())
+      await bed.clock.advance(1_000)
+      assert.deepEqual(await bed.retry(task.id), { kind: 'retried' })
+      const { status, attempt, crashes, result, error, finishedAt } = await bed.find(task.id)
       assert.deepEqual(
         { status, attempt, crashes, result, error, finishedAt },
         { status: 'queued', attempt: 0, crashes: 0, result: null, error: null, finishedAt: null },
       )
     })
 
-    it('gives all attempts again, under higher tokens', async (scene) => {
-      const task = await scene.start({ maxAttempts: 1 })
-      await scene.settle(task, failed())
-      await scene.retry(task.id)
-      const again = await scene.claimOne({ queues: [task.queue] })
+    it('gives all attempts again, under higher tokens', async (bed) => {
+      const task = await bed.start({ maxAttempts: 1 })
+      await bed.settle(task, failed())
+      await bed.retry(task.id)
+      const again = await bed.claimOne({ queues: [task.queue] })
       assert.equal(again.attempt, 1)
       assert.ok(again.lease.token > task.lease.token)
-      await scene.settle(again, succeeded('"done"' as JsonText))
-      assert.equal((await scene.find(task.id)).status, 'succeeded')
+      await bed.settle(again, succeeded('"done"' as JsonText))
+      assert.equal((await bed.find(task.id)).status, 'succeeded')
     })
 
-    it('makes a cancelled task ready again', async (scene) => {
-      const id = await scene.submit()
-      await scene.cancel(id)
-      assert.deepEqual(await scene.retry(id), { kind: 'retried' })
-      assert.equal((await scene.claimOne()).id, id)
+    it('makes a cancelled task ready again', async (bed) => {
+      const id = await bed.submit()
+      await bed.cancel(id)
+      assert.deepEqual(await bed.retry(id), { kind: 'retried' })
+      assert.equal((await bed.claimOne()).id, id)
     })
 
-    it('makes a cancelled task ready even when it was scheduled for later', async (scene) => {
-      const id = await scene.submit({ delayMs: 3_600_000 })
-      await scene.cancel(id)
-      await scene.retry(id)
-      assert.equal((await scene.find(id)).status, 'queued')
-      assert.equal((await scene.claimOne()).id, id)
+    it('makes a cancelled task ready even when it was scheduled for later', async (bed) => {
+      const id = await bed.submit({ delayMs: 3_600_000 })
+      await bed.cancel(id)
+      await bed.retry(id)
+      assert.equal((await bed.find(id)).status, 'queued')
+      assert.equal((await bed.claimOne()).id, id)
     })
 
-    it('forgives the crashes of a quarantined task', async (scene) => {
-      const id = await scene.submit()
+    it('forgives the crashes of a quarantined task', async (bed) => {
+      const id = await bed.submit()
       for (let crash = 0; crash < 3; crash++) {
-        await scene.claimOne({ worker: WATCHED })
-        await scene.store.presence.endLeases({ workers: workersOf('worker-1') })
+        await bed.claimOne({ worker: WATCHED })
+        await bed.store.presence.endLeases({ workers: workersOf('worker-1') })
       }
-      assert.equal((await scene.find(id)).status, 'failed')
-      await scene.retry(id)
-      await scene.claimOne({ worker: WATCHED })
-      await scene.store.presence.endLeases({ workers: workersOf('worker-1') })
-      const { status, crashes } = await scene.find(id)
+      assert.equal((await bed.find(id)).status, 'failed')
+      await bed.retry(id)
+      await bed.claimOne({ worker: WATCHED })
+      await bed.store.presence.endLeases({ workers: workersOf('worker-1') })
+      const { status, crashes } = await bed.find(id)
       assert.deepEqual({ status, crashes }, { status: 'queued', crashes: 1 })
     })
 
-    it('keeps the history', async (scene) => {
-      const task = await scene.start({ maxAttempts: 1 })
-      await scene.settle(task, failed())
-      const before = await scene.events(task.id)
-      await scene.retry(task.id)
-      const after = await scene.events(task.id)
+    it('keeps the history', async (bed) => {
+      const task = await bed.start({ maxAttempts: 1 })
+      await bed.settle(task, failed())
+      const before = await bed.events(task.id)
+      await bed.retry(task.id)
+      const after = await bed.events(task.id)
       assert.deepEqual(after.slice(0, before.length), before)
       assert.deepEqual(
         after.slice(before.length).map(({ kind }) => kind),
@@ -70,29 +70,29 @@ export function describeRetry({ describe, it, itWithoutFaults }: Suite): void {
       )
     })
 
-    it('refuses tasks that have not failed and are not cancelled', async (scene) => {
-      const done = await scene.start()
-      await scene.settle(done, succeeded())
-      const running = await scene.start()
-      const queued = await scene.submit()
-      const scheduled = await scene.submit({ delayMs: 1_000 })
-      const taskIds = [done.id, running.id, queued, scheduled, scene.newTask().id]
-      assert.deepEqual(await scene.store.tasks.retry({ namespace: 'default', taskIds }), [
+    it('refuses tasks that have not failed and are not cancelled', async (bed) => {
+      const done = await bed.start()
+      await bed.settle(done, succeeded())
+      const running = await bed.start()
+      const queued = await bed.submit()
+      const scheduled = await bed.submit({ delayMs: 1_000 })
+      const taskIds = [done.id, running.id, queued, scheduled, bed.newTask().id]
+      assert.deepEqual(await bed.store.tasks.retry({ namespace: 'default', taskIds }), [
         { kind: 'not-retryable', status: 'succeeded' },
         { kind: 'not-retryable', status: 'running' },
         { kind: 'not-retryable', status: 'queued' },
         { kind: 'not-retryable', status: 'scheduled' },
         { kind: 'not-found' },
       ])
-      assert.equal(await scene.extend(running), 'ok')
+      assert.equal(await bed.extend(running), 'ok')
     })
 
-    itWithoutFaults('redrives many dead letters in one call, in the order given', async (scene) => {
-      const tasks = [await scene.start({ queue: 'dead' }, {}), await scene.start({ queue: 'dead' }, {})]
-      for (const task of tasks) await scene.settle(task, failed({ retryable: false }))
-      const outcomes = await scene.store.tasks.retry({ namespace: 'default', taskIds: idsOf(tasks) })
+    itWithoutFaults('redrives many dead letters in one call, in the order given', async (bed) => {
+      const tasks = [await bed.start({ queue: 'dead' }, {}), await bed.start({ queue: 'dead' }, {})]
+      for (const task of tasks) await bed.settle(task, failed({ retryable: false }))
+      const outcomes = await bed.store.tasks.retry({ namespace: 'default', taskIds: idsOf(tasks) })
       assert.deepEqual(outcomes, [{ kind: 'retried' }, { kind: 'retried' }])
-      const { counts } = await scene.counts('dead')
+      const { counts } = await bed.counts('dead')
       assert.deepEqual([counts.queued, counts.failed], [2, 0])
     })
   })

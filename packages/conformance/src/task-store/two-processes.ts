@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { eventually, inRealTime } from '../real-time.ts'
-import { type Calls, idsOf, leaseRef, only, released, type Scene, succeeded, workersOf } from '../scene.ts'
 import type { Suite } from '../suite.ts'
+import { type Calls, idsOf, leaseRef, only, released, succeeded, type TestBed, workersOf } from '../test-bed.ts'
 import { BACK_WITHIN_MS } from '../through-outages.ts'
 import { showSimultaneous } from './claim-requests.ts'
 
@@ -16,19 +16,19 @@ export function describeTwoProcesses(suite: Suite): void {
   if (!capabilities.shared) return
 
   describe('two processes on one store', () => {
-    it('claim from one full queue: no task twice, and none is left', async (scene) => {
-      const tasks = Array.from({ length: 400 }, (_, n) => scene.newTask({ type: `type-${n % 3}`, priority: n % 5 }))
-      await scene.enqueue([tasks])
-      const processes = [scene, await scene.another()]
+    it('claim from one full queue: no task twice, and none is left', async (bed) => {
+      const tasks = Array.from({ length: 400 }, (_, n) => bed.newTask({ type: `type-${n % 3}`, priority: n % 5 }))
+      await bed.enqueue([tasks])
+      const processes = [bed, await bed.another()]
       const claimers = processes.flatMap((process) => [1, 2].map((n) => claimUntilEmpty(process, `worker-${n}`)))
       const claimed = (await Promise.all(claimers)).flat()
       assert.equal(claimed.length, tasks.length)
       assert.deepEqual(new Set(claimed), new Set(idsOf(tasks)))
     })
 
-    it('settle and claim the next from one full queue: each task ends once', async (scene) => {
-      await scene.enqueue([Array.from({ length: 300 }, () => scene.newTask())])
-      const processes = [scene, await scene.another()]
+    it('settle and claim the next from one full queue: each task ends once', async (bed) => {
+      await bed.enqueue([Array.from({ length: 300 }, () => bed.newTask())])
+      const processes = [bed, await bed.another()]
       const ended = await Promise.all(
         processes.flatMap((process) => [workUntilEmpty(process), workUntilEmpty(process)]),
       )
@@ -36,35 +36,35 @@ export function describeTwoProcesses(suite: Suite): void {
         ended.reduce((one, other) => one + other),
         300,
       )
-      const { counts, finishedTotal } = await scene.counts()
+      const { counts, finishedTotal } = await bed.counts()
       assert.deepEqual([counts.queued, counts.running, counts.succeeded, finishedTotal], [0, 0, 300, 300])
     })
 
-    it('store one task of many concurrent calls with one key', async (scene) => {
-      const other = await scene.another()
+    it('store one task of many concurrent calls with one key', async (bed) => {
+      const other = await bed.another()
       const idempotency = { key: 'k', fingerprint: 'a' }
-      const calls = Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? scene : other).submit({ idempotency }))
+      const calls = Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? bed : other).submit({ idempotency }))
       assert.equal(new Set(await Promise.all(calls)).size, 1)
-      assert.equal((await scene.listAll()).length, 1)
+      assert.equal((await bed.listAll()).length, 1)
     })
 
-    it('fill a queue to its limit together, and not beyond', async (scene) => {
-      const other = await scene.another()
-      for (const process of [scene, other])
-        assert.equal(only(await process.enqueue([[scene.newTask()]], 2)).kind, 'accepted')
-      for (const process of [scene, other]) {
-        assert.deepEqual(await process.enqueue([[scene.newTask()]], 2), [{ kind: 'queue-full', queue: 'default' }])
+    it('fill a queue to its limit together, and not beyond', async (bed) => {
+      const other = await bed.another()
+      for (const process of [bed, other])
+        assert.equal(only(await process.enqueue([[bed.newTask()]], 2)).kind, 'accepted')
+      for (const process of [bed, other]) {
+        assert.deepEqual(await process.enqueue([[bed.newTask()]], 2), [{ kind: 'queue-full', queue: 'default' }])
       }
       await other.claimOne()
-      assert.equal(only(await scene.enqueue([[scene.newTask()]], 2)).kind, 'accepted')
+      assert.equal(only(await bed.enqueue([[bed.newTask()]], 2)).kind, 'accepted')
     })
 
-    it('accept one of the settlements that both send for a lease', async (scene) => {
-      const other = await scene.another()
+    it('accept one of the settlements that both send for a lease', async (bed) => {
+      const other = await bed.another()
       for (let round = 0; round < 10; round++) {
-        const task = await scene.start()
+        const task = await bed.start()
         const [one, another] = await Promise.all([
-          scene.settle(task, succeeded()),
+          bed.settle(task, succeeded()),
           other.settle(task, released),
           other.cancel(task.id),
         ])
@@ -72,20 +72,20 @@ export function describeTwoProcesses(suite: Suite): void {
       }
     })
 
-    it('give a claim that is repeated at the other one the same leases', async (scene) => {
-      const other = await scene.another()
-      await scene.enqueue([Array.from({ length: 5 }, () => scene.newTask())])
+    it('give a claim that is repeated at the other one the same leases', async (bed) => {
+      const other = await bed.another()
+      await bed.enqueue([Array.from({ length: 5 }, () => bed.newTask())])
       const request = { limit: 2, requestId: 'request-1' }
-      const first = await scene.claim(request)
+      const first = await bed.claim(request)
       const again = await other.claim(request)
       assert.deepEqual(again.map(leaseRef), first.map(leaseRef))
-      for (const task of again) assert.equal((await scene.settle(task, succeeded())).status, 'ok')
-      const { queued, running, succeeded: done } = (await scene.counts()).counts
+      for (const task of again) assert.equal((await bed.settle(task, succeeded())).status, 'ok')
+      const { queued, running, succeeded: done } = (await bed.counts()).counts
       assert.deepEqual([queued, running, done], [3, 0, 2])
     })
 
-    it('give claims of one name at the same time what one of them may have', async (scene) => {
-      await showSimultaneous([scene, await scene.another()])
+    it('give claims of one name at the same time what one of them may have', async (bed) => {
+      await showSimultaneous([bed, await bed.another()])
     })
 
     it('bring the schema up to date at the same time', async () => {
@@ -104,101 +104,101 @@ export function describeTwoProcesses(suite: Suite): void {
   })
 
   describe('what one process did, another sees at once', () => {
-    it('a task, its state and its history', async (scene) => {
-      const other = await scene.another()
-      const task = await scene.start()
+    it('a task, its state and its history', async (bed) => {
+      const other = await bed.another()
+      const task = await bed.start()
       assert.equal((await other.find(task.id)).status, 'running')
       await other.record(task, { progress: 5, log: 'line' })
       assert.equal(await other.extend(task), 'ok')
       assert.equal((await other.settle(task, succeeded())).status, 'ok')
-      assert.equal((await scene.find(task.id)).status, 'succeeded')
-      assert.deepEqual(await scene.events(task.id), await other.events(task.id))
-      const again = await scene.settle(task, succeeded())
+      assert.equal((await bed.find(task.id)).status, 'succeeded')
+      assert.deepEqual(await bed.events(task.id), await other.events(task.id))
+      const again = await bed.settle(task, succeeded())
       assert.ok(again.status === 'ok' && again.repeated)
     })
 
-    it('a paused queue, and its end', async (scene) => {
-      const other = await scene.another()
-      await scene.submit()
-      await scene.store.queues.pause(PAUSE)
+    it('a paused queue, and its end', async (bed) => {
+      const other = await bed.another()
+      await bed.submit()
+      await bed.store.queues.pause(PAUSE)
       assert.deepEqual(await other.claim(), [])
       assert.equal((await other.counts()).paused, true)
       await other.store.queues.pause({ ...PAUSE, paused: false })
-      assert.equal((await scene.counts()).paused, false)
-      assert.equal((await scene.claim()).length, 1)
+      assert.equal((await bed.counts()).paused, false)
+      assert.equal((await bed.claim()).length, 1)
     })
 
-    it('a cancel, and a retry', async (scene) => {
-      const other = await scene.another()
-      const task = await scene.start()
+    it('a cancel, and a retry', async (bed) => {
+      const other = await bed.another()
+      const task = await bed.start()
       assert.deepEqual(await other.cancel(task.id), { kind: 'requested', workerId: 'worker-1' })
-      assert.equal(await scene.extend(task), 'cancel')
-      await scene.settle(task, { outcome: 'cancelled' })
+      assert.equal(await bed.extend(task), 'cancel')
+      await bed.settle(task, { outcome: 'cancelled' })
       assert.deepEqual(await other.retry(task.id), { kind: 'retried' })
-      assert.equal((await scene.claimOne({ queues: [task.queue] })).id, task.id)
+      assert.equal((await bed.claimOne({ queues: [task.queue] })).id, task.id)
     })
 
-    it('the counts of every queue', async (scene) => {
-      const other = await scene.another()
-      await scene.submit()
+    it('the counts of every queue', async (bed) => {
+      const other = await bed.another()
+      await bed.submit()
       await other.submit({ delayMs: 60_000 })
-      await scene.settle(await other.start({ queue: 'b' }), succeeded())
+      await bed.settle(await other.start({ queue: 'b' }), succeeded())
       const read = (calls: Calls) => calls.store.reads.counts({ namespace: 'default', queue: null })
       const byName = async (calls: Calls) => new Map((await read(calls)).map((queue) => [queue.queue, queue]))
-      const [mine, theirs] = [await byName(scene), await byName(other)]
+      const [mine, theirs] = [await byName(bed), await byName(other)]
       assert.deepEqual(mine, theirs)
       assert.equal(mine.get('default')?.counts.queued, 1)
       assert.equal(mine.get('default')?.counts.scheduled, 1)
       assert.equal(mine.get('b')?.counts.succeeded, 1)
     })
 
-    it('who holds leases, and who lives', async (scene) => {
-      const other = await scene.another()
-      const task = await scene.start({}, { worker: REMOTE })
+    it('who holds leases, and who lives', async (bed) => {
+      const other = await bed.another()
+      const task = await bed.start({}, { worker: REMOTE })
       assert.equal(only(await other.store.presence.holders()).alive, false)
-      await scene.store.presence.beat({ nodeId: 'node-1', workers: workersOf('remote'), ttlMs: 5_000 })
+      await bed.store.presence.beat({ nodeId: 'node-1', workers: workersOf('remote'), ttlMs: 5_000 })
       assert.equal(only(await other.store.presence.holders()).alive, true)
-      await scene.clock.advance(5_000)
+      await bed.clock.advance(5_000)
       assert.equal(only(await other.store.presence.holders()).alive, false)
       assert.equal(only(await other.store.presence.endLeases({ workers: workersOf('remote') })).taskId, task.id)
-      assert.equal(await scene.extend(task), 'lost')
+      assert.equal(await bed.extend(task), 'lost')
     })
 
-    it('the end of a lease that another process sweeps', async (scene) => {
-      const other = await scene.another()
-      const task = await scene.start({}, { leaseMs: 1_000 })
-      await scene.clock.advance(1_000)
+    it('the end of a lease that another process sweeps', async (bed) => {
+      const other = await bed.another()
+      const task = await bed.start({}, { leaseMs: 1_000 })
+      await bed.clock.advance(1_000)
       assert.deepEqual(only((await other.sweep()).ended).taskId, task.id)
-      assert.deepEqual((await scene.sweep()).ended, [])
+      assert.deepEqual((await bed.sweep()).ended, [])
       assert.deepEqual(
-        await scene.store.tasks.extend({ namespace: 'default', leases: [leaseRef(task)], leaseMs: 1_000 }),
+        await bed.store.tasks.extend({ namespace: 'default', leases: [leaseRef(task)], leaseMs: 1_000 }),
         ['lost'],
       )
     })
   })
 
   describe('wake-ups between processes', () => {
-    itIn(inRealTime, 'a task that one submits wakes the other', async (scene) => {
-      const other = await scene.another()
+    itIn(inRealTime, 'a task that one submits wakes the other', async (bed) => {
+      const other = await bed.another()
       const heard = listen(other)
       await eventually('the other process hears of a submission', BACK_WITHIN_MS, async () => {
-        await scene.submit({ queue: 'news' })
+        await bed.submit({ queue: 'news' })
         return heard.has('news')
       })
     })
 
-    itIn(inRealTime, 'a queue that one resumes wakes the other', async (scene) => {
-      const other = await scene.another()
+    itIn(inRealTime, 'a queue that one resumes wakes the other', async (bed) => {
+      const other = await bed.another()
       const heard = listen(other)
       await eventually('the other process hears of a submission', BACK_WITHIN_MS, async () => {
-        await scene.submit()
+        await bed.submit()
         return heard.has('default')
       })
-      await scene.store.queues.pause(PAUSE)
+      await bed.store.queues.pause(PAUSE)
       await eventually('the other process hears of the end of a pause', BACK_WITHIN_MS, async () => {
         heard.clear() // Of the submissions.
-        await scene.store.queues.pause({ ...PAUSE, paused: false })
-        await eventually('news', 1_000, () => heard.has('default')).finally(() => scene.store.queues.pause(PAUSE))
+        await bed.store.queues.pause({ ...PAUSE, paused: false })
+        await eventually('news', 1_000, () => heard.has('default')).finally(() => bed.store.queues.pause(PAUSE))
         return true
       })
     })
@@ -236,7 +236,7 @@ async function workUntilEmpty(calls: Calls): Promise<number> {
 }
 
 /** The queues that a process has been told of. */
-export function listen(calls: Pick<Scene, 'store'>): Set<string> {
+export function listen(calls: Pick<TestBed, 'store'>): Set<string> {
   const queues = new Set<string>()
   calls.store.wakeUps.subscribe((lanes) => {
     for (const { queue } of lanes) queues.add(queue)

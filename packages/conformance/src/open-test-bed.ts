@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { callsOn, type Scene, taskMaker } from './scene.ts'
 import { createSimulatedClock, type SimulatedClock } from './simulated-clock.ts'
 import type { OpenStore, StoreSetting } from './store-under-test.ts'
+import { callsOn, type TestBed, taskMaker } from './test-bed.ts'
 
-/** Where a scene is set. `clock` is left out for simulated time. */
-export type Setting = Partial<Omit<StoreSetting, 'clock'>> & { readonly clock?: SimulatedClock }
+/** What a test bed is opened with. `clock` is left out for simulated time. */
+export type TestBedSetting = Partial<Omit<StoreSetting, 'clock'>> & { readonly clock?: SimulatedClock }
 
-export async function openScene(openStore: OpenStore, setting: Setting = {}): Promise<Scene> {
+/** A test bed on a fresh, migrated store; who opens it destroys it. Nothing is left of the store when this throws. */
+export async function openTestBed(openStore: OpenStore, setting: TestBedSetting = {}): Promise<TestBed> {
   const clock = setting.clock ?? createSimulatedClock()
   const opened = await openStore({ ...setting, clock })
   let store = opened.store

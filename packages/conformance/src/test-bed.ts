@@ -64,12 +64,12 @@ export interface Calls {
   counts(queue?: string): Promise<QueueCounts>
 }
 
-/** A fresh store and the time it lives in: simulated, unless the scene was set in real time. */
-export interface Scene extends Calls {
+/** A fresh store and the time it lives in: simulated, unless it was opened in real time. */
+export interface TestBed extends Calls {
   readonly clock: SimulatedClock
   /** News between processes; only of a store that is shared. */
   readonly news: NewsPort
-  /** The server behind the store; only where the scene was set with one of its own. */
+  /** The server behind the store; only where it was opened with one of its own. */
   readonly server: ServerUnderTest
   reopen(): Promise<void>
   /** What another server process sees and does; only of a store that is shared. */
