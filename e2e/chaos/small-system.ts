@@ -1,9 +1,9 @@
 import {
   createSimulatedClock,
-  overlaid,
   SIMULATED_START,
   type SimulatedClock,
-  type StoreParts,
+  type StoreOverrides,
+  withOverrides,
 } from '@taskyard/conformance'
 import { type IdGenerator, type OpenedStore, toJsonText } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
@@ -13,7 +13,7 @@ import type { HistoryEvent } from './history.ts'
 import { LEASE_SECONDS, startWorker } from './small-worker.ts'
 
 /** A bug: what a store does otherwise than it should. Made anew when the system restarts. */
-export type Bug = (store: OpenedStore) => StoreParts
+export type Bug = (store: OpenedStore) => StoreOverrides
 
 const sessionGraceSeconds = 5
 
@@ -132,7 +132,7 @@ async function openEngine(
 ): Promise<[OpenedStore, Engine]> {
   const real = await openSqliteStore({ path, clock })
   await real.lifecycle.migrate()
-  const buggy = overlaid(real, bug(real))
+  const buggy = withOverrides(real, bug(real))
   const engine = createEngine({ store: buggy, clock, ids, random: () => 0.5, nodeId: ids(), sessionGraceSeconds })
   await engine.start()
   return [real, engine]

@@ -4,8 +4,8 @@ import {
   createReferenceStore,
   describeTaskStore,
   emptyReferenceState,
-  overlaid,
   type TestRunner,
+  withOverrides,
 } from '@taskyard/conformance'
 import { CLAIM_BUGS } from './bugs/claim-bugs.ts'
 import { NAMESPACE_BUGS } from './bugs/namespace-bugs.ts'
@@ -46,7 +46,7 @@ async function firstFailure(plant: Plant): Promise<string | null> {
       const state = emptyReferenceState()
       const open = () => {
         const store = createReferenceStore(clock, state)
-        return overlaid(store, plant(store, state, clock))
+        return withOverrides(store, plant(store, state, clock))
       }
       let store = open()
       return {

@@ -1,4 +1,4 @@
-import type { ReferenceState, StoreParts } from '@taskyard/conformance'
+import type { ReferenceState, StoreOverrides } from '@taskyard/conformance'
 import { DEFAULTS, type OpenedStore, type Settlement, type WorkerName } from '@taskyard/core'
 import type { Plant } from './plant.ts'
 
@@ -80,7 +80,7 @@ export const NAMESPACE_BUGS: Readonly<Record<string, Plant>> = {
 function settlingEach(
   { tasks }: OpenedStore,
   namespaceFor: (settlement: Settlement, namespace: string) => string,
-): StoreParts {
+): StoreOverrides {
   return {
     tasks: {
       async settle({ namespace, settlements, claim }) {

@@ -2,11 +2,11 @@ import { setImmediate } from 'node:timers/promises'
 import {
   createReferenceStore,
   emptyReferenceState,
-  overlaid,
   type ReferenceState,
-  type StoreParts,
+  type StoreOverrides,
   type StoreSetting,
   type StoreUnderTest,
+  withOverrides,
 } from '@taskyard/conformance'
 import {
   type Clock,
@@ -41,7 +41,7 @@ export interface SharedBug {
   readonly deafAfterOutage?: boolean
   readonly silentAfterOutage?: boolean
   /** Replaces calls of one process, the first of which has the index 0. */
-  readonly process?: (store: OpenedStore, index: number) => StoreParts
+  readonly process?: (store: OpenedStore, index: number) => StoreOverrides
 }
 
 /** As long as a call waits for a server that stands still. */
@@ -138,7 +138,7 @@ class PretendedServer {
       },
     }
     this.#processes.push(store)
-    return overlaid(store, this.#bug.process?.(store, index) ?? {})
+    return withOverrides(store, this.#bug.process?.(store, index) ?? {})
   }
 
   async closeAll(): Promise<void> {
