@@ -34,8 +34,8 @@ export async function openTestBed(openStore: OpenStore, setting: TestBedSetting 
       store = await opened.reopen()
       await store.lifecycle.migrate()
     },
-    async another(clockOfOther = clock) {
-      const other = await present(opened.another, 'another()')({ clock: clockOfOther })
+    async openAnother(clockOfOther = clock) {
+      const other = await present(opened.openAnother, 'openAnother()')({ clock: clockOfOther })
       return { ...callsOn(() => other, newTask), store: other, news: present(other.news, 'news between processes') }
     },
     destroy: () => opened.destroy(),

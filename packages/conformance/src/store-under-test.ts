@@ -10,7 +10,7 @@ export interface StoreUnderTest {
   /** Closes every store and removes the data. */
   destroy(): Promise<void>
   /** Opens one more store on the same data, as another server process would. */
-  another?(setting?: { readonly clock?: Clock }): Promise<OpenedStore>
+  openAnother?(setting?: { readonly clock?: Clock }): Promise<OpenedStore>
   /** The server behind the store, when the setting asked for one of its own. */
   readonly server?: ServerUnderTest
 }

@@ -73,7 +73,7 @@ export interface TestBed extends Calls {
   readonly server: ServerUnderTest
   reopen(): Promise<void>
   /** What another server process sees and does; only of a store that is shared. */
-  another(clock?: Clock): Promise<OtherProcess>
+  openAnother(clock?: Clock): Promise<OtherProcess>
   destroy(): Promise<void>
 }
 

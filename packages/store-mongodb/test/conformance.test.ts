@@ -33,7 +33,7 @@ const openStore: OpenStore = async ({ clock, time = 'clock', ownServer = false }
       if (own === null) await dropDatabase(url)
       else await own.destroy()
     },
-    another: (setting) => open(setting?.clock),
+    openAnother: (setting) => open(setting?.clock),
     ...(own === null ? {} : { server: own }),
   }
 }

@@ -45,7 +45,7 @@ async function openStoreThrough(
       await opened.at(-1)?.lifecycle.close()
       return await open()
     },
-    async another(setting) {
+    async openAnother(setting) {
       const other = await open(setting?.clock)
       await other.lifecycle.migrate()
       return other

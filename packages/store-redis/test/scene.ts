@@ -69,7 +69,7 @@ export async function openOn(url: string, setting: StoreSetting): Promise<StoreU
       await close()
       return await open(setting)
     },
-    another: ({ clock } = {}) => open({ ...setting, clock: clock ?? setting.clock }),
+    openAnother: ({ clock } = {}) => open({ ...setting, clock: clock ?? setting.clock }),
     async destroy() {
       await close()
       await removeKeys(url, prefix)

@@ -16,12 +16,12 @@ export function describeNews({ describe, itIn, capabilities }: Suite): void {
 
   describe('news between processes', () => {
     it('is not asked for where nobody listens', async (bed) => {
-      await bed.another()
+      await bed.openAnother()
       assert.equal(bed.news.isHeard('succeeded'), false)
     })
 
     it('is asked for where somebody listens elsewhere, as far as that is of interest', async (bed) => {
-      const { news } = await bed.another()
+      const { news } = await bed.openAnother()
       listenTo(news, { of: 'tasks', statuses: ['succeeded'] })
       await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => bed.news.isHeard('succeeded'))
       assert.deepEqual([bed.news.isHeard('queued'), news.isHeard('succeeded')], [false, true])
@@ -29,12 +29,12 @@ export function describeNews({ describe, itIn, capabilities }: Suite): void {
 
     it('is asked for by a process that was there before', async (bed) => {
       listenTo(bed.news, { of: 'tasks' })
-      const { news } = await bed.another()
+      const { news } = await bed.openAnother()
       await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => news.isHeard('running'))
     })
 
     it('reaches listeners of its own process and of others, at its own once, and as it was told', async (bed) => {
-      const { news } = await bed.another()
+      const { news } = await bed.openAnother()
       const [mine, theirs] = [listenTo(bed.news, { of: 'tasks' }), listenTo(news, { of: 'tasks' })]
       const sent: TaskChanged[] = []
       await eventually('both hear', BACK_WITHIN_MS, () => {
@@ -49,7 +49,7 @@ export function describeNews({ describe, itIn, capabilities }: Suite): void {
 
     for (const [what, { interest, wanted, unwanted }] of Object.entries(FILTERS)) {
       it(`is heard by ${what}, and nothing else is`, async (bed) => {
-        const { news } = await bed.another()
+        const { news } = await bed.openAnother()
         const heard = [listenTo(bed.news, interest), listenTo(news, interest)]
         await eventually('both hear what they want', BACK_WITHIN_MS, () => {
           bed.news.publish(changed(bed, unwanted))
@@ -62,7 +62,7 @@ export function describeNews({ describe, itIn, capabilities }: Suite): void {
     }
 
     it('is heard of one task, its changes and its records, and of no other', async (bed) => {
-      const { news } = await bed.another()
+      const { news } = await bed.openAnother()
       const [taskId, other] = [bed.newTask().id, bed.newTask().id]
       const heard = [bed.news, news].map((each) => listenTo(each, { of: 'task', namespace: 'default', taskId }))
       await eventually('both hear of the task', BACK_WITHIN_MS, () => {
@@ -77,7 +77,7 @@ export function describeNews({ describe, itIn, capabilities }: Suite): void {
     })
 
     it('that is more than can be told is said to be missed', async (bed) => {
-      const { news } = await bed.another()
+      const { news } = await bed.openAnother()
       const heard = listenTo(news, { of: 'tasks' })
       await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => bed.news.isHeard('running'))
       for (let n = 0; n < FLOOD; n++) bed.news.publish(changed(bed))
@@ -86,7 +86,7 @@ export function describeNews({ describe, itIn, capabilities }: Suite): void {
     })
 
     it('holds back no request to cancel, however much there is', async (bed) => {
-      const { news } = await bed.another()
+      const { news } = await bed.openAnother()
       listenTo(news, { of: 'tasks' })
       const heard = listenTo(news, { of: 'cancel-requests' })
       const ids = Array.from({ length: 300 }, () => bed.newTask().id)

@@ -39,9 +39,9 @@ export function describeOutage({ describe, itIn, capabilities }: Suite): void {
 
     it('lets no store be opened until it is over', async (bed) => {
       await bed.server.stop()
-      await within(LONGEST_OPENING_MS, 'opening', isUnavailable('opening', bed.another()))
+      await within(LONGEST_OPENING_MS, 'opening', isUnavailable('opening', bed.openAnother()))
       await bed.server.start()
-      const other = await throughOutages('opening', () => bed.another())
+      const other = await throughOutages('opening', () => bed.openAnother())
       assert.equal((await other.store.lifecycle.health()).healthy, true)
     })
 
@@ -91,7 +91,7 @@ export function describeOutage({ describe, itIn, capabilities }: Suite): void {
     })
 
     it('wakes everybody after it, for what they may have missed', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       const heard = [listen(bed), listen(other)]
       const allHave = () => heard.every((queues) => queues.has('known'))
       await bed.submit({ queue: 'known' })
@@ -103,7 +103,7 @@ export function describeOutage({ describe, itIn, capabilities }: Suite): void {
     })
 
     it('is told to those who listen for news, as they may have missed some', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       const heard = listenTo(other.news, { of: 'tasks' })
       await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => bed.news.isHeard('running'))
       await restart(bed)
@@ -112,7 +112,7 @@ export function describeOutage({ describe, itIn, capabilities }: Suite): void {
     })
 
     it('does not make anybody deaf', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       const heard = listen(other)
       const messages = listenTo(other.news, { of: 'tasks' })
       await restart(bed)
@@ -133,7 +133,7 @@ export function describeOutage({ describe, itIn, capabilities }: Suite): void {
     })
 
     it('under load, again and again, loses no task that was accepted and ends none twice', async (bed) => {
-      const load = startLoad([bed, await bed.another()])
+      const load = startLoad([bed, await bed.openAnother()])
       for (let outage = 0; outage < 3; outage++) {
         await load.goesOn()
         await bed.server.stop()

@@ -28,7 +28,7 @@ export function describeSlowServer({ describe, itIn, capabilities }: Suite): voi
     })
 
     it('under load loses no task that was accepted and ends none twice', async (bed) => {
-      const load = startLoad([bed, await bed.another()])
+      const load = startLoad([bed, await bed.openAnother()])
       for (let round = 0; round < 2; round++) {
         await load.goesOn()
         await bed.server.pause?.()

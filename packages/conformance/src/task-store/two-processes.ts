@@ -19,7 +19,7 @@ export function describeTwoProcesses(suite: Suite): void {
     it('claim from one full queue: no task twice, and none is left', async (bed) => {
       const tasks = Array.from({ length: 400 }, (_, n) => bed.newTask({ type: `type-${n % 3}`, priority: n % 5 }))
       await bed.enqueue([tasks])
-      const processes = [bed, await bed.another()]
+      const processes = [bed, await bed.openAnother()]
       const claimers = processes.flatMap((process) => [1, 2].map((n) => claimUntilEmpty(process, `worker-${n}`)))
       const claimed = (await Promise.all(claimers)).flat()
       assert.equal(claimed.length, tasks.length)
@@ -28,7 +28,7 @@ export function describeTwoProcesses(suite: Suite): void {
 
     it('settle and claim the next from one full queue: each task ends once', async (bed) => {
       await bed.enqueue([Array.from({ length: 300 }, () => bed.newTask())])
-      const processes = [bed, await bed.another()]
+      const processes = [bed, await bed.openAnother()]
       const ended = await Promise.all(
         processes.flatMap((process) => [workUntilEmpty(process), workUntilEmpty(process)]),
       )
@@ -41,7 +41,7 @@ export function describeTwoProcesses(suite: Suite): void {
     })
 
     it('store one task of many concurrent calls with one key', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       const idempotency = { key: 'k', fingerprint: 'a' }
       const calls = Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? bed : other).submit({ idempotency }))
       assert.equal(new Set(await Promise.all(calls)).size, 1)
@@ -49,7 +49,7 @@ export function describeTwoProcesses(suite: Suite): void {
     })
 
     it('fill a queue to its limit together, and not beyond', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       for (const process of [bed, other])
         assert.equal(only(await process.enqueue([[bed.newTask()]], 2)).kind, 'accepted')
       for (const process of [bed, other]) {
@@ -60,7 +60,7 @@ export function describeTwoProcesses(suite: Suite): void {
     })
 
     it('accept one of the settlements that both send for a lease', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       for (let round = 0; round < 10; round++) {
         const task = await bed.start()
         const [one, another] = await Promise.all([
@@ -73,7 +73,7 @@ export function describeTwoProcesses(suite: Suite): void {
     })
 
     it('give a claim that is repeated at the other one the same leases', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       await bed.enqueue([Array.from({ length: 5 }, () => bed.newTask())])
       const request = { limit: 2, requestId: 'request-1' }
       const first = await bed.claim(request)
@@ -85,7 +85,7 @@ export function describeTwoProcesses(suite: Suite): void {
     })
 
     it('give claims of one name at the same time what one of them may have', async (bed) => {
-      await showSimultaneous([bed, await bed.another()])
+      await showSimultaneous([bed, await bed.openAnother()])
     })
 
     it('bring the schema up to date at the same time', async () => {
@@ -93,8 +93,8 @@ export function describeTwoProcesses(suite: Suite): void {
       try {
         await Promise.all([
           opened.store.lifecycle.migrate(),
-          opened.another?.().then((store) => store.lifecycle.migrate()),
-          opened.another?.().then((store) => store.lifecycle.migrate()),
+          opened.openAnother?.().then((store) => store.lifecycle.migrate()),
+          opened.openAnother?.().then((store) => store.lifecycle.migrate()),
         ])
         assert.deepEqual(await opened.store.reads.find({ namespace: 'default', taskIds: [] }), [])
       } finally {
@@ -105,7 +105,7 @@ export function describeTwoProcesses(suite: Suite): void {
 
   describe('what one process did, another sees at once', () => {
     it('a task, its state and its history', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       const task = await bed.start()
       assert.equal((await other.find(task.id)).status, 'running')
       await other.record(task, { progress: 5, log: 'line' })
@@ -118,7 +118,7 @@ export function describeTwoProcesses(suite: Suite): void {
     })
 
     it('a paused queue, and its end', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       await bed.submit()
       await bed.store.queues.pause(PAUSE)
       assert.deepEqual(await other.claim(), [])
@@ -129,7 +129,7 @@ export function describeTwoProcesses(suite: Suite): void {
     })
 
     it('a cancel, and a retry', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       const task = await bed.start()
       assert.deepEqual(await other.cancel(task.id), { kind: 'requested', workerId: 'worker-1' })
       assert.equal(await bed.extend(task), 'cancel')
@@ -139,7 +139,7 @@ export function describeTwoProcesses(suite: Suite): void {
     })
 
     it('the counts of every queue', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       await bed.submit()
       await other.submit({ delayMs: 60_000 })
       await bed.settle(await other.start({ queue: 'b' }), succeeded())
@@ -153,7 +153,7 @@ export function describeTwoProcesses(suite: Suite): void {
     })
 
     it('who holds leases, and who lives', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       const task = await bed.start({}, { worker: REMOTE })
       assert.equal(only(await other.store.presence.holders()).alive, false)
       await bed.store.presence.beat({ nodeId: 'node-1', workers: workersOf('remote'), ttlMs: 5_000 })
@@ -165,7 +165,7 @@ export function describeTwoProcesses(suite: Suite): void {
     })
 
     it('the end of a lease that another process sweeps', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       const task = await bed.start({}, { leaseMs: 1_000 })
       await bed.clock.advance(1_000)
       assert.deepEqual(only((await other.sweep()).ended).taskId, task.id)
@@ -179,7 +179,7 @@ export function describeTwoProcesses(suite: Suite): void {
 
   describe('wake-ups between processes', () => {
     itIn(inRealTime, 'a task that one submits wakes the other', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       const heard = listen(other)
       await eventually('the other process hears of a submission', BACK_WITHIN_MS, async () => {
         await bed.submit({ queue: 'news' })
@@ -188,7 +188,7 @@ export function describeTwoProcesses(suite: Suite): void {
     })
 
     itIn(inRealTime, 'a queue that one resumes wakes the other', async (bed) => {
-      const other = await bed.another()
+      const other = await bed.openAnother()
       const heard = listen(other)
       await eventually('the other process hears of a submission', BACK_WITHIN_MS, async () => {
         await bed.submit()

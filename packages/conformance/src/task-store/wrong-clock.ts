@@ -17,7 +17,7 @@ export function describeWrongClock({ describe, itIn, capabilities }: Suite): voi
   describe('a wrong clock on a client', () => {
     const it = (behaviour: string, test: (bed: TestBed, ahead: OtherProcess, behind: OtherProcess) => Promise<void>) =>
       itIn(inRealTime, behaviour, async (bed) =>
-        test(bed, await bed.another(realClock(25 * HOUR)), await bed.another(realClock(-25 * HOUR))),
+        test(bed, await bed.openAnother(realClock(25 * HOUR)), await bed.openAnother(realClock(-25 * HOUR))),
       )
 
     it('does not show in the times of a task', async (bed, ahead, behind) => {

@@ -58,7 +58,7 @@ export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}):
       await first.lifecycle.close()
       return server.open(setting.clock)
     },
-    async another({ clock = setting.clock } = {}) {
+    async openAnother({ clock = setting.clock } = {}) {
       await server.reach()
       return server.open(clock)
     },
