@@ -14,8 +14,7 @@ import {
   succeeded,
   type TestBed,
 } from '../test-bed.ts'
-
-const REQUEST = { requestId: 'request-1', limit: 2 }
+import { assertSimultaneousClaims, leasesOf, REQUEST } from './simultaneous-claims.ts'
 
 export function describeClaimRequests({ describe, it, itWithoutFaults }: Suite): void {
   describe('claims that are repeated', () => {
@@ -226,25 +225,9 @@ export function describeClaimRequests({ describe, it, itWithoutFaults }: Suite):
     })
 
     it('gives what one call of a name may have to several at the same time', async (bed) => {
-      await showSimultaneous([bed, bed])
+      await assertSimultaneousClaims([bed, bed])
     })
   })
-}
-
-/** Claims of one name at the same time, again and again: they get the tasks of one claim, and hold no others. */
-export async function showSimultaneous(processes: readonly Calls[], rounds = 20): Promise<void> {
-  const [calls] = processes as readonly [Calls, ...Calls[]]
-  for (let round = 0; round < rounds; round++) {
-    const queue = `queue-${round}`
-    await calls.enqueue([Array.from({ length: 3 * REQUEST.limit }, () => calls.newTask({ queue }))])
-    const answers = await Promise.all(processes.map((process) => process.claim({ ...REQUEST, queues: [queue] })))
-    const given = new Set(answers.filter((tasks) => tasks.length > 0).map((tasks) => leasesOf(tasks).join()))
-    assert.ok(given.size <= 1, `different tasks are given: ${[...given].join(' and ')}`)
-    const held = await calls.claim({ ...REQUEST, queues: [queue] })
-    assert.equal((await calls.counts(queue)).counts.running, held.length)
-    if (given.size === 1) assert.deepEqual(leasesOf(held).join(), [...given][0])
-    for (const task of held) await calls.settle(task, succeeded())
-  }
 }
 
 const EVERY_OPTION: Partial<NewTask> = {
@@ -287,10 +270,6 @@ async function giveBack(bed: TestBed, task: LeasedTask): Promise<string> {
   return only(
     (await bed.store.tasks.settle({ namespace: 'default', settlements: [asGivenBack(task)], claim: null })).results,
   ).status
-}
-
-function leasesOf(tasks: readonly LeasedTask[]): readonly string[] {
-  return tasks.map(({ id, lease }) => `${id} ${lease.token}`).sort()
 }
 
 function comparable({ lease, ...task }: LeasedTask): unknown {

@@ -3,7 +3,7 @@ import { eventually, inRealTime } from '../real-time.ts'
 import type { Suite } from '../suite.ts'
 import { type Calls, idsOf, leaseRef, only, released, succeeded, type TestBed, workersOf } from '../test-bed.ts'
 import { BACK_WITHIN_MS } from '../through-outages.ts'
-import { showSimultaneous } from './claim-requests.ts'
+import { assertSimultaneousClaims } from './simultaneous-claims.ts'
 
 const PAUSE = { namespace: 'default', queue: 'default', paused: true }
 const REMOTE = { workerId: 'remote', nodeId: null, session: true }
@@ -85,7 +85,7 @@ export function describeTwoProcesses(suite: Suite): void {
     })
 
     it('give claims of one name at the same time what one of them may have', async (bed) => {
-      await showSimultaneous([bed, await bed.openAnother()])
+      await assertSimultaneousClaims([bed, await bed.openAnother()])
     })
 
     it('bring the schema up to date at the same time', async () => {
