@@ -1,4 +1,12 @@
-import { type AcceptedTask, type EnqueueOutcome, type EnqueueParams, type NewTask, TaskyardError } from '@taskyard/core'
+import {
+  type AcceptedTask,
+  type EnqueueOutcome,
+  type EnqueueParams,
+  lanesReadyAtOnce,
+  type NewTask,
+  type ReadyLane,
+  TaskyardError,
+} from '@taskyard/core'
 import type { CallContext } from './call-context.ts'
 import type { Reply } from './connection.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -42,7 +50,7 @@ async function enqueueTogether(context: CallContext, submissions: readonly Submi
   const signature = context.signature()
   const args = callArgs(submissions, queueDepth, context.now(), signature)
   const answer = context.run(SCRIPTS.enqueue, args)
-  const soonReady = lanesReadyAtOnce(submissions)
+  const soonReady = [...new Set(lanesReadyAtOnce(submissions).map(laneName))].join(F)
   context.foretell(soonReady)
   const [now, readied, ...outcomes] = (await answer) as string[]
   context.announce(readied as string, signature !== '', soonReady)
@@ -78,17 +86,11 @@ function callArgs(
   return [now, String(queueDepth), names, runsText, sizes.join(','), signature, String(position), ...tasks, ...specials]
 }
 
-function lanesReadyAtOnce(submissions: readonly Submission[]): string {
-  const names = new Set<string>()
-  for (const { tasks } of submissions) for (const task of tasks) if (!isDelayed(task)) names.add(laneName(task))
-  return [...names].join(F)
-}
-
 function isDelayed({ runAt, delayMs }: NewTask): boolean {
   return runAt !== null || delayMs > 0
 }
 
-function laneName({ namespace, queue, type }: NewTask): string {
+function laneName({ namespace, queue, type }: ReadyLane): string {
   return `${namespace}\n${queue}\n${type}`
 }
 

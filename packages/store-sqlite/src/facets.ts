@@ -1,4 +1,4 @@
-import { type EnqueueParams, type OpenedStore, type ReadyLane, TaskyardError } from '@taskyard/core'
+import { JOINABLE_BELOW_TASKS, lanesReadyAtOnce, type OpenedStore, type ReadyLane, TaskyardError } from '@taskyard/core'
 import { decodeCursor } from './cursor.ts'
 import type { Operations } from './operations/index.ts'
 import { enqueueOutcomes, enqueueRows, leasedTasks, settlementRow, settleResults, taskFromRow } from './wire.ts'
@@ -23,7 +23,7 @@ export function facetsOf(
         if (params.tx !== undefined) throw new TaskyardError('transaction_unsupported', { reason: TRANSACTION })
         const answer = call('enqueue', enqueueRows(params))
         // A claim that is made now follows on the heels of these tasks, into the same transaction.
-        hintReady(lanesReadyAtOnce(params))
+        hintReady(lanesReadyAtOnce(params.submissions, JOINABLE_BELOW_TASKS))
         return enqueueOutcomes(await answer, params)
       },
       claim: async (params) => leasedTasks(await call('claim', params)),
@@ -55,24 +55,4 @@ export function facetsOf(
     },
     upkeep: { sweep: (params) => call('sweep', params) },
   }
-}
-
-/** So many tasks at once are too many for a claim to hurry after. */
-const MANY = 100
-
-/** The lanes of tasks that are ready as soon as they are stored; each once, where tasks of a lane follow each other. */
-function lanesReadyAtOnce({ submissions }: EnqueueParams): readonly ReadyLane[] {
-  const lanes: ReadyLane[] = []
-  let count = 0
-  for (const { tasks } of submissions) {
-    count += tasks.length
-    if (count >= MANY) return []
-    for (const { namespace, queue, type, runAt, delayMs } of tasks) {
-      if (runAt !== null || delayMs > 0) continue
-      const last = lanes.at(-1)
-      if (last?.type === type && last.queue === queue && last.namespace === namespace) continue
-      lanes.push({ namespace, queue, type })
-    }
-  }
-  return lanes
 }

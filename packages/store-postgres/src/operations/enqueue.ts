@@ -1,4 +1,10 @@
-import type { EnqueueOutcome, EnqueueParams, NewTask } from '@taskyard/core'
+import {
+  type EnqueueOutcome,
+  type EnqueueParams,
+  JOINABLE_BELOW_TASKS,
+  lanesReadyAtOnce,
+  type NewTask,
+} from '@taskyard/core'
 import type { Run } from '../database.ts'
 import { executorOf } from '../join-transaction.ts'
 import type { Parts } from '../parts.ts'
@@ -58,8 +64,12 @@ async function enqueueOnce(
   if (params.tx !== undefined) return enqueueInTransaction(parts, params, laneOf, hasRoom)
   if (hasRoom && !hasKeys(tasks) && isSmall(tasks)) {
     let claimed = new Set<string>()
+    const foretell = () => {
+      const lanes = lanesReadyAtOnce(params.submissions, JOINABLE_BELOW_TASKS)
+      if (lanes.length > 0) parts.foretell(lanes)
+    }
     const run: Run = async (text, values = []) => {
-      const sent = await claims.claimBehind({ text, values }, () => foretell(parts, tasks))
+      const sent = await claims.claimBehind({ text, values }, foretell)
       claimed = new Set(sent.tasks.map(({ id }) => id))
       return sent.before as never
     }
@@ -87,15 +97,6 @@ async function noteSkew({ idSkew }: Parts, outcomes: readonly EnqueueOutcome[]):
 
 function isSmall(tasks: readonly NewTask[]): boolean {
   return tasks.reduce((size, { payload }) => size + payload.length, 0) <= STATEMENT_SIZE
-}
-
-/** So many tasks at once are too many for a claim to wait for. */
-const MANY = 100
-
-function foretell(parts: Parts, tasks: readonly NewTask[]): void {
-  if (tasks.length >= MANY) return
-  const lanes = tasks.filter(({ runAt, delayMs }) => runAt === null && delayMs === 0)
-  if (lanes.length > 0) parts.foretell(lanes)
 }
 
 /** Joins the caller's transaction: other processes, and this one, hear of the tasks when it commits. */
