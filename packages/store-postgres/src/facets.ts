@@ -12,7 +12,7 @@ import { counts, pause } from './operations/queues.ts'
 import { settle } from './operations/settle.ts'
 import { cancel, retry } from './operations/steer.ts'
 import type { Sweeping } from './operations/sweep.ts'
-import type { Parts } from './parts.ts'
+import type { StoreContext } from './store-context.ts'
 
 /** What operations keep between calls. */
 interface Kept {
@@ -23,7 +23,7 @@ interface Kept {
 
 /** The facets whose calls are operations. */
 export function facetsOf(
-  parts: Parts,
+  context: StoreContext,
   { claims, depths, sweeping }: Kept,
   isClosed: () => boolean,
 ): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'presence' | 'upkeep'> {
@@ -35,26 +35,26 @@ export function facetsOf(
     }
   return {
     tasks: {
-      enqueue: whenOpen((params) => enqueue(parts, claims, depths, params)),
+      enqueue: whenOpen((params) => enqueue(context, claims, depths, params)),
       claim: whenOpen((params) => claims.claim(params)),
-      extend: whenOpen((params) => extend(parts, params)),
-      settle: whenOpen((params) => settle(parts, claims, params)),
-      record: whenOpen((params) => record(parts, params)),
-      cancel: whenOpen((params) => cancel(parts, params)),
-      retry: whenOpen((params) => retry(parts, params)),
+      extend: whenOpen((params) => extend(context, params)),
+      settle: whenOpen((params) => settle(context, claims, params)),
+      record: whenOpen((params) => record(context, params)),
+      cancel: whenOpen((params) => cancel(context, params)),
+      retry: whenOpen((params) => retry(context, params)),
     },
     reads: {
-      find: whenOpen((params) => find(parts, params)),
-      list: whenOpen((params) => list(parts, params)),
-      history: whenOpen((params) => history(parts, params)),
-      counts: whenOpen((params) => counts(parts, params)),
+      find: whenOpen((params) => find(context, params)),
+      list: whenOpen((params) => list(context, params)),
+      history: whenOpen((params) => history(context, params)),
+      counts: whenOpen((params) => counts(context, params)),
     },
-    queues: { pause: whenOpen((params) => pause(parts, params)) },
+    queues: { pause: whenOpen((params) => pause(context, params)) },
     presence: {
-      beat: whenOpen((params) => beat(parts, params)),
-      holders: () => whenOpen(() => holders(parts))(undefined),
-      endLeases: whenOpen((params) => endLeases(parts, params)),
-      takeBackCrashes: whenOpen((params) => takeBackCrashes(parts, params)),
+      beat: whenOpen((params) => beat(context, params)),
+      holders: () => whenOpen(() => holders(context))(undefined),
+      endLeases: whenOpen((params) => endLeases(context, params)),
+      takeBackCrashes: whenOpen((params) => takeBackCrashes(context, params)),
     },
     upkeep: { sweep: whenOpen((params) => sweeping.sweep(params)) },
   }

@@ -8,10 +8,10 @@ import { createServerTime } from './server-time.ts'
 /** Extends leases from another thread, over a connection of its own. */
 export function openLeaseExtender({ url, now }: { readonly url: string; readonly now: number | null }): LeaseExtender {
   const database = openDatabase(readPostgresUrl(url), 1)
-  const parts = { database, time: createServerTime(now === null ? undefined : () => now) }
+  const context = { database, time: createServerTime(now === null ? undefined : () => now) }
   return {
-    extend: (params) => extend(parts, params),
-    beat: (params) => beat(parts, params),
+    extend: (params) => extend(context, params),
+    beat: (params) => beat(context, params),
     close: () => database.close(),
   }
 }

@@ -14,10 +14,10 @@ import { createLockTurns, type LockTurns } from './operations/lock-turns.ts'
 import { createQueueDepths } from './operations/queue-depths.ts'
 import { settle } from './operations/settle.ts'
 import { createSweeping } from './operations/sweep.ts'
-import type { Parts } from './parts.ts'
 import { checkSettings, lockTableSize } from './server-settings.ts'
 import { createServerTime } from './server-time.ts'
 import { createSignals } from './signals.ts'
+import type { StoreContext } from './store-context.ts'
 
 export interface PostgresStoreOptions {
   /** `postgres://user:password@host:port/database`, with `schema`, `connections` and `listen` as parameters of ours. */
@@ -61,7 +61,7 @@ function createStore(
   const signals = createSignals(database, lanes, location, processId)
   const maintenance = openMaintenance(location)
   const time = createServerTime(storeTime)
-  const parts: Parts = {
+  const context: StoreContext = {
     database,
     maintenance,
     lanes,
@@ -74,12 +74,12 @@ function createStore(
       signals.readied(numbers)
     },
   }
-  const claims = createClaims(parts, nowMs, (namespace, leases) => {
+  const claims = createClaims(context, nowMs, (namespace, leases) => {
     const settlements = leases.map((lease) => ({ ...lease, outcome: 'released' as const }))
-    return settle(parts, claims, { namespace, settlements, claim: null })
+    return settle(context, claims, { namespace, settlements, claim: null })
   })
   const depths = createQueueDepths(database, nowMs)
-  const sweeping = createSweeping(parts, processId, storeTime ?? nowMs)
+  const sweeping = createSweeping(context, processId, storeTime ?? nowMs)
   let closing: Promise<void> | null = null
   async function close(): Promise<void> {
     sweeping.stop()
@@ -88,7 +88,7 @@ function createStore(
     await database.close()
   }
   return {
-    ...facetsOf(parts, { claims, depths, sweeping }, () => closing !== null),
+    ...facetsOf(context, { claims, depths, sweeping }, () => closing !== null),
     wakeUps: signals.wakeUps,
     news: signals.news,
     lifecycle: {

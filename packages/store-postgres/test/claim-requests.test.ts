@@ -125,20 +125,20 @@ test('a settlement that is stored is not told as refused because the tasks of it
 test('a claim whose second look may have taken more is not answered with what the first one found', async (t) => {
   const scene = await slotScene()
   t.after(() => scene.close())
-  const { parts, submit } = scene
+  const { context, submit } = scene
   let [now, looks] = [0, 0]
   const run: Run = async (text, values) => {
-    if (!text.includes('@claim_tasks')) return parts.database.run(text, values)
+    if (!text.includes('@claim_tasks')) return context.database.run(text, values)
     looks += 1
     // The claim before takes long from the start, so that the first look begins elsewhere; at its end that is long ago.
     now += looks === 1 ? 20 : 1000
     if (looks === 3) await submit()
-    const rows = await parts.database.run(text, values)
+    const rows = await context.database.run(text, values)
     if (looks === 3) throw new TaskyardError('store_unavailable', { reason: 'lost' })
     return rows as never
   }
   const claims = createClaims(
-    { ...parts, database: { ...parts.database, run } },
+    { ...context, database: { ...context.database, run } },
     () => now,
     async () => {},
   )

@@ -12,9 +12,9 @@ import { dissolveSlots } from '../src/operations/slot-dissolve.ts'
 import { beginRewrite, stepRewrite } from '../src/operations/slot-rewrite.ts'
 import { allSlots, type Slot } from '../src/operations/slot-tables.ts'
 import { createSlots } from '../src/operations/slots.ts'
-import type { Parts } from '../src/parts.ts'
 import { isLocked } from '../src/postgres-errors.ts'
 import { createServerTime } from '../src/server-time.ts'
+import type { StoreContext } from '../src/store-context.ts'
 import { CLAIM, RETENTION } from './calls.ts'
 import { openStore } from './store-opener.ts'
 
@@ -41,7 +41,7 @@ export interface SlotScene extends TaskCalls {
   readonly clock: ReturnType<typeof createSimulatedClock>
   readonly store: OpenedStore
   /** Of a process beside the store. */
-  readonly parts: Parts
+  readonly context: StoreContext
   readonly access: SlotAccess
   /** Makes the next slot and lets its time begin. */
   beginSlot(): Promise<Slot>
@@ -62,15 +62,15 @@ export async function slotScene(): Promise<SlotScene> {
   const opened: StoreUnderTest = await openStore({ clock })
   const { store } = opened
   await store.lifecycle.migrate()
-  const parts = partsBeside(store, () => clock.now())
-  const { database, maintenance } = parts
+  const context = secondContext(store, () => clock.now())
+  const { database, maintenance } = context
   const access = createSlotAccess(maintenance)
   const beginSlot = async () => {
     const last = (await allSlots(database.run)).at(-1)
     if (last !== undefined) await clock.advance(Math.max(0, last.toAt - 60_000 - clock.now()))
     let slot = last
     while (slot === undefined || slot.slot === last?.slot) {
-      await createSlots(parts, access, () => 0).prepare(RETENTION)
+      await createSlots(context, access, () => 0).prepare(RETENTION)
       slot = (await allSlots(database.run)).at(-1)
     }
     await clock.advance(Math.max(0, slot.fromAt + 1 - clock.now()))
@@ -81,7 +81,7 @@ export async function slotScene(): Promise<SlotScene> {
     access,
     clock,
     store,
-    parts,
+    context,
     ...taskCalls(store, taskMaker(clock)),
     beginSlot,
     slots: () => allSlots(database.run),
@@ -108,7 +108,7 @@ export async function slotScene(): Promise<SlotScene> {
   }
 }
 
-function partsBeside(store: OpenedStore, now: () => number): Parts {
+function secondContext(store: OpenedStore, now: () => number): StoreContext {
   const location = readPostgresUrl((store.lifecycle.threadAccess().data as { url: string }).url)
   const database = openDatabase(location)
   return {

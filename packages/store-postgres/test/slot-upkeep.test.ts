@@ -5,7 +5,7 @@ import { createRowScans } from '../src/operations/row-scans.ts'
 import { stepRewrite } from '../src/operations/slot-rewrite.ts'
 import type { Slot } from '../src/operations/slot-tables.ts'
 import { createSlotUpkeep, type SlotUpkeep } from '../src/operations/slot-upkeep.ts'
-import type { Parts } from '../src/parts.ts'
+import type { StoreContext } from '../src/store-context.ts'
 import { RETENTION } from './calls.ts'
 import { DAY, type SlotScene, slotScene, unlessLocked } from './slot-scene.ts'
 
@@ -40,7 +40,7 @@ describe('the upkeep of old slots', () => {
     await scene.succeed()
     await scene.clock.advance(latest.fromAt + 7 * DAY - scene.clock.now())
     // None is small.
-    const upkeep = createSlotUpkeep(scene.parts, scene.access, 'process-1', nowMs, 1)
+    const upkeep = createSlotUpkeep(scene.context, scene.access, 'process-1', nowMs, 1)
 
     await runAll(upkeep)
 
@@ -53,7 +53,7 @@ describe('the upkeep of old slots', () => {
       [false, true, false],
     )
     const removal = await removeFinished(
-      scene.parts,
+      scene.context,
       createRowScans(() => 0),
       upkeep,
       RETENTION,
@@ -73,7 +73,7 @@ describe('the upkeep of old slots', () => {
     }
     const last = await scene.beginSlot()
     await scene.clock.advance(last.fromAt + 7 * DAY - scene.clock.now())
-    const upkeep = createSlotUpkeep(scene.parts, scene.access, 'process-1', nowMs, SMALL_SLOT_BYTES)
+    const upkeep = createSlotUpkeep(scene.context, scene.access, 'process-1', nowMs, SMALL_SLOT_BYTES)
 
     await runAll(upkeep)
 
@@ -90,10 +90,10 @@ describe('the upkeep of old slots', () => {
     const slot = await scene.beginSlot()
     await scene.succeed()
     await scene.clock.advance(8 * DAY)
-    const other = createSlotUpkeep(scene.parts, scene.access, 'process-2', nowMs, 1)
+    const other = createSlotUpkeep(scene.context, scene.access, 'process-2', nowMs, 1)
     await runAll(other)
     assert.equal(other.takeRemoved(), 0)
-    const mine = createSlotUpkeep(scene.parts, scene.access, 'process-1', nowMs, 1)
+    const mine = createSlotUpkeep(scene.context, scene.access, 'process-1', nowMs, 1)
     await runAll(mine)
     assert.equal(mine.takeRemoved(), 1)
     assert.ok((await scene.slots()).every((one) => one.slot !== slot.slot))
@@ -106,15 +106,15 @@ it('nothing is removed twice, once row by row and once with its slot', async (t)
   const slot = await scene.beginSlot()
   for (let n = 0; n < 5; n++) await scene.succeed()
   await scene.clock.advance(8 * DAY)
-  const { database } = scene.parts
+  const { database } = scene.context
   let removed = 0
   const replaceSlot = async () => {
     await scene.rewrite([slot])
     // Up to where the slot is replaced, but its tables are still there.
     while (removed === 0) removed += (await unlessLocked(() => stepRewrite(scene.access)))?.removed ?? 0
   }
-  const late: Parts = {
-    ...scene.parts,
+  const late: StoreContext = {
+    ...scene.context,
     database: {
       ...database,
       async transaction(work) {

@@ -20,7 +20,7 @@ describe('a slot of many tasks', () => {
     await scene.beginSlot()
     slot = await scene.beginSlot()
     const id = await scene.succeed()
-    const [lane] = await scene.parts.database.run<[string]>('SELECT lane FROM @tasks WHERE id = $1', [id])
+    const [lane] = await scene.context.database.run<[string]>('SELECT lane FROM @tasks WHERE id = $1', [id])
     for (const suffix of ['kept', `s${slot.slot}`]) await leaveAlone(scene, suffix)
     await fill(scene, Number(lane?.[0]), slot)
     await scene.clock.advance(8 * DAY)
@@ -33,7 +33,7 @@ describe('a slot of many tasks', () => {
     assert.equal(await scene.rewrite([slot]), true)
     const touched = new Map<string, number>()
     let [stage, before] = ['count', await touchedBlocks(scene, slot)]
-    const [target] = await scene.parts.database.run<[string]>('SELECT target FROM @slot_rewrites')
+    const [target] = await scene.context.database.run<[string]>('SELECT target FROM @slot_rewrites')
     await leaveAlone(scene, `s${target?.[0]}`)
     const removed = await scene.finishRewrite(async (next) => {
       // From `drop` on the tables are gone.
@@ -60,7 +60,7 @@ describe('a slot of many tasks', () => {
 })
 
 async function fill(scene: SlotScene, lane: number, slot: Slot): Promise<void> {
-  const { run } = scene.parts.maintenance
+  const { run } = scene.context.maintenance
   const now = scene.clock.now()
   const tasks = 'INSERT INTO @tasks (id, created_at, timeout_seconds, lane, priority, max_attempts, payload)'
   const ids = (at: number, mark: string) => `(overlay('${firstIdAt(at)}' placing '7${mark}' from 15 for 3)::text)`
@@ -88,26 +88,26 @@ async function fill(scene: SlotScene, lane: number, slot: Slot): Promise<void> {
 }
 
 /** Autovacuum touches blocks, too. */
-async function leaveAlone({ parts }: SlotScene, suffix: string): Promise<void> {
+async function leaveAlone({ context }: SlotScene, suffix: string): Promise<void> {
   for (const table of SLOTTED_TABLES) {
-    await parts.maintenance.run(`ALTER TABLE @${table}_${suffix} SET (autovacuum_enabled = off)`)
+    await context.maintenance.run(`ALTER TABLE @${table}_${suffix} SET (autovacuum_enabled = off)`)
   }
 }
 
 async function blocksOf(scene: SlotScene, slot: number): Promise<number> {
-  const [row] = await scene.parts.database.run<[string]>(
+  const [row] = await scene.context.database.run<[string]>(
     `SELECT (pg_relation_size('@tasks_s${slot}') + pg_relation_size('@finished_s${slot}')) / 8192`,
   )
   return Number(row?.[0])
 }
 
 /** Blocks of tables and indexes of the slot and of the rest that chores have touched so far. */
-async function touchedBlocks({ parts }: SlotScene, { slot }: Slot): Promise<number> {
-  await parts.maintenance.run('SELECT pg_stat_force_next_flush()')
-  const [row] = await parts.database.run<[string]>(
+async function touchedBlocks({ context }: SlotScene, { slot }: Slot): Promise<number> {
+  await context.maintenance.run('SELECT pg_stat_force_next_flush()')
+  const [row] = await context.database.run<[string]>(
     `SELECT coalesce(sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read, 0) + coalesce(idx_blks_hit, 0)), 0)
      FROM pg_statio_user_tables WHERE schemaname = $1 AND (relname LIKE '%\\_s${slot}' OR relname LIKE '%\\_kept')`,
-    [parts.database.schema],
+    [context.database.schema],
   )
   return Number(row?.[0])
 }

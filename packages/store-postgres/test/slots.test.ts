@@ -15,11 +15,13 @@ describe('slots of time', () => {
   after(() => scene.close())
 
   const partitionOf = async (id: string) => {
-    const [row] = await scene.parts.database.run<[string]>('SELECT tableoid::regclass FROM @tasks WHERE id = $1', [id])
+    const [row] = await scene.context.database.run<[string]>('SELECT tableoid::regclass FROM @tasks WHERE id = $1', [
+      id,
+    ])
     return row?.[0]?.split('.').at(-1)
   }
   const tablesOf = (slot: number) =>
-    scene.parts.database.run(
+    scene.context.database.run(
       `SELECT 1 FROM pg_class WHERE relname = 'tasks_s${slot}' AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = '@slots'::regclass)`,
     )
   it('are made ahead of time by sweeps', async () => {
@@ -132,7 +134,7 @@ describe('slots of time', () => {
     const slot = await scene.beginSlot()
     const left = await scene.submit({ queue: 'read' })
     await scene.clock.advance(8 * DAY)
-    const { database } = scene.parts
+    const { database } = scene.context
     await scene.rewrite([slot])
     await database.transaction(async (run) => {
       await run('SELECT count(*) FROM @tasks')
@@ -148,16 +150,16 @@ describe('slots of time', () => {
     const slot = await scene.beginSlot()
     await scene.clock.advance(8 * DAY)
     await scene.rewrite([slot])
-    await scene.parts.database.run('DELETE FROM @slots WHERE slot = $1', [slot.slot])
+    await scene.context.database.run('DELETE FROM @slots WHERE slot = $1', [slot.slot])
     assert.equal(await scene.finishRewrite(), 0)
-    const triggers = await scene.parts.database.run(
+    const triggers = await scene.context.database.run(
       `SELECT 1 FROM pg_trigger WHERE tgrelid = '@tasks_s${slot.slot}'::regclass`,
     )
     assert.deepEqual(triggers, [])
   })
 
   it('are made beside a large rest, and a proof that was left behind refuses no task', async () => {
-    const { maintenance } = scene.parts
+    const { maintenance } = scene.context
     const now = scene.clock.now()
     await maintenance.run(
       `INSERT INTO @tasks (id, created_at, timeout_seconds, lane, priority, max_attempts, payload)
@@ -179,7 +181,7 @@ describe('slots of time', () => {
 
   it('leave nothing behind in the tables of the rewriting', async () => {
     for (const table of ['slot_rewrites', 'slot_changes', 'slot_removals']) {
-      assert.deepEqual(await scene.parts.database.run(`SELECT 1 FROM @${table}`), [], table)
+      assert.deepEqual(await scene.context.database.run(`SELECT 1 FROM @${table}`), [], table)
     }
   })
 })

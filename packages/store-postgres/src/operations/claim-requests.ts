@@ -1,4 +1,4 @@
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 
 /** Between two looks, which read all leases. Milliseconds. */
 const EVERY_MS = 15_000
@@ -10,7 +10,7 @@ export interface ClaimRequests {
 }
 
 /** @param nowMs a monotonic clock, ms */
-export function createClaimRequests({ database, time }: Parts, nowMs: () => number): ClaimRequests {
+export function createClaimRequests({ database, time }: StoreContext, nowMs: () => number): ClaimRequests {
   let lookedAt = Number.NEGATIVE_INFINITY
   return {
     async forget(limit) {

@@ -1,6 +1,6 @@
 import type { ClaimParams, JsonText, LeasedTask } from '@taskyard/core'
 import type { Text } from '../driver.ts'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 import { backoffFromText, numberOrNull, tagsFromText } from './column-text.ts'
 
 /** A row of `claim_tasks_2`: a task, or a note. */
@@ -22,14 +22,14 @@ export function placeOf(row: Row) {
 }
 
 /** What the same claim gave before, its leases extended. */
-export async function givenBefore(parts: Parts, params: ClaimParams): Promise<LeasedTask[]> {
+export async function givenBefore(context: StoreContext, params: ClaimParams): Promise<LeasedTask[]> {
   const { namespace, worker, requestId, leaseMs } = params
-  const rows = await parts.database.run(
+  const rows = await context.database.run(
     `SELECT ${CLAIM_COLUMNS}, expires_at, cancel_requested_at, progress
      FROM @given_leases_2($1, $2, $3, $4, $5, $6) ORDER BY rank, created_at, id`,
-    [...parts.time.params(), namespace, worker.workerId, requestId, leaseMs],
+    [...context.time.params(), namespace, worker.workerId, requestId, leaseMs],
   )
-  const tasks = await leasedTasks(parts, rows, params)
+  const tasks = await leasedTasks(context, rows, params)
   return tasks.map((task, i) => {
     const [expiresAt, cancelRequestedAt, progress] = (rows[i] as Row).slice(16) as [Text, Text, Text]
     const lease = { ...task.lease, expiresAt: Number(expiresAt), again: true as const }
@@ -43,7 +43,7 @@ export async function givenBefore(parts: Parts, params: ClaimParams): Promise<Le
 }
 
 export async function leasedTasks(
-  { lanes, time }: Parts,
+  { lanes, time }: StoreContext,
   rows: readonly Row[],
   { leaseMs, worker }: ClaimParams,
 ): Promise<LeasedTask[]> {

@@ -1,8 +1,8 @@
 import { type ClaimParams, type GivenLease, givenFirst, type LeasedTask, LIMITS, SUSPECT_CRASHES } from '@taskyard/core'
 import type { Statement } from '../database.ts'
 import type { Text } from '../driver.ts'
-import type { Parts } from '../parts.ts'
 import { isUndone, mayHaveChanged } from '../postgres-errors.ts'
+import type { StoreContext } from '../store-context.ts'
 import { createPlaceBehind } from './claim-behind.ts'
 import { createClaimFloors, FROM_START, type Start } from './claim-floors.ts'
 import { CLAIM_COLUMNS, givenBefore, leasedTasks, type Note, noteOf, placeOf, type Row } from './claim-rows.ts'
@@ -50,12 +50,12 @@ export interface Claims {
  * @param nowMs a monotonic clock, ms
  * @param giveBack ends leases whose claimer will not hear of them
  */
-export function createClaims(parts: Parts, nowMs: () => number, giveBack: GiveBack): Claims {
-  return new LaneClaims(parts, nowMs, giveBack)
+export function createClaims(context: StoreContext, nowMs: () => number, giveBack: GiveBack): Claims {
+  return new LaneClaims(context, nowMs, giveBack)
 }
 
 class LaneClaims implements Claims {
-  readonly #parts: Parts
+  readonly #context: StoreContext
   readonly #nowMs: () => number
   readonly #giveBack: GiveBack
   readonly #floors
@@ -65,8 +65,8 @@ class LaneClaims implements Claims {
   /** Until then other processes are expected to claim at the same moment. */
   #crowdedUntil = 0
 
-  constructor(parts: Parts, nowMs: () => number, giveBack: GiveBack) {
-    this.#parts = parts
+  constructor(context: StoreContext, nowMs: () => number, giveBack: GiveBack) {
+    this.#context = context
     this.#nowMs = nowMs
     this.#giveBack = giveBack
     this.#floors = createClaimFloors(nowMs)
@@ -77,7 +77,7 @@ class LaneClaims implements Claims {
   }
 
   async claimBehind(before: Statement, foretell: () => void) {
-    const { database } = this.#parts
+    const { database } = this.#context
     const behind = this.#placeBehind.openDuring(foretell)
     if (behind === null) return { before: await database.run(before.text, before.values), tasks: [] }
     const limit = Math.min(behind.params.limit, LARGE - 1)
@@ -96,7 +96,7 @@ class LaneClaims implements Claims {
   async claimAfter(before: Statement, params: ClaimParams) {
     if (params.limit < LARGE) return this.#claimNow(params, before)
     const [first, claimed] = await Promise.allSettled([
-      this.#parts.database.run(before.text, before.values),
+      this.#context.database.run(before.text, before.values),
       this.#claimNow(params, null),
     ])
     const tasks = claimed.status === 'fulfilled' ? claimed.value.tasks : []
@@ -141,7 +141,7 @@ class LaneClaims implements Claims {
   ): Promise<Look> {
     const aside = params.limit < LARGE ? params.limit : 0
     const others = this.#underWay + (this.#nowMs() < this.#crowdedUntil ? params.limit : 0)
-    const claim = claimStatement(this.#parts, params, others, from, found)
+    const claim = claimStatement(this.#context, params, others, from, found)
     this.#underWay += aside
     const startedAt = this.#nowMs()
     try {
@@ -151,11 +151,11 @@ class LaneClaims implements Claims {
       this.#take(notes)
       const tells = (note: Note) => notes.some((row) => noteOf(row) === note)
       if (tells('given')) {
-        const tasks = await givenBefore(this.#parts, params).catch(mayHaveChanged)
+        const tasks = await givenBefore(this.#context, params).catch(mayHaveChanged)
         return { before: first, tasks, isWhole: true }
       }
       this.#floors.claimed(claimed.map(placeOf), from.fromStart, this.#nowMs() - startedAt)
-      return { before: first, tasks: await leasedTasks(this.#parts, claimed, params), isWhole: tells('cut') }
+      return { before: first, tasks: await leasedTasks(this.#context, claimed, params), isWhole: tells('cut') }
     } finally {
       this.#underWay -= aside
     }
@@ -165,11 +165,11 @@ class LaneClaims implements Claims {
   #take(notes: readonly Row[]): void {
     if (notes.some((row) => noteOf(row) === 'crowded')) this.#crowdedUntil = this.#nowMs() + CROWDED_MS
     const due = notes.filter((row) => noteOf(row) === 'due')
-    if (due.length > 0) this.#parts.readied(due.map(([, lane]) => Number(lane)))
+    if (due.length > 0) this.#context.readied(due.map(([, lane]) => Number(lane)))
   }
 
   async #send(claim: Statement, limit: number, before: Statement | null): Promise<[Text[][], Text[][]]> {
-    const { database } = this.#parts
+    const { database } = this.#context
     if (before !== null) return (await database.together([before, claim])).reverse() as [Text[][], Text[][]]
     const run = limit < LARGE ? database.run : database.runInLine
     return [await run(claim.text, claim.values), []]
@@ -184,7 +184,7 @@ const CLAIM = `SELECT ${CLAIM_COLUMNS}
  * @param found what the same claim has found so far
  */
 function claimStatement(
-  { time }: Parts,
+  { time }: StoreContext,
   { namespace, queues, types, limit, leaseMs, worker, requestId }: ClaimParams,
   others: number,
   { values: floors }: Start,

@@ -1,8 +1,8 @@
 import { type EnqueueOutcome, type EnqueueParams, LIMITS, type NewTask, type TaskStatus } from '@taskyard/core'
 import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
-import type { Parts } from '../parts.ts'
 import { partsBySize, STATEMENT_SIZE } from '../parts-by-size.ts'
+import type { StoreContext } from '../store-context.ts'
 import { insertTasks } from './insert-tasks.ts'
 import { waitingIn } from './queue-depths.ts'
 import { type Known, SubmissionJudge, type UsedKey } from './submission-judge.ts'
@@ -16,7 +16,7 @@ const IDEMPOTENCY_MS = LIMITS.idempotencySeconds * 1000
  * that use the same key do so only in transactions of callers: others are shared, and are told that the key is held.
  */
 export async function enqueueCarefully(
-  { time }: Parts,
+  { time }: StoreContext,
   run: Run,
   { submissions, queueDepth, tx }: EnqueueParams,
   laneOf: ReadonlyMap<NewTask, number>,

@@ -7,9 +7,9 @@ import {
 } from '@taskyard/core'
 import type { Run } from '../database.ts'
 import { executorOf } from '../join-transaction.ts'
-import type { Parts } from '../parts.ts'
 import { STATEMENT_SIZE } from '../parts-by-size.ts'
 import { isDuplicate, mayHaveChanged } from '../postgres-errors.ts'
+import type { StoreContext } from '../store-context.ts'
 import type { Claims } from './claim.ts'
 import { enqueueCarefully } from './enqueue-carefully.ts'
 import { insertTasks, runAtOf } from './insert-tasks.ts'
@@ -19,31 +19,31 @@ import { dropProof, isRefusedByProof } from './slot-proof.ts'
 
 /** What is in the transaction of somebody else is tried once: when it fails, so has the transaction. */
 export async function enqueue(
-  parts: Parts,
+  context: StoreContext,
   claims: Claims,
   depths: QueueDepths,
   params: EnqueueParams,
 ): Promise<readonly EnqueueOutcome[]> {
-  if (params.tx !== undefined) return enqueueProven(parts, claims, depths, params)
+  if (params.tx !== undefined) return enqueueProven(context, claims, depths, params)
   return outlastFullLocks(params.submissions, (submissions) =>
-    enqueueProven(parts, claims, depths, { ...params, submissions }),
+    enqueueProven(context, claims, depths, { ...params, submissions }),
   )
 }
 
 /** A proof that refuses tasks is dropped, and the call made again. */
 async function enqueueProven(
-  parts: Parts,
+  context: StoreContext,
   claims: Claims,
   depths: QueueDepths,
   params: EnqueueParams,
 ): Promise<readonly EnqueueOutcome[]> {
   try {
-    return await enqueueOnce(parts, claims, depths, params)
+    return await enqueueOnce(context, claims, depths, params)
   } catch (error) {
     if (!isRefusedByProof(error)) throw error
-    await dropProof(parts.maintenance)
+    await dropProof(context.maintenance)
     if (params.tx !== undefined) throw error
-    return enqueueOnce(parts, claims, depths, params)
+    return enqueueOnce(context, claims, depths, params)
   }
 }
 
@@ -52,44 +52,44 @@ async function enqueueProven(
  * a submission it is judged by itself, in a transaction; so are those that are too much for one statement.
  */
 async function enqueueOnce(
-  parts: Parts,
+  context: StoreContext,
   claims: Claims,
   depths: QueueDepths,
   params: EnqueueParams,
 ): Promise<readonly EnqueueOutcome[]> {
   const tasks = params.submissions.flatMap((submission) => submission.tasks)
-  const laneNumbers = await parts.lanes.intern(tasks)
+  const laneNumbers = await context.lanes.intern(tasks)
   const laneOf = new Map(tasks.map((task, i) => [task, laneNumbers[i] as number]))
   const hasRoom = await depths.haveRoom(tasks, params.queueDepth)
-  if (params.tx !== undefined) return enqueueInTransaction(parts, params, laneOf, hasRoom)
+  if (params.tx !== undefined) return enqueueInTransaction(context, params, laneOf, hasRoom)
   if (hasRoom && !hasKeys(tasks) && isSmall(tasks)) {
     let claimed = new Set<string>()
     const foretell = () => {
       const lanes = lanesReadyAtOnce(params.submissions, JOINABLE_BELOW_TASKS)
-      if (lanes.length > 0) parts.foretell(lanes)
+      if (lanes.length > 0) context.foretell(lanes)
     }
     const run: Run = async (text, values = []) => {
       const sent = await claims.claimBehind({ text, values }, foretell)
       claimed = new Set(sent.tasks.map(({ id }) => id))
       return sent.before as never
     }
-    const outcomes = await enqueuePlainly(parts, run, params, laneOf)
+    const outcomes = await enqueuePlainly(context, run, params, laneOf)
     if (outcomes !== null) {
-      await noteSkew(parts, outcomes)
-      if (!tasks.every(({ id }) => claimed.has(id))) parts.readied(readyLanes(outcomes, laneNumbers))
+      await noteSkew(context, outcomes)
+      if (!tasks.every(({ id }) => claimed.has(id))) context.readied(readyLanes(outcomes, laneNumbers))
       return outcomes
     }
   }
-  const outcomes = await parts.lockTurns.inTurn(params.submissions, hasRoom, () =>
-    parts.database.transaction((run) => enqueueCarefully(parts, run, params, laneOf, hasRoom)),
+  const outcomes = await context.lockTurns.inTurn(params.submissions, hasRoom, () =>
+    context.database.transaction((run) => enqueueCarefully(context, run, params, laneOf, hasRoom)),
   )
-  await noteSkew(parts, outcomes)
-  parts.readied(readyLanes(outcomes, laneNumbers))
+  await noteSkew(context, outcomes)
+  context.readied(readyLanes(outcomes, laneNumbers))
   return outcomes
 }
 
 /** After the commit: whoever holds a connection and waits for another one may wait for others that do the same. */
-async function noteSkew({ idSkew }: Parts, outcomes: readonly EnqueueOutcome[]): Promise<void> {
+async function noteSkew({ idSkew }: StoreContext, outcomes: readonly EnqueueOutcome[]): Promise<void> {
   const accepted = outcomes.find((outcome) => outcome.kind === 'accepted')
   const stored = accepted?.tasks.find(({ replayed }) => !replayed)
   if (stored !== undefined) await idSkew.note(stored.id, stored.createdAt).catch(mayHaveChanged)
@@ -101,23 +101,23 @@ function isSmall(tasks: readonly NewTask[]): boolean {
 
 /** Joins the caller's transaction: other processes, and this one, hear of the tasks when it commits. */
 async function enqueueInTransaction(
-  parts: Parts,
+  context: StoreContext,
   params: EnqueueParams,
   laneOf: ReadonlyMap<NewTask, number>,
   hasRoom: boolean,
 ): Promise<readonly EnqueueOutcome[]> {
   const execute = executorOf(params.tx)
-  const run: Run = async (text, values = []) => (await execute(parts.database.inSchema(text), values)) as never
+  const run: Run = async (text, values = []) => (await execute(context.database.inSchema(text), values)) as never
   const tasks = params.submissions.flatMap((submission) => submission.tasks)
   const isPlain = hasRoom && !hasKeys(tasks) && isSmall(tasks)
   const outcomes =
-    (isPlain ? await enqueuePlainly(parts, run, params, laneOf) : null) ??
-    (await enqueueCarefully(parts, run, params, laneOf, hasRoom))
-  await noteSkew(parts, outcomes)
+    (isPlain ? await enqueuePlainly(context, run, params, laneOf) : null) ??
+    (await enqueueCarefully(context, run, params, laneOf, hasRoom))
+  await noteSkew(context, outcomes)
   const lanes = [...new Set(readyLanes(outcomes, [...laneOf.values()]))]
   if (lanes.length > 0) {
     await run('SELECT pg_notify($1::text, $2::text)::text', [
-      `${parts.database.schema}:ready`,
+      `${context.database.schema}:ready`,
       JSON.stringify({ from: '', lanes }),
     ])
   }
@@ -134,7 +134,7 @@ function readyLanes(outcomes: readonly EnqueueOutcome[], laneNumbers: readonly n
 
 /** `null` when some ids are there already: the same call came again after its reply was lost. */
 async function enqueuePlainly(
-  { time }: Parts,
+  { time }: StoreContext,
   run: Run,
   { submissions }: EnqueueParams,
   laneOf: ReadonlyMap<NewTask, number>,

@@ -1,7 +1,7 @@
 import { isTaskId, type Task, type TaskIdsParams } from '@taskyard/core'
 import { ids } from '../arrays.ts'
 import type { Text } from '../driver.ts'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 import { TASK_COLUMNS, taskFromRow } from './task-columns.ts'
 
 /** A task, and the token of its present or last lease. */
@@ -10,8 +10,8 @@ export interface Found {
   readonly token: number
 }
 
-export async function find(parts: Parts, { namespace, taskIds }: TaskIdsParams): Promise<(Task | null)[]> {
-  const found = await findTasks(parts, taskIds)
+export async function find(context: StoreContext, { namespace, taskIds }: TaskIdsParams): Promise<(Task | null)[]> {
+  const found = await findTasks(context, taskIds)
   const byId = new Map(found.map(({ task }) => [task.id, task]))
   return taskIds.map((id) => {
     const task = byId.get(id)
@@ -21,7 +21,7 @@ export async function find(parts: Parts, { namespace, taskIds }: TaskIdsParams):
 
 /** The tasks there are, of whatever namespace, in the order of their ids' first mention; ends early once their texts reach `maxBytes`. */
 export async function findTasks(
-  { database, lanes, time }: Parts,
+  { database, lanes, time }: StoreContext,
   taskIds: readonly string[],
   maxBytes = Number.MAX_SAFE_INTEGER,
 ): Promise<readonly Found[]> {

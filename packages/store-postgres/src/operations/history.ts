@@ -9,7 +9,7 @@ import {
 } from '@taskyard/core'
 import { numbers } from '../arrays.ts'
 import type { Text } from '../driver.ts'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 import { numberOrNull } from './column-text.ts'
 import { findTasks } from './find.ts'
 
@@ -27,13 +27,13 @@ type RecordRow = [
 
 /** A page reads the lines of the whole history, which number its events, but of a long one only the data of its own. */
 export async function history(
-  parts: Parts,
+  context: StoreContext,
   { namespace, taskId, after, limit }: HistoryParams,
 ): Promise<readonly TaskEvent[] | null> {
-  const [found] = await findTasks(parts, [taskId])
+  const [found] = await findTasks(context, [taskId])
   if (found?.task.namespace !== namespace) return null
   // Read after the task: a line that came between is about what the task already says, or is left to the next call.
-  const rows = await parts.database.run<RecordRow>(
+  const rows = await context.database.run<RecordRow>(
     `SELECT n, at, kind, attempt, token, started_at, worker_id, octet_length(data),
        CASE WHEN sum(octet_length(data)) OVER () <= $2 THEN data END
      FROM @history WHERE id = $1 ORDER BY n`,
@@ -42,7 +42,7 @@ export async function history(
   const events = taskHistory(found.task, found.token, rows.map(recordFromRow))
   const bytesByMark = new Map(rows.map((row) => [markOf(row), Number(row[7])]))
   const bytesOf = ({ data }: TaskEvent) => (data === null ? 0 : (bytesByMark.get(data) ?? data.length))
-  return withData(parts, taskId, pageOfHistory(events, { after, limit }, bytesOf))
+  return withData(context, taskId, pageOfHistory(events, { after, limit }, bytesOf))
 }
 
 /** Stands for the data of a line while it is not known whether the page holds it. JSON text never begins so. */
@@ -66,7 +66,7 @@ function recordFromRow(row: RecordRow): HistoryRecord {
 }
 
 async function withData(
-  { database }: Parts,
+  { database }: StoreContext,
   taskId: string,
   events: readonly TaskEvent[],
 ): Promise<readonly TaskEvent[]> {

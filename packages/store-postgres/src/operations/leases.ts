@@ -16,9 +16,9 @@ import { ids, numbers } from '../arrays.ts'
 import type { Database, Run } from '../database.ts'
 import type { Text } from '../driver.ts'
 import { namespaceOf } from '../lanes.ts'
-import type { Parts } from '../parts.ts'
 import { isForeign } from '../postgres-errors.ts'
 import type { ServerTime } from '../server-time.ts'
+import type { StoreContext } from '../store-context.ts'
 import { Endings, type EndWithoutWord, writeEndings } from './end-attempts.ts'
 import { LEASE_COLUMNS, type Lease, leaseFromRow } from './lease-row.ts'
 import { addLoneLeases, withoutTakenBack } from './lone-leases.ts'
@@ -83,7 +83,7 @@ async function thoseOf(
 
 type HeldRow = [id: string, token: string, attempt: string, records: string, total: string, now: string]
 
-export function record({ database, time }: Parts, { namespace, entries }: RecordParams): Promise<LeaseStatus[]> {
+export function record({ database, time }: StoreContext, { namespace, entries }: RecordParams): Promise<LeaseStatus[]> {
   const valid = entries.filter(isLeaseRef)
   return database.transaction(async (run) => {
     const rows = await run<HeldRow>(
@@ -142,13 +142,13 @@ async function writeRecordings(run: Run, recordings: readonly ReturnType<typeof 
   ])
 }
 
-export function endLeases(parts: Parts, { workers }: EndLeasesParams): Promise<readonly EndedLease[]> {
+export function endLeases(context: StoreContext, { workers }: EndLeasesParams): Promise<readonly EndedLease[]> {
   const living = '@nodes WHERE until > @server_now($1, $2)'
   const key = workerKeySql(namespaceOf('l'), 'l.worker_id')
   const where = `l.worker_id = ANY ($3) AND ${key} = ANY ($4) AND (l.session OR l.node_id IS NOT NULL)
     AND ${key} NOT IN (SELECT unnest(worker_ids) FROM ${living})
     AND (l.node_id IS NULL OR l.node_id NOT IN (SELECT node_id FROM ${living}))`
-  return endWhere(parts, where, namesOf(workers), () => ({ reason: 'expired', jitter: 0, isDead: true }))
+  return endWhere(context, where, namesOf(workers), () => ({ reason: 'expired', jitter: 0, isDead: true }))
 }
 
 export interface OverdueParams {
@@ -162,7 +162,7 @@ export interface OverdueParams {
  * before `dueAfter` (ms) have been looked at before.
  */
 export function endOverdueLeases(
-  parts: Parts,
+  context: StoreContext,
   { cancelGraceMs, limit, jitter }: OverdueParams,
   dueAfter: number,
 ): Promise<readonly EndedLease[]> {
@@ -172,7 +172,7 @@ export function endOverdueLeases(
       SELECT id FROM @leases WHERE due_at > $5 AND due_at <= (SELECT @server_now($1, $2))
       UNION ALL SELECT id FROM @leases WHERE cancel_requested_at <= (SELECT @server_now($1, $2)) - $3
     ) LIMIT $4`
-  return endWhere(parts, where, [cancelGraceMs, limit, dueAfter], (lease, now, index) => {
+  return endWhere(context, where, [cancelGraceMs, limit, dueAfter], (lease, now, index) => {
     const { cancelRequestedAt, deadlineAt } = lease
     const isDead = !lease.isWatched
     if (cancelRequestedAt !== null && cancelRequestedAt <= now - cancelGraceMs)
@@ -185,7 +185,7 @@ export function endOverdueLeases(
 
 /** Ends the leases of a condition, of which `$1` and `$2` are the time. One that somebody writes to now is passed over. */
 async function endWhere(
-  { database, lanes, time, readied }: Parts,
+  { database, lanes, time, readied }: StoreContext,
   where: string,
   values: readonly (number | readonly string[])[],
   why: (lease: Lease, now: number, index: number) => Omit<EndWithoutWord, 'isAlone'>,

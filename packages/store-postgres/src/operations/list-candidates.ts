@@ -3,7 +3,7 @@ import { numbers } from '../arrays.ts'
 import type { Value } from '../driver.ts'
 import { firstIdAt, timeOfId } from '../id-times.ts'
 import type { Lane } from '../lanes.ts'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 
 /** Up to this many lanes are merged by index; beyond, spans of time are searched. */
 const MERGED_LANES = 64
@@ -23,7 +23,7 @@ export interface Window {
 
 /** The newest ids within the window that fit the filter but for its times. */
 export async function candidates(
-  parts: Parts,
+  context: StoreContext,
   params: ListParams,
   lanes: readonly Lane[],
   window: Window,
@@ -31,27 +31,30 @@ export async function candidates(
 ): Promise<Candidates> {
   const { status, tag, namespace } = params
   if (tag !== null) {
-    return query(parts, `SELECT id FROM @task_tags WHERE namespace = $3 AND tag = $4`, window, limit, [namespace, tag])
+    return query(context, `SELECT id FROM @task_tags WHERE namespace = $3 AND tag = $4`, window, limit, [
+      namespace,
+      tag,
+    ])
   }
   const laneNumbers = numbers(lanes.map(({ lane }) => lane))
   if (status === 'queued' || status === 'scheduled' || status === 'running') {
-    return query(parts, `SELECT id FROM @${WAITING_TABLE[status]} WHERE lane = ANY ($3::integer[])`, window, limit, [
+    return query(context, `SELECT id FROM @${WAITING_TABLE[status]} WHERE lane = ANY ($3::integer[])`, window, limit, [
       laneNumbers,
     ])
   }
   const everything = params.queue === null && params.type === null
   if (status === null && everything) {
-    return query(parts, 'SELECT id FROM @tasks WHERE lane = ANY ($3::integer[])', window, limit, [laneNumbers])
+    return query(context, 'SELECT id FROM @tasks WHERE lane = ANY ($3::integer[])', window, limit, [laneNumbers])
   }
   const search = lanes.length > MERGED_LANES ? searchBackwards : mergeLanes
-  return search(parts, laneNumbers, status as Ended | null, window, limit)
+  return search(context, laneNumbers, status as Ended | null, window, limit)
 }
 
 const WAITING_TABLE = { queued: 'ready', scheduled: 'scheduled', running: 'leases' } as const
 type Ended = TerminalStatus
 
 async function query(
-  { database }: Parts,
+  { database }: StoreContext,
   select: string,
   { above, below }: Window,
   limit: number,
@@ -66,7 +69,7 @@ async function query(
 
 /** Newest of each lane by index, merged. */
 async function mergeLanes(
-  { database }: Parts,
+  { database }: StoreContext,
   laneNumbers: string,
   status: Ended | null,
   { above, below }: Window,
@@ -104,20 +107,20 @@ const WIDEN = 64
  * one before held: no index has the tasks of many lanes in order, but each span has few.
  */
 async function searchBackwards(
-  parts: Parts,
+  context: StoreContext,
   laneNumbers: string,
   status: Ended | null,
   { above, below }: Window,
   limit: number,
 ): Promise<Candidates> {
-  const newest = await query(parts, 'SELECT id FROM @tasks WHERE true', { above, below }, 1, [])
+  const newest = await query(context, 'SELECT id FROM @tasks WHERE true', { above, below }, 1, [])
   const found: string[] = []
   let upper = below
   let lowerAt = timeOfId(newest.found[0] ?? above)
   for (let spanMs = FIRST_SPAN_MS; upper > above; ) {
     lowerAt -= spanMs
     const lower = lowerAt > timeOfId(above) ? firstIdAt(lowerAt) : above
-    const ids = await inSpan(parts, laneNumbers, status, { above: lower, below: upper }, limit - found.length)
+    const ids = await inSpan(context, laneNumbers, status, { above: lower, below: upper }, limit - found.length)
     found.push(...ids)
     if (found.length === limit) return { found, more: true }
     upper = lower
@@ -128,7 +131,7 @@ async function searchBackwards(
 }
 
 async function inSpan(
-  { database }: Parts,
+  { database }: StoreContext,
   laneNumbers: string,
   status: Ended | null,
   { above, below }: Window,

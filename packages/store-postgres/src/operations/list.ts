@@ -2,7 +2,7 @@ import { isTaskId, LIMITS, type ListParams, type Task, type TaskPage, TaskyardEr
 import { ids } from '../arrays.ts'
 import { firstIdAt } from '../id-times.ts'
 import type { Lane } from '../lanes.ts'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 import { findTasks } from './find.ts'
 import { candidates, type Window } from './list-candidates.ts'
 import { promoteDue } from './promote.ts'
@@ -10,29 +10,34 @@ import { promoteDue } from './promote.ts'
 /** Rows looked at per page where no index fits the filter. The page ends there and its cursor goes on. */
 const SCAN_BUDGET = 2_000
 
-export async function list(parts: Parts, params: ListParams): Promise<TaskPage> {
-  const window = await windowOf(parts, params)
-  await promoteDue(parts)
+export async function list(context: StoreContext, params: ListParams): Promise<TaskPage> {
+  const window = await windowOf(context, params)
+  await promoteDue(context)
   const { namespace, queue, type } = params
-  const lanes = (await parts.lanes.all()).filter(
+  const lanes = (await context.lanes.all()).filter(
     (lane) =>
       lane.namespace === namespace && (queue === null || lane.queue === queue) && (type === null || lane.type === type),
   )
   if (lanes.length === 0 || params.status === 'blocked') return { items: [], nextCursor: null }
-  return collect(parts, params, lanes, window)
+  return collect(context, params, lanes, window)
 }
 
 /** Looks at more and more candidates until a page is full: most fit at once, and those that do not are few mostly. */
-async function collect(parts: Parts, params: ListParams, lanes: readonly Lane[], window: Window): Promise<TaskPage> {
+async function collect(
+  context: StoreContext,
+  params: ListParams,
+  lanes: readonly Lane[],
+  window: Window,
+): Promise<TaskPage> {
   const wanted = new Set(lanes.map(nameOf))
   const items: Task[] = []
   let looked = 0
   let { below } = window
   for (let size = params.limit + 1; ; size = Math.min(size * 4, SCAN_BUDGET - looked)) {
-    const { found, more } = await candidates(parts, params, lanes, { ...window, below }, size)
-    const timely = await ofTheTime(parts, params, found)
+    const { found, more } = await candidates(context, params, lanes, { ...window, below }, size)
+    const timely = await ofTheTime(context, params, found)
     const taken = timely.slice(0, params.limit + 1)
-    const tasks = await findTasks(parts, taken, LIMITS.pageBytes)
+    const tasks = await findTasks(context, taken, LIMITS.pageBytes)
     for (const { task } of tasks) {
       if (!wanted.has(nameOf(task)) || (params.status !== null && task.status !== params.status)) continue
       items.push(task)
@@ -55,7 +60,7 @@ function nameOf({ namespace, queue, type }: { namespace: string; queue: string; 
 
 /** Those created within the filter's times: of machines whose clocks are off, the ids tell it only roughly. */
 async function ofTheTime(
-  { database }: Parts,
+  { database }: StoreContext,
   { createdAfter, createdBefore }: ListParams,
   found: readonly string[],
 ): Promise<readonly string[]> {
@@ -69,7 +74,10 @@ async function ofTheTime(
 }
 
 /** Time filters as a range of ids, as far as the clocks of submitting machines have ever been off. */
-async function windowOf({ idSkew }: Parts, { cursor, createdAfter, createdBefore }: ListParams): Promise<Window> {
+async function windowOf(
+  { idSkew }: StoreContext,
+  { cursor, createdAfter, createdBefore }: ListParams,
+): Promise<Window> {
   const before = cursor === null ? null : decodeCursor(cursor)
   if (createdAfter === null && createdBefore === null) return { above: LOWEST, below: before ?? HIGHEST }
   const skew = await idSkew.largest()

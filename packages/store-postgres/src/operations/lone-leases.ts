@@ -2,13 +2,13 @@ import { isLeaseRef, type TakeBackCrashesParams } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import { namespaceOf } from '../lanes.ts'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 import type { Lease } from './lease-row.ts'
 
 // Several rows are locked in the order of their key, wherever that is: calls that meet wait for each other, and not in a circle.
 
 export async function takeBackCrashes(
-  { database }: Parts,
+  { database }: StoreContext,
   { namespace, leases }: TakeBackCrashesParams,
 ): Promise<void> {
   const valid = leases.filter(isLeaseRef)
@@ -65,7 +65,7 @@ function forget(run: Run, taskIds: readonly string[], which: 'taken_back' | 'tru
 const EVERY_MS = 15_000
 
 /** @param nowMs a monotonic clock, ms */
-export function createLoneLeases({ database }: Parts, nowMs: () => number) {
+export function createLoneLeases({ database }: StoreContext, nowMs: () => number) {
   let lookedAt = Number.NEGATIVE_INFINITY
   return {
     /** Removes those of tasks that have ended; quick when it is not yet time to look. */

@@ -1,8 +1,8 @@
 import { type BeatParams, DEFAULTS, type LeaseHolder, type WorkerName, workerKey } from '@taskyard/core'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 
 export async function beat(
-  { database, time }: Pick<Parts, 'database' | 'time'>,
+  { database, time }: Pick<StoreContext, 'database' | 'time'>,
   { nodeId, workers, ttlMs }: BeatParams,
 ): Promise<void> {
   if (ttlMs <= 0) {
@@ -27,7 +27,7 @@ type HolderRow = [
   alive: string,
 ]
 
-export async function holders({ database, time }: Parts): Promise<LeaseHolder[]> {
+export async function holders({ database, time }: StoreContext): Promise<LeaseHolder[]> {
   // Added up by lane first, in a hash table: all leases with their namespaces would be sorted, on disk if there are many.
   const rows = await database.run<HolderRow>(
     `SELECT h.*, EXISTS (

@@ -1,7 +1,7 @@
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 
 /** Makes due tasks ready and says how many; one look at an index when nothing is due. */
-export async function promoteDue({ database, time, readied }: Parts): Promise<number> {
+export async function promoteDue({ database, time, readied }: StoreContext): Promise<number> {
   const rows = await database.run<[lane: string, promoted: string]>(
     'SELECT lane, promoted FROM @promote_due_2($1, $2)',
     time.params(),

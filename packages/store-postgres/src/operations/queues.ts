@@ -1,13 +1,13 @@
 import type { CountsParams, PauseParams, QueueCounts } from '@taskyard/core'
 import { numbers } from '../arrays.ts'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 import { promoteDue } from './promote.ts'
 
 type LaneCountsRow = [queue: string, lane: string, ...counts: string[]]
 
-export async function counts(parts: Parts, { namespace, queue }: CountsParams): Promise<QueueCounts[]> {
-  await promoteDue(parts)
-  const { run } = parts.database
+export async function counts(context: StoreContext, { namespace, queue }: CountsParams): Promise<QueueCounts[]> {
+  await promoteDue(context)
+  const { run } = context.database
   const [rows, paused] = await Promise.all([
     run<LaneCountsRow>(
       `SELECT l.queue, l.lane, sum(c.scheduled), sum(c.queued), sum(c.running), sum(c.succeeded), sum(c.failed), sum(c.cancelled),
@@ -56,7 +56,7 @@ function queueCounts(
 }
 
 export async function pause(
-  { database, lanes, readied }: Parts,
+  { database, lanes, readied }: StoreContext,
   { namespace, queue, paused }: PauseParams,
 ): Promise<void> {
   if (paused) {

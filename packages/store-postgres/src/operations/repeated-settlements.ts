@@ -1,7 +1,7 @@
 import type { Settlement, SettleResult, TaskStatus } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
 import type { Text } from '../driver.ts'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 import { SETTLED_AS, WITHOUT_WORD } from './moves.ts'
 import type { Results } from './settle-succeeded.ts'
 
@@ -14,7 +14,7 @@ export const LOST: SettleResult = { status: 'lost' }
  * retried since: then the end is in the history.
  */
 export async function findRepeated(
-  { database, lanes }: Parts,
+  { database, lanes }: StoreContext,
   namespace: string,
   unknown: readonly (readonly [index: number, settlement: Settlement])[],
   results: Results,

@@ -1,6 +1,6 @@
 import type { Retention } from '@taskyard/core'
 import type { Run } from '../database.ts'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 import { count, newMoves } from './moves.ts'
 import { type Bounds, isOverAt } from './retention-bounds.ts'
 import type { RowScans } from './row-scans.ts'
@@ -46,15 +46,15 @@ export interface Removal {
 
 /** Removes rows that are over, as far as slots are not left to be rewritten whole. */
 export async function removeFinished(
-  parts: Parts,
+  context: StoreContext,
   scans: RowScans,
   wholeSlots: WholeSlots,
   retention: Retention,
   limit: number,
   smallSlotBytes: number,
 ): Promise<Removal> {
-  const { run } = parts.database
-  const due = await whatIsDue(parts, retention)
+  const { run } = context.database
+  const due = await whatIsDue(context, retention)
   const partitions = await duePartitions(run, due)
   const rewritten = partitions.length > 0 ? await slotsUnderRewrite(run) : []
   let removed = 0
@@ -70,12 +70,12 @@ export async function removeFinished(
     if (removed >= limit) break
     const isSmall = isKept(partition) || partition.finishedBytesOnDisk < smallSlotBytes
     if (partition.fromAt <= due.latest && (isSmall || wholeSlots.isTooFull(partition.slot))) {
-      const { tasks, bytes } = await removeOver(parts, scans, partition, due, limit - removed)
+      const { tasks, bytes } = await removeOver(context, scans, partition, due, limit - removed)
       removed += tasks
       over -= bytes
     }
     if (over > 0 && removed < limit) {
-      const { tasks, bytes } = await removeOldest(parts, partition, over, limit - removed)
+      const { tasks, bytes } = await removeOldest(context, partition, over, limit - removed)
       removed += tasks
       over -= bytes
     }
@@ -95,7 +95,7 @@ export function isWholeDue(
 }
 
 export async function whatIsDue(
-  { database, time }: Parts,
+  { database, time }: StoreContext,
   { succeededSeconds, failedSeconds, finishedBytes }: Retention,
 ): Promise<Due> {
   const rows = await database.run<[string, string]>(
@@ -163,7 +163,7 @@ const NONE: Removed = { tasks: 0, bytes: 0 }
 
 /** Looks at a bounded part of the partition at a time, and at all of it only now and then where that takes long. */
 async function removeOver(
-  parts: Parts,
+  context: StoreContext,
   scans: RowScans,
   partition: Partition,
   { succeededUntil, failedUntil }: Bounds,
@@ -173,7 +173,7 @@ async function removeOver(
   const scan = scans.begin(suffix, finishedBytesOnDisk)
   if (scan === null) return NONE
   const removed = await removeSelected(
-    parts,
+    context,
     partition,
     `SELECT ctid FROM @finished_${suffix} WHERE ctid >= $1::tid AND ctid < $2::tid AND ${isOverAt('$4::bigint', '$5::bigint')}
      ORDER BY finished_at LIMIT $3 FOR UPDATE SKIP LOCKED`,
@@ -187,11 +187,11 @@ async function removeOver(
 const SORTED_ROWS = 50_000
 
 // Rows are appended as tasks finish, so the first on disk are about the oldest; a small partition is sorted all the same.
-function removeOldest(parts: Parts, partition: Partition, bytes: number, limit: number): Promise<Removed> {
+function removeOldest(context: StoreContext, partition: Partition, bytes: number, limit: number): Promise<Removed> {
   const { suffix, finishedBytesOnDisk } = partition
   const looked = finishedBytesOnDisk < SMALL_SLOT_BYTES ? SORTED_ROWS : limit
   return removeSelected(
-    parts,
+    context,
     partition,
     `SELECT f.ctid FROM @finished_${suffix} f JOIN (
        SELECT at, sum(bytes) OVER (ORDER BY finished_at, at) - bytes AS before FROM (
@@ -204,7 +204,7 @@ function removeOldest(parts: Parts, partition: Partition, bytes: number, limit: 
 }
 
 async function removeSelected(
-  { database }: Parts,
+  { database }: StoreContext,
   partition: Partition,
   select: string,
   values: readonly (number | string)[],

@@ -3,9 +3,9 @@ import { ids, numbers } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import type { Text } from '../driver.ts'
 import { namespaceOf } from '../lanes.ts'
-import type { Parts } from '../parts.ts'
 import { partsBySize, STATEMENT_SIZE } from '../parts-by-size.ts'
 import { mayHaveChanged } from '../postgres-errors.ts'
+import type { StoreContext } from '../store-context.ts'
 import { type Ended, Endings, type OtherSettlement, writeEndings } from './end-attempts.ts'
 import { LEASE_COLUMNS, type Lease, leaseFromRow } from './lease-row.ts'
 import type { Moves } from './moves.ts'
@@ -20,21 +20,21 @@ import {
 
 /** Ends leases in whatever way, all or nothing. */
 export async function settleInTransaction(
-  parts: Parts,
+  context: StoreContext,
   namespace: string,
   settlements: readonly Indexed<Settlement>[],
   results: Results,
 ): Promise<void> {
-  const { now, others, moves, successes } = await parts.database.transaction(async (run) => {
-    const { now, held } = await lockHeld(run, parts, namespace, settlements)
+  const { now, others, moves, successes } = await context.database.transaction(async (run) => {
+    const { now, held } = await lockHeld(run, context, namespace, settlements)
     const mine = oncePerLease(settlements.filter(([, settlement]) => isHeld(settlement, held.get(settlement.taskId))))
     // One after the other: what fails must leave nothing that would go on after the rollback.
     const ended = await settleOthers(run, mine.filter(isOther), held, now)
     const successes = await settleSuccesses(run, namespace, mine.filter(isSuccess), now)
     return { now, ...ended, successes }
   })
-  parts.readied(moves.ready.map(({ lane }) => lane))
-  await takeAll(parts, others, successes, now, results).catch(mayHaveChanged)
+  context.readied(moves.ready.map(({ lane }) => lane))
+  await takeAll(context, others, successes, now, results).catch(mayHaveChanged)
 }
 
 /** Not one that gives the lease back as it was, where it has been extended since. */
@@ -54,7 +54,7 @@ function isOther(one: Indexed<Settlement>): one is Indexed<OtherSettlement> {
 /** In the order of their ids, so that nobody waits in a circle. */
 async function lockHeld(
   run: Run,
-  { time }: Parts,
+  { time }: StoreContext,
   namespace: string,
   settlements: readonly Indexed<Settlement>[],
 ): Promise<{ now: number; held: ReadonlyMap<string, Lease> }> {
@@ -119,14 +119,14 @@ async function settleSuccesses(
 }
 
 async function takeAll(
-  parts: Parts,
+  context: StoreContext,
   others: readonly EndedLease[],
   successes: readonly Successes[],
   now: number,
   results: Results,
 ): Promise<void> {
-  const { lanes } = parts
-  for (const { part, rows } of successes) await takeSettled(parts, part, rows, results)
+  const { lanes } = context
+  for (const { part, rows } of successes) await takeSettled(context, part, rows, results)
   await lanes.load(new Set(others.map(({ lease }) => lease.lane)))
   for (const { index, lease, taskStatus, runAt } of others) {
     const { namespace, queue, type } = lanes.get(lease.lane)

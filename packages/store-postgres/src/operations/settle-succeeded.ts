@@ -2,7 +2,7 @@ import type { Settlement, SettleResult } from '@taskyard/core'
 import { ids, joinJson, numbers } from '../arrays.ts'
 import type { Statement } from '../database.ts'
 import type { Text } from '../driver.ts'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 import { ROW_OVERHEAD_BYTES } from './moves.ts'
 
 /** What becomes of each settlement of a call; a gap where it is not known yet. */
@@ -44,7 +44,7 @@ export function settleStatement(
 
 /** Takes the answer of that statement, which names those that were held. */
 export async function takeSettled(
-  { lanes, time }: Parts,
+  { lanes, time }: StoreContext,
   succeeded: readonly Indexed<Succeeded>[],
   rows: readonly (readonly Text[])[],
   results: Results,

@@ -1,8 +1,8 @@
 import { isLeaseRef, type LeasedTask, type Settlement, type SettleParams, type SettleReport } from '@taskyard/core'
 import { unlessRaced } from '../database.ts'
-import type { Parts } from '../parts.ts'
 import { STATEMENT_SIZE } from '../parts-by-size.ts'
 import { isDuplicate, isForeign, mayHaveChanged } from '../postgres-errors.ts'
+import type { StoreContext } from '../store-context.ts'
 import type { Claims } from './claim.ts'
 import { findRepeated, LOST } from './repeated-settlements.ts'
 import { settleInTransaction } from './settle-in-transaction.ts'
@@ -19,15 +19,15 @@ import {
  * Successes are one statement, and the claim beside them travels in the same round trip. Anything else, the rare case, is
  * decided here and written in one transaction, with the successes beside it; the claim follows.
  */
-export async function settle(parts: Parts, claims: Claims, params: SettleParams): Promise<SettleReport> {
+export async function settle(context: StoreContext, claims: Claims, params: SettleParams): Promise<SettleReport> {
   const { namespace, settlements } = params
   const results: Results = settlements.map((settlement) => (isLeaseRef(settlement) ? undefined : LOST))
   const valid: readonly Indexed<Settlement>[] = [...settlements.entries()].filter(([i]) => results[i] === undefined)
   const tasks = isPlain(valid)
-    ? await settleSuccesses(parts, claims, params, valid, results)
-    : await settleAll(parts, claims, params, valid, results)
+    ? await settleSuccesses(context, claims, params, valid, results)
+    : await settleAll(context, claims, params, valid, results)
   const unknown = [...settlements.entries()].filter(([i]) => results[i] === undefined)
-  if (unknown.length > 0) await findRepeated(parts, namespace, unknown, results).catch(mayHaveChanged)
+  if (unknown.length > 0) await findRepeated(context, namespace, unknown, results).catch(mayHaveChanged)
   return { results: results.map((result) => result ?? LOST), tasks }
 }
 
@@ -45,7 +45,7 @@ function isPlain(settlements: readonly Indexed<Settlement>[]): settlements is re
  * namespace, the others are settled without it.
  */
 async function settleSuccesses(
-  parts: Parts,
+  context: StoreContext,
   claims: Claims,
   params: SettleParams,
   named: readonly Indexed<Succeeded>[],
@@ -55,30 +55,30 @@ async function settleSuccesses(
   const succeeded = oncePerLease(named)
   if (succeeded.length === 0) return claim === null ? [] : claims.claim(claim)
   const settling = async () => {
-    const statement = settleStatement(parts.time.params(), namespace, succeeded)
+    const statement = settleStatement(context.time.params(), namespace, succeeded)
     const { before, tasks } =
       claim === null
-        ? { before: await parts.database.run(statement.text, statement.values), tasks: [] }
+        ? { before: await context.database.run(statement.text, statement.values), tasks: [] }
         : await claims.claimAfter(statement, claim)
-    await takeSettled(parts, succeeded, before, results)
+    await takeSettled(context, succeeded, before, results)
     return tasks
   }
   try {
     return await unlessRaced(settling, isDuplicate)
   } catch (error) {
-    if (isForeign(error)) return settleAll(parts, claims, params, named, results)
+    if (isForeign(error)) return settleAll(context, claims, params, named, results)
     throw error
   }
 }
 
 async function settleAll(
-  parts: Parts,
+  context: StoreContext,
   claims: Claims,
   { namespace, claim }: SettleParams,
   settlements: readonly Indexed<Settlement>[],
   results: Results,
 ): Promise<readonly LeasedTask[]> {
-  await settleInTransaction(parts, namespace, settlements, results)
+  await settleInTransaction(context, namespace, settlements, results)
   if (claim === null) return []
   // A claim with a name is asked again, as the settlement may be. The worker of any other must hear what was settled; it
   // will ask again for tasks, and meet what is wrong then.

@@ -1,5 +1,5 @@
 import type { Retention } from '@taskyard/core'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 import { type Due, duePartitions, isWholeDue, type Partition, whatIsDue } from './retention.ts'
 import type { SlotAccess } from './slot-access.ts'
 import { countRows, countTasks, DISSOLVED_ROWS, mustMostStay } from './slot-contents.ts'
@@ -18,7 +18,7 @@ const DONE: Step = { removed: 0, locked: false }
 
 /** Chooses what is next to be done with the slots, and does it. */
 export class SlotSteps {
-  readonly #parts: Parts
+  readonly #context: StoreContext
   readonly #access: SlotAccess
   readonly #nowMs: () => number
   readonly #smallSlotBytes: number
@@ -28,8 +28,8 @@ export class SlotSteps {
   #mergedAt = Number.NEGATIVE_INFINITY
 
   /** @param nowMs a monotonic clock, ms */
-  constructor(parts: Parts, access: SlotAccess, nowMs: () => number, smallSlotBytes: number) {
-    this.#parts = parts
+  constructor(context: StoreContext, access: SlotAccess, nowMs: () => number, smallSlotBytes: number) {
+    this.#context = context
     this.#access = access
     this.#nowMs = nowMs
     this.#smallSlotBytes = smallSlotBytes
@@ -46,8 +46,8 @@ export class SlotSteps {
   async next(retention: Retention): Promise<Step | null> {
     const rewritten = await stepRewrite(this.#access)
     if (rewritten !== null) return rewritten
-    const due = await whatIsDue(this.#parts, retention)
-    const all = (await duePartitions(this.#parts.maintenance.run, due)).filter(({ suffix }) => suffix !== 'kept')
+    const due = await whatIsDue(this.#context, retention)
+    const all = (await duePartitions(this.#context.maintenance.run, due)).filter(({ suffix }) => suffix !== 'kept')
     const old = all.filter(({ toAt }) => toAt <= due.succeededUntil)
     return (await this.#rewriteWhole(all, due)) ?? (await this.#dissolve(old)) ?? (await this.#merge(old, due))
   }
@@ -59,7 +59,7 @@ export class SlotSteps {
       const isOld = partition.toAt <= due.succeededUntil
       const bounds = isOld ? due : { succeededUntil: due.now, failedUntil: due.now }
       if (!this.#judged.isRecent(partition.slot)) {
-        const tooFull = await mustMostStay(this.#parts.maintenance.run, partition, bounds)
+        const tooFull = await mustMostStay(this.#context.maintenance.run, partition, bounds)
         this.#judge(partition.slot, tooFull)
         if (!tooFull && (await beginRewrite(this.#access, [partition], bounds))) return DONE
       }
@@ -72,7 +72,7 @@ export class SlotSteps {
     const chosen: number[] = []
     let rows = 0
     for (const { slot } of old.filter((partition) => !this.#counted.isRecent(partition.slot))) {
-      const count = await countRows(this.#parts.maintenance.run, slot)
+      const count = await countRows(this.#context.maintenance.run, slot)
       if (count <= DISSOLVED_ROWS && rows + count > DISSOLVED_ROWS) break
       this.#counted.note(slot)
       if (count > DISSOLVED_ROWS) continue
@@ -90,7 +90,7 @@ export class SlotSteps {
     let side: Partition[] = []
     let tasks = 0
     for (const partition of old) {
-      const own = await countTasks(this.#parts.maintenance.run, partition.slot, MERGED_TASKS + 1)
+      const own = await countTasks(this.#context.maintenance.run, partition.slot, MERGED_TASKS + 1)
       const fits = tasks + own <= MERGED_TASKS && (side.length === 0 || side.at(-1)?.toAt === partition.fromAt)
       if (!fits && side.length >= MERGED_SLOTS) break
       side = fits ? [...side, partition] : [partition]

@@ -1,8 +1,8 @@
 import type { Retention } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { createBackOff } from '../back-off.ts'
-import type { Parts } from '../parts.ts'
 import { isLocked } from '../postgres-errors.ts'
+import type { StoreContext } from '../store-context.ts'
 import type { WholeSlots } from './retention.ts'
 import type { SlotAccess } from './slot-access.ts'
 import { SlotSteps } from './slot-steps.ts'
@@ -28,20 +28,20 @@ const KEEPER_MS = 60_000
  * @param nowMs a monotonic clock, ms
  */
 export function createSlotUpkeep(
-  parts: Parts,
+  context: StoreContext,
   access: SlotAccess,
   processId: string,
   nowMs: () => number,
   smallSlotBytes: number,
 ): SlotUpkeep {
   const backOff = createBackOff(nowMs)
-  const steps = new SlotSteps(parts, access, nowMs, smallSlotBytes)
+  const steps = new SlotSteps(context, access, nowMs, smallSlotBytes)
   let removed = 0
   let stopped = false
   let wake = () => {}
 
   async function careForOld(retention: Retention): Promise<void> {
-    while (!stopped && (await isKeeper(parts, processId))) {
+    while (!stopped && (await isKeeper(context, processId))) {
       const startedAt = nowMs()
       const done = await steps.next(retention)
       backOff.worked()
@@ -87,7 +87,7 @@ export function createSlotUpkeep(
 }
 
 /** By this server's own clock, whatever replaces it elsewhere: it is about processes, not tasks. */
-async function isKeeper({ maintenance }: Parts, processId: string): Promise<boolean> {
+async function isKeeper({ maintenance }: StoreContext, processId: string): Promise<boolean> {
   const [mine] = await maintenance.run(
     `UPDATE @slot_keeper SET process = $1, until = clock.now + ${KEEPER_MS}
      FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) AS clock

@@ -3,9 +3,9 @@ import { createBackOff } from '../back-off.ts'
 import type { Run } from '../database.ts'
 import { firstIdAt, timeOfId } from '../id-times.ts'
 import type { Maintenance } from '../maintenance.ts'
-import type { Parts } from '../parts.ts'
 import { isLocked, isOccupied } from '../postgres-errors.ts'
 import type { ServerTime } from '../server-time.ts'
+import type { StoreContext } from '../store-context.ts'
 import type { SlotAccess } from './slot-access.ts'
 import { longestProof, proveOutside } from './slot-proof.ts'
 import { allSlots, attachSlot, createSlotTables, newSlotNumber, type Slot, type Span } from './slot-tables.ts'
@@ -27,7 +27,7 @@ const CHECK_EVERY_MS = 30_000
 const AHEAD_MS = 10_000
 
 /** @param nowMs a monotonic clock, ms */
-export function createSlots({ time }: Pick<Parts, 'time'>, access: SlotAccess, nowMs: () => number): Slots {
+export function createSlots({ time }: Pick<StoreContext, 'time'>, access: SlotAccess, nowMs: () => number): Slots {
   const backOff = createBackOff(nowMs)
   let checkedAt = Number.NEGATIVE_INFINITY
   /** Of the store. */

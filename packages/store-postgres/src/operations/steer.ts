@@ -10,7 +10,7 @@ import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import type { Text } from '../driver.ts'
 import { namespaceOf } from '../lanes.ts'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 import { numberOrNull } from './column-text.ts'
 import { forgetLoneLeases } from './lone-leases.ts'
 import { count, type Moves, newMoves } from './moves.ts'
@@ -23,16 +23,16 @@ const LOOKS = 100
  * Cancels waiting tasks at once and asks running ones to stop.
  * @throws TaskyardError store_unavailable, when a task keeps moving; others of the call may have been cancelled
  */
-export async function cancel(parts: Parts, { namespace, taskIds }: TaskIdsParams): Promise<CancelOutcome[]> {
+export async function cancel(context: StoreContext, { namespace, taskIds }: TaskIdsParams): Promise<CancelOutcome[]> {
   const outcomes = new Map<string, CancelOutcome>()
   let open = distinctIds(taskIds)
   for (let look = 0; open.length > 0; look++) {
     if (look === LOOKS) throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
     const ids = open
-    const found = await parts.database.transaction((run) => cancelFound(parts, run, namespace, ids))
+    const found = await context.database.transaction((run) => cancelFound(context, run, namespace, ids))
     for (const [id, outcome] of found) outcomes.set(id, outcome)
     open = await existing(
-      parts,
+      context,
       namespace,
       open.filter((id) => !outcomes.has(id)),
     )
@@ -44,7 +44,7 @@ function distinctIds(taskIds: readonly string[]): string[] {
   return [...new Set(taskIds.filter(isTaskId))].sort()
 }
 
-async function existing({ database }: Parts, namespace: string, taskIds: readonly string[]): Promise<string[]> {
+async function existing({ database }: StoreContext, namespace: string, taskIds: readonly string[]): Promise<string[]> {
   if (taskIds.length === 0) return []
   const rows = await database.run<[string]>(
     `SELECT id FROM @tasks t WHERE id = ANY ($1::uuid[]) AND ${namespaceOf('t')} = $2 ORDER BY id`,
@@ -56,7 +56,7 @@ async function existing({ database }: Parts, namespace: string, taskIds: readonl
 type Outcomes<Outcome> = Map<string, Outcome>
 
 async function cancelFound(
-  { time }: Parts,
+  { time }: StoreContext,
   run: Run,
   namespace: string,
   taskIds: readonly string[],
@@ -133,15 +133,15 @@ async function endedAmong(run: Run, idArray: string): Promise<[string, TaskStatu
 }
 
 /** Makes failed and cancelled tasks ready again. */
-export async function retry(parts: Parts, { namespace, taskIds }: TaskIdsParams): Promise<RetryOutcome[]> {
+export async function retry(context: StoreContext, { namespace, taskIds }: TaskIdsParams): Promise<RetryOutcome[]> {
   const wanted = distinctIds(taskIds)
   if (wanted.length === 0) return taskIds.map(() => ({ kind: 'not-found' }))
-  const { outcomes, lanes } = await parts.database.transaction((run) => retryFound(parts, run, namespace, wanted))
-  parts.readied(lanes)
+  const { outcomes, lanes } = await context.database.transaction((run) => retryFound(context, run, namespace, wanted))
+  context.readied(lanes)
   return taskIds.map((id) => outcomes.get(id) ?? { kind: 'not-found' })
 }
 
-async function retryFound({ time }: Parts, run: Run, namespace: string, taskIds: readonly string[]) {
+async function retryFound({ time }: StoreContext, run: Run, namespace: string, taskIds: readonly string[]) {
   const rows = await run(
     `WITH taken AS (
        DELETE FROM @finished f USING @tasks t

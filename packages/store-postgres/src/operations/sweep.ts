@@ -1,6 +1,6 @@
 import type { SweepParams, SweepReport } from '@taskyard/core'
 import { createBackground } from '../background.ts'
-import type { Parts } from '../parts.ts'
+import type { StoreContext } from '../store-context.ts'
 import { createClaimRequests } from './claim-requests.ts'
 import { endOverdueLeases } from './leases.ts'
 import { createLoneLeases } from './lone-leases.ts'
@@ -36,31 +36,31 @@ const LONGEST_WAIT_MS = 500
  * @param nowMs a monotonic clock, ms
  */
 export function createSweeping(
-  parts: Parts,
+  context: StoreContext,
   processId: string,
   nowMs: () => number,
   smallSlotBytes = SMALL_SLOT_BYTES,
 ): Sweeping {
   const background = createBackground()
-  const access = createSlotAccess(parts.maintenance)
-  const slots = createSlots(parts, access, nowMs)
-  const upkeep = createSlotUpkeep(parts, access, processId, nowMs, smallSlotBytes)
-  const vacuum = createVacuum(parts.maintenance, nowMs)
+  const access = createSlotAccess(context.maintenance)
+  const slots = createSlots(context, access, nowMs)
+  const upkeep = createSlotUpkeep(context, access, processId, nowMs, smallSlotBytes)
+  const vacuum = createVacuum(context.maintenance, nowMs)
   const scans = createRowScans(nowMs)
-  const claimRequests = createClaimRequests(parts, nowMs)
-  const loneLeases = createLoneLeases(parts, nowMs)
+  const claimRequests = createClaimRequests(context, nowMs)
+  const loneLeases = createLoneLeases(context, nowMs)
   let lookedAtAllAt = Number.NEGATIVE_INFINITY
   let dueAfter = 0
   let isStopped = false
 
   async function doChores({ retention, limit }: SweepParams) {
     const { attempt } = background
-    const remove = () => removeFinished(parts, scans, upkeep, retention, limit, smallSlotBytes)
+    const remove = () => removeFinished(context, scans, upkeep, retention, limit, smallSlotBytes)
     const removal = await attempt('retention', remove)
-    await attempt('idempotency keys', () => forgetKeys(parts, limit))
+    await attempt('idempotency keys', () => forgetKeys(context, limit))
     await attempt('claim requests', () => claimRequests.forget(limit))
     await attempt('lone leases', () => loneLeases.forget(limit))
-    await attempt('counters', () => foldCounters(parts))
+    await attempt('counters', () => foldCounters(context))
     if (!isStopped) {
       await background.startAndWait('new slots of time', () => slots.prepare(retention), LONGEST_WAIT_MS)
       background.start('old slots of time', () => upkeep.run(retention))
@@ -72,10 +72,10 @@ export function createSweeping(
   return {
     async sweep(params) {
       if (nowMs() - lookedAtAllAt >= LOOK_AT_ALL_EVERY_MS) dueAfter = 0
-      const promoted = await promoteDue(parts)
-      const ended = await endOverdueLeases(parts, params, dueAfter)
+      const promoted = await promoteDue(context)
+      const ended = await endOverdueLeases(context, params, dueAfter)
       const { removed, isBehind } = await doChores(params)
-      const next = await background.attempt('next wake', () => nextWake(parts, params.cancelGraceMs, dueAfter))
+      const next = await background.attempt('next wake', () => nextWake(context, params.cancelGraceMs, dueAfter))
       const failures = background.failures()
       const told = failures.length === 0 ? {} : { failures }
       if (next === null) return { ended, promoted, removed, nextAt: null, ...told }
@@ -95,7 +95,7 @@ export function createSweeping(
 }
 
 async function nextWake(
-  { database, time }: Parts,
+  { database, time }: StoreContext,
   cancelGraceMs: number,
   dueAfter: number,
 ): Promise<{ now: number; nextAt: number | null }> {
@@ -111,7 +111,7 @@ async function nextWake(
   return { now: time.saw(now), nextAt: nextAt === null ? null : Number(nextAt) }
 }
 
-async function forgetKeys({ database, time }: Parts, limit: number): Promise<void> {
+async function forgetKeys({ database, time }: StoreContext, limit: number): Promise<void> {
   await database.run(
     `DELETE FROM @idempotency WHERE (namespace, key) IN (
        SELECT namespace, key FROM @idempotency WHERE expires_at <= (SELECT @server_now($1, $2)) ORDER BY expires_at LIMIT $3
@@ -124,7 +124,7 @@ async function forgetKeys({ database, time }: Parts, limit: number): Promise<voi
 const SUMS = ['scheduled', 'queued', 'running', 'succeeded', 'failed', 'cancelled', 'finished_total', 'finished_bytes']
 
 /** Adds up what transactions have left behind; a reader sees the same sums before and after. */
-async function foldCounters({ database }: Parts): Promise<void> {
+async function foldCounters({ database }: StoreContext): Promise<void> {
   await database.run(
     `WITH changes AS (
        DELETE FROM @counter_changes WHERE ctid = ANY (ARRAY(SELECT ctid FROM @counter_changes FOR UPDATE SKIP LOCKED)) RETURNING *

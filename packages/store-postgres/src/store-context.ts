@@ -6,8 +6,8 @@ import type { Maintenance } from './maintenance.ts'
 import type { LockTurns } from './operations/lock-turns.ts'
 import type { ServerTime } from './server-time.ts'
 
-/** What every operation stands on. */
-export interface Parts {
+/** What every operation works with. */
+export interface StoreContext {
   readonly database: Database
   readonly maintenance: Maintenance
   readonly lanes: Lanes
