@@ -12,16 +12,16 @@ const FOLDER = new URL('./lua/', import.meta.url)
 const INCLUDE = /^-- include (\S+)$/gm
 
 function script(name: string): Script {
-  const text = withParts(readLua(`${name}.lua`), new Set())
+  const text = withIncludes(readLua(`${name}.lua`), new Set())
   return { name, text, sha: createHash('sha1').update(text).digest('hex') }
 }
 
-/** Replaces each `-- include parts/x.lua` by that file, once in all. */
-function withParts(text: string, included: Set<string>): string {
+/** Replaces each `-- include includes/x.lua` by that file, once in all. */
+function withIncludes(text: string, included: Set<string>): string {
   return text.replace(INCLUDE, (_, file: string) => {
     if (included.has(file)) return ''
     included.add(file)
-    return withParts(readLua(file), included)
+    return withIncludes(readLua(file), included)
   })
 }
 

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- include parts/time.lua
+-- include includes/time.lua
 
 -- A server process says that it lives. ARGV: time, node, ttlMs, the names of its workers as JSON. Reply: nothing.
 

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- include parts/ending.lua
+-- include includes/ending.lua
 
 -- Cancels waiting tasks and asks running ones to stop. ARGV: time, namespace, ids.
 -- Reply: time, readied lanes, then for each task: 'c' cancelled, 'r' and its worker, 'e' and its status, 'n' there is none.

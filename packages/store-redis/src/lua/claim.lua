@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- include parts/named-claims.lua
+-- include includes/named-claims.lua
 
 -- ARGV: time, namespace, queues, types or '*', limit, leaseMs, worker, node,
 -- its name as JSON or ''.

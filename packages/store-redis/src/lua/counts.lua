@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- include parts/ready.lua
+-- include includes/ready.lua
 
 -- ARGV: time, namespace, queue or ''. Reply: 'more' when due tasks are left to be made ready, else ''; readied lanes; then
 -- for each queue: its name, paused, scheduled, queued, running, succeeded, failed, cancelled, total, oldest readiness or ''.

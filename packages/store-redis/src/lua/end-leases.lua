@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- include parts/beats.lua
--- include parts/workers.lua
+-- include includes/beats.lua
+-- include includes/workers.lua
 
 -- Ends the leases of dead workers that are watched, unless they are alive by now. ARGV: time, most, then of each worker its
 -- key in `workers` and its name in beats.

@@ -1,5 +1,5 @@
 #!lua
--- include parts/ready.lua
+-- include includes/ready.lua
 
 -- Stores submissions, each all or nothing.
 -- ARGV: time; queue depth; names of the lanes; runs of tasks of one lane and priority, as "lane,priority,count;…";

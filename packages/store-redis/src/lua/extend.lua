@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- include parts/leases.lua
+-- include includes/leases.lua
 
 -- Heartbeats. ARGV: time, namespace, leaseMs, then id and token of each lease. Reply: one letter each: o(k), l(ost), c(ancel).
 

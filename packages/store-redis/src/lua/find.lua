@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- include parts/lanes.lua
+-- include includes/lanes.lua
 
 -- ARGV: time, namespace, ids. Reply: time, lanes, then both records of each task, nil where there is none.
 

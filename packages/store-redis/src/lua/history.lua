@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- include parts/lanes.lua
+-- include includes/lanes.lua
 
 -- ARGV: time, namespace, id, first line, number of lines. Reply: time, lanes, both records of the task, then lines of its history.
 

@@ -1,6 +1,6 @@
 #!lua flags=no-writes
--- include parts/beats.lua
--- include parts/leases.lua
+-- include includes/beats.lua
+-- include includes/leases.lua
 
 -- ARGV: time. Reply: number of living nodes; for each its name and workers as JSON; then for each worker with leases: its
 -- namespace and id, a node, the number of its leases there, the first and the last of their scores: see leaseEnd.

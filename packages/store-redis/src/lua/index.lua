@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- include parts/lanes.lua
+-- include includes/lanes.lua
 
 -- Candidates for a page of the list, newest first, with the number of each in order of submission.
 --

@@ -1,6 +1,6 @@
 #!lua flags=no-writes
--- include parts/leases.lua
--- include parts/ready.lua
+-- include includes/leases.lua
+-- include includes/ready.lua
 
 -- Tasks that wait or run, where they are few enough to be looked at all at once.
 -- ARGV: time, namespace, queue or '', type or '', 'waiting' or 'running', most.

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- include parts/base.lua
+-- include includes/base.lua
 
 -- ARGV: the version this program knows. Reply: the version found (0: none), and the version now.
 

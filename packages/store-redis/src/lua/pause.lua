@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- include parts/ready.lua
+-- include includes/ready.lua
 
 -- ARGV: time, namespace, queue, '1' to pause. Reply: lanes that a resumed queue has ready tasks in.
 

@@ -1,5 +1,5 @@
 #!lua
--- include parts/base.lua
+-- include includes/base.lua
 
 -- Writes, so that a server which takes no writes is noticed. Reply: what INFO says of memory.
 

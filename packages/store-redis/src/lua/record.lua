@@ -1,5 +1,5 @@
 #!lua
--- include parts/history.lua
+-- include includes/history.lua
 
 -- Appends progress and log lines. ARGV: time, namespace, most records of an attempt, most of a task; then for each entry: id,
 -- token, progress or '', log as JSON or ''. Reply: one letter each: o(k), l(ost).

@@ -1,5 +1,5 @@
 #!lua
--- include parts/ending.lua
+-- include includes/ending.lua
 
 -- Makes failed and cancelled tasks ready again. ARGV: time, namespace, ids.
 -- Reply: time, readied lanes, then for each task: 'y' retried, 'e' and its status, 'n' there is none.

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- include parts/ending.lua
--- include parts/named-claims.lua
+-- include includes/ending.lua
+-- include includes/named-claims.lua
 
 -- Ends leases, and claims the next tasks when the call asks for it.
 -- ARGV: time; number of settlements; their namespace; of the claim, see claim.lua: namespace ('' for no claim), queues, types,

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- include parts/workers.lua
+-- include includes/workers.lua
 
 -- Housekeeping in one bounded step.
 -- ARGV: time, cancelGraceMs, limit, jitter, succeededMs, failedMs, finishedBytes, most leases to end.

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- include parts/lanes.lua
--- include parts/lone-crashes.lua
+-- include includes/lanes.lua
+-- include includes/lone-crashes.lua
 
 -- Takes back crashes that count against tasks: the workers of these leases are alive. ARGV: namespace, id and token of each lease.
 

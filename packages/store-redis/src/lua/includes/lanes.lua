@@ -1,4 +1,4 @@
--- include parts/state.lua
+-- include includes/state.lua
 
 -- A lane is one (namespace, queue, type), known by a number: `lanes` leads from names to numbers, `names` back. Lanes are
 -- never removed. Names hold no control characters, so '\n' joins them.

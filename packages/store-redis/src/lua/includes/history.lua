@@ -1,4 +1,4 @@
--- include parts/ready.lua
+-- include includes/ready.lua
 
 -- A task's history is a list of lines, each: at, kind, attempt, token, startedAt, worker, when it is tried again (of an end:
 -- how its last lease was settled), data. Tokens never fall from line to line.

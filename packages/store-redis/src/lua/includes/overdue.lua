@@ -1,5 +1,5 @@
--- include parts/ending.lua
--- include parts/company.lua
+-- include includes/ending.lua
+-- include includes/company.lua
 
 -- Of packages/core/src/states.ts.
 local POISON_CRASHES, POISON_ATTEMPTS = 3, 20

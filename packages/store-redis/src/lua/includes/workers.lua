@@ -1,4 +1,4 @@
--- include parts/overdue.lua
+-- include includes/overdue.lua
 
 -- Sets a worker's time in `workers` to that of its first lease; nil when it has none, and it is forgotten.
 local function firstLeaseOf(holder)

@@ -1,5 +1,5 @@
--- include parts/leases.lua
--- include parts/ready.lua
+-- include includes/leases.lua
+-- include includes/ready.lua
 
 -- A claim ends with the task whose payload brings it to this, so that a thousand large ones do not fill the memory. No more
 -- than a few are read beyond it.

@@ -1,4 +1,4 @@
--- include parts/time.lua
+-- include includes/time.lua
 
 -- A task is two records. In `tasks`, written once:
 --   createdAt, head, position in its call, maxAttempts, backoff, tags, idempotency key, payload

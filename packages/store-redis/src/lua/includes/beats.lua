@@ -1,4 +1,4 @@
--- include parts/base.lua
+-- include includes/base.lua
 
 -- Visits each server process whose beat holds: its name, and those of the workers that it answers for, as JSON (`workerKey` of
 -- the core).

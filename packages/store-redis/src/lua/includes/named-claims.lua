@@ -1,4 +1,4 @@
--- include parts/claiming.lua
+-- include includes/claiming.lua
 
 -- Claims with a name are kept in a set for each worker, so that a claim that comes for the first time costs one look. The
 -- leases themselves say which claim they are of; names whose leases are all gone leave the set now and then.

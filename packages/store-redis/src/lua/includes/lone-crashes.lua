@@ -1,4 +1,4 @@
--- include parts/state.lua
+-- include includes/state.lua
 
 -- `lone` has, of each task against which crashes count, the tokens of the leases that ended so: ",token,token,". Those that a
 -- version before has counted are not there.

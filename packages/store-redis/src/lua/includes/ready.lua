@@ -1,4 +1,4 @@
--- include parts/lanes.lua
+-- include includes/lanes.lua
 
 -- Ready tasks of a lane are a sorted set: higher priority first, then by readiness, then in order of submission. A member
 -- is one task with a state, "!id", or a chunk of tasks that were never tried, "number:id,id,…": they were submitted one

@@ -1,6 +1,6 @@
--- include parts/leases.lua
--- include parts/history.lua
--- include parts/lone-crashes.lua
+-- include includes/leases.lua
+-- include includes/history.lua
+-- include includes/lone-crashes.lua
 
 -- Rough cost of a finished task beside its texts, measured: index entries and Redis' own headers. Bytes.
 local OVERHEAD = 450

@@ -1,4 +1,4 @@
--- include parts/lanes.lua
+-- include includes/lanes.lua
 
 -- Leases of a worker are a sorted set by when they end (or their deadline passes); `workers` holds, for each worker with
 -- leases, a time not later than the first of them.

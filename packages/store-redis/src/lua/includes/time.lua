@@ -1,4 +1,4 @@
--- include parts/base.lua
+-- include includes/base.lua
 
 -- The server's clock, in milliseconds, never backwards. A small step back holds the time still until the clock has
 -- caught up; after a large one (somebody set the clock, a replica with another clock took over) it goes on from the

@@ -1,4 +1,4 @@
--- include parts/leases.lua
+-- include includes/leases.lua
 
 -- `company` says of each worker in a namespace when leases of the worker last ended without word: those that it held then, and
 -- so those that began until then, were not alone. A lease that began in the same millisecond, but later, counts as one of them.
