@@ -29,7 +29,7 @@ export interface Database extends Collections {
   /** A word that no other call of any process has. */
   nextMark(): string
   /** Tells that tasks may have become ready. */
-  announce(lanes: readonly ReadyLane[]): void
+  publishReady(lanes: readonly ReadyLane[]): void
   /** Milliseconds of a clock that nobody sets. */
   monotonic(): number
 }

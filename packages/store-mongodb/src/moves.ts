@@ -77,7 +77,7 @@ function countMoves(database: Database, applied: ReadonlySet<Move>, now: number)
     addCounts(counts, queueId(namespace, queue), counted)
     if (to === 'queued') lanes.set(`${namespace}/${queue}/${type}`, { namespace, queue, type })
   }
-  if (lanes.size > 0) database.announce([...lanes.values()])
+  if (lanes.size > 0) database.publishReady([...lanes.values()])
   return database.counters.add(counts, now)
 }
 

@@ -107,7 +107,7 @@ function openDatabase(
     fillingsUnderWay: createUnderWay(clock),
     heads: createHeads(collections.tasks, random, () => performance.now()),
     nextMark: () => `${word}.${(marks++).toString(36)}`,
-    announce: (lanes: readonly ReadyLane[]) => signals.announce(lanes),
+    publishReady: (lanes: readonly ReadyLane[]) => signals.publishReady(lanes),
     monotonic: () => performance.now(),
   }
 }

@@ -5,7 +5,7 @@ import { type News, SIGNAL_CALL_MS, type SignalDocument } from './signal-documen
 import { createUntoldNews, type Message, newestNews } from './untold-news.ts'
 
 export interface Outbox {
-  announce(lanes: readonly ReadyLane[]): void
+  publishReady(lanes: readonly ReadyLane[]): void
   tell(messages: readonly Message[]): void
   /** Writes the document again, with or without news. */
   refresh(): void
@@ -46,7 +46,7 @@ class SignalOutbox implements Outbox {
     this.#options = options
   }
 
-  announce(lanes: readonly ReadyLane[]): void {
+  publishReady(lanes: readonly ReadyLane[]): void {
     this.#untold.addLanes(lanes)
     this.#proceed()
   }

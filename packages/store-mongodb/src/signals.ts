@@ -15,7 +15,7 @@ import { MOST_CHANGES } from './untold-news.ts'
 export interface Signals {
   readonly wakeUps: WakeUpsPort
   readonly news: NewsPort
-  announce(lanes: readonly ReadyLane[]): void
+  publishReady(lanes: readonly ReadyLane[]): void
   /** There was trouble with the server: news may have been missed, and everybody is woken once it can be read again. */
   suspect(): void
   close(): Promise<void>
@@ -67,10 +67,10 @@ export function createSignals(options: SignalsOptions): Signals {
 
   return {
     news: readingBefore(relay, read),
-    announce(ready) {
+    publishReady(ready) {
       if (closed) return
       tellReady(ready)
-      outbox.announce(ready)
+      outbox.publishReady(ready)
     },
     wakeUps: {
       subscribe(listener) {

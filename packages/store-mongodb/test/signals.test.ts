@@ -64,7 +64,7 @@ function describeNews(open: Open): void {
     const [one, other] = [await open(url, 'one', clock), await open(url, 'other', clock)]
     const heard: ReadyLane[] = []
     other.wakeUps.subscribe((lanes) => heard.push(...lanes))
-    one.announce([LANE])
+    one.publishReady([LANE])
     await until(clock, () => names(heard).has('news'))
     await Promise.all([one.close(), other.close()])
   })
@@ -118,7 +118,7 @@ function describeNews(open: Open): void {
     const url = await freshUrl(t)
     const clock = createSimulatedClock()
     const signals = await open(url, 'mine', clock)
-    signals.announce([LANE])
+    signals.publishReady([LANE])
     await until(clock, () => true)
     await signals.close()
     assert.deepEqual(await signalsOf(url).find().toArray(), [])
@@ -202,7 +202,7 @@ function describeNews(open: Open): void {
     const messages: (NewsMessage | NewsMissed)[] = []
     other.wakeUps.subscribe((lanes) => heard.push(...lanes))
     other.news.subscribe(CANCELS, (message) => messages.push(message))
-    one.announce([LANE])
+    one.publishReady([LANE])
     await until(clock, () => names(heard).has('news'))
     // Lanes that were not named are all of them.
     await until(clock, () => names(heard).has('other'))
@@ -252,8 +252,8 @@ function describeNews(open: Open): void {
     }
     const signals = await open(url, 'mine', counting)
     signals.news.subscribe(CANCELS, () => {})
-    signals.announce([LANE])
-    signals.announce([OTHER])
+    signals.publishReady([LANE])
+    signals.publishReady([OTHER])
     await signals.close()
     assert.equal(pending.size, 0)
   })

@@ -68,10 +68,10 @@ function createStore(
     time,
     idSkew: createIdSkew(database),
     lockTurns,
-    foretell: signals.foretell,
-    readied(numbers) {
+    hintReady: signals.hintReady,
+    publishReady(numbers) {
       for (const lane of numbers) claims.putBack(lane)
-      signals.readied(numbers)
+      signals.publishReady(numbers)
     },
   }
   const claims = createClaims(context, nowMs, (namespace, leases) => {

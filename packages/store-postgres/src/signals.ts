@@ -21,9 +21,9 @@ export interface Signals {
   readonly wakeUps: WakeUpsPort
   readonly news: NewsPort
   /** These lanes will have ready tasks: for the listeners of this process. */
-  foretell(lanes: readonly ReadyLane[]): void
+  hintReady(lanes: readonly ReadyLane[]): void
   /** These lanes have got ready tasks. */
-  readied(lanes: readonly number[]): void
+  publishReady(lanes: readonly number[]): void
   /** Begins to listen. Idempotent. */
   start(): void
   close(): Promise<void>
@@ -77,8 +77,8 @@ export function createSignals(
   return {
     wakeUps: { subscribe: (listener) => addTo(listeners, listener) },
     news: relay,
-    foretell: wake,
-    readied(numbers) {
+    hintReady: wake,
+    publishReady(numbers) {
       if (numbers.length === 0) return
       wakeByNumber([...new Set(numbers)]).catch(() => {})
       notifier.tellLanes(numbers)

@@ -15,7 +15,7 @@ export interface StoreContext {
   readonly idSkew: IdSkew
   readonly lockTurns: LockTurns
   /** Tells who waits in this process that these will have ready tasks. */
-  readonly foretell: (lanes: readonly ReadyLane[]) => void
+  readonly hintReady: (lanes: readonly ReadyLane[]) => void
   /** Told of lanes that have got ready tasks, once that is committed. */
-  readonly readied: (lanes: readonly number[]) => void
+  readonly publishReady: (lanes: readonly number[]) => void
 }

@@ -118,8 +118,8 @@ function secondContext(store: OpenedStore, now: () => number): StoreContext {
     time: createServerTime(now),
     idSkew: createIdSkew(database),
     lockTurns: createLockTurns(1000),
-    foretell: () => {},
-    readied: () => {},
+    hintReady: () => {},
+    publishReady: () => {},
   }
 }
 

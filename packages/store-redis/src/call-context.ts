@@ -6,9 +6,9 @@ export interface CallContext {
   /** The store's time for the call, '' for the server's own. */
   now(): string
   /** Tells who waits that tasks of these lanes have become ready; '' for none. */
-  announce(lanes: string, isPublished?: boolean, foretold?: string): void
+  publishReady(lanes: string, isPublished?: boolean, hinted?: string): void
   /** Tells who waits in this process that tasks of these lanes are on their way; '' for none. */
-  foretell(lanes: string): void
+  hintReady(lanes: string): void
   /** What a script shall sign its own news of ready tasks with; '' when it shall send none. */
   signature(): string
 }

@@ -7,8 +7,8 @@ import { F, type LaneTable, laneTable, storedTask, untriedTask } from './task-re
 /** The port's `claim`. */
 export async function claim(context: CallContext, params: ClaimParams): Promise<readonly LeasedTask[]> {
   const reply = (await context.run(SCRIPTS.claim, [context.now(), ...claimArgs(params)])) as readonly string[]
-  const [now, readied, lanes] = reply as [string, string, string]
-  context.announce(readied)
+  const [now, readyLanes, lanes] = reply as [string, string, string]
+  context.publishReady(readyLanes)
   return leasedTasks(params, Number(now), laneTable(lanes), reply.slice(3))
 }
 

@@ -51,9 +51,9 @@ async function enqueueTogether(context: CallContext, submissions: readonly Submi
   const args = callArgs(submissions, queueDepth, context.now(), signature)
   const answer = context.run(SCRIPTS.enqueue, args)
   const soonReady = [...new Set(lanesReadyAtOnce(submissions).map(laneName))].join(F)
-  context.foretell(soonReady)
-  const [now, readied, ...outcomes] = (await answer) as string[]
-  context.announce(readied as string, signature !== '', soonReady)
+  context.hintReady(soonReady)
+  const [now, readyLanes, ...outcomes] = (await answer) as string[]
+  context.publishReady(readyLanes as string, signature !== '', soonReady)
   return readOutcomes(submissions, Number(now), outcomes)
 }
 

@@ -83,8 +83,8 @@ export async function endLeases(context: CallContext, { workers }: EndLeasesPara
   const ended: EndedLease[] = []
   for (let more = true; more; ) {
     const args = [context.now(), LEASES_PER_CALL, ...workers.flatMap((worker) => [holderOf(worker), workerKey(worker)])]
-    const [readied, lanes, ...texts] = (await context.run(SCRIPTS.endLeases, args)) as string[]
-    context.announce(readied as string)
+    const [readyLanes, lanes, ...texts] = (await context.run(SCRIPTS.endLeases, args)) as string[]
+    context.publishReady(readyLanes as string)
     ended.push(...endedLeases(texts, laneTable(lanes as string)))
     more = texts.length >= LEASES_PER_CALL
   }

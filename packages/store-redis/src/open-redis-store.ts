@@ -80,8 +80,8 @@ async function createStore(
   const context: CallContext = {
     run: calls.run,
     now: () => (storeTime === undefined ? '' : String(storeTime())),
-    announce: wakeUps.announce,
-    foretell: wakeUps.foretell,
+    publishReady: wakeUps.publishReady,
+    hintReady: wakeUps.hintReady,
     signature: wakeUps.signature,
   }
   const anyLaneMayBeReady = () => {

@@ -16,13 +16,13 @@ export interface RedisWakeUps extends WakeUpsPort {
    * the server goes from one to the other.
    * @param lanes names joined, '' for none
    */
-  foretell(lanes: string): void
+  hintReady(lanes: string): void
   /**
    * @param lanes as scripts answer: names joined, '' for none
    * @param isPublished the script has sent the message
-   * @param foretold what was foretold of this script
+   * @param hinted what was hinted of this script
    */
-  announce(lanes: string, isPublished?: boolean, foretold?: string): void
+  publishReady(lanes: string, isPublished?: boolean, hinted?: string): void
   /** What a script shall sign a message with, '' when it shall send none: it is too soon after the last one. */
   signature(): string
   /** A message of another process. */
@@ -61,13 +61,13 @@ export function createRedisWakeUps(origin: string, clock: Clock, publish: (messa
   }
 
   return {
-    foretell(text) {
+    hintReady(text) {
       if (text !== '') tellListeners(text.split(F).map(laneOf))
     },
-    announce(text, isPublished = false, foretold = '') {
+    publishReady(text, isPublished = false, hinted = '') {
       if (text === '') return
       const names = text.split(F)
-      if (text !== foretold) tellListeners(names.map(laneOf))
+      if (text !== hinted) tellListeners(names.map(laneOf))
       if (!isPublished) for (const lane of names) pending.add(lane)
       if (cancelTimer !== null) return
       if (isPublished) beQuiet()

@@ -31,8 +31,8 @@ async function settlePart(
   const args = [context.now(), size, namespace, ...(claim === null ? NO_CLAIM : claimArgs(claim))]
   for (const settlement of settlements) args.push(...settlementArgs(settlement))
   const reply = (await context.run(SCRIPTS.settle, args)) as readonly string[]
-  const [now, readied, names, results] = reply as [string, string, string, string]
-  context.announce(readied)
+  const [now, readyLanes, names, results] = reply as [string, string, string, string]
+  context.publishReady(readyLanes)
   const lanes = laneTable(names)
   return {
     results: settlements.length === 0 ? [] : settleResults(results, lanes),

@@ -24,8 +24,8 @@ export async function cancel(
   const outcomes: CancelOutcome[] = []
   for (const part of inParts(taskIds, TASKS_PER_CALL)) {
     const args = [context.now(), namespace, ...part]
-    const [, readied, ...answers] = (await context.run(SCRIPTS.cancel, args)) as string[]
-    context.announce(readied as string)
+    const [, readyLanes, ...answers] = (await context.run(SCRIPTS.cancel, args)) as string[]
+    context.publishReady(readyLanes as string)
     outcomes.push(...answers.map(cancelOutcome))
   }
   return outcomes
@@ -53,8 +53,8 @@ export async function retry(
   const outcomes: RetryOutcome[] = []
   for (const part of inParts(taskIds, TASKS_PER_CALL)) {
     const args = [context.now(), namespace, ...part]
-    const [, readied, ...answers] = (await context.run(SCRIPTS.retry, args)) as string[]
-    context.announce(readied as string)
+    const [, readyLanes, ...answers] = (await context.run(SCRIPTS.retry, args)) as string[]
+    context.publishReady(readyLanes as string)
     outcomes.push(...answers.map(retryOutcome))
   }
   return outcomes
@@ -76,8 +76,8 @@ export async function counts(
   if (queue === '') return []
   for (let round = 1; ; round++) {
     const args = [context.now(), namespace, queue ?? '']
-    const [more, readied, ...rest] = (await context.run(SCRIPTS.counts, args)) as string[]
-    context.announce(readied as string)
+    const [more, readyLanes, ...rest] = (await context.run(SCRIPTS.counts, args)) as string[]
+    context.publishReady(readyLanes as string)
     if (more === 'more' && round < MOST_ROUNDS) continue
     const queues = inParts(rest, FIELDS).map(queueCounts)
     return [...queues].sort((one, other) => (one.queue < other.queue ? -1 : 1))
@@ -101,8 +101,8 @@ function queueCounts(fields: readonly string[]): QueueCounts {
 
 /** The port's `pause`. */
 export async function pause(context: CallContext, { namespace, queue, paused }: PauseParams): Promise<void> {
-  const readied = await context.run(SCRIPTS.pause, [context.now(), namespace, queue, paused ? '1' : '0'])
-  context.announce(readied as string)
+  const readyLanes = await context.run(SCRIPTS.pause, [context.now(), namespace, queue, paused ? '1' : '0'])
+  context.publishReady(readyLanes as string)
 }
 
 /** The port's `beat`. */

@@ -47,8 +47,8 @@ async function sweepStep(
   const bounds = [succeededSeconds * 1000, failedSeconds * 1000, finishedBytes]
   const args = [context.now(), cancelGraceMs, limits.step, jitter, ...bounds, limits.ended]
   const reply = await context.run(SCRIPTS.sweep, args)
-  const [, readied, lanes, promoted, removed, nextAt, isBehind, ...ended] = reply as readonly string[]
-  context.announce(readied as string)
+  const [, readyLanes, lanes, promoted, removed, nextAt, isBehind, ...ended] = reply as readonly string[]
+  context.publishReady(readyLanes as string)
   return {
     ended: endedLeases(ended, laneTable(lanes as string)),
     promoted: Number(promoted),

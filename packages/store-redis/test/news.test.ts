@@ -30,16 +30,16 @@ describe('wake-ups on Redis', () => {
     const { wakeUps, sent } = scene()
     const heard: ReadyLane[] = []
     wakeUps.subscribe((lanes) => heard.push(...lanes))
-    wakeUps.announce(A)
+    wakeUps.publishReady(A)
     assert.deepEqual(heard, [{ namespace: 'default', queue: 'a', type: 'test' }])
     assert.deepEqual(sent, [`me\u001f${A}`])
   })
 
   it('that comes in quick succession is sent together', async () => {
     const { wakeUps, sent, clock } = scene()
-    wakeUps.announce(A)
-    wakeUps.announce(B)
-    wakeUps.announce(A)
+    wakeUps.publishReady(A)
+    wakeUps.publishReady(B)
+    wakeUps.publishReady(A)
     assert.equal(sent.length, 1)
     await clock.advance(2)
     assert.deepEqual(sent.slice(1), [`me\u001f${B}\u001f${A}`])
@@ -50,7 +50,7 @@ describe('wake-ups on Redis', () => {
   it('becomes rarer when there is much of it', async () => {
     const { wakeUps, sent, clock } = scene()
     for (let ms = 0; ms < 1000; ms++) {
-      wakeUps.announce(A)
+      wakeUps.publishReady(A)
       await clock.advance(1)
     }
     assert.ok(sent.length < 300, `${sent.length} messages in a second`)
@@ -59,10 +59,10 @@ describe('wake-ups on Redis', () => {
   it('that a script has sent is not sent again, and the next waits its turn', async () => {
     const { wakeUps, sent, clock } = scene()
     assert.equal(wakeUps.signature(), 'me')
-    wakeUps.announce(A, true)
+    wakeUps.publishReady(A, true)
     assert.deepEqual(sent, [])
     assert.equal(wakeUps.signature(), '')
-    wakeUps.announce(B)
+    wakeUps.publishReady(B)
     await clock.advance(2)
     assert.deepEqual(sent, [`me\u001f${B}`])
   })

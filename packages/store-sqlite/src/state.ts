@@ -19,7 +19,7 @@ export interface State {
   /** When the earliest scheduled task is due, ms; `Infinity` when none is. Never later than the truth. */
   nextDue: number
   /** Lanes that got ready tasks since this was last told. */
-  readied: Set<number>
+  readyLanes: Set<number>
   /** Finished tasks up to this `n` that are not failed have been removed by retention. At most the highest `n` there is. */
   retentionFloor: number
   /** What the clock has passed over by being set forward, as the calls told, and how much of it leases do not know yet. Milliseconds. */
@@ -58,7 +58,7 @@ export function createState(database: DatabaseSync, path: string): State {
     requests: new ClaimRequests(sql),
     nextSeq: 1,
     nextDue: Number.POSITIVE_INFINITY,
-    readied: new Set(),
+    readyLanes: new Set(),
     retentionFloor: 0,
     skippedMs: 0,
     unsparedMs: 0,
@@ -81,9 +81,9 @@ export function reloadState(state: State): void {
 /** Notes what only the memory knows. The returned function brings that back to this moment. */
 export function markMemory(state: State): () => void {
   const { retentionFloor, skippedMs, unsparedMs, nodes } = state
-  const readied = new Set(state.readied)
+  const readyLanes = new Set(state.readyLanes)
   return () => {
-    Object.assign(state, { retentionFloor, skippedMs, unsparedMs, nodes, readied })
+    Object.assign(state, { retentionFloor, skippedMs, unsparedMs, nodes, readyLanes })
   }
 }
 

@@ -93,11 +93,11 @@ function closedAnswers(calls: readonly Call[]): Answer[] {
 }
 
 function takeReady(): readonly ReadyLane[] | null {
-  if (file === null || file.state.readied.size === 0) return null
-  const { lanes, readied, counters } = file.state
+  if (file === null || file.state.readyLanes.size === 0) return null
+  const { lanes, readyLanes, counters } = file.state
   // A claim in the same transaction may have taken all of them.
-  const ready = [...readied].filter((lane) => counters.of(lane).queued > 0).map((lane) => lanes.get(lane))
-  readied.clear()
+  const ready = [...readyLanes].filter((lane) => counters.of(lane).queued > 0).map((lane) => lanes.get(lane))
+  readyLanes.clear()
   return ready
 }
 

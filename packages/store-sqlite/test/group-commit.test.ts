@@ -71,7 +71,7 @@ test('lanes that became ready are told, whatever the call after them does', () =
   state.database.exec(`PRAGMA max_page_count = ${page_count + 4}`)
   const answers = commitTogether(state, [enqueueCall(), enqueueCall(100_000)])
   assert.deepEqual(codes(answers), ['ok', 'store_full'])
-  assert.deepEqual([...state.readied], [1])
+  assert.deepEqual([...state.readyLanes], [1])
 })
 
 test('retention looks again at what an undone transaction had removed', (t) => {

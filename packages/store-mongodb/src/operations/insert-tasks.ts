@@ -23,7 +23,7 @@ export async function insertTasks(
     if (state === 'queued') lanes.set(`${namespace}/${queue}/${type}`, { namespace, queue, type })
   }
   await database.counters.add(counts, now)
-  if (lanes.size > 0) database.announce([...lanes.values()])
+  if (lanes.size > 0) database.publishReady([...lanes.values()])
   return new Map(inserted.map((document) => [document._id, document]))
 }
 

@@ -32,13 +32,13 @@ function queueCounts(document: Counted, oldestReadyAt: number | null): QueueCoun
 export async function pause(database: Database, { namespace, queue, paused }: PauseParams): Promise<void> {
   const _id = queueId(namespace, queue)
   await upsert(() => database.queues.updateOne({ _id }, { $set: { paused, namespace, queue } }, { upsert: true }))
-  if (!paused) await announceQueue(database, _id)
+  if (!paused) await publishReadyQueue(database, _id)
 }
 
-async function announceQueue(database: Database, _id: string): Promise<void> {
+async function publishReadyQueue(database: Database, _id: string): Promise<void> {
   const found = await database.queues.findOne({ _id })
   if (found === null) return
-  database.announce(lanesOf(found))
+  database.publishReady(lanesOf(found))
 }
 
 function lanesOf({ namespace, queue, types = [] }: Lanes): ReadyLane[] {

@@ -27,12 +27,12 @@ export interface Claims {
   claim(params: ClaimParams): Promise<readonly LeasedTask[]>
   /**
    * Runs a statement that makes tasks ready. A claim that waits in this process for such tasks, and so comes the moment
-   * that `foretell` tells of them, goes into the same transaction: one commit less until it has them.
+   * that `hintReady` tells of them, goes into the same transaction: one commit less until it has them.
    * @returns what the statement answered, and what was claimed behind it
    */
   claimBehind(
     before: Statement,
-    foretell: () => void,
+    hintReady: () => void,
   ): Promise<{ readonly before: readonly Row[]; readonly tasks: readonly LeasedTask[] }>
   /**
    * Runs another statement beside the claim: with a small one in one transaction, at the same time with a large one. When
@@ -76,9 +76,9 @@ class LaneClaims implements Claims {
     return this.#placeBehind.take(params) ?? this.#claimAlone(params)
   }
 
-  async claimBehind(before: Statement, foretell: () => void) {
+  async claimBehind(before: Statement, hintReady: () => void) {
     const { database } = this.#context
-    const behind = this.#placeBehind.openDuring(foretell)
+    const behind = this.#placeBehind.openDuring(hintReady)
     if (behind === null) return { before: await database.run(before.text, before.values), tasks: [] }
     const limit = Math.min(behind.params.limit, LARGE - 1)
     try {
@@ -165,7 +165,7 @@ class LaneClaims implements Claims {
   #take(notes: readonly Row[]): void {
     if (notes.some((row) => noteOf(row) === 'crowded')) this.#crowdedUntil = this.#nowMs() + CROWDED_MS
     const due = notes.filter((row) => noteOf(row) === 'due')
-    if (due.length > 0) this.#context.readied(due.map(([, lane]) => Number(lane)))
+    if (due.length > 0) this.#context.publishReady(due.map(([, lane]) => Number(lane)))
   }
 
   async #send(claim: Statement, limit: number, before: Statement | null): Promise<[Text[][], Text[][]]> {

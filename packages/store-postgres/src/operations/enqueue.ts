@@ -64,19 +64,19 @@ async function enqueueOnce(
   if (params.tx !== undefined) return enqueueInTransaction(context, params, laneOf, hasRoom)
   if (hasRoom && !hasKeys(tasks) && isSmall(tasks)) {
     let claimed = new Set<string>()
-    const foretell = () => {
+    const hintReady = () => {
       const lanes = lanesReadyAtOnce(params.submissions, JOINABLE_BELOW_TASKS)
-      if (lanes.length > 0) context.foretell(lanes)
+      if (lanes.length > 0) context.hintReady(lanes)
     }
     const run: Run = async (text, values = []) => {
-      const sent = await claims.claimBehind({ text, values }, foretell)
+      const sent = await claims.claimBehind({ text, values }, hintReady)
       claimed = new Set(sent.tasks.map(({ id }) => id))
       return sent.before as never
     }
     const outcomes = await enqueuePlainly(context, run, params, laneOf)
     if (outcomes !== null) {
       await noteSkew(context, outcomes)
-      if (!tasks.every(({ id }) => claimed.has(id))) context.readied(readyLanes(outcomes, laneNumbers))
+      if (!tasks.every(({ id }) => claimed.has(id))) context.publishReady(readyLanes(outcomes, laneNumbers))
       return outcomes
     }
   }
@@ -84,7 +84,7 @@ async function enqueueOnce(
     context.database.transaction((run) => enqueueCarefully(context, run, params, laneOf, hasRoom)),
   )
   await noteSkew(context, outcomes)
-  context.readied(readyLanes(outcomes, laneNumbers))
+  context.publishReady(readyLanes(outcomes, laneNumbers))
   return outcomes
 }
 

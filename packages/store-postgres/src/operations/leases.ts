@@ -185,7 +185,7 @@ export function endOverdueLeases(
 
 /** Ends the leases of a condition, of which `$1` and `$2` are the time. One that somebody writes to now is passed over. */
 async function endWhere(
-  { database, lanes, time, readied }: StoreContext,
+  { database, lanes, time, publishReady }: StoreContext,
   where: string,
   values: readonly (number | readonly string[])[],
   why: (lease: Lease, now: number, index: number) => Omit<EndWithoutWord, 'isAlone'>,
@@ -229,7 +229,7 @@ async function endWhere(
     return { moves: endings.moves, ended }
   })
   await lanes.load(new Set(ended.map(({ lease }) => lease.lane)))
-  readied(moves.ready.map(({ lane }) => lane))
+  publishReady(moves.ready.map(({ lane }) => lane))
   return ended.map(({ lease, namespace, reason, taskStatus }) => {
     const { queue, type } = lanes.get(lease.lane)
     return {

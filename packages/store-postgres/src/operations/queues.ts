@@ -56,7 +56,7 @@ function queueCounts(
 }
 
 export async function pause(
-  { database, lanes, readied }: StoreContext,
+  { database, lanes, publishReady }: StoreContext,
   { namespace, queue, paused }: PauseParams,
 ): Promise<void> {
   if (paused) {
@@ -68,5 +68,5 @@ export async function pause(
   }
   await database.run('DELETE FROM @paused_queues WHERE namespace = $1 AND queue = $2', [namespace, queue])
   const resumed = (await lanes.all()).filter((lane) => lane.namespace === namespace && lane.queue === queue)
-  readied(resumed.map(({ lane }) => lane))
+  publishReady(resumed.map(({ lane }) => lane))
 }

@@ -33,7 +33,7 @@ export async function settleInTransaction(
     const successes = await settleSuccesses(run, namespace, mine.filter(isSuccess), now)
     return { now, ...ended, successes }
   })
-  context.readied(moves.ready.map(({ lane }) => lane))
+  context.publishReady(moves.ready.map(({ lane }) => lane))
   await takeAll(context, others, successes, now, results).catch(mayHaveChanged)
 }
 

@@ -137,7 +137,7 @@ export async function retry(context: StoreContext, { namespace, taskIds }: TaskI
   const wanted = distinctIds(taskIds)
   if (wanted.length === 0) return taskIds.map(() => ({ kind: 'not-found' }))
   const { outcomes, lanes } = await context.database.transaction((run) => retryFound(context, run, namespace, wanted))
-  context.readied(lanes)
+  context.publishReady(lanes)
   return taskIds.map((id) => outcomes.get(id) ?? { kind: 'not-found' })
 }
 

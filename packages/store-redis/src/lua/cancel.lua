@@ -2,7 +2,7 @@
 -- include includes/ending.lua
 
 -- Cancels waiting tasks and asks running ones to stop. ARGV: time, namespace, ids.
--- Reply: time, readied lanes, then for each task: 'c' cancelled, 'r' and its worker, 'e' and its status, 'n' there is none.
+-- Reply: time, ready lanes, then for each task: 'c' cancelled, 'r' and its worker, 'e' and its status, 'n' there is none.
 
 local now, namespace = storeTime(ARGV[1]), ARGV[2]
 promoteDue(now)
@@ -69,5 +69,5 @@ end
 local reply = { whole(now), '' }
 for i = 3, #ARGV do reply[i] = cancelOne(ARGV[i]) end
 saveCounts()
-reply[2] = readiedLanes()
+reply[2] = readyLaneNames()
 return reply

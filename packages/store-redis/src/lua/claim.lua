@@ -3,7 +3,7 @@
 
 -- ARGV: time, namespace, queues, types or '*', limit, leaseMs, worker, node,
 -- its name as JSON or ''.
--- Reply: time, readied lanes, lanes, ids, how the tasks differ from a first attempt, the tasks (see claimReady).
+-- Reply: time, ready lanes, lanes, ids, how the tasks differ from a first attempt, the tasks (see claimReady).
 
 local now = storeTime(ARGV[1])
 promoteDue(now)
@@ -13,5 +13,5 @@ claimReady(reply, {
   worker = ARGV[7], node = ARGV[8], request = ARGV[9],
 }, now)
 saveCounts()
-reply[2], reply[3] = readiedLanes(), laneTable()
+reply[2], reply[3] = readyLaneNames(), laneTable()
 return reply

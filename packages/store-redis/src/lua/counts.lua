@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- include includes/ready.lua
 
--- ARGV: time, namespace, queue or ''. Reply: 'more' when due tasks are left to be made ready, else ''; readied lanes; then
+-- ARGV: time, namespace, queue or ''. Reply: 'more' when due tasks are left to be made ready, else ''; ready lanes; then
 -- for each queue: its name, paused, scheduled, queued, running, succeeded, failed, cancelled, total, oldest readiness or ''.
 
 local now = storeTime(ARGV[1])
@@ -33,7 +33,7 @@ local queues = call('SMEMBERS', P .. 'queues:' .. namespace)
 if ARGV[3] ~= '' then
   queues = call('SISMEMBER', P .. 'queues:' .. namespace, ARGV[3]) == 1 and { ARGV[3] } or {}
 end
-local reply = { promoted == DUE_AT_ONCE and 'more' or '', readiedLanes() }
+local reply = { promoted == DUE_AT_ONCE and 'more' or '', readyLaneNames() }
 for _, queue in ipairs(queues) do
   local inQueue = namespace .. '\n' .. queue
   reply[#reply + 1] = queue

@@ -4,7 +4,7 @@
 
 -- Ends the leases of dead workers that are watched, unless they are alive by now. ARGV: time, most, then of each worker its
 -- key in `workers` and its name in beats.
--- Reply: readied lanes, lanes, then what ended (see endOverdue).
+-- Reply: ready lanes, lanes, then what ended (see endOverdue).
 
 local now = storeTime(ARGV[1])
 promoteDue(now)
@@ -43,5 +43,5 @@ end
 rememberCompany(now)
 saveCounts()
 table.insert(ended, 1, laneTable())
-table.insert(ended, 1, readiedLanes())
+table.insert(ended, 1, readyLaneNames())
 return ended

@@ -6,7 +6,7 @@
 -- tasks in each submission, as "n,n,…"; origin for the wake-up, '' for none; number of tasks; for each task its id and its
 -- record from the priority on; then for each special task (delayed, with a key or tags): its position, runAt or '',
 -- delay, key or '', fingerprint, number of tags, tags.
--- Reply: time, readied lanes, 'all' or, for each submission, its outcome: 'a' and for each task '' (new) or what is known
+-- Reply: time, ready lanes, 'all' or, for each submission, its outcome: 'a' and for each task '' (new) or what is known
 -- of it; 'c' key; 'g' key, id; 'f' queue.
 
 local KEY_MS = 86400000
@@ -135,9 +135,9 @@ if #taken > 0 then
 end
 saveCounts()
 
-local lanesReadied = readiedLanes()
-if ARGV[6] ~= '' and lanesReadied ~= '' then call('PUBLISH', P .. 'ready', ARGV[6] .. F .. lanesReadied) end
-if not outcomes then return { whole(now), lanesReadied, 'all' } end
-table.insert(outcomes, 1, lanesReadied)
+local readyNames = readyLaneNames()
+if ARGV[6] ~= '' and readyNames ~= '' then call('PUBLISH', P .. 'ready', ARGV[6] .. F .. readyNames) end
+if not outcomes then return { whole(now), readyNames, 'all' } end
+table.insert(outcomes, 1, readyNames)
 table.insert(outcomes, 1, whole(now))
 return outcomes

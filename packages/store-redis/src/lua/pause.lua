@@ -10,6 +10,6 @@ if ARGV[4] == '1' then
   return ''
 end
 if call('SREM', P .. 'paused', inQueue) == 1 then
-  for _, number in ipairs(call('SMEMBERS', P .. 'waiting:' .. inQueue)) do nameReadied(laneOf(number)) end
+  for _, number in ipairs(call('SMEMBERS', P .. 'waiting:' .. inQueue)) do addReadyLane(laneOf(number)) end
 end
-return readiedLanes()
+return readyLaneNames()

@@ -2,7 +2,7 @@
 -- include includes/ending.lua
 
 -- Makes failed and cancelled tasks ready again. ARGV: time, namespace, ids.
--- Reply: time, readied lanes, then for each task: 'y' retried, 'e' and its status, 'n' there is none.
+-- Reply: time, ready lanes, then for each task: 'y' retried, 'e' and its status, 'n' there is none.
 
 local now, namespace = storeTime(ARGV[1]), ARGV[2]
 promoteDue(now)
@@ -35,5 +35,5 @@ end
 local reply = { whole(now), '' }
 for i = 3, #ARGV do reply[i] = retryOne(ARGV[i]) end
 saveCounts()
-reply[2] = readiedLanes()
+reply[2] = readyLaneNames()
 return reply

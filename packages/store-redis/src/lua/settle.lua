@@ -6,7 +6,7 @@
 -- ARGV: time; number of settlements; their namespace; of the claim, see claim.lua: namespace ('' for no claim), queues, types,
 -- limit, leaseMs, worker, node, name; then for each settlement: id; outcome (o f c r) and token, as one word; result, or
 -- "retryable,delay,jitter" and error, or when a lease must end to be released, '' at any time.
--- Reply: time; readied lanes; lanes; results, joined by ';', each '' (lost) or status,lane,waitMs,runMs,runAt,repeated;
+-- Reply: time; ready lanes; lanes; results, joined by ';', each '' (lost) or status,lane,waitMs,runMs,runAt,repeated;
 -- then, with a claim: ids, how the tasks differ from a first attempt, the tasks (see claimReady).
 
 local now = storeTime(ARGV[1])
@@ -189,5 +189,5 @@ if ARGV[4] ~= '' then
   }, now)
 end
 saveCounts()
-reply[2], reply[3] = readiedLanes(), laneTable()
+reply[2], reply[3] = readyLaneNames(), laneTable()
 return reply

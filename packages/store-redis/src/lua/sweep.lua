@@ -3,7 +3,7 @@
 
 -- Housekeeping in one bounded step.
 -- ARGV: time, cancelGraceMs, limit, jitter, succeededMs, failedMs, finishedBytes, most leases to end.
--- Reply: time, readied lanes, lanes, promoted, removed, when to come back or '', '1' when there is more to do at once, then
+-- Reply: time, ready lanes, lanes, promoted, removed, when to come back or '', '1' when there is more to do at once, then
 -- what ended (see endOverdue).
 
 local now = storeTime(ARGV[1])
@@ -174,7 +174,7 @@ end
 local nextAt = math.min(firstLease(), firstScore(SCHEDULED), firstScore(CANCELS) + graceMs)
 if isBehind then nextAt = now end
 local reply = {
-  whole(now), readiedLanes(), laneTable(), promoted, removed, nextAt == math.huge and '' or whole(nextAt),
+  whole(now), readyLaneNames(), laneTable(), promoted, removed, nextAt == math.huge and '' or whole(nextAt),
   isBehind and '1' or '',
 }
 for i = 1, #ended do reply[7 + i] = ended[i] end

@@ -49,7 +49,7 @@ export function makeReady(state: State, task: Waiting, readyAt: number): void {
   )
   insert.run(task.seq, task.lane, task.priority, readyAt, task.attempt, task.token, task.crashes)
   state.counters.add(task.lane, 'queued', 1)
-  state.readied.add(task.lane)
+  state.readyLanes.add(task.lane)
 }
 
 export function makeScheduled(state: State, task: Omit<Waiting, 'priority'>, runAt: number): void {

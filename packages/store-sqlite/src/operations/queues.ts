@@ -60,6 +60,6 @@ export function pause(state: State, { namespace, queue, paused }: PauseParams): 
   }
   state.lanes.resume(namespace, queue)
   for (const { lane } of state.lanes.ofQueue(namespace, queue)) {
-    if (state.counters.of(lane).queued > 0) state.readied.add(lane)
+    if (state.counters.of(lane).queued > 0) state.readyLanes.add(lane)
   }
 }

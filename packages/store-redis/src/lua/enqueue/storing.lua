@@ -35,7 +35,7 @@ local function storeReady(lane, score, positions, base)
   end
   call('SADD', lane.waiting, lane.number)
   count(lane, 'q', #positions)
-  nameReadied(lane)
+  addReadyLane(lane)
 end
 
 local function storeLane(lane, positions, base, records)

@@ -4,19 +4,19 @@
 -- is one task with a state, "!id", or a chunk of tasks that were never tried, "number:id,id,…": they were submitted one
 -- after another, the first of them with that number.
 
-local readied = {}
+local readyLanes = {}
 
 local function readyScore(priority, readyAt)
   return whole((1000 - priority) * PRIORITY_STEP + readyAt - EPOCH)
 end
 
-local function nameReadied(lane)
-  readied[lane.names] = true
+local function addReadyLane(lane)
+  readyLanes[lane.names] = true
 end
 
-local function readiedLanes()
+local function readyLaneNames()
   local list = {}
-  for names in pairs(readied) do list[#list + 1] = names end
+  for names in pairs(readyLanes) do list[#list + 1] = names end
   return table.concat(list, F)
 end
 
@@ -40,7 +40,7 @@ local function makeReady(id, s, readyAt)
   call('ZADD', lane.ready, readyScore(s.head.priority, readyAt), '!' .. id)
   call('SADD', lane.waiting, lane.number)
   count(lane, 'q', 1)
-  nameReadied(lane)
+  addReadyLane(lane)
 end
 
 local function makeScheduled(id, s, runAt)
