@@ -14,7 +14,7 @@ import {
 } from '@taskyard/core'
 
 /**
- * A task with its whole state: every move of it is one conditional update of one document. Times are ms. What is `null`
+ * A task with its whole state: every transition of it is one conditional update of one document. Times are ms. What is `null`
  * or missing before the first attempt is left out.
  */
 export interface TaskDocument {

@@ -45,7 +45,7 @@ const MOST_FILLINGS = 20_000
 const MIGRATION_MS = 3_600_000
 
 /**
- * The task store on MongoDB 6 and later: one document per task, every move of it one conditional update, every write
+ * The task store on MongoDB 6 and later: one document per task, every transition of it one conditional update, every write
  * journaled by a majority.
  * @throws TaskyardError invalid_configuration, unsafe_durability, store_read_only or store_unavailable, within 5 s
  */

@@ -1,7 +1,7 @@
 import type { Database } from './database.ts'
 import { type LightTask, type RecordDocument, recordId, type StoredRecord } from './documents.ts'
 import { duplicatesOf } from './mongodb-errors.ts'
-import { idIn } from './moves.ts'
+import { idIn } from './write-transitions.ts'
 
 /** A task keeps its newest history lines up to this many bytes; then they move, so that the next update is cheap again. */
 export const TAIL_BYTES = 16_384

@@ -17,7 +17,7 @@ import type { Filter, UpdateFilter } from 'mongodb'
 import { backoffOf, type Counter, type LightTask, type StoredRecord, type TaskDocument } from './documents.ts'
 
 /** One conditional update of one task: applied as a whole while `guard` holds, else not at all. */
-export interface Move {
+export interface Transition {
   readonly task: LightTask
   readonly guard: Filter<TaskDocument>
   readonly update: UpdateFilter<TaskDocument>
@@ -46,14 +46,14 @@ const WITHOUT_ATTEMPT = { ...WITHOUT_LEASE, workerId: '', startedAt: '', progres
 type Fields = Partial<Record<keyof TaskDocument, unknown>>
 
 /** The end that a worker reports. */
-export function settle(task: LightTask, settlement: Settlement, now: number): Move {
-  const move = settling(task, settlement, now)
-  const settled = { outcome: settlement.outcome, wentTo: move.to }
-  const $set = { ...move.update.$set, settled: { token: settlement.token, ...settled } }
-  return { ...move, update: { ...move.update, $set } }
+export function settle(task: LightTask, settlement: Settlement, now: number): Transition {
+  const transition = settling(task, settlement, now)
+  const settled = { outcome: settlement.outcome, wentTo: transition.to }
+  const $set = { ...transition.update.$set, settled: { token: settlement.token, ...settled } }
+  return { ...transition, update: { ...transition.update, $set } }
 }
 
-function settling(task: LightTask, settlement: Settlement, now: number): Move {
+function settling(task: LightTask, settlement: Settlement, now: number): Transition {
   switch (settlement.outcome) {
     case 'succeeded':
       return finish(task, 'succeeded', now, { result: settlement.result })
@@ -73,7 +73,7 @@ export function finish(
   now: number,
   { result = null, error = null }: { result?: JsonText | null; error?: TaskError | null },
   fields: Fields = {},
-): Move {
+): Transition {
   const errorText = error === null ? null : JSON.stringify(error)
   const finishedBytes =
     DOCUMENT_OVERHEAD_BYTES + task.payloadBytes + Buffer.byteLength(result ?? '') + Buffer.byteLength(errorText ?? '')
@@ -89,12 +89,12 @@ export function finish(
 }
 
 // The attempt is given back, and so is the task's place in the line.
-function release(task: LightTask, now: number): Move {
+function release(task: LightTask, now: number): Transition {
   if (task.cancelRequestedAt !== undefined) return onlyAsAsked(task, finish(task, 'cancelled', now, {}))
   const settled = { outcome: 'released', wentTo: 'queued' } as const
   const record = { ...endOfAttempt(task, 'released', null, now), settled }
-  const move = goOn(task, { state: 'queued', attempt: task.attempt - 1 }, record)
-  return onlyAsAsked(task, { ...move, runAt: task.runAt })
+  const transition = goOn(task, { state: 'queued', attempt: task.attempt - 1 }, record)
+  return onlyAsAsked(task, { ...transition, runAt: task.runAt })
 }
 
 export interface AttemptFailure {
@@ -107,7 +107,7 @@ export interface AttemptFailure {
 }
 
 /** Ends a failed attempt: the task is scheduled again, failed, or cancelled when that was asked for. */
-export function fail(task: LightTask, failure: AttemptFailure, now: number): Move {
+export function fail(task: LightTask, failure: AttemptFailure, now: number): Transition {
   const { error } = failure
   const cancelRequested = task.cancelRequestedAt !== undefined
   const { attempt, maxAttempts } = task
@@ -125,7 +125,7 @@ export function fail(task: LightTask, failure: AttemptFailure, now: number): Mov
 /** What is known of the worker of a lease that ended without its word. */
 export type WorkersFate = Pick<LeaseWithoutWord, 'isDead' | 'isAlone'>
 
-function expire(task: LightTask, fate: WorkersFate, now: number): Move {
+function expire(task: LightTask, fate: WorkersFate, now: number): Transition {
   const { attempt, maxAttempts, crashes, loneCrashes = 0, loneLeases = [], token } = task
   const cancelRequested = task.cancelRequestedAt !== undefined
   const { status, ...after } = afterLeaseEnd({
@@ -137,7 +137,7 @@ function expire(task: LightTask, fate: WorkersFate, now: number): Move {
     ...fate,
   })
   const counted = { ...after, ...(after.loneCrashes > loneCrashes ? { loneLeases: [...loneLeases, token] } : {}) }
-  const onlyAsRead = (move: Move) => onlyAsCounted(task, onlyAsAsked(task, move))
+  const onlyAsRead = (transition: Transition) => onlyAsCounted(task, onlyAsAsked(task, transition))
   if (status === 'cancelled') return onlyAsRead(finish(task, status, now, {}, counted))
   if (status === 'failed') {
     const error = poisonedError({ loneCrashes: after.loneCrashes, attempt: task.attempt })
@@ -152,7 +152,7 @@ export function endWithoutWord(
   task: LightTask,
   { reason, jitter, ...fate }: { reason: EndedLease['reason']; jitter: number } & WorkersFate,
   now: number,
-): Move {
+): Transition {
   switch (reason) {
     case 'expired':
       return expire(task, fate, now)
@@ -164,7 +164,7 @@ export function endWithoutWord(
 }
 
 /** Asks the worker of a running task to stop. The next sweep looks at it, to know when its grace is over. */
-export function requestCancel(task: LightTask, now: number): Move {
+export function requestCancel(task: LightTask, now: number): Transition {
   const { attempt, token } = task
   const record = {
     at: now,
@@ -186,7 +186,7 @@ export function requestCancel(task: LightTask, now: number): Move {
 }
 
 /** A failed or cancelled task is ready again: attempts and crashes reset, history and token kept. */
-export function retry(task: LightTask, now: number): Move {
+export function retry(task: LightTask, now: number): Transition {
   const { state, attempt, token, startedAt = null, workerId = null, finishedAt = now, error, finishedBytes = 0 } = task
   const data = (error == null ? null : `{"error":${error}}`) as JsonText | null
   const ended = {
@@ -228,7 +228,7 @@ function settledOf({ token, settled }: LightTask): Pick<StoredRecord, 'settled'>
 }
 
 /** A task whose time has come. */
-export function promote(task: LightTask): Move {
+export function promote(task: LightTask): Transition {
   return {
     task,
     guard: guardOf(task),
@@ -239,7 +239,7 @@ export function promote(task: LightTask): Move {
   }
 }
 
-function goOn(task: LightTask, fields: Fields & { state: string }, record: StoredRecord): Move {
+function goOn(task: LightTask, fields: Fields & { state: string }, record: StoredRecord): Transition {
   const update = { $set: fields, $unset: WITHOUT_ATTEMPT } as UpdateFilter<TaskDocument>
   return {
     task,
@@ -257,20 +257,20 @@ function guardOf({ state, token }: LightTask): Filter<TaskDocument> {
 }
 
 // Where a task goes may hang on whether its cancel was requested: it must not have been requested in between.
-function onlyAsAsked(task: LightTask, move: Move): Move {
+function onlyAsAsked(task: LightTask, transition: Transition): Transition {
   const cancelRequestedAt = task.cancelRequestedAt ?? null
-  return { ...move, guard: { ...move.guard, cancelRequestedAt } as unknown as Filter<TaskDocument> }
+  return { ...transition, guard: { ...transition.guard, cancelRequestedAt } as unknown as Filter<TaskDocument> }
 }
 
 // A crash may be taken back at any time.
-function onlyAsCounted(task: LightTask, move: Move): Move {
+function onlyAsCounted(task: LightTask, transition: Transition): Transition {
   const loneCrashes = task.loneCrashes ?? null
-  return { ...move, guard: { ...move.guard, loneCrashes } as unknown as Filter<TaskDocument> }
+  return { ...transition, guard: { ...transition.guard, loneCrashes } as unknown as Filter<TaskDocument> }
 }
 
 /** Only while the lease ends at this very time: it may be extended meanwhile. */
-export function whileItEndsAt(expiresAt: number | undefined, move: Move): Move {
-  return expiresAt === undefined ? move : { ...move, guard: { ...move.guard, expiresAt } }
+export function whileItEndsAt(expiresAt: number | undefined, transition: Transition): Transition {
+  return expiresAt === undefined ? transition : { ...transition, guard: { ...transition.guard, expiresAt } }
 }
 
 function leaving({ state }: LightTask): Partial<Record<Counter, number>> {

@@ -2,7 +2,7 @@ import { type AcceptedTask, type EnqueueOutcome, type EnqueueParams, type NewTas
 import type { Database } from '../database.ts'
 import { newTaskDocument, statusOf, type TaskDocument } from '../documents.ts'
 import { ensureLanes } from '../lanes.ts'
-import { MOST_ROUNDS, readLightOfAny } from '../moves.ts'
+import { MOST_ROUNDS, readLightOfAny } from '../write-transitions.ts'
 import { type Plan, planSubmissions, type Submission } from './enqueue-plan.ts'
 import { closeEnvelopes, writeEnvelopes } from './envelopes.ts'
 import { readKeys, takeKeys } from './idempotency.ts'

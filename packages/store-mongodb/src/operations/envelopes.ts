@@ -2,7 +2,7 @@ import type { Database } from '../database.ts'
 import type { EnvelopeDocument, TaskDocument } from '../documents.ts'
 import { ensureLanes } from '../lanes.ts'
 import { duplicatesOf } from '../mongodb-errors.ts'
-import { idIn } from '../moves.ts'
+import { idIn } from '../write-transitions.ts'
 import { insertTasks } from './insert-tasks.ts'
 
 /** A document may have 16 MiB; tasks are put into parts of half of it. */

@@ -2,7 +2,7 @@ import { type ExtendParams, type ExtendStatus, isLeaseRef, type LeaseRef, Taskya
 import type { AnyBulkWriteOperation } from 'mongodb'
 import type { Collections } from '../collections.ts'
 import type { RunningTask, TaskDocument } from '../documents.ts'
-import { idIn, isInNamespace, MOST_ROUNDS } from '../moves.ts'
+import { idIn, isInNamespace, MOST_ROUNDS } from '../write-transitions.ts'
 
 type Held = Pick<
   RunningTask,
@@ -75,13 +75,13 @@ export async function moveEnds<Task extends Held>(
   guardOf: (task: Task) => object,
 ): Promise<boolean> {
   if (held.length === 0) return true
-  const moves = held.map((task) => {
+  const updates = held.map((task) => {
     const expiresAt = endOf(task)
     return { id: task._id, guard: guardOf(task), $set: { expiresAt, wakeAt: wakeAt(task, expiresAt) } }
   })
-  const alike = Map.groupBy(moves, ({ guard, $set }) => JSON.stringify([guard, $set]))
+  const alike = Map.groupBy(updates, ({ guard, $set }) => JSON.stringify([guard, $set]))
   const operations = [...alike.values()].map((group) => {
-    const [{ guard, $set }] = group as [(typeof moves)[number]]
+    const [{ guard, $set }] = group as [(typeof updates)[number]]
     return {
       updateMany: { filter: { ...idIn(group.map(({ id }) => id)), state: 'running', ...guard }, update: { $set } },
     }

@@ -2,7 +2,7 @@ import type { HistoryParams, HistoryRecord, Task, TaskEvent, TaskIdsParams } fro
 import { isTaskId, pageOfHistory, taskHistory } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type RecordDocument, recordId, type TaskDocument, taskFrom } from '../documents.ts'
-import { idIn, isInNamespace } from '../moves.ts'
+import { idIn, isInNamespace } from '../write-transitions.ts'
 
 const VISIBLE = { state: { $ne: 'removed' as const } }
 

@@ -2,9 +2,9 @@ import { type ClaimParams, type LeasedTask, TaskyardError } from '@taskyard/core
 import type { Filter } from 'mongodb'
 import type { Database } from '../database.ts'
 import { claimKey, type Lease, type LightTask, leasedTaskFrom, type TaskDocument } from '../documents.ts'
-import { apply, MOST_ROUNDS } from '../moves.ts'
 import { spillTails } from '../spill.ts'
 import { settle } from '../transitions.ts'
+import { apply, MOST_ROUNDS } from '../write-transitions.ts'
 import { asAsked, moveEnds } from './extend.ts'
 
 // Calls of one name that run at the same time, at different servers, may all have found nothing given. Each looks after it
@@ -105,11 +105,11 @@ function inOrder(one: Call, other: Call): number {
 
 // Each while it ends as it was read: another call may be giving it again.
 async function giveBack(database: Database, tasks: readonly Held[], now: number): Promise<void> {
-  const moves = tasks.map((task) => {
+  const transitions = tasks.map((task) => {
     const { _id: taskId, token, expiresAt } = task
     return settle(task, { taskId, token, outcome: 'released', expiresAt }, now)
   })
-  await apply(database, moves, now)
+  await apply(database, transitions, now)
   await spillTails(database, tasks)
 }
 

@@ -9,9 +9,9 @@ import {
 import type { Database } from '../database.ts'
 import { type Holder, LIGHT, type RunningTask } from '../documents.ts'
 import { upsert } from '../lanes.ts'
-import { apply, idIn, MOST_ROUNDS } from '../moves.ts'
 import { spillTails } from '../spill.ts'
-import { endWithoutWord, type Move } from '../transitions.ts'
+import { endWithoutWord, type Transition } from '../transitions.ts'
+import { apply, idIn, MOST_ROUNDS } from '../write-transitions.ts'
 
 export async function beat(
   database: Pick<Database, 'nodes'>,
@@ -172,7 +172,7 @@ export async function endLeases(
     const held = await database.tasks.find(filter, { projection: LIGHT }).limit(AT_ONCE).toArray()
     const endings = (held as RunningTask[]).map((task) => {
       const known = { reason: 'expired', isDead: true, isAlone: wasAlone(task, leasesOf) } as const
-      return { task, reason: known.reason, move: endWithoutWord(task, { jitter: 0, ...known }, now) }
+      return { task, reason: known.reason, transition: endWithoutWord(task, { jitter: 0, ...known }, now) }
     })
     const endedNow = await applyEndings(database, endings, now)
     ended.push(...endedNow)
@@ -186,7 +186,7 @@ export async function endLeases(
 export interface Ending {
   readonly task: RunningTask
   readonly reason: EndedLease['reason']
-  readonly move: Move
+  readonly transition: Transition
 }
 
 /** Ends leases, and tells of those that did. */
@@ -195,12 +195,12 @@ export async function applyEndings(
   endings: readonly Ending[],
   now: number,
 ): Promise<readonly EndedLease[]> {
-  const moves = endings.map(({ move }) => move)
-  const applied = await apply(database, moves, now)
-  const ended = endings.filter(({ move }) => applied.has(move))
+  const transitions = endings.map(({ transition }) => transition)
+  const applied = await apply(database, transitions, now)
+  const ended = endings.filter(({ transition }) => applied.has(transition))
   const tasks = ended.map(({ task }) => task)
   await spillTails(database, tasks)
-  return ended.map(({ task: { _id, token, namespace, queue, type, workerId }, reason, move }) => {
-    return { taskId: _id, token, reason, namespace, queue, type, workerId, taskStatus: move.to }
+  return ended.map(({ task: { _id, token, namespace, queue, type, workerId }, reason, transition }) => {
+    return { taskId: _id, token, reason, namespace, queue, type, workerId, taskStatus: transition.to }
   })
 }

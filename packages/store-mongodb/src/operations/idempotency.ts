@@ -2,7 +2,7 @@ import { LIMITS, type NewTask } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type KeyDocument, keyId } from '../documents.ts'
 import { duplicatesOf } from '../mongodb-errors.ts'
-import { idIn, readLightOfAny } from '../moves.ts'
+import { idIn, readLightOfAny } from '../write-transitions.ts'
 import type { Plan, Submission, UsedKey } from './enqueue-plan.ts'
 
 const KEY_LIFE_MS = LIMITS.idempotencySeconds * 1000

@@ -1,7 +1,7 @@
 import type { Database } from '../database.ts'
 import { LIGHT, type LightTask } from '../documents.ts'
-import { apply } from '../moves.ts'
 import { promote } from '../transitions.ts'
+import { apply } from '../write-transitions.ts'
 
 /** Due tasks made ready in one step. */
 const AT_ONCE = 1_000
@@ -21,8 +21,8 @@ export async function promoteDue(database: Database, now: number, limit = AT_ONC
       .limit(Math.min(AT_ONCE, limit - promoted))
       .toArray()
     if (due.length === 0) break
-    const moves = due.map((task) => promote(task as LightTask))
-    promoted += (await apply(database, moves, now)).size
+    const transitions = due.map((task) => promote(task as LightTask))
+    promoted += (await apply(database, transitions, now)).size
     if (due.length < AT_ONCE) break
   }
   return promoted

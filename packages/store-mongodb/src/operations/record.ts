@@ -11,9 +11,9 @@ import {
 } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import type { LightTask } from '../documents.ts'
-import { apply, MOST_ROUNDS, readLight } from '../moves.ts'
 import { spillTails } from '../spill.ts'
-import { type Move, withRecords } from '../transitions.ts'
+import { type Transition, withRecords } from '../transitions.ts'
+import { apply, MOST_ROUNDS, readLight } from '../write-transitions.ts'
 
 type Entry = RecordParams['entries'][number]
 
@@ -71,18 +71,18 @@ async function recordRound(
   const ids = open.map(({ taskId }) => taskId)
   const tasks = await readLight(database, namespace, ids)
   await spillTails(database, [...tasks.values()])
-  const moves = new Map<Move, { lease: OpenLease; count: number }>()
+  const transitions = new Map<Transition, { lease: OpenLease; count: number }>()
   for (const lease of open) {
     const task = tasks.get(lease.taskId)
     if (task?.state !== 'running' || task.token !== lease.token) continue
     const { kept, progress, count } = nextUpdate(task, lease.lines)
     if (kept.length === 0 && progress === null) held.add(leaseKey(lease))
-    else moves.set(appending(task, kept, progress, now), { lease, count })
+    else transitions.set(appending(task, kept, progress, now), { lease, count })
   }
-  const applied = await apply(database, [...moves.keys()], now)
+  const applied = await apply(database, [...transitions.keys()], now)
   const rest: OpenLease[] = []
-  for (const [move, { lease, count }] of moves) {
-    const lines = applied.has(move) ? lease.lines.slice(count) : lease.lines
+  for (const [transition, { lease, count }] of transitions) {
+    const lines = applied.has(transition) ? lease.lines.slice(count) : lease.lines
     if (lines.length > 0) rest.push({ ...lease, lines })
     else held.add(leaseKey(lease))
   }
@@ -111,7 +111,7 @@ function roomFor({ attemptLines = 0, lines = 0 }: LightTask): number {
   return Math.max(0, Math.min(LIMITS.recordsPerAttempt - attemptLines, LIMITS.recordsPerTask - lines))
 }
 
-function appending(task: LightTask, lines: readonly Line[], progress: JsonText | null, now: number): Move {
+function appending(task: LightTask, lines: readonly Line[], progress: JsonText | null, now: number): Transition {
   const { attempt, token, attemptLines = 0 } = task
   const records = lines.map(
     ({ kind, data }): HistoryRecord => ({ at: now, kind, attempt, token, startedAt: null, workerId: null, data }),

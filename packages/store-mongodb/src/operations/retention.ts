@@ -2,7 +2,7 @@ import type { Retention, TerminalStatus } from '@taskyard/core'
 import { addCounts, type QueueCounts } from '../counters.ts'
 import type { Database } from '../database.ts'
 import { keyId, LIGHT, type LightTask, queueId, recordId } from '../documents.ts'
-import { idIn, markedBy, writeStatements } from '../moves.ts'
+import { idIn, markedBy, writeStatements } from '../write-transitions.ts'
 
 const ENDINGS: readonly TerminalStatus[] = ['succeeded', 'failed', 'cancelled']
 

@@ -1,7 +1,7 @@
 import type { NewTask } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { queueId } from '../documents.ts'
-import { idIn } from '../moves.ts'
+import { idIn } from '../write-transitions.ts'
 
 /** What was read of a queue's filling is good for this long, as long as the queue is less than half full. Milliseconds. */
 const FILLING_LIFE_MS = 1_000

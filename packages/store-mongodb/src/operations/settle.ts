@@ -2,9 +2,9 @@ import type { AcceptedSettlement, Settlement, SettleParams, SettleReport, Settle
 import { TaskyardError } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import type { LightTask } from '../documents.ts'
-import { apply, MOST_ROUNDS, readLight } from '../moves.ts'
 import { spillTails } from '../spill.ts'
-import { type Move, settle as settleTask } from '../transitions.ts'
+import { settle as settleTask, type Transition } from '../transitions.ts'
+import { apply, MOST_ROUNDS, readLight } from '../write-transitions.ts'
 import { claim } from './claim.ts'
 import { LOST, settledBefore } from './settled-before.ts'
 
@@ -62,7 +62,7 @@ async function settleRound(
   { results, counting }: { results: Map<Settlement, SettleResult>; counting: Promise<void>[] },
   now: number,
 ): Promise<readonly Settlement[]> {
-  const moves = new Map<Move, Settlement>()
+  const transitions = new Map<Transition, Settlement>()
   const moving = new Set<string>()
   const ended: Settlement[] = []
   for (const settlement of settlements) {
@@ -72,12 +72,13 @@ async function settleRound(
     else if (task.expiresAt !== (endOf(settlement) ?? task.expiresAt)) results.set(settlement, LOST)
     else {
       moving.add(settlement.taskId)
-      moves.set(settleTask(task, settlement, now), settlement)
+      transitions.set(settleTask(task, settlement, now), settlement)
     }
   }
   for (const [settlement, result] of await settledBefore(database, ended, tasks)) results.set(settlement, result)
-  const applied = await apply(database, [...moves.keys()], now, counting)
-  for (const [move, settlement] of moves) if (applied.has(move)) results.set(settlement, accepted(move, now))
+  const applied = await apply(database, [...transitions.keys()], now, counting)
+  for (const [transition, settlement] of transitions)
+    if (applied.has(transition)) results.set(settlement, accepted(transition, now))
   await spillTails(
     database,
     [...applied].map(({ task }) => task),
@@ -86,7 +87,7 @@ async function settleRound(
   return settlements.filter((settlement) => !results.has(settlement))
 }
 
-function accepted({ task, to, runAt }: Move, now: number): AcceptedSettlement {
+function accepted({ task, to, runAt }: Transition, now: number): AcceptedSettlement {
   const { namespace, queue, type, runAt: readyAt, startedAt = now } = task
   const waitMs = Math.max(0, startedAt - readyAt)
   return {

@@ -1,7 +1,7 @@
 import type { Settlement, SettleResult } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type LightTask, recordId, type SettledAs } from '../documents.ts'
-import { idIn } from '../moves.ts'
+import { idIn } from '../write-transitions.ts'
 
 export const LOST: SettleResult = { status: 'lost' }
 

@@ -8,34 +8,34 @@ import {
 } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type LightTask, statusOf } from '../documents.ts'
-import { apply, readLight } from '../moves.ts'
 import { spillTails } from '../spill.ts'
-import { finish, type Move, requestCancel, retry as retryTask } from '../transitions.ts'
+import { finish, requestCancel, retry as retryTask, type Transition } from '../transitions.ts'
+import { apply, readLight } from '../write-transitions.ts'
 
-/** What a call on one task comes to: an answer at once, or one when the move has been applied. */
+/** What a call on one task comes to: an answer at once, or one when the transition has been applied. */
 interface Judgement<Outcome> {
   readonly outcome: Outcome
-  readonly move: Move | null
+  readonly transition: Transition | null
 }
 
 export function cancel(database: Database, params: TaskIdsParams, now: number): Promise<CancelOutcome[]> {
   return steer<CancelOutcome>(database, params, now, (task) => {
-    if (task === undefined) return { outcome: { kind: 'not-found' }, move: null }
+    if (task === undefined) return { outcome: { kind: 'not-found' }, transition: null }
     const status = statusOf(task, now)
-    if (isTerminal(status)) return { outcome: { kind: 'ended', status }, move: null }
-    if (status !== 'running') return { outcome: { kind: 'cancelled' }, move: finish(task, 'cancelled', now, {}) }
+    if (isTerminal(status)) return { outcome: { kind: 'ended', status }, transition: null }
+    if (status !== 'running') return { outcome: { kind: 'cancelled' }, transition: finish(task, 'cancelled', now, {}) }
     const isNew = task.cancelRequestedAt === undefined
     const outcome = { kind: 'requested', workerId: task.workerId ?? '' } as const
-    return { outcome, move: isNew ? requestCancel(task, now) : null }
+    return { outcome, transition: isNew ? requestCancel(task, now) : null }
   })
 }
 
 export function retry(database: Database, params: TaskIdsParams, now: number): Promise<RetryOutcome[]> {
   return steer<RetryOutcome>(database, params, now, (task) => {
-    if (task === undefined) return { outcome: { kind: 'not-found' }, move: null }
+    if (task === undefined) return { outcome: { kind: 'not-found' }, transition: null }
     const status = statusOf(task, now)
-    if (!isRetryable(status)) return { outcome: { kind: 'not-retryable', status }, move: null }
-    return { outcome: { kind: 'retried' }, move: retryTask(task, now) }
+    if (!isRetryable(status)) return { outcome: { kind: 'not-retryable', status }, transition: null }
+    return { outcome: { kind: 'retried' }, transition: retryTask(task, now) }
   })
 }
 
@@ -79,18 +79,18 @@ async function steerRound<Outcome>(
   const ids = open.map(({ id }) => id)
   const tasks = await readLight(database, namespace, ids)
   const judged = new Map<number, Outcome>()
-  const moves = new Map<Move, { index: number; outcome: Outcome }>()
+  const transitions = new Map<Transition, { index: number; outcome: Outcome }>()
   const moving = new Set<string>()
   for (const { id, index } of open) {
-    const { outcome, move } = judge(tasks.get(id))
-    if (move === null) judged.set(index, outcome)
+    const { outcome, transition } = judge(tasks.get(id))
+    if (transition === null) judged.set(index, outcome)
     else if (!moving.has(id)) {
       moving.add(id)
-      moves.set(move, { index, outcome })
+      transitions.set(transition, { index, outcome })
     }
   }
-  const applied = await apply(database, [...moves.keys()], now, counting)
-  for (const [move, { index, outcome }] of moves) if (applied.has(move)) judged.set(index, outcome)
+  const applied = await apply(database, [...transitions.keys()], now, counting)
+  for (const [transition, { index, outcome }] of transitions) if (applied.has(transition)) judged.set(index, outcome)
   await spillTails(
     database,
     [...applied].map(({ task }) => task),

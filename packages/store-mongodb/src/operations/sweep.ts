@@ -51,9 +51,13 @@ async function endOverdue(
       continue
     }
     const fate = { isDead: !isHolderWatched(task.holder), isAlone: wasAlone(task, leasesOf) }
-    const move = endWithoutWord(task, { reason, jitter: spreadJitter(jitter, index), ...fate }, now)
+    const transition = endWithoutWord(task, { reason, jitter: spreadJitter(jitter, index), ...fate }, now)
     // A lease ends for its time only while that is still what was read.
-    endings.push({ task, reason, move: reason === 'expired' ? whileItEndsAt(task.expiresAt, move) : move })
+    endings.push({
+      task,
+      reason,
+      transition: reason === 'expired' ? whileItEndsAt(task.expiresAt, transition) : transition,
+    })
   }
   await rememberCompany(database, groups, new Set(endings.map(({ task }) => workerKey(task))))
   const ended = await applyEndings(database, endings, now)

@@ -12,8 +12,8 @@ import {
 import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import type { Lease } from './lease-row.ts'
-import { count, type Moves, newMoves, type ToFinished, WITHOUT_WORD } from './moves.ts'
-import { writeMoves } from './write-moves.ts'
+import { count, newTransitions, type ToFinished, type Transitions, WITHOUT_WORD } from './transitions.ts'
+import { writeTransitions } from './write-transitions.ts'
 
 /** Where a task went whose attempt has ended. */
 export interface Ended {
@@ -34,9 +34,9 @@ export interface EndWithoutWord {
 
 export type OtherSettlement = Exclude<Settlement, { outcome: 'succeeded' }>
 
-/** Moves of attempts that end; every lease given to it has been taken out of `leases`. */
+/** Transitions of attempts that end; every lease given to it has been taken out of `leases`. */
 export class Endings {
-  readonly moves = newMoves()
+  readonly transitions = newTransitions()
   /** Those whose end counts against tasks that go on. */
   readonly lone: Lease[] = []
   readonly #now: number
@@ -46,7 +46,7 @@ export class Endings {
   }
 
   settle(lease: Lease, settlement: OtherSettlement): Ended {
-    count(this.moves, lease.lane, 'running', -1)
+    count(this.transitions, lease.lane, 'running', -1)
     switch (settlement.outcome) {
       case 'failed':
         return this.#fail(lease, settlement, 'failed')
@@ -59,7 +59,7 @@ export class Endings {
 
   /** Ends a lease without its worker's word. */
   end(lease: Lease, end: EndWithoutWord): TaskStatus {
-    count(this.moves, lease.lane, 'running', -1)
+    count(this.transitions, lease.lane, 'running', -1)
     switch (end.reason) {
       case 'cancelled':
         return this.#finish(lease, 'cancelled', null, null).taskStatus
@@ -78,7 +78,7 @@ export class Endings {
     error: TaskError | null,
     settledAs: ToFinished['settledAs'],
   ): Ended {
-    this.moves.finished.push({ ...lease, status, settledAs, error })
+    this.transitions.finished.push({ ...lease, status, settledAs, error })
     return { taskStatus: status, runAt: null }
   }
 
@@ -94,8 +94,8 @@ export class Endings {
     const runAt = this.#now + next.delayMs
     const data = { error: failure.error, retryAt: new Date(runAt).toISOString() }
     this.#goOn(lease, 'retry-scheduled', JSON.stringify(data), settledAs === null)
-    if (next.delayMs > 0) this.moves.scheduled.push({ ...lease, runAt })
-    else this.moves.ready.push({ ...lease, readyAt: this.#now })
+    if (next.delayMs > 0) this.transitions.scheduled.push({ ...lease, runAt })
+    else this.transitions.ready.push({ ...lease, readyAt: this.#now })
     return { taskStatus: next.delayMs > 0 ? 'scheduled' : 'queued', runAt }
   }
 
@@ -103,7 +103,7 @@ export class Endings {
   #release(lease: Lease): Ended {
     if (lease.cancelRequestedAt !== null) return this.#finish(lease, 'cancelled', null, 'released')
     this.#goOn(lease, 'released', null)
-    this.moves.ready.push({ ...lease, attempt: lease.attempt - 1 })
+    this.transitions.ready.push({ ...lease, attempt: lease.attempt - 1 })
     return { taskStatus: 'queued', runAt: lease.readyAt }
   }
 
@@ -116,7 +116,7 @@ export class Endings {
     else {
       if (crashes.loneCrashes > lease.loneCrashes) this.lone.push(lease)
       this.#goOn(lease, 'lease-expired', JSON.stringify({ workerId: lease.workerId }))
-      this.moves.ready.push({ ...expired, readyAt: this.#now })
+      this.transitions.ready.push({ ...expired, readyAt: this.#now })
     }
     return status
   }
@@ -129,7 +129,7 @@ export class Endings {
   ): void {
     const { id, attempt, token, startedAt, workerId } = lease
     const settledAs = isWithoutWord ? WITHOUT_WORD : null
-    this.moves.history.push({ id, at: this.#now, kind, attempt, token, startedAt, workerId, data, settledAs })
+    this.transitions.history.push({ id, at: this.#now, kind, attempt, token, startedAt, workerId, data, settledAs })
   }
 }
 
@@ -137,11 +137,16 @@ export class Endings {
  * Takes leases out and writes where their tasks go, in one round trip.
  * @throws TaskyardError internal, when not as many would go somewhere as are taken: then the transaction must not commit
  */
-export async function writeEndings(run: Run, leases: readonly Lease[], moves: Moves, now: number): Promise<void> {
+export async function writeEndings(
+  run: Run,
+  leases: readonly Lease[],
+  transitions: Transitions,
+  now: number,
+): Promise<void> {
   if (leases.length === 0) return
   const taken = run('DELETE FROM @leases WHERE id = ANY ($1::uuid[]) RETURNING 1', [ids(leases.map(({ id }) => id))])
-  const [rows] = await Promise.all([taken, writeMoves(run, moves, now)])
-  const moved = moves.ready.length + moves.scheduled.length + moves.finished.length
+  const [rows] = await Promise.all([taken, writeTransitions(run, transitions, now)])
+  const moved = transitions.ready.length + transitions.scheduled.length + transitions.finished.length
   if (rows.length !== moved) {
     throw new TaskyardError('internal', { reason: `${rows.length} leases ended, ${moved} of their tasks went on` })
   }

@@ -22,9 +22,9 @@ import type { StoreContext } from '../store-context.ts'
 import { Endings, type EndWithoutWord, writeEndings } from './end-attempts.ts'
 import { LEASE_COLUMNS, type Lease, leaseFromRow } from './lease-row.ts'
 import { addLoneLeases, withoutTakenBack } from './lone-leases.ts'
-import type { HistoryLine } from './moves.ts'
 import { storable, workerKeySql } from './presence.ts'
-import { writeHistory } from './write-moves.ts'
+import type { HistoryLine } from './transitions.ts'
+import { writeHistory } from './write-transitions.ts'
 
 type Indexed = readonly [index: number, lease: LeaseRef]
 
@@ -190,7 +190,7 @@ async function endWhere(
   values: readonly (number | readonly string[])[],
   why: (lease: Lease, now: number, index: number) => Omit<EndWithoutWord, 'isAlone'>,
 ): Promise<readonly EndedLease[]> {
-  const { moves, ended } = await database.transaction(async (run) => {
+  const { transitions, ended } = await database.transaction(async (run) => {
     // Which workers hold several is counted by the very statement that locks: of two that end leases of one worker at the same
     // moment, the later one then sees the other's lease, or the mark that the other has left. As it is written, the server looks
     // workers up in a hash table, and counts nothing when nothing ends.
@@ -220,16 +220,16 @@ async function endWhere(
       return { lease, namespace, isAlone, reason: end.reason, taskStatus: endings.end(lease, end) }
     })
     const leases = ended.map(({ lease }) => lease)
-    await writeEndings(run, leases, endings.moves, now)
+    await writeEndings(run, leases, endings.transitions, now)
     await addLoneLeases(run, endings.lone)
     await rememberCompany(
       run,
       ended.filter(({ isAlone }) => !isAlone).map(({ namespace, lease: { workerId } }) => ({ namespace, workerId })),
     )
-    return { moves: endings.moves, ended }
+    return { transitions: endings.transitions, ended }
   })
   await lanes.load(new Set(ended.map(({ lease }) => lease.lane)))
-  publishReady(moves.ready.map(({ lane }) => lane))
+  publishReady(transitions.ready.map(({ lane }) => lane))
   return ended.map(({ lease, namespace, reason, taskStatus }) => {
     const { queue, type } = lanes.get(lease.lane)
     return {

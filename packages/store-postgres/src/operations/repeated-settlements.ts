@@ -2,8 +2,8 @@ import type { Settlement, SettleResult, TaskStatus } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
 import type { Text } from '../driver.ts'
 import type { StoreContext } from '../store-context.ts'
-import { SETTLED_AS, WITHOUT_WORD } from './moves.ts'
 import type { Results } from './settle-succeeded.ts'
+import { SETTLED_AS, WITHOUT_WORD } from './transitions.ts'
 
 type PastRow = [n: string, lane: string, status: Text, settledAs: Text, worker: Text, wentOn: Text]
 

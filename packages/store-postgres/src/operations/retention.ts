@@ -1,12 +1,12 @@
 import type { Retention } from '@taskyard/core'
 import type { Run } from '../database.ts'
 import type { StoreContext } from '../store-context.ts'
-import { count, newMoves } from './moves.ts'
 import { type Bounds, isOverAt } from './retention-bounds.ts'
 import type { RowScans } from './row-scans.ts'
 import { slotsUnderRewrite } from './slot-rewrite.ts'
 import { allSlots, type Slot } from './slot-tables.ts'
-import { writeMoves } from './write-moves.ts'
+import { count, newTransitions } from './transitions.ts'
+import { writeTransitions } from './write-transitions.ts'
 
 /**
  * A slot whose finished rows take less is cleaned row by row, exactly on time; a larger one waits until all of it is
@@ -229,9 +229,9 @@ async function removeSelected(
     const deletes = ['history', 'tasks'].map((table) =>
       run(`DELETE FROM @${table}_${suffix} WHERE id = ANY ($1::uuid[])`, removedIds),
     )
-    const moves = newMoves()
-    for (const [, lane, status, bytes] of rows) uncount(moves, Number(lane), Number(status), 1, Number(bytes))
-    await Promise.all([tags, ...deletes, writeMoves(run, moves, 0)])
+    const transitions = newTransitions()
+    for (const [, lane, status, bytes] of rows) uncount(transitions, Number(lane), Number(status), 1, Number(bytes))
+    await Promise.all([tags, ...deletes, writeTransitions(run, transitions, 0)])
     return { tasks: rows.length, bytes: rows.reduce((sum, [, , , bytes]) => sum + Number(bytes), 0) }
   })
 }
@@ -247,7 +247,13 @@ async function holdPartition(run: Run, { suffix, slot }: Partition): Promise<boo
 
 const STATUS_NAMES = ['succeeded', 'failed', 'cancelled'] as const
 
-function uncount(moves: ReturnType<typeof newMoves>, lane: number, status: number, tasks: number, bytes: number): void {
-  count(moves, lane, STATUS_NAMES[status - 1] as (typeof STATUS_NAMES)[number], -tasks)
-  count(moves, lane, 'finished_bytes', -bytes)
+function uncount(
+  transitions: ReturnType<typeof newTransitions>,
+  lane: number,
+  status: number,
+  tasks: number,
+  bytes: number,
+): void {
+  count(transitions, lane, STATUS_NAMES[status - 1] as (typeof STATUS_NAMES)[number], -tasks)
+  count(transitions, lane, 'finished_bytes', -bytes)
 }

@@ -8,7 +8,6 @@ import { mayHaveChanged } from '../postgres-errors.ts'
 import type { StoreContext } from '../store-context.ts'
 import { type Ended, Endings, type OtherSettlement, writeEndings } from './end-attempts.ts'
 import { LEASE_COLUMNS, type Lease, leaseFromRow } from './lease-row.ts'
-import type { Moves } from './moves.ts'
 import {
   type Indexed,
   oncePerLease,
@@ -17,6 +16,7 @@ import {
   settleStatement,
   takeSettled,
 } from './settle-succeeded.ts'
+import type { Transitions } from './transitions.ts'
 
 /** Ends leases in whatever way, all or nothing. */
 export async function settleInTransaction(
@@ -25,7 +25,7 @@ export async function settleInTransaction(
   settlements: readonly Indexed<Settlement>[],
   results: Results,
 ): Promise<void> {
-  const { now, others, moves, successes } = await context.database.transaction(async (run) => {
+  const { now, others, transitions, successes } = await context.database.transaction(async (run) => {
     const { now, held } = await lockHeld(run, context, namespace, settlements)
     const mine = oncePerLease(settlements.filter(([, settlement]) => isHeld(settlement, held.get(settlement.taskId))))
     // One after the other: what fails must leave nothing that would go on after the rollback.
@@ -33,7 +33,7 @@ export async function settleInTransaction(
     const successes = await settleSuccesses(run, namespace, mine.filter(isSuccess), now)
     return { now, ...ended, successes }
   })
-  context.publishReady(moves.ready.map(({ lane }) => lane))
+  context.publishReady(transitions.ready.map(({ lane }) => lane))
   await takeAll(context, others, successes, now, results).catch(mayHaveChanged)
 }
 
@@ -83,7 +83,7 @@ async function settleOthers(
   others: readonly Indexed<OtherSettlement>[],
   held: ReadonlyMap<string, Lease>,
   now: number,
-): Promise<{ others: readonly EndedLease[]; moves: Moves }> {
+): Promise<{ others: readonly EndedLease[]; transitions: Transitions }> {
   const endings = new Endings(now)
   const ended = others.map(([index, settlement]) => {
     const lease = held.get(settlement.taskId) as Lease
@@ -92,10 +92,10 @@ async function settleOthers(
   await writeEndings(
     run,
     ended.map(({ lease }) => lease),
-    endings.moves,
+    endings.transitions,
     now,
   )
-  return { others: ended, moves: endings.moves }
+  return { others: ended, transitions: endings.transitions }
 }
 
 interface Successes {

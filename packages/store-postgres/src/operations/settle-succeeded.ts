@@ -3,7 +3,7 @@ import { ids, joinJson, numbers } from '../arrays.ts'
 import type { Statement } from '../database.ts'
 import type { Text } from '../driver.ts'
 import type { StoreContext } from '../store-context.ts'
-import { ROW_OVERHEAD_BYTES } from './moves.ts'
+import { ROW_OVERHEAD_BYTES } from './transitions.ts'
 
 /** What becomes of each settlement of a call; a gap where it is not known yet. */
 export type Results = (SettleResult | undefined)[]

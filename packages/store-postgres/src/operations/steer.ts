@@ -13,8 +13,8 @@ import { namespaceOf } from '../lanes.ts'
 import type { StoreContext } from '../store-context.ts'
 import { numberOrNull } from './column-text.ts'
 import { forgetLoneLeases } from './lone-leases.ts'
-import { count, type Moves, newMoves } from './moves.ts'
-import { writeMoves } from './write-moves.ts'
+import { count, newTransitions, type Transitions } from './transitions.ts'
+import { writeTransitions } from './write-transitions.ts'
 
 /** A task that moves from one table to another while it is looked for is found at the next look, or at one of the next. */
 const LOOKS = 100
@@ -66,13 +66,13 @@ async function cancelFound(
     [...time.params(), ids(taskIds), namespace],
   )
   const [now, mine] = [time.saw(row?.[0] ?? 0), row?.[1] ?? '{}']
-  const moves = newMoves()
+  const transitions = newTransitions()
   const outcomes: Outcomes<CancelOutcome> = new Map()
-  for (const row of await takeAndAsk(run, mine, now)) outcomes.set(row[1], cancelOne(moves, row, now))
+  for (const row of await takeAndAsk(run, mine, now)) outcomes.set(row[1], cancelOne(transitions, row, now))
   for (const [id, status] of await endedAmong(run, mine)) {
     if (!outcomes.has(id)) outcomes.set(id, { kind: 'ended', status })
   }
-  await writeMoves(run, moves, now)
+  await writeTransitions(run, transitions, now)
   return outcomes
 }
 
@@ -108,16 +108,16 @@ function takeAndAsk(run: Run, idArray: string, now: number): Promise<FoundRow[]>
   )
 }
 
-function cancelOne(moves: Moves, row: FoundRow, now: number): CancelOutcome {
+function cancelOne(transitions: Transitions, row: FoundRow, now: number): CancelOutcome {
   const [status, id, , , , , , workerId, requestedAt] = row
   const [lane, token, attempt, crashes, bytes] = row.slice(2, 7).map(Number) as [number, number, number, number, number]
   if (status === 'running') {
-    if (requestedAt === null) moves.history.push({ id, at: now, kind: 'cancel-requested', attempt, token })
+    if (requestedAt === null) transitions.history.push({ id, at: now, kind: 'cancel-requested', attempt, token })
     return { kind: 'requested', workerId: workerId ?? '' }
   }
-  count(moves, lane, status, -1)
+  count(transitions, lane, status, -1)
   const nothing = { settledAs: null, error: null, progress: null, workerId: null, startedAt: null }
-  moves.finished.push({ id, lane, token, attempt, crashes, bytes, status: 'cancelled', ...nothing })
+  transitions.finished.push({ id, lane, token, attempt, crashes, bytes, status: 'cancelled', ...nothing })
   return { kind: 'cancelled' }
 }
 
@@ -151,10 +151,10 @@ async function retryFound({ time }: StoreContext, run: Run, namespace: string, t
        payload_bytes, timeout_ms, settled_as FROM taken`,
     [...time.params(), ids(taskIds), namespace],
   )
-  const moves = newMoves()
+  const transitions = newTransitions()
   const now = time.saw(rows[0]?.[11] ?? 0)
-  for (const row of rows) retryOne(moves, row, now)
-  await writeMoves(run, moves, now)
+  for (const row of rows) retryOne(transitions, row, now)
+  await writeTransitions(run, transitions, now)
   const retried = rows.map(([id]) => id as string)
   await forgetLoneLeases(run, retried)
   const outcomes: Outcomes<RetryOutcome> = new Map()
@@ -164,20 +164,20 @@ async function retryFound({ time }: StoreContext, run: Run, namespace: string, t
   )
   for (const [id, status] of states) outcomes.set(id, { kind: 'not-retryable', status: status as TaskStatus })
   for (const id of retried) outcomes.set(id, { kind: 'retried' })
-  return { outcomes, lanes: moves.ready.map(({ lane }) => lane) }
+  return { outcomes, lanes: transitions.ready.map(({ lane }) => lane) }
 }
 
-function retryOne(moves: Moves, row: readonly Text[], now: number): void {
+function retryOne(transitions: Transitions, row: readonly Text[], now: number): void {
   const id = row[0] as string
   const [lane, token, attempt, statusNumber] = row.slice(1, 5).map(Number) as [number, number, number, number]
   const status = ENDED[statusNumber - 1] as 'failed' | 'cancelled'
   const [workerId, error] = [row[7] ?? null, row[8] ?? null]
-  count(moves, lane, status, -1)
-  count(moves, lane, 'finished_bytes', -Number(row[9]))
+  count(transitions, lane, status, -1)
+  count(transitions, lane, 'finished_bytes', -Number(row[9]))
   const data = error === null ? null : `{"error":${error}}`
   const end = { id, attempt, token }
   const settledAs = numberOrNull(row[14])
-  moves.history.push({
+  transitions.history.push({
     ...end,
     at: Number(row[6]),
     kind: status,
@@ -186,9 +186,9 @@ function retryOne(moves: Moves, row: readonly Text[], now: number): void {
     data,
     settledAs,
   })
-  moves.history.push({ ...end, at: now, kind: 'retried' })
+  transitions.history.push({ ...end, at: now, kind: 'retried' })
   const size = { bytes: Number(row[12]), timeoutMs: numberOrNull(row[13]) }
-  moves.ready.push({
+  transitions.ready.push({
     id,
     lane,
     token,

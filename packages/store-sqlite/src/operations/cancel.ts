@@ -2,9 +2,9 @@ import type { CancelOutcome, RetryOutcome, TaskIdsParams, TaskStatus } from '@ta
 import { row1, type State } from '../state.ts'
 import { locate } from './find.ts'
 import { priorityOf } from './leases.ts'
-import { addHistory, finish, makeReady, take } from './move.ts'
 import { promoteDue } from './promote.ts'
 import { keepFloorBelowNext } from './retention.ts'
+import { addHistory, finish, makeReady, take } from './transition.ts'
 
 export function cancel(state: State, { namespace, taskIds }: TaskIdsParams, now: number): CancelOutcome[] {
   promoteDue(state, now)

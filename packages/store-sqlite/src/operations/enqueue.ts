@@ -2,8 +2,8 @@ import { LIMITS } from '@taskyard/core'
 import { row1, type State } from '../state.ts'
 import type { AcceptedRow, EnqueuedRows, EnqueueRefusal, EnqueueRows, NewTaskRow } from '../wire.ts'
 import { locate } from './find.ts'
-import { makeReady, makeScheduled } from './move.ts'
 import { standing } from './standing.ts'
+import { makeReady, makeScheduled } from './transition.ts'
 
 const IDEMPOTENCY_MS = LIMITS.idempotencySeconds * 1000
 

@@ -16,8 +16,8 @@ import {
 import { row1, rows, type State } from '../state.ts'
 import { backoffFromText } from '../wire.ts'
 import { addLoneCrash, loneCrashesOf } from './lone-crashes.ts'
-import { addHistory, endAttempt, finish, type Lease, makeReady, makeScheduled, take } from './move.ts'
 import { lifeOf } from './presence.ts'
+import { addHistory, endAttempt, finish, type Lease, makeReady, makeScheduled, take } from './transition.ts'
 
 const LEASE_COLUMNS = `l.seq, l.lane, l.token, l.attempt, l.crashes, l.worker_id, l.ready_at, l.started_at, l.expires_at,
   l.deadline_at, l.cancel_requested_at, l.session OR l.node_id IS NOT NULL, l.had_company, l.progress, l.bytes`

@@ -1,5 +1,5 @@
 import { earliestScheduled, rows, type State } from '../state.ts'
-import { makeReady, take } from './move.ts'
+import { makeReady, take } from './transition.ts'
 
 /** Due tasks made ready in one go. A burst beyond it follows with the next call. */
 const AT_ONCE = 10_000

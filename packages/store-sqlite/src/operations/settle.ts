@@ -11,7 +11,7 @@ import type { SettledRow, SettledRows, SettlementRow } from '../wire.ts'
 import { claim } from './claim.ts'
 import { locate } from './find.ts'
 import { failAttempt, heldLease, priorityOf } from './leases.ts'
-import { countFinished, endAttempt, finish, finishedBytes, type Lease, makeReady, take } from './move.ts'
+import { countFinished, endAttempt, finish, finishedBytes, type Lease, makeReady, take } from './transition.ts'
 
 export interface SettleRows {
   readonly namespace: string

@@ -52,7 +52,7 @@ export interface HistoryLine {
 }
 
 /** Where tasks go in one transaction, collected first so that each table is written once. */
-export interface Moves {
+export interface Transitions {
   readonly ready: ToReady[]
   readonly scheduled: ToScheduled[]
   readonly finished: ToFinished[]
@@ -78,11 +78,11 @@ export const ROW_OVERHEAD_BYTES = 360
 export const SETTLED_AS = { failed: 2, cancelled: 3, released: 4 } as const
 export const WITHOUT_WORD = 0
 
-export function newMoves(): Moves {
+export function newTransitions(): Transitions {
   return { ready: [], scheduled: [], finished: [], history: [], counts: new Map() }
 }
 
-export function count({ counts }: Moves, lane: number, counter: Counter, difference: number): void {
+export function count({ counts }: Transitions, lane: number, counter: Counter, difference: number): void {
   const changes = counts.get(lane) ?? {}
   changes[counter] = (changes[counter] ?? 0) + difference
   counts.set(lane, changes)

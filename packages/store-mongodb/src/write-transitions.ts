@@ -3,7 +3,7 @@ import type { AnyBulkWriteOperation } from 'mongodb'
 import { addCounts, type QueueCounts } from './counters.ts'
 import type { Database } from './database.ts'
 import { LIGHT, type LightTask, queueId, type TaskDocument } from './documents.ts'
-import type { Move } from './transitions.ts'
+import type { Transition } from './transitions.ts'
 
 /** Rounds of reading, judging and writing before a call gives up against others that change the same tasks. */
 export const MOST_ROUNDS = 10
@@ -51,25 +51,25 @@ function byId(tasks: readonly LightTask[]): ReadonlyMap<string, LightTask> {
 }
 
 /**
- * Applies each move whose guard holds, at most one per task, counts them and tells of what became ready.
+ * Applies each transition whose guard holds, at most one per task, counts them and tells of what became ready.
  * @param counting takes the writing of the counts, for a caller that waits for it later
  * @returns those that were applied
  */
 export async function apply(
   database: Database,
-  moves: readonly Move[],
+  transitions: readonly Transition[],
   now: number,
   counting?: Promise<void>[],
-): Promise<ReadonlySet<Move>> {
-  if (moves.length === 0) return new Set()
-  const applied = await write(database, moves)
-  const counted = countMoves(database, applied, now)
+): Promise<ReadonlySet<Transition>> {
+  if (transitions.length === 0) return new Set()
+  const applied = await write(database, transitions)
+  const counted = countTransitions(database, applied, now)
   if (counting === undefined) await counted
   else counting.push(counted)
   return applied
 }
 
-function countMoves(database: Database, applied: ReadonlySet<Move>, now: number): Promise<void> {
+function countTransitions(database: Database, applied: ReadonlySet<Transition>, now: number): Promise<void> {
   const counts: QueueCounts = new Map()
   const lanes = new Map<string, ReadyLane>()
   for (const { task, counted, to } of applied) {
@@ -81,21 +81,21 @@ function countMoves(database: Database, applied: ReadonlySet<Move>, now: number)
   return database.counters.add(counts, now)
 }
 
-async function write(database: Database, moves: readonly Move[]): Promise<ReadonlySet<Move>> {
+async function write(database: Database, transitions: readonly Transition[]): Promise<ReadonlySet<Transition>> {
   const mark = database.nextMark()
   const matchedCount = await writeStatements(
     database,
-    statements(moves, mark),
-    moves.map(({ task }) => task),
+    statements(transitions, mark),
+    transitions.map(({ task }) => task),
   )
   // The common case: the count alone says that every guard held.
-  if (matchedCount === moves.length) return new Set(moves)
-  const tasks = moves.map(({ task }) => task)
+  if (matchedCount === transitions.length) return new Set(transitions)
+  const tasks = transitions.map(({ task }) => task)
   const marked = await markedBy(database, tasks, mark, matchedCount)
-  return new Set(moves.filter(({ task }) => marked.has(task._id)))
+  return new Set(transitions.filter(({ task }) => marked.has(task._id)))
 }
 
-/** Moves after which a call can still tell that one of its own came before them. */
+/** Transitions after which a call can still tell that one of its own came before them. */
 const MOST_MARKS = 4
 
 /** The marks of a task that a call moves on. Whoever has read its state and token knows the marks that came with them. */
@@ -133,11 +133,11 @@ export async function writeStatements(
   }
 }
 
-// Tasks that move alike share a statement: one for a thousand successes without a result.
-function statements(moves: readonly Move[], mark: string): AnyBulkWriteOperation<TaskDocument>[] {
-  const alike = Map.groupBy(moves, ({ guard, update, task }) => JSON.stringify([guard, update, task.marks]))
+// Tasks whose transitions are alike share a statement: one for a thousand successes without a result.
+function statements(transitions: readonly Transition[], mark: string): AnyBulkWriteOperation<TaskDocument>[] {
+  const alike = Map.groupBy(transitions, ({ guard, update, task }) => JSON.stringify([guard, update, task.marks]))
   return [...alike.values()].map((group) => {
-    const { guard, update, task, to } = group[0] as Move
+    const { guard, update, task, to } = group[0] as Transition
     const ids = group.map(({ task: { _id } }) => _id)
     const mine = to === task.state ? { touch: mark } : { marks: marksAfter(task, mark) }
     const marking = { ...update, $set: { ...update.$set, ...mine } }

@@ -6,27 +6,27 @@ import {
   type Counter,
   count,
   type HistoryLine,
-  type Moves,
   ROW_OVERHEAD_BYTES,
   SETTLED_AS,
+  type Transitions,
   WITHOUT_WORD,
-} from './moves.ts'
+} from './transitions.ts'
 
-/** Writes the moves, in one round trip. The caller has taken the tasks from where they were, and counted that. */
-export async function writeMoves(run: Run, moves: Moves, now: number): Promise<void> {
+/** Writes the transitions, in one round trip. The caller has taken the tasks from where they were, and counted that. */
+export async function writeTransitions(run: Run, transitions: Transitions, now: number): Promise<void> {
   const writes = [
-    writeReady(run, moves),
-    writeScheduled(run, moves),
-    writeFinished(run, moves, now),
-    writeHistory(run, moves.history),
+    writeReady(run, transitions),
+    writeScheduled(run, transitions),
+    writeFinished(run, transitions, now),
+    writeHistory(run, transitions.history),
   ]
-  await Promise.all([...writes, writeCounts(run, moves)])
+  await Promise.all([...writes, writeCounts(run, transitions)])
 }
 
-async function writeReady(run: Run, moves: Moves): Promise<void> {
-  const { ready } = moves
+async function writeReady(run: Run, transitions: Transitions): Promise<void> {
+  const { ready } = transitions
   if (ready.length === 0) return
-  for (const { lane } of ready) count(moves, lane, 'queued', 1)
+  for (const { lane } of ready) count(transitions, lane, 'queued', 1)
   await run(
     `INSERT INTO @ready (id, lane, token, attempt, crashes, lone_crashes, ready_at, rank, bytes, timeout_ms, seq)
      SELECT id, lane, token, attempt, crashes, lone_crashes, ready_at, rank, bytes, nullif(timeout_ms, -1),
@@ -46,10 +46,10 @@ async function writeReady(run: Run, moves: Moves): Promise<void> {
   )
 }
 
-async function writeScheduled(run: Run, moves: Moves): Promise<void> {
-  const { scheduled } = moves
+async function writeScheduled(run: Run, transitions: Transitions): Promise<void> {
+  const { scheduled } = transitions
   if (scheduled.length === 0) return
-  for (const { lane } of scheduled) count(moves, lane, 'scheduled', 1)
+  for (const { lane } of scheduled) count(transitions, lane, 'scheduled', 1)
   await run(
     `INSERT INTO @scheduled (id, lane, token, attempt, crashes, lone_crashes, run_at, seq)
      SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::smallint[], $6::smallint[], $7::bigint[],
@@ -63,15 +63,15 @@ async function writeScheduled(run: Run, moves: Moves): Promise<void> {
   )
 }
 
-async function writeFinished(run: Run, moves: Moves, now: number): Promise<void> {
-  const { finished } = moves
+async function writeFinished(run: Run, transitions: Transitions, now: number): Promise<void> {
+  const { finished } = transitions
   if (finished.length === 0) return
   const errors = finished.map(({ error }) => (error === null ? null : JSON.stringify(error)))
   const bytes = finished.map((task, i) => ROW_OVERHEAD_BYTES + task.bytes + (errors[i]?.length ?? 0))
   finished.forEach(({ lane, status }, i) => {
-    count(moves, lane, status, 1)
-    count(moves, lane, 'finished_total', 1)
-    count(moves, lane, 'finished_bytes', bytes[i] as number)
+    count(transitions, lane, status, 1)
+    count(transitions, lane, 'finished_total', 1)
+    count(transitions, lane, 'finished_bytes', bytes[i] as number)
   })
   await run(
     `INSERT INTO @finished (id, lane, token, attempt, crashes, status, settled_as, bytes, started_at, finished_at, worker_id, error,
@@ -136,7 +136,7 @@ const COUNTERS = [
   'finished_bytes',
 ] as const satisfies readonly Counter[]
 
-async function writeCounts(run: Run, { counts }: Moves): Promise<void> {
+async function writeCounts(run: Run, { counts }: Transitions): Promise<void> {
   if (counts.size === 0) return
   const changes = [...counts]
   await run(
