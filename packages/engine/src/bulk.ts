@@ -1,7 +1,7 @@
 import { isTerminal, LIMITS, type Task, type TaskStatus } from '@taskyard/core'
 import { invalid, isIntegerIn } from './check-submission.ts'
 import type { BulkFilter, BulkPart, BulkPartOptions } from './engine.ts'
-import type { Parts } from './parts.ts'
+import type { EngineContext } from './engine-context.ts'
 import { toListParams } from './read.ts'
 
 /** Where a walk over matching tasks is: what it takes to go on with it, here or in another process. */
@@ -36,8 +36,8 @@ const CLOCK_MARGIN_MS = 1000
  * never comes up again; but a task that changes its state meanwhile may be passed by, so that some passes have to be
  * without a find before all are known to be found.
  */
-export function createBulkWalks(parts: Parts) {
-  const { store, clock, timeOfDay } = parts
+export function createBulkWalks(context: EngineContext) {
+  const { store, clock, timeOfDay } = context
 
   async function walk(namespace: string, filter: BulkFilter, options: BulkPartOptions, how: Walk): Promise<BulkPart> {
     assertFilter(namespace, filter)
@@ -49,7 +49,7 @@ export function createBulkWalks(parts: Parts) {
       matched += count
       const next = after(position, nextCursor, count > 0, how)
       if (next === null) return { matched, cursor: null }
-      if (clock.now() >= until || signal?.aborted || parts.isStopping()) return { matched, cursor: encode(next) }
+      if (clock.now() >= until || signal?.aborted || context.isStopping()) return { matched, cursor: encode(next) }
       position = next
     }
   }

@@ -1,6 +1,6 @@
 import { givenFirst, type LeasedTask, TaskyardError } from '@taskyard/core'
+import type { EngineContext } from './engine-context.ts'
 import type { GiveBack } from './give-back.ts'
-import type { Parts } from './parts.ts'
 import { isUnexpected } from './unexpected.ts'
 import { waitAtMost } from './wait-at-most.ts'
 import type { Waiter, WaitingClaims, WaitingGroup } from './waiting-claims.ts'
@@ -20,13 +20,13 @@ export interface ServingOutcome {
 
 /** Looks at the store for those who wait, and hands them what it finds. */
 export class ClaimServer {
-  readonly #parts: Parts
+  readonly #context: EngineContext
   readonly #waiting: WaitingClaims
   readonly #giveBack: GiveBack
   readonly #outcome: ServingOutcome
 
-  constructor(parts: Parts, waiting: WaitingClaims, giveBack: GiveBack, outcome: ServingOutcome) {
-    this.#parts = parts
+  constructor(context: EngineContext, waiting: WaitingClaims, giveBack: GiveBack, outcome: ServingOutcome) {
+    this.#context = context
     this.#waiting = waiting
     this.#giveBack = giveBack
     this.#outcome = outcome
@@ -56,7 +56,7 @@ export class ClaimServer {
       const waiter = group.waiters.find(({ ended, isServed }) => !ended && !isServed)
       if (waiter === undefined) return
       try {
-        const tasks = await this.#parts.underWay.track(this.#claimFor(waiter))
+        const tasks = await this.#context.underWay.track(this.#claimFor(waiter))
         if (tasks.length === 0) return
       } catch (error) {
         failures += 1
@@ -69,7 +69,7 @@ export class ClaimServer {
 
   async #claimFor(waiter: Waiter): Promise<readonly LeasedTask[]> {
     try {
-      const given = await this.#parts.store.tasks.claim(waiter.params)
+      const given = await this.#context.store.tasks.claim(waiter.params)
       const tasks = waiter.isNamed ? given : given.map(asGivenFirst)
       waiter.doubt = null
       if (tasks.length > 0) await this.#hand(waiter, tasks)
@@ -81,8 +81,8 @@ export class ClaimServer {
   }
 
   async #hand(waiter: Waiter, tasks: readonly LeasedTask[]): Promise<void> {
-    const { clock, underWay } = this.#parts
-    const sweep = this.#parts.sweepUnderWay()
+    const { clock, underWay } = this.#context
+    const sweep = this.#context.sweepUnderWay()
     if (waiter.ended) return this.#giveBack(waiter.params.namespace, givenFirst(tasks))
     if (sweep === null || clock.now() - waiter.since < SHORTEST_LEASE_MS) return waiter.end(tasks)
     // The tasks may be there because their worker did not extend its lease, and be handed to this same worker.
@@ -91,7 +91,7 @@ export class ClaimServer {
   }
 
   async #handAfter(sweep: Promise<void>, waiter: Waiter, tasks: readonly LeasedTask[]): Promise<void> {
-    await waitAtMost(this.#parts.clock, sweep, LONGEST_HOLD_MS)
+    await waitAtMost(this.#context.clock, sweep, LONGEST_HOLD_MS)
     if (waiter.ended) await this.#giveBack(waiter.params.namespace, givenFirst(tasks))
     else waiter.end(tasks)
   }

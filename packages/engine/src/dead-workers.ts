@@ -1,10 +1,10 @@
 import { type LeaseHolder, workerKey } from '@taskyard/core'
 import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
+import type { EngineContext } from './engine-context.ts'
 import { type AskHolders, livingOf } from './lease-holders.ts'
 import type { Loop, Round } from './loop.ts'
 import { LOOPS } from './loops.ts'
-import type { Parts } from './parts.ts'
 import type { Presence } from './presence.ts'
 import type { SessionGraces } from './session-graces.ts'
 
@@ -19,9 +19,9 @@ export interface DeadWorkersParams {
 }
 
 /** Where others share the store: ends, again and again, the leases of workers whose process has stopped to beat. */
-export function createDeadWorkersLoop(parts: Parts, presence: Presence, params: DeadWorkersParams): Loop {
+export function createDeadWorkersLoop(context: EngineContext, presence: Presence, params: DeadWorkersParams): Loop {
   const { askHolders, endLeases, graces, connections } = params
-  return parts.loops.create('dead-workers', async () => {
+  return context.loops.create('dead-workers', async () => {
     if (!presence.isTrusted()) return UNTIL_TRUSTED
     const answer = await askHolders()
     // An answer that took long may be out of date.

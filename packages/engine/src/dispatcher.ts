@@ -1,10 +1,10 @@
 import { type ClaimParams, givenFirst, type LeasedTask, workerKey } from '@taskyard/core'
 import type { ClaimCall, ClaimCalls } from './claim-calls.ts'
 import { ClaimServer } from './claim-server.ts'
+import type { EngineContext } from './engine-context.ts'
 import type { GiveBack } from './give-back.ts'
 import type { Loop, Round } from './loop.ts'
 import { LOOPS } from './loops.ts'
-import type { Parts } from './parts.ts'
 import { waitAtMost } from './wait-at-most.ts'
 import { type Waiter, WaitingClaims, type WaitingGroup } from './waiting-claims.ts'
 
@@ -29,12 +29,12 @@ export interface Dispatcher {
  * wait is asked again by the next look, so that they outlive its outage; under the same request id, so that tasks whose
  * answer was lost are not.
  */
-export function createDispatcher(parts: Parts, calls: ClaimCalls, giveBack: GiveBack): Dispatcher {
-  return new LongPolls(parts, calls, giveBack)
+export function createDispatcher(context: EngineContext, calls: ClaimCalls, giveBack: GiveBack): Dispatcher {
+  return new LongPolls(context, calls, giveBack)
 }
 
 class LongPolls implements Dispatcher {
-  readonly #parts: Parts
+  readonly #context: EngineContext
   readonly #calls: ClaimCalls
   readonly #giveBack: GiveBack
   readonly #waiting = new WaitingClaims()
@@ -46,16 +46,16 @@ class LongPolls implements Dispatcher {
   #wakeUps = 0
   #stopListening = () => {}
 
-  constructor(parts: Parts, calls: ClaimCalls, giveBack: GiveBack) {
-    this.#parts = parts
+  constructor(context: EngineContext, calls: ClaimCalls, giveBack: GiveBack) {
+    this.#context = context
     this.#calls = calls
     this.#giveBack = giveBack
-    this.#loop = parts.loops.create('dispatcher', () => this.#look())
-    this.#server = new ClaimServer(parts, this.#waiting, giveBack, this.#loop)
+    this.#loop = context.loops.create('dispatcher', () => this.#look())
+    this.#server = new ClaimServer(context, this.#waiting, giveBack, this.#loop)
   }
 
   start(): void {
-    this.#stopListening = this.#parts.store.wakeUps.subscribe((lanes) => {
+    this.#stopListening = this.#context.store.wakeUps.subscribe((lanes) => {
       this.#wakeUps += 1
       this.#waiting.forEachWanting(lanes, this.#serve)
     })
@@ -72,7 +72,7 @@ class LongPolls implements Dispatcher {
   async claim(params: ClaimParams, waitMs: number, signal: AbortSignal | undefined): Promise<readonly LeasedTask[]> {
     if (this.#stopped || signal?.aborted) return []
     return this.#calls.asNewest(params, (call) =>
-      this.#parts.underWay.track(this.#claimOrWait(call, params, waitMs, signal)),
+      this.#context.underWay.track(this.#claimOrWait(call, params, waitMs, signal)),
     )
   }
 
@@ -83,7 +83,7 @@ class LongPolls implements Dispatcher {
   async #look(): Promise<Round> {
     const due = this.#waiting.nextInTurn(LOOKS_PER_ROUND).values()
     const lookAtDue = async () => {
-      for (const group of due) await waitAtMost(this.#parts.clock, this.#serve(group), LONGEST_LOOK_MS)
+      for (const group of due) await waitAtMost(this.#context.clock, this.#serve(group), LONGEST_LOOK_MS)
     }
     await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, lookAtDue))
     return { isProof: false }
@@ -97,7 +97,7 @@ class LongPolls implements Dispatcher {
   ): Promise<readonly LeasedTask[]> {
     const isCalledOff = () => this.#stopped || signal?.aborted === true || call.isRepeated
     const wakeUpsBefore = this.#wakeUps
-    const tasks = await this.#parts.store.tasks.claim(params)
+    const tasks = await this.#context.store.tasks.claim(params)
     if (isCalledOff()) return this.#takeBack(params.namespace, tasks)
     if (tasks.length > 0 || waitMs <= 0) return tasks
     // A task that became ready while the store said «none» has woken nobody yet.
@@ -118,7 +118,7 @@ class LongPolls implements Dispatcher {
     signal: AbortSignal | undefined,
     wokenSince: boolean,
   ): Promise<readonly LeasedTask[]> {
-    const { clock, ids } = this.#parts
+    const { clock, ids } = this.#context
     const params = asked.requestId === null ? { ...asked, requestId: ids() } : asked
     const group = this.#waiting.groupFor(params)
     return new Promise((resolve, reject) => {

@@ -1,8 +1,8 @@
 import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
+import type { EngineContext } from './engine-context.ts'
 import { type Held, heldIn, isSameHeld, NOTHING } from './held-leases.ts'
 import { type AskWhenTrusted, livingOf } from './lease-holders.ts'
-import type { Parts } from './parts.ts'
 
 /** What could not be decided or stored is tried again after so long. */
 const AGAIN_MS = 1000
@@ -16,7 +16,7 @@ const PATIENCE_MS = 10_000
 export type EndLeftLeases = (worker: string, left: Promise<Held | null>) => Promise<void>
 
 export function createEndLeftLeases(
-  { clock, troubles, underWay, isStopping }: Parts,
+  { clock, troubles, underWay, isStopping }: EngineContext,
   connections: Connections,
   askWhenTrusted: AskWhenTrusted,
   endLeases: EndLeases,

@@ -1,8 +1,8 @@
 import { type AcceptedTask, type EnqueueOutcome, type NewTask, TaskyardError } from '@taskyard/core'
 import { coalesce } from './coalesce.ts'
 import type { SubmitContext } from './engine.ts'
+import type { EngineContext } from './engine-context.ts'
 import { createEnqueueHeld } from './held-submissions.ts'
-import type { Parts } from './parts.ts'
 
 /** Single submissions that share a transaction; the bytes of their payloads, and their keys, which a store may have to lock. */
 const SUBMISSIONS_PER_CALL = 512
@@ -17,18 +17,18 @@ export interface EnqueueCalls {
 }
 
 /** @param stopping when it aborts, submissions that wait for a key are refused */
-export function createEnqueueCalls(parts: Parts, stopping: AbortSignal): EnqueueCalls {
-  const { store, queueDepth } = parts
+export function createEnqueueCalls(context: EngineContext, stopping: AbortSignal): EnqueueCalls {
+  const { store, queueDepth } = context
   // A store may let those with keys wait for their turn, and batches for long: nobody else shares their calls.
   const enqueueSoon = { plain: sharedEnqueue(), keyed: sharedEnqueue() }
   const enqueueHeld = {
-    single: createEnqueueHeld(parts.clock, sharedEnqueue()),
-    batch: createEnqueueHeld(parts.clock, sharedEnqueue()),
+    single: createEnqueueHeld(context.clock, sharedEnqueue()),
+    batch: createEnqueueHeld(context.clock, sharedEnqueue()),
   }
 
   function sharedEnqueue() {
     return coalesce<readonly NewTask[], EnqueueOutcome>({
-      clock: parts.clock,
+      clock: context.clock,
       run: (batch) => store.tasks.enqueue({ submissions: batch.map((tasks) => ({ tasks })), queueDepth }),
       maxItems: SUBMISSIONS_PER_CALL,
       weightOf: shareOfCall,

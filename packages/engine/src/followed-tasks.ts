@@ -8,9 +8,9 @@ import {
   TaskyardError,
 } from '@taskyard/core'
 import { coalesce } from './coalesce.ts'
+import type { EngineContext } from './engine-context.ts'
 import { createHeardEnds } from './heard-ends.ts'
 import { LOOPS } from './loops.ts'
-import type { Parts } from './parts.ts'
 
 /** A task that is followed is looked at this often even without news. */
 const LOOK_AGAIN_MS = LOOPS['followed-tasks'].intervalMs
@@ -63,10 +63,10 @@ interface Followed {
  * However many follow however many tasks, one call a second asks for up to `LIMITS.batch` of them: fewer where their
  * payloads are long, so that an answer stays small. Looks in between, of those that begin or have heard news, share calls too.
  */
-export function createFollowedTasks(parts: Parts): FollowedTasks {
-  const { store, clock, news } = parts
+export function createFollowedTasks(context: EngineContext): FollowedTasks {
+  const { store, clock, news } = context
   const followed = new Map<string, Followed>()
-  const looks = createRegularLooks(parts, followed)
+  const looks = createRegularLooks(context, followed)
   const find = coalesce<TaskName, Task | null>({
     clock,
     run: (tasks) => findEach(store, tasks),
@@ -125,7 +125,7 @@ export function createFollowedTasks(parts: Parts): FollowedTasks {
 }
 
 /** Looks at all tasks that are followed, again and again while there are any. */
-function createRegularLooks({ store, clock, loops }: Parts, followed: ReadonlyMap<string, Followed>) {
+function createRegularLooks({ store, clock, loops }: EngineContext, followed: ReadonlyMap<string, Followed>) {
   const loop = loops.create('followed-tasks', async () => {
     for (const batch of batchesOf(followed)) await lookAt(batch)
     return { nextMs: followed.size === 0 ? Number.POSITIVE_INFINITY : LOOK_AGAIN_MS, isProof: false }

@@ -1,11 +1,11 @@
 import type { GivenLease } from '@taskyard/core'
-import type { Parts } from './parts.ts'
+import type { EngineContext } from './engine-context.ts'
 
 /** Gives leases back whose answer nobody hears, each as long as nobody has extended it nor repeated its claim since, at any server. */
 export type GiveBack = (namespace: string, leases: readonly GivenLease[]) => Promise<void>
 
 /** Never rejects: what cannot be given back runs out. */
-export function createGiveBack({ store, troubles, underWay }: Parts): GiveBack {
+export function createGiveBack({ store, troubles, underWay }: EngineContext): GiveBack {
   async function release(namespace: string, leases: readonly GivenLease[]): Promise<void> {
     const settlements = leases.map((lease) => ({ ...lease, outcome: 'released' as const }))
     try {

@@ -1,6 +1,6 @@
 import { type LeaseHolder, workerKey } from '@taskyard/core'
 import { coalesce } from './coalesce.ts'
-import type { Parts } from './parts.ts'
+import type { EngineContext } from './engine-context.ts'
 
 /** How many leases a worker holds, and when the first and the last of them end, ms. */
 export type Held = Pick<LeaseHolder, 'leases' | 'firstEnd' | 'lastEnd'>
@@ -28,7 +28,7 @@ export function isSameHeld(one: Held, other: Held): boolean {
 }
 
 /** Asks what a worker holds now; `null`: the store does not say. Those who ask together share a call. */
-export function createHeldNow({ store, clock, underWay }: Parts): (worker: string) => Promise<Held | null> {
+export function createHeldNow({ store, clock, underWay }: EngineContext): (worker: string) => Promise<Held | null> {
   const ask = coalesce<string, Held | null>({
     clock,
     maxItems: Number.POSITIVE_INFINITY,

@@ -1,6 +1,6 @@
 import type { ClaimParams, ExtendStatus, LeasedTask, LeaseRef, Settlement, SettleResult } from '@taskyard/core'
+import type { EngineContext } from './engine-context.ts'
 import type { SettledOutcome } from './observer.ts'
-import type { Parts } from './parts.ts'
 import type { Sessions } from './sessions.ts'
 
 /** What follows from the calls of workers for others: metrics, news, presence, the sweeper. */
@@ -16,8 +16,11 @@ export interface LeaseObservations {
   ): void
 }
 
-export function createLeaseObservations(parts: Parts, sessions: Pick<Sessions, 'gaveTasks'>): LeaseObservations {
-  const { store, observer, taskNews } = parts
+export function createLeaseObservations(
+  context: EngineContext,
+  sessions: Pick<Sessions, 'gaveTasks'>,
+): LeaseObservations {
+  const { store, observer, taskNews } = context
   return {
     gave({ namespace, worker }, tasks) {
       sessions.gaveTasks(namespace, worker)
@@ -26,7 +29,7 @@ export function createLeaseObservations(parts: Parts, sessions: Pick<Sessions, '
     settled({ taskId, outcome }, result) {
       if (result.status === 'lost' || result.repeated) return
       const { namespace, queue, type, waitMs, runMs, taskStatus, runAt } = result
-      if (taskStatus === 'scheduled' && runAt !== null) parts.wakeSweeperAt(runAt)
+      if (taskStatus === 'scheduled' && runAt !== null) context.wakeSweeperAt(runAt)
       observer.settled?.({ namespace, queue, type, waitMs, runMs, outcome: seenOutcome(outcome, taskStatus) })
       taskNews.cameTo(taskStatus, taskId, { namespace, queue, type, tags: null })
     },
@@ -35,7 +38,7 @@ export function createLeaseObservations(parts: Parts, sessions: Pick<Sessions, '
       const lost = leases.filter((_, i) => statuses[i] === 'lost')
       for (const _ of lost) observer.staleWriteRefused?.(namespace, operation)
       // What was asked for is done: it does not wait for this, nor fail because of it, which is only known a little worse without.
-      parts.underWay.track(store.presence.takeBackCrashes({ namespace, leases: lost })).catch(() => {})
+      context.underWay.track(store.presence.takeBackCrashes({ namespace, leases: lost })).catch(() => {})
     },
   }
 }

@@ -16,24 +16,24 @@ import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } f
 import type { ClaimCalls } from './claim-calls.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Claim, Outcome, Recorded, UseCases } from './engine.ts'
+import type { EngineContext } from './engine-context.ts'
 import type { GiveBack } from './give-back.ts'
 import type { InNamespace } from './in-namespace.ts'
 import { createLeaseObservations } from './lease-observations.ts'
-import type { Parts } from './parts.ts'
 import type { Sessions } from './sessions.ts'
 import { assertBatch } from './submit.ts'
 
 /** What a worker does: claim, heartbeat, settle, record. */
 export function createLeasing(
-  parts: Parts,
+  context: EngineContext,
   dispatcher: Dispatcher,
   calls: ClaimCalls,
   giveBack: GiveBack,
   sessions: Sessions,
 ): InNamespace<Pick<UseCases, 'claim' | 'giveBack' | 'heartbeat' | 'settle' | 'record'>> {
-  const { store, taskNews, random } = parts
-  const { gave, settled, heard } = createLeaseObservations(parts, sessions)
-  const settleAndClaim = createSettleAndClaim(parts, calls, giveBack)
+  const { store, taskNews, random } = context
+  const { gave, settled, heard } = createLeaseObservations(context, sessions)
+  const settleAndClaim = createSettleAndClaim(context, calls, giveBack)
 
   return (namespace) => ({
     async claim(claim, waitSeconds = 0, signal) {
@@ -54,11 +54,11 @@ export function createLeasing(
     async settle(outcomes, claim) {
       if (outcomes.length > 0 || claim === undefined) assertBatch(outcomes.length)
       const settlements = outcomes.map((outcome, i) => toSettlement(outcome, i, random()))
-      const next = claim === undefined || parts.isStopping() ? null : toClaimParams(namespace, claim)
+      const next = claim === undefined || context.isStopping() ? null : toClaimParams(namespace, claim)
       const report =
         next === null
           ? store.tasks.settle({ namespace, settlements, claim: null })
-          : parts.underWay.track(settleAndClaim(settlements, next))
+          : context.underWay.track(settleAndClaim(settlements, next))
       const { results, tasks } = await report
       for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
       if (next !== null && tasks.length > 0) gave(next, tasks)
@@ -80,11 +80,11 @@ export function createLeasing(
 }
 
 /** A settlement with a claim beside it, whose tasks go back when nobody can be given them any more. */
-function createSettleAndClaim(parts: Parts, calls: ClaimCalls, giveBack: GiveBack) {
+function createSettleAndClaim(context: EngineContext, calls: ClaimCalls, giveBack: GiveBack) {
   return (settlements: readonly Settlement[], claim: ClaimParams): Promise<SettleReport> =>
     calls.asNewest(claim, async (call) => {
-      const report = await parts.store.tasks.settle({ namespace: claim.namespace, settlements, claim })
-      if (!parts.isStopping() && !call.isRepeated) return report
+      const report = await context.store.tasks.settle({ namespace: claim.namespace, settlements, claim })
+      if (!context.isStopping() && !call.isRepeated) return report
       await giveBack(claim.namespace, givenFirst(report.tasks))
       return { ...report, tasks: [] }
     })

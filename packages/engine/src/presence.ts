@@ -1,7 +1,7 @@
 import { TaskyardError, type WorkerName } from '@taskyard/core'
 import { Beats, TTL_MS } from './beats.ts'
+import type { EngineContext } from './engine-context.ts'
 import { LOOPS } from './loops.ts'
-import type { Parts } from './parts.ts'
 
 /** A server process beats this often. */
 const BEAT_MS = LOOPS.presence.intervalMs
@@ -25,13 +25,17 @@ export interface Presence {
 }
 
 /** Says in the store, every second, that this server process lives and which workers it answers for. */
-export function createPresence(parts: Parts, nodeId: string, connectedWorkers: () => readonly WorkerName[]): Presence {
-  const { store, clock, timeOfDay } = parts
+export function createPresence(
+  context: EngineContext,
+  nodeId: string,
+  connectedWorkers: () => readonly WorkerName[],
+): Presence {
+  const { store, clock, timeOfDay } = context
   let stopped = false
   const beats = new Beats(async () => {
     if (!stopped) await store.presence.beat({ nodeId, workers: connectedWorkers(), ttlMs: TTL_MS })
   }, timeOfDay)
-  const loop = parts.loops.create('presence', async () => {
+  const loop = context.loops.create('presence', async () => {
     await beats.beat()
     return {}
   })

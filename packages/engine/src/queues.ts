@@ -1,8 +1,8 @@
 import { type QueueCounts, TaskyardError } from '@taskyard/core'
 import { assertName } from './check-submission.ts'
 import type { QueueView, UseCases } from './engine.ts'
+import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
-import type { Parts } from './parts.ts'
 import { Throughput } from './throughput.ts'
 
 export interface Queues {
@@ -11,9 +11,9 @@ export interface Queues {
   stop(): Promise<void>
 }
 
-export function createQueues(parts: Parts): Queues {
-  const { store } = parts
-  const throughput = new Throughput(parts)
+export function createQueues(context: EngineContext): Queues {
+  const { store } = context
+  const throughput = new Throughput(context)
 
   function view(namespace: string, counts: QueueCounts): QueueView {
     const { queue, paused, oldestReadyAt } = counts
@@ -21,7 +21,7 @@ export function createQueues(parts: Parts): Queues {
       queue,
       paused,
       counts: counts.counts,
-      oldestReadyAgeSeconds: oldestReadyAt === null ? null : Math.max(0, (parts.timeOfDay() - oldestReadyAt) / 1000),
+      oldestReadyAgeSeconds: oldestReadyAt === null ? null : Math.max(0, (context.timeOfDay() - oldestReadyAt) / 1000),
       throughput: throughput.of(namespace, counts),
     }
   }

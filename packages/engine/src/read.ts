@@ -10,15 +10,15 @@ import {
 } from '@taskyard/core'
 import { assertName, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
 import type { ListRequest, UseCases } from './engine.ts'
+import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
-import type { Parts } from './parts.ts'
 
 /** Tasks that are read at a time, each of which may hold megabytes. */
 const MOST_READS = 32
 export type Reading = Pick<UseCases, 'get' | 'list' | 'history'>
 
 /** Tasks and their events, as they are now. */
-export function createReading({ store, clock }: Parts): InNamespace<Reading> {
+export function createReading({ store, clock }: EngineContext): InNamespace<Reading> {
   const reads = createTurns({ most: MOST_READS, clock, what: 'reads' })
 
   async function get(namespace: string, id: string): Promise<Task> {

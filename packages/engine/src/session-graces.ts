@@ -2,10 +2,10 @@ import { isWatched, workerKey } from '@taskyard/core'
 import { createAbsentWorkers, type Left, type Over } from './absent-workers.ts'
 import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
+import type { EngineContext } from './engine-context.ts'
 import { createHeldNow, type Held } from './held-leases.ts'
 import { type AskHolders, type AskWhenTrusted, type HoldersAnswer, livingOf } from './lease-holders.ts'
 import type { Loop, Round } from './loop.ts'
-import type { Parts } from './parts.ts'
 import { createSignsOfLife } from './signs-of-life.ts'
 
 /** The calls of a worker that died may go on for so long. */
@@ -49,12 +49,12 @@ export interface SessionGracesParams {
   readonly endLeases: EndLeases
 }
 
-export function createSessionGraces(parts: Parts, params: SessionGracesParams): SessionGraces {
-  return new Graces(parts, params)
+export function createSessionGraces(context: EngineContext, params: SessionGracesParams): SessionGraces {
+  return new Graces(context, params)
 }
 
 class Graces implements SessionGraces {
-  readonly #parts: Parts
+  readonly #context: EngineContext
   readonly #params: SessionGracesParams
   readonly #absent = createAbsentWorkers()
   readonly #signs = createSignsOfLife()
@@ -67,18 +67,18 @@ class Graces implements SessionGraces {
   #stopped = false
   #judging: Promise<void> | null = null
 
-  constructor(parts: Parts, params: SessionGracesParams) {
-    this.#parts = parts
+  constructor(context: EngineContext, params: SessionGracesParams) {
+    this.#context = context
     this.#params = params
-    this.#heldNow = createHeldNow(parts)
-    this.#callsMs = Math.min(CALLS_MS, parts.sessionGraceMs / 5)
-    this.#loop = parts.loops.create('session-graces', () => this.#endGraces())
-    this.#looks = parts.loops.create('signs-of-life', () => this.#lookForSigns())
+    this.#heldNow = createHeldNow(context)
+    this.#callsMs = Math.min(CALLS_MS, context.sessionGraceMs / 5)
+    this.#loop = context.loops.create('session-graces', () => this.#endGraces())
+    this.#looks = context.loops.create('signs-of-life', () => this.#lookForSigns())
   }
 
   awaitReturn(worker: string, startId: string | null = null): void {
     if (this.#stopped) return
-    const now = this.#parts.clock.now()
+    const now = this.#context.clock.now()
     this.#signs.expect(worker, now + this.#callsMs)
     this.#start(worker, startId === null ? {} : { left: { startId, held: this.#heldNow(worker) } })
     this.#looks.wakeAt(now + this.#callsMs)
@@ -109,7 +109,7 @@ class Graces implements SessionGraces {
   async endNow(workers: readonly string[]): Promise<void> {
     if (this.#stopped || workers.length === 0) return
     for (const worker of workers) this.#absent.endGrace(worker)
-    this.#judging ??= this.#parts.underWay.track(this.#judgeAll())
+    this.#judging ??= this.#context.underWay.track(this.#judgeAll())
     await this.#judging
   }
 
@@ -124,8 +124,8 @@ class Graces implements SessionGraces {
   }
 
   /** The worker has so long from now, whatever time it had before. */
-  #start(worker: string, { delayMs = this.#parts.sessionGraceMs, excused = 0, left }: NewGrace = {}): void {
-    const since = this.#parts.clock.now()
+  #start(worker: string, { delayMs = this.#context.sessionGraceMs, excused = 0, left }: NewGrace = {}): void {
+    const since = this.#context.clock.now()
     const until = since + delayMs
     this.#absent.awaitReturn(worker, { since, until, excused }, left)
     this.#loop.wakeAt(until)
@@ -136,7 +136,7 @@ class Graces implements SessionGraces {
   }
 
   async #endGraces(): Promise<Round> {
-    const { clock, standstills } = this.#parts
+    const { clock, standstills } = this.#context
     const over: string[] = []
     for (const [worker, { since, excused }] of this.#absent.due(clock.now())) {
       // The worker may have come back, and this process could not hear it.

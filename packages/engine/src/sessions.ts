@@ -5,10 +5,10 @@ import { createDeadWorkersLoop, type DeadWorkersParams, succeedDeadWorkers } fro
 import { createEndLeases } from './end-leases.ts'
 import { createEndLeftLeases, type EndLeftLeases } from './end-left-leases.ts'
 import type { OpenSession, UseCases, WorkerView } from './engine.ts'
+import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
 import { createAskHolders, createAskWhenTrusted } from './lease-holders.ts'
 import type { Loop } from './loop.ts'
-import type { Parts } from './parts.ts'
 import { createPresence, type Presence } from './presence.ts'
 import { createSessionGraces, type SessionGraces } from './session-graces.ts'
 import { viewWorker } from './worker-view.ts'
@@ -27,15 +27,15 @@ export interface Sessions {
  * any of them, and the processes watch each other: what lived inside a dead one ends as soon as its beats are stale.
  */
 export function createSessions(
-  parts: Parts,
+  context: EngineContext,
   nodeId: string,
   onEnded: (ended: readonly EndedLease[]) => void,
 ): Sessions {
-  return new WorkerSessions(parts, nodeId, onEnded)
+  return new WorkerSessions(context, nodeId, onEnded)
 }
 
 class WorkerSessions implements Sessions {
-  readonly #parts: Parts
+  readonly #context: EngineContext
   readonly #connections: Connections
   readonly #presence: Presence | null
   readonly #endLeftLeases: EndLeftLeases
@@ -44,24 +44,27 @@ class WorkerSessions implements Sessions {
   readonly #deadWorkers: Loop | null
   #unsubscribe = () => {}
 
-  constructor(parts: Parts, nodeId: string, onEnded: (ended: readonly EndedLease[]) => void) {
-    const { store, clock } = parts
-    const connections = createConnections(parts.timeOfDay)
-    const presence = parts.shared ? createPresence(parts, nodeId, () => connections.workers().map(workerOfKey)) : null
+  constructor(context: EngineContext, nodeId: string, onEnded: (ended: readonly EndedLease[]) => void) {
+    const { store, clock } = context
+    const connections = createConnections(context.timeOfDay)
+    const presence = context.shared
+      ? createPresence(context, nodeId, () => connections.workers().map(workerOfKey))
+      : null
     const askHolders = createAskHolders(store.presence, clock)
     const endLeases = createEndLeases(store.presence, onEnded)
     const askWhenTrusted = createAskWhenTrusted(askHolders, presence)
-    this.#parts = parts
+    this.#context = context
     this.#connections = connections
     this.#presence = presence
-    this.#endLeftLeases = createEndLeftLeases(parts, connections, askWhenTrusted, endLeases)
-    this.#graces = createSessionGraces(parts, { connections, askHolders, askWhenTrusted, endLeases })
+    this.#endLeftLeases = createEndLeftLeases(context, connections, askWhenTrusted, endLeases)
+    this.#graces = createSessionGraces(context, { connections, askHolders, askWhenTrusted, endLeases })
     this.#ofDead = { connections, askHolders, endLeases, graces: this.#graces }
-    this.#deadWorkers = presence !== null && parts.sweeps ? createDeadWorkersLoop(parts, presence, this.#ofDead) : null
+    this.#deadWorkers =
+      presence !== null && context.sweeps ? createDeadWorkersLoop(context, presence, this.#ofDead) : null
   }
 
   async start(): Promise<void> {
-    this.#unsubscribe = this.#parts.news.subscribe({ of: 'cancel-requests' }, (message) => {
+    this.#unsubscribe = this.#context.news.subscribe({ of: 'cancel-requests' }, (message) => {
       if (message.kind !== 'cancel-requested') return
       for (const session of this.#connections.of(workerKey(message))?.sessions ?? []) session.onCancel(message.taskId)
     })
@@ -71,7 +74,7 @@ class WorkerSessions implements Sessions {
 
   async stop(): Promise<void> {
     this.#unsubscribe()
-    void this.#parts.underWay.track(Promise.all([this.#graces.stop(), this.#deadWorkers?.stop()]))
+    void this.#context.underWay.track(Promise.all([this.#graces.stop(), this.#deadWorkers?.stop()]))
     await this.#presence?.stop()
   }
 
@@ -108,7 +111,7 @@ class WorkerSessions implements Sessions {
   }
 
   async #workers(namespace: string): Promise<readonly WorkerView[]> {
-    const holders = Map.groupBy(await this.#parts.store.presence.holders(), workerKey)
+    const holders = Map.groupBy(await this.#context.store.presence.holders(), workerKey)
     const all = [...new Set([...this.#connections.workers(), ...holders.keys()])].sort()
     const here = all.filter((worker) => workerOfKey(worker).namespace === namespace)
     return here.map((worker) =>

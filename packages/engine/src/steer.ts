@@ -2,8 +2,8 @@ import { type CancelOutcome, type Task, type TaskStatus, TaskyardError } from '@
 import { assertFilter, createBulkWalks, isOfEnded, statusesOf } from './bulk.ts'
 import { toTaskId } from './check-submission.ts'
 import type { UseCases } from './engine.ts'
+import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
-import type { Parts } from './parts.ts'
 import type { Reading } from './read.ts'
 
 /**
@@ -15,9 +15,9 @@ const QUIET_PASSES = 6
 type Steering = Pick<UseCases, 'cancel' | 'retry' | 'cancelMatching' | 'retryMatching'>
 
 /** Cancel and retry, by id and by filter. */
-export function createSteering(parts: Parts, reading: InNamespace<Reading>): InNamespace<Steering> {
-  const { store, taskNews } = parts
-  const walk = createBulkWalks(parts)
+export function createSteering(context: EngineContext, reading: InNamespace<Reading>): InNamespace<Steering> {
+  const { store, taskNews } = context
+  const walk = createBulkWalks(context)
 
   /** Reads the task for the answer, and tells what it has come to. */
   async function after(namespace: string, changed: boolean, status: TaskStatus, id: string): Promise<Task> {
@@ -28,7 +28,7 @@ export function createSteering(parts: Parts, reading: InNamespace<Reading>): InN
 
   return (namespace) => ({
     async cancel(id) {
-      const [outcome] = await cancelAll(parts, namespace, [toTaskId(id)])
+      const [outcome] = await cancelAll(context, namespace, [toTaskId(id)])
       if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id })
       if (outcome?.kind === 'ended') throw new TaskyardError('not_cancellable', { id, status: outcome.status })
       return after(namespace, outcome?.kind === 'cancelled', 'cancelled', id)
@@ -48,7 +48,7 @@ export function createSteering(parts: Parts, reading: InNamespace<Reading>): InN
         wants: ({ cancelRequestedAt }, isFirstPass) => isFirstPass || cancelRequestedAt === null,
         async act(tasks) {
           const outcomes = await cancelAll(
-            parts,
+            context,
             namespace,
             tasks.map(({ id }) => id),
           )
@@ -76,7 +76,7 @@ export function createSteering(parts: Parts, reading: InNamespace<Reading>): InN
   })
 }
 
-async function cancelAll({ store, news, taskNews }: Parts, namespace: string, taskIds: readonly string[]) {
+async function cancelAll({ store, news, taskNews }: EngineContext, namespace: string, taskIds: readonly string[]) {
   const outcomes = await store.tasks.cancel({ namespace, taskIds })
   outcomes.forEach((outcome, i) => {
     if (outcome.kind !== 'requested') return

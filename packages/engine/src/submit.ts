@@ -1,9 +1,9 @@
 import { type AcceptedTask, LIMITS, type NewTask, type Task, TaskyardError } from '@taskyard/core'
 import { type CheckContext, toNewTask } from './check-submission.ts'
 import type { Submission, SubmitContext, UseCases } from './engine.ts'
+import type { EngineContext } from './engine-context.ts'
 import { createEnqueueCalls } from './enqueue-calls.ts'
 import type { InNamespace } from './in-namespace.ts'
-import type { Parts } from './parts.ts'
 
 export interface Submitting {
   readonly inNamespace: InNamespace<Pick<UseCases, 'submit' | 'submitMany'>>
@@ -11,16 +11,16 @@ export interface Submitting {
   stop(): void
 }
 
-export function createSubmit(parts: Parts): Submitting {
-  const { store, observer, taskNews } = parts
-  const context: CheckContext = { ids: parts.ids, checkPayload: parts.checkPayload }
+export function createSubmit(context: EngineContext): Submitting {
+  const { store, observer, taskNews } = context
+  const checks: CheckContext = { ids: context.ids, checkPayload: context.checkPayload }
   const stopping = new AbortController()
-  const { enqueueOne, enqueueMany } = createEnqueueCalls(parts, stopping.signal)
+  const { enqueueOne, enqueueMany } = createEnqueueCalls(context, stopping.signal)
 
   function noteAdded(task: NewTask, { status, runAt }: AcceptedTask): void {
     observer.submitted?.(task)
     taskNews.cameTo(status, task.id, task)
-    if (status === 'scheduled') parts.wakeSweeperAt(runAt)
+    if (status === 'scheduled') context.wakeSweeperAt(runAt)
   }
 
   /** The first task of an idempotency key that was seen before. */
@@ -35,8 +35,8 @@ export function createSubmit(parts: Parts): Submitting {
   return {
     inNamespace: (namespace) => ({
       async submit(submission, inside = {}) {
-        parts.assertRunning()
-        const task = toNewTask(namespace, submission, '', context)
+        context.assertRunning()
+        const task = toNewTask(namespace, submission, '', checks)
         const accepted = await enqueueOne(task, inside)
         const { replayed } = accepted
         if (replayed) return { task: await firstTask(task, accepted, inside), replayed }
@@ -44,10 +44,10 @@ export function createSubmit(parts: Parts): Submitting {
         return { task: newlyStored(task, accepted), replayed }
       },
       async submitMany(submissions, inside = {}) {
-        parts.assertRunning()
+        context.assertRunning()
         assertBatch(submissions.length)
         assertBatchBytes(submissions)
-        const tasks = submissions.map((submission, i) => toNewTask(namespace, submission, `/tasks/${i}`, context))
+        const tasks = submissions.map((submission, i) => toNewTask(namespace, submission, `/tasks/${i}`, checks))
         const accepted = await enqueueMany(tasks, inside)
         for (const [i, task] of tasks.entries()) {
           const one = accepted[i] as AcceptedTask

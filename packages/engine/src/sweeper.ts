@@ -1,8 +1,8 @@
 import { type ChoreFailure, type EndedLease, type SweepReport, TaskyardError } from '@taskyard/core'
+import type { EngineContext } from './engine-context.ts'
 import type { Round } from './loop.ts'
 import { LOOPS } from './loops.ts'
 import { OutageGrace } from './outage-grace.ts'
-import type { Parts } from './parts.ts'
 
 const TASKS_PER_CHORE = 1000
 /** Between sweeps that find nothing due, though something should be. */
@@ -25,14 +25,14 @@ export interface Sweeper {
  * Nobody could extend a lease meanwhile, and a sweep at once would end those of tasks that are running well, which would
  * then run twice. Idle workers lose nothing by it: claims make due tasks ready by themselves.
  */
-export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease[]) => void): Sweeper {
-  const { store, clock, timeOfDay } = parts
-  const grace = new OutageGrace(clock, parts.standstills)
-  const sweeps = new Sweeps(parts, onEnded)
+export function createSweeper(context: EngineContext, onEnded: (ended: readonly EndedLease[]) => void): Sweeper {
+  const { store, clock, timeOfDay } = context
+  const grace = new OutageGrace(clock, context.standstills)
+  const sweeps = new Sweeps(context, onEnded)
   // Nobody knows for how long there was no server when one starts.
   let wasAway = true
 
-  const loop = parts.loops.create('sweeper', async () => {
+  const loop = context.loops.create('sweeper', async () => {
     try {
       return wasAway ? await probe() : await sweepUnlessGrace()
     } catch (error) {
@@ -68,21 +68,21 @@ export function createSweeper(parts: Parts, onEnded: (ended: readonly EndedLease
 
 /** The sweeps of the store, one after the other. */
 class Sweeps {
-  readonly #parts: Parts
+  readonly #context: EngineContext
   readonly #onEnded: (ended: readonly EndedLease[]) => void
   /** Chores of the store, by what they are called in the log. */
   #failing: ReadonlyMap<string, TaskyardError> = new Map()
   #idlePauseMs = 0
   underWay: Promise<void> | null = null
 
-  constructor(parts: Parts, onEnded: (ended: readonly EndedLease[]) => void) {
-    this.#parts = parts
+  constructor(context: EngineContext, onEnded: (ended: readonly EndedLease[]) => void) {
+    this.#context = context
     this.#onEnded = onEnded
   }
 
   /** Resolves with when to come back, ms since the epoch. */
   async next(): Promise<number> {
-    const { store, random, retention, cancelGraceMs, timeOfDay } = this.#parts
+    const { store, random, retention, cancelGraceMs, timeOfDay } = this.#context
     const params = { cancelGraceMs, retention, limit: TASKS_PER_CHORE, jitter: random() }
     const report = await this.#told(store.upkeep.sweep(params))
     this.#tellFailures(report.failures ?? [])
@@ -108,7 +108,7 @@ class Sweeps {
 
   /** Each failure once: the store tells of it until the chore works again. */
   #tellFailures(failures: readonly ChoreFailure[]): void {
-    const { troubles } = this.#parts
+    const { troubles } = this.#context
     const now = new Map(failures.map(({ chore, error }) => [`sweeper: ${chore}`, error]))
     for (const [service, error] of now) if (this.#failing.get(service) !== error) troubles.failed(service, error)
     for (const service of this.#failing.keys()) if (!now.has(service)) troubles.worked(service)

@@ -1,9 +1,9 @@
 import { isTerminal, LIMITS, type Task, type TaskEvent, TaskyardError } from '@taskyard/core'
 import { invalid, isNumberIn, toTaskId } from './check-submission.ts'
 import type { UseCases } from './engine.ts'
+import type { EngineContext } from './engine-context.ts'
 import { createFollowedTasks, type TaskName } from './followed-tasks.ts'
 import type { InNamespace } from './in-namespace.ts'
-import type { Parts } from './parts.ts'
 import { type Change, followChanges } from './task-changes.ts'
 
 /** Events that are read at once for somebody who watches. */
@@ -18,9 +18,9 @@ export interface Waiting {
 }
 
 /** Waits for the ends of tasks, and watches of their events. */
-export function createWaiting(parts: Parts): Waiting {
-  const { clock } = parts
-  const followed = createFollowedTasks(parts)
+export function createWaiting(context: EngineContext): Waiting {
+  const { clock } = context
+  const followed = createFollowedTasks(context)
   async function wait(namespace: string, id: string, waitSeconds: number, signal?: AbortSignal): Promise<Task> {
     if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
     const task = { namespace, taskId: toTaskId(id) }
@@ -53,7 +53,11 @@ export function createWaiting(parts: Parts): Waiting {
       let wasTerminal = isTerminal((await followed.look(task)).status)
       for (;;) {
         const from = last
-        for (let page = await readPage(parts, task, last); page.length > 0; page = await readPage(parts, task, last)) {
+        for (
+          let page = await readPage(context, task, last);
+          page.length > 0;
+          page = await readPage(context, task, last)
+        ) {
           for (const event of page) {
             yield event
             last = event.n
@@ -80,7 +84,7 @@ export function createWaiting(parts: Parts): Waiting {
 }
 
 /** Few events: a reader that takes its time holds them all. */
-async function readPage({ store }: Parts, task: TaskName, after: number): Promise<readonly TaskEvent[]> {
+async function readPage({ store }: EngineContext, task: TaskName, after: number): Promise<readonly TaskEvent[]> {
   const events = await store.reads.history({ ...task, after, limit: WATCH_PAGE })
   if (events === null) throw new TaskyardError('task_not_found', { id: task.taskId })
   return events

@@ -1,21 +1,21 @@
 import { createLocalNews, DEFAULT_RETENTION, DEFAULTS, LIMITS, TaskyardError, unsettable } from '@taskyard/core'
 import type { EngineOptions } from './engine.ts'
+import type { EngineContext } from './engine-context.ts'
 import { createLoops } from './loops.ts'
-import type { Parts } from './parts.ts'
 import { createStandstills } from './standstills.ts'
 import type { Sweeper } from './sweeper.ts'
 import { createTaskNews } from './task-news.ts'
 import { createTroubles } from './troubles.ts'
 import { createUnderWay } from './under-way.ts'
 
-/** What is made only after the parts, which it stands on. */
+/** What is made only after the context, which it stands on. */
 interface Later {
   sweeper(): Sweeper | null
   isStopping(): boolean
 }
 
 /** What the use cases and loops share, with defaults for what the options leave out. */
-export function createParts(options: EngineOptions, later: Later): Parts {
+export function createEngineContext(options: EngineOptions, later: Later): EngineContext {
   const clock = unsettable(options.clock)
   const timeOfDay = () => options.clock.now()
   const shared = options.news === undefined ? options.store.news : options.news

@@ -8,7 +8,7 @@ import type { Troubles } from './troubles.ts'
 import type { UnderWay } from './under-way.ts'
 
 /** What the use cases and services share. */
-export interface Parts {
+export interface EngineContext {
   readonly store: OpenedStore
   /** Of spans. */
   readonly clock: Clock
