@@ -1,12 +1,12 @@
 import { type EndedLease, workerKey } from '@taskyard/core'
 import { createClaimCalls } from './claim-calls.ts'
 import { createEngineContext } from './create-engine-context.ts'
-import { createDispatcher } from './dispatcher.ts'
 import type { Engine, EngineHealth, EngineOptions } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import { createGiveBack } from './give-back.ts'
 import { joinUseCases } from './in-namespace.ts'
 import { createLeasing } from './lease.ts'
+import { createLongPolls } from './long-polls.ts'
 import { createQueues } from './queues.ts'
 import { createReading } from './read.ts'
 import { createSessions } from './sessions.ts'
@@ -22,9 +22,9 @@ export function createEngine(options: EngineOptions): Engine {
   const onEnded = tellEnded(context)
   const giveBack = createGiveBack(context)
   const calls = createClaimCalls()
-  const dispatcher = createDispatcher(context, calls, giveBack)
+  const longPolls = createLongPolls(context, calls, giveBack)
   const onSwept = (ended: readonly EndedLease[]) => {
-    dispatcher.endWaits(new Set(ended.filter(({ reason }) => reason === 'expired').map(workerKey)))
+    longPolls.endWaits(new Set(ended.filter(({ reason }) => reason === 'expired').map(workerKey)))
     onEnded(ended)
   }
   const sweeper = context.sweeps ? createSweeper(context, onSwept) : null
@@ -37,7 +37,7 @@ export function createEngine(options: EngineOptions): Engine {
     nodeId: options.nodeId,
     async start() {
       context.standstills.start()
-      dispatcher.start()
+      longPolls.start()
       sweeper?.start()
       queues.start()
       await sessions.start()
@@ -46,14 +46,14 @@ export function createEngine(options: EngineOptions): Engine {
       stopping = true
       submitting.stop()
       void context.underWay.track(
-        Promise.all([context.standstills.stop(), dispatcher.stop(), waiting.stop(), queues.stop()]),
+        Promise.all([context.standstills.stop(), longPolls.stop(), waiting.stop(), queues.stop()]),
       )
       await Promise.all([sessions.stop(), sweeper?.stop()])
       await context.underWay.ended()
     },
     in: joinUseCases([
       submitting.inNamespace,
-      createLeasing(context, dispatcher, calls, giveBack, sessions),
+      createLeasing(context, longPolls, calls, giveBack, sessions),
       sessions.inNamespace,
       reading,
       waiting.inNamespace,

@@ -14,19 +14,19 @@ import {
 } from '@taskyard/core'
 import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
 import type { ClaimCalls } from './claim-calls.ts'
-import type { Dispatcher } from './dispatcher.ts'
 import type { Claim, Outcome, Recorded, UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { GiveBack } from './give-back.ts'
 import type { InNamespace } from './in-namespace.ts'
 import { createLeaseObservations } from './lease-observations.ts'
+import type { LongPolls } from './long-polls.ts'
 import type { Sessions } from './sessions.ts'
 import { assertBatch } from './submit.ts'
 
 /** What a worker does: claim, heartbeat, settle, record. */
 export function createLeasing(
   context: EngineContext,
-  dispatcher: Dispatcher,
+  longPolls: LongPolls,
   calls: ClaimCalls,
   giveBack: GiveBack,
   sessions: Sessions,
@@ -39,7 +39,7 @@ export function createLeasing(
     async claim(claim, waitSeconds = 0, signal) {
       const params = toClaimParams(namespace, claim)
       if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
-      const tasks = await dispatcher.claim(params, waitSeconds * 1000, signal)
+      const tasks = await longPolls.claim(params, waitSeconds * 1000, signal)
       if (tasks.length > 0) gave(params, tasks)
       return tasks
     },

@@ -14,7 +14,7 @@ const LOOKS_AT_ONCE = 2
 /** So long may a look hold up the next one: where tasks come without end, so does it. */
 const LONGEST_LOOK_MS = 100
 
-export interface Dispatcher {
+export interface LongPolls {
   claim(params: ClaimParams, waitMs: number, signal: AbortSignal | undefined): Promise<readonly LeasedTask[]>
   start(): void
   /** Every waiting claim ends with no tasks, and so does every later one. What those under way get goes back. */
@@ -29,11 +29,11 @@ export interface Dispatcher {
  * wait is asked again by the next look, so that they outlive its outage; under the same request id, so that tasks whose
  * answer was lost are not.
  */
-export function createDispatcher(context: EngineContext, calls: ClaimCalls, giveBack: GiveBack): Dispatcher {
-  return new LongPolls(context, calls, giveBack)
+export function createLongPolls(context: EngineContext, calls: ClaimCalls, giveBack: GiveBack): LongPolls {
+  return new QueuedLongPolls(context, calls, giveBack)
 }
 
-class LongPolls implements Dispatcher {
+class QueuedLongPolls implements LongPolls {
   readonly #context: EngineContext
   readonly #calls: ClaimCalls
   readonly #giveBack: GiveBack
