@@ -1,11 +1,11 @@
 import { createLocalNews, DEFAULT_RETENTION, DEFAULTS, LIMITS, TaskyardError, unsettable } from '@taskyard/core'
 import type { EngineOptions } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
+import { createIncidents } from './incidents.ts'
 import { createLoops } from './loops.ts'
 import { createStandstills } from './standstills.ts'
 import type { Sweeper } from './sweeper.ts'
 import { createTaskNews } from './task-news.ts'
-import { createTroubles } from './troubles.ts'
 import { createUnderWay } from './under-way.ts'
 
 /** What is made only after the context, which it stands on. */
@@ -21,8 +21,8 @@ export function createEngineContext(options: EngineOptions, later: Later): Engin
   const shared = options.news === undefined ? options.store.news : options.news
   const news = shared ?? createLocalNews()
   const observer = options.observer ?? {}
-  const troubles = createTroubles(observer)
-  const loops = createLoops({ clock, timeOfDay, troubles })
+  const incidents = createIncidents(observer)
+  const loops = createLoops({ clock, timeOfDay, incidents })
   return {
     store: options.store,
     clock,
@@ -33,7 +33,7 @@ export function createEngineContext(options: EngineOptions, later: Later): Engin
     shared: shared !== null,
     sweeps: options.sweeps ?? true,
     observer,
-    troubles,
+    incidents,
     loops,
     standstills: createStandstills(clock, timeOfDay, loops),
     underWay: createUnderWay(clock),

@@ -16,7 +16,7 @@ const PATIENCE_MS = 10_000
 export type EndLeftLeases = (worker: string, left: Promise<Held | null>) => Promise<void>
 
 export function createEndLeftLeases(
-  { clock, troubles, underWay, isStopping }: EngineContext,
+  { clock, incidents, underWay, isStopping }: EngineContext,
   connections: Connections,
   askWhenTrusted: AskWhenTrusted,
   endLeases: EndLeases,
@@ -28,10 +28,10 @@ export function createEndLeftLeases(
       const holdsJustThat = isSameHeld(left, heldIn(answer.holders).get(worker) ?? NOTHING)
       const lives = connections.has(worker) || livingOf(answer.holders).has(worker)
       if (holdsJustThat && !lives) await endLeases([worker])
-      troubles.worked('session-graces')
+      incidents.worked('session-graces')
       return true
     } catch (error) {
-      troubles.failed('session-graces', error)
+      incidents.failed('session-graces', error)
       return false
     }
   }

@@ -1,10 +1,10 @@
 import type { Clock, IdGenerator, NewsPort, OpenedStore, Random, Retention } from '@taskyard/core'
 import type { PayloadCheck } from './engine.ts'
+import type { Incidents } from './incidents.ts'
 import type { Loops } from './loops.ts'
 import type { EngineObserver } from './observer.ts'
 import type { Standstills } from './standstills.ts'
 import type { TaskNews } from './task-news.ts'
-import type { Troubles } from './troubles.ts'
 import type { UnderWay } from './under-way.ts'
 
 /** What the use cases and services share. */
@@ -21,7 +21,7 @@ export interface EngineContext {
   /** This process does the store's housekeeping. */
   readonly sweeps: boolean
   readonly observer: EngineObserver
-  readonly troubles: Troubles
+  readonly incidents: Incidents
   readonly loops: Loops
   readonly standstills: Standstills
   readonly underWay: UnderWay

@@ -5,14 +5,14 @@ import type { EngineContext } from './engine-context.ts'
 export type GiveBack = (namespace: string, leases: readonly GivenLease[]) => Promise<void>
 
 /** Never rejects: what cannot be given back runs out. */
-export function createGiveBack({ store, troubles, underWay }: EngineContext): GiveBack {
+export function createGiveBack({ store, incidents, underWay }: EngineContext): GiveBack {
   async function release(namespace: string, leases: readonly GivenLease[]): Promise<void> {
     const settlements = leases.map((lease) => ({ ...lease, outcome: 'released' as const }))
     try {
       await store.tasks.settle({ namespace, settlements, claim: null })
-      troubles.worked('giving tasks back')
+      incidents.worked('giving tasks back')
     } catch (error) {
-      troubles.failed('giving tasks back', error)
+      incidents.failed('giving tasks back', error)
     }
   }
   return (namespace, leases) => (leases.length === 0 ? Promise.resolve() : underWay.track(release(namespace, leases)))

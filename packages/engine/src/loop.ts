@@ -1,6 +1,6 @@
 import type { Clock } from '@taskyard/core'
+import type { Incidents } from './incidents.ts'
 import type { LoopReport } from './loop-report.ts'
-import type { Troubles } from './troubles.ts'
 
 /** When a loop does its rounds. Milliseconds. */
 export interface LoopTiming {
@@ -25,7 +25,7 @@ export interface LoopParams extends LoopTiming {
   /** Of spans. */
   readonly clock: Clock
   readonly timeOfDay: () => number
-  readonly troubles: Troubles
+  readonly incidents: Incidents
   /** Does one round. When it rejects, that is told, and it is tried again after a pause. */
   run(): Promise<Round>
 }
@@ -87,18 +87,18 @@ class TimedLoop implements Loop {
   }
 
   failed(error: unknown): void {
-    const { name, timeOfDay, troubles } = this.#params
+    const { name, timeOfDay, incidents } = this.#params
     const reason = error instanceof Error ? error.message : String(error)
     const { since, inARow } = this.#failing ?? { since: timeOfDay(), inARow: 0 }
     this.#failures += 1
     this.#failing = { since, reason, inARow: inARow + 1 }
-    troubles.failed(name, error)
+    incidents.failed(name, error)
   }
 
   worked(): void {
     this.#failing = null
     this.#lastRunAt = this.#params.timeOfDay()
-    this.#params.troubles.worked(this.#params.name)
+    this.#params.incidents.worked(this.#params.name)
   }
 
   report(): LoopReport {

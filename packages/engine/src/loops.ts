@@ -1,7 +1,7 @@
 import type { Clock } from '@taskyard/core'
+import type { Incidents } from './incidents.ts'
 import { createLoop, type Loop, type LoopTiming, type Round } from './loop.ts'
 import type { LoopReport } from './loop-report.ts'
-import type { Troubles } from './troubles.ts'
 
 /** Every loop of the engine, and when it does its rounds. */
 export const LOOPS = {
@@ -39,7 +39,7 @@ interface LoopsParams {
   /** Of spans. */
   readonly clock: Clock
   readonly timeOfDay: () => number
-  readonly troubles: Troubles
+  readonly incidents: Incidents
 }
 
 export function createLoops(params: LoopsParams): Loops {

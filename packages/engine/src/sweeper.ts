@@ -108,10 +108,10 @@ class Sweeps {
 
   /** Each failure once: the store tells of it until the chore works again. */
   #tellFailures(failures: readonly ChoreFailure[]): void {
-    const { troubles } = this.#context
+    const { incidents } = this.#context
     const now = new Map(failures.map(({ chore, error }) => [`sweeper: ${chore}`, error]))
-    for (const [service, error] of now) if (this.#failing.get(service) !== error) troubles.failed(service, error)
-    for (const service of this.#failing.keys()) if (!now.has(service)) troubles.worked(service)
+    for (const [service, error] of now) if (this.#failing.get(service) !== error) incidents.failed(service, error)
+    for (const service of this.#failing.keys()) if (!now.has(service)) incidents.worked(service)
     this.#failing = now
   }
 }

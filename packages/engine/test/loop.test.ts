@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createSimulatedClock } from '@taskyard/conformance'
 import { unsettable } from '@taskyard/core'
+import { createIncidents } from '../src/incidents.ts'
 import { createLoop, type LoopTiming, type Round } from '../src/loop.ts'
-import { createTroubles } from '../src/troubles.ts'
 
 const TIMING: LoopTiming = { intervalMs: 1000, retryMs: [100, 400], essential: false }
 
@@ -23,7 +23,7 @@ function startLoop(run: () => Promise<Round>, timing: Partial<LoopTiming> = {}) 
     name: 'chore',
     clock,
     timeOfDay: () => simulated.now(),
-    troubles: createTroubles(observer),
+    incidents: createIncidents(observer),
     run() {
       roundsAt.push(clock.now() / 1000)
       return run()

@@ -5,7 +5,7 @@ import type { HttpInfo, Metrics } from '@taskyard/http'
 import type { Settings } from './configuration/settings.ts'
 import { createEmbeddedWorkerApi } from './embedded-worker-api.ts'
 import { openStore } from './open-store.ts'
-import type { TroubleLog } from './server/trouble-log.ts'
+import type { IncidentLog } from './server/incident-log.ts'
 import { type StorePatience, waitForStore } from './server/wait-for-store.ts'
 import { readVersion } from './version.ts'
 
@@ -20,7 +20,7 @@ export interface Surroundings {
 
 export interface AssemblyParts extends Surroundings {
   /** Told of trouble in the background. */
-  readonly troubles: Pick<TroubleLog, 'failed' | 'recovered'>
+  readonly incidents: Pick<IncidentLog, 'failed' | 'recovered'>
   readonly metrics?: Metrics | undefined
   readonly checkPayload?: PayloadCheck | undefined
 }
@@ -116,14 +116,14 @@ function assembleEngine(settings: Settings, parts: AssemblyParts, store: OpenedS
   })
 }
 
-function observerOf({ metrics, troubles }: AssemblyParts): EngineObserver {
+function observerOf({ metrics, incidents }: AssemblyParts): EngineObserver {
   return {
     ...metrics?.observer,
     backgroundError(service, error) {
       metrics?.observer.backgroundError(service, error)
-      troubles.failed(service, error)
+      incidents.failed(service, error)
     },
-    backgroundRecovered: troubles.recovered,
+    backgroundRecovered: incidents.recovered,
   }
 }
 

@@ -12,7 +12,7 @@ import type { PayloadCheck } from '@taskyard/engine'
 import { defaultSettings, type Settings } from './configuration/settings.ts'
 import { storeUrl, withoutSecrets } from './configuration/store-location.ts'
 import { expectation } from './configuration/value-kinds.ts'
-import { createTroubleLog, type TroubleLog } from './server/trouble-log.ts'
+import { createIncidentLog, type IncidentLog } from './server/incident-log.ts'
 
 export interface OpenOptions {
   /** Where tasks live, as in `TASKYARD_STORE`: `sqlite:PATH`, `postgres://…`, `redis://…` or `mongodb://…`. */
@@ -98,18 +98,18 @@ function locationOf(options: OpenOptions): Settings['store'] {
 }
 
 /** Trouble goes to the caller's `onError`, else to the console. */
-export function troublesFor({ onError }: OpenOptions, clock: Clock): TroubleLog {
-  if (onError === undefined) return consoleTroubles(clock)
+export function incidentLogFor({ onError }: OpenOptions, clock: Clock): IncidentLog {
+  if (onError === undefined) return consoleIncidentLog(clock)
   return {
     failed: (service, error) => onError(error, service),
     recovered: () => {},
-    metByWorker: (during, error) => onError(error, during),
+    workerFailed: (during, error) => onError(error, during),
   }
 }
 
-function consoleTroubles(clock: Clock): TroubleLog {
+function consoleIncidentLog(clock: Clock): IncidentLog {
   const began = (during: string, error: unknown) =>
     console.warn(`taskyard: ${during}: ${error instanceof Error ? error.message : String(error)}`)
   const ended = (what: string, seconds: number) => console.warn(`taskyard: ${what}: works again after ${seconds} s`)
-  return createTroubleLog({ began, ended }, clock)
+  return createIncidentLog({ began, ended }, clock)
 }

@@ -10,8 +10,8 @@ import type { Configuration } from './configuration/read-configuration.ts'
 import { settingsOf } from './configuration/settings.ts'
 import { storeName } from './configuration/store-location.ts'
 import { keepHeapSmall } from './keep-heap-small.ts'
+import { createIncidentLog, type IncidentLog } from './server/incident-log.ts'
 import { type HttpParts, listen, listenForOperations } from './server/listen.ts'
-import { createTroubleLog, type TroubleLog } from './server/trouble-log.ts'
 import type { StorePatience } from './server/wait-for-store.ts'
 import { stayAlive } from './stay-alive.ts'
 
@@ -61,10 +61,10 @@ async function startParts(configuration: Configuration, options: StartOptions, s
   const metrics = createMetrics({ monotonicMs: () => performance.now() })
   const types = openTaskTypes(configuration)
   stops.push(() => types.close())
-  const troubles = openTroubleLog(log)
+  const incidents = openIncidentLog(log)
   const { checkPayload } = types
   const patience = storePatience(configuration, options)
-  const assembly = await assemble(settingsOf(configuration), { metrics, troubles, checkPayload, patience })
+  const assembly = await assemble(settingsOf(configuration), { metrics, incidents, checkPayload, patience })
   stops.push(() => assembly.close())
   const { from, to, engine } = assembly
   if (from !== to) log.info({ from, to }, 'the schema of the store was brought up to date')
@@ -72,7 +72,7 @@ async function startParts(configuration: Configuration, options: StartOptions, s
   const draining = new AbortController()
   const http = { assembly, metrics, log, draining: draining.signal }
   const places = await listenAll(configuration, http, stops)
-  if (configuration.roles.includes('worker')) startEmbeddedWorker(configuration, { assembly, types, troubles }, stops)
+  if (configuration.roles.includes('worker')) startEmbeddedWorker(configuration, { assembly, types, incidents }, stops)
   // While the worker drains the API takes no new work, and answers everything else.
   stops.push(async () => draining.abort())
   keepHeapSmall()
@@ -106,8 +106,8 @@ function storePatience(configuration: Configuration, { log, signal }: StartOptio
   return { seconds, signal, onWait: (reason) => log.warn({ store, reason, seconds }, 'waiting for the store') }
 }
 
-function openTroubleLog(log: Logger): TroubleLog {
-  return createTroubleLog(
+function openIncidentLog(log: Logger): IncidentLog {
+  return createIncidentLog(
     {
       began: (what, error) =>
         what === 'store'
@@ -138,13 +138,13 @@ function openTaskTypes({ smtpUrl, smtpFrom, httpAllowPrivate, roles }: Configura
 interface WorkerParts {
   readonly assembly: Assembly
   readonly types: BuiltInTaskTypes
-  readonly troubles: TroubleLog
+  readonly incidents: IncidentLog
 }
 
 function startEmbeddedWorker(configuration: Configuration, parts: WorkerParts, stops: Stop[]): void {
   const { namespace, queues, concurrency, drainSeconds } = configuration
-  const { assembly, types, troubles } = parts
-  const onError = (error: unknown, during: string) => troubles.metByWorker(during, error)
+  const { assembly, types, incidents } = parts
+  const onError = (error: unknown, during: string) => incidents.workerFailed(during, error)
   const worker = startWorker(assembly.workerApi(namespace), types.handlers, {
     queues,
     concurrency,

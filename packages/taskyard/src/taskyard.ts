@@ -38,7 +38,7 @@ import type { BulkPart, BulkPartOptions, UseCases } from '@taskyard/engine'
 import { pause, startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
 import { type Assembly, assemble } from './assemble.ts'
 import { endOf, toEventDocument, toFilter, toListRequest, toSubmission, toWorkerDocument } from './engine-documents.ts'
-import { type OpenOptions, settingsOfOptions, troublesFor } from './open-options.ts'
+import { incidentLogFor, type OpenOptions, settingsOfOptions } from './open-options.ts'
 import { stayAlive } from './stay-alive.ts'
 
 /** A wait or a watch looks again after so long when the store was away. */
@@ -76,10 +76,10 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   static async open<Handlers extends TaskHandlers = TaskHandlers>(options: OpenOptions): Promise<Taskyard<Handlers>> {
     const settings = settingsOfOptions(options)
     const { namespace = DEFAULTS.namespace, clock = systemClock, random = systemRandom, ids, checkPayload } = options
-    const troubles = troublesFor(options, clock)
+    const incidents = incidentLogFor(options, clock)
     const letProcessEnd = stayAlive()
     try {
-      const assembly = await assemble(settings, { clock, random, ids, checkPayload, troubles })
+      const assembly = await assemble(settings, { clock, random, ids, checkPayload, incidents })
       await assembly.engine.start().catch(async (error) => {
         await assembly.close()
         throw error
@@ -88,7 +88,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
         assembly,
         clock: unsettable(clock),
         random,
-        onError: (error: unknown, during: string) => troubles.metByWorker(during, error),
+        onError: (error: unknown, during: string) => incidents.workerFailed(during, error),
         letProcessEnd,
         workers: new Set<Worker>(),
         closed: new AbortController(),

@@ -8,7 +8,7 @@ import { assemble, openMigratedStore } from '../src/assemble.ts'
 import { readConfiguration } from '../src/configuration/read-configuration.ts'
 import { settingsOf } from '../src/configuration/settings.ts'
 import { settingsOfOptions } from '../src/open-options.ts'
-import { UNTOLD } from './untold.ts'
+import { IGNORE_INCIDENTS } from './ignore-incidents.ts'
 
 const STORE = 'sqlite:./assembled.db'
 
@@ -39,7 +39,7 @@ test('what its options name replaces the defaults, and no more', () => {
 test('an assembly says what it is made of, and gives its store back when it is closed', async (t) => {
   const store = await newStore(t)
   const settings = settingsOfOptions({ store })
-  const { info, close } = await assemble(settings, { troubles: UNTOLD })
+  const { info, close } = await assemble(settings, { incidents: IGNORE_INCIDENTS })
   assert.deepEqual(info.stack, { store: 'sqlite', broker: null, cache: null, blobs: null })
   assert.match(info.durability, /synced/)
   await assert.rejects(openMigratedStore(settings), { code: 'store_locked' })
@@ -52,10 +52,10 @@ test('an assembly says what it is made of, and gives its store back when it is c
 test('trouble in the background reaches the log and the metrics', async (t) => {
   const metrics = createMetrics({ monotonicMs: () => performance.now() })
   const failed = Promise.withResolvers<string>()
-  const troubles = { failed: failed.resolve, recovered: () => {} }
+  const incidents = { failed: failed.resolve, recovered: () => {} }
   const { store, engine, close } = await assemble(settingsOfOptions({ store: await newStore(t) }), {
     metrics,
-    troubles,
+    incidents,
   })
   t.after(close)
   store.reads.counts = () => Promise.reject(new Error('a bug'))

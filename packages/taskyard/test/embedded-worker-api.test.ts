@@ -8,7 +8,7 @@ import type { UseCases } from '@taskyard/engine'
 import { type Assembly, assemble } from '../src/assemble.ts'
 import { createEmbeddedWorkerApi } from '../src/embedded-worker-api.ts'
 import { settingsOfOptions } from '../src/open-options.ts'
-import { UNTOLD } from './untold.ts'
+import { IGNORE_INCIDENTS } from './ignore-incidents.ts'
 
 let folder: string
 let assembly: Assembly
@@ -20,7 +20,7 @@ let queues = 0
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'taskyard-embedded-'))
   const settings = settingsOfOptions({ store: `sqlite:${join(folder, 'tasks.db')}` })
-  assembly = await assemble(settings, { troubles: UNTOLD })
+  assembly = await assemble(settings, { incidents: IGNORE_INCIDENTS })
   await assembly.engine.start()
   engine = assembly.engine.in('default')
   api = assembly.workerApi('default')

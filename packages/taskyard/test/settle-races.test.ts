@@ -10,7 +10,7 @@ import type { Outcome, UseCases } from '@taskyard/engine'
 import fc from 'fast-check'
 import { type Assembly, assemble } from '../src/assemble.ts'
 import { settingsOfOptions } from '../src/open-options.ts'
-import { UNTOLD } from './untold.ts'
+import { IGNORE_INCIDENTS } from './ignore-incidents.ts'
 
 const clock = createSimulatedClock()
 const ids = createUuidV7Generator(clock)
@@ -21,7 +21,7 @@ let engine: UseCases
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'taskyard-races-'))
   const settings = { ...settingsOfOptions({ store: `sqlite:${join(folder, 'tasks.db')}` }), roles: [] }
-  assembly = await assemble(settings, { clock, random: () => 0.5, ids, troubles: UNTOLD })
+  assembly = await assemble(settings, { clock, random: () => 0.5, ids, incidents: IGNORE_INCIDENTS })
   await assembly.engine.start()
   engine = assembly.engine.in('default')
 })

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createSimulatedClock } from '@taskyard/conformance'
 import { TaskyardError } from '@taskyard/core'
-import { createTroubleLog } from '../src/server/trouble-log.ts'
+import { createIncidentLog } from '../src/server/incident-log.ts'
 
 const AWAY = new TaskyardError('store_unavailable', { reason: 'away' })
 
-function scene() {
+function setup() {
   const clock = createSimulatedClock()
   const lines: string[] = []
-  const log = createTroubleLog(
+  const log = createIncidentLog(
     {
       began: (what) => lines.push(`${what} began`),
       ended: (what, seconds) => lines.push(`${what} ended after ${seconds} s`),
@@ -19,8 +19,8 @@ function scene() {
   return { clock, lines, log }
 }
 
-test('how long a trouble took is told when the clock is set meanwhile', async () => {
-  const { clock, lines, log } = scene()
+test('how long an incident took is told when the clock is set meanwhile', async () => {
+  const { clock, lines, log } = setup()
   log.failed('sweeper', AWAY)
   clock.set(-3_600_000)
   await clock.advance(2000)
@@ -29,11 +29,11 @@ test('how long a trouble took is told when the clock is set meanwhile', async ()
 })
 
 test('an outage of the store is a line at its begin and a line at its end, however many services meet it', async () => {
-  const { clock, lines, log } = scene()
+  const { clock, lines, log } = setup()
   for (let second = 0; second < 30; second++) {
     log.failed('sweeper', AWAY)
     log.failed('dispatcher', AWAY)
-    log.metByWorker('claim', AWAY)
+    log.workerFailed('claim', AWAY)
     await clock.advance(1000)
   }
   log.recovered('sweeper')
@@ -41,8 +41,8 @@ test('an outage of the store is a line at its begin and a line at its end, howev
   assert.deepEqual(lines, ['store began', 'store ended after 30 s'])
 })
 
-test('trouble that goes on is told again every minute', async () => {
-  const { clock, lines, log } = scene()
+test('an incident that goes on is told again every minute', async () => {
+  const { clock, lines, log } = setup()
   for (let second = 0; second <= 120; second++) {
     log.failed('sweeper', AWAY)
     await clock.advance(1000)
@@ -50,8 +50,8 @@ test('trouble that goes on is told again every minute', async () => {
   assert.equal(lines.length, 3)
 })
 
-test('other trouble is told for each service', async () => {
-  const { clock, lines, log } = scene()
+test('other incidents are told for each service', async () => {
+  const { clock, lines, log } = setup()
   log.failed('sweeper', new Error('a bug'))
   log.failed('throughput', new Error('a bug'))
   log.failed('sweeper', new Error('a bug'))
@@ -61,16 +61,16 @@ test('other trouble is told for each service', async () => {
 })
 
 test('a service that did not meet the outage does not end it', () => {
-  const { lines, log } = scene()
+  const { lines, log } = setup()
   log.failed('sweeper', AWAY)
   log.recovered('throughput')
   assert.deepEqual(lines, ['store began'])
 })
 
 test('a worker whose trouble is not the store is heard once a minute', async () => {
-  const { clock, lines, log } = scene()
+  const { clock, lines, log } = setup()
   for (let second = 0; second <= 60; second++) {
-    log.metByWorker('settle', new Error('refused'))
+    log.workerFailed('settle', new Error('refused'))
     await clock.advance(1000)
   }
   assert.deepEqual(lines, ['worker: settle began', 'worker: settle began'])

@@ -1,2 +1,0 @@
-/** For an assembly of whose troubles nobody need hear. */
-export const UNTOLD = { failed: () => {}, recovered: () => {} }
