@@ -5,7 +5,6 @@ import { attemptEnd } from './attempt-end.ts'
 import { callHandler, noHandler } from './call-handler.ts'
 import type { Condition } from './condition.ts'
 import { Deadlines } from './deadlines.ts'
-import { Exchange } from './exchange.ts'
 import { HandlerContext } from './handler-context.ts'
 import { LeaseSlots } from './lease-slots.ts'
 import { Lookahead } from './lookahead.ts'
@@ -13,6 +12,7 @@ import { outcomeOfAbort, releasedOutcome } from './outcome.ts'
 import { isSuspect, ReadyLine } from './ready-line.ts'
 import { RecordBuffer } from './record-buffer.ts'
 import { soon } from './runtime.ts'
+import { SettleTraffic } from './settle-traffic.ts'
 import type { AbortCode } from './task-aborted.ts'
 import type { WorkerSettings } from './worker-options.ts'
 import type { WorkerStats } from './worker-stats.ts'
@@ -34,7 +34,7 @@ export interface AttemptRunnerParams {
 /** Runs handlers for leased tasks: from `receive` over the handler to the outcome, within `concurrency`. */
 export class AttemptRunner {
   readonly slots: LeaseSlots
-  readonly exchange: Exchange
+  readonly traffic: SettleTraffic
   readonly records: RecordBuffer
   readonly #params: AttemptRunnerParams
   readonly #handlers: ReadonlyMap<string, TaskHandler>
@@ -66,7 +66,7 @@ export class AttemptRunner {
     this.slots = new LeaseSlots(2 * (concurrency + this.#lookahead.max) + 64)
     const onLost = (attempt: Attempt) => this.loseLease(attempt)
     this.records = new RecordBuffer({ api, clock, random, report, giveUp, onLost })
-    this.exchange = new Exchange({
+    this.traffic = new SettleTraffic({
       api,
       settings,
       records: this.records,
@@ -132,7 +132,7 @@ export class AttemptRunner {
     for (const attempt of this.slots.held()) {
       if (attempt.state === 'running') this.#settle(attempt, outcomeOfAbort(attempt))
     }
-    this.exchange.flush()
+    this.traffic.flush()
   }
 
   close(): void {
@@ -210,7 +210,7 @@ export class AttemptRunner {
   #flush(): void {
     this.#lookahead.observe(this.#finishedSinceFlush, this.#params.settings.clock.now())
     this.#finishedSinceFlush = 0
-    this.exchange.flush()
+    this.traffic.flush()
   }
 
   #run(attempt: Attempt): void {
@@ -265,7 +265,7 @@ export class AttemptRunner {
     attempt.state = 'settling'
     attempt.outcome = outcome
     this.#settling++
-    this.exchange.add(attempt)
+    this.traffic.add(attempt)
   }
 
   #settled(attempt: Attempt, status: 'ok' | 'lost'): void {

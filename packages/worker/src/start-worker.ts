@@ -151,8 +151,8 @@ class RunningWorker implements Worker {
   }
 
   async #deliver(): Promise<void> {
-    const { exchange } = this.#attempts
-    const done = this.#condition.until(() => exchange.empty && !exchange.polling)
+    const { traffic } = this.#attempts
+    const done = this.#condition.until(() => traffic.empty && !traffic.polling)
     if (!(await within(this.#settings.clock, DELIVER_MS, done))) {
       const { settling } = this.#attempts.stats
       this.#settings.report(new Error(`${settling} outcomes could not be delivered; their leases will run out`), 'stop')

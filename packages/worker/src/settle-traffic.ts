@@ -20,11 +20,11 @@ import {
 } from './retry.ts'
 import type { WorkerSettings } from './worker-options.ts'
 
-/** Settle calls under way at once: while one is on the wire, the next can be filled and the last be answered. */
-const MAX_FLIGHTS = 3
+/** Settle calls in flight at once: while one is on the wire, the next can be filled and the last be answered. */
+const MAX_IN_FLIGHT = 3
 const WAIT_SECONDS = 30
 
-export interface ExchangeParams {
+export interface SettleTrafficParams {
   readonly api: WorkerApi
   readonly settings: WorkerSettings
   readonly records: RecordBuffer
@@ -48,21 +48,21 @@ export interface ExchangeParams {
  * claim leaves slots empty, one long poll waits for tasks. Outcomes are kept and repeated until they are accepted,
  * or their lease is known to be lost.
  */
-export class Exchange {
-  readonly #params: ExchangeParams
+export class SettleTraffic {
+  readonly #params: SettleTrafficParams
   #finished: Attempt[] = []
-  #flights = 0
+  #inFlight = 0
   #reserved = 0
   #polling = false
   #claims = 0
 
-  constructor(params: ExchangeParams) {
+  constructor(params: SettleTrafficParams) {
     this.#params = params
   }
 
   /** Outcomes not yet accepted. */
   get empty(): boolean {
-    return this.#finished.length === 0 && this.#flights === 0
+    return this.#finished.length === 0 && this.#inFlight === 0
   }
 
   get polling(): boolean {
@@ -76,20 +76,20 @@ export class Exchange {
 
   /** Enough has gathered for a call of its own; until then more calls would only be smaller ones. */
   get batchReady(): boolean {
-    return this.#finished.length >= this.#threshold()
+    return this.#finished.length >= this.#batchThreshold()
   }
 
   flush(): void {
-    while (this.#flights < MAX_FLIGHTS && this.#worthSending()) this.#send()
+    while (this.#inFlight < MAX_IN_FLIGHT && this.#isWorthSending()) this.#sendBatch()
     if (!this.#polling && this.#finished.length === 0) this.#pollForTasks()
   }
 
-  #worthSending(): boolean {
+  #isWorthSending(): boolean {
     if (this.#finished.length === 0) return false
-    return this.#flights === 0 || this.batchReady || this.#params.idle()
+    return this.#inFlight === 0 || this.batchReady || this.#params.idle()
   }
 
-  #threshold(): number {
+  #batchThreshold(): number {
     return Math.min(LIMITS.batch, Math.ceil(this.#params.capacity() / 4))
   }
 
@@ -98,23 +98,23 @@ export class Exchange {
     return Math.max(0, Math.min(LIMITS.claim, this.#params.room() - this.#reserved))
   }
 
-  #send(): void {
+  #sendBatch(): void {
     // A few outcomes leave the claiming to the long poll that waits for tasks anyway.
     const limit = this.#polling && !this.batchReady ? 0 : this.#wanted()
     const batch = this.#finished.slice(0, LIMITS.batch)
     this.#finished = this.#finished.slice(batch.length)
-    this.#flights++
+    this.#inFlight++
     this.#reserved += limit
-    void this.#fly(batch, limit)
+    void this.#send(batch, limit)
       .catch((error: unknown) => this.#params.settings.report(error, 'settle'))
       .finally(() => {
-        this.#flights--
+        this.#inFlight--
         this.flush()
         this.#params.onChange()
       })
   }
 
-  async #fly(batch: readonly Attempt[], limit: number): Promise<void> {
+  async #send(batch: readonly Attempt[], limit: number): Promise<void> {
     let tasks: readonly LeasedTaskDocument[] = []
     try {
       tasks = await this.#settle(batch, limit)
@@ -215,7 +215,7 @@ export class Exchange {
   /** One claim after the other until one would have no room. Paced when they come back empty at once. */
   async #poll(firstLimit: number): Promise<void> {
     const { settings, stopping, onTasks } = this.#params
-    let fruitless = 0
+    let emptyPolls = 0
     for (let limit = firstLimit; limit > 0; limit = this.#wanted()) {
       const startedAt = settings.clock.now()
       this.#reserved += limit
@@ -226,9 +226,9 @@ export class Exchange {
         this.#reserved -= limit
       }
       const waited = settings.clock.now() - startedAt >= 1000
-      fruitless = tasks.length > 0 || waited ? 0 : fruitless + 1
+      emptyPolls = tasks.length > 0 || waited ? 0 : emptyPolls + 1
       onTasks(tasks)
-      if (fruitless > 0) await pause(settings.clock, retryDelayMs(fruitless, settings.random), stopping)
+      if (emptyPolls > 0) await pause(settings.clock, retryDelayMs(emptyPolls, settings.random), stopping)
     }
   }
 
