@@ -25,13 +25,8 @@ export function createWaiting(context: EngineContext): Waiting {
     if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
     const task = { namespace, taskId: toTaskId(id) }
     const until = clock.now() + waitSeconds * 1000
-    const changes = followChanges(task, {
-      what: 'end',
-      followed,
-      clock,
-      signal,
-      isWanted: ({ terminal }) => terminal,
-    })
+    const isWanted = ({ terminal }: Change) => terminal
+    const changes = followChanges(task, { what: 'end', followed, clock, signal, isWanted })
     try {
       for (let seen = await followed.look(task); ; ) {
         const left = until - clock.now()
@@ -48,16 +43,13 @@ export function createWaiting(context: EngineContext): Waiting {
     const task = { namespace, taskId: toTaskId(id) }
     const changes = followChanges(task, { what: 'all', followed, clock, signal, isWanted: createLooksDifferent() })
     let last = after
+    const nextPage = () => readPage(context, task, last)
     try {
       // Known before the events are read: an end that comes in between is among them.
       let wasTerminal = isTerminal((await followed.look(task)).status)
       for (;;) {
         const from = last
-        for (
-          let page = await readPage(context, task, last);
-          page.length > 0;
-          page = await readPage(context, task, last)
-        ) {
+        for (let page = await nextPage(); page.length > 0; page = await nextPage()) {
           for (const event of page) {
             yield event
             last = event.n
