@@ -20,8 +20,8 @@ export class ConnectionPool {
   readonly #open = new Set<pg.PoolClient>()
   /** Connections that lead to one session of the server, which keeps what is prepared: a pooler's may not. */
   readonly #direct = new WeakMap<pg.PoolClient, boolean>()
-  /** The connection of those that stand in line, while there are any. */
-  #line: { readonly borrowed: Promise<Borrowed>; length: number } | null = null
+  /** The connection of work that is pipelined, while there is any. */
+  #pipeline: { readonly borrowed: Promise<Borrowed>; length: number } | null = null
 
   constructor({ connectionString }: PostgresLocation, connections: number) {
     this.#pool = new pg.Pool({
@@ -56,21 +56,21 @@ export class ConnectionPool {
     }
   }
 
-  /** Work on the connection of all that stand in line. */
-  async inLine<Result>(work: Work<Result>): Promise<Result> {
-    this.#line ??= { borrowed: this.#borrow(), length: 0 }
-    const mine = this.#line
+  /** Work on a connection that all such work shares, and that is not waited for by what is sent behind it. */
+  async pipelined<Result>(work: Work<Result>): Promise<Result> {
+    this.#pipeline ??= { borrowed: this.#borrow(), length: 0 }
+    const mine = this.#pipeline
     mine.length += 1
     try {
       return await this.#use(await mine.borrowed, work)
     } catch (error) {
-      // The next one begins a new line: this connection may be broken.
-      if (this.#line === mine) this.#line = null
+      // The next one begins a new pipeline: this connection may be broken.
+      if (this.#pipeline === mine) this.#pipeline = null
       throw error
     } finally {
       mine.length -= 1
       if (mine.length === 0) {
-        if (this.#line === mine) this.#line = null
+        if (this.#pipeline === mine) this.#pipeline = null
         mine.borrowed.then(
           ({ end }) => end(),
           () => {},

@@ -19,12 +19,12 @@ export interface Database {
   /** One statement, which is a transaction of its own. */
   readonly run: Run
   /**
-   * Like `run`, one after the other with all that stand in this line, each sent without waiting for those before: the server
-   * goes from one to the next without a pause.
+   * Like `run`, on a connection that all such statements share, each sent without waiting for those before: the server goes
+   * from one to the next without a pause.
    */
-  readonly runInLine: Run
+  readonly runPipelined: Run
   /** Statements in one round trip, all or nothing. Runs again after a lost race. */
-  together(statements: readonly Statement[]): Promise<Text[][][]>
+  runAsTransaction(statements: readonly Statement[]): Promise<Text[][][]>
   /** All or nothing. Statements given without waiting for each other share a round trip. Runs again after a lost race. */
   transaction<Result>(work: (run: Run) => Promise<Result>): Promise<Result>
   /** The text with its schema filled in, for connections of others. */
@@ -48,8 +48,9 @@ export function openDatabase(location: PostgresLocation, connections = location.
     schema: location.schema,
     inSchema,
     run: (async (text, values) => unlessRaced(() => pool.withClient((client) => query(client, text, values)))) as Run,
-    runInLine: (async (text, values) => unlessRaced(() => pool.inLine((client) => query(client, text, values)))) as Run,
-    together: (statements) => unlessRaced(() => together(pool, query, statements)),
+    runPipelined: (async (text, values) =>
+      unlessRaced(() => pool.pipelined((client) => query(client, text, values)))) as Run,
+    runAsTransaction: (statements) => unlessRaced(() => runAsTransaction(pool, query, statements)),
     transaction: (work) => unlessRaced(() => transaction(pool, query, work), isDuplicate),
     close: () => pool.end(),
   }
@@ -94,7 +95,11 @@ async function transaction<Result>(
   })
 }
 
-async function together(pool: ConnectionPool, query: Query, statements: readonly Statement[]): Promise<Text[][][]> {
+async function runAsTransaction(
+  pool: ConnectionPool,
+  query: Query,
+  statements: readonly Statement[],
+): Promise<Text[][][]> {
   return pool.withClient(async (client) => {
     const sent = [BEGIN, ...statements, COMMIT].map(({ text, values }) => query(client, text, values))
     // Until all are answered, so that nobody uses the connection while its transaction is open. After a failure COMMIT rolls back.

@@ -4,7 +4,7 @@ import { after, before, describe, it, type TestContext } from 'node:test'
 import { type EnqueueOutcome, type NewTask, type OpenedStore, TaskyardError } from '@taskyard/core'
 import { startServer, type TestServer } from '@taskyard/test-servers'
 import pg from 'pg'
-import { outlastFullLocks } from '../src/operations/outlast-full-locks.ts'
+import { retryOnFullLocks } from '../src/operations/retry-on-full-locks.ts'
 import { newId, newTask, submissions } from './calls.ts'
 import { firstRow } from './first-row.ts'
 import { type OwnSchema, ownSchema } from './own-schema.ts'
@@ -27,8 +27,8 @@ describe('a server whose lock table is small', () => {
 
   it('takes large batches with keys that come together, and what comes beside them', async () => {
     const batches = Array.from({ length: 20 }, () => store.tasks.enqueue(oneBatch(keyed(1000))))
-    const beside = [store.tasks.enqueue(submissions(...keyed(100))), store.tasks.enqueue(submissions(newTask()))]
-    assertAccepted((await Promise.all([...batches, ...beside])).flat())
+    const others = [store.tasks.enqueue(submissions(...keyed(100))), store.tasks.enqueue(submissions(newTask()))]
+    assertAccepted((await Promise.all([...batches, ...others])).flat())
   })
 
   it('takes batches without keys to many queues near their depth that come together', async () => {
@@ -55,28 +55,28 @@ describe('a server whose lock table is small', () => {
     const free = await fillLocks(t, server.url)
     await free(100)
     const [single] = keyed(1) as [NewTask]
-    const together = [{ tasks: keyed(1000) }, { tasks: [single] }, { tasks: [newTask()] }]
-    const outcomes = await store.tasks.enqueue({ submissions: together, queueDepth: 1_000_000 })
+    const batch = [{ tasks: keyed(1000) }, { tasks: [single] }, { tasks: [newTask()] }]
+    const outcomes = await store.tasks.enqueue({ submissions: batch, queueDepth: 1_000_000 })
     assert.deepEqual(
       outcomes.map(({ kind }) => kind),
       ['no-room', 'accepted', 'accepted'],
     )
     assert.match(JSON.stringify(outcomes[0]), /max_locks_per_transaction/)
     await free()
-    assertAccepted(await store.tasks.enqueue({ submissions: together.slice(0, 1), queueDepth: 1_000_000 }))
+    assertAccepted(await store.tasks.enqueue({ submissions: batch.slice(0, 1), queueDepth: 1_000_000 }))
   })
 })
 
 describe('submissions that are stored one by one', () => {
-  const together = Array.from({ length: 6 }, () => ({ tasks: [newTask()] }))
+  const batch = Array.from({ length: 6 }, () => ({ tasks: [newTask()] }))
   const full = Object.assign(new Error('out of shared memory'), { code: '53200' })
 
   it('leave nothing under way when one of them fails, and what was stored is not denied', async () => {
     const slow = Promise.withResolvers<void>()
     const stored: unknown[] = []
-    const answer = outlastFullLocks(together, async (some) => {
+    const answer = retryOnFullLocks(batch, async (some) => {
       if (some.length > 1) throw full
-      if (some[0] === together[1]) {
+      if (some[0] === batch[1]) {
         // Once those beside it are on their way.
         setImmediate(slow.resolve)
         throw new TaskyardError('store_full', { reason: 'test' })
@@ -86,11 +86,11 @@ describe('submissions that are stored one by one', () => {
       return [{ kind: 'accepted', tasks: [] }]
     })
     await assert.rejects(answer, { code: 'store_unavailable', definite: false })
-    assert.deepEqual(stored, [together[0], together[2], together[3]])
+    assert.deepEqual(stored, [batch[0], batch[2], batch[3]])
   })
 
   it('are refused definitely when none of them was stored', async () => {
-    const answer = outlastFullLocks(together, async (some) => {
+    const answer = retryOnFullLocks(batch, async (some) => {
       throw some.length > 1 ? full : new TaskyardError('store_full', { reason: 'test' })
     })
     await assert.rejects(answer, { code: 'store_full', definite: true })

@@ -74,8 +74,8 @@ describe('a list over many lanes', () => {
     const createdAfter = now - 10 * 24 * HOUR
     const createdBefore = now - 5 * 24 * HOUR
     const { items } = await opened.store.reads.list(EVERYTHING)
-    const ofTheTime = items.filter((task) => task.createdAt >= createdAfter && task.createdAt < createdBefore)
-    const wanted = ofTheTime.filter(({ status }) => status === 'succeeded').map(({ id }) => id)
+    const createdWithin = items.filter((task) => task.createdAt >= createdAfter && task.createdAt < createdBefore)
+    const wanted = createdWithin.filter(({ status }) => status === 'succeeded').map(({ id }) => id)
     assert.ok(wanted.length > 7)
     assert.deepEqual(await listAll({ status: 'succeeded', createdAfter, createdBefore }), wanted)
   })

@@ -47,8 +47,8 @@ describe('submitting in a transaction', () => {
     const first = keyed(key)
     await client.query('BEGIN')
     await store.tasks.enqueue({ ...submissions(first), tx: client })
-    const beside = submissions(keyed(newId()), keyed(key), newTask(), keyed('undefined'))
-    const batch = { ...beside, submissions: [...beside.submissions, { tasks: [newTask(), keyed(key)] }] }
+    const others = submissions(keyed(newId()), keyed(key), newTask(), keyed('undefined'))
+    const batch = { ...others, submissions: [...others.submissions, { tasks: [newTask(), keyed(key)] }] }
     for (const process of [store, other]) {
       const outcomes = await process.tasks.enqueue(batch)
       const held = { kind: 'idempotency-key-held', key }

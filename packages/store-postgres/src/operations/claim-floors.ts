@@ -1,7 +1,7 @@
 import { numbers } from '../arrays.ts'
 
 /** How far a lane's claims have come within one rank: everything before has been claimed, as far as is known here. */
-interface Floor {
+interface ClaimFloor {
   readonly lane: number
   readonly rank: number
   readonly readyAt: number
@@ -23,9 +23,9 @@ const SHARE = 0.1
  */
 export interface ClaimFloors {
   /** None when it is time to look from the start. */
-  start(): Start
+  start(): ClaimStart
   /** Notes a claim's outcome. */
-  claimed(rows: readonly Floor[], fromStart: boolean, tookMs: number): void
+  claimed(rows: readonly ClaimFloor[], fromStart: boolean, tookMs: number): void
   /** Whether it is time to look from the start. */
   isDue(): boolean
   /** A task was put back in this lane. */
@@ -33,16 +33,16 @@ export interface ClaimFloors {
 }
 
 /** The floors of a claim, as parameters of `claim_tasks`. */
-export interface Start {
+export interface ClaimStart {
   readonly values: readonly string[]
   readonly fromStart: boolean
 }
 
-export const FROM_START: Start = { values: ['{}', '{}', '{}', '{}'], fromStart: true }
+export const FROM_START: ClaimStart = { values: ['{}', '{}', '{}', '{}'], fromStart: true }
 
 /** @param nowMs a monotonic clock, ms */
 export function createClaimFloors(nowMs: () => number): ClaimFloors {
-  const floors = new Map<string, Floor>()
+  const floors = new Map<string, ClaimFloor>()
   let costMs = 0
   let lookedAt = Number.NEGATIVE_INFINITY
 
@@ -52,7 +52,7 @@ export function createClaimFloors(nowMs: () => number): ClaimFloors {
     start() {
       if (floors.size === 0 || isDue()) return FROM_START
       const sorted = [...floors.values()].sort((one, other) => one.lane - other.lane || one.rank - other.rank)
-      const column = (of: (floor: Floor) => number) => numbers(sorted.map(of))
+      const column = (of: (floor: ClaimFloor) => number) => numbers(sorted.map(of))
       const values = [
         column(({ lane }) => lane),
         column(({ rank }) => rank),

@@ -3,13 +3,13 @@ import type { Statement } from '../database.ts'
 import type { Text } from '../driver.ts'
 import { isUndone, mayHaveChanged } from '../postgres-errors.ts'
 import type { StoreContext } from '../store-context.ts'
-import { createPlaceBehind } from './claim-behind.ts'
-import { createClaimFloors, FROM_START, type Start } from './claim-floors.ts'
+import { type ClaimStart, createClaimFloors, FROM_START } from './claim-floors.ts'
+import { createClaimJoin } from './claim-join.ts'
 import { CLAIM_COLUMNS, givenBefore, leasedTasks, type Note, noteOf, placeOf, type Row } from './claim-rows.ts'
 
-/** Who met other claimers allows for them so long. */
-const CROWDED_MS = 1_000
-/** Claims of so many stand in line: side by side, each would walk over the heads that the others are taking. */
+/** Who met other claimers (`crowded`, says the function) allows for them so long. */
+const CONTENTION_MS = 1_000
+/** Claims of so many are pipelined, one after the other: side by side, each would walk over the heads that the others are taking. */
 const LARGE = 100
 
 /** What a claim has found. */
@@ -28,9 +28,9 @@ export interface Claims {
   /**
    * Runs a statement that makes tasks ready. A claim that waits in this process for such tasks, and so comes the moment
    * that `hintReady` tells of them, goes into the same transaction: one commit less until it has them.
-   * @returns what the statement answered, and what was claimed behind it
+   * @returns what the statement answered, and what the claim that joined it got
    */
-  claimBehind(
+  runWithJoiningClaim(
     before: Statement,
     hintReady: () => void,
   ): Promise<{ readonly before: readonly Row[]; readonly tasks: readonly LeasedTask[] }>
@@ -38,7 +38,7 @@ export interface Claims {
    * Runs another statement beside the claim: with a small one in one transaction, at the same time with a large one. When
    * it fails, what was claimed anew is given back.
    */
-  claimAfter(
+  runAndClaim(
     before: Statement,
     params: ClaimParams,
   ): Promise<{ readonly before: readonly Row[]; readonly tasks: LeasedTask[] }>
@@ -58,42 +58,42 @@ class LaneClaims implements Claims {
   readonly #context: StoreContext
   readonly #nowMs: () => number
   readonly #giveBack: GiveBack
-  readonly #floors
-  readonly #placeBehind = createPlaceBehind()
+  readonly #claimFloors
+  readonly #join = createClaimJoin()
   /** Tasks that small claims under way may take; large ones follow each other. */
   #underWay = 0
   /** Until then other processes are expected to claim at the same moment. */
-  #crowdedUntil = 0
+  #contentionUntil = 0
 
   constructor(context: StoreContext, nowMs: () => number, giveBack: GiveBack) {
     this.#context = context
     this.#nowMs = nowMs
     this.#giveBack = giveBack
-    this.#floors = createClaimFloors(nowMs)
+    this.#claimFloors = createClaimFloors(nowMs)
   }
 
   claim(params: ClaimParams): Promise<readonly LeasedTask[]> {
-    return this.#placeBehind.take(params) ?? this.#claimAlone(params)
+    return this.#join.join(params) ?? this.#claimAlone(params)
   }
 
-  async claimBehind(before: Statement, hintReady: () => void) {
+  async runWithJoiningClaim(before: Statement, hintReady: () => void) {
     const { database } = this.#context
-    const behind = this.#placeBehind.openDuring(hintReady)
-    if (behind === null) return { before: await database.run(before.text, before.values), tasks: [] }
-    const limit = Math.min(behind.params.limit, LARGE - 1)
+    const joined = this.#join.openDuring(hintReady)
+    if (joined === null) return { before: await database.run(before.text, before.values), tasks: [] }
+    const limit = Math.min(joined.params.limit, LARGE - 1)
     try {
-      const both = await this.#look({ ...behind.params, limit }, this.#floors.start(), { before })
-      behind.resolve(both.tasks)
+      const both = await this.#look({ ...joined.params, limit }, this.#claimFloors.start(), { before })
+      joined.resolve(both.tasks)
       return both
     } catch (error) {
       // What was undone has claimed nothing. Of all else nobody knows, and whoever asks again will be told.
-      if (isUndone(error)) behind.resolve(this.#claimAlone(behind.params))
-      else behind.reject(error)
+      if (isUndone(error)) joined.resolve(this.#claimAlone(joined.params))
+      else joined.reject(error)
       throw error
     }
   }
 
-  async claimAfter(before: Statement, params: ClaimParams) {
+  async runAndClaim(before: Statement, params: ClaimParams) {
     if (params.limit < LARGE) return this.#claimNow(params, before)
     const [first, claimed] = await Promise.allSettled([
       this.#context.database.run(before.text, before.values),
@@ -112,7 +112,7 @@ class LaneClaims implements Claims {
   }
 
   putBack(lane: number): void {
-    this.#floors.forget(lane)
+    this.#claimFloors.forget(lane)
   }
 
   #claimAlone(params: ClaimParams): Promise<readonly LeasedTask[]> {
@@ -120,10 +120,10 @@ class LaneClaims implements Claims {
   }
 
   async #claimNow(params: ClaimParams, before: Statement | null) {
-    const from = this.#floors.start()
+    const from = this.#claimFloors.start()
     const claimed = await this.#look(params, from, { before })
     const isShort = claimed.tasks.length < params.limit && !claimed.isWhole && !from.fromStart
-    if (!isShort || !this.#floors.isDue()) return claimed
+    if (!isShort || !this.#claimFloors.isDue()) return claimed
     const more = await this.#look(params, FROM_START, { found: claimed.tasks }).catch((error: unknown) => {
       // It may have claimed more, which only the same claim is given again.
       if (params.requestId !== null && !isUndone(error)) throw error
@@ -136,11 +136,11 @@ class LaneClaims implements Claims {
   /** @param more a statement that goes before, and what the same claim has found so far */
   async #look(
     params: ClaimParams,
-    from: Start,
+    from: ClaimStart,
     { before = null, found = [] }: { before?: Statement | null; found?: readonly LeasedTask[] },
   ): Promise<Look> {
     const aside = params.limit < LARGE ? params.limit : 0
-    const others = this.#underWay + (this.#nowMs() < this.#crowdedUntil ? params.limit : 0)
+    const others = this.#underWay + (this.#nowMs() < this.#contentionUntil ? params.limit : 0)
     const claim = claimStatement(this.#context, params, others, from, found)
     this.#underWay += aside
     const startedAt = this.#nowMs()
@@ -154,7 +154,7 @@ class LaneClaims implements Claims {
         const tasks = await givenBefore(this.#context, params).catch(mayHaveChanged)
         return { before: first, tasks, isWhole: true }
       }
-      this.#floors.claimed(claimed.map(placeOf), from.fromStart, this.#nowMs() - startedAt)
+      this.#claimFloors.claimed(claimed.map(placeOf), from.fromStart, this.#nowMs() - startedAt)
       return { before: first, tasks: await leasedTasks(this.#context, claimed, params), isWhole: tells('cut') }
     } finally {
       this.#underWay -= aside
@@ -163,15 +163,15 @@ class LaneClaims implements Claims {
 
   /** Other claimers, and lanes in which tasks became ready. */
   #take(notes: readonly Row[]): void {
-    if (notes.some((row) => noteOf(row) === 'crowded')) this.#crowdedUntil = this.#nowMs() + CROWDED_MS
+    if (notes.some((row) => noteOf(row) === 'crowded')) this.#contentionUntil = this.#nowMs() + CONTENTION_MS
     const due = notes.filter((row) => noteOf(row) === 'due')
     if (due.length > 0) this.#context.publishReady(due.map(([, lane]) => Number(lane)))
   }
 
   async #send(claim: Statement, limit: number, before: Statement | null): Promise<[Text[][], Text[][]]> {
     const { database } = this.#context
-    if (before !== null) return (await database.together([before, claim])).reverse() as [Text[][], Text[][]]
-    const run = limit < LARGE ? database.run : database.runInLine
+    if (before !== null) return (await database.runAsTransaction([before, claim])).reverse() as [Text[][], Text[][]]
+    const run = limit < LARGE ? database.run : database.runPipelined
     return [await run(claim.text, claim.values), []]
   }
 }
@@ -187,7 +187,7 @@ function claimStatement(
   { time }: StoreContext,
   { namespace, queues, types, limit, leaseMs, worker, requestId }: ClaimParams,
   others: number,
-  { values: floors }: Start,
+  { values: floors }: ClaimStart,
   found: readonly LeasedTask[],
 ): Statement {
   const { workerId, nodeId, session } = worker

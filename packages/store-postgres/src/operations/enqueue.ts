@@ -11,10 +11,10 @@ import { STATEMENT_SIZE } from '../parts-by-size.ts'
 import { isDuplicate, mayHaveChanged } from '../postgres-errors.ts'
 import type { StoreContext } from '../store-context.ts'
 import type { Claims } from './claim.ts'
-import { enqueueCarefully } from './enqueue-carefully.ts'
+import { enqueueChecked } from './enqueue-checked.ts'
 import { insertTasks, runAtOf } from './insert-tasks.ts'
-import { outlastFullLocks } from './outlast-full-locks.ts'
 import type { QueueDepths } from './queue-depths.ts'
+import { retryOnFullLocks } from './retry-on-full-locks.ts'
 import { dropProof, isRefusedByProof } from './slot-proof.ts'
 
 /** What is in the transaction of somebody else is tried once: when it fails, so has the transaction. */
@@ -25,7 +25,7 @@ export async function enqueue(
   params: EnqueueParams,
 ): Promise<readonly EnqueueOutcome[]> {
   if (params.tx !== undefined) return enqueueProven(context, claims, depths, params)
-  return outlastFullLocks(params.submissions, (submissions) =>
+  return retryOnFullLocks(params.submissions, (submissions) =>
     enqueueProven(context, claims, depths, { ...params, submissions }),
   )
 }
@@ -69,11 +69,11 @@ async function enqueueOnce(
       if (lanes.length > 0) context.hintReady(lanes)
     }
     const run: Run = async (text, values = []) => {
-      const sent = await claims.claimBehind({ text, values }, hintReady)
+      const sent = await claims.runWithJoiningClaim({ text, values }, hintReady)
       claimed = new Set(sent.tasks.map(({ id }) => id))
       return sent.before as never
     }
-    const outcomes = await enqueuePlainly(context, run, params, laneOf)
+    const outcomes = await enqueueUnchecked(context, run, params, laneOf)
     if (outcomes !== null) {
       await noteSkew(context, outcomes)
       if (!tasks.every(({ id }) => claimed.has(id))) context.publishReady(readyLanes(outcomes, laneNumbers))
@@ -81,7 +81,7 @@ async function enqueueOnce(
     }
   }
   const outcomes = await context.lockTurns.inTurn(params.submissions, hasRoom, () =>
-    context.database.transaction((run) => enqueueCarefully(context, run, params, laneOf, hasRoom)),
+    context.database.transaction((run) => enqueueChecked(context, run, params, laneOf, hasRoom)),
   )
   await noteSkew(context, outcomes)
   context.publishReady(readyLanes(outcomes, laneNumbers))
@@ -109,10 +109,10 @@ async function enqueueInTransaction(
   const execute = executorOf(params.tx)
   const run: Run = async (text, values = []) => (await execute(context.database.inSchema(text), values)) as never
   const tasks = params.submissions.flatMap((submission) => submission.tasks)
-  const isPlain = hasRoom && !hasKeys(tasks) && isSmall(tasks)
+  const needsNoCheck = hasRoom && !hasKeys(tasks) && isSmall(tasks)
   const outcomes =
-    (isPlain ? await enqueuePlainly(context, run, params, laneOf) : null) ??
-    (await enqueueCarefully(context, run, params, laneOf, hasRoom))
+    (needsNoCheck ? await enqueueUnchecked(context, run, params, laneOf) : null) ??
+    (await enqueueChecked(context, run, params, laneOf, hasRoom))
   await noteSkew(context, outcomes)
   const lanes = [...new Set(readyLanes(outcomes, [...laneOf.values()]))]
   if (lanes.length > 0) {
@@ -133,7 +133,7 @@ function readyLanes(outcomes: readonly EnqueueOutcome[], laneNumbers: readonly n
 }
 
 /** `null` when some ids are there already: the same call came again after its reply was lost. */
-async function enqueuePlainly(
+async function enqueueUnchecked(
   { time }: StoreContext,
   run: Run,
   { submissions }: EnqueueParams,

@@ -35,7 +35,7 @@ async function collect(
   let { below } = window
   for (let size = params.limit + 1; ; size = Math.min(size * 4, SCAN_BUDGET - looked)) {
     const { found, more } = await candidates(context, params, lanes, { ...window, below }, size)
-    const timely = await ofTheTime(context, params, found)
+    const timely = await createdWithin(context, params, found)
     const taken = timely.slice(0, params.limit + 1)
     const tasks = await findTasks(context, taken, LIMITS.pageBytes)
     for (const { task } of tasks) {
@@ -59,7 +59,7 @@ function nameOf({ namespace, queue, type }: { namespace: string; queue: string; 
 }
 
 /** Those created within the filter's times: of machines whose clocks are off, the ids tell it only roughly. */
-async function ofTheTime(
+async function createdWithin(
   { database }: StoreContext,
   { createdAfter, createdBefore }: ListParams,
   found: readonly string[],

@@ -23,7 +23,7 @@ export async function settle(context: StoreContext, claims: Claims, params: Sett
   const { namespace, settlements } = params
   const results: Results = settlements.map((settlement) => (isLeaseRef(settlement) ? undefined : LOST))
   const valid: readonly Indexed<Settlement>[] = [...settlements.entries()].filter(([i]) => results[i] === undefined)
-  const tasks = isPlain(valid)
+  const tasks = needsNoCheck(valid)
     ? await settleSuccesses(context, claims, params, valid, results)
     : await settleAll(context, claims, params, valid, results)
   const unknown = [...settlements.entries()].filter(([i]) => results[i] === undefined)
@@ -31,7 +31,7 @@ export async function settle(context: StoreContext, claims: Claims, params: Sett
   return { results: results.map((result) => result ?? LOST), tasks }
 }
 
-function isPlain(settlements: readonly Indexed<Settlement>[]): settlements is readonly Indexed<Succeeded>[] {
+function needsNoCheck(settlements: readonly Indexed<Settlement>[]): settlements is readonly Indexed<Succeeded>[] {
   let size = 0
   for (const [, settlement] of settlements) {
     if (settlement.outcome !== 'succeeded') return false
@@ -59,7 +59,7 @@ async function settleSuccesses(
     const { before, tasks } =
       claim === null
         ? { before: await context.database.run(statement.text, statement.values), tasks: [] }
-        : await claims.claimAfter(statement, claim)
+        : await claims.runAndClaim(statement, claim)
     await takeSettled(context, succeeded, before, results)
     return tasks
   }

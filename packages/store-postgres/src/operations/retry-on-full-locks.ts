@@ -16,7 +16,7 @@ const LONGEST_PAUSE_MS = 512
  * once.
  * @throws what went wrong otherwise, once nothing is under way; indefinite when some were stored
  */
-export async function outlastFullLocks(submissions: Submissions, enqueue: Enqueue): Promise<readonly EnqueueOutcome[]> {
+export async function retryOnFullLocks(submissions: Submissions, enqueue: Enqueue): Promise<readonly EnqueueOutcome[]> {
   const until = performance.now() + CALL_TIMEOUT_MS
   if (submissions.length > 1) {
     try {

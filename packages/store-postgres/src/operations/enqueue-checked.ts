@@ -15,7 +15,7 @@ const IDEMPOTENCY_MS = LIMITS.idempotencySeconds * 1000
  * Submissions to the same queue wait for each other, whatever process they come through, unless it has room for all. Those
  * that use the same key do so only in transactions of callers: others are shared, and are told that the key is held.
  */
-export async function enqueueCarefully(
+export async function enqueueChecked(
   { time }: StoreContext,
   run: Run,
   { submissions, queueDepth, tx }: EnqueueParams,
