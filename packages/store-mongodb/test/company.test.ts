@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, mock, type TestContext, test } from 'node:test'
 import { DEFAULT_RETENTION, type OpenedStore, type SweepParams } from '@taskyard/core'
 import { Collection, type Document } from 'mongodb'
-import { CLAIM, closeClients, databaseOf, freshUrl, newTask, openStore, submissions } from './scene.ts'
+import { CLAIM, closeClients, databaseOf, freshUrl, newTask, openStore, submissions } from './test-bed.ts'
 
 // Two leases of a worker that died, which two processes end: neither was alone, whatever comes between their reads and writes.
 

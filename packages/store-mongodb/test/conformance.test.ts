@@ -4,7 +4,7 @@ import { describeTaskStore, type OpenStore } from '@taskyard/conformance'
 import type { Clock, OpenedStore } from '@taskyard/core'
 import { openMongoDbStore } from '@taskyard/store-mongodb'
 import { sharedServer, startServer } from '@taskyard/test-servers'
-import { closeClients, dropDatabase, withDatabase } from './scene.ts'
+import { closeClients, dropDatabase, withDatabase } from './test-bed.ts'
 
 /** Each test has a database of its own on the server of the run, or a whole server. */
 const openStore: OpenStore = async ({ clock, time = 'clock', ownServer = false }) => {

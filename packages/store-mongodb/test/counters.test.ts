@@ -5,7 +5,7 @@ import { createSimulatedClock } from '@taskyard/conformance'
 import type { AnyBulkWriteOperation, Collection } from 'mongodb'
 import { addCounts, createCounters, type QueueCounts } from '../src/counters.ts'
 import type { QueueDocument } from '../src/documents.ts'
-import { closeClients, databaseOf, freshUrl } from './scene.ts'
+import { closeClients, databaseOf, freshUrl } from './test-bed.ts'
 
 after(closeClients)
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, mock, test } from 'node:test'
 import { type LeaseRef, type OpenedStore, POISON_CRASHES } from '@taskyard/core'
 import { Collection } from 'mongodb'
-import { CLAIM, closeClients, freshUrl, newTask, openStore, submissions } from './scene.ts'
+import { CLAIM, closeClients, freshUrl, newTask, openStore, submissions } from './test-bed.ts'
 
 after(closeClients)
 

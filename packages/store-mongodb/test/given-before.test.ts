@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
 import type { LeasedTask, OpenedStore } from '@taskyard/core'
-import { aroundNextWrite, CLAIM, closeClients, freshUrl, newTask, openStore, submissions } from './scene.ts'
+import { aroundNextWrite, CLAIM, closeClients, freshUrl, newTask, openStore, submissions } from './test-bed.ts'
 
 // Another process changes a lease between the read and the write of the claim that gives it again.
 

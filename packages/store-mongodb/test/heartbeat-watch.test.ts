@@ -10,7 +10,7 @@ import { watchHeartbeats } from '../src/heartbeat-watch.ts'
 
 const ADDRESS = 'one:27017'
 
-function scene({ failures = 0 } = {}) {
+function createTestBed({ failures = 0 } = {}) {
   const clock = createSimulatedClock(0)
   const calls: string[] = []
   const client = Object.assign(new EventEmitter(), {
@@ -35,7 +35,7 @@ function scene({ failures = 0 } = {}) {
 }
 
 test('a heartbeat without an end makes the client connect again', async () => {
-  const { clock, calls, checks, becomes } = scene()
+  const { clock, calls, checks, becomes } = createTestBed()
   becomes('Unknown')
   checks()
   await clock.advance(3_000)
@@ -45,7 +45,7 @@ test('a heartbeat without an end makes the client connect again', async () => {
 })
 
 test('a server that is away and is being looked for is left to the driver', async () => {
-  const { clock, calls, checks, fails, becomes } = scene()
+  const { clock, calls, checks, fails, becomes } = createTestBed()
   becomes('Unknown')
   for (let n = 0; n < 20; n++) {
     checks()
@@ -57,7 +57,7 @@ test('a server that is away and is being looked for is left to the driver', asyn
 })
 
 test('a slow heartbeat of a server that is known to live harms nobody', async () => {
-  const { clock, calls, checks, becomes } = scene()
+  const { clock, calls, checks, becomes } = createTestBed()
   becomes('Standalone')
   checks()
   await clock.advance(10_000)
@@ -65,7 +65,7 @@ test('a slow heartbeat of a server that is known to live harms nobody', async ()
 })
 
 test('connecting again is tried until it works', async () => {
-  const { clock, calls, checks, becomes } = scene({ failures: 3 })
+  const { clock, calls, checks, becomes } = createTestBed({ failures: 3 })
   becomes('Unknown')
   checks()
   await clock.advance(30_000)
@@ -73,7 +73,7 @@ test('connecting again is tried until it works', async () => {
 })
 
 test('nothing is connected after the end', async () => {
-  const { clock, calls, stop, checks, becomes } = scene({ failures: 100 })
+  const { clock, calls, stop, checks, becomes } = createTestBed({ failures: 100 })
   becomes('Unknown')
   checks()
   await clock.advance(5_000)

@@ -11,7 +11,7 @@ import {
   openStore,
   submissions,
   withParameter,
-} from './scene.ts'
+} from './test-bed.ts'
 
 after(closeClients)
 

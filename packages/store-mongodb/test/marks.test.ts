@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
 import type { LeasedTask, OpenedStore, Settlement, TaskStatus } from '@taskyard/core'
-import { aroundNextWrite, CLAIM, closeClients, freshUrl, newTask, openStore, submissions } from './scene.ts'
+import { aroundNextWrite, CLAIM, closeClients, freshUrl, newTask, openStore, submissions } from './test-bed.ts'
 
 // Of several conditional updates some were refused, and another process moves on what the others changed before the call
 // has read which they were.

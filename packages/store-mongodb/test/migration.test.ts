@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { after, type TestContext, test } from 'node:test'
 import { systemClock } from '@taskyard/core/runtime'
 import { openMongoDbStore } from '@taskyard/store-mongodb'
-import { closeClients, freshUrl } from './scene.ts'
+import { closeClients, freshUrl } from './test-bed.ts'
 
 after(closeClients)
 

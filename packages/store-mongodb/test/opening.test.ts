@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { after, test } from 'node:test'
 import { systemClock } from '@taskyard/core/runtime'
 import { openMongoDbStore } from '@taskyard/store-mongodb'
-import { closeClients, databaseOf, deploymentOfTests, freshUrl, openStore, withParameter } from './scene.ts'
+import { closeClients, databaseOf, deploymentOfTests, freshUrl, openStore, withParameter } from './test-bed.ts'
 
 const { kind, changeStreams } = await deploymentOfTests()
 

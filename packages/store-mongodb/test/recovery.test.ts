@@ -13,7 +13,7 @@ import {
 } from '@taskyard/core'
 import type { Document } from 'mongodb'
 import { newTaskDocument } from '../src/documents.ts'
-import { CLAIM, closeClients, databaseOf, freshUrl, newId, newTask, openStore, submissions } from './scene.ts'
+import { CLAIM, closeClients, databaseOf, freshUrl, newId, newTask, openStore, submissions } from './test-bed.ts'
 
 // What a process leaves that dies between two writes, made by hand, and what becomes of it.
 

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { after, mock, type TestContext, test } from 'node:test'
 import type { LeasedTask, OpenedStore } from '@taskyard/core'
 import { type AnyBulkWriteOperation, type BulkWriteResult, Collection } from 'mongodb'
-import { aroundNextWrite, CLAIM, closeClients, databaseOf, freshUrl, newTask, openStore, submissions } from './scene.ts'
+import {
+  aroundNextWrite,
+  CLAIM,
+  closeClients,
+  databaseOf,
+  freshUrl,
+  newTask,
+  openStore,
+  submissions,
+} from './test-bed.ts'
 
 // Two processes serve the same claim, and neither has found anything given when it marks.
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createServerClock } from '../src/server-clock.ts'
 
 /** A server whose clock is `offset` ahead of this machine's, behind a connection with these delays. */
-function scene({ offset = 1_000_000, there = 5, back = 5 } = {}) {
+function createTestBed({ offset = 1_000_000, there = 5, back = 5 } = {}) {
   const world = { elapsed: 0, suspended: 0, set: 0, offset, there, back, samples: 0, onTheWay: () => {} }
   const serverTime = () => world.elapsed + world.suspended + world.offset
   const clock = createServerClock(
@@ -23,7 +23,7 @@ function scene({ offset = 1_000_000, there = 5, back = 5 } = {}) {
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 test('tells the time of the server, not of this machine', async () => {
-  const { world, clock } = scene()
+  const { world, clock } = createTestBed()
   await clock.sample()
   assert.equal(clock.now(), world.elapsed + world.offset)
   world.elapsed += 1234
@@ -36,7 +36,7 @@ test('is off by half a round trip at most', async () => {
     [40, 0],
     [7, 13],
   ] as const) {
-    const { world, clock } = scene({ there, back })
+    const { world, clock } = createTestBed({ there, back })
     await clock.sample()
     const error = Math.abs(clock.now() - (world.elapsed + world.offset))
     assert.ok(error <= (there + back) / 2 + 1, `${error} ms`)
@@ -44,7 +44,7 @@ test('is off by half a round trip at most', async () => {
 })
 
 test('looks again every ten seconds, without holding anybody up', async () => {
-  const { world, clock } = scene()
+  const { world, clock } = createTestBed()
   await clock.sample()
   world.elapsed += 9_000
   clock.now()
@@ -56,7 +56,7 @@ test('looks again every ten seconds, without holding anybody up', async () => {
 })
 
 test('keeps a sample that was more exact, for some time', async () => {
-  const { world, clock } = scene({ there: 1, back: 1 })
+  const { world, clock } = createTestBed({ there: 1, back: 1 })
   await clock.sample()
   world.there = 400
   world.back = 0
@@ -67,7 +67,7 @@ test('keeps a sample that was more exact, for some time', async () => {
 })
 
 test('never runs backwards when the clock of the server is set back a little', async () => {
-  const { world, clock } = scene()
+  const { world, clock } = createTestBed()
   await clock.sample()
   const before = clock.now()
   world.offset -= 3_000
@@ -80,7 +80,7 @@ test('never runs backwards when the clock of the server is set back a little', a
 })
 
 test('follows a clock that is set back far, as all processes must agree', async () => {
-  const { world, clock } = scene()
+  const { world, clock } = createTestBed()
   await clock.sample()
   world.offset -= 3_600_000
   world.elapsed += 11_000
@@ -90,7 +90,7 @@ test('follows a clock that is set back far, as all processes must agree', async 
 })
 
 test('a call after the machine was suspended has the right time', async () => {
-  const { world, clock, serverTime } = scene()
+  const { world, clock, serverTime } = createTestBed()
   await clock.sample()
   world.suspended += 60_000
   await clock.sample()
@@ -100,7 +100,7 @@ test('a call after the machine was suspended has the right time', async () => {
 })
 
 test('who does not wait for a sample brings one about after a suspension', async () => {
-  const { world, clock, serverTime } = scene()
+  const { world, clock, serverTime } = createTestBed()
   await clock.sample()
   world.suspended += 60_000
   clock.now()
@@ -109,7 +109,7 @@ test('who does not wait for a sample brings one about after a suspension', async
 })
 
 test('a sample during which the machine was suspended is taken again', async () => {
-  const { world, clock, serverTime } = scene()
+  const { world, clock, serverTime } = createTestBed()
   world.onTheWay = () => {
     world.onTheWay = () => {}
     world.suspended += 60_000
@@ -121,7 +121,7 @@ test('a sample during which the machine was suspended is taken again', async () 
 
 test('a time of day that is set is no time of the server', async () => {
   for (const step of [3_600_000, -3_600_000]) {
-    const { world, clock, serverTime } = scene()
+    const { world, clock, serverTime } = createTestBed()
     await clock.sample()
     world.set += step
     await clock.sample()

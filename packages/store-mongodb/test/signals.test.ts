@@ -6,7 +6,7 @@ import type { Clock, NewsInterest, NewsMessage, NewsMissed, ReadyLane } from '@t
 import type { Collection } from 'mongodb'
 import type { SignalDocument } from '../src/signal-document.ts'
 import { createSignals, type Signals } from '../src/signals.ts'
-import { closeClients, databaseOf, freshUrl } from './scene.ts'
+import { closeClients, databaseOf, freshUrl } from './test-bed.ts'
 
 after(closeClients)
 

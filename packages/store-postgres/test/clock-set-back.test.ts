@@ -8,7 +8,7 @@ import { ownSchema } from './own-schema.ts'
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
-async function scene(t: TestContext) {
+async function openTestBed(t: TestContext) {
   const schema = await ownSchema()
   t.after(() => schema.destroy())
   const store = await schema.open()
@@ -40,7 +40,7 @@ async function submitAndClaim(store: OpenedStore) {
 const reasons = async (store: OpenedStore) => (await store.upkeep.sweep(SWEEP)).ended.map(({ reason }) => reason)
 
 test('a lease ends in its time after the clock was ahead and is put right', async (t) => {
-  const { store, move } = await scene(t)
+  const { store, move } = await openTestBed(t)
   await move(HOUR)
   await store.tasks.enqueue(submissions(newTask()))
   await move(-HOUR)
@@ -53,7 +53,7 @@ test('a lease ends in its time after the clock was ahead and is put right', asyn
 })
 
 test('a delay that began while the clock was ahead ends in its time', async (t) => {
-  const { store, move } = await scene(t)
+  const { store, move } = await openTestBed(t)
   await move(HOUR)
   await store.tasks.enqueue(submissions(newTask({ delayMs: 60_000 })))
   await move(-HOUR)
@@ -63,7 +63,7 @@ test('a delay that began while the clock was ahead ends in its time', async (t) 
 })
 
 test('processes that did not see the clock ahead go by the same time as those that did', async (t) => {
-  const { schema, store, move } = await scene(t)
+  const { schema, store, move } = await openTestBed(t)
   await move(HOUR)
   const before = await submitAndClaim(store)
   await move(-HOUR)
@@ -76,7 +76,7 @@ test('processes that did not see the clock ahead go by the same time as those th
 })
 
 test('the clock catches up with the time, which then is its own again', async (t) => {
-  const { timeFor, move, clock } = await scene(t)
+  const { timeFor, move, clock } = await openTestBed(t)
   const ahead = (await clock()) + HOUR
   assert.equal(await timeFor(ahead), ahead)
   await move(HOUR)
@@ -88,7 +88,7 @@ test('the clock catches up with the time, which then is its own again', async (t
 })
 
 test('a clock that was set back and is put right catches up as well', async (t) => {
-  const { timeFor, move, clock } = await scene(t)
+  const { timeFor, move, clock } = await openTestBed(t)
   const start = await timeFor(0)
   await move(-HOUR)
   assert.equal(await timeFor(start), start)
@@ -99,7 +99,7 @@ test('a clock that was set back and is put right catches up as well', async (t) 
 })
 
 test('a step back of a second is waited out', async (t) => {
-  const { timeFor, move, clock } = await scene(t)
+  const { timeFor, move, clock } = await openTestBed(t)
   const start = await timeFor(0)
   await move(-1000)
   assert.equal(await timeFor(start), start)
@@ -107,7 +107,7 @@ test('a step back of a second is waited out', async (t) => {
 })
 
 test('a role that may only submit does so also after the clock was set back', async (t) => {
-  const { schema, name, timeFor, clock } = await scene(t)
+  const { schema, name, timeFor, clock } = await openTestBed(t)
   const role = `${schema.schema}_app`
   await schema.query(`CREATE ROLE ${role}`)
   try {

@@ -15,7 +15,7 @@ import { createSignals } from '../src/signals.ts'
 import { newId, newTask, submissions } from './calls.ts'
 import { ownSchema, withParameter } from './own-schema.ts'
 
-async function scene(t: TestContext) {
+async function openTestBed(t: TestContext) {
   const schema = await ownSchema()
   t.after(() => schema.destroy())
   const store = await schema.open()
@@ -53,7 +53,7 @@ async function startProxy(t: TestContext, target: URL) {
 }
 
 test('a chore on a connection that is dead ends, and the next one has another', async (t) => {
-  const { killSilently, url } = await scene(t)
+  const { killSilently, url } = await openTestBed(t)
   const maintenance = openMaintenance(readPostgresUrl(url), 200)
   t.after(() => maintenance.close())
   const chore = maintenance.transaction(async (run) => {
@@ -66,7 +66,7 @@ test('a chore on a connection that is dead ends, and the next one has another', 
 })
 
 test('news come again after their connection has died', async (t) => {
-  const { schema, store, killSilently, host } = await scene(t)
+  const { schema, store, killSilently, host } = await openTestBed(t)
   const location = readPostgresUrl(withParameter(schema.url, 'listen', host))
   const database = openDatabase(location, 1)
   const signals = createSignals(database, createLanes(database), location, newId(), { askEveryMs: 20, answerMs: 200 })
@@ -81,7 +81,7 @@ test('news come again after their connection has died', async (t) => {
 })
 
 test('a process ends that has closed its store while the server stands still', async (t) => {
-  const { killSilently, url } = await scene(t)
+  const { killSilently, url } = await openTestBed(t)
   const script = new URL('./closing-process.ts', import.meta.url)
   const child = spawn(process.execPath, [fileURLToPath(script), url], { stdio: ['pipe', 'pipe', 'inherit'] })
   t.after(() => child.kill('SIGKILL'))

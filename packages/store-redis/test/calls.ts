@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { NewTask, OpenedStore, TaskStatus } from '@taskyard/core'
-import { newTask } from './scene.ts'
+import { newTask } from './test-bed.ts'
 
 export const EVERYTHING = { namespace: 'default', status: null, type: null, queue: null, tag: null } as const
 export const ANY_TIME = { createdAfter: null, createdBefore: null } as const

@@ -6,7 +6,7 @@ import type { TaskChanged } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openRedisStore } from '@taskyard/store-redis'
 import type { TestServer } from '@taskyard/test-servers'
-import { freshPrefix, namespace, newTask, openOn, openTestStore, startCluster, submissions } from './scene.ts'
+import { freshPrefix, namespace, newTask, openOn, openTestStore, startCluster, submissions } from './test-bed.ts'
 
 let server: TestServer
 

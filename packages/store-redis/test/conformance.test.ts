@@ -1,6 +1,6 @@
 import { describe, it } from 'node:test'
 import { describeTaskStore } from '@taskyard/conformance'
-import { openStore } from './scene.ts'
+import { openStore } from './test-bed.ts'
 
 const runner = { describe, it }
 

@@ -7,7 +7,7 @@ import { describe, it } from 'node:test'
 import { systemClock } from '@taskyard/core/runtime'
 import { inspectRedisStore } from '@taskyard/store-redis'
 import { startServer } from '@taskyard/test-servers'
-import { adminClient, namespace, newTask, openTestStore, submissions, troubles, untilServed } from './scene.ts'
+import { adminClient, namespace, newTask, openTestStore, submissions, troubles, untilServed } from './test-bed.ts'
 
 const DOCS = join(import.meta.dirname, '../../../docs')
 

@@ -4,7 +4,7 @@ import { type Finding, TaskyardError } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { inspectRedisStore } from '@taskyard/store-redis'
 import { startServer, type TestServer } from '@taskyard/test-servers'
-import { adminClient, openTestStore, troubles } from './scene.ts'
+import { adminClient, openTestStore, troubles } from './test-bed.ts'
 
 describe('inspection of a Redis server', () => {
   it('finds nothing wrong with a server that is set up as the guide says', async (t) => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { NewTask, OpenedStore } from '@taskyard/core'
 import { ANY_TIME, batch, counted, EVERYTHING, idsOf, listAll, SUCCEEDED, submit } from './calls.ts'
-import { CLAIM, namespace, newTask, openTestStore } from './scene.ts'
+import { CLAIM, namespace, newTask, openTestStore } from './test-bed.ts'
 
 describe('tasks that came together', () => {
   it('are handed out in order whatever the size of the claims', async (t) => {

@@ -27,7 +27,7 @@ const FOREIGN = [
 
 describe('wake-ups on Redis', () => {
   it('goes to the listeners of this process at once, and to the others at once after a silence', () => {
-    const { wakeUps, sent } = scene()
+    const { wakeUps, sent } = createTestBed()
     const heard: ReadyLane[] = []
     wakeUps.subscribe((lanes) => heard.push(...lanes))
     wakeUps.publishReady(A)
@@ -36,7 +36,7 @@ describe('wake-ups on Redis', () => {
   })
 
   it('that comes in quick succession is sent together', async () => {
-    const { wakeUps, sent, clock } = scene()
+    const { wakeUps, sent, clock } = createTestBed()
     wakeUps.publishReady(A)
     wakeUps.publishReady(B)
     wakeUps.publishReady(A)
@@ -48,7 +48,7 @@ describe('wake-ups on Redis', () => {
   })
 
   it('becomes rarer when there is much of it', async () => {
-    const { wakeUps, sent, clock } = scene()
+    const { wakeUps, sent, clock } = createTestBed()
     for (let ms = 0; ms < 1000; ms++) {
       wakeUps.publishReady(A)
       await clock.advance(1)
@@ -57,7 +57,7 @@ describe('wake-ups on Redis', () => {
   })
 
   it('that a script has sent is not sent again, and the next waits its turn', async () => {
-    const { wakeUps, sent, clock } = scene()
+    const { wakeUps, sent, clock } = createTestBed()
     assert.equal(wakeUps.signature(), 'me')
     wakeUps.publishReady(A, true)
     assert.deepEqual(sent, [])
@@ -68,7 +68,7 @@ describe('wake-ups on Redis', () => {
   })
 
   it('from other processes is heard, its own echo is not', () => {
-    const { wakeUps } = scene()
+    const { wakeUps } = createTestBed()
     const heard: ReadyLane[] = []
     wakeUps.subscribe((lanes) => heard.push(...lanes))
     wakeUps.hear(`me\u001f${A}`)
@@ -80,7 +80,7 @@ describe('wake-ups on Redis', () => {
   })
 
   it('is told from what others say on the channel', () => {
-    const { wakeUps } = scene()
+    const { wakeUps } = createTestBed()
     const heard: ReadyLane[] = []
     wakeUps.subscribe((lanes) => heard.push(...lanes))
     for (const text of FOREIGN) wakeUps.hear(text)
@@ -93,7 +93,7 @@ describe('news on Redis', () => {
   const listening = JSON.stringify(['other', { kind: 'listening', interests: [{ of: 'tasks' }], asks: false }])
 
   it('delivers in this process at once, and once', () => {
-    const { news, sent } = scene()
+    const { news, sent } = createTestBed()
     const heard = listen(news)
     news.hear(listening)
     news.publish(changed('1'))
@@ -102,7 +102,7 @@ describe('news on Redis', () => {
   })
 
   it('sends the first message at once and the next ones together, and nothing that nobody wants', async () => {
-    const { news, sent, clock } = scene()
+    const { news, sent, clock } = createTestBed()
     news.publish(changed('0'))
     news.hear(listening)
     for (const taskId of ['1', '2', '3']) news.publish(changed(taskId))
@@ -112,7 +112,7 @@ describe('news on Redis', () => {
   })
 
   it('sends requests to cancel on a channel of their own, whoever listens', () => {
-    const { news, sent, cancels } = scene()
+    const { news, sent, cancels } = createTestBed()
     const { taskId, namespace } = changed('1')
     const request: NewsMessage = { kind: 'cancel-requested', taskId, namespace, workerId: 'worker' }
     news.publish(request)
@@ -120,7 +120,7 @@ describe('news on Redis', () => {
   })
 
   it('hears what other processes say, and takes no harm from what is none of theirs', () => {
-    const { news } = scene()
+    const { news } = createTestBed()
     const heard = listen(news)
     for (const text of FOREIGN) news.hear(text)
     const future = { ...changed('2'), kind: 'future' }
@@ -129,7 +129,7 @@ describe('news on Redis', () => {
   })
 
   it('is silent once it is closed', async () => {
-    const { news, sent, clock } = scene()
+    const { news, sent, clock } = createTestBed()
     news.hear(listening)
     news.publish(changed('1'))
     news.publish(changed('2'))
@@ -147,7 +147,7 @@ function listen(news: NewsPort): unknown[] {
   return heard
 }
 
-function scene() {
+function createTestBed() {
   const clock = createSimulatedClock()
   const sent: string[] = []
   const cancels: string[] = []

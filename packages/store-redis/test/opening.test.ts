@@ -4,7 +4,7 @@ import { type ErrorCode, TaskyardError } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openRedisStore, type RedisStoreOptions } from '@taskyard/store-redis'
 import { sharedServer, startServer, type TestServer } from '@taskyard/test-servers'
-import { adminClient, freshPrefix, namespace, newTask, openTestStore, submissions } from './scene.ts'
+import { adminClient, freshPrefix, namespace, newTask, openTestStore, submissions } from './test-bed.ts'
 
 describe('opening a Redis store', () => {
   const UNSAFE: Readonly<Record<string, readonly [Readonly<Record<string, string>>, RegExp]>> = {

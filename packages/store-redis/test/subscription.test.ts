@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Clock, NewsMessage, NewsPort, OpenedStore } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { sharedServer } from '@taskyard/test-servers'
-import { adminClient, freshPrefix, namespace, newId, openTestStore, startCluster } from './scene.ts'
+import { adminClient, freshPrefix, namespace, newId, openTestStore, startCluster } from './test-bed.ts'
 
 /** Lets everything through but what `isCut` says: then the connection breaks instead. */
 async function startInBetween(t: TestContext, target: () => URL, isCut: (sent: string) => boolean) {

@@ -12,7 +12,7 @@ import {
   openTestStore,
   submissions,
   untilServed,
-} from './scene.ts'
+} from './test-bed.ts'
 
 const RETENTION = { succeededSeconds: 60, failedSeconds: 60, finishedBytes: 1e9 }
 const SWEEP = { cancelGraceMs: 0, retention: RETENTION, limit: 100, jitter: 0 }

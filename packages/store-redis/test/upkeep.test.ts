@@ -5,7 +5,7 @@ import { DEFAULT_RETENTION, type LeaseRef, type OpenedStore, POISON_CRASHES, typ
 import { sharedServer } from '@taskyard/test-servers'
 import { Redis } from 'ioredis'
 import { batch, counted, idsOf, listAll, SUCCEEDED, submit } from './calls.ts'
-import { CLAIM, freshPrefix, namespace, newId, newTask, openTestStore } from './scene.ts'
+import { CLAIM, freshPrefix, namespace, newId, newTask, openTestStore } from './test-bed.ts'
 
 describe('names of claims in Redis', () => {
   it('are kept for leases that hold, and others only for a while', async (t) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type OpenedStore, type TaskyardError, toJsonText } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openSqliteStore } from '../src/index.ts'
-import { newTask, submissions } from './scene.ts'
+import { newTask, submissions } from './test-bed.ts'
 
 // Run on a small disk of its own: fills it, makes it read-only, and tells what the store said each time.
 

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import type { OpenedStore, ReadyLane } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { watchFolder, watchPlace } from '../src/file-place.ts'
-import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
+import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './test-bed.ts'
 
 const GONE = { code: 'store_unavailable', message: /was removed or moved away while it was in use/ }
 const OURS = { namespace: 'default' }

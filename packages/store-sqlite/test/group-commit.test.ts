@@ -6,7 +6,7 @@ import { migrate } from '../src/database.ts'
 import { type Answer, type Call, commitTogether } from '../src/group-commit.ts'
 import { createState, type State } from '../src/state.ts'
 import { type ClaimedRows, enqueueRows } from '../src/wire.ts'
-import { CLAIM, newTask, submissions } from './scene.ts'
+import { CLAIM, newTask, submissions } from './test-bed.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
 const OURS = { namespace: 'default' }

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { systemClock } from '@taskyard/core/runtime'
 import { openSqliteStore } from '../src/index.ts'
-import { temporaryFolder } from './scene.ts'
+import { temporaryFolder } from './test-bed.ts'
 
 const NOBODY = 65_534
 

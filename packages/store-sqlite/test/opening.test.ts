@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { systemClock } from '@taskyard/core/runtime'
 import { openSqliteStore } from '../src/index.ts'
-import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
+import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './test-bed.ts'
 
 const openAt = (path: string) => openSqliteStore({ path, clock: systemClock })
 

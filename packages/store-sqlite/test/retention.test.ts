@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemClock } from '@taskyard/core/runtime'
-import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
+import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './test-bed.ts'
 
 const RETENTION = { succeededSeconds: 0, failedSeconds: 0, finishedBytes: 2 ** 40 }
 const SWEEP = { cancelGraceMs: 1000, retention: RETENTION, limit: 1000, jitter: 0 }

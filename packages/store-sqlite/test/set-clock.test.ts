@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { type Clock, DEFAULT_RETENTION, type LeasedTask } from '@taskyard/core'
 import { openSqliteStore } from '../src/index.ts'
 import { createSteadyClock } from '../src/steady-clock.ts'
-import { CLAIM, newTask, submissions, temporaryFolder } from './scene.ts'
+import { CLAIM, newTask, submissions, temporaryFolder } from './test-bed.ts'
 
 // Somebody sets the machine's clock while attempts run.
 
@@ -33,7 +33,7 @@ function createSettableClock(): SettableClock {
   }
 }
 
-async function scene(t: TestContext) {
+async function openTestBed(t: TestContext) {
   const clock = createSettableClock()
   const store = await openSqliteStore({ path: join(await temporaryFolder(t), 'taskyard.db'), clock })
   t.after(() => store.lifecycle.close())
@@ -47,7 +47,7 @@ async function scene(t: TestContext) {
 }
 
 test('no lease ends because the clock is set forward, and each does in its time', async (t) => {
-  const { clock, start, ended } = await scene(t)
+  const { clock, start, ended } = await openTestBed(t)
   await start()
   clock.pass(10_000)
   clock.set(HOUR)
@@ -60,7 +60,7 @@ test('no lease ends because the clock is set forward, and each does in its time'
 })
 
 test('no attempt runs out of time because the clock is set forward, and each does in its time', async (t) => {
-  const { clock, store, start, ended } = await scene(t)
+  const { clock, store, start, ended } = await openTestBed(t)
   const { id, lease } = await start({ timeoutSeconds: 20 }, { leaseMs: HOUR })
   clock.set(HOUR)
   const leases = [{ taskId: id, token: lease.token }]
@@ -72,7 +72,7 @@ test('no attempt runs out of time because the clock is set forward, and each doe
 })
 
 test('an attempt that is asked to stop keeps its grace when the clock is set forward', async (t) => {
-  const { clock, store, start, ended } = await scene(t)
+  const { clock, store, start, ended } = await openTestBed(t)
   const { id } = await start()
   await store.tasks.cancel({ namespace: 'default', taskIds: [id] })
   clock.set(HOUR)
@@ -83,7 +83,7 @@ test('an attempt that is asked to stop keeps its grace when the clock is set for
 })
 
 test('a process that lives is not taken for gone when the clock is set forward', async (t) => {
-  const { clock, store, start } = await scene(t)
+  const { clock, store, start } = await openTestBed(t)
   await store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 5_000 })
   await start({}, { worker: NODE })
   const isAlive = async () => (await store.presence.holders())[0]?.alive
@@ -94,7 +94,7 @@ test('a process that lives is not taken for gone when the clock is set forward',
 })
 
 test('what is due at a time of day is due when the clock is set to it', async (t) => {
-  const { clock, store } = await scene(t)
+  const { clock, store } = await openTestBed(t)
   await store.tasks.enqueue(submissions(newTask({ runAt: clock.now() + HOUR })))
   assert.deepEqual(await store.tasks.claim(CLAIM), [])
   clock.set(HOUR)

@@ -7,7 +7,7 @@ import type { LeasedTask } from '@taskyard/core'
 import { createUuidV7Generator, systemClock } from '@taskyard/core/runtime'
 import { openLeaseExtender } from '../src/lease-extender.ts'
 import { createSteadyClock } from '../src/steady-clock.ts'
-import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './scene.ts'
+import { CLAIM, newTask, openStore, submissions, temporaryFolder } from './test-bed.ts'
 
 test('the event loop turns while the store works', async (t) => {
   const store = await openStore(t, join(await temporaryFolder(t), 'tasks.db'))
