@@ -6,7 +6,7 @@ import { createClaims } from '../src/operations/claim.ts'
 import { CLAIM, newTask, SWEEP, submissions } from './calls.ts'
 import { firstRow } from './first-row.ts'
 import { ownSchema } from './own-schema.ts'
-import { slotScene } from './slot-scene.ts'
+import { openTimeSlotTestBed } from './time-slot-test-bed.ts'
 
 test('a claim is remembered for as long as a lease that it gave holds', async (t) => {
   const schema = await ownSchema()
@@ -123,9 +123,9 @@ test('a settlement that is stored is not told as refused because the tasks of it
 })
 
 test('a claim whose second look may have taken more is not answered with what the first one found', async (t) => {
-  const scene = await slotScene()
-  t.after(() => scene.close())
-  const { context, submit } = scene
+  const bed = await openTimeSlotTestBed()
+  t.after(() => bed.close())
+  const { context, submit } = bed
   let [now, looks] = [0, 0]
   const run: Run = async (text, values) => {
     if (!text.includes('@claim_tasks')) return context.database.run(text, values)

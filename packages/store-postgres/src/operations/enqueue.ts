@@ -15,7 +15,7 @@ import { enqueueChecked } from './enqueue-checked.ts'
 import { insertTasks, runAtOf } from './insert-tasks.ts'
 import type { QueueDepths } from './queue-depths.ts'
 import { retryOnFullLocks } from './retry-on-full-locks.ts'
-import { dropProof, isRefusedByProof } from './slot-proof.ts'
+import { dropProof, isRefusedByProof } from './time-slot-proof.ts'
 
 /** What is in the transaction of somebody else is tried once: when it fails, so has the transaction. */
 export async function enqueue(

@@ -3,8 +3,8 @@ import type { Run } from '../database.ts'
 import type { StoreContext } from '../store-context.ts'
 import { type Bounds, isOverAt } from './retention-bounds.ts'
 import type { RowScans } from './row-scans.ts'
-import { slotsUnderRewrite } from './slot-rewrite.ts'
-import { allSlots, type Slot } from './slot-tables.ts'
+import { slotsUnderRewrite } from './time-slot-rewrite.ts'
+import { allTimeSlots, type TimeSlot } from './time-slot-tables.ts'
 import { count, newTransitions } from './transitions.ts'
 import { writeTransitions } from './write-transitions.ts'
 
@@ -25,7 +25,7 @@ export interface Due extends Bounds {
   readonly excess: number
 }
 
-export interface Partition extends Slot {
+export interface Partition extends TimeSlot {
   /** What follows the name of the table. */
   readonly suffix: string
   readonly finishedBytesOnDisk: number
@@ -121,7 +121,7 @@ const isKept = ({ suffix }: Partition) => suffix === KEPT
 
 /** The rest, where it has finished tasks, and slots that hold something over its time or the oldest; oldest first. */
 export async function duePartitions(run: Run, { latest, excess }: Due): Promise<readonly Partition[]> {
-  const slots = await allSlots(run)
+  const slots = await allTimeSlots(run)
   const due = slots.filter(({ fromAt }, n) => fromAt <= latest || (excess > 0 && n < OLDEST_SLOTS))
   const [kept] = await run<[string]>('SELECT EXISTS (SELECT FROM @finished_kept)')
   const rest = { slot: 0, fromAt: 0, toAt: Number.POSITIVE_INFINITY, suffix: KEPT }
@@ -133,7 +133,7 @@ export async function duePartitions(run: Run, { latest, excess }: Due): Promise<
 
 async function withSizes(
   run: Run,
-  found: readonly (Slot & { readonly suffix: string })[],
+  found: readonly (TimeSlot & { readonly suffix: string })[],
 ): Promise<readonly Partition[]> {
   if (found.length === 0) return []
   // One that is gone meanwhile has no size.

@@ -7,9 +7,9 @@ import { createLoneLeases } from './lone-leases.ts'
 import { promoteDue } from './promote.ts'
 import { removeFinished, SMALL_SLOT_BYTES } from './retention.ts'
 import { createRowScans } from './row-scans.ts'
-import { createSlotAccess } from './slot-access.ts'
-import { createSlotUpkeep } from './slot-upkeep.ts'
-import { createSlots } from './slots.ts'
+import { createTimeSlotAccess } from './time-slot-access.ts'
+import { createTimeSlotUpkeep } from './time-slot-upkeep.ts'
+import { createTimeSlots } from './time-slots.ts'
 import { createVacuum } from './vacuum.ts'
 
 export interface Sweeping {
@@ -42,9 +42,9 @@ export function createSweeping(
   smallSlotBytes = SMALL_SLOT_BYTES,
 ): Sweeping {
   const background = createBackground()
-  const access = createSlotAccess(context.maintenance)
-  const slots = createSlots(context, access, nowMs)
-  const upkeep = createSlotUpkeep(context, access, processId, nowMs, smallSlotBytes)
+  const access = createTimeSlotAccess(context.maintenance)
+  const slots = createTimeSlots(context, access, nowMs)
+  const upkeep = createTimeSlotUpkeep(context, access, processId, nowMs, smallSlotBytes)
   const vacuum = createVacuum(context.maintenance, nowMs)
   const scans = createRowScans(nowMs)
   const claimRequests = createClaimRequests(context, nowMs)

@@ -10,11 +10,11 @@ export interface Span {
   readonly toAt: number
 }
 
-export interface Slot extends Span {
+export interface TimeSlot extends Span {
   readonly slot: number
 }
 
-export async function allSlots(run: Run): Promise<readonly Slot[]> {
+export async function allTimeSlots(run: Run): Promise<readonly TimeSlot[]> {
   const rows = await run<[string, string, string]>('SELECT slot, from_at, to_at FROM @slots ORDER BY from_at')
   return rows.map(([slot, fromAt, toAt]) => ({ slot: Number(slot), fromAt: Number(fromAt), toAt: Number(toAt) }))
 }
@@ -25,7 +25,7 @@ export async function newSlotNumber(run: Run): Promise<number> {
 }
 
 /** Tables that can become a slot without a look at what is in them. */
-export async function createSlotTables(run: Run, { slot, ...span }: Slot): Promise<void> {
+export async function createSlotTables(run: Run, { slot, ...span }: TimeSlot): Promise<void> {
   await runAll(
     run,
     SLOTTED_TABLES.map((table) => `CREATE TABLE @${table}_s${slot} (LIKE @${table} INCLUDING ALL, ${within(span)})`),
@@ -39,7 +39,7 @@ export async function createSlotTables(run: Run, { slot, ...span }: Slot): Promi
 export type Proof = 'outside' | 'outside_new'
 
 /** Tables made by `createSlotTables` become a slot. Its proof has served. */
-export async function attachSlot(run: Run, { slot, fromAt, toAt }: Slot, proof: Proof): Promise<void> {
+export async function attachSlot(run: Run, { slot, fromAt, toAt }: TimeSlot, proof: Proof): Promise<void> {
   await runAll(
     run,
     SLOTTED_TABLES.flatMap((table) => [

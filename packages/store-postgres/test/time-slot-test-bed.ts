@@ -7,11 +7,11 @@ import { createLanes } from '../src/lanes.ts'
 import { readPostgresUrl } from '../src/location.ts'
 import { openMaintenance } from '../src/maintenance.ts'
 import { createLockTurns } from '../src/operations/lock-turns.ts'
-import { createSlotAccess, type SlotAccess } from '../src/operations/slot-access.ts'
-import { dissolveSlots } from '../src/operations/slot-dissolve.ts'
-import { beginRewrite, stepRewrite } from '../src/operations/slot-rewrite.ts'
-import { allSlots, type Slot } from '../src/operations/slot-tables.ts'
-import { createSlots } from '../src/operations/slots.ts'
+import { createTimeSlotAccess, type TimeSlotAccess } from '../src/operations/time-slot-access.ts'
+import { dissolveSlots } from '../src/operations/time-slot-dissolve.ts'
+import { beginRewrite, stepRewrite } from '../src/operations/time-slot-rewrite.ts'
+import { allTimeSlots, type TimeSlot } from '../src/operations/time-slot-tables.ts'
+import { createTimeSlots } from '../src/operations/time-slots.ts'
 import { isLocked } from '../src/postgres-errors.ts'
 import { createServerTime } from '../src/server-time.ts'
 import type { StoreContext } from '../src/store-context.ts'
@@ -37,41 +37,41 @@ interface TaskCalls {
   counts(): Promise<Counts>
 }
 
-export interface SlotScene extends TaskCalls {
+export interface TimeSlotTestBed extends TaskCalls {
   readonly clock: ReturnType<typeof createSimulatedClock>
   readonly store: OpenedStore
   /** Of a process beside the store. */
   readonly context: StoreContext
-  readonly access: SlotAccess
+  readonly access: TimeSlotAccess
   /** Makes the next slot and lets its time begin. */
-  beginSlot(): Promise<Slot>
-  slots(): Promise<readonly Slot[]>
+  beginSlot(): Promise<TimeSlot>
+  slots(): Promise<readonly TimeSlot[]>
   /** What retention leaves behind now. */
   bounds(): { succeededUntil: number; failedUntil: number }
   /** Begins to rewrite these. */
-  rewrite(slots: readonly Slot[]): Promise<boolean>
-  dissolve(...slots: readonly Slot[]): Promise<boolean>
+  rewrite(slots: readonly TimeSlot[]): Promise<boolean>
+  dissolve(...slots: readonly TimeSlot[]): Promise<boolean>
   /** Goes on with the rewriting under way until it is done; gives the tasks removed. `between` runs before each step. */
   finishRewrite(between?: (stage: string) => Promise<void>): Promise<number>
   close(): Promise<void>
 }
 
 /** A store on a simulated clock, and what its retention works with. */
-export async function slotScene(): Promise<SlotScene> {
+export async function openTimeSlotTestBed(): Promise<TimeSlotTestBed> {
   const clock = createSimulatedClock()
   const opened: StoreUnderTest = await openStore({ clock })
   const { store } = opened
   await store.lifecycle.migrate()
   const context = secondContext(store, () => clock.now())
   const { database, maintenance } = context
-  const access = createSlotAccess(maintenance)
+  const access = createTimeSlotAccess(maintenance)
   const beginSlot = async () => {
-    const last = (await allSlots(database.run)).at(-1)
+    const last = (await allTimeSlots(database.run)).at(-1)
     if (last !== undefined) await clock.advance(Math.max(0, last.toAt - 60_000 - clock.now()))
     let slot = last
     while (slot === undefined || slot.slot === last?.slot) {
-      await createSlots(context, access, () => 0).prepare(RETENTION)
-      slot = (await allSlots(database.run)).at(-1)
+      await createTimeSlots(context, access, () => 0).prepare(RETENTION)
+      slot = (await allTimeSlots(database.run)).at(-1)
     }
     await clock.advance(Math.max(0, slot.fromAt + 1 - clock.now()))
     return slot
@@ -84,7 +84,7 @@ export async function slotScene(): Promise<SlotScene> {
     context,
     ...taskCalls(store, taskMaker(clock)),
     beginSlot,
-    slots: () => allSlots(database.run),
+    slots: () => allTimeSlots(database.run),
     bounds,
     rewrite: (slots) => unlessLocked(() => beginRewrite(access, slots, bounds())),
     dissolve(...slots) {

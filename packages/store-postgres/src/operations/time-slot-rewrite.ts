@@ -3,11 +3,11 @@ import { BY_INDEX, type Run } from '../database.ts'
 import type { Text } from '../driver.ts'
 import { firstIdAt } from '../id-times.ts'
 import { type Bounds, isOver } from './retention-bounds.ts'
-import type { SlotAccess } from './slot-access.ts'
-import { catchUp, copyTasks, TASKS_PER_STEP } from './slot-copies.ts'
-import { proveOutside } from './slot-proof.ts'
+import type { TimeSlotAccess } from './time-slot-access.ts'
+import { catchUp, copyTasks, TASKS_PER_STEP } from './time-slot-copies.ts'
+import { proveOutside } from './time-slot-proof.ts'
 import {
-  allSlots,
+  allTimeSlots,
   attachSlot,
   createSlotTables,
   detachSlots,
@@ -16,9 +16,9 @@ import {
   newSlotNumber,
   runAll,
   SLOTTED_TABLES,
-  type Slot,
   type Span,
-} from './slot-tables.ts'
+  type TimeSlot,
+} from './time-slot-tables.ts'
 
 /*
  * Neighbouring slots become one that holds only what must stay. A table of what must stay is filled beside them in short
@@ -52,8 +52,8 @@ const LAST_CHANGES = 100
 
 /** Begins to rewrite neighbouring slots, oldest first; `false` when they are no more, or others are being rewritten. */
 export async function beginRewrite(
-  { changeLocked }: SlotAccess,
-  sources: readonly Slot[],
+  { changeLocked }: TimeSlotAccess,
+  sources: readonly TimeSlot[],
   { succeededUntil, failedUntil }: Bounds,
 ): Promise<boolean> {
   const [first, last] = [sources[0], sources.at(-1)]
@@ -80,8 +80,8 @@ export async function beginRewrite(
   return begun ?? false
 }
 
-async function areThere(run: Run, wanted: readonly Slot[]): Promise<boolean> {
-  const slots = await allSlots(run)
+async function areThere(run: Run, wanted: readonly TimeSlot[]): Promise<boolean> {
+  const slots = await allTimeSlots(run)
   const at = slots.findIndex(({ slot }) => slot === wanted[0]?.slot)
   return wanted.every(({ fromAt, slot }, i) => {
     const found = slots[at + i]
@@ -89,7 +89,7 @@ async function areThere(run: Run, wanted: readonly Slot[]): Promise<boolean> {
   })
 }
 
-async function watch(run: Run, sources: readonly Slot[]): Promise<void> {
+async function watch(run: Run, sources: readonly TimeSlot[]): Promise<void> {
   const triggers = sources.flatMap(({ slot }) => [
     trigger('tasks', slot, 'note_slot_change'),
     trigger('history', slot, 'note_slot_change'),
@@ -103,7 +103,7 @@ function trigger(table: string, slot: number, noting: string): string {
 }
 
 /** One step of the rewriting under way; `null` when there is none, or another process is at it. */
-export async function stepRewrite(access: SlotAccess): Promise<Step | null> {
+export async function stepRewrite(access: TimeSlotAccess): Promise<Step | null> {
   const rewrite = await readRewrite(access.maintenance.run)
   if (rewrite === null) return null
   // Not in one transaction: nobody should wait while the rest is looked through.

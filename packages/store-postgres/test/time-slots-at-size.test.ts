@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { firstIdAt } from '../src/id-times.ts'
-import { SLOTTED_TABLES, type Slot } from '../src/operations/slot-tables.ts'
-import { DAY, type SlotScene, slotScene } from './slot-scene.ts'
+import { SLOTTED_TABLES, type TimeSlot } from '../src/operations/time-slot-tables.ts'
+import { DAY, openTimeSlotTestBed, type TimeSlotTestBed } from './time-slot-test-bed.ts'
 
 const FINISHED = 60_000
 /** One in so many failed, and is kept for longer. */
@@ -13,31 +13,31 @@ const OUTSIDE = 20_000
 
 // How much work a plan makes shows in the blocks that it touches, whatever the machine.
 describe('a slot of many tasks', () => {
-  let scene: SlotScene
-  let slot: Slot
+  let bed: TimeSlotTestBed
+  let slot: TimeSlot
   before(async () => {
-    scene = await slotScene()
-    await scene.beginSlot()
-    slot = await scene.beginSlot()
-    const id = await scene.succeed()
-    const [lane] = await scene.context.database.run<[string]>('SELECT lane FROM @tasks WHERE id = $1', [id])
-    for (const suffix of ['kept', `s${slot.slot}`]) await leaveAlone(scene, suffix)
-    await fill(scene, Number(lane?.[0]), slot)
-    await scene.clock.advance(8 * DAY)
+    bed = await openTimeSlotTestBed()
+    await bed.beginSlot()
+    slot = await bed.beginSlot()
+    const id = await bed.succeed()
+    const [lane] = await bed.context.database.run<[string]>('SELECT lane FROM @tasks WHERE id = $1', [id])
+    for (const suffix of ['kept', `s${slot.slot}`]) await leaveAlone(bed, suffix)
+    await fill(bed, Number(lane?.[0]), slot)
+    await bed.clock.advance(8 * DAY)
   })
-  after(() => scene.close())
+  after(() => bed.close())
 
   it('is rewritten by steps that read each of its tasks a few times, and everybody waits for none of that', async () => {
-    const blocks = await blocksOf(scene, slot.slot)
+    const blocks = await blocksOf(bed, slot.slot)
     assert.ok(blocks > 1000)
-    assert.equal(await scene.rewrite([slot]), true)
+    assert.equal(await bed.rewrite([slot]), true)
     const touched = new Map<string, number>()
-    let [stage, before] = ['count', await touchedBlocks(scene, slot)]
-    const [target] = await scene.context.database.run<[string]>('SELECT target FROM @slot_rewrites')
-    await leaveAlone(scene, `s${target?.[0]}`)
-    const removed = await scene.finishRewrite(async (next) => {
+    let [stage, before] = ['count', await touchedBlocks(bed, slot)]
+    const [target] = await bed.context.database.run<[string]>('SELECT target FROM @slot_rewrites')
+    await leaveAlone(bed, `s${target?.[0]}`)
+    const removed = await bed.finishRewrite(async (next) => {
       // From `drop` on the tables are gone.
-      const now = await touchedBlocks(scene, slot)
+      const now = await touchedBlocks(bed, slot)
       touched.set(stage, (touched.get(stage) ?? 0) + now - before)
       stage = next
       before = now
@@ -50,18 +50,18 @@ describe('a slot of many tasks', () => {
   })
 
   it('is not dissolved while much is left of it, and finding that out is quick', async () => {
-    const [rewritten] = (await scene.slots()).filter(({ fromAt }) => fromAt === slot.fromAt)
+    const [rewritten] = (await bed.slots()).filter(({ fromAt }) => fromAt === slot.fromAt)
     assert.ok(rewritten)
-    const before = await touchedBlocks(scene, rewritten)
-    assert.equal(await scene.dissolve(rewritten), false)
-    const touched = (await touchedBlocks(scene, rewritten)) - before
+    const before = await touchedBlocks(bed, rewritten)
+    assert.equal(await bed.dissolve(rewritten), false)
+    const touched = (await touchedBlocks(bed, rewritten)) - before
     assert.ok(touched < 100, `${touched} blocks`)
   })
 })
 
-async function fill(scene: SlotScene, lane: number, slot: Slot): Promise<void> {
-  const { run } = scene.context.maintenance
-  const now = scene.clock.now()
+async function fill(bed: TimeSlotTestBed, lane: number, slot: TimeSlot): Promise<void> {
+  const { run } = bed.context.maintenance
+  const now = bed.clock.now()
   const tasks = 'INSERT INTO @tasks (id, created_at, timeout_seconds, lane, priority, max_attempts, payload)'
   const ids = (at: number, mark: string) => `(overlay('${firstIdAt(at)}' placing '7${mark}' from 15 for 3)::text)`
   const idOf = (at: number, mark: string) => `(left(${ids(at, mark)}, 24) || lpad(to_hex(n), 12, '0'))::uuid`
@@ -88,21 +88,21 @@ async function fill(scene: SlotScene, lane: number, slot: Slot): Promise<void> {
 }
 
 /** Autovacuum touches blocks, too. */
-async function leaveAlone({ context }: SlotScene, suffix: string): Promise<void> {
+async function leaveAlone({ context }: TimeSlotTestBed, suffix: string): Promise<void> {
   for (const table of SLOTTED_TABLES) {
     await context.maintenance.run(`ALTER TABLE @${table}_${suffix} SET (autovacuum_enabled = off)`)
   }
 }
 
-async function blocksOf(scene: SlotScene, slot: number): Promise<number> {
-  const [row] = await scene.context.database.run<[string]>(
+async function blocksOf(bed: TimeSlotTestBed, slot: number): Promise<number> {
+  const [row] = await bed.context.database.run<[string]>(
     `SELECT (pg_relation_size('@tasks_s${slot}') + pg_relation_size('@finished_s${slot}')) / 8192`,
   )
   return Number(row?.[0])
 }
 
 /** Blocks of tables and indexes of the slot and of the rest that chores have touched so far. */
-async function touchedBlocks({ context }: SlotScene, { slot }: Slot): Promise<number> {
+async function touchedBlocks({ context }: TimeSlotTestBed, { slot }: TimeSlot): Promise<number> {
   await context.maintenance.run('SELECT pg_stat_force_next_flush()')
   const [row] = await context.database.run<[string]>(
     `SELECT coalesce(sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read, 0) + coalesce(idx_blks_hit, 0)), 0)

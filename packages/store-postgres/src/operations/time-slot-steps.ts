@@ -1,10 +1,10 @@
 import type { Retention } from '@taskyard/core'
 import type { StoreContext } from '../store-context.ts'
 import { type Due, duePartitions, isWholeDue, type Partition, whatIsDue } from './retention.ts'
-import type { SlotAccess } from './slot-access.ts'
-import { countRows, countTasks, DISSOLVED_ROWS, mustMostStay } from './slot-contents.ts'
-import { dissolveSlots } from './slot-dissolve.ts'
-import { beginRewrite, type Step, stepRewrite } from './slot-rewrite.ts'
+import type { TimeSlotAccess } from './time-slot-access.ts'
+import { countRows, countTasks, DISSOLVED_ROWS, mustMostStay } from './time-slot-contents.ts'
+import { dissolveSlots } from './time-slot-dissolve.ts'
+import { beginRewrite, type Step, stepRewrite } from './time-slot-rewrite.ts'
 
 /** A slot is looked at again after so long. Milliseconds. */
 const LOOK_EVERY_MS = 60_000
@@ -17,9 +17,9 @@ const MERGED_TASKS = 500_000
 const DONE: Step = { removed: 0, locked: false }
 
 /** Chooses what is next to be done with the slots, and does it. */
-export class SlotSteps {
+export class TimeSlotSteps {
   readonly #context: StoreContext
-  readonly #access: SlotAccess
+  readonly #access: TimeSlotAccess
   readonly #nowMs: () => number
   readonly #smallSlotBytes: number
   readonly #tooFull = new Map<number, boolean>()
@@ -28,7 +28,7 @@ export class SlotSteps {
   #mergedAt = Number.NEGATIVE_INFINITY
 
   /** @param nowMs a monotonic clock, ms */
-  constructor(context: StoreContext, access: SlotAccess, nowMs: () => number, smallSlotBytes: number) {
+  constructor(context: StoreContext, access: TimeSlotAccess, nowMs: () => number, smallSlotBytes: number) {
     this.#context = context
     this.#access = access
     this.#nowMs = nowMs

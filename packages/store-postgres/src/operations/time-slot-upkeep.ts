@@ -4,10 +4,10 @@ import { createBackOff } from '../back-off.ts'
 import { isLocked } from '../postgres-errors.ts'
 import type { StoreContext } from '../store-context.ts'
 import type { WholeSlots } from './retention.ts'
-import type { SlotAccess } from './slot-access.ts'
-import { SlotSteps } from './slot-steps.ts'
+import type { TimeSlotAccess } from './time-slot-access.ts'
+import { TimeSlotSteps } from './time-slot-steps.ts'
 
-export interface SlotUpkeep extends WholeSlots {
+export interface TimeSlotUpkeep extends WholeSlots {
   /** Rewrites and dissolves slots until nothing is left to be done; `false` when it is not yet time to try again. */
   run(retention: Retention): Promise<boolean>
   /** Tasks that are gone since the last call. */
@@ -27,15 +27,15 @@ const KEEPER_MS = 60_000
  * @param processId of this process among those that sweep
  * @param nowMs a monotonic clock, ms
  */
-export function createSlotUpkeep(
+export function createTimeSlotUpkeep(
   context: StoreContext,
-  access: SlotAccess,
+  access: TimeSlotAccess,
   processId: string,
   nowMs: () => number,
   smallSlotBytes: number,
-): SlotUpkeep {
+): TimeSlotUpkeep {
   const backOff = createBackOff(nowMs)
-  const steps = new SlotSteps(context, access, nowMs, smallSlotBytes)
+  const steps = new TimeSlotSteps(context, access, nowMs, smallSlotBytes)
   let removed = 0
   let stopped = false
   let wake = () => {}

@@ -1,10 +1,10 @@
 import { systemClock } from '@taskyard/core/runtime'
 import type { Run } from '../database.ts'
 import type { Maintenance } from '../maintenance.ts'
-import { SLOTTED_TABLES } from './slot-tables.ts'
+import { SLOTTED_TABLES } from './time-slot-tables.ts'
 
 /** Changes of slots, each all or nothing, and one process at a time. */
-export interface SlotAccess {
+export interface TimeSlotAccess {
   readonly maintenance: Maintenance
   /** `null` while another process changes slots. */
   change<Result>(work: (run: Run) => Promise<Result>): Promise<Result | null>
@@ -24,7 +24,7 @@ const LONGEST_WAIT_MS = 2_400
  * Whoever waits for an exclusive lock holds up everybody who comes after. So it is not asked for while somebody holds one
  * for long, such as a dump, and no longer than the transactions of the others take.
  */
-export function createSlotAccess(maintenance: Maintenance): SlotAccess {
+export function createTimeSlotAccess(maintenance: Maintenance): TimeSlotAccess {
   let waitMs = FIRST_WAIT_MS
 
   function change<Result>(work: (run: Run) => Promise<Result>, lockTimeoutMs = SHORT_WAIT_MS): Promise<Result | null> {

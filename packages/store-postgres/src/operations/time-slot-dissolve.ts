@@ -1,11 +1,19 @@
 import type { Run } from '../database.ts'
-import type { SlotAccess } from './slot-access.ts'
-import { countRows, DISSOLVED_ROWS } from './slot-contents.ts'
-import { slotsUnderRewrite } from './slot-rewrite.ts'
-import { allSlots, detachSlots, dropSlotTables, lockSlots, runAll, SLOTTED_TABLES, type Slot } from './slot-tables.ts'
+import type { TimeSlotAccess } from './time-slot-access.ts'
+import { countRows, DISSOLVED_ROWS } from './time-slot-contents.ts'
+import { slotsUnderRewrite } from './time-slot-rewrite.ts'
+import {
+  allTimeSlots,
+  detachSlots,
+  dropSlotTables,
+  lockSlots,
+  runAll,
+  SLOTTED_TABLES,
+  type TimeSlot,
+} from './time-slot-tables.ts'
 
 /** What is left of slots moves to the rest, and they are gone; `false` when that is too much by now. */
-export async function dissolveSlots({ changeLocked }: SlotAccess, slots: readonly number[]): Promise<boolean> {
+export async function dissolveSlots({ changeLocked }: TimeSlotAccess, slots: readonly number[]): Promise<boolean> {
   const dissolved = await changeLocked(async (run) => {
     if (!(await mayDissolve(run, slots))) return false
     await lockSlots(run, slots)
@@ -26,7 +34,7 @@ export async function dissolveSlots({ changeLocked }: SlotAccess, slots: readonl
 }
 
 async function mayDissolve(run: Run, wanted: readonly number[]): Promise<boolean> {
-  const there: readonly Slot[] = await allSlots(run)
+  const there: readonly TimeSlot[] = await allTimeSlots(run)
   const isThere = wanted.every((number) => there.some(({ slot }) => slot === number))
   return isThere && (await slotsUnderRewrite(run)).length === 0
 }

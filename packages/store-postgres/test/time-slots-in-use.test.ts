@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LeasedTask, Settlement } from '@taskyard/core'
-import type { Slot } from '../src/operations/slot-tables.ts'
+import type { TimeSlot } from '../src/operations/time-slot-tables.ts'
 import { EVERYTHING } from './calls.ts'
-import { DAY, FAILED, LONG_CLAIM, type SlotScene, slotScene } from './slot-scene.ts'
+import { DAY, FAILED, LONG_CLAIM, openTimeSlotTestBed, type TimeSlotTestBed } from './time-slot-test-bed.ts'
 
 test('slots are rewritten beside claims, settlements, cancels and retries of their tasks', async (t) => {
-  const scene = await slotScene()
-  t.after(() => scene.close())
-  const slot = await scene.beginSlot()
-  const tasks = await tasksOfAllStates(scene, 40)
-  await scene.clock.advance(8 * DAY)
+  const bed = await openTimeSlotTestBed()
+  t.after(() => bed.close())
+  const slot = await bed.beginSlot()
+  const tasks = await tasksOfAllStates(bed, 40)
+  await bed.clock.advance(8 * DAY)
   const { expected } = tasks
-  const calls = callsOn(scene, tasks)
+  const calls = callsOn(bed, tasks)
   const stages = new Set<string>()
-  await scene.rewrite([slot])
-  const removed = await scene.finishRewrite(async (stage) => {
+  await bed.rewrite([slot])
+  const removed = await bed.finishRewrite(async (stage) => {
     stages.add(stage)
     for (const call of Object.values(calls)) {
       // Once the copy has taken the slot's place, what is over is gone.
@@ -26,14 +26,14 @@ test('slots are rewritten beside claims, settlements, cancels and retries of the
 
   assert.deepEqual([...stages], ['count', 'copy-waiting', 'copy-finished', 'prove', 'swap', 'drop'])
   const ids = [...expected.keys()]
-  assert.deepEqual(await scene.statuses(ids), [...expected.values()])
+  assert.deepEqual(await bed.statuses(ids), [...expected.values()])
   const having = (status: string | null) => [...expected.values()].filter((one) => one === status).length
   assert.equal(removed, having(null))
-  const counts = await scene.counts()
+  const counts = await bed.counts()
   for (const status of ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const) {
     assert.equal(counts[status], having(status), status)
   }
-  const { items } = await scene.store.reads.list({ ...EVERYTHING, tag: 'mixed' })
+  const { items } = await bed.store.reads.list({ ...EVERYTHING, tag: 'mixed' })
   const tagged = ids.filter((id) => expected.get(id) !== null && !tasks.done.includes(id))
   assert.deepEqual(new Set(items.map(({ id }) => id)), new Set(tagged))
 })
@@ -48,18 +48,18 @@ interface Tasks {
   readonly expected: Map<string, string | null>
 }
 
-async function tasksOfAllStates(scene: SlotScene, count: number): Promise<Tasks> {
+async function tasksOfAllStates(bed: TimeSlotTestBed, count: number): Promise<Tasks> {
   const [waiting, running, failed, cancelled, done]: string[][] = [[], [], [], [], []] as const
   for (let n = 0; n < count; n++) {
-    done.push(await scene.succeed())
-    failed.push(await scene.fail({ tags: ['mixed'] }))
-    cancelled.push(await scene.submit({ queue: 'to-cancel', tags: ['mixed'] }))
-    waiting.push(await scene.submit({ queue: 'waiting', tags: ['mixed'] }))
-    running.push(await scene.submit({ queue: 'running', tags: ['mixed'] }))
+    done.push(await bed.succeed())
+    failed.push(await bed.fail({ tags: ['mixed'] }))
+    cancelled.push(await bed.submit({ queue: 'to-cancel', tags: ['mixed'] }))
+    waiting.push(await bed.submit({ queue: 'waiting', tags: ['mixed'] }))
+    running.push(await bed.submit({ queue: 'running', tags: ['mixed'] }))
   }
-  await scene.store.tasks.cancel({ namespace: 'default', taskIds: cancelled })
+  await bed.store.tasks.cancel({ namespace: 'default', taskIds: cancelled })
   const leases: LeasedTask[] = []
-  for (let n = 0; n < count; n++) leases.push(await scene.claim({ queues: ['running'] }))
+  for (let n = 0; n < count; n++) leases.push(await bed.claim({ queues: ['running'] }))
   const expected = new Map<string, string | null>()
   for (const id of [...done, ...cancelled]) expected.set(id, null)
   for (const id of failed) expected.set(id, 'failed')
@@ -69,23 +69,23 @@ async function tasksOfAllStates(scene: SlotScene, count: number): Promise<Tasks>
 }
 
 /** Each changes one task, and what is expected of it. */
-function callsOn(scene: SlotScene, { waiting, failed, cancelled, leases, expected }: Tasks) {
+function callsOn(bed: TimeSlotTestBed, { waiting, failed, cancelled, leases, expected }: Tasks) {
   const settleOne = async (outcome: object, status: string) => {
     const lease = leases.pop()
     assert.ok(lease)
-    await scene.settle(lease, outcome)
+    await bed.settle(lease, outcome)
     expected.set(lease.id, status)
   }
   const retryOne = async (ids: string[]) => {
     const id = ids.pop() as string
-    assert.deepEqual(await scene.store.tasks.retry({ namespace: 'default', taskIds: [id] }), [{ kind: 'retried' }])
+    assert.deepEqual(await bed.store.tasks.retry({ namespace: 'default', taskIds: [id] }), [{ kind: 'retried' }])
     expected.set(id, 'queued')
   }
   return {
-    claim: async () => expected.set((await scene.claim({ queues: ['waiting'] })).id, 'running'),
+    claim: async () => expected.set((await bed.claim({ queues: ['waiting'] })).id, 'running'),
     cancel: async () => {
       const id = waiting.findLast((id) => expected.get(id) === 'queued') as string
-      await scene.store.tasks.cancel({ namespace: 'default', taskIds: [id] })
+      await bed.store.tasks.cancel({ namespace: 'default', taskIds: [id] })
       expected.set(id, 'cancelled')
     },
     release: () => settleOne({ outcome: 'released' }, 'queued'),
@@ -97,18 +97,18 @@ function callsOn(scene: SlotScene, { waiting, failed, cancelled, leases, expecte
 }
 
 test('slots are rewritten, merged and dissolved beside a busy queue, and nothing is lost or counted twice', async (t) => {
-  const scene = await slotScene()
-  t.after(() => scene.close())
-  const { store, clock } = scene
-  const slots: Slot[] = []
+  const bed = await openTimeSlotTestBed()
+  t.after(() => bed.close())
+  const { store, clock } = bed
+  const slots: TimeSlot[] = []
   const known: string[] = []
   for (let n = 0; n < 3; n++) {
-    slots.push(await scene.beginSlot())
+    slots.push(await bed.beginSlot())
     for (let task = 0; task < 20; task++) {
-      known.push(await scene.submit({ queue: 'busy', tags: ['busy'] }))
-      await scene.succeed()
+      known.push(await bed.submit({ queue: 'busy', tags: ['busy'] }))
+      await bed.succeed()
     }
-    for (let task = 0; task < 5; task++) known.push(await scene.fail({ tags: ['busy'] }))
+    for (let task = 0; task < 5; task++) known.push(await bed.fail({ tags: ['busy'] }))
   }
   await clock.advance(8 * DAY)
   let isBusy = true
@@ -130,11 +130,11 @@ test('slots are rewritten, merged and dissolved beside a busy queue, and nothing
     during(() => store.tasks.retry({ namespace: 'default', taskIds: some(++round) })),
     during(() => store.reads.list({ ...EVERYTHING, tag: 'busy' })),
   ]
-  await scene.rewrite(slots.slice(0, 1))
-  let removed = await scene.finishRewrite()
-  await scene.rewrite((await scene.slots()).slice(0, 2))
-  removed += await scene.finishRewrite()
-  for (const slot of await scene.slots()) await scene.dissolve(slot)
+  await bed.rewrite(slots.slice(0, 1))
+  let removed = await bed.finishRewrite()
+  await bed.rewrite((await bed.slots()).slice(0, 2))
+  removed += await bed.finishRewrite()
+  for (const slot of await bed.slots()) await bed.dissolve(slot)
   isBusy = false
   await Promise.all(load)
 

@@ -1,7 +1,7 @@
 import type { Run } from '../database.ts'
 import { firstIdAt } from '../id-times.ts'
 import { type Bounds, isOver } from './retention-bounds.ts'
-import { SLOTTED_TABLES, type Slot } from './slot-tables.ts'
+import { SLOTTED_TABLES, type TimeSlot } from './time-slot-tables.ts'
 
 /** Rows that are moved while everybody waits: some milliseconds. What is left of a slot with more stays a slot. */
 export const DISSOLVED_ROWS = 500
@@ -25,7 +25,7 @@ export async function countTasks(run: Run, slot: number, most: number): Promise<
  * Whether no more tasks of a slot are over than must stay. Reads the finished ones once, and of those that have not ended
  * no more than are over.
  */
-export async function mustMostStay(run: Run, slot: Slot, bounds: Bounds): Promise<boolean> {
+export async function mustMostStay(run: Run, slot: TimeSlot, bounds: Bounds): Promise<boolean> {
   const [row] = await run<[string, string]>(
     `SELECT count(*) FILTER (WHERE ${isOver(bounds)}), count(*) FROM @finished_s${slot.slot}`,
   )
@@ -34,7 +34,7 @@ export async function mustMostStay(run: Run, slot: Slot, bounds: Bounds): Promis
   return room <= 0 || (await countUnfinished(run, slot, room)) >= room
 }
 
-async function countUnfinished(run: Run, { fromAt, toAt }: Slot, most: number): Promise<number> {
+async function countUnfinished(run: Run, { fromAt, toAt }: TimeSlot, most: number): Promise<number> {
   const tables = ['ready', 'scheduled', 'leases']
   const unfinished = tables.map((table) => `SELECT FROM @${table} WHERE id >= $1::uuid AND id < $2::uuid`)
   const [row] = await run<[string]>(

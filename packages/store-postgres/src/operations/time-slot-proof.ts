@@ -1,7 +1,7 @@
 import { firstIdAt } from '../id-times.ts'
 import type { Maintenance } from '../maintenance.ts'
-import type { SlotAccess } from './slot-access.ts'
-import { type Proof, SLOTTED_TABLES, type Span } from './slot-tables.ts'
+import type { TimeSlotAccess } from './time-slot-access.ts'
+import { type Proof, SLOTTED_TABLES, type Span } from './time-slot-tables.ts'
 
 /** Looking through a table of the rest that takes less is quick enough to be done while everybody waits. */
 const WORTH_A_PROOF_BYTES = 1024 * 1024
@@ -13,7 +13,7 @@ const READ_BYTES_PER_MS = 20_000
  * Proves that the rest has no tasks of a span of time, and sees to it that it gets none. Without it the server would look
  * through all of the rest when a slot is attached, while everybody waits. `false` when that has to wait.
  */
-export async function proveOutside(access: SlotAccess, proof: Proof, { fromAt, toAt }: Span): Promise<boolean> {
+export async function proveOutside(access: TimeSlotAccess, proof: Proof, { fromAt, toAt }: Span): Promise<boolean> {
   const { maintenance, changeLocked } = access
   for (const table of await largeTables(maintenance)) {
     const isAsked = await changeLocked(async (run) => {

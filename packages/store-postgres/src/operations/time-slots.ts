@@ -6,11 +6,18 @@ import type { Maintenance } from '../maintenance.ts'
 import { isLocked, isOccupied } from '../postgres-errors.ts'
 import type { ServerTime } from '../server-time.ts'
 import type { StoreContext } from '../store-context.ts'
-import type { SlotAccess } from './slot-access.ts'
-import { longestProof, proveOutside } from './slot-proof.ts'
-import { allSlots, attachSlot, createSlotTables, newSlotNumber, type Slot, type Span } from './slot-tables.ts'
+import type { TimeSlotAccess } from './time-slot-access.ts'
+import { longestProof, proveOutside } from './time-slot-proof.ts'
+import {
+  allTimeSlots,
+  attachSlot,
+  createSlotTables,
+  newSlotNumber,
+  type Span,
+  type TimeSlot,
+} from './time-slot-tables.ts'
 
-export interface Slots {
+export interface TimeSlots {
   /** Makes the slots that will be needed soon; `false` when it is not yet time to look. */
   prepare(retention: Retention): Promise<boolean>
 }
@@ -27,7 +34,11 @@ const CHECK_EVERY_MS = 30_000
 const AHEAD_MS = 10_000
 
 /** @param nowMs a monotonic clock, ms */
-export function createSlots({ time }: Pick<StoreContext, 'time'>, access: SlotAccess, nowMs: () => number): Slots {
+export function createTimeSlots(
+  { time }: Pick<StoreContext, 'time'>,
+  access: TimeSlotAccess,
+  nowMs: () => number,
+): TimeSlots {
   const backOff = createBackOff(nowMs)
   let checkedAt = Number.NEGATIVE_INFINITY
   /** Of the store. */
@@ -80,14 +91,14 @@ async function planSlot(maintenance: Maintenance, time: ServerTime, retention: R
   return { width, wanted: await freeSpan(run, Math.max(end, soonest), width) }
 }
 
-async function lastSlot(run: Run): Promise<Slot | undefined> {
-  return (await allSlots(run)).at(-1)
+async function lastSlot(run: Run): Promise<TimeSlot | undefined> {
+  return (await allTimeSlots(run)).at(-1)
 }
 
 async function slotWidth(
   run: Run,
   { succeededSeconds }: Retention,
-  last: Slot | undefined,
+  last: TimeSlot | undefined,
   now: number,
 ): Promise<number> {
   const widest = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, (succeededSeconds * 1000) / SLOTS_KEPT))
@@ -114,7 +125,7 @@ async function freeSpan(run: Run, wantedFrom: number, width: number): Promise<Sp
 }
 
 /** `false` when that has to wait. */
-async function makeSlot(access: SlotAccess, span: Span): Promise<boolean> {
+async function makeSlot(access: TimeSlotAccess, span: Span): Promise<boolean> {
   if (!(await proveOutside(access, 'outside_new', span))) return false
   const made = await access.changeLocked(async (run) => {
     const last = await lastSlot(run)
