@@ -60,6 +60,17 @@ describe('submitting in a transaction', () => {
     assert.equal(replay?.kind === 'accepted' && replay.tasks[0]?.id, first.id)
   })
 
+  it('holds up nobody in another schema of the database', async (t) => {
+    const elsewhere = await ownSchema()
+    t.after(() => elsewhere.destroy())
+    const [client, there] = [await connected(t), await elsewhere.open()]
+    const keyed = () => newTask({ idempotency: { key: 'the same', fingerprint: 'x' } })
+    await client.query('BEGIN')
+    await store.tasks.enqueue({ ...submissions(keyed()), tx: client })
+    assert.deepEqual(kinds(await there.tasks.enqueue(submissions(keyed()))), ['accepted'])
+    await client.query('ROLLBACK')
+  })
+
   it('waits for another transaction with the same key', async (t) => {
     const [client, later] = [await connected(t), await connected(t)]
     const key = newId()
@@ -135,7 +146,7 @@ describe('submitting in a transaction', () => {
   }
 
   async function waitingForLock(): Promise<void> {
-    const text = `SELECT FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE '%taskyard%'`
+    const text = `SELECT FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE '%${schema.schema}%'`
     while ((await schema.query(text)).rowCount === 0);
   }
 })

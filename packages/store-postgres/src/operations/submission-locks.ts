@@ -11,8 +11,11 @@ export function queueName({ namespace, queue }: { readonly namespace: string; re
 
 const NOTHING: ReadonlySet<string> = new Set()
 
-/** Of names, the numbers of their advisory locks, in the one order in which they are taken: nobody waits in a circle. */
-const NAMED_LOCKS = `SELECT name, hashtextextended('taskyard ' || name, 0) AS h FROM unnest($1::text[]) AS n (name) ORDER BY 2`
+/**
+ * Of names, the numbers of their advisory locks, in the one order in which they are taken: nobody waits in a circle. Such locks are the
+ * database's: the schema is part of what they are named after.
+ */
+const NAMED_LOCKS = `SELECT name, hashtextextended(split_part('@locks', '"', 2) || ' ' || name, 0) AS h FROM unnest($1::text[]) AS n (name) ORDER BY 2`
 
 /**
  * Locks until the end of a transaction that several callers share: queues, unless they have room for all, and the keys that
