@@ -12,7 +12,7 @@ import {
 import { type Recoveries, recoveries } from './checks/recovery.ts'
 import { overlapping, type Restarts, startedMoreThanOnce } from './checks/starts.ts'
 import type { HistoryEvent } from './history.ts'
-import { type Story, tellStory } from './story.ts'
+import { type RunRecord, toRunRecord } from './run-record.ts'
 import { roleOf } from './target.ts'
 import type { Violation } from './violation.ts'
 
@@ -50,37 +50,37 @@ export interface Verdict {
 
 /** Judges a whole history. Pure: the same history always gets the same verdict. */
 export function check(history: readonly HistoryEvent[]): Verdict {
-  const story = tellStory(history)
-  const recovery = recoveries(story)
+  const record = toRunRecord(history)
+  const recovery = recoveries(record)
   const violations: Record<ViolationKind, readonly Violation[]> = {
-    lost: lost(story),
-    unexpected: unexpected(story),
-    duplicateKeys: duplicateKeys(story),
-    tornBatches: tornBatches(story),
-    acceptedTwice: acceptedTwice(story),
-    staleAccepted: staleAccepted(story),
-    restartedAfterEnd: restartedAfterEnd(story),
-    acceptedNotKept: acceptedNotKept(story),
-    handedOutTwice: handedOutTwice(story),
-    overlapping: overlapping(story),
-    wrongEnds: wrongEnds(story),
-    innocentsPoisoned: innocentsPoisoned(story),
-    crashes: crashes(story),
+    lost: lost(record),
+    unexpected: unexpected(record),
+    duplicateKeys: duplicateKeys(record),
+    tornBatches: tornBatches(record),
+    acceptedTwice: acceptedTwice(record),
+    staleAccepted: staleAccepted(record),
+    restartedAfterEnd: restartedAfterEnd(record),
+    acceptedNotKept: acceptedNotKept(record),
+    handedOutTwice: handedOutTwice(record),
+    overlapping: overlapping(record),
+    wrongEnds: wrongEnds(record),
+    innocentsPoisoned: innocentsPoisoned(record),
+    crashes: crashes(record),
     lateRecoveries: recovery.late,
   }
   return {
-    passed: story.complete && Object.values(violations).every((found) => found.length === 0),
-    complete: story.complete,
-    acknowledged: story.acknowledged.size,
-    tasks: [...story.tasks.values()].filter(({ final }) => final !== null).length,
+    passed: record.complete && Object.values(violations).every((found) => found.length === 0),
+    complete: record.complete,
+    acknowledged: record.acknowledged.size,
+    tasks: [...record.tasks.values()].filter(({ final }) => final !== null).length,
     violations,
-    startedMoreThanOnce: startedMoreThanOnce(story),
+    startedMoreThanOnce: startedMoreThanOnce(record),
     recovery,
-    ...faultCounts(story),
+    ...faultCounts(record),
   }
 }
 
-function faultCounts({ faults }: Story): Pick<Verdict, 'faults' | 'points'> {
+function faultCounts({ faults }: RunRecord): Pick<Verdict, 'faults' | 'points'> {
   const points: Record<string, number> = {}
   const kinds: Record<string, number> = {}
   for (const { kind, target, point } of faults) {

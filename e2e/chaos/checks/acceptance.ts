@@ -1,9 +1,9 @@
 import type { SettleEvent } from '../history.ts'
-import type { Story, TaskStory } from '../story.ts'
+import type { RunRecord, TaskRecord } from '../run-record.ts'
 import type { Violation } from '../violation.ts'
 
 /** Tasks with a success accepted under more than one token, by the answers or by what the task ended with. */
-export function acceptedTwice({ tasks }: Story): readonly Violation[] {
+export function acceptedTwice({ tasks }: RunRecord): readonly Violation[] {
   return [...tasks.values()].flatMap((task) => {
     const tokens = new Set(acceptedSuccesses(task).map(({ token }) => token))
     if (task.final?.status === 'succeeded' && task.final.resultToken !== null) tokens.add(task.final.resultToken)
@@ -14,7 +14,7 @@ export function acceptedTwice({ tasks }: Story): readonly Violation[] {
 }
 
 /** Successes that the server accepted and then did not keep: the end or the result is another one. */
-export function acceptedNotKept({ tasks }: Story): readonly Violation[] {
+export function acceptedNotKept({ tasks }: RunRecord): readonly Violation[] {
   return [...tasks.values()].flatMap((task) => {
     const { final } = task
     if (final === null) return []
@@ -31,7 +31,7 @@ export function acceptedNotKept({ tasks }: Story): readonly Violation[] {
  * Writes accepted under a token when a higher one was already out. A repeated failure or release answers `ok` again, as
  * the protocol says, so those are judged by the first time they were sent; a success is judged by its answer.
  */
-export function staleAccepted({ tasks }: Story): readonly Violation[] {
+export function staleAccepted({ tasks }: RunRecord): readonly Violation[] {
   return [...tasks.values()].flatMap((task) => {
     const settled = task.settles.map((settle) => ({
       ...settle,
@@ -47,7 +47,7 @@ export function staleAccepted({ tasks }: Story): readonly Violation[] {
 }
 
 /** Tasks that were given out again after their success had been accepted. */
-export function restartedAfterEnd({ tasks }: Story): readonly Violation[] {
+export function restartedAfterEnd({ tasks }: RunRecord): readonly Violation[] {
   return [...tasks.values()].flatMap((task) =>
     acceptedSuccesses(task).flatMap(({ token, at }) => {
       const later = task.leases.find((lease) => lease.token > token && lease.at >= at)
@@ -57,11 +57,11 @@ export function restartedAfterEnd({ tasks }: Story): readonly Violation[] {
   )
 }
 
-function acceptedSuccesses({ settles }: TaskStory): readonly SettleEvent[] {
+function acceptedSuccesses({ settles }: TaskRecord): readonly SettleEvent[] {
   return settles.filter(({ outcome, answer }) => outcome === 'succeeded' && answer === 'ok')
 }
 
-function firstSentAt({ settles }: TaskStory, { token, outcome }: SettleEvent): number {
+function firstSentAt({ settles }: TaskRecord, { token, outcome }: SettleEvent): number {
   return Math.min(
     ...settles.filter((other) => other.token === token && other.outcome === outcome).map(({ sentAt }) => sentAt),
   )

@@ -1,15 +1,15 @@
-import type { Lease, Story, TaskStory } from '../story.ts'
+import type { Lease, RunRecord, TaskRecord } from '../run-record.ts'
 import type { Violation } from '../violation.ts'
 
 const terminal = new Set(['succeeded', 'failed', 'cancelled'])
 
 /** Servers and workers that ended by themselves. */
-export function crashes({ crashes }: Story): readonly Violation[] {
+export function crashes({ crashes }: RunRecord): readonly Violation[] {
   return crashes.map(({ target, how }) => ({ subject: target, what: `ended by itself: ${how}` }))
 }
 
 /** Acknowledged tasks that are not there, or not at an end. */
-export function lost({ acknowledged, tasks }: Story): readonly Violation[] {
+export function lost({ acknowledged, tasks }: RunRecord): readonly Violation[] {
   return [...acknowledged].flatMap(([key, ids]) =>
     [...ids].flatMap((id) => {
       const final = tasks.get(id)?.final ?? null
@@ -20,7 +20,7 @@ export function lost({ acknowledged, tasks }: Story): readonly Violation[] {
 }
 
 /** Tasks that exist or ran and carry no key that was ever submitted. */
-export function unexpected({ tasks, submitted }: Story): readonly Violation[] {
+export function unexpected({ tasks, submitted }: RunRecord): readonly Violation[] {
   return [...tasks.values()]
     .filter(({ keys }) => [...keys].some((key) => !submitted.has(key)))
     .map(({ id, starts, keys }) => ({
@@ -30,7 +30,7 @@ export function unexpected({ tasks, submitted }: Story): readonly Violation[] {
 }
 
 /** Keys that stand for more than one task, in the answers or in the store. */
-export function duplicateKeys({ tasks, acknowledged }: Story): readonly Violation[] {
+export function duplicateKeys({ tasks, acknowledged }: RunRecord): readonly Violation[] {
   const idsOf = new Map<string, Set<string>>()
   for (const [key, ids] of acknowledged) idsOf.set(key, new Set(ids))
   for (const { id, keys } of tasks.values()) {
@@ -42,7 +42,7 @@ export function duplicateKeys({ tasks, acknowledged }: Story): readonly Violatio
 }
 
 /** Batches are all or nothing, whether they were acknowledged or not. */
-export function tornBatches({ tasks, batches }: Story): readonly Violation[] {
+export function tornBatches({ tasks, batches }: RunRecord): readonly Violation[] {
   const present = new Set<string>()
   for (const { keys, final } of tasks.values()) if (final !== null) for (const key of keys) present.add(key)
   return batches.flatMap((keys) => {
@@ -56,7 +56,7 @@ export function tornBatches({ tasks, batches }: Story): readonly Violation[] {
  * Tokens rise from one lease of a task to the next; none is given out twice. A claim that its worker repeats gets the same
  * leases again: then the worker starts each once.
  */
-export function handedOutTwice({ tasks }: Story): readonly Violation[] {
+export function handedOutTwice({ tasks }: RunRecord): readonly Violation[] {
   return [...tasks.values()].flatMap(({ id, leases, starts }) => {
     const found: Violation[] = []
     const isRepeated = (one: Lease, other: Lease) =>
@@ -78,20 +78,20 @@ export function handedOutTwice({ tasks }: Story): readonly Violation[] {
 }
 
 /** Tasks that reached an end, but not the one their handler gives them. */
-export function wrongEnds({ tasks }: Story): readonly Violation[] {
+export function wrongEnds({ tasks }: RunRecord): readonly Violation[] {
   return [...tasks.values()].filter(endedWrong).map(({ id, final }) => ({
     subject: id,
     what: `${final?.status} (${final?.code ?? 'no code'}), wanted ${final?.wanted}`,
   }))
 }
 
-function endedWrong({ final }: TaskStory): boolean {
+function endedWrong({ final }: TaskRecord): boolean {
   if (final === null || !terminal.has(final.status) || final.code === 'poisoned') return false
   return final.status !== final.wanted
 }
 
 /** Tasks that were given up for killing their workers. None of them does: all are innocent. */
-export function innocentsPoisoned({ tasks }: Story): readonly Violation[] {
+export function innocentsPoisoned({ tasks }: RunRecord): readonly Violation[] {
   return [...tasks.values()]
     .filter(({ final }) => final?.code === 'poisoned')
     .map(({ id, final }) => ({ subject: id, what: `quarantined after ${final?.crashes} crashes` }))

@@ -1,4 +1,4 @@
-import type { Story } from '../story.ts'
+import type { RunRecord } from '../run-record.ts'
 import { ifJudged, type Judgement } from './judgement.ts'
 import { wasServed, wasWell } from './undisturbed.ts'
 
@@ -11,13 +11,13 @@ const SEEN_MS = 10_000
  * How soon each worker that was there before an outage of the database starts something after it, with nobody touching
  * it. Judged where there was plenty to do, and servers and database were left alone.
  */
-export function judgeOutages(story: Story, limitMs: number): readonly Judgement[] {
-  return outages(story).flatMap(({ from, to, what }) => {
-    const seen = wasServed(story, to, to + limitMs) && wasPlenty(story, to, to + limitMs / 2)
-    return workersBefore(story, from)
-      .filter((worker) => wasWell(story, worker, from - SEEN_MS, to + limitMs))
+export function judgeOutages(record: RunRecord, limitMs: number): readonly Judgement[] {
+  return outages(record).flatMap(({ from, to, what }) => {
+    const seen = wasServed(record, to, to + limitMs) && wasPlenty(record, to, to + limitMs / 2)
+    return workersBefore(record, from)
+      .filter((worker) => wasWell(record, worker, from - SEEN_MS, to + limitMs))
       .map((worker): Judgement => {
-        const start = story.starts.find(({ at, worker: other }) => other === worker && at > to)
+        const start = record.starts.find(({ at, worker: other }) => other === worker && at > to)
         const time = start === undefined ? null : start.at - to
         return { id: worker, times: ifJudged(time, limitMs, seen), fault: what }
       })
@@ -30,7 +30,7 @@ interface Outage {
   readonly what: string
 }
 
-function outages({ database, faults }: Story): readonly Outage[] {
+function outages({ database, faults }: RunRecord): readonly Outage[] {
   const found: Outage[] = []
   for (const [index, { state, at }] of database.entries()) {
     const before = database[index - 1]
@@ -48,11 +48,11 @@ function outage(from: number, to: number, kind: string): Outage {
   return { from, to, what: `${kind} of the database of ${((to - from) / 1000).toFixed(1)} s` }
 }
 
-function wasPlenty({ submits }: Story, from: number, to: number): boolean {
+function wasPlenty({ submits }: RunRecord, from: number, to: number): boolean {
   const between = submits.filter(({ at }) => at > from && at < to)
   return between.reduce((sum, { tasks }) => sum + tasks, 0) >= PLENTY
 }
 
-function workersBefore({ starts }: Story, from: number): readonly string[] {
+function workersBefore({ starts }: RunRecord, from: number): readonly string[] {
   return [...new Set(starts.filter(({ at }) => at > from - SEEN_MS && at < from).map(({ worker }) => worker))]
 }

@@ -1,6 +1,6 @@
 import { SUSPECT_CRASHES } from '@taskyard/core'
 import type { FaultEvent } from '../history.ts'
-import type { Lease, Story, TaskStory } from '../story.ts'
+import type { Lease, RunRecord, TaskRecord } from '../run-record.ts'
 import { roleOf } from '../target.ts'
 import type { Violation } from '../violation.ts'
 import { wasBehind } from './backlog.ts'
@@ -33,18 +33,18 @@ export interface Recoveries {
 }
 
 /** How soon tasks whose worker died or hung start again, where a server was there to see to it, and workers after an outage. */
-export function recoveries(story: Story): Recoveries {
-  const { sessionGraceMs, leaseMs, recoveryMs, nodeGraceMs, outageMs } = story.run
+export function recoveries(record: RunRecord): Recoveries {
+  const { sessionGraceMs, leaseMs, recoveryMs, nodeGraceMs, outageMs } = record.run
   const limits = {
     killed: sessionGraceMs + recoveryMs,
     hung: leaseMs + recoveryMs,
     embedded: (nodeGraceMs ?? 0) + recoveryMs,
     outage: outageMs,
   }
-  const killed = workerFaults(story, 'kill').flatMap((fault) => judgeFault(story, fault, limits.killed))
-  const hung = workerFaults(story, 'stop').flatMap((fault) => judgeFault(story, fault, limits.hung))
-  const embedded = judgeEmbedded(story, limits.embedded)
-  const outage = judgeOutages(story, limits.outage)
+  const killed = workerFaults(record, 'kill').flatMap((fault) => judgeFault(record, fault, limits.killed))
+  const hung = workerFaults(record, 'stop').flatMap((fault) => judgeFault(record, fault, limits.hung))
+  const embedded = judgeEmbedded(record, limits.embedded)
+  const outage = judgeOutages(record, limits.outage)
   return {
     killed: summary(killed, limits.killed),
     hung: summary(hung, limits.hung),
@@ -59,28 +59,28 @@ export function recoveries(story: Story): Recoveries {
   }
 }
 
-function workerFaults({ faults }: Story, kind: FaultEvent['kind']): readonly FaultEvent[] {
+function workerFaults({ faults }: RunRecord, kind: FaultEvent['kind']): readonly FaultEvent[] {
   return faults.filter((fault) => fault.kind === kind && roleOf(fault.target) === 'worker')
 }
 
-function judgeFault(story: Story, fault: FaultEvent, limitMs: number): readonly Judgement[] {
-  const seen = wasServed(story, fault.at, fault.at + limitMs) && lastedLongEnough(story, fault, limitMs)
-  const held = (story.leasesOf.get(fault.target) ?? []).filter((lease) => heldAt(story, lease, fault.at))
+function judgeFault(record: RunRecord, fault: FaultEvent, limitMs: number): readonly Judgement[] {
+  const seen = wasServed(record, fault.at, fault.at + limitMs) && lastedLongEnough(record, fault, limitMs)
+  const held = (record.leasesOf.get(fault.target) ?? []).filter((lease) => heldAt(record, lease, fault.at))
   return held.flatMap((lease): Judgement[] => {
-    const task = story.tasks.get(lease.id) as TaskStory
+    const task = record.tasks.get(lease.id) as TaskRecord
     if (task.final?.code === 'poisoned' && nextStart(task, lease) === null) return []
     if (settledLater(task, lease)) return []
     const words = `${fault.kind} of ${fault.target} (${fault.point})`
     const next = nextStart(task, lease)
-    const judged = seen && !wasSuspect(task) && (next === null || !wasBehind(story, next.at))
-    const time = next === null ? null : next.at - interruptedAt(story, fault, lease, next)
+    const judged = seen && !wasSuspect(task) && (next === null || !wasBehind(record, next.at))
+    const time = next === null ? null : next.at - interruptedAt(record, fault, lease, next)
     return [{ id: lease.id, times: ifJudged(time, limitMs, judged), fault: words }]
   })
 }
 
 /** Answered before the fault, not settled before it, and no newer lease was out. */
-function heldAt({ tasks }: Story, lease: Lease, at: number): boolean {
-  const task = tasks.get(lease.id) as TaskStory
+function heldAt({ tasks }: RunRecord, lease: Lease, at: number): boolean {
+  const task = tasks.get(lease.id) as TaskRecord
   if (lease.at >= at) return false
   if (task.settles.some(({ token, sentAt, answer }) => token >= lease.token && sentAt < at && answer !== 'lost'))
     return false
@@ -94,12 +94,12 @@ function heldAt({ tasks }: Story, lease: Lease, at: number): boolean {
 }
 
 /** Which of its crashes made it one is not told: all its starts may have waited. */
-function wasSuspect({ final }: TaskStory): boolean {
+function wasSuspect({ final }: TaskRecord): boolean {
   return final !== null && final.crashes >= SUSPECT_CRASHES
 }
 
 /** What a worker sent before it died may arrive after it; one that is continued may still be in time. */
-function settledLater(task: TaskStory, { token }: Lease): boolean {
+function settledLater(task: TaskRecord, { token }: Lease): boolean {
   const answers = task.settles.filter((settle) => settle.token === token).map(({ answer }) => answer)
   const goesOn = task.leases.some((lease) => lease.token > token)
   return answers.includes('ok') || (answers.includes('unknown') && !goesOn)
@@ -111,7 +111,7 @@ interface Start {
 }
 
 /** When the task started again, or was at least given out again, to a worker that died as well. */
-function nextStart(task: TaskStory, lease: Lease): Start | null {
+function nextStart(task: TaskRecord, lease: Lease): Start | null {
   const start = task.starts.find(({ token }) => token > lease.token)
   const claim = task.leases.find(({ token }) => token > lease.token)
   return (start !== undefined && claim !== undefined && start.token > claim.token ? claim : (start ?? claim)) ?? null
@@ -121,14 +121,14 @@ function nextStart(task: TaskStory, lease: Lease): Start | null {
  * When the time began that the next start took: at the fault. But a token between the two was in an answer that nobody
  * got, so that the lease ended a second time, by the last fault that can have broken the answer off.
  */
-function interruptedAt({ faults }: Story, fault: FaultEvent, lease: Lease, next: Start): number {
+function interruptedAt({ faults }: RunRecord, fault: FaultEvent, lease: Lease, next: Start): number {
   if (next.token === lease.token + 1) return fault.at
   const breaks = faults.filter(({ kind, at }) => (kind === 'kill' || kind === 'cut') && at >= fault.at && at < next.at)
   return breaks.at(-1)?.at ?? fault.at
 }
 
 /** A hang that is over before the lease is none. */
-function lastedLongEnough({ faults }: Story, { kind, target, at }: FaultEvent, limitMs: number): boolean {
+function lastedLongEnough({ faults }: RunRecord, { kind, target, at }: FaultEvent, limitMs: number): boolean {
   if (kind !== 'stop') return true
   const goesOn = faults.find((fault) => fault.target === target && fault.at > at && fault.kind !== 'cut')
   return goesOn === undefined || goesOn.at - at >= limitMs
@@ -138,8 +138,8 @@ function lastedLongEnough({ faults }: Story, { kind, target, at }: FaultEvent, l
  * Attempts of the embedded worker that its server's death cut short, judged from the server's return; where servers share
  * the store, from its death.
  */
-function judgeEmbedded(story: Story, limitMs: number): readonly Judgement[] {
-  const { run, tasks, server, faults } = story
+function judgeEmbedded(record: RunRecord, limitMs: number): readonly Judgement[] {
+  const { run, tasks, server, faults } = record
   const kills = faults.filter(({ kind, target }) => kind === 'kill' && roleOf(target) === 'server')
   const suspectRuns = [...tasks.values()].flatMap(({ embeddedRuns }) => embeddedRuns.filter(isSuspects))
   return [...tasks.values()].flatMap(({ id, embeddedRuns, final }) =>
@@ -157,7 +157,7 @@ function judgeEmbedded(story: Story, limitMs: number): readonly Judgement[] {
       const time = next === undefined || since === undefined ? null : Math.max(0, next.startedAt - since)
       // Its worker, which runs a suspect with nothing beside it, takes no other task meanwhile.
       const isHeldUp = since !== undefined && suspectRuns.some((run) => overlaps(run, since, since + limitMs))
-      const seen = since !== undefined && !isHeldUp && wasServed(story, since, since + limitMs)
+      const seen = since !== undefined && !isHeldUp && wasServed(record, since, since + limitMs)
       return [{ id, times: ifJudged(time, limitMs, seen), fault: words }]
     }),
   )
@@ -166,7 +166,7 @@ function judgeEmbedded(story: Story, limitMs: number): readonly Judgement[] {
 /** Longer than any task of the load takes: when an attempt that was cut short ended is not told. */
 const LONGEST_HANDLER_MS = 10_000
 
-type EmbeddedRun = TaskStory['embeddedRuns'][number]
+type EmbeddedRun = TaskRecord['embeddedRuns'][number]
 
 /** Whether its task had crashed often enough before. */
 function isSuspects(_run: EmbeddedRun, index: number, runs: readonly EmbeddedRun[]): boolean {

@@ -1,5 +1,5 @@
 import type { StartEvent } from '../history.ts'
-import type { Lease, Story, TaskStory } from '../story.ts'
+import type { Lease, RunRecord, TaskRecord } from '../run-record.ts'
 import { roleOf } from '../target.ts'
 import type { Violation } from '../violation.ts'
 
@@ -10,10 +10,10 @@ export interface Restarts {
 }
 
 /** Tasks whose handler started more than once, and why. At-least-once delivery allows it; it informs. */
-export function startedMoreThanOnce(story: Story): Restarts {
+export function startedMoreThanOnce(record: RunRecord): Restarts {
   const reasons: Record<string, number> = {}
   let tasks = 0
-  for (const task of story.tasks.values()) {
+  for (const task of record.tasks.values()) {
     if (task.starts.length < 2) continue
     tasks += 1
     // By token, not by time: a worker that was frozen starts what it holds when it wakes up, long after its successor.
@@ -21,14 +21,14 @@ export function startedMoreThanOnce(story: Story): Restarts {
     for (const [index, start] of starts.entries()) {
       if (index === 0) continue
       const earlier = starts[index - 1] as StartEvent
-      const reason = restartReason(story, task, earlier, start.at)
+      const reason = restartReason(record, task, earlier, start.at)
       reasons[reason] = (reasons[reason] ?? 0) + 1
     }
   }
   return { tasks, reasons }
 }
 
-function restartReason({ faults, run }: Story, task: TaskStory, earlier: StartEvent, until: number): string {
+function restartReason({ faults, run }: RunRecord, task: TaskRecord, earlier: StartEvent, until: number): string {
   const settled = task.settles.find(({ token, answer }) => token === earlier.token && answer !== 'lost')
   if (settled?.outcome === 'failed') return 'the attempt failed and was retried'
   if (settled?.outcome === 'released') return 'the attempt was released'
@@ -45,7 +45,7 @@ function restartReason({ faults, run }: Story, task: TaskStory, earlier: StartEv
 }
 
 /** A slow store: the lease's time was over, counted from when it was asked for, and nothing had extended it. */
-function ranOut({ leases }: TaskStory, { token }: StartEvent, leaseMs: number): boolean {
+function ranOut({ leases }: TaskRecord, { token }: StartEvent, leaseMs: number): boolean {
   const lease = leases.find((other) => other.token === token)
   const next = leases.find((other) => other.token > token)
   return lease !== undefined && next !== undefined && next.at >= lease.extendedAt + leaseMs
@@ -55,10 +55,10 @@ function ranOut({ leases }: TaskStory, { token }: StartEvent, leaseMs: number): 
  * Leases given out while an earlier one certainly lived: inside its time since the last granted heartbeat, not settled,
  * and with nothing done to its worker or a server that could have ended it early. An outage of the database ends no lease.
  */
-export function overlapping(story: Story): readonly Violation[] {
-  return [...story.tasks.values()].flatMap((task) =>
+export function overlapping(record: RunRecord): readonly Violation[] {
+  return [...record.tasks.values()].flatMap((task) =>
     task.leases.flatMap((lease) => {
-      const earlier = task.leases.find((other) => other.token < lease.token && livedAt(story, task, other, lease.at))
+      const earlier = task.leases.find((other) => other.token < lease.token && livedAt(record, task, other, lease.at))
       if (earlier === undefined) return []
       const what = `token ${lease.token} to ${lease.worker} while token ${earlier.token} of ${earlier.worker} was alive`
       return [{ subject: task.id, what }]
@@ -66,7 +66,7 @@ export function overlapping(story: Story): readonly Violation[] {
   )
 }
 
-function livedAt({ run, faults }: Story, task: TaskStory, lease: Lease, at: number): boolean {
+function livedAt({ run, faults }: RunRecord, task: TaskRecord, lease: Lease, at: number): boolean {
   if (at <= lease.at || at >= lease.extendedAt + run.leaseMs) return false
   if (task.settles.some(({ token, sentAt, answer }) => token === lease.token && sentAt < at && answer !== 'lost'))
     return false

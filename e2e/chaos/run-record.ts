@@ -28,7 +28,7 @@ export interface Lease {
 }
 
 /** Everything that happened to one task, each list by time. */
-export interface TaskStory {
+export interface TaskRecord {
   readonly id: string
   readonly keys: Set<string>
   readonly leases: Lease[]
@@ -39,10 +39,11 @@ export interface TaskStory {
   final: FinalEvent | null
 }
 
-export interface Story {
+/** Everything that happened in a run, sorted for the checks. */
+export interface RunRecord {
   readonly run: RunEvent
   readonly complete: boolean
-  readonly tasks: ReadonlyMap<string, TaskStory>
+  readonly tasks: ReadonlyMap<string, TaskRecord>
   /** Keys ever submitted. */
   readonly submitted: ReadonlySet<string>
   /** The ids that each acknowledged key was answered with. */
@@ -63,16 +64,16 @@ export interface Story {
 }
 
 /** Sorts a history by task. @throws when it has no `run` line */
-export function tellStory(history: readonly HistoryEvent[]): Story {
+export function toRunRecord(history: readonly HistoryEvent[]): RunRecord {
   const run = history.find((event) => event.e === 'run')
   if (run === undefined) throw new Error('the history has no run line: it is not one, or its beginning is missing')
-  const teller = new StoryTeller()
-  for (const event of history) teller.take(event)
-  return { run, ...teller.told }
+  const builder = new RunRecordBuilder()
+  for (const event of history) builder.add(event)
+  return { run, ...builder.recorded }
 }
 
-class StoryTeller {
-  readonly #tasks = new Map<string, TaskStory>()
+class RunRecordBuilder {
+  readonly #tasks = new Map<string, TaskRecord>()
   readonly #submitted = new Set<string>()
   readonly #acknowledged = new Map<string, Set<string>>()
   readonly #acknowledgedAt = new Map<string, number>()
@@ -88,7 +89,7 @@ class StoryTeller {
   readonly #submits: { at: number; tasks: number }[] = []
   #complete = false
 
-  get told(): Omit<Story, 'run'> {
+  get recorded(): Omit<RunRecord, 'run'> {
     return {
       complete: this.#complete,
       tasks: this.#tasks,
@@ -106,7 +107,7 @@ class StoryTeller {
     }
   }
 
-  take(event: HistoryEvent): void {
+  add(event: HistoryEvent): void {
     switch (event.e) {
       case 'submit':
         return this.#submit(event)
@@ -146,14 +147,14 @@ class StoryTeller {
   }
 
   /** The task that an event is about, which may name its key. */
-  #task({ id, key }: { readonly id: string; readonly key?: string | null }): TaskStory {
-    let story = this.#tasks.get(id)
-    if (story === undefined) {
-      story = emptyStory(id)
-      this.#tasks.set(id, story)
+  #task({ id, key }: { readonly id: string; readonly key?: string | null }): TaskRecord {
+    let task = this.#tasks.get(id)
+    if (task === undefined) {
+      task = emptyTaskRecord(id)
+      this.#tasks.set(id, task)
     }
-    if (key !== undefined && key !== null) story.keys.add(key)
-    return story
+    if (key !== undefined && key !== null) task.keys.add(key)
+    return task
   }
 
   #submit({ keys, at }: SubmitEvent): void {
@@ -188,7 +189,7 @@ class StoryTeller {
   }
 }
 
-function emptyStory(id: string): TaskStory {
+function emptyTaskRecord(id: string): TaskRecord {
   return { id, keys: new Set(), leases: [], starts: [], settles: [], records: [], embeddedRuns: [], final: null }
 }
 
