@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Crew } from './crew.ts'
 import type { DatabaseControl } from './database-control.ts'
 import { type ChaosOptions, NODE_GRACE_MS, RECOVERY_MS } from './options.ts'
 import type { Step } from './plan.ts'
@@ -8,13 +7,14 @@ import { between, pick } from './seeded-random.ts'
 import type { ServerControl } from './server-control.ts'
 import { untilNoSuspectRuns } from './suspects.ts'
 import type { WorkerControl } from './worker-control.ts'
+import type { WorkerPool } from './worker-pool.ts'
 
 export interface FaultRun {
   readonly options: ChaosOptions
   readonly servers: readonly ServerControl[]
   /** `null`: SQLite. */
   readonly database: DatabaseControl | null
-  readonly crew: Crew
+  readonly pool: WorkerPool
   readonly points: Points
   readonly random: () => number
   /** After each kill. */
@@ -53,9 +53,9 @@ async function takeStep(step: Step, run: FaultRun): Promise<void> {
     case 'hang-database':
       return hangDatabase(step.forMs, run)
     case 'cut-session':
-      return pick(run.random, await run.crew.well()).cutSession()
+      return pick(run.random, await run.pool.healthy()).cutSession()
     case 'quiet':
-      await run.crew.untilWell()
+      await run.pool.untilHealthy()
       await delay(run.options.quietMs)
   }
 }
@@ -119,8 +119,8 @@ async function killStartingServer(
 
 /** A worker dies at the point; another takes its place a moment later. */
 async function killWorker(point: Point, run: FaultRun): Promise<void> {
-  const { crew, points, random } = run
-  const worker = point === 'start-up' ? await crew.startOne() : pick(random, await crew.well())
+  const { pool, points, random } = run
+  const worker = point === 'start-up' ? await pool.startOne() : pick(random, await pool.healthy())
   if (point === 'start-up') {
     await delay(between(random, 20, 700))
     worker.kill(point)
@@ -128,13 +128,13 @@ async function killWorker(point: Point, run: FaultRun): Promise<void> {
     worker.drain('drain')
     await delay(between(random, 0, 100))
     if (!worker.kill('drain')) {
-      await crew.replace(worker, 0)
+      await pool.replace(worker, 0)
       return killWorker('random', run)
     }
   } else if (point === 'random') worker.kill('random')
   else if (!(await points.await(point, worker.id, patienceMs, () => worker.kill(point)))) worker.kill('random')
   run.onKill()
-  void crew.replace(worker, between(random, 50, 500))
+  void pool.replace(worker, between(random, 50, 500))
 }
 
 /** The database dies at the point and comes back after a while. */
@@ -176,9 +176,9 @@ async function killDatabaseOfServer(point: 'start-up' | 'drain', downMs: number,
 }
 
 /** Stopped until its leases have certainly ended and their tasks run elsewhere; then it goes on, none the wiser. */
-async function hangWorker({ crew, points, random, options }: FaultRun): Promise<void> {
-  const worker: WorkerControl = pick(random, await crew.well())
-  crew.rest(worker, async () => {
+async function hangWorker({ pool, points, random, options }: FaultRun): Promise<void> {
+  const worker: WorkerControl = pick(random, await pool.healthy())
+  pool.exclude(worker, async () => {
     const stop = () => worker.stop('handler-started')
     if (!(await points.await('handler-started', worker.id, patienceMs, stop))) worker.stop('random')
     await delay(options.leaseSeconds * 1000 + RECOVERY_MS + between(random, 100, 1500))

@@ -1,6 +1,5 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { check, type Verdict } from './checker.ts'
-import { createCrew } from './crew.ts'
 import { type DatabaseControl, startDatabase } from './database-control.ts'
 import { runFaults } from './faults.ts'
 import { freePorts } from './free-port.ts'
@@ -18,6 +17,7 @@ import { seededRandom } from './seeded-random.ts'
 import { createServerControl, type ServerControl } from './server-control.ts'
 import { countWaiting } from './waiting.ts'
 import { historyOf, startWorkerProcess } from './worker-control.ts'
+import { createWorkerPool } from './worker-pool.ts'
 
 export interface ChaosResult {
   readonly verdict: Verdict
@@ -71,19 +71,19 @@ async function actOn(database: DatabaseControl | null, options: ChaosOptions, wr
   const faults = { options, servers, database, points, random: working, onKill: pace.onKill, onStep: pace.onStep }
 
   for (const server of servers) server.spawn()
-  await runFaults(plan.filter(isFirstStart), { ...faults, crew: await createCrew(0, neverStarted) })
+  await runFaults(plan.filter(isFirstStart), { ...faults, pool: await createWorkerPool(0, neverStarted) })
   for (const server of servers) await server.untilReady()
   tell(`serving after ${plan.filter(isFirstStart).length} kills during the first start`)
 
   const random = cutting
-  const crew = await createCrew(options.workers, (id, number) =>
+  const pool = await createWorkerPool(options.workers, (id, number) =>
     startWorkerProcess({ id, options, route: () => preferring(servers, number), write, points, random }),
   )
   const anyServer = () => preferring(servers, Math.floor(cutting() * servers.length))
   const proxy = await startProxy(anyServer, observe({ worker: null, write, points, random, cutShare: 0.002 }))
   const agent = keepAlive()
   const direct = { url: `http://127.0.0.1:${servers[0]?.port}`, agent }
-  await crew.well()
+  await pool.healthy()
   pace.start()
   const load = runLoad(
     { url: proxy.url, agent, tasks: options.tasks, random: loading, write, rate: pace.rate },
@@ -92,17 +92,17 @@ async function actOn(database: DatabaseControl | null, options: ChaosOptions, wr
   await Promise.all([
     runFaults(
       plan.filter((step) => !isFirstStart(step)),
-      { ...faults, crew },
+      { ...faults, pool },
     ).then(pace.hurry),
     load,
   ])
-  await crew.untilWell()
+  await pool.untilHealthy()
   tell('no more faults; waiting for the last tasks')
   const open = await untilCalm(direct, calmMs)
   if (open > 0) tell(`${open} tasks are still open`)
   await readBack(direct, servers, write)
   write({ e: 'end', at: monotonicMs() })
-  await crew.stop()
+  await pool.stop()
   await proxy.close()
   for (const server of servers) server.drain('random')
   await Promise.all(servers.map((server) => server.gone()))

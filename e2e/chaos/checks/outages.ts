@@ -1,6 +1,6 @@
 import type { RunRecord } from '../run-record.ts'
 import { ifJudged, type Judgement } from './judgement.ts'
-import { wasServed, wasWell } from './undisturbed.ts'
+import { wasServed, wasUndisturbed } from './undisturbed.ts'
 
 /** So many tasks are enough that every worker gets one. */
 const PLENTY = 50
@@ -15,7 +15,7 @@ export function judgeOutages(record: RunRecord, limitMs: number): readonly Judge
   return outages(record).flatMap(({ from, to, what }) => {
     const seen = wasServed(record, to, to + limitMs) && wasPlenty(record, to, to + limitMs / 2)
     return workersBefore(record, from)
-      .filter((worker) => wasWell(record, worker, from - SEEN_MS, to + limitMs))
+      .filter((worker) => wasUndisturbed(record, worker, from - SEEN_MS, to + limitMs))
       .map((worker): Judgement => {
         const start = record.starts.find(({ at, worker: other }) => other === worker && at > to)
         const time = start === undefined ? null : start.at - to

@@ -31,7 +31,7 @@ function wasStopped({ faults }: RunRecord, name: string, from: number, to: numbe
 }
 
 /** Nothing was done to this worker in that time. */
-export function wasWell({ faults }: RunRecord, worker: string, from: number, to: number): boolean {
+export function wasUndisturbed({ faults }: RunRecord, worker: string, from: number, to: number): boolean {
   const own = faults.filter(({ target, kind }) => roleOf(target) === 'worker' && target === worker && kind !== 'cut')
   return own.findLast(({ at }) => at <= from)?.kind !== 'stop' && !own.some(({ at }) => at > from && at < to)
 }

@@ -2,29 +2,29 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { WorkerControl } from './worker-control.ts'
 
 /** The remote workers that are running. */
-export interface Crew {
+export interface WorkerPool {
   /**
    * Those that ask for tasks and that nothing is being done to; resolves when there are at least two. So one is left
    * for the tasks of the other, however slowly the machine brings up replacements.
    */
-  well(): Promise<readonly WorkerControl[]>
+  healthy(): Promise<readonly WorkerControl[]>
   startOne(): Promise<WorkerControl>
-  /** Sees the dead one off and starts another after a while. */
+  /** Waits until the dead one is gone and, after a while, starts another. */
   replace(dead: WorkerControl, afterMs: number): Promise<void>
-  /** Keeps a worker out of `well` while something is done to it. */
-  rest(worker: WorkerControl, during: () => Promise<void>): void
-  /** Resolves when all replacements and rests are over. */
-  untilWell(): Promise<void>
-  /** Stops them all in peace. */
+  /** Keeps a worker out of `healthy` while something is done to it. */
+  exclude(worker: WorkerControl, during: () => Promise<void>): void
+  /** Resolves when all replacements are started and no worker is excluded. */
+  untilHealthy(): Promise<void>
+  /** Drains them all; resolves when they are gone. */
   stop(): Promise<void>
 }
 
-export async function createCrew(
+export async function createWorkerPool(
   size: number,
   start: (id: string, number: number) => Promise<WorkerControl>,
-): Promise<Crew> {
+): Promise<WorkerPool> {
   const workers = new Set<WorkerControl>()
-  const resting = new Set<WorkerControl>()
+  const excluded = new Set<WorkerControl>()
   const pending = new Set<Promise<void>>()
   let started = 0
 
@@ -35,7 +35,7 @@ export async function createCrew(
     return worker
   }
 
-  function keep(work: Promise<void>): Promise<void> {
+  function track(work: Promise<void>): Promise<void> {
     const tracked = work.finally(() => pending.delete(tracked))
     pending.add(tracked)
     return tracked
@@ -43,17 +43,17 @@ export async function createCrew(
 
   await Promise.all(Array.from({ length: size }, startOne))
   return {
-    async well() {
+    async healthy() {
       for (;;) {
-        const well = [...workers].filter((worker) => worker.ready() && !resting.has(worker))
-        if (well.length >= Math.min(2, size)) return well
+        const healthy = [...workers].filter((worker) => worker.ready() && !excluded.has(worker))
+        if (healthy.length >= Math.min(2, size)) return healthy
         await delay(20)
       }
     },
     startOne,
     replace(dead, afterMs) {
       workers.delete(dead)
-      return keep(
+      return track(
         dead.gone().then(async () => {
           if (workers.size >= size) return
           await delay(afterMs)
@@ -61,11 +61,11 @@ export async function createCrew(
         }),
       )
     },
-    rest(worker, during) {
-      resting.add(worker)
-      void keep(during().finally(() => resting.delete(worker)))
+    exclude(worker, during) {
+      excluded.add(worker)
+      void track(during().finally(() => excluded.delete(worker)))
     },
-    async untilWell() {
+    async untilHealthy() {
       while (pending.size > 0) await Promise.all(pending)
     },
     async stop() {
