@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { startServer } from '@taskyard/test-servers'
+import type { FaultPoint } from './fault-points.ts'
 import { monotonicMs, type WriteHistory } from './history.ts'
 import type { ChaosOptions } from './options.ts'
-import type { Point } from './points.ts'
 
 /** The server that keeps the store. */
 export interface DatabaseControl {
   readonly url: string
   /** It does nothing more once this has returned. Resolves when it serves again, `downMs` later. */
-  kill(point: Point, downMs: number): Promise<void>
+  kill(point: FaultPoint, downMs: number): Promise<void>
   /** Ends it as an operator would, and starts it again. */
   restart(downMs: number): Promise<void>
-  stop(point: Point): void
-  continue(point: Point): void
+  stop(point: FaultPoint): void
+  continue(point: FaultPoint): void
   destroy(): Promise<void>
 }
 
@@ -25,7 +25,7 @@ export async function startDatabase(
   const server = await startServer(store, { settings: databaseSettings })
   const { started, killed } = fate?.(server) ?? {}
   const state = (state: 'up' | 'down') => write({ e: 'database', at: monotonicMs(), state })
-  const fault = (kind: 'kill' | 'stop' | 'continue' | 'drain', point: Point) =>
+  const fault = (kind: 'kill' | 'stop' | 'continue' | 'drain', point: FaultPoint) =>
     write({ e: 'fault', at: monotonicMs(), kind, target: 'database', point })
 
   async function comeBack(downMs: number): Promise<void> {

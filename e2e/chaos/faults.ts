@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DatabaseControl } from './database-control.ts'
+import type { CallParties, FaultPoint, FaultPoints } from './fault-points.ts'
 import { type ChaosOptions, NODE_GRACE_MS, RECOVERY_MS } from './options.ts'
 import type { Step } from './plan.ts'
-import type { Party, Point, Points } from './points.ts'
 import { between, pick } from './seeded-random.ts'
 import type { ServerControl } from './server-control.ts'
 import { untilNoSuspectRuns } from './suspects.ts'
@@ -15,7 +15,7 @@ export interface FaultRun {
   /** `null`: SQLite. */
   readonly database: DatabaseControl | null
   readonly pool: WorkerPool
-  readonly points: Points
+  readonly faultPoints: FaultPoints
   readonly random: () => number
   /** After each kill. */
   onKill(): void
@@ -61,7 +61,7 @@ async function takeStep(step: Step, run: FaultRun): Promise<void> {
 }
 
 /** A server dies at the point (or all of them) and is started again at once. */
-async function killServer(point: Point, all: boolean, run: FaultRun): Promise<void> {
+async function killServer(point: FaultPoint, all: boolean, run: FaultRun): Promise<void> {
   const server = await killOneServer(point, run)
   const dead = all ? [server, ...run.servers.filter((other) => other !== server && other.kill(point))] : [server]
   await Promise.all(
@@ -74,8 +74,8 @@ async function killServer(point: Point, all: boolean, run: FaultRun): Promise<vo
   )
 }
 
-async function killOneServer(point: Point, run: FaultRun): Promise<ServerControl> {
-  const { points, random } = run
+async function killOneServer(point: FaultPoint, run: FaultRun): Promise<ServerControl> {
+  const { faultPoints, random } = run
   const server = pick(random, run.servers)
   if (point === 'first-start' || point === 'start-up') await killStartingServer(server, point, run)
   else if (point === 'drain') {
@@ -85,11 +85,11 @@ async function killOneServer(point: Point, run: FaultRun): Promise<ServerControl
   } else if (point === 'random') server.kill('random')
   else {
     let reached = server
-    const kill = (party: Party) => {
-      reached = run.servers.find(({ name }) => name === party.server) ?? server
+    const kill = (parties: CallParties) => {
+      reached = run.servers.find(({ name }) => name === parties.server) ?? server
       reached.kill(point)
     }
-    if (await points.await(point, null, patienceMs, kill)) return reached
+    if (await faultPoints.await(point, null, patienceMs, kill)) return reached
     server.kill('random')
   }
   return server
@@ -118,8 +118,8 @@ async function killStartingServer(
 }
 
 /** A worker dies at the point; another takes its place a moment later. */
-async function killWorker(point: Point, run: FaultRun): Promise<void> {
-  const { pool, points, random } = run
+async function killWorker(point: FaultPoint, run: FaultRun): Promise<void> {
+  const { pool, faultPoints, random } = run
   const worker = point === 'start-up' ? await pool.startOne() : pick(random, await pool.healthy())
   if (point === 'start-up') {
     await delay(between(random, 20, 700))
@@ -132,14 +132,14 @@ async function killWorker(point: Point, run: FaultRun): Promise<void> {
       return killWorker('random', run)
     }
   } else if (point === 'random') worker.kill('random')
-  else if (!(await points.await(point, worker.id, patienceMs, () => worker.kill(point)))) worker.kill('random')
+  else if (!(await faultPoints.await(point, worker.id, patienceMs, () => worker.kill(point)))) worker.kill('random')
   run.onKill()
   void pool.replace(worker, between(random, 50, 500))
 }
 
 /** The database dies at the point and comes back after a while. */
-async function killDatabase(point: Point, downMs: number, run: FaultRun): Promise<void> {
-  const { points, random } = run
+async function killDatabase(point: FaultPoint, downMs: number, run: FaultRun): Promise<void> {
+  const { faultPoints, random } = run
   const database = theDatabase(run)
   if (point === 'start-up' || point === 'drain') await killDatabaseOfServer(point, downMs, run)
   else if (point === 'random') await database.kill('random', downMs)
@@ -151,7 +151,7 @@ async function killDatabase(point: Point, downMs: number, run: FaultRun): Promis
     const kill = () => {
       back = database.kill(point, downMs)
     }
-    await points.await(point, null, patienceMs, kill)
+    await faultPoints.await(point, null, patienceMs, kill)
     await (back ?? database.kill('random', downMs))
   }
   run.onKill()
@@ -176,11 +176,11 @@ async function killDatabaseOfServer(point: 'start-up' | 'drain', downMs: number,
 }
 
 /** Stopped until its leases have certainly ended and their tasks run elsewhere; then it goes on, none the wiser. */
-async function hangWorker({ pool, points, random, options }: FaultRun): Promise<void> {
+async function hangWorker({ pool, faultPoints, random, options }: FaultRun): Promise<void> {
   const worker: WorkerControl = pick(random, await pool.healthy())
   pool.exclude(worker, async () => {
     const stop = () => worker.stop('handler-started')
-    if (!(await points.await('handler-started', worker.id, patienceMs, stop))) worker.stop('random')
+    if (!(await faultPoints.await('handler-started', worker.id, patienceMs, stop))) worker.stop('random')
     await delay(options.leaseSeconds * 1000 + RECOVERY_MS + between(random, 100, 1500))
     worker.continue('random')
   })

@@ -1,21 +1,21 @@
+import type { FaultPoints } from './fault-points.ts'
 import { monotonicMs, type WriteHistory } from './history.ts'
-import type { Points } from './points.ts'
 import type { Cut, ProxiedCall, Tap } from './proxy.ts'
 
 export interface Observer {
   /** Whose calls pass here; `null`: the load's. */
   readonly worker: string | null
   readonly write: WriteHistory
-  readonly points: Points
+  readonly faultPoints: FaultPoints
   readonly random: () => number
   /** Share of the calls that are cut. */
   readonly cutShare: number
 }
 
-/** Writes down what passes between one party and the server, announces the points, and cuts a share of the calls. */
-export function observe({ worker, write, points, random, cutShare }: Observer): Tap {
+/** Writes down what passes between one caller and the servers, reports the fault points, and cuts a share of the calls. */
+export function observe({ worker, write, faultPoints, random, cutShare }: Observer): Tap {
   const target = worker ?? 'load'
-  const { unsettled, claimed, settled, extended, recorded } = createRecorder({ write, points })
+  const { unsettled, claimed, settled, extended, recorded } = createRecorder({ write, faultPoints })
   return {
     now: monotonicMs,
     cut: () =>
@@ -24,13 +24,13 @@ export function observe({ worker, write, points, random, cutShare }: Observer): 
       write({ e: 'fault', at: monotonicMs(), kind: 'cut', target, point: `${operation(path)} ${cut}` }),
     onSent({ path, server }) {
       const name = operation(path)
-      if (name === 'submit') points.reach('submit-sent', { worker, server })
-      if (name === 'settle') points.reach('settle-sent', { worker, server })
-      if (name === 'heartbeat') points.reach('heartbeat-sent', { worker, server })
+      if (name === 'submit') faultPoints.reach('submit-sent', { worker, server })
+      if (name === 'settle') faultPoints.reach('settle-sent', { worker, server })
+      if (name === 'heartbeat') faultPoints.reach('heartbeat-sent', { worker, server })
     },
     onAnswer(call, status, body) {
       const name = operation(call.path)
-      if (name === 'submit') points.reach('submit-answered', { worker, server: call.server })
+      if (name === 'submit') faultPoints.reach('submit-answered', { worker, server: call.server })
       if (worker === null) return
       if (status !== 200) return name === 'settle' ? unsettled(worker, call) : undefined
       if (name === 'claim') claimed(worker, call, body)
@@ -45,7 +45,7 @@ export function observe({ worker, write, points, random, cutShare }: Observer): 
 }
 
 /** Writes down what a worker was answered. */
-function createRecorder({ write, points }: Pick<Observer, 'write' | 'points'>) {
+function createRecorder({ write, faultPoints }: Pick<Observer, 'write' | 'faultPoints'>) {
   /** No answer, or one that the store could not be reached: it may have been carried out all the same. */
   function unsettled(worker: string, call: ProxiedCall): void {
     const { outcomes } = JSON.parse(call.body) as SettleBody
@@ -59,7 +59,7 @@ function createRecorder({ write, points }: Pick<Observer, 'write' | 'points'>) {
     if (tasks === undefined || tasks.length === 0) return
     const leases = tasks.map(({ id, lease, payload }) => ({ id, token: lease.token, key: payload?.key ?? null }))
     write({ e: 'claim', ...times(call), worker, tasks: leases })
-    points.reach('claim-answered', { worker, server: call.server })
+    faultPoints.reach('claim-answered', { worker, server: call.server })
   }
 
   function settled(worker: string, call: ProxiedCall, body: string): void {
@@ -70,7 +70,7 @@ function createRecorder({ write, points }: Pick<Observer, 'write' | 'points'>) {
       write({ e: 'settle', ...times(call), worker, id: taskId, token, outcome, answer })
     }
     claimed(worker, call, body)
-    points.reach('settle-answered', { worker, server: call.server })
+    faultPoints.reach('settle-answered', { worker, server: call.server })
   }
 
   function extended(worker: string, call: ProxiedCall, body: string): void {

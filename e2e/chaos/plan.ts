@@ -1,11 +1,11 @@
-import type { Point } from './points.ts'
+import type { FaultPoint } from './fault-points.ts'
 import { between, pick } from './seeded-random.ts'
 
 export type Step =
   /** `all`: every server at the same moment. */
-  | { readonly do: 'kill-server'; readonly point: Point; readonly all: boolean; readonly afterMs: number }
-  | { readonly do: 'kill-worker'; readonly point: Point; readonly afterMs: number }
-  | { readonly do: 'kill-database'; readonly point: Point; readonly downMs: number; readonly afterMs: number }
+  | { readonly do: 'kill-server'; readonly point: FaultPoint; readonly all: boolean; readonly afterMs: number }
+  | { readonly do: 'kill-worker'; readonly point: FaultPoint; readonly afterMs: number }
+  | { readonly do: 'kill-database'; readonly point: FaultPoint; readonly downMs: number; readonly afterMs: number }
   | { readonly do: 'restart-database'; readonly downMs: number; readonly afterMs: number }
   | { readonly do: 'hang-worker'; readonly afterMs: number }
   | { readonly do: 'hang-server'; readonly afterMs: number }
@@ -14,7 +14,7 @@ export type Step =
   /** Long enough for every interrupted task to be due again, with nothing else going wrong. */
   | { readonly do: 'quiet' }
 
-const serverPoints: readonly Point[] = [
+const serverPoints: readonly FaultPoint[] = [
   'submit-sent',
   'submit-answered',
   'claim-answered',
@@ -25,7 +25,7 @@ const serverPoints: readonly Point[] = [
   'drain',
   'random',
 ]
-const workerPoints: readonly Point[] = [
+const workerPoints: readonly FaultPoint[] = [
   'claim-answered',
   'handler-started',
   'handler-started',
@@ -91,7 +91,7 @@ function share(kills: number, victims: number, index: number): number {
   return Math.floor(kills / victims) + (index < kills % victims ? 1 : 0)
 }
 
-function killServer(point: Point, afterMs: number, all = false): Step {
+function killServer(point: FaultPoint, afterMs: number, all = false): Step {
   return { do: 'kill-server', point, all, afterMs }
 }
 

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { check, type Verdict } from './checker.ts'
 import { type DatabaseControl, startDatabase } from './database-control.ts'
+import { createFaultPoints } from './fault-points.ts'
 import { runFaults } from './faults.ts'
 import { freePorts } from './free-port.ts'
 import { monotonicMs, openHistory, readHistory, type WriteHistory, writeWhole } from './history.ts'
@@ -10,7 +11,6 @@ import { observe } from './observer.ts'
 import { type ChaosOptions, NODE_GRACE_MS, OUTAGE_MS, RECOVERY_MS } from './options.ts'
 import { createPacer } from './pacer.ts'
 import { planFaults, type Step } from './plan.ts'
-import { createPoints } from './points.ts'
 import { startProxy } from './proxy.ts'
 import { readBack, untilCalm } from './read-back.ts'
 import { seededRandom } from './seeded-random.ts'
@@ -64,11 +64,11 @@ async function actOn(database: DatabaseControl | null, options: ChaosOptions, wr
   }
   // One stream of numbers each, so that the plan does not depend on what the others have drawn.
   const [planning, working, loading, cutting] = [0, 1, 2, 3].map((n) => seededRandom(seed * 4 + n)) as Streams
-  const points = createPoints()
+  const faultPoints = createFaultPoints()
   const plan = planFaults({ kills, servers: options.servers, database: database !== null, random: planning })
   const servers = await createServers(database?.url ?? `sqlite:${options.directory}/taskyard.db`, options, write)
   const pace = createPacer({ plan, options, progress, waiting: waiting.tasks })
-  const faults = { options, servers, database, points, random: working, onKill: pace.onKill, onStep: pace.onStep }
+  const faults = { options, servers, database, faultPoints, random: working, onKill: pace.onKill, onStep: pace.onStep }
 
   for (const server of servers) server.spawn()
   await runFaults(plan.filter(isFirstStart), { ...faults, pool: await createWorkerPool(0, neverStarted) })
@@ -77,10 +77,10 @@ async function actOn(database: DatabaseControl | null, options: ChaosOptions, wr
 
   const random = cutting
   const pool = await createWorkerPool(options.workers, (id, number) =>
-    startWorkerProcess({ id, options, route: () => preferring(servers, number), write, points, random }),
+    startWorkerProcess({ id, options, route: () => preferring(servers, number), write, faultPoints, random }),
   )
   const anyServer = () => preferring(servers, Math.floor(cutting() * servers.length))
-  const proxy = await startProxy(anyServer, observe({ worker: null, write, points, random, cutShare: 0.002 }))
+  const proxy = await startProxy(anyServer, observe({ worker: null, write, faultPoints, random, cutShare: 0.002 }))
   const agent = keepAlive()
   const direct = { url: `http://127.0.0.1:${servers[0]?.port}`, agent }
   await pool.healthy()
@@ -133,7 +133,7 @@ async function createServers(storeUrl: string, options: ChaosOptions, write: Wri
   )
 }
 
-/** As behind a load balancer: each party has a server that it is sent to, and the others where that one refuses. */
+/** As behind a load balancer: each caller has a server that it is sent to, and the others where that one refuses. */
 function preferring(servers: readonly ServerControl[], number: number): readonly ServerControl[] {
   const first = number % servers.length
   return [...servers.slice(first), ...servers.slice(0, first)]

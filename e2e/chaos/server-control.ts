@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { FaultPoint } from './fault-points.ts'
 import { monotonicMs, type WriteHistory } from './history.ts'
 import { call, keepAlive } from './http-post.ts'
 import { EMBEDDED_QUEUE } from './options.ts'
-import type { Point } from './points.ts'
 
 export interface ServerControl {
   /** `server-1`, `server-2`, … */
@@ -19,10 +19,10 @@ export interface ServerControl {
   /** Resolves when it answers that it is ready, and writes that down. @throws when it does not within a minute */
   untilReady(): Promise<void>
   /** Says whether there was still something to kill. */
-  kill(point: Point): boolean
-  stop(point: Point): void
-  continue(point: Point): void
-  drain(point: Point): void
+  kill(point: FaultPoint): boolean
+  stop(point: FaultPoint): void
+  continue(point: FaultPoint): void
+  drain(point: FaultPoint): void
   /** Resolves when the process is gone. */
   gone(): Promise<void>
 }
@@ -47,7 +47,7 @@ export function createServerControl(settings: ServerSettings): ServerControl {
   const agent = keepAlive()
   process.once('exit', () => child?.kill('SIGKILL'))
 
-  function fault(kind: 'kill' | 'stop' | 'continue' | 'drain', signal: NodeJS.Signals, point: Point): boolean {
+  function fault(kind: 'kill' | 'stop' | 'continue' | 'drain', signal: NodeJS.Signals, point: FaultPoint): boolean {
     if (!isAlive(child)) return false
     const at = monotonicMs()
     write({ e: 'fault', at, kind, target: name, point })

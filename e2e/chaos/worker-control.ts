@@ -1,10 +1,10 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import type { FaultPoint, FaultPoints } from './fault-points.ts'
 import { monotonicMs, type WriteHistory } from './history.ts'
 import { observe } from './observer.ts'
 import type { ChaosOptions } from './options.ts'
-import type { Point, Points } from './points.ts'
 import { type ProxiedCall, type Route, startProxy } from './proxy.ts'
 
 /** One remote worker process behind a proxy of its own. */
@@ -13,10 +13,10 @@ export interface WorkerControl {
   /** Whether it has begun to ask for tasks. */
   ready(): boolean
   /** Says whether there was still something to kill. */
-  kill(point: Point): boolean
-  stop(point: Point): void
-  continue(point: Point): void
-  drain(point: Point): void
+  kill(point: FaultPoint): boolean
+  stop(point: FaultPoint): void
+  continue(point: FaultPoint): void
+  drain(point: FaultPoint): void
   /** Breaks its session, which it has to open again. */
   cutSession(): void
   /** Resolves when the process is gone and its proxy closed. */
@@ -28,7 +28,7 @@ export interface WorkerSettings {
   readonly options: ChaosOptions
   readonly route: Route
   readonly write: WriteHistory
-  readonly points: Points
+  readonly faultPoints: FaultPoints
   readonly random: () => number
 }
 
@@ -36,8 +36,8 @@ const program = fileURLToPath(new URL('./worker-program.ts', import.meta.url))
 const cutShare = 0.002
 
 export async function startWorkerProcess(settings: WorkerSettings): Promise<WorkerControl> {
-  const { id, options, route, write, points, random } = settings
-  const tap = observe({ worker: id, write, points, random, cutShare })
+  const { id, options, route, write, faultPoints, random } = settings
+  const tap = observe({ worker: id, write, faultPoints, random, cutShare })
   let ready = false
   const onSent = (call: ProxiedCall) => {
     ready ||= call.path === '/api/v1/leases'
@@ -47,7 +47,7 @@ export async function startWorkerProcess(settings: WorkerSettings): Promise<Work
   const history = historyOf(options.directory, id)
   const told = JSON.stringify({ url: proxy.url, workerId: id, history, leaseSeconds: options.leaseSeconds })
   const child = fork(program, [told], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  child.on('message', () => points.reach('handler-started', { worker: id, server: null }))
+  child.on('message', () => faultPoints.reach('handler-started', { worker: id, server: null }))
   const killOnExit = () => void child.kill('SIGKILL')
   process.once('exit', killOnExit)
   let isDoomed = false
@@ -56,7 +56,7 @@ export async function startWorkerProcess(settings: WorkerSettings): Promise<Work
     if (!isDoomed) write({ e: 'crash', at: monotonicMs(), target: id, how: `${signal ?? `exit code ${code}`}` })
   })
 
-  const fault = (kind: 'kill' | 'stop' | 'continue' | 'drain', signal: NodeJS.Signals, point: Point): boolean => {
+  const fault = (kind: 'kill' | 'stop' | 'continue' | 'drain', signal: NodeJS.Signals, point: FaultPoint): boolean => {
     if (child.exitCode !== null || child.signalCode !== null) return false
     isDoomed ||= kind === 'kill' || kind === 'drain'
     write({ e: 'fault', at: monotonicMs(), kind, target: id, point })

@@ -1,5 +1,5 @@
-/** Moments at which something can be killed, seen from outside it. */
-export type Point =
+/** Moments at which something can be killed or stopped, as seen from outside it. */
+export type FaultPoint =
   | 'submit-sent'
   | 'submit-answered'
   | 'claim-answered'
@@ -12,34 +12,39 @@ export type Point =
   | 'drain'
   | 'random'
 
-/** Whose call it is, and with which server; `null`: nobody's in particular. */
-export interface Party {
+/** The worker whose call it is and the server it is with; `null`: none in particular. */
+export interface CallParties {
   readonly worker: string | null
   readonly server: string | null
 }
 
-export interface Points {
-  /** Something reached the point; whoever waits for it acts before this returns. */
-  reach(point: Point, party: Party): void
+export interface FaultPoints {
+  /** The point is reached: whoever waits for it acts before this returns. */
+  reach(point: FaultPoint, parties: CallParties): void
   /**
    * Resolves with true when the point is reached next (by that worker, if one is named), `act` having been called in
    * that very moment; with false when it is not reached within the time.
    */
-  await(point: Point, worker: string | null, withinMs: number, act: (party: Party) => void): Promise<boolean>
+  await(
+    point: FaultPoint,
+    worker: string | null,
+    withinMs: number,
+    act: (parties: CallParties) => void,
+  ): Promise<boolean>
 }
 
 interface Waiter {
-  readonly point: Point
+  readonly point: FaultPoint
   readonly worker: string | null
-  act(party: Party): void
+  act(parties: CallParties): void
 }
 
-export function createPoints(): Points {
+export function createFaultPoints(): FaultPoints {
   const waiters = new Set<Waiter>()
   return {
-    reach(point, party) {
+    reach(point, parties) {
       for (const waiter of waiters) {
-        if (waiter.point === point && (waiter.worker === null || waiter.worker === party.worker)) waiter.act(party)
+        if (waiter.point === point && (waiter.worker === null || waiter.worker === parties.worker)) waiter.act(parties)
       }
     },
     await: (point, worker, withinMs, act) =>
@@ -52,8 +57,8 @@ export function createPoints(): Points {
         const waiter: Waiter = {
           point,
           worker,
-          act(party) {
-            act(party)
+          act(parties) {
+            act(parties)
             end(true)
           },
         }
