@@ -25,14 +25,14 @@ const inFlight = 64
 /** Submits until so many tasks are acknowledged, whatever happens to the server meanwhile. */
 export async function runLoad(load: Load, progress: LoadProgress): Promise<void> {
   const keys = keySource(load.random)
-  const pace = createPace(load, progress)
+  const throttle = createThrottle(load, progress)
   let submitted = 0
   const sender = async () => {
     while (submitted < load.tasks) {
       const single = load.random() < 0.6
       const size = single ? 1 : Math.min(Math.ceil(load.random() * 20), load.tasks - submitted)
       submitted += size
-      await pace(size)
+      await throttle(size)
       if (size === 1) await submitSingle(load, keys)
       else await submitBatch(load, keys, size)
       progress.acknowledged += size
@@ -125,7 +125,7 @@ export function isEmbedded(key: string): boolean {
 }
 
 /** Spreads the submissions evenly: each is as long after the last as the rate of that moment makes it. */
-function createPace(load: Load, progress: LoadProgress): (size: number) => Promise<void> {
+function createThrottle(load: Load, progress: LoadProgress): (size: number) => Promise<void> {
   let nextAt = monotonicMs()
   return async (size) => {
     for (let now = monotonicMs(); now < nextAt; now = monotonicMs()) await delay(Math.min(nextAt - now, 200))

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { check, type Verdict } from './checker.ts'
+import { countWaiting } from './count-waiting.ts'
 import { type DatabaseControl, startDatabase } from './database-control.ts'
 import { createFaultPoints } from './fault-points.ts'
 import { runFaults } from './faults.ts'
@@ -7,15 +8,14 @@ import { freePorts } from './free-port.ts'
 import { monotonicMs, openHistory, readHistory, type WriteHistory, writeWhole } from './history.ts'
 import { keepAlive } from './http-post.ts'
 import { type LoadProgress, runLoad } from './load.ts'
+import { createLoadRate } from './load-rate.ts'
 import { observe } from './observer.ts'
 import { type ChaosOptions, NODE_GRACE_MS, OUTAGE_MS, RECOVERY_MS } from './options.ts'
-import { createPacer } from './pacer.ts'
 import { planFaults, type Step } from './plan.ts'
 import { startProxy } from './proxy.ts'
 import { readBack, untilCalm } from './read-back.ts'
 import { seededRandom } from './seeded-random.ts'
 import { createServerControl, type ServerControl } from './server-control.ts'
-import { countWaiting } from './waiting.ts'
 import { historyOf, startWorkerProcess } from './worker-control.ts'
 import { createWorkerPool } from './worker-pool.ts'
 
@@ -59,7 +59,7 @@ async function actOn(database: DatabaseControl | null, options: ChaosOptions, wr
   const progress: LoadProgress = { acknowledged: 0 }
   const waiting = countWaiting()
   const write: WriteHistory = (event) => {
-    waiting.see(event)
+    waiting.add(event)
     writeEvent(event)
   }
   // One stream of numbers each, so that the plan does not depend on what the others have drawn.
@@ -67,8 +67,16 @@ async function actOn(database: DatabaseControl | null, options: ChaosOptions, wr
   const faultPoints = createFaultPoints()
   const plan = planFaults({ kills, servers: options.servers, database: database !== null, random: planning })
   const servers = await createServers(database?.url ?? `sqlite:${options.directory}/taskyard.db`, options, write)
-  const pace = createPacer({ plan, options, progress, waiting: waiting.tasks })
-  const faults = { options, servers, database, faultPoints, random: working, onKill: pace.onKill, onStep: pace.onStep }
+  const loadRate = createLoadRate({ plan, options, progress, waiting: waiting.count })
+  const faults = {
+    options,
+    servers,
+    database,
+    faultPoints,
+    random: working,
+    onKill: loadRate.onKill,
+    onStep: loadRate.onStep,
+  }
 
   for (const server of servers) server.spawn()
   await runFaults(plan.filter(isFirstStart), { ...faults, pool: await createWorkerPool(0, neverStarted) })
@@ -84,16 +92,16 @@ async function actOn(database: DatabaseControl | null, options: ChaosOptions, wr
   const agent = keepAlive()
   const direct = { url: `http://127.0.0.1:${servers[0]?.port}`, agent }
   await pool.healthy()
-  pace.start()
+  loadRate.start()
   const load = runLoad(
-    { url: proxy.url, agent, tasks: options.tasks, random: loading, write, rate: pace.rate },
+    { url: proxy.url, agent, tasks: options.tasks, random: loading, write, rate: loadRate.perSecond },
     progress,
   )
   await Promise.all([
     runFaults(
       plan.filter((step) => !isFirstStart(step)),
       { ...faults, pool },
-    ).then(pace.hurry),
+    ).then(loadRate.onFaultsOver),
     load,
   ])
   await pool.untilHealthy()

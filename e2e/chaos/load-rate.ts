@@ -3,7 +3,7 @@ import type { LoadProgress } from './load.ts'
 import type { ChaosOptions } from './options.ts'
 import type { Step } from './plan.ts'
 
-export interface PacerParams {
+export interface LoadRateParams {
   readonly plan: readonly Step[]
   readonly options: ChaosOptions
   readonly progress: LoadProgress
@@ -12,26 +12,26 @@ export interface PacerParams {
 }
 
 /** Tasks may wait, but not many: a task that starts again late should have no queue to blame. */
-const MOST_WAITING = 50
-/** Tasks a second. */
-const LEAST = 1
-const HELD_BACK = 5
-const MOST = 400
-const IN_A_HURRY = 500
+const MAX_WAITING = 50
+/** Rates, in tasks a second. */
+const MIN_RATE = 1
+const RATE_WHEN_BEHIND = 5
+const MAX_RATE = 400
+const RATE_AFTER_FAULTS = 500
 
 /**
  * Makes load and faults end together: the rate follows the time that the rest of the plan will take, by what the steps
  * so far took. Where the workers do not keep up, it follows them.
  */
-export function createPacer({ plan, options, progress, waiting }: PacerParams) {
+export function createLoadRate({ plan, options, progress, waiting }: LoadRateParams) {
   let killed = 0
   let startedAt = monotonicMs()
   let expectedSoFarMs = 0
   let leftMs = sum(plan.map((step) => expectedMs(step, options)))
-  let hurry = false
+  let faultsAreOver = false
 
   /** How much longer steps take than expected, on this machine. */
-  function stretch(): number {
+  function slowdown(): number {
     const share = expectedSoFarMs / (expectedSoFarMs + leftMs)
     return share < 0.05 ? 1.2 : (monotonicMs() - startedAt) / expectedSoFarMs
   }
@@ -50,14 +50,14 @@ export function createPacer({ plan, options, progress, waiting }: PacerParams) {
       expectedSoFarMs += ms
       leftMs -= ms
     },
-    hurry() {
-      hurry = true
+    onFaultsOver() {
+      faultsAreOver = true
     },
-    rate(tasksLeft: number) {
-      if (waiting() > MOST_WAITING) return HELD_BACK
-      if (hurry) return IN_A_HURRY
-      const leftSeconds = Math.max(1, (leftMs * stretch()) / 1000)
-      return Math.min(MOST, Math.max(LEAST, tasksLeft / leftSeconds))
+    perSecond(tasksLeft: number) {
+      if (waiting() > MAX_WAITING) return RATE_WHEN_BEHIND
+      if (faultsAreOver) return RATE_AFTER_FAULTS
+      const leftSeconds = Math.max(1, (leftMs * slowdown()) / 1000)
+      return Math.min(MAX_RATE, Math.max(MIN_RATE, tasksLeft / leftSeconds))
     },
   }
 }
