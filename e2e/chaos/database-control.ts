@@ -18,12 +18,12 @@ export interface DatabaseControl {
 
 /** Starts the database server of the store; `null` for SQLite, which has none. */
 export async function startDatabase(
-  { store, databaseSettings = {}, fate }: Pick<ChaosOptions, 'store' | 'databaseSettings' | 'fate'>,
+  { store, databaseSettings = {}, databaseHooks }: Pick<ChaosOptions, 'store' | 'databaseSettings' | 'databaseHooks'>,
   write: WriteHistory,
 ): Promise<DatabaseControl | null> {
   if (store === 'sqlite') return null
   const server = await startServer(store, { settings: databaseSettings })
-  const { started, killed } = fate?.(server) ?? {}
+  const { started, killed } = databaseHooks?.(server) ?? {}
   const state = (state: 'up' | 'down') => write({ e: 'database', at: monotonicMs(), state })
   const fault = (kind: 'kill' | 'stop' | 'continue' | 'drain', point: FaultPoint) =>
     write({ e: 'fault', at: monotonicMs(), kind, target: 'database', point })

@@ -24,7 +24,7 @@ export interface FaultRun {
 }
 
 /** How long a point may take to be reached before the kill happens anyway. */
-const patienceMs = 3000
+const pointTimeoutMs = 3000
 
 /** Does what the plan says, step by step, and brings everything back up after each. */
 export async function runFaults(plan: readonly Step[], run: FaultRun): Promise<void> {
@@ -45,7 +45,7 @@ async function takeStep(step: Step, run: FaultRun): Promise<void> {
     case 'kill-database':
       return killDatabase(step.point, step.downMs, run)
     case 'restart-database':
-      return theDatabase(run).restart(step.downMs)
+      return databaseOf(run).restart(step.downMs)
     case 'hang-worker':
       return hangWorker(run)
     case 'hang-server':
@@ -89,7 +89,7 @@ async function killOneServer(point: FaultPoint, run: FaultRun): Promise<ServerCo
       reached = run.servers.find(({ name }) => name === parties.server) ?? server
       reached.kill(point)
     }
-    if (await faultPoints.await(point, null, patienceMs, kill)) return reached
+    if (await faultPoints.await(point, null, pointTimeoutMs, kill)) return reached
     server.kill('random')
   }
   return server
@@ -132,7 +132,7 @@ async function killWorker(point: FaultPoint, run: FaultRun): Promise<void> {
       return killWorker('random', run)
     }
   } else if (point === 'random') worker.kill('random')
-  else if (!(await faultPoints.await(point, worker.id, patienceMs, () => worker.kill(point)))) worker.kill('random')
+  else if (!(await faultPoints.await(point, worker.id, pointTimeoutMs, () => worker.kill(point)))) worker.kill('random')
   run.onKill()
   void pool.replace(worker, between(random, 50, 500))
 }
@@ -140,7 +140,7 @@ async function killWorker(point: FaultPoint, run: FaultRun): Promise<void> {
 /** The database dies at the point and comes back after a while. */
 async function killDatabase(point: FaultPoint, downMs: number, run: FaultRun): Promise<void> {
   const { faultPoints, random } = run
-  const database = theDatabase(run)
+  const database = databaseOf(run)
   if (point === 'start-up' || point === 'drain') await killDatabaseOfServer(point, downMs, run)
   else if (point === 'random') await database.kill('random', downMs)
   else if (point === 'first-start') {
@@ -151,7 +151,7 @@ async function killDatabase(point: FaultPoint, downMs: number, run: FaultRun): P
     const kill = () => {
       back = database.kill(point, downMs)
     }
-    await faultPoints.await(point, null, patienceMs, kill)
+    await faultPoints.await(point, null, pointTimeoutMs, kill)
     await (back ?? database.kill('random', downMs))
   }
   run.onKill()
@@ -167,7 +167,7 @@ async function killDatabaseOfServer(point: 'start-up' | 'drain', downMs: number,
     server.spawn()
   }
   await delay(point === 'start-up' ? between(random, 20, 900) : between(random, 0, 100))
-  await theDatabase(run).kill(point, downMs)
+  await databaseOf(run).kill(point, downMs)
   if (point === 'drain') {
     await server.gone()
     server.spawn()
@@ -180,7 +180,7 @@ async function hangWorker({ pool, faultPoints, random, options }: FaultRun): Pro
   const worker: WorkerControl = pick(random, await pool.healthy())
   pool.exclude(worker, async () => {
     const stop = () => worker.stop('handler-started')
-    if (!(await faultPoints.await('handler-started', worker.id, patienceMs, stop))) worker.stop('random')
+    if (!(await faultPoints.await('handler-started', worker.id, pointTimeoutMs, stop))) worker.stop('random')
     await delay(options.leaseSeconds * 1000 + RECOVERY_MS + between(random, 100, 1500))
     worker.continue('random')
   })
@@ -196,13 +196,13 @@ async function hangServer({ servers, random, options }: FaultRun): Promise<void>
 }
 
 async function hangDatabase(forMs: number, run: FaultRun): Promise<void> {
-  const database = theDatabase(run)
+  const database = databaseOf(run)
   database.stop('random')
   await delay(forMs)
   database.continue('random')
 }
 
-function theDatabase({ database }: FaultRun): DatabaseControl {
+function databaseOf({ database }: FaultRun): DatabaseControl {
   if (database === null) throw new Error('this store has no database server')
   return database
 }

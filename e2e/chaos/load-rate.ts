@@ -43,7 +43,7 @@ export function createLoadRate({ plan, options, progress, waiting }: LoadRatePar
     },
     onKill() {
       killed += 1
-      if (killed % 10 === 0) options.tell(`${killed} kills, ${progress.acknowledged} tasks acknowledged`)
+      if (killed % 10 === 0) options.log(`${killed} kills, ${progress.acknowledged} tasks acknowledged`)
     },
     onStep(step: Step) {
       const ms = expectedMs(step, options)

@@ -24,14 +24,14 @@ const { values } = parseArgs({
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 const { directory } = values
 const syncMs = Number(values['sync-ms'])
-const keeps = values.dies === 'process'
+const keepsUnsynced = values.dies === 'process'
 mkdirSync(directory, { recursive: true })
 
 const database = (await startDatabase(
   {
     store: 'redis',
     databaseSettings: { ...POWER_FAILURE_SETTINGS, appendfsync: values['redis-fsync'] },
-    fate: (server) => powerFailures(server, { log: `${directory}/strace.log`, syncMs, keeps }),
+    databaseHooks: (server) => powerFailures(server, { log: `${directory}/strace.log`, syncMs, keepsUnsynced }),
   },
   () => {},
 )) as DatabaseControl

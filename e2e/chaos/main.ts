@@ -51,8 +51,8 @@ if (isWrong) {
 }
 const store = values.store as StoreKind
 const directory = values.directory ?? `.tmp/chaos/${new Date().toISOString().replaceAll(':', '-')}`
-const tell = (line: string) => void process.stderr.write(`${line}\n`)
-tell(`seed ${seed}, ${directory}`)
+const log = (line: string) => void process.stderr.write(`${line}\n`)
+log(`seed ${seed}, ${directory}`)
 const graces = { leaseSeconds: 5, sessionGraceSeconds: 5 }
 const result = await runChaos({
   ...graces,
@@ -65,20 +65,20 @@ const result = await runChaos({
   workers,
   directory,
   quietMs: wholeQuietMs(store, graces),
-  tell,
+  log,
 })
 const { verdict, history, seconds } = result
 const text = `${verdictText(verdict)}\n\nseed ${seed}, ${Math.round(seconds)} s, history in ${history}`
 process.stdout.write(`${values.json ? JSON.stringify({ seed, seconds, history, ...verdict }, null, 2) : text}\n`)
 process.exitCode = verdict.passed ? 0 : 1
 
-function redisOptions(): Pick<ChaosOptions, 'databaseSettings' | 'fate'> {
+function redisOptions(): Pick<ChaosOptions, 'databaseSettings' | 'databaseHooks'> {
   if (store !== 'redis') return {}
   const databaseSettings = { appendfsync: values['redis-fsync'] }
   if (!values['power-failures']) return { databaseSettings }
   return {
     databaseSettings: { ...databaseSettings, ...POWER_FAILURE_SETTINGS },
-    fate: (server) => powerFailures(server, { log: `${directory}/strace.log` }),
+    databaseHooks: (server) => powerFailures(server, { log: `${directory}/strace.log` }),
   }
 }
 

@@ -7,8 +7,8 @@ export interface ChaosOptions {
   readonly store: StoreKind
   /** Of a database server, by its own names, over those of the tests. Not for `sqlite` and `mongodb`. */
   readonly databaseSettings?: Readonly<Record<string, string>>
-  /** What else happens to the database and its data. */
-  readonly fate?: (server: TestServer) => Fate
+  /** What else is done to the database and its data. */
+  readonly databaseHooks?: (server: TestServer) => DatabaseHooks
   /** Server processes on the store; a SQLite store has one. */
   readonly servers: number
   readonly kills: number
@@ -19,15 +19,15 @@ export interface ChaosOptions {
   readonly workers: number
   readonly leaseSeconds: number
   readonly sessionGraceSeconds: number
-  /** How many times longer than promised a recovery may take, where the machine does much else. Default: 1. */
-  readonly patience?: number
+  /** How many times longer than promised a recovery may take, for a machine that does much else. Default: 1. */
+  readonly limitFactor?: number
   /** How long the quiet times are. */
   readonly quietMs: number
-  tell(line: string): void
+  log(line: string): void
 }
 
-/** Something that happens to a database besides being killed: a bug to see that it is found, or a power failure. */
-export interface Fate {
+/** What is done to a database besides killing it: a bug to see that it is found, or a power failure. */
+export interface DatabaseHooks {
   /** Each time that it has started, before anybody uses it. */
   started?(): Promise<void>
   /** Each time that it was killed. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { TestServer } from '@taskyard/test-servers'
 import { appendOnlyFile } from './append-only-file.ts'
-import type { ChaosOptions, Fate } from './options.ts'
+import type { ChaosOptions, DatabaseHooks } from './options.ts'
 import { verdictText } from './report.ts'
 import { runChaos } from './run.ts'
 
@@ -22,7 +22,7 @@ describe('a chaos run', () => {
 
 const options: Omit<ChaosOptions, 'directory'> = {
   store: 'redis',
-  fate: forgetLastWrites,
+  databaseHooks: forgetLastWrites,
   servers: 1,
   kills: 6,
   tasks: 300,
@@ -31,13 +31,13 @@ const options: Omit<ChaosOptions, 'directory'> = {
   leaseSeconds: 2,
   sessionGraceSeconds: 1,
   quietMs: 500,
-  tell() {},
+  log() {},
 }
 
 const FORGOTTEN_BYTES = 50_000
 
 /** As if the append-only file had never been synced, and the machine had failed. */
-function forgetLastWrites({ url }: TestServer): Fate {
+function forgetLastWrites({ url }: TestServer): DatabaseHooks {
   let file: string
   return {
     async started() {

@@ -4,25 +4,28 @@ import { readFileSync, statSync, truncateSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { TestServer } from '@taskyard/test-servers'
 import { appendOnlyFile } from './append-only-file.ts'
-import type { Fate } from './options.ts'
+import type { DatabaseHooks } from './options.ts'
 
 /** Of Redis: when it rewrote the file, there would be two to watch. */
 export const POWER_FAILURE_SETTINGS = { 'auto-aof-rewrite-percentage': '0' }
 
-export interface PowerFailures {
+export interface PowerFailureOptions {
   /** For what is seen of the server's system calls. */
   readonly log: string
   /** Makes each sync take so much longer, as a slow disk does. */
   readonly syncMs?: number
   /** Keeps what is not synced: only the process dies. Default: false. */
-  readonly keeps?: boolean
+  readonly keepsUnsynced?: boolean
 }
 
 /**
  * Makes each kill of a Redis server a power failure at its worst: what it wrote to its append-only file since it began
  * the last sync that succeeded is gone. Its system calls are watched with strace, which has to be installed.
  */
-export function powerFailures(server: TestServer, { log, syncMs = 0, keeps = false }: PowerFailures): Fate {
+export function powerFailures(
+  server: TestServer,
+  { log, syncMs = 0, keepsUnsynced = false }: PowerFailureOptions,
+): DatabaseHooks {
   let file: string
   let watcher: ChildProcess
   return {
@@ -32,7 +35,7 @@ export function powerFailures(server: TestServer, { log, syncMs = 0, keeps = fal
     },
     async killed() {
       if (watcher.exitCode === null) await once(watcher, 'exit')
-      if (keeps) return
+      if (keepsUnsynced) return
       truncateSync(file, statSync(file).size - unsyncedBytes(readFileSync(log, 'utf8')))
     },
   }

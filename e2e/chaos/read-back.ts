@@ -11,7 +11,7 @@ interface Source {
 }
 
 /** Resolves when nothing waits or runs any more, or with what still does when that takes too long. */
-export async function untilCalm(source: Source, withinMs: number): Promise<number> {
+export async function untilIdle(source: Source, withinMs: number): Promise<number> {
   const since = monotonicMs()
   for (;;) {
     const open = (await openTasks(source, REMOTE_QUEUE)) + (await openTasks(source, EMBEDDED_QUEUE))
@@ -118,12 +118,12 @@ function serverOf(workerId: string, servers: readonly ServerControl[]): string {
 }
 
 /** A server that is busy with what it has put off may be without an answer for a while. */
-const PATIENCE_MS = 60_000
+const TIMEOUT_MS = 60_000
 
 async function get<Body>({ url, agent }: Source, path: string): Promise<Body> {
   for (const since = monotonicMs(); ; await delay(500)) {
     const answer = await call(agent, { method: 'GET', url: url + path }).catch(() => null)
     if (answer?.status === 200) return JSON.parse(answer.body) as Body
-    if (monotonicMs() - since > PATIENCE_MS) throw new Error(`${path} answered ${answer?.status}: ${answer?.body}`)
+    if (monotonicMs() - since > TIMEOUT_MS) throw new Error(`${path} answered ${answer?.status}: ${answer?.body}`)
   }
 }

@@ -13,7 +13,7 @@ import { observe } from './observer.ts'
 import { type ChaosOptions, NODE_GRACE_MS, OUTAGE_MS, RECOVERY_MS } from './options.ts'
 import { planFaults, type Step } from './plan.ts'
 import { startProxy } from './proxy.ts'
-import { readBack, untilCalm } from './read-back.ts'
+import { readBack, untilIdle } from './read-back.ts'
 import { seededRandom } from './seeded-random.ts'
 import { createServerControl, type ServerControl } from './server-control.ts'
 import { historyOf, startWorkerProcess } from './worker-control.ts'
@@ -26,7 +26,7 @@ export interface ChaosResult {
 }
 
 /** How long everything may take to come to its end once nothing more is done to it. */
-const calmMs = 180_000
+const idleWithinMs = 180_000
 
 /** One whole run: load, faults, read-back, verdict. Leaves the history as `history.jsonl` in the directory. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
@@ -35,7 +35,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   for (const path of partsIn(options.directory)) rmSync(path)
   const history = openHistory(historyOf(options.directory, 'observer'))
   try {
-    await act(options, history.write)
+    await runWithDatabase(options, history.write)
   } finally {
     history.close()
   }
@@ -44,18 +44,18 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   return { verdict, history: whole, seconds: (monotonicMs() - start) / 1000 }
 }
 
-async function act(options: ChaosOptions, write: WriteHistory): Promise<void> {
+async function runWithDatabase(options: ChaosOptions, write: WriteHistory): Promise<void> {
   writeRun(options, write)
   const database = await startDatabase(options, write)
   try {
-    await actOn(database, options, write)
+    await runOn(database, options, write)
   } finally {
     await database?.destroy()
   }
 }
 
-async function actOn(database: DatabaseControl | null, options: ChaosOptions, writeEvent: WriteHistory): Promise<void> {
-  const { seed, tell, kills } = options
+async function runOn(database: DatabaseControl | null, options: ChaosOptions, writeEvent: WriteHistory): Promise<void> {
+  const { seed, log, kills } = options
   const progress: LoadProgress = { acknowledged: 0 }
   const waiting = countWaiting()
   const write: WriteHistory = (event) => {
@@ -81,7 +81,7 @@ async function actOn(database: DatabaseControl | null, options: ChaosOptions, wr
   for (const server of servers) server.spawn()
   await runFaults(plan.filter(isFirstStart), { ...faults, pool: await createWorkerPool(0, neverStarted) })
   for (const server of servers) await server.untilReady()
-  tell(`serving after ${plan.filter(isFirstStart).length} kills during the first start`)
+  log(`serving after ${plan.filter(isFirstStart).length} kills during the first start`)
 
   const random = cutting
   const pool = await createWorkerPool(options.workers, (id, number) =>
@@ -105,11 +105,8 @@ async function actOn(database: DatabaseControl | null, options: ChaosOptions, wr
     load,
   ])
   await pool.untilHealthy()
-  tell('no more faults; waiting for the last tasks')
-  const open = await untilCalm(direct, calmMs)
-  if (open > 0) tell(`${open} tasks are still open`)
-  await readBack(direct, servers, write)
-  write({ e: 'end', at: monotonicMs() })
+  log('no more faults; waiting for the last tasks')
+  await readBackWhenIdle({ direct, servers, log }, write)
   await pool.stop()
   await proxy.close()
   for (const server of servers) server.drain('random')
@@ -117,8 +114,22 @@ async function actOn(database: DatabaseControl | null, options: ChaosOptions, wr
   agent.destroy()
 }
 
+interface ReadBackParams {
+  readonly direct: Parameters<typeof readBack>[0]
+  readonly servers: readonly ServerControl[]
+  log(line: string): void
+}
+
+/** Writes the last lines of the history: how every task ended, or that some are still open. */
+async function readBackWhenIdle({ direct, servers, log }: ReadBackParams, write: WriteHistory): Promise<void> {
+  const open = await untilIdle(direct, idleWithinMs)
+  if (open > 0) log(`${open} tasks are still open`)
+  await readBack(direct, servers, write)
+  write({ e: 'end', at: monotonicMs() })
+}
+
 function writeRun(
-  { store, seed, leaseSeconds, sessionGraceSeconds, patience = 1 }: ChaosOptions,
+  { store, seed, leaseSeconds, sessionGraceSeconds, limitFactor = 1 }: ChaosOptions,
   write: WriteHistory,
 ): void {
   write({
@@ -127,9 +138,9 @@ function writeRun(
     seed,
     leaseMs: leaseSeconds * 1000,
     sessionGraceMs: sessionGraceSeconds * 1000,
-    recoveryMs: RECOVERY_MS * patience,
+    recoveryMs: RECOVERY_MS * limitFactor,
     nodeGraceMs: store === 'sqlite' ? null : NODE_GRACE_MS,
-    outageMs: OUTAGE_MS * patience,
+    outageMs: OUTAGE_MS * limitFactor,
   })
 }
 

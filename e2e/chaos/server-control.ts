@@ -43,7 +43,7 @@ export function createServerControl(settings: ServerSettings): ServerControl {
   const pids = new Set<number>()
   let child: ChildProcess | null = null
   /** Whether its process was killed, or asked to end. */
-  let isDoomed = false
+  let isExpectedToEnd = false
   const agent = keepAlive()
   process.once('exit', () => child?.kill('SIGKILL'))
 
@@ -52,7 +52,7 @@ export function createServerControl(settings: ServerSettings): ServerControl {
     const at = monotonicMs()
     write({ e: 'fault', at, kind, target: name, point })
     if (kind === 'kill' || kind === 'drain') {
-      isDoomed = true
+      isExpectedToEnd = true
       write({ e: 'server', at, server: name, state: 'down' })
     }
     return child.kill(signal)
@@ -60,11 +60,11 @@ export function createServerControl(settings: ServerSettings): ServerControl {
 
   function start(): void {
     if (isAlive(child)) return
-    isDoomed = false
+    isExpectedToEnd = false
     const started = spawnServer(settings)
     if (started.pid !== undefined) pids.add(started.pid)
     started.once('exit', (code, signal) => {
-      if (started === child && !isDoomed) revive(`${signal ?? `exit code ${code}`}, see ${name}.log`)
+      if (started === child && !isExpectedToEnd) revive(`${signal ?? `exit code ${code}`}, see ${name}.log`)
     })
     child = started
   }

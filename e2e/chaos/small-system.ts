@@ -45,7 +45,7 @@ export async function runSmallSystem(path: string, bug: Bug): Promise<readonly H
   await slow.heartbeat(held)
   await busy.workUntilIdle()
   await system.passSeconds(2)
-  hung.goOn()
+  hung.continue()
   await hung.record(late)
   await hung.settle(late)
   await slow.settle(held)

@@ -4,14 +4,14 @@ import type { HistoryEvent } from './history.ts'
 
 export const LEASE_SECONDS = 5
 
-interface SmallWorld {
+interface SmallWorkerParams {
   readonly calls: UseCases
   readonly history: HistoryEvent[]
   readonly now: () => number
 }
 
 /** A worker of the small system, which does what it is told to. */
-export function startWorker(worker: string, { calls, history, now }: SmallWorld) {
+export function startWorker(worker: string, { calls, history, now }: SmallWorkerParams) {
   const session = calls.openSession({ workerId: worker, queues: ['default'], onCancel() {} })
   const refs = (tasks: readonly LeasedTask[]) => tasks.map(({ id, lease }) => ({ taskId: id, token: lease.token }))
 
@@ -66,7 +66,7 @@ export function startWorker(worker: string, { calls, history, now }: SmallWorld)
       session.close()
     },
     stop: () => history.push({ e: 'fault', at: now(), kind: 'stop', target: worker, point: 'random' }),
-    goOn: () => history.push({ e: 'fault', at: now(), kind: 'continue', target: worker, point: 'random' }),
+    continue: () => history.push({ e: 'fault', at: now(), kind: 'continue', target: worker, point: 'random' }),
   }
 }
 

@@ -10,7 +10,7 @@ import { runChaos } from './run.ts'
 /** On a slow machine that does much else; alone, a tenth. */
 const LONGEST_MS = 600_000
 // How soon a task starts again is judged strictly by long runs, which have the machine to themselves.
-const small = { seed: 7, patience: 5, workers: 3, leaseSeconds: 2, sessionGraceSeconds: 1, tell() {} } as const
+const small = { seed: 7, limitFactor: 5, workers: 3, leaseSeconds: 2, sessionGraceSeconds: 1, log() {} } as const
 const onFile = { ...small, store: 'sqlite', servers: 1, kills: 10, tasks: 500, quietMs: 4500 } as const
 const onServer = { ...small, servers: 2, kills: 6, tasks: 500, quietMs: 3000 } as const
 

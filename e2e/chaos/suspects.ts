@@ -5,7 +5,7 @@ import { call, keepAlive } from './http-post.ts'
 import type { ServerControl } from './server-control.ts'
 
 /** A suspect that takes longer, or servers that do not answer, are not waited for. */
-const PATIENCE_MS = 20_000
+const TIMEOUT_MS = 20_000
 const agent = keepAlive()
 
 /**
@@ -14,7 +14,7 @@ const agent = keepAlive()
  * the platform.
  */
 export async function untilNoSuspectRuns(servers: readonly ServerControl[]): Promise<void> {
-  for (const since = monotonicMs(); monotonicMs() - since < PATIENCE_MS; await delay(50)) {
+  for (const since = monotonicMs(); monotonicMs() - since < TIMEOUT_MS; await delay(50)) {
     if (!(await isSuspectRunning(servers))) return
   }
 }

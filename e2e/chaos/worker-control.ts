@@ -50,15 +50,15 @@ export async function startWorkerProcess(settings: WorkerSettings): Promise<Work
   child.on('message', () => faultPoints.reach('handler-started', { worker: id, server: null }))
   const killOnExit = () => void child.kill('SIGKILL')
   process.once('exit', killOnExit)
-  let isDoomed = false
+  let isExpectedToEnd = false
   const exited = once(child, 'exit').then(([code, signal]) => {
     process.off('exit', killOnExit)
-    if (!isDoomed) write({ e: 'crash', at: monotonicMs(), target: id, how: `${signal ?? `exit code ${code}`}` })
+    if (!isExpectedToEnd) write({ e: 'crash', at: monotonicMs(), target: id, how: `${signal ?? `exit code ${code}`}` })
   })
 
   const fault = (kind: 'kill' | 'stop' | 'continue' | 'drain', signal: NodeJS.Signals, point: FaultPoint): boolean => {
     if (child.exitCode !== null || child.signalCode !== null) return false
-    isDoomed ||= kind === 'kill' || kind === 'drain'
+    isExpectedToEnd ||= kind === 'kill' || kind === 'drain'
     write({ e: 'fault', at: monotonicMs(), kind, target: id, point })
     return child.kill(signal)
   }

@@ -34,11 +34,11 @@ const store =
     : storeSettings(kind, newStoreOn(kind, database.url))
 const env = { ...store, TASKYARD_ROLES: 'api,scheduler', TASKYARD_LOG_LEVEL: 'error' }
 const server = await startServerProcess({ env, showsErrors: true })
-const tell = (line: string) => void process.stderr.write(`${line}\n`)
-tell(`seed ${seed}, ${server.url}`)
+const log = (line: string) => void process.stderr.write(`${line}\n`)
+log(`seed ${seed}, ${server.url}`)
 // FerretDB goes through all tasks for most filters, which takes longer than a call may.
 const isSlow = kind === 'mongodb'
-const { sent, answers, late, faults } = await runFuzz({ ...server, requests, seed, isSlow, tell })
+const { sent, answers, late, faults } = await runFuzz({ ...server, requests, seed, isSlow, log })
 const { code } = await server.stop()
 await database?.destroy()
 rmSync(folder, { recursive: true })

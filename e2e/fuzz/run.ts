@@ -19,7 +19,7 @@ export interface FuzzOptions {
   isAlive(): boolean
   /** The store takes its time: that it could not answer in time is counted, and no fault. */
   readonly isSlow?: boolean
-  tell?(line: string): void
+  log?(line: string): void
 }
 
 export interface FuzzReport {
@@ -38,14 +38,7 @@ const ENOUGH = 50
 const TOLD_EVERY = 2000
 
 /** Sends requests that are as the contract wants them, almost, or not at all, and says what the server did wrong. */
-export async function runFuzz({
-  url,
-  requests,
-  seed,
-  isAlive,
-  isSlow = false,
-  tell,
-}: FuzzOptions): Promise<FuzzReport> {
+export async function runFuzz({ url, requests, seed, isAlive, isSlow = false, log }: FuzzOptions): Promise<FuzzReport> {
   const contract = readContract()
   const choice = createChoice(seededRandom(seed))
   const knowledge = createKnowledge()
@@ -61,7 +54,7 @@ export async function runFuzz({
   async function sendMany(): Promise<void> {
     while (sent < requests && faults.length < ENOUGH && isAlive()) {
       sent += 1
-      if (sent % TOLD_EVERY === 0) tell?.(`${sent} requests, ${faults.length} faults`)
+      if (sent % TOLD_EVERY === 0) log?.(`${sent} requests, ${faults.length} faults`)
       await sendOne(generator.next())
     }
   }

@@ -1,12 +1,12 @@
 import type { Client } from '@taskyard/client'
 import type { TaskEventKind } from '@taskyard/core'
 
-const PATIENCE_MS = 60_000
+const TIMEOUT_MS = 60_000
 
 /** Resolves when the history of a task has an entry of this kind. */
 export async function whenTold(client: Client, id: string, kind: TaskEventKind): Promise<void> {
   const kinds: string[] = []
-  for await (const event of client.watch(id, { signal: AbortSignal.timeout(PATIENCE_MS) })) {
+  for await (const event of client.watch(id, { signal: AbortSignal.timeout(TIMEOUT_MS) })) {
     if (event.kind === kind) return
     kinds.push(event.kind)
   }
