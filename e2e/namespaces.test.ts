@@ -66,6 +66,16 @@ describe('a namespace', () => {
     const store = `sqlite:${join(folder.path, 'refused.db')}`
     await assert.rejects(Taskyard.open({ store, namespace: 'a b' }), refused)
     assert.throws(() => new Client({ url: serverUrl(), namespace: 'a/b' }), refused)
+    const misspelled = { url: serverUrl(), namspace: 'tenant' }
+    assert.throws(() => new Client(misspelled), { code: 'invalid_configuration', message: /namspace is no option/ })
+  })
+
+  it('shares everything but its tasks with the one it comes from', async () => {
+    const client = new Client({ url: serverUrl() })
+    const worker = client.in('tenant-4').work({ greet: () => 1 })
+    await client.close()
+    await worker.closed
+    await assert.rejects(client.in('tenant-5').list(), { code: 'connection_failed' })
   })
 
   it('is named to the command line by --namespace, else TASKYARD_NAMESPACE', async () => {

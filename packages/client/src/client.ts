@@ -1,23 +1,18 @@
 import {
   assertTaskList,
-  type Clock,
-  type JsonText,
   type PayloadOf,
-  type Random,
   type TaskDocument,
   type TaskHandlers,
   type TaskStatus,
   TaskyardError,
   taskIdOf,
-  unsettable,
 } from '@taskyard/core'
-import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import { rateLimited, startWorker, type Worker, type WorkerOptions, warnOnConsole } from '@taskyard/worker'
+import { type ClientOptions, transportParams } from './client-options.ts'
 import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
 import { type Expected, isBoolean, isList, isNumber, isObject, isOptional, isText, TASK } from './expected-answer.ts'
 import { createHttpWorkerApi } from './http-worker-api.ts'
 import { newIdempotencyKey } from './runtime.ts'
-import { namespaceHeader, serverAddress } from './server-address.ts'
 import type {
   AnyTaskOf,
   ListOptions,
@@ -33,7 +28,7 @@ import type {
   WaitOptions,
   WatchOptions,
 } from './taskyard-api.ts'
-import { parseJson, Transport, type TransportCall, withQuery } from './transport.ts'
+import { Transport, type TransportCall, withQuery } from './transport.ts'
 import { waitForEnd } from './wait-for-end.ts'
 import { watchEvents } from './watch-events.ts'
 
@@ -46,23 +41,6 @@ const QUEUE: Expected = { queue: isText, counts: isObject }
 const PAUSED: Expected = { queue: isText, paused: isBoolean }
 const INFO: Expected = { nodeId: isText, version: isText }
 
-export interface ClientOptions {
-  /** Such as `http://127.0.0.1:8080`. A user name and password in it are sent as basic authentication. */
-  readonly url: string
-  /** Whose tasks: what belongs to another namespace does not exist here. Default `default`. */
-  readonly namespace?: string
-  /** Sent with every request. */
-  readonly headers?: Readonly<Record<string, string>>
-  /** How long a call that failed is repeated, where that is safe and can help. Default 15. */
-  readonly retrySeconds?: number
-  /** How long one try may take, not counting the wait of a long poll. Default 30. */
-  readonly timeoutSeconds?: number
-  /** Reads the JSON of answers (not that of a worker's tasks). Default `JSON.parse`, with the exactness of its numbers. */
-  readonly parse?: (text: JsonText) => unknown
-  readonly clock?: Clock
-  readonly random?: Random
-}
-
 /**
  * Taskyard over HTTP. `new Client<typeof handlers>({ url })` knows the payloads and results of these handlers.
  *
@@ -71,31 +49,24 @@ export interface ClientOptions {
  * repeated when every task has a key. `cancel` and `retry` are not repeated once the request may have arrived.
  */
 export class Client<Handlers extends TaskHandlers = TaskHandlers> implements TaskyardApi<Handlers> {
-  readonly #transport: Transport
-  readonly #closing = new AbortController()
-  readonly #workers = new Set<Worker>()
   readonly #options: ClientOptions
-  readonly #others: Client<Handlers>[] = []
+  #transport: Transport
+  /** What is one for all namespaces: `in()` of a client may be called for each request. */
+  #closing = new AbortController()
+  #workers = new Set<Worker>()
 
   /** @throws TaskyardError `invalid_configuration` */
   constructor(options: ClientOptions) {
-    const { url, namespace, headers, retrySeconds = 15, timeoutSeconds = 30 } = options
     this.#options = options
-    this.#transport = new Transport({
-      address: serverAddress(url, { ...namespaceHeader(namespace), ...headers }),
-      clock: unsettable(options.clock ?? systemClock),
-      random: options.random ?? systemRandom,
-      retryMs: retrySeconds * 1000,
-      timeoutMs: timeoutSeconds * 1000,
-      parse: options.parse ?? parseJson,
-      closed: this.#closing.signal,
-    })
+    this.#transport = new Transport({ ...transportParams(options), closed: this.#closing.signal })
   }
 
   /** @throws TaskyardError `invalid_configuration` */
   in(namespace: string): Client<Handlers> {
     const other = new Client<Handlers>({ ...this.#options, namespace })
-    this.#others.push(other)
+    other.#closing = this.#closing
+    other.#workers = this.#workers
+    other.#transport = new Transport({ ...other.#transport.params, closed: this.#closing.signal })
     return other
   }
 
@@ -241,7 +212,6 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
 
   async close(): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.stop()))
-    await Promise.all(this.#others.map((other) => other.close()))
     const { url } = this.#transport.params.address
     this.#closing.abort(new TaskyardError('connection_failed', { url, reason: 'the client was closed' }))
   }

@@ -1,4 +1,5 @@
-export { Client, type ClientOptions } from './client.ts'
+export { Client } from './client.ts'
+export type { ClientOptions } from './client-options.ts'
 export type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
 export type {
   AnyTaskOf,

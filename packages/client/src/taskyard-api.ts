@@ -97,7 +97,7 @@ export interface Page<Item> {
  * HTTP API itself keeps every digit.
  */
 export interface TaskyardApi<Handlers extends TaskHandlers = TaskHandlers> extends AsyncDisposable {
-  /** The same Taskyard in another namespace: what belongs to one does not exist in the other. Close the one it comes from. */
+  /** The same Taskyard in another namespace: what belongs to one does not exist in the other. `close()` of one closes both. */
   in(namespace: string): TaskyardApi<Handlers>
 
   /** Resolves when the task is durable. @throws invalid_request, invalid_payload, idempotency_conflict, queue_full, … */
