@@ -56,6 +56,9 @@ export function createFitting(contract: Contract, knowledge: Knowledge, choice: 
   return fitting
 }
 
+/** Almost all requests are about the one namespace that has tasks. */
+export const NAMESPACE_HEADER = 'Taskyard-Namespace'
+
 /** Longest wait that is asked for on purpose: a fuzzer has no time. */
 const WAIT_SECONDS = 0.02
 
@@ -76,6 +79,7 @@ function valuesByName(knowledge: Knowledge, choice: Choice): Readonly<Record<str
   }
 
   return {
+    [NAMESPACE_HEADER]: () => (chance(0.9) ? 'default' : 'elsewhere'),
     queue: () => one(QUEUES),
     type: () => one(TYPES),
     task_type: () => one(TYPES),

@@ -1,5 +1,6 @@
 import { notIds } from '@taskyard/conformance'
 import type { Choice } from './choice.ts'
+import { NAMESPACE_HEADER } from './fitting-values.ts'
 import type { Manner, Operation } from './operations.ts'
 import type { Values } from './values.ts'
 
@@ -35,7 +36,9 @@ export function createTargets(values: Values, { chance, one }: Choice) {
   function headersOf({ parameters }: Operation, manner: Manner): Record<string, string> {
     const headers: Record<string, string> = {}
     for (const { name, schema } of parameters.filter((each) => each.in === 'header' && chance(0.5))) {
-      headers[name] = manner === 'fitting' ? String(values.fitting(schema, name)) : inHeader(values.hostileText())
+      // Elsewhere there is nothing to be found faulty.
+      const isFitting = manner === 'fitting' || (name === NAMESPACE_HEADER && chance(0.9))
+      headers[name] = isFitting ? String(values.fitting(schema, name)) : inHeader(values.hostileText())
     }
     if (chance(0.05)) headers['accept'] = one(['text/event-stream', '*/*', 'text/html', 'application/xml'])
     if (manner === 'hostile' && chance(0.2)) headers[one(HEADERS)] = inHeader(values.hostileText())
