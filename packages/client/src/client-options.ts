@@ -1,4 +1,4 @@
-import { type Clock, type JsonText, type Random, TaskyardError, unknownName, unsettable } from '@taskyard/core'
+import { type Clock, type JsonText, monotonicClock, type Random, TaskyardError, unknownName } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import { namespaceHeader, serverAddress } from './server-address.ts'
 import { parseJson, type TransportParams } from './transport.ts'
@@ -44,7 +44,7 @@ export function transportParams(options: ClientOptions): Omit<TransportParams, '
   const { url, namespace, headers, retrySeconds = 15, timeoutSeconds = 30 } = options
   return {
     address: serverAddress(url, { ...namespaceHeader(namespace), ...headers }),
-    clock: unsettable(options.clock ?? systemClock),
+    clock: monotonicClock(options.clock ?? systemClock),
     random: options.random ?? systemRandom,
     retryMs: retrySeconds * 1000,
     timeoutMs: timeoutSeconds * 1000,

@@ -6,7 +6,7 @@ import type { ServerAddress } from './server-address.ts'
 
 export interface TransportParams {
   readonly address: ServerAddress
-  /** Of spans. */
+  /** Monotonic. */
   readonly clock: Clock
   readonly random: Random
   /** How long a call may be repeated, and how long one try may take; ms. */

@@ -6,7 +6,7 @@ export interface Left {
   readonly held: Promise<Held | null>
 }
 
-/** The time in which a worker may come back, ms by the clock of spans. */
+/** The time in which a worker may come back, ms by the monotonic clock. */
 export interface Grace {
   readonly since: number
   readonly until: number

@@ -1,4 +1,4 @@
-import { createLocalNews, DEFAULT_RETENTION, DEFAULTS, LIMITS, TaskyardError, unsettable } from '@taskyard/core'
+import { createLocalNews, DEFAULT_RETENTION, DEFAULTS, LIMITS, monotonicClock, TaskyardError } from '@taskyard/core'
 import type { EngineOptions } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import { createIncidents } from './incidents.ts'
@@ -16,7 +16,7 @@ interface Later {
 
 /** What the use cases and loops share, with defaults for what the options leave out. */
 export function createEngineContext(options: EngineOptions, later: Later): EngineContext {
-  const clock = unsettable(options.clock)
+  const clock = monotonicClock(options.clock)
   const timeOfDay = () => options.clock.now()
   const shared = options.news === undefined ? options.store.news : options.news
   const news = shared ?? createLocalNews()

@@ -10,7 +10,7 @@ import type { UnderWay } from './under-way.ts'
 /** What the use cases and services share. */
 export interface EngineContext {
   readonly store: OpenedStore
-  /** Of spans. */
+  /** Monotonic. */
   readonly clock: Clock
   readonly random: Random
   readonly ids: IdGenerator

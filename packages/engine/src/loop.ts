@@ -22,7 +22,7 @@ export interface Round {
 
 export interface LoopParams extends LoopTiming {
   readonly name: string
-  /** Of spans. */
+  /** Monotonic. */
   readonly clock: Clock
   readonly timeOfDay: () => number
   readonly incidents: Incidents
@@ -36,7 +36,7 @@ export interface Loop {
   start(inMs?: number): void
   /** Begins no more rounds. Resolves when the one under way has ended. */
   stop(): Promise<void>
-  /** Something is due at this time, ms by the clock of spans: a round begins then, or right after the one under way. */
+  /** Something is due at this time, ms by the monotonic clock: a round begins then, or right after the one under way. */
   wakeAt(time: number): void
   /** Work of this loop that was done outside its rounds failed. */
   failed(error: unknown): void
@@ -53,7 +53,7 @@ export function createLoop(params: LoopParams): Loop {
 class TimedLoop implements Loop {
   readonly #params: LoopParams
   #isStopped = false
-  /** By the clock of spans. */
+  /** By the monotonic clock. */
   #nextAt = Number.POSITIVE_INFINITY
   #callOffNext = () => {}
   #underWay: Promise<void> | null = null

@@ -36,7 +36,7 @@ export interface Loops {
 }
 
 interface LoopsParams {
-  /** Of spans. */
+  /** Monotonic. */
   readonly clock: Clock
   readonly timeOfDay: () => number
   readonly incidents: Incidents

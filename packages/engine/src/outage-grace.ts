@@ -19,7 +19,7 @@ export class OutageGrace {
     this.#standstills = standstills
   }
 
-  /** When it is over, ms by the clock of spans. */
+  /** When it is over, ms by the monotonic clock. */
   get until(): number {
     return this.#until
   }

@@ -8,7 +8,7 @@ const LATE_MS = 1000
 export interface Standstills {
   start(): void
   stop(): Promise<void>
-  /** When this process last noticed that it had stood still, ms, by the clock of spans; `-Infinity`: never. */
+  /** When this process last noticed that it had stood still, ms, by the monotonic clock; `-Infinity`: never. */
   lastEnd(): number
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createSimulatedClock } from '@taskyard/conformance'
-import { unsettable } from '@taskyard/core'
+import { monotonicClock } from '@taskyard/core'
 import { createIncidents } from '../src/incidents.ts'
 import { createLoop, type LoopTiming, type Round } from '../src/loop.ts'
 
@@ -10,7 +10,7 @@ const TIMING: LoopTiming = { intervalMs: 1000, retryMs: [100, 400], essential: f
 /** A loop in simulated time; `roundsAt` are the seconds since the begin at which rounds began. */
 function startLoop(run: () => Promise<Round>, timing: Partial<LoopTiming> = {}) {
   const simulated = createSimulatedClock()
-  const clock = unsettable(simulated)
+  const clock = monotonicClock(simulated)
   const roundsAt: number[] = []
   const told: string[] = []
   const observer = {

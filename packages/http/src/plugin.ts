@@ -1,4 +1,4 @@
-import { createTurns, unsettable } from '@taskyard/core'
+import { createTurns, monotonicClock } from '@taskyard/core'
 import type { FastifyInstance } from 'fastify'
 import { guardAgainstPages } from './browser-guard.ts'
 import { classicRoutes } from './classic-routes.ts'
@@ -63,7 +63,7 @@ export async function taskyardOperations(server: FastifyInstance, options: Plugi
 
 function prepare(server: FastifyInstance, options: PluginOptions) {
   const { engine, info, metrics, limits, connections } = options
-  const clock = unsettable(options.clock)
+  const clock = monotonicClock(options.clock)
   server.decorate('noteLargeAnswer', boundUnreadAnswers(server.server, connections, clock, limits.unreadBytes))
   server.setErrorHandler(createErrorHandler(options.logger ?? SILENT, metrics.problemSent))
   guardAgainstPages(server, options.hosts ?? ANY_HOST)

@@ -17,7 +17,7 @@ export interface OperationsContext {
 /** What every route may need. */
 export interface RouteContext extends OperationsContext {
   readonly inNamespaceOf: InNamespaceOf
-  /** Of spans. */
+  /** Monotonic. */
   readonly clock: Clock
   readonly limits: HttpLimits
   readonly connections: OpenAnswers

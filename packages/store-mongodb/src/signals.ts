@@ -1,9 +1,9 @@
 import {
   createNewsRelay,
+  monotonicClock,
   type NewsPort,
   type ReadyLane,
   type ReadyListener,
-  unsettable,
   type WakeUpsPort,
 } from '@taskyard/core'
 import { withDeadline } from './connect.ts'
@@ -36,7 +36,7 @@ export function createSignals(options: SignalsOptions): Signals {
   const readyListeners = new Set<ReadyListener>()
   const pauseMs = () => (inbox.isTold() ? STREAM_PAUSE_MS : POLL_PAUSE_MS)
   const relay = createNewsRelay({
-    clock: unsettable(clock),
+    clock: monotonicClock(clock),
     pauseMs,
     mostTasks: MOST_CHANGES,
     send: (items) => outbox.tell(items),

@@ -1,9 +1,9 @@
 import {
   createNewsRelay,
+  monotonicClock,
   type NewsPort,
   type ReadyLane,
   type ReadyListener,
-  unsettable,
   type WakeUpsPort,
 } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
@@ -44,7 +44,7 @@ export function createSignals(
   const listeners = new Set<ReadyListener>()
   const notifier = createNotifier(database, channel, processId)
   const relay = createNewsRelay({
-    clock: unsettable(systemClock),
+    clock: monotonicClock(systemClock),
     pauseMs: () => NOTIFY_EVERY_MS,
     mostTasks: MOST_TASKS,
     send: notifier.tellNews,

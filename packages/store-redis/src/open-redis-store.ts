@@ -1,5 +1,5 @@
 import type { Clock, MigrationReport, OpenedStore, Random, ThreadAccess } from '@taskyard/core'
-import { TaskyardError, unsettable } from '@taskyard/core'
+import { monotonicClock, TaskyardError } from '@taskyard/core'
 import { systemRandom } from '@taskyard/core/runtime'
 import type { CallContext } from './call-context.ts'
 import { type Client, connect, type Reply, type RunScript, scriptRunner } from './connection.ts'
@@ -76,7 +76,7 @@ async function createStore(
   const origin = `${random()}`.slice(2) + `${random()}`.slice(2)
   const sender = (channel: string) => (text: string) => void client.publish(key(channel), text).catch(() => {})
   const wakeUps = createRedisWakeUps(origin, clock, sender('ready'))
-  const news = createRedisNews(origin, unsettable(clock), { news: sender('news'), cancels: sender('cancels') })
+  const news = createRedisNews(origin, monotonicClock(clock), { news: sender('news'), cancels: sender('cancels') })
   const context: CallContext = {
     run: calls.run,
     now: () => (storeTime === undefined ? '' : String(storeTime())),

@@ -23,6 +23,7 @@ import {
   DEFAULTS,
   isTerminal,
   LIMITS,
+  monotonicClock,
   type PayloadOf,
   type Random,
   type TaskDocument,
@@ -31,7 +32,6 @@ import {
   TaskyardError,
   taskIdOf,
   toTaskDocument,
-  unsettable,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import type { BulkPart, BulkPartOptions, UseCases } from '@taskyard/engine'
@@ -49,7 +49,7 @@ const PART_SECONDS = 2
 /** What is one for all namespaces. */
 interface Shared {
   readonly assembly: Assembly
-  /** Of spans. */
+  /** Monotonic. */
   readonly clock: Clock
   readonly random: Random
   readonly onError: (error: unknown, during: string) => void
@@ -86,7 +86,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
       })
       const shared = {
         assembly,
-        clock: unsettable(clock),
+        clock: monotonicClock(clock),
         random,
         onError: (error: unknown, during: string) => incidents.workerFailed(during, error),
         letProcessEnd,

@@ -4,8 +4,8 @@ import {
   type Heartbeats,
   type LeaseRef,
   LIMITS,
+  monotonicClock,
   type Random,
-  unsettable,
 } from '@taskyard/core'
 import type { LeaseNews } from './heartbeat-messages.ts'
 import type { HeldLease, LeaseBoard } from './lease-board.ts'
@@ -30,25 +30,25 @@ const HURRIED_LOOK_MS = 1000
 /** In a hurry a call that has no answer for so long, as from a server that hangs, is given up: the next may reach another. */
 const HURRIED_ANSWER_MS = 2000
 
-/** A time of day that is so much later than the clock of spans tells of a machine that slept. */
+/** A time of day that is so much later than the monotonic clock tells of a machine that slept. */
 const SLEPT_MS = 1000
 
 /**
- * A clock for spans of time: whoever sets the machine's clock back must not keep leases from being extended. It goes on while
+ * A monotonic clock: whoever sets the machine's clock back must not keep leases from being extended. It goes on while
  * the machine sleeps, as the clock does by which leases end.
  */
-function sleepless(clock: Clock): Clock {
-  const spans = unsettable(clock)
+function sleepAwareClock(clock: Clock): Clock {
+  const monotonic = monotonicClock(clock)
   let sleptMs = 0
-  let [spansAt, timeOfDay] = [spans.now(), clock.now()]
+  let [monotonicAt, timeOfDay] = [monotonic.now(), clock.now()]
   return {
-    after: spans.after,
+    after: monotonic.after,
     now() {
-      const missedMs = clock.now() - timeOfDay - (spans.now() - spansAt)
+      const missedMs = clock.now() - timeOfDay - (monotonic.now() - monotonicAt)
       if (missedMs > SLEPT_MS) sleptMs += missedMs
-      spansAt = spans.now()
+      monotonicAt = monotonic.now()
       timeOfDay = clock.now()
-      return spansAt + sleptMs
+      return monotonicAt + sleptMs
     },
   }
 }
@@ -72,7 +72,7 @@ export class HeartbeatRounds {
 
   constructor(params: HeartbeatRoundsParams) {
     this.#params = params
-    this.#clock = sleepless(params.clock)
+    this.#clock = sleepAwareClock(params.clock)
     this.#report = rateLimited(params.onTrouble, this.#clock, REPORT_MS)
     this.#memory = Array.from({ length: params.board.slots }, () => ({ generation: 0, extendedAt: 0, told: 'ok' }))
   }

@@ -1,4 +1,4 @@
-import { type Clock, unsettable } from '@taskyard/core'
+import { type Clock, monotonicClock } from '@taskyard/core'
 import type { LeaseBoard } from './lease-board.ts'
 
 /** The main thread gives a sign of life so often. */
@@ -19,7 +19,7 @@ export function giveSigns(board: LeaseBoard, clock: Clock): () => void {
 
 /** In the heartbeat thread: tells when the main thread is blocked, and when it is no longer. The returned function ends it. */
 export function watchMainThread(board: LeaseBoard, clock: Clock, onChange: (isBlocked: boolean) => void): () => void {
-  const { now } = unsettable(clock)
+  const { now } = monotonicClock(clock)
   let signs = board.signs()
   let changedAt = now()
   let isBlocked = false

@@ -3,12 +3,12 @@ import {
   DEFAULTS,
   isName,
   LIMITS,
+  monotonicClock,
   nameRule,
   type Random,
   type TaskHandlers,
   TaskyardError,
   unknownName,
-  unsettable,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import type { AttemptEnd } from './attempt-end.ts'
@@ -87,7 +87,7 @@ const NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
 export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): WorkerSettings {
   const unknown = unknownName(options, NAMES)
   if (unknown !== null) throw wrong(`${unknown} is no option; there are ${Object.keys(NAMES).join(', ')}`)
-  const clock = unsettable(options.clock ?? systemClock)
+  const clock = monotonicClock(options.clock ?? systemClock)
   const report = guarded(options.onError ?? rateLimited(warnOnConsole, clock))
   return {
     queues: names('queues', options.queues ?? [DEFAULTS.queue]),

@@ -121,7 +121,7 @@ test('after a machine slept every lease is extended with the next look', async (
   await runFor(LEASE_MS)
   await rounds.run()
   const before = calls.length
-  // Its clock of spans stood still meanwhile.
+  // Its monotonic clock stood still meanwhile.
   clock.set(3_600_000)
   await rounds.run()
   assert.equal(calls.length, before + 1)

@@ -11,13 +11,13 @@ import {
 import {
   type Clock,
   createNewsRelay,
+  monotonicClock,
   type NewsRelay,
   type OpenedStore,
   type ReadyLane,
   type ReadyListener,
   TaskyardError,
   unhealthy,
-  unsettable,
 } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { aroundCalls } from '../../src/faults/around-calls.ts'
@@ -176,7 +176,7 @@ class PretendedServer {
       for (const [other, relay] of this.#relays.entries()) if (other !== index) relay.hear(`process-${index}`, sent)
     }
     const relay = createNewsRelay({
-      clock: unsettable(systemClock),
+      clock: monotonicClock(systemClock),
       pauseMs: () => 5,
       mostTasks: 500,
       send: toOthers,

@@ -11,7 +11,7 @@ export type NewsItem =
   | { readonly kind: 'listening'; readonly interests: readonly TaskInterest[]; readonly asks: boolean }
 
 export interface OutgoingOptions {
-  /** Of spans. */
+  /** Monotonic. */
   readonly clock: Clock
   /** Between two sends; the first goes out at once. Milliseconds. */
   pauseMs(): number

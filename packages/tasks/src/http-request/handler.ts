@@ -1,4 +1,4 @@
-import { type LeasedTaskDocument, type TaskContext, TaskFailure, unsettable } from '@taskyard/core'
+import { type LeasedTaskDocument, monotonicClock, type TaskContext, TaskFailure } from '@taskyard/core'
 import { Agent } from 'undici'
 import { failureOf } from '../failure.ts'
 import type { OpenHandler, TaskTypeDeps } from '../task-type.ts'
@@ -29,7 +29,7 @@ export interface HttpRequestResult {
 
 export function createHttpRequestHandler(deps: TaskTypeDeps, permits: AddressPolicy): OpenHandler {
   const { clock, lookup = systemLookup } = deps
-  const spans = unsettable(clock)
+  const monotonic = monotonicClock(clock)
   const agent = new Agent({
     connect: createGuardedConnect(permits, lookup),
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -37,12 +37,12 @@ export function createHttpRequestHandler(deps: TaskTypeDeps, permits: AddressPol
   const circuits = createHostCircuits({ ...deps, isOutage })
 
   async function run(task: LeasedTaskDocument<HttpRequestPayload>, context: TaskContext): Promise<HttpRequestResult> {
-    const startedAt = spans.now()
+    const startedAt = monotonic.now()
     const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = task.payload
     const deadline = startDeadline(clock, timeoutSeconds * 1000, context.signal)
     try {
       const answer = await converse(toOutgoing(task), task.payload, deadline)
-      return toResult(answer, spans.now() - startedAt)
+      return toResult(answer, monotonic.now() - startedAt)
     } catch (error) {
       context.signal.throwIfAborted()
       if (!deadline.passed()) throw toFailure(error)

@@ -1,4 +1,4 @@
-import { type Clock, unsettable } from '@taskyard/core'
+import { type Clock, monotonicClock } from '@taskyard/core'
 
 /** Where incidents are written, a line when one begins and a line when it ends. */
 export interface IncidentLines {
@@ -30,7 +30,7 @@ interface Incident {
  * fails when the store is away, so that is one incident for all of them.
  */
 export function createIncidentLog(lines: IncidentLines, clock: Clock): IncidentLog {
-  const { now } = unsettable(clock)
+  const { now } = monotonicClock(clock)
   const incidents = new Map<string, Incident>()
 
   function note(what: string, error: unknown): Incident {

@@ -1,4 +1,4 @@
-import { type Clock, TaskyardError, unsettable } from '@taskyard/core'
+import { type Clock, monotonicClock, TaskyardError } from '@taskyard/core'
 import { pause } from '@taskyard/worker'
 
 /** How often a start looks for a store on a server that is not there yet. */
@@ -27,7 +27,7 @@ export interface WaitForStore<Store> {
 export async function waitForStore<Store>({ open, patience, ...params }: WaitForStore<Store>): Promise<Store> {
   if (patience === undefined) return open()
   const { seconds, signal, onWait } = patience
-  const clock = unsettable(params.clock)
+  const clock = monotonicClock(params.clock)
   const until = clock.now() + seconds * 1000
   for (let tries = 1; ; tries++) {
     try {

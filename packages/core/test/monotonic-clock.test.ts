@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Clock, unsettable } from '../src/index.ts'
+import { type Clock, monotonicClock } from '../src/index.ts'
 
 class OwnClock implements Clock {
   readonly #now = 7
@@ -26,7 +26,7 @@ test('the functions of a clock that is a class may be taken out of it', () => {
     [new OwnClock(), 7],
     [new SteadyClock(), 8],
   ] as const) {
-    const { now, after } = unsettable(clock)
+    const { now, after } = monotonicClock(clock)
     assert.equal(now(), expected)
     after(1, () => {})()
   }
