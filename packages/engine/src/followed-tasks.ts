@@ -1,5 +1,5 @@
 import {
-  createTurns,
+  createLimiter,
   LIMITS,
   type NewsMessage,
   type NewsMissed,
@@ -75,7 +75,7 @@ export function createFollowedTasks(context: EngineContext): FollowedTasks {
     weightOf: () => UNKNOWN_LENGTH,
     maxWeight: LOOK_LENGTH,
   })
-  const turns = createTurns({ most: MOST_LOOKS, clock, what: 'looks at tasks' })
+  const limited = createLimiter({ most: MOST_LOOKS, clock, what: 'looks at tasks' })
   let stopped = false
 
   const ends = createHeardEnds(news, clock, (message) => {
@@ -94,7 +94,7 @@ export function createFollowedTasks(context: EngineContext): FollowedTasks {
 
   return {
     async look(task) {
-      const found = await turns(() => find(task))
+      const found = await limited(() => find(task))
       if (found === null) throw notFound(task)
       const known = followed.get(keyOf(task))
       if (known !== undefined) known.length = found.payload.length

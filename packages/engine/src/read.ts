@@ -1,5 +1,5 @@
 import {
-  createTurns,
+  createLimiter,
   faultOfTag,
   LIMITS,
   type ListParams,
@@ -19,7 +19,7 @@ export type Reading = Pick<UseCases, 'get' | 'list' | 'history'>
 
 /** Tasks and their events, as they are now. */
 export function createReading({ store, clock }: EngineContext): InNamespace<Reading> {
-  const reads = createTurns({ most: MOST_READS, clock, what: 'reads' })
+  const reads = createLimiter({ most: MOST_READS, clock, what: 'reads' })
 
   async function get(namespace: string, id: string): Promise<Task> {
     const taskId = toTaskId(id)

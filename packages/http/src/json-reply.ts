@@ -1,4 +1,4 @@
-import type { Task, Turns } from '@taskyard/core'
+import type { Limiter, Task } from '@taskyard/core'
 import { taskDocumentText } from '@taskyard/core'
 import type { FastifyReply } from 'fastify'
 
@@ -20,8 +20,8 @@ export function sendJsonText(reply: FastifyReply, text: string): FastifyReply {
 }
 
 /** Answers with many tasks or events, when it is their turn and the client is still there. */
-export function sendPage(reply: FastifyReply, turns: Turns, read: () => Promise<string>): Promise<FastifyReply> {
-  return turns(async () => (reply.request.raw.socket.destroyed ? reply.hijack() : sendJsonText(reply, await read())))
+export function sendPage(reply: FastifyReply, limited: Limiter, read: () => Promise<string>): Promise<FastifyReply> {
+  return limited(async () => (reply.request.raw.socket.destroyed ? reply.hijack() : sendJsonText(reply, await read())))
 }
 
 export function sendTask(reply: FastifyReply, task: Task): FastifyReply {

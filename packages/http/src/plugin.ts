@@ -1,4 +1,4 @@
-import { createTurns, monotonicClock } from '@taskyard/core'
+import { createLimiter, monotonicClock } from '@taskyard/core'
 import type { FastifyInstance } from 'fastify'
 import { guardAgainstPages } from './browser-guard.ts'
 import { classicRoutes } from './classic-routes.ts'
@@ -41,7 +41,7 @@ export async function taskyardHttp(server: FastifyInstance, options: PluginOptio
     inNamespaceOf: inNamespacesOf(options.engine),
     limits: options.limits,
     connections: options.connections,
-    pages: createTurns({ most: PAGES_AT_A_TIME, clock: prepared.clock, what: 'pages' }),
+    pages: createLimiter({ most: PAGES_AT_A_TIME, clock: prepared.clock, what: 'pages' }),
   }
   acceptJsonBodies(server)
   await publishReference(server, options.info.version)

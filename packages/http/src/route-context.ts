@@ -1,4 +1,4 @@
-import type { Clock, Turns } from '@taskyard/core'
+import type { Clock, Limiter } from '@taskyard/core'
 import type { Engine } from '@taskyard/engine'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Metrics } from './metrics/create-metrics.ts'
@@ -22,7 +22,7 @@ export interface RouteContext extends OperationsContext {
   readonly limits: HttpLimits
   readonly connections: OpenAnswers
   /** Of the pages of tasks and events, which are large, few are read from the store at a time. */
-  readonly pages: Turns
+  readonly pages: Limiter
 }
 
 export interface IdParams {

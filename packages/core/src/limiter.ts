@@ -2,9 +2,9 @@ import { TaskyardError } from './errors.ts'
 import type { Clock } from './ports/clock.ts'
 
 /** Runs what it is given, so many at a time and the others in their order. */
-export type Turns = <Result>(run: () => Promise<Result>) => Promise<Result>
+export type Limiter = <Result>(run: () => Promise<Result>) => Promise<Result>
 
-export interface TurnsParams {
+export interface LimiterParams {
   readonly most: number
   readonly clock: Pick<Clock, 'after'>
   /** What is waited for, in the words of a reason: `too many … are under way`. */
@@ -14,8 +14,10 @@ export interface TurnsParams {
 /** About as long as a store's own calls may take. */
 const LONGEST_WAIT_MS = 5000
 
-/** @throws TaskyardError store_unavailable from what waits for its turn for longer than 5 s */
-export function createTurns({ most, clock, what }: TurnsParams): Turns {
+/**
+ * @throws TaskyardError store_unavailable from what waits for its turn for longer than 5 s
+ */
+export function createLimiter({ most, clock, what }: LimiterParams): Limiter {
   const waiting = new Set<() => void>()
   let underWay = 0
 
