@@ -90,7 +90,7 @@ export function isWatched({ nodeId, session }: Pick<WorkerRef, 'nodeId' | 'sessi
   return nodeId !== null || session
 }
 
-export interface LeaseWithoutWord {
+export interface UnsettledLease {
   /** Of the task so far, this end not counted. */
   readonly crashes: number
   readonly loneCrashes: number
@@ -132,7 +132,7 @@ export function poisonedError({ loneCrashes, attempt }: { loneCrashes: number; a
  * and it is given up only for workers that ran nothing else: those that stood still, whose answer was lost, or that
  * another task brought down prove nothing.
  */
-export function afterLeaseEnd(lease: LeaseWithoutWord): AfterLeaseEnd {
+export function afterLeaseEnd(lease: UnsettledLease): AfterLeaseEnd {
   const crashes = lease.crashes + (lease.isDead ? 1 : 0)
   const loneCrashes = lease.loneCrashes + (lease.isDead && lease.isAlone ? 1 : 0)
   if (lease.cancelRequested) return { status: 'cancelled', crashes, loneCrashes }

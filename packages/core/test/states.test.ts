@@ -6,13 +6,13 @@ import {
   afterLeaseEnd,
   type FailedAttempt,
   isTerminal,
-  type LeaseWithoutWord,
   POISON_ATTEMPTS,
   POISON_CRASHES,
   TASK_STATUSES,
   type TaskStatus,
   type TaskTransition,
   transition,
+  type UnsettledLease,
 } from '@taskyard/core'
 import fc from 'fast-check'
 import { backoffs, jitters } from './arbitraries.ts'
@@ -123,7 +123,7 @@ describe('after a failed attempt', () => {
   })
 })
 
-const expired: LeaseWithoutWord = {
+const expired: UnsettledLease = {
   crashes: 0,
   loneCrashes: 0,
   attempt: 1,

@@ -4,7 +4,6 @@ import {
   type EndedLease,
   type HistoryRecord,
   type JsonText,
-  type LeaseWithoutWord,
   poisonedError,
   type Settlement,
   type TaskError,
@@ -12,6 +11,7 @@ import {
   type TaskStatus,
   type TerminalStatus,
   TIMEOUT_ERROR,
+  type UnsettledLease,
 } from '@taskyard/core'
 import type { Filter, UpdateFilter } from 'mongodb'
 import { backoffOf, type Counter, type LightTask, type StoredRecord, type TaskDocument } from './documents.ts'
@@ -123,7 +123,7 @@ export function fail(task: LightTask, failure: AttemptFailure, now: number): Tra
 }
 
 /** What is known of the worker of a lease that ended without its word. */
-export type WorkersFate = Pick<LeaseWithoutWord, 'isDead' | 'isAlone'>
+export type WorkersFate = Pick<UnsettledLease, 'isDead' | 'isAlone'>
 
 function expire(task: LightTask, fate: WorkersFate, now: number): Transition {
   const { attempt, maxAttempts, crashes, loneCrashes = 0, loneLeases = [], token } = task

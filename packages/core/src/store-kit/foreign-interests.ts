@@ -8,14 +8,14 @@ const MOST_PROCESSES = 1000
 /** What other processes listen for. */
 export interface ForeignInterests {
   /** This process listens for these, and for nothing else, until this time. */
-  heed(process: string, interests: readonly TaskInterest[], until: number): void
+  update(process: string, interests: readonly TaskInterest[], until: number): void
   /** Those whose time is over are forgotten. */
-  forget(now: number): void
-  want(news: TaskNews): boolean
-  hear(status: TaskStatus): boolean
+  forgetExpired(now: number): void
+  isWanted(news: TaskNews): boolean
+  isHeard(status: TaskStatus): boolean
 }
 
-interface Together {
+interface JoinedInterests {
   readonly tasks: ReadonlySet<string>
   readonly filters: readonly TasksOfInterest[]
   readonly statuses: ReadonlySet<TaskStatus>
@@ -23,16 +23,16 @@ interface Together {
   readonly all: boolean
 }
 
-const NONE: Together = { tasks: new Set(), filters: [], statuses: new Set(), all: false }
+const NONE: JoinedInterests = { tasks: new Set(), filters: [], statuses: new Set(), all: false }
 
 export function createForeignInterests(): ForeignInterests {
   const processes = new Map<string, { readonly interests: readonly TaskInterest[]; readonly until: number }>()
-  let together = NONE
+  let joined = NONE
 
   function join(): void {
     const all = [...processes.values()].flatMap(({ interests }) => interests)
     const filters = all.filter((interest) => interest.of === 'tasks')
-    together = {
+    joined = {
       tasks: new Set(all.flatMap((interest) => (interest.of === 'task' ? [interest.taskId] : []))),
       filters,
       statuses: new Set(all.flatMap(statusesOfInterest)),
@@ -41,20 +41,20 @@ export function createForeignInterests(): ForeignInterests {
   }
 
   return {
-    heed(process, interests, until) {
+    update(process, interests, until) {
       if (interests.length === 0) processes.delete(process)
       else if (processes.has(process) || processes.size < MOST_PROCESSES) processes.set(process, { interests, until })
       join()
     },
-    forget(now) {
+    forgetExpired(now) {
       const gone = [...processes].filter(([, { until }]) => until <= now)
       for (const [process] of gone) processes.delete(process)
       if (gone.length > 0) join()
     },
-    want(news) {
-      if (together.all || together.tasks.has(news.taskId)) return true
-      return news.kind === 'changed' && together.filters.some((filter) => isOfInterest(filter, news))
+    isWanted(news) {
+      if (joined.all || joined.tasks.has(news.taskId)) return true
+      return news.kind === 'changed' && joined.filters.some((filter) => isOfInterest(filter, news))
     },
-    hear: (status) => together.statuses.has(status),
+    isHeard: (status) => joined.statuses.has(status),
   }
 }

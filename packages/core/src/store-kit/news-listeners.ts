@@ -10,7 +10,7 @@ export interface NewsListeners {
   tellCancel(request: CancelRequested): void
   /** To all who listen for tasks. */
   tellMissed(): void
-  hears(status: TaskStatus): boolean
+  isHeard(status: TaskStatus): boolean
   isListening(): boolean
   /** Each interest once; where that would be too much to say, all tasks. */
   interests(): readonly TaskInterest[]
@@ -34,10 +34,11 @@ export function createNewsListeners(): NewsListeners {
   const ofFilters = new Set<Listening<Filter>>()
   const ofTasks: ListenersOfTasks = new Map()
   /** How many may hear of tasks that come to this status. */
-  const hearers = new Map<TaskStatus, number>()
+  const listenerCounts = new Map<TaskStatus, number>()
 
   function count(interest: TaskInterest, by: number): void {
-    for (const status of statusesOfInterest(interest)) hearers.set(status, (hearers.get(status) ?? 0) + by)
+    for (const status of statusesOfInterest(interest))
+      listenerCounts.set(status, (listenerCounts.get(status) ?? 0) + by)
   }
 
   return {
@@ -68,7 +69,7 @@ export function createNewsListeners(): NewsListeners {
         listener({ kind: 'missed' })
       }
     },
-    hears: (status) => (hearers.get(status) ?? 0) > 0,
+    isHeard: (status) => (listenerCounts.get(status) ?? 0) > 0,
     isListening: () => ofTasks.size + ofFilters.size > 0,
     interests() {
       if (ofTasks.size + ofFilters.size > MOST_NAMED) return ALL

@@ -35,7 +35,7 @@ export function createNewsRelay(options: OutgoingOptions): NewsRelay {
   const others = createForeignInterests()
   const own = createAnnouncement(listeners, clock, () => outgoing.sendSoon())
   const outgoing = createOutgoingNews(options, () => {
-    others.forget(clock.now())
+    others.forgetExpired(clock.now())
     return own.take()
   })
   let hasConnected = false
@@ -46,7 +46,7 @@ export function createNewsRelay(options: OutgoingOptions): NewsRelay {
     const { kind, interests, asks } = (item ?? {}) as Readonly<Record<string, unknown>>
     if (kind === 'missed') listeners.tellMissed()
     if (kind !== 'listening' || !Array.isArray(interests)) return
-    others.heed(process, interests.filter(isTaskInterest), clock.now() + FORGET_MS)
+    others.update(process, interests.filter(isTaskInterest), clock.now() + FORGET_MS)
     if (asks === true && listeners.isListening()) own.announce('says')
   }
 
@@ -58,7 +58,7 @@ export function createNewsRelay(options: OutgoingOptions): NewsRelay {
         outgoing.addCancel(message)
       } else {
         listeners.tell(message)
-        if (others.want(message)) outgoing.add(message)
+        if (others.isWanted(message)) outgoing.add(message)
       }
     },
     subscribe(interest, listener) {
@@ -66,7 +66,7 @@ export function createNewsRelay(options: OutgoingOptions): NewsRelay {
       if (interest.of !== 'cancel-requests') own.announce('says')
       return stop
     },
-    isHeard: (status) => listeners.hears(status) || others.hear(status),
+    isHeard: (status) => listeners.isHeard(status) || others.isHeard(status),
     hear(process, items) {
       for (const item of items) hearItem(process, item)
     },
@@ -91,14 +91,14 @@ export function createLocalNews(): NewsPort {
     publish: (message) =>
       message.kind === 'cancel-requested' ? listeners.tellCancel(message) : listeners.tell(message),
     subscribe: listeners.add,
-    isHeard: listeners.hears,
+    isHeard: listeners.isHeard,
   }
 }
 
 /** What this process says of its own interests: when they become more, when it is asked, and every now and then. */
 function createAnnouncement(listeners: NewsListeners, clock: Clock, sendSoon: () => void) {
   let next: 'nothing' | 'says' | 'asks' = 'nothing'
-  let hasSaid = false
+  let wasListening = false
   let cancelRenewal: (() => void) | null = null
 
   function announce(what: 'says' | 'asks'): void {
@@ -113,15 +113,15 @@ function createAnnouncement(listeners: NewsListeners, clock: Clock, sendSoon: ()
       const asks = next === 'asks'
       next = 'nothing'
       const interests = listeners.interests()
-      const isWorthSaying = interests.length > 0 || hasSaid || asks
-      hasSaid = interests.length > 0
-      if (hasSaid) {
+      const mustSend = interests.length > 0 || wasListening || asks
+      wasListening = interests.length > 0
+      if (wasListening) {
         cancelRenewal ??= clock.after(RENEW_MS, () => {
           cancelRenewal = null
           announce('says')
         })
       }
-      return isWorthSaying ? [{ kind: 'listening', interests, asks }] : []
+      return mustSend ? [{ kind: 'listening', interests, asks }] : []
     },
     close: () => cancelRenewal?.(),
   }
