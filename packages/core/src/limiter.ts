@@ -15,7 +15,8 @@ export interface LimiterParams {
 const LONGEST_WAIT_MS = 5000
 
 /**
- * @throws TaskyardError store_unavailable from what waits for its turn for longer than 5 s
+ * A limiter of `most` calls at a time, first come, first served.
+ * @throws TaskyardError store_unavailable from a call that waits for its turn for longer than 5 s
  */
 export function createLimiter({ most, clock, what }: LimiterParams): Limiter {
   const waiting = new Set<() => void>()

@@ -1,9 +1,9 @@
-import type { Held } from './held-leases.ts'
+import type { HeldLeases } from './held-leases.ts'
 
 /** Which start of its worker's program was connected last, and what it held when its connection broke; `null`: the store did not say. */
-export interface Left {
+export interface LastStart {
   readonly startId: string
-  readonly held: Promise<Held | null>
+  readonly held: Promise<HeldLeases | null>
 }
 
 /** The time in which a worker may come back, ms by the monotonic clock. */
@@ -16,16 +16,16 @@ export interface Grace {
 
 /** A worker without a session: its grace runs, or is over and its leases are to end. */
 type Absent =
-  | { readonly kind: 'awaited'; readonly left: Left | null; readonly grace: Grace }
-  | { readonly kind: 'over'; readonly left: Left | null }
+  | { readonly kind: 'awaited'; readonly lastStart: LastStart | null; readonly grace: Grace }
+  | { readonly kind: 'over'; readonly lastStart: LastStart | null }
 
 /** The states of workers, by their keys, without a session, and nothing of time or of the store. */
 export interface AbsentWorkers {
   has(worker: string): boolean
   isAwaited(worker: string): boolean
-  leftOf(worker: string): Left | null
-  /** Its grace begins, instead of another if it had one. Without `left`, what it left is as before. */
-  awaitReturn(worker: string, grace: Grace, left?: Left): void
+  lastStartOf(worker: string): LastStart | null
+  /** Its grace begins, instead of another if it had one. Without `lastStart`, that one is as before. */
+  awaitReturn(worker: string, grace: Grace, lastStart?: LastStart): void
   /** The graces that are to end by this time. */
   due(time: number): readonly (readonly [worker: string, grace: Grace])[]
   /** When the next grace is to end; `Infinity`: nobody has one. */
@@ -35,14 +35,14 @@ export interface AbsentWorkers {
   /** The worker is back, or its leases have ended. */
   remove(worker: string): void
   /** Those whose grace is over now. */
-  over(): Over
+  endedGraces(): EndedGraces
 }
 
 /** Workers whose grace was over at one time. */
-export interface Over {
+export interface EndedGraces {
   readonly isEmpty: boolean
   /** Those of whom nothing has been heard since: neither are they back, nor have they another grace. */
-  still(): readonly string[]
+  unchanged(): readonly string[]
 }
 
 export function createAbsentWorkers(): AbsentWorkers {
@@ -52,16 +52,16 @@ export function createAbsentWorkers(): AbsentWorkers {
     for (const [worker, state] of absent) if (state.kind === 'awaited') yield [worker, state.grace]
   }
 
-  function leftOf(worker: string): Left | null {
-    return absent.get(worker)?.left ?? null
+  function lastStartOf(worker: string): LastStart | null {
+    return absent.get(worker)?.lastStart ?? null
   }
 
   return {
     has: (worker) => absent.has(worker),
     isAwaited: (worker) => absent.get(worker)?.kind === 'awaited',
-    leftOf,
-    awaitReturn(worker, grace, left) {
-      absent.set(worker, { kind: 'awaited', left: left ?? leftOf(worker), grace })
+    lastStartOf,
+    awaitReturn(worker, grace, lastStart) {
+      absent.set(worker, { kind: 'awaited', lastStart: lastStart ?? lastStartOf(worker), grace })
     },
     due: (time) => [...graces()].filter(([, { until }]) => until <= time),
     nextEnd() {
@@ -70,15 +70,15 @@ export function createAbsentWorkers(): AbsentWorkers {
       return next
     },
     endGrace(worker) {
-      absent.set(worker, { kind: 'over', left: leftOf(worker) })
+      absent.set(worker, { kind: 'over', lastStart: lastStartOf(worker) })
     },
     remove: (worker) => void absent.delete(worker),
-    over() {
+    endedGraces() {
       const then = new Map([...absent].filter(([, { kind }]) => kind === 'over'))
       return {
         isEmpty: then.size === 0,
         // Each change makes another object.
-        still: () => [...then.keys()].filter((worker) => absent.get(worker) === then.get(worker)),
+        unchanged: () => [...then.keys()].filter((worker) => absent.get(worker) === then.get(worker)),
       }
     },
   }

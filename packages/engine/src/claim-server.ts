@@ -56,7 +56,7 @@ export class ClaimServer {
       const waiter = group.waiters.find(({ ended, isServed }) => !ended && !isServed)
       if (waiter === undefined) return
       try {
-        const tasks = await this.#context.underWay.track(this.#claimFor(waiter))
+        const tasks = await this.#context.pendingCalls.track(this.#claimFor(waiter))
         if (tasks.length === 0) return
       } catch (error) {
         failures += 1
@@ -81,13 +81,13 @@ export class ClaimServer {
   }
 
   async #hand(waiter: Waiter, tasks: readonly LeasedTask[]): Promise<void> {
-    const { clock, underWay } = this.#context
+    const { clock, pendingCalls } = this.#context
     const sweep = this.#context.sweepUnderWay()
     if (waiter.ended) return this.#giveBack(waiter.params.namespace, givenFirst(tasks))
     if (sweep === null || clock.now() - waiter.since < SHORTEST_LEASE_MS) return waiter.end(tasks)
     // The tasks may be there because their worker did not extend its lease, and be handed to this same worker.
     waiter.isServed = true
-    void underWay.track(this.#handAfter(sweep, waiter, tasks))
+    void pendingCalls.track(this.#handAfter(sweep, waiter, tasks))
   }
 
   async #handAfter(sweep: Promise<void>, waiter: Waiter, tasks: readonly LeasedTask[]): Promise<void> {

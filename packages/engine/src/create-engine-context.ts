@@ -3,10 +3,10 @@ import type { EngineOptions } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import { createIncidents } from './incidents.ts'
 import { createLoops } from './loops.ts'
+import { createPendingCalls } from './pending-calls.ts'
 import { createStandstills } from './standstills.ts'
 import type { Sweeper } from './sweeper.ts'
 import { createTaskNews } from './task-news.ts'
-import { createUnderWay } from './under-way.ts'
 
 /** What is made only after the context, which it stands on. */
 interface Later {
@@ -36,7 +36,7 @@ export function createEngineContext(options: EngineOptions, later: Later): Engin
     incidents,
     loops,
     standstills: createStandstills(clock, timeOfDay, loops),
-    underWay: createUnderWay(clock),
+    pendingCalls: createPendingCalls(clock),
     checkPayload: options.checkPayload ?? (() => []),
     retention: options.retention ?? DEFAULT_RETENTION,
     queueDepth: options.queueDepth ?? LIMITS.queueDepth,

@@ -45,11 +45,11 @@ export function createEngine(options: EngineOptions): Engine {
     async stop() {
       stopping = true
       submitting.stop()
-      void context.underWay.track(
+      void context.pendingCalls.track(
         Promise.all([context.standstills.stop(), longPolls.stop(), waiting.stop(), queues.stop()]),
       )
       await Promise.all([sessions.stop(), sweeper?.stop()])
-      await context.underWay.ended()
+      await context.pendingCalls.ended()
     },
     in: joinUseCases([
       submitting.inNamespace,
@@ -70,7 +70,7 @@ function tellEnded({ observer, taskNews }: EngineContext): (ended: readonly Ende
   return (ended) => {
     for (const lease of ended) {
       observer.leaseEnded?.(lease, lease.reason)
-      taskNews.cameTo(lease.taskStatus, lease.taskId, { ...lease, tags: null })
+      taskNews.statusChanged(lease.taskStatus, lease.taskId, { ...lease, tags: null })
     }
   }
 }

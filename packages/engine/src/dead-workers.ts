@@ -2,7 +2,7 @@ import { type LeaseHolder, workerKey } from '@taskyard/core'
 import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
 import type { EngineContext } from './engine-context.ts'
-import { type AskHolders, livingOf } from './lease-holders.ts'
+import { type AskHolders, aliveWorkers } from './lease-holders.ts'
 import type { Loop, Round } from './loop.ts'
 import { LOOPS } from './loops.ts'
 import type { Presence } from './presence.ts'
@@ -33,14 +33,14 @@ export function createDeadWorkersLoop(context: EngineContext, presence: Presence
 }
 
 /** The only user of a store knows at its start that all who hold leases are gone. */
-export async function succeedDeadWorkers({ askHolders, graces, connections }: DeadWorkersParams): Promise<void> {
+export async function endOrphanedLeasesAtStart({ askHolders, graces, connections }: DeadWorkersParams): Promise<void> {
   const answer = await askHolders()
   graces.look(answer)
   await graces.endNow(deadWithTheirProcess(answer.holders, connections))
 }
 
 function deadWithTheirProcess(holders: readonly LeaseHolder[], connections: Connections): readonly string[] {
-  const living = livingOf(holders)
+  const alive = aliveWorkers(holders)
   const embedded = holders.filter(({ nodeId }) => nodeId !== null).map(workerKey)
-  return [...new Set(embedded)].filter((worker) => !living.has(worker) && !connections.has(worker))
+  return [...new Set(embedded)].filter((worker) => !alive.has(worker) && !connections.has(worker))
 }

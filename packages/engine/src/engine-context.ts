@@ -3,9 +3,9 @@ import type { PayloadCheck } from './engine.ts'
 import type { Incidents } from './incidents.ts'
 import type { Loops } from './loops.ts'
 import type { EngineObserver } from './observer.ts'
+import type { PendingCalls } from './pending-calls.ts'
 import type { Standstills } from './standstills.ts'
 import type { TaskNews } from './task-news.ts'
-import type { UnderWay } from './under-way.ts'
 
 /** What the use cases and services share. */
 export interface EngineContext {
@@ -24,7 +24,7 @@ export interface EngineContext {
   readonly incidents: Incidents
   readonly loops: Loops
   readonly standstills: Standstills
-  readonly underWay: UnderWay
+  readonly pendingCalls: PendingCalls
   readonly checkPayload: PayloadCheck
   readonly retention: Retention
   readonly queueDepth: number

@@ -5,7 +5,7 @@ import type { EngineContext } from './engine-context.ts'
 export type GiveBack = (namespace: string, leases: readonly GivenLease[]) => Promise<void>
 
 /** Never rejects: what cannot be given back runs out. */
-export function createGiveBack({ store, incidents, underWay }: EngineContext): GiveBack {
+export function createGiveBack({ store, incidents, pendingCalls }: EngineContext): GiveBack {
   async function release(namespace: string, leases: readonly GivenLease[]): Promise<void> {
     const settlements = leases.map((lease) => ({ ...lease, outcome: 'released' as const }))
     try {
@@ -15,5 +15,6 @@ export function createGiveBack({ store, incidents, underWay }: EngineContext): G
       incidents.failed('giving tasks back', error)
     }
   }
-  return (namespace, leases) => (leases.length === 0 ? Promise.resolve() : underWay.track(release(namespace, leases)))
+  return (namespace, leases) =>
+    leases.length === 0 ? Promise.resolve() : pendingCalls.track(release(namespace, leases))
 }

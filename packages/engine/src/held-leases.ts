@@ -3,17 +3,21 @@ import { coalesce } from './coalesce.ts'
 import type { EngineContext } from './engine-context.ts'
 
 /** How many leases a worker holds, and when the first and the last of them end, ms. */
-export type Held = Pick<LeaseHolder, 'leases' | 'firstEnd' | 'lastEnd'>
+export type HeldLeases = Pick<LeaseHolder, 'leases' | 'firstEnd' | 'lastEnd'>
 
-export const NOTHING: Held = { leases: 0, firstEnd: Number.POSITIVE_INFINITY, lastEnd: Number.NEGATIVE_INFINITY }
+export const NO_LEASES: HeldLeases = {
+  leases: 0,
+  firstEnd: Number.POSITIVE_INFINITY,
+  lastEnd: Number.NEGATIVE_INFINITY,
+}
 
 /** By the key of the worker. */
-export function heldIn(holders: readonly LeaseHolder[]): ReadonlyMap<string, Held> {
-  const held = new Map<string, Held>()
+export function heldLeasesByWorker(holders: readonly LeaseHolder[]): ReadonlyMap<string, HeldLeases> {
+  const held = new Map<string, HeldLeases>()
   for (const holder of holders) {
     const { leases, firstEnd, lastEnd } = holder
     const worker = workerKey(holder)
-    const others = held.get(worker) ?? NOTHING
+    const others = held.get(worker) ?? NO_LEASES
     held.set(worker, {
       leases: others.leases + leases,
       firstEnd: Math.min(others.firstEnd, firstEnd),
@@ -23,22 +27,26 @@ export function heldIn(holders: readonly LeaseHolder[]): ReadonlyMap<string, Hel
   return held
 }
 
-export function isSameHeld(one: Held, other: Held): boolean {
+export function isSameHeldLeases(one: HeldLeases, other: HeldLeases): boolean {
   return one.leases === other.leases && one.firstEnd === other.firstEnd && one.lastEnd === other.lastEnd
 }
 
 /** Asks what a worker holds now; `null`: the store does not say. Those who ask together share a call. */
-export function createHeldNow({ store, clock, underWay }: EngineContext): (worker: string) => Promise<Held | null> {
-  const ask = coalesce<string, Held | null>({
+export function createAskHeldLeases({
+  store,
+  clock,
+  pendingCalls,
+}: EngineContext): (worker: string) => Promise<HeldLeases | null> {
+  const ask = coalesce<string, HeldLeases | null>({
     clock,
     maxItems: Number.POSITIVE_INFINITY,
     maxWeight: Number.POSITIVE_INFINITY,
     weightOf: () => 0,
     async run(workers) {
       // Trouble with the store is told, and dealt with, at the end of the grace.
-      const held = await store.presence.holders().then(heldIn, () => null)
-      return workers.map((worker) => (held === null ? null : (held.get(worker) ?? NOTHING)))
+      const held = await store.presence.holders().then(heldLeasesByWorker, () => null)
+      return workers.map((worker) => (held === null ? null : (held.get(worker) ?? NO_LEASES)))
     },
   })
-  return (worker) => underWay.track(ask(worker))
+  return (worker) => pendingCalls.track(ask(worker))
 }

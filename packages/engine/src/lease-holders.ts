@@ -35,6 +35,6 @@ export function createAskWhenTrusted(askHolders: AskHolders, presence: Presence 
 }
 
 /** The keys of workers that some process of the store has: connected to it, or inside it. */
-export function livingOf(holders: readonly LeaseHolder[]): ReadonlySet<string> {
+export function aliveWorkers(holders: readonly LeaseHolder[]): ReadonlySet<string> {
   return new Set(holders.filter(({ alive }) => alive).map(workerKey))
 }

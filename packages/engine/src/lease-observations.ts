@@ -31,14 +31,14 @@ export function createLeaseObservations(
       const { namespace, queue, type, waitMs, runMs, taskStatus, runAt } = result
       if (taskStatus === 'scheduled' && runAt !== null) context.wakeSweeperAt(runAt)
       observer.settled?.({ namespace, queue, type, waitMs, runMs, outcome: seenOutcome(outcome, taskStatus) })
-      taskNews.cameTo(taskStatus, taskId, { namespace, queue, type, tags: null })
+      taskNews.statusChanged(taskStatus, taskId, { namespace, queue, type, tags: null })
     },
     heard(operation, namespace, leases, statuses) {
       if (!statuses.includes('lost')) return
       const lost = leases.filter((_, i) => statuses[i] === 'lost')
       for (const _ of lost) observer.staleWriteRefused?.(namespace, operation)
       // What was asked for is done: it does not wait for this, nor fail because of it, which is only known a little worse without.
-      context.underWay.track(store.presence.takeBackCrashes({ namespace, leases: lost })).catch(() => {})
+      context.pendingCalls.track(store.presence.takeBackCrashes({ namespace, leases: lost })).catch(() => {})
     },
   }
 }

@@ -58,7 +58,7 @@ export function createLeasing(
       const report =
         next === null
           ? store.tasks.settle({ namespace, settlements, claim: null })
-          : context.underWay.track(settleAndClaim(settlements, next))
+          : context.pendingCalls.track(settleAndClaim(settlements, next))
       const { results, tasks } = await report
       for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
       if (next !== null && tasks.length > 0) gave(next, tasks)

@@ -72,7 +72,7 @@ class QueuedLongPolls implements LongPolls {
   async claim(params: ClaimParams, waitMs: number, signal: AbortSignal | undefined): Promise<readonly LeasedTask[]> {
     if (this.#stopped || signal?.aborted) return []
     return this.#calls.asNewest(params, (call) =>
-      this.#context.underWay.track(this.#claimOrWait(call, params, waitMs, signal)),
+      this.#context.pendingCalls.track(this.#claimOrWait(call, params, waitMs, signal)),
     )
   }
 

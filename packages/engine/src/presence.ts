@@ -8,7 +8,7 @@ const BEAT_MS = LOOPS.presence.intervalMs
 /** A store that goes away while this process starts may take so long to come back. */
 const START_PATIENCE_MS = 30_000
 /** The last beat may take so long; after that the time to live says the same. */
-const FAREWELL_MS = 1000
+const LAST_BEAT_MS = 1000
 
 export interface Presence {
   /**
@@ -53,7 +53,7 @@ export function createPresence(
     }
   }
 
-  function farewell(): Promise<void> {
+  function lastBeat(): Promise<void> {
     return store.presence.beat({ nodeId, workers: [], ttlMs: 0 }).catch((error) => loop.failed(error))
   }
 
@@ -68,10 +68,10 @@ export function createPresence(
       stopped = true
       let cancelPatience = () => {}
       const patience = new Promise<void>((resolve) => {
-        cancelPatience = clock.after(FAREWELL_MS, resolve)
+        cancelPatience = clock.after(LAST_BEAT_MS, resolve)
       })
       // After one under way, which would bring this process back to life.
-      const sent = Promise.all([loop.stop(), beats.ended()]).then(farewell)
+      const sent = Promise.all([loop.stop(), beats.ended()]).then(lastBeat)
       await Promise.race([sent, patience])
       cancelPatience()
     },

@@ -1,10 +1,10 @@
 import { isWatched, workerKey } from '@taskyard/core'
-import { createAbsentWorkers, type Left, type Over } from './absent-workers.ts'
+import { createAbsentWorkers, type EndedGraces, type LastStart } from './absent-workers.ts'
 import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
 import type { EngineContext } from './engine-context.ts'
-import { createHeldNow, type Held } from './held-leases.ts'
-import { type AskHolders, type AskWhenTrusted, type HoldersAnswer, livingOf } from './lease-holders.ts'
+import { createAskHeldLeases, type HeldLeases } from './held-leases.ts'
+import { type AskHolders, type AskWhenTrusted, aliveWorkers, type HoldersAnswer } from './lease-holders.ts'
 import type { Loop, Round } from './loop.ts'
 import { createSignsOfLife } from './signs-of-life.ts'
 
@@ -37,7 +37,7 @@ export interface SessionGraces {
    * What a dead start of this worker held when its connection broke, if this is another one. Resolves with `null` when the store did
    * not say.
    */
-  leftBefore(worker: string, startId: string | undefined): Promise<Held | null> | null
+  heldByDeadStart(worker: string, startId: string | undefined): Promise<HeldLeases | null> | null
   /** Calls every grace off. Resolves when nobody is judged any more. */
   stop(): Promise<void>
 }
@@ -58,9 +58,9 @@ class Graces implements SessionGraces {
   readonly #params: SessionGracesParams
   readonly #absent = createAbsentWorkers()
   readonly #signs = createSignsOfLife()
-  readonly #heldNow: (worker: string) => Promise<Held | null>
+  readonly #askHeldLeases: (worker: string) => Promise<HeldLeases | null>
   readonly #callsMs: number
-  /** Ends what is over. */
+  /** Ends the leases of those whose grace is over. */
   readonly #loop: Loop
   /** Looks at those of whom nothing is known yet. */
   readonly #looks: Loop
@@ -70,7 +70,7 @@ class Graces implements SessionGraces {
   constructor(context: EngineContext, params: SessionGracesParams) {
     this.#context = context
     this.#params = params
-    this.#heldNow = createHeldNow(context)
+    this.#askHeldLeases = createAskHeldLeases(context)
     this.#callsMs = Math.min(CALLS_MS, context.sessionGraceMs / 5)
     this.#loop = context.loops.create('session-graces', () => this.#endGraces())
     this.#looks = context.loops.create('signs-of-life', () => this.#lookForSigns())
@@ -80,7 +80,7 @@ class Graces implements SessionGraces {
     if (this.#stopped) return
     const now = this.#context.clock.now()
     this.#signs.expect(worker, now + this.#callsMs)
-    this.#start(worker, startId === null ? {} : { left: { startId, held: this.#heldNow(worker) } })
+    this.#start(worker, startId === null ? {} : { lastStart: { startId, held: this.#askHeldLeases(worker) } })
     this.#looks.wakeAt(now + this.#callsMs)
   }
 
@@ -95,27 +95,27 @@ class Graces implements SessionGraces {
 
   look(answer: HoldersAnswer): void {
     const { holders, askedAt } = answer
-    const living = livingOf(holders)
+    const alive = aliveWorkers(holders)
     for (const holder of holders) {
       const worker = workerKey(holder)
-      if (holder.nodeId !== null || !holder.session || living.has(worker)) continue
+      if (holder.nodeId !== null || !holder.session || alive.has(worker)) continue
       if (this.#params.connections.has(worker) || this.#absent.has(worker)) continue
       this.#signs.expect(worker, askedAt)
       this.#start(worker)
     }
-    this.#heed(answer)
+    this.#observe(answer)
   }
 
   async endNow(workers: readonly string[]): Promise<void> {
     if (this.#stopped || workers.length === 0) return
     for (const worker of workers) this.#absent.endGrace(worker)
-    this.#judging ??= this.#context.underWay.track(this.#judgeAll())
+    this.#judging ??= this.#context.pendingCalls.track(this.#judgeAll())
     await this.#judging
   }
 
-  leftBefore(worker: string, startId: string | undefined): Promise<Held | null> | null {
-    const left = this.#absent.leftOf(worker)
-    return startId === undefined || left === null || left.startId === startId ? null : left.held
+  heldByDeadStart(worker: string, startId: string | undefined): Promise<HeldLeases | null> | null {
+    const lastStart = this.#absent.lastStartOf(worker)
+    return startId === undefined || lastStart === null || lastStart.startId === startId ? null : lastStart.held
   }
 
   async stop(): Promise<void> {
@@ -124,10 +124,10 @@ class Graces implements SessionGraces {
   }
 
   /** The worker has so long from now, whatever time it had before. */
-  #start(worker: string, { delayMs = this.#context.sessionGraceMs, excused = 0, left }: NewGrace = {}): void {
+  #start(worker: string, { delayMs = this.#context.sessionGraceMs, excused = 0, lastStart }: NewGrace = {}): void {
     const since = this.#context.clock.now()
     const until = since + delayMs
-    this.#absent.awaitReturn(worker, { since, until, excused }, left)
+    this.#absent.awaitReturn(worker, { since, until, excused }, lastStart)
     this.#loop.wakeAt(until)
   }
 
@@ -137,59 +137,59 @@ class Graces implements SessionGraces {
 
   async #endGraces(): Promise<Round> {
     const { clock, standstills } = this.#context
-    const over: string[] = []
+    const ended: string[] = []
     for (const [worker, { since, excused }] of this.#absent.due(clock.now())) {
       // The worker may have come back, and this process could not hear it.
       const stoodStill = standstills.lastEnd() > since
       if (stoodStill && excused < MOST_EXCUSED) this.#start(worker, { excused: excused + 1 })
-      else over.push(worker)
+      else ended.push(worker)
     }
-    await this.endNow(over)
+    await this.endNow(ended)
     return { nextMs: this.#absent.nextEnd() - clock.now(), isProof: false }
   }
 
   async #lookForSigns(): Promise<Round> {
     // Trouble with the store is told, and dealt with, at the end of the grace.
     const isProof = await this.#params.askHolders().then(
-      (answer) => this.#heed(answer) !== null,
+      (answer) => this.#observe(answer) !== null,
       () => false,
     )
-    return this.#signs.areUnseen() ? { nextMs: this.#callsMs, isProof } : { isProof }
+    return this.#signs.hasUnseen() ? { nextMs: this.#callsMs, isProof } : { isProof }
   }
 
   /** Answers with those who were seen for the first time. */
-  #heed(answer: HoldersAnswer): readonly string[] {
-    const { heardOf, firstSeen } = this.#signs.heed(answer)
+  #observe(answer: HoldersAnswer): readonly string[] {
+    const { heardOf, firstSeen } = this.#signs.observe(answer)
     if (heardOf.length > 0) {
       // Whom another process has needs no grace here: that process awaits its return.
-      const living = livingOf(answer.holders)
+      const alive = aliveWorkers(answer.holders)
       const watched = new Set(answer.holders.filter(isWatched).map(workerKey))
-      for (const worker of heardOf) if (watched.has(worker) && !living.has(worker)) this.#start(worker)
+      for (const worker of heardOf) if (watched.has(worker) && !alive.has(worker)) this.#start(worker)
     }
     return firstSeen
   }
 
   async #judgeAll(): Promise<void> {
     // Those whose graces end meanwhile are dealt with together.
-    for (let over = this.#absent.over(); !over.isEmpty && !this.#stopped; over = this.#absent.over())
-      await this.#judge(over)
+    for (let ended = this.#absent.endedGraces(); !ended.isEmpty && !this.#stopped; ended = this.#absent.endedGraces())
+      await this.#judge(ended)
     this.#judging = null
   }
 
   // A store that is away must not save a dead worker's leases: try again until it answers.
-  async #judge(over: Over): Promise<void> {
+  async #judge(ended: EndedGraces): Promise<void> {
     try {
       const answer = await this.#params.askWhenTrusted()
-      if (answer === null) return this.#startAgain(over.still())
-      const living = livingOf(answer.holders)
-      const firstSeen = new Set(this.#heed(answer))
-      this.#startAgain(over.still().filter((worker) => firstSeen.has(worker) && !living.has(worker)))
-      await this.#params.endLeases(over.still().filter((worker) => !living.has(worker)))
-      for (const worker of over.still()) this.end(worker)
+      if (answer === null) return this.#startAgain(ended.unchanged())
+      const alive = aliveWorkers(answer.holders)
+      const firstSeen = new Set(this.#observe(answer))
+      this.#startAgain(ended.unchanged().filter((worker) => firstSeen.has(worker) && !alive.has(worker)))
+      await this.#params.endLeases(ended.unchanged().filter((worker) => !alive.has(worker)))
+      for (const worker of ended.unchanged()) this.end(worker)
       this.#loop.worked()
     } catch (error) {
       this.#loop.failed(error)
-      this.#startAgain(over.still())
+      this.#startAgain(ended.unchanged())
     }
   }
 }
@@ -198,5 +198,5 @@ class Graces implements SessionGraces {
 interface NewGrace {
   readonly delayMs?: number
   readonly excused?: number
-  readonly left?: Left
+  readonly lastStart?: LastStart
 }

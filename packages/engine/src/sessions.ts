@@ -1,9 +1,9 @@
 import { type EndedLease, type WorkerRef, workerKey, workerOfKey } from '@taskyard/core'
 import { checkSession } from './check-session.ts'
 import { type Connections, createConnections } from './connections.ts'
-import { createDeadWorkersLoop, type DeadWorkersParams, succeedDeadWorkers } from './dead-workers.ts'
+import { createDeadWorkersLoop, type DeadWorkersParams, endOrphanedLeasesAtStart } from './dead-workers.ts'
 import { createEndLeases } from './end-leases.ts'
-import { createEndLeftLeases, type EndLeftLeases } from './end-left-leases.ts'
+import { createEndLeasesOfDeadStart, type EndLeasesOfDeadStart } from './end-leases-of-dead-start.ts'
 import type { OpenSession, UseCases, WorkerView } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
@@ -38,9 +38,9 @@ class WorkerSessions implements Sessions {
   readonly #context: EngineContext
   readonly #connections: Connections
   readonly #presence: Presence | null
-  readonly #endLeftLeases: EndLeftLeases
+  readonly #endLeasesOfDeadStart: EndLeasesOfDeadStart
   readonly #graces: SessionGraces
-  readonly #ofDead: DeadWorkersParams
+  readonly #deadWorkersParams: DeadWorkersParams
   readonly #deadWorkers: Loop | null
   #unsubscribe = () => {}
 
@@ -56,11 +56,11 @@ class WorkerSessions implements Sessions {
     this.#context = context
     this.#connections = connections
     this.#presence = presence
-    this.#endLeftLeases = createEndLeftLeases(context, connections, askWhenTrusted, endLeases)
+    this.#endLeasesOfDeadStart = createEndLeasesOfDeadStart(context, connections, askWhenTrusted, endLeases)
     this.#graces = createSessionGraces(context, { connections, askHolders, askWhenTrusted, endLeases })
-    this.#ofDead = { connections, askHolders, endLeases, graces: this.#graces }
+    this.#deadWorkersParams = { connections, askHolders, endLeases, graces: this.#graces }
     this.#deadWorkers =
-      presence !== null && context.sweeps ? createDeadWorkersLoop(context, presence, this.#ofDead) : null
+      presence !== null && context.sweeps ? createDeadWorkersLoop(context, presence, this.#deadWorkersParams) : null
   }
 
   async start(): Promise<void> {
@@ -68,13 +68,13 @@ class WorkerSessions implements Sessions {
       if (message.kind !== 'cancel-requested') return
       for (const session of this.#connections.of(workerKey(message))?.sessions ?? []) session.onCancel(message.taskId)
     })
-    await (this.#presence === null ? succeedDeadWorkers(this.#ofDead) : this.#presence.start())
+    await (this.#presence === null ? endOrphanedLeasesAtStart(this.#deadWorkersParams) : this.#presence.start())
     this.#deadWorkers?.start()
   }
 
   async stop(): Promise<void> {
     this.#unsubscribe()
-    void this.#context.underWay.track(Promise.all([this.#graces.stop(), this.#deadWorkers?.stop()]))
+    void this.#context.pendingCalls.track(Promise.all([this.#graces.stop(), this.#deadWorkers?.stop()]))
     await this.#presence?.stop()
   }
 
@@ -93,11 +93,11 @@ class WorkerSessions implements Sessions {
   #openSession(namespace: string, session: OpenSession): { readonly opened: Promise<void>; close(): void } {
     checkSession(session)
     const worker = workerKey({ namespace, workerId: session.workerId })
-    const left = this.#graces.leftBefore(worker, session.startId)
+    const left = this.#graces.heldByDeadStart(worker, session.startId)
     if (left === null) return { opened: Promise.resolve(), close: this.#connect(worker, session) }
     let close: (() => void) | null = null
     let isClosed = false
-    const opened = this.#endLeftLeases(worker, left).then(() => {
+    const opened = this.#endLeasesOfDeadStart(worker, left).then(() => {
       if (!isClosed) close = this.#connect(worker, session)
     })
     return {

@@ -1,4 +1,4 @@
-import { type Held, heldIn, NOTHING } from './held-leases.ts'
+import { type HeldLeases, heldLeasesByWorker, NO_LEASES } from './held-leases.ts'
 import type { HoldersAnswer } from './lease-holders.ts'
 
 /**
@@ -10,12 +10,12 @@ export interface SignsOfLife {
   expect(worker: string, from: number): void
   forget(worker: string): void
   /** An answer to a question older than that of the last one says nothing. */
-  heed(answer: HoldersAnswer): Heeded
+  observe(answer: HoldersAnswer): Observation
   /** Somebody has not been looked at yet. */
-  areUnseen(): boolean
+  hasUnseen(): boolean
 }
 
-export interface Heeded {
+export interface Observation {
   /** A sign of these has come since the look before. */
   readonly heardOf: readonly string[]
   /** Looked at for the first time: whether they live, the next look can tell. */
@@ -25,10 +25,10 @@ export interface Heeded {
 interface Expected {
   readonly from: number
   /** At the look before; `null`: not looked at yet. */
-  readonly held: Held | null
+  readonly held: HeldLeases | null
 }
 
-const NOBODY: Heeded = { heardOf: [], firstSeen: [] }
+const NOBODY: Observation = { heardOf: [], firstSeen: [] }
 
 export function createSignsOfLife(): SignsOfLife {
   const expected = new Map<string, Expected>()
@@ -39,28 +39,28 @@ export function createSignsOfLife(): SignsOfLife {
       if (!expected.has(worker)) expected.set(worker, { from, held: null })
     },
     forget: (worker) => void expected.delete(worker),
-    heed({ holders, askedAt, question }) {
+    observe({ holders, askedAt, question }) {
       if (question <= lastQuestion) return NOBODY
       lastQuestion = question
       if (expected.size === 0) return NOBODY
-      const all = heldIn(holders)
+      const all = heldLeasesByWorker(holders)
       const heardOf: string[] = []
       const firstSeen: string[] = []
       for (const [worker, { from, held: before }] of expected) {
         if (from > askedAt) continue
-        const held = all.get(worker) ?? NOTHING
+        const held = all.get(worker) ?? NO_LEASES
         expected.set(worker, { from, held })
         if (before === null) firstSeen.push(worker)
         else if (showsLife(before, held)) heardOf.push(worker)
       }
       return { heardOf, firstSeen }
     },
-    areUnseen: () => expected.values().some(({ held }) => held === null),
+    hasUnseen: () => expected.values().some(({ held }) => held === null),
   }
 }
 
 /** Leases that end by themselves are fewer then, and the others end when they did. */
-function showsLife(before: Held, { leases, firstEnd, lastEnd }: Held): boolean {
+function showsLife(before: HeldLeases, { leases, firstEnd, lastEnd }: HeldLeases): boolean {
   if (leases > before.leases || firstEnd < before.firstEnd || lastEnd > before.lastEnd) return true
   return leases === before.leases && (firstEnd > before.firstEnd || lastEnd < before.lastEnd)
 }

@@ -22,7 +22,7 @@ export function createSteering(context: EngineContext, reading: InNamespace<Read
   /** Reads the task for the answer, and tells what it has come to. */
   async function after(namespace: string, changed: boolean, status: TaskStatus, id: string): Promise<Task> {
     const task = await reading(namespace).get(id)
-    if (changed) taskNews.cameTo(status, task.id, task)
+    if (changed) taskNews.statusChanged(status, task.id, task)
     return task
   }
 
@@ -53,7 +53,7 @@ export function createSteering(context: EngineContext, reading: InNamespace<Read
             tasks.map(({ id }) => id),
           )
           for (const task of tasks.filter((_, i) => outcomes[i]?.kind === 'cancelled')) {
-            taskNews.cameTo('cancelled', task.id, task)
+            taskNews.statusChanged('cancelled', task.id, task)
           }
           return outcomes.filter((outcome, i) => isNewlyCancelled(outcome, tasks[i] as Task)).length
         },
@@ -68,7 +68,7 @@ export function createSteering(context: EngineContext, reading: InNamespace<Read
         async act(tasks) {
           const outcomes = await store.tasks.retry({ namespace, taskIds: tasks.map(({ id }) => id) })
           const retried = tasks.filter((_, i) => outcomes[i]?.kind === 'retried')
-          for (const task of retried) taskNews.cameTo('queued', task.id, task)
+          for (const task of retried) taskNews.statusChanged('queued', task.id, task)
           return retried.length
         },
       })

@@ -19,7 +19,7 @@ export function createSubmit(context: EngineContext): Submitting {
 
   function noteAdded(task: NewTask, { status, runAt }: AcceptedTask): void {
     observer.submitted?.(task)
-    taskNews.cameTo(status, task.id, task)
+    taskNews.statusChanged(status, task.id, task)
     if (status === 'scheduled') context.wakeSweeperAt(runAt)
   }
 

@@ -13,22 +13,22 @@ export interface TaskOfNews {
 
 /** Tells what becomes of tasks. Where nobody listens, all of it is one question per change. */
 export interface TaskNews {
-  cameTo(status: TaskStatus, taskId: string, task: TaskOfNews): void
+  statusChanged(status: TaskStatus, taskId: string, task: TaskOfNews): void
   started(tasks: readonly LeasedTask[]): void
   recorded(namespace: string, taskId: string): void
 }
 
 export function createTaskNews(news: NewsPort): TaskNews {
-  function cameTo(status: TaskStatus, taskId: string, { namespace, queue, type, tags }: TaskOfNews): void {
+  function statusChanged(status: TaskStatus, taskId: string, { namespace, queue, type, tags }: TaskOfNews): void {
     if (!news.isHeard(status)) return
     news.publish({ kind: 'changed', taskId, namespace, queue, type, status, tags: bounded(tags) })
   }
 
   return {
-    cameTo,
+    statusChanged,
     started(tasks) {
       if (!news.isHeard('running')) return
-      for (const task of tasks) if (!task.lease.again) cameTo('running', task.id, task)
+      for (const task of tasks) if (!task.lease.again) statusChanged('running', task.id, task)
     },
     recorded(namespace, taskId) {
       if (news.isHeard('running')) news.publish({ kind: 'recorded', namespace, taskId })

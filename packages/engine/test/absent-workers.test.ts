@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createAbsentWorkers } from '../src/absent-workers.ts'
 
-const LEFT = { startId: 'a', held: Promise.resolve(null) }
+const LAST_START = { startId: 'a', held: Promise.resolve(null) }
 const grace = (until = 100) => ({ since: 0, until, excused: 0 })
 
 test('a grace is due at its end, not before, and not when another one, its end or the return of its worker came first', () => {
@@ -45,37 +45,37 @@ test('a worker is awaited in its grace, absent until it is back', () => {
 
 test('what a worker left is remembered through its graces, until another start of it breaks or it is back', () => {
   const workers = createAbsentWorkers()
-  workers.awaitReturn('worker-1', grace(), LEFT)
+  workers.awaitReturn('worker-1', grace(), LAST_START)
   workers.endGrace('worker-1')
   workers.awaitReturn('worker-1', grace())
-  assert.equal(workers.leftOf('worker-1'), LEFT)
-  const ofAnotherStart = { ...LEFT, startId: 'b' }
+  assert.equal(workers.lastStartOf('worker-1'), LAST_START)
+  const ofAnotherStart = { ...LAST_START, startId: 'b' }
   workers.awaitReturn('worker-1', grace(), ofAnotherStart)
-  assert.equal(workers.leftOf('worker-1'), ofAnotherStart)
+  assert.equal(workers.lastStartOf('worker-1'), ofAnotherStart)
   workers.remove('worker-1')
-  assert.equal(workers.leftOf('worker-1'), null)
+  assert.equal(workers.lastStartOf('worker-1'), null)
 })
 
-test('of those whose grace is over, those are still that are not back and have no other grace', () => {
+test('of those whose grace is over, those are unchanged that are not back and have no other grace', () => {
   const workers = createAbsentWorkers()
-  assert.ok(workers.over().isEmpty)
+  assert.ok(workers.endedGraces().isEmpty)
   workers.awaitReturn('awaited', grace())
   for (const id of ['back', 'heard-of', 'gone']) workers.endGrace(id)
-  const over = workers.over()
-  assert.ok(!over.isEmpty)
-  assert.deepEqual(over.still(), ['back', 'heard-of', 'gone'])
+  const ended = workers.endedGraces()
+  assert.ok(!ended.isEmpty)
+  assert.deepEqual(ended.unchanged(), ['back', 'heard-of', 'gone'])
   workers.remove('back')
   workers.awaitReturn('heard-of', grace())
   workers.endGrace('awaited')
-  assert.deepEqual(over.still(), ['gone'])
+  assert.deepEqual(ended.unchanged(), ['gone'])
 })
 
 test('one whose grace is over again, after another one, is over anew', () => {
   const workers = createAbsentWorkers()
   workers.endGrace('worker-1')
-  const before = workers.over()
+  const before = workers.endedGraces()
   workers.awaitReturn('worker-1', grace())
   workers.endGrace('worker-1')
-  assert.deepEqual(before.still(), [])
-  assert.deepEqual(workers.over().still(), ['worker-1'])
+  assert.deepEqual(before.unchanged(), [])
+  assert.deepEqual(workers.endedGraces().unchanged(), ['worker-1'])
 })

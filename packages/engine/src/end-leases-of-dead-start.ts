@@ -1,8 +1,8 @@
 import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
 import type { EngineContext } from './engine-context.ts'
-import { type Held, heldIn, isSameHeld, NOTHING } from './held-leases.ts'
-import { type AskWhenTrusted, livingOf } from './lease-holders.ts'
+import { type HeldLeases, heldLeasesByWorker, isSameHeldLeases, NO_LEASES } from './held-leases.ts'
+import { type AskWhenTrusted, aliveWorkers } from './lease-holders.ts'
 
 /** What could not be decided or stored is tried again after so long. */
 const AGAIN_MS = 1000
@@ -13,20 +13,20 @@ const PATIENCE_MS = 10_000
  * Ends what a dead start of this worker has left, as long as the worker holds just that: what another start holds cannot be told
  * from it. Never rejects; resolves when it is done, or could not be done for 10 s.
  */
-export type EndLeftLeases = (worker: string, left: Promise<Held | null>) => Promise<void>
+export type EndLeasesOfDeadStart = (worker: string, left: Promise<HeldLeases | null>) => Promise<void>
 
-export function createEndLeftLeases(
-  { clock, incidents, underWay, isStopping }: EngineContext,
+export function createEndLeasesOfDeadStart(
+  { clock, incidents, pendingCalls, isStopping }: EngineContext,
   connections: Connections,
   askWhenTrusted: AskWhenTrusted,
   endLeases: EndLeases,
-): EndLeftLeases {
-  async function isDone(worker: string, left: Held): Promise<boolean> {
+): EndLeasesOfDeadStart {
+  async function isDone(worker: string, left: HeldLeases): Promise<boolean> {
     try {
       const answer = await askWhenTrusted()
       if (answer === null) return false
-      const holdsJustThat = isSameHeld(left, heldIn(answer.holders).get(worker) ?? NOTHING)
-      const lives = connections.has(worker) || livingOf(answer.holders).has(worker)
+      const holdsJustThat = isSameHeldLeases(left, heldLeasesByWorker(answer.holders).get(worker) ?? NO_LEASES)
+      const lives = connections.has(worker) || aliveWorkers(answer.holders).has(worker)
       if (holdsJustThat && !lives) await endLeases([worker])
       incidents.worked('session-graces')
       return true
@@ -40,7 +40,7 @@ export function createEndLeftLeases(
     const left = await asked
     if (left === null || left.leases === 0) return
     const until = clock.now() + PATIENCE_MS
-    while (!(await underWay.track(isDone(worker, left)))) {
+    while (!(await pendingCalls.track(isDone(worker, left)))) {
       if (isStopping() || clock.now() >= until) return
       await new Promise<void>((resolve) => clock.after(AGAIN_MS, resolve))
     }

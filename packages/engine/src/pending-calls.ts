@@ -4,13 +4,13 @@ import type { Clock } from '@taskyard/core'
 const STOP_PATIENCE_MS = 15_000
 
 /** What is being done with the store, to be awaited before it closes. */
-export interface UnderWay {
+export interface PendingCalls {
   track<Result>(promise: Promise<Result>): Promise<Result>
   /** Resolves when nothing is under way, or after a time. */
   ended(): Promise<void>
 }
 
-export function createUnderWay(clock: Clock): UnderWay {
+export function createPendingCalls(clock: Clock): PendingCalls {
   const all = new Set<Promise<unknown>>()
   return {
     track(promise) {
