@@ -70,12 +70,12 @@ export class ClaimServer {
   async #claimFor(waiter: Waiter): Promise<readonly LeasedTask[]> {
     try {
       const given = await this.#context.store.tasks.claim(waiter.params)
-      const tasks = waiter.isNamed ? given : given.map(asGivenFirst)
-      waiter.doubt = null
+      const tasks = waiter.hasOwnRequestId ? given : given.map(asGivenFirst)
+      waiter.indefiniteError = null
       if (tasks.length > 0) await this.#hand(waiter, tasks)
       return tasks
     } catch (error) {
-      if (isIndefinite(error)) waiter.doubt = error
+      if (isIndefinite(error)) waiter.indefiniteError = error
       throw error
     }
   }

@@ -26,12 +26,12 @@ class Failure {
 }
 
 /** With this many waiting, a second batch goes out beside the first. */
-const CROWD = 32
+const MIN_FOR_SECOND_BATCH = 32
 /** One does, too, beside a batch of so few that takes so long: light traffic does not wait for a call that is held up. */
-const FEW = 4
-const LONG_MS = 3
+const SMALL_BATCH = 4
+const SLOW_BATCH_MS = 3
 /** Members of a batch that failed unexpectedly run alone, so many at a time. */
-const ALONE_AT_A_TIME = 4
+const SINGLES_AT_A_TIME = 4
 
 /**
  * Group commit: calls that arrive while a batch is being stored are the next batch. A lone call goes out at the end of
@@ -47,16 +47,16 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>) {
   const { clock, run } = options
   let waiting: Waiting<Item, Result>[] = []
   let running = 0
-  let longAt = 0
-  let isPlanned = false
+  let slowAt = 0
+  let isScheduled = false
 
-  const isCrowded = () => waiting.length >= CROWD && running < 2
-  const isLong = () => longAt !== Number.POSITIVE_INFINITY && clock.now() >= longAt
-  const mayGo = () => running === 0 || (running === 1 && isLong())
+  const canFillSecondBatch = () => waiting.length >= MIN_FOR_SECOND_BATCH && running < 2
+  const isSlow = () => slowAt !== Number.POSITIVE_INFINITY && clock.now() >= slowAt
+  const maySend = () => running === 0 || (running === 1 && isSlow())
 
-  function runWaiting(): void {
-    isPlanned = false
-    while (isCrowded() || (waiting.length > 0 && mayGo())) void runBatch(takeBatch())
+  function sendWaiting(): void {
+    isScheduled = false
+    while (canFillSecondBatch() || (waiting.length > 0 && maySend())) void runBatch(takeBatch())
   }
 
   function takeBatch(): readonly Waiting<Item, Result>[] {
@@ -69,13 +69,13 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>) {
   // The next batch is on its way before this one's callers hear of theirs, so that it is stored while they are answered.
   async function runBatch(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     running += 1
-    longAt = batch.length > FEW ? Number.POSITIVE_INFINITY : clock.now() + LONG_MS
+    slowAt = batch.length > SMALL_BATCH ? Number.POSITIVE_INFINITY : clock.now() + SLOW_BATCH_MS
     const answers = await answersOf(
       run,
       batch.map(({ item }) => item),
     )
     running -= 1
-    runWaiting()
+    sendWaiting()
     for (const [i, { resolve, reject }] of batch.entries()) {
       const answer = answers[i] as Result | Failure
       if (answer instanceof Failure) reject(answer.reason)
@@ -86,10 +86,10 @@ export function coalesce<Item, Result>(options: CoalesceOptions<Item, Result>) {
   return (item: Item): Promise<Result> =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject })
-      if (isCrowded()) return runWaiting()
-      if (isPlanned || !mayGo()) return
-      isPlanned = true
-      setImmediate(runWaiting)
+      if (canFillSecondBatch()) return sendWaiting()
+      if (isScheduled || !maySend()) return
+      isScheduled = true
+      setImmediate(sendWaiting)
     })
 }
 
@@ -112,8 +112,8 @@ async function answersAlone<Item, Result>(
   items: readonly Item[],
 ): Promise<readonly (Result | Failure)[]> {
   const answers: (Result | Failure)[] = []
-  for (let from = 0; from < items.length; from += ALONE_AT_A_TIME) {
-    const some = items.slice(from, from + ALONE_AT_A_TIME)
+  for (let from = 0; from < items.length; from += SINGLES_AT_A_TIME) {
+    const some = items.slice(from, from + SINGLES_AT_A_TIME)
     answers.push(...(await Promise.all(some.map((item) => answersOf(run, [item])))).flat())
   }
   return answers

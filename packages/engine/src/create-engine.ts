@@ -1,4 +1,5 @@
 import { type EndedLease, workerKey } from '@taskyard/core'
+import { createCancelAndRetry } from './cancel-and-retry.ts'
 import { createClaimCalls } from './claim-calls.ts'
 import { createEngineContext } from './create-engine-context.ts'
 import type { Engine, EngineHealth, EngineOptions } from './engine.ts'
@@ -10,7 +11,6 @@ import { createLongPolls } from './long-polls.ts'
 import { createQueues } from './queues.ts'
 import { createReading } from './read.ts'
 import { createSessions } from './sessions.ts'
-import { createSteering } from './steer.ts'
 import { createSubmit } from './submit.ts'
 import { createSweeper } from './sweeper.ts'
 import { createWaiting } from './wait.ts'
@@ -57,7 +57,7 @@ export function createEngine(options: EngineOptions): Engine {
       sessions.inNamespace,
       reading,
       waiting.inNamespace,
-      createSteering(context, reading),
+      createCancelAndRetry(context, reading),
       queues.inNamespace,
     ]),
     health: () => healthOf(context),

@@ -9,8 +9,8 @@ import {
 } from '@taskyard/core'
 import { coalesce } from './coalesce.ts'
 import type { EngineContext } from './engine-context.ts'
-import { createHeardEnds } from './heard-ends.ts'
 import { LOOPS } from './loops.ts'
+import { createTaskEndNews } from './task-end-news.ts'
 
 /** A task that is followed is looked at this often even without news. */
 const LOOK_AGAIN_MS = LOOPS['followed-tasks'].intervalMs
@@ -78,7 +78,7 @@ export function createFollowedTasks(context: EngineContext): FollowedTasks {
   const limited = createLimiter({ most: MOST_LOOKS, clock, what: 'looks at tasks' })
   let stopped = false
 
-  const ends = createHeardEnds(news, clock, (message) => {
+  const ends = createTaskEndNews(news, clock, (message) => {
     for (const waiter of followed.get(keyOf(message))?.waiters ?? []) waiter.told(message)
   })
 

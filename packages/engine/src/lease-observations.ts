@@ -5,10 +5,10 @@ import type { Sessions } from './sessions.ts'
 
 /** What follows from the calls of workers for others: metrics, news, presence, the sweeper. */
 export interface LeaseObservations {
-  gave(claim: ClaimParams, tasks: readonly LeasedTask[]): void
+  claimed(claim: ClaimParams, tasks: readonly LeasedTask[]): void
   settled(settlement: Settlement, result: SettleResult): void
   /** A worker that is heard of leases which are over is alive, whatever was thought of it when they ended. */
-  heard(
+  answered(
     operation: 'extend' | 'settle' | 'record',
     namespace: string,
     leases: readonly LeaseRef[],
@@ -18,12 +18,12 @@ export interface LeaseObservations {
 
 export function createLeaseObservations(
   context: EngineContext,
-  sessions: Pick<Sessions, 'gaveTasks'>,
+  sessions: Pick<Sessions, 'noteClaim'>,
 ): LeaseObservations {
   const { store, observer, taskNews } = context
   return {
-    gave({ namespace, worker }, tasks) {
-      sessions.gaveTasks(namespace, worker)
+    claimed({ namespace, worker }, tasks) {
+      sessions.noteClaim(namespace, worker)
       taskNews.started(tasks)
     },
     settled({ taskId, outcome }, result) {
@@ -33,7 +33,7 @@ export function createLeaseObservations(
       observer.settled?.({ namespace, queue, type, waitMs, runMs, outcome: seenOutcome(outcome, taskStatus) })
       taskNews.statusChanged(taskStatus, taskId, { namespace, queue, type, tags: null })
     },
-    heard(operation, namespace, leases, statuses) {
+    answered(operation, namespace, leases, statuses) {
       if (!statuses.includes('lost')) return
       const lost = leases.filter((_, i) => statuses[i] === 'lost')
       for (const _ of lost) observer.staleWriteRefused?.(namespace, operation)

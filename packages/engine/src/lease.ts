@@ -32,7 +32,7 @@ export function createLeasing(
   sessions: Sessions,
 ): InNamespace<Pick<UseCases, 'claim' | 'giveBack' | 'heartbeat' | 'settle' | 'record'>> {
   const { store, taskNews, random } = context
-  const { gave, settled, heard } = createLeaseObservations(context, sessions)
+  const { claimed, settled, answered } = createLeaseObservations(context, sessions)
   const settleAndClaim = createSettleAndClaim(context, calls, giveBack)
 
   return (namespace) => ({
@@ -40,7 +40,7 @@ export function createLeasing(
       const params = toClaimParams(namespace, claim)
       if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
       const tasks = await longPolls.claim(params, waitSeconds * 1000, signal)
-      if (tasks.length > 0) gave(params, tasks)
+      if (tasks.length > 0) claimed(params, tasks)
       return tasks
     },
     giveBack: (leases) => giveBack(namespace, leases),
@@ -48,7 +48,7 @@ export function createLeasing(
       assertBatch(leases.length)
       const named = leases.map(({ taskId, token }) => ({ taskId: toTaskId(taskId), token }))
       const statuses = await store.tasks.extend({ namespace, leases: named, leaseMs: leaseMs(leaseSeconds) })
-      heard('extend', namespace, named, statuses)
+      answered('extend', namespace, named, statuses)
       return statuses
     },
     async settle(outcomes, claim) {
@@ -61,9 +61,9 @@ export function createLeasing(
           : context.pendingCalls.track(settleAndClaim(settlements, next))
       const { results, tasks } = await report
       for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
-      if (next !== null && tasks.length > 0) gave(next, tasks)
+      if (next !== null && tasks.length > 0) claimed(next, tasks)
       const statuses = results.map(({ status }) => status)
-      heard('settle', namespace, settlements, statuses)
+      answered('settle', namespace, settlements, statuses)
       return { results: statuses, tasks }
     },
     async record(entries) {
@@ -73,7 +73,7 @@ export function createLeasing(
       statuses.forEach((status, i) => {
         if (status === 'ok') taskNews.recorded(namespace, (kept[i] as Kept).taskId)
       })
-      heard('record', namespace, kept, statuses)
+      answered('record', namespace, kept, statuses)
       return statuses
     },
   })

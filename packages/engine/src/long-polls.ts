@@ -128,12 +128,20 @@ class QueuedLongPolls implements LongPolls {
         cancelTimer()
         signal?.removeEventListener('abort', endEmpty)
         this.#waiting.remove(waiter, group)
-        if (tasks.length === 0 && waiter.doubt !== null) reject(waiter.doubt)
+        if (tasks.length === 0 && waiter.indefiniteError !== null) reject(waiter.indefiniteError)
         else resolve(tasks)
       }
       const endEmpty = () => end([])
-      const isNamed = params === asked
-      const waiter: Waiter = { params, isNamed, since: clock.now(), end, ended: false, isServed: false, doubt: null }
+      const hasOwnRequestId = params === asked
+      const waiter: Waiter = {
+        params,
+        hasOwnRequestId,
+        since: clock.now(),
+        end,
+        ended: false,
+        isServed: false,
+        indefiniteError: null,
+      }
       group.waiters.push(waiter)
       call.endWait = endEmpty
       const cancelTimer = clock.after(waitMs, endEmpty)

@@ -16,7 +16,7 @@ import { viewWorker } from './worker-view.ts'
 export interface Sessions {
   readonly inNamespace: InNamespace<Pick<UseCases, 'openSession' | 'workers'>>
   /** The worker was given tasks. One that keeps a session of which no server knows has a grace to open it in. */
-  gaveTasks(namespace: string, worker: WorkerRef): void
+  noteClaim(namespace: string, worker: WorkerRef): void
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -83,7 +83,7 @@ class WorkerSessions implements Sessions {
     workers: () => this.#workers(namespace),
   })
 
-  gaveTasks(namespace: string, { workerId, nodeId, session }: WorkerRef): void {
+  noteClaim(namespace: string, { workerId, nodeId, session }: WorkerRef): void {
     // Where processes share the store, they look for such workers anyway.
     if (this.#presence !== null || !session || nodeId !== null) return
     const worker = workerKey({ namespace, workerId })

@@ -5,7 +5,7 @@ export interface Waiter {
   /** With a request id in any case. */
   readonly params: ClaimParams
   /** The request id is the caller's own: the same claim may be made again, and be answered, elsewhere. */
-  readonly isNamed: boolean
+  readonly hasOwnRequestId: boolean
   readonly since: number
   /** Ends the wait; later calls do nothing. */
   end(tasks: readonly LeasedTask[]): void
@@ -13,7 +13,7 @@ export interface Waiter {
   /** Tasks are on their way to it. */
   isServed: boolean
   /** Why it is not known whether it was given tasks; `null`: it is known. The same request id will tell. */
-  doubt: unknown
+  indefiniteError: unknown
 }
 
 /** Claims that ask for the same queues and types: one look at the store answers for all of them. */
@@ -58,9 +58,9 @@ export class WaitingClaims {
   nextInTurn(most: number): readonly WaitingGroup[] {
     const all = [...this.#groups.values()].map((group) => ({
       group,
-      isInDoubt: group.waiters.some(({ doubt }) => doubt !== null),
+      isIndefinite: group.waiters.some(({ indefiniteError }) => indefiniteError !== null),
     }))
-    const next = all.sort((a, b) => Number(b.isInDoubt) - Number(a.isInDoubt)).slice(0, most)
+    const next = all.sort((a, b) => Number(b.isIndefinite) - Number(a.isIndefinite)).slice(0, most)
     for (const { group } of next) {
       const key = keyOf(group.params)
       this.#groups.delete(key)

@@ -7,13 +7,13 @@ import { type Clock, type NewsMessage, type NewsPort, TERMINAL_STATUSES } from '
 const LISTEN_ON_MS = 30_000
 
 /** Listens for the ends of all tasks while somebody waits for some, and a little longer. */
-export interface HeardEnds {
+export interface TaskEndNews {
   /** Somebody waits; until the returned function is called. */
   listen(): () => void
   stop(): void
 }
 
-export function createHeardEnds(news: NewsPort, clock: Clock, onEnd: (message: NewsMessage) => void): HeardEnds {
+export function createTaskEndNews(news: NewsPort, clock: Clock, onEnd: (message: NewsMessage) => void): TaskEndNews {
   let listeners = 0
   let unsubscribe: (() => void) | null = null
   let cancelTimer = () => {}

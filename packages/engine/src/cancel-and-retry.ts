@@ -12,10 +12,13 @@ import type { Reading } from './read.ts'
  */
 const QUIET_PASSES = 6
 
-type Steering = Pick<UseCases, 'cancel' | 'retry' | 'cancelMatching' | 'retryMatching'>
+type CancelAndRetry = Pick<UseCases, 'cancel' | 'retry' | 'cancelMatching' | 'retryMatching'>
 
 /** Cancel and retry, by id and by filter. */
-export function createSteering(context: EngineContext, reading: InNamespace<Reading>): InNamespace<Steering> {
+export function createCancelAndRetry(
+  context: EngineContext,
+  reading: InNamespace<Reading>,
+): InNamespace<CancelAndRetry> {
   const { store, taskNews } = context
   const walk = createBulkWalks(context)
 
