@@ -4,7 +4,7 @@ import { TaskyardError } from '@taskyard/core'
 import { coalesce } from '../src/coalesce.ts'
 
 /** Batches that end when they are told to, and a clock that stands. */
-function scene() {
+function testBed() {
   const clock = { now: 0 }
   const batches: { items: readonly number[]; end(): void }[] = []
   const add = coalesce<number, number>({
@@ -19,7 +19,7 @@ function scene() {
 
 describe('calls that share a batch', () => {
   it('are those of one turn, and those that come while a batch is under way', async () => {
-    const { batches, add, turn } = scene()
+    const { batches, add, turn } = testBed()
     const calls = [add(1), add(2)]
     await turn()
     calls.push(add(3), add(4))
@@ -36,7 +36,7 @@ describe('calls that share a batch', () => {
   })
 
   it('do not wait for a small batch that is held up', async () => {
-    const { clock, batches, add, turn } = scene()
+    const { clock, batches, add, turn } = testBed()
     const first = add(1)
     await turn()
     clock.now = 10
@@ -50,7 +50,7 @@ describe('calls that share a batch', () => {
   })
 
   it('wait for a large one, however long it takes', async () => {
-    const { clock, batches, add, turn } = scene()
+    const { clock, batches, add, turn } = testBed()
     const calls = Array.from({ length: 10 }, (_, n) => add(n))
     await turn()
     clock.now = 10

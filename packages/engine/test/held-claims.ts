@@ -1,5 +1,5 @@
 import type { ClaimParams, LeasedTask, OpenedStore } from '@taskyard/core'
-import { claimOf } from './scene.ts'
+import { claimOf } from './test-bed.ts'
 
 /** A claim with a name, which may be made again. */
 export const named = (requestId: string) => ({ ...claimOf('worker-1'), requestId })

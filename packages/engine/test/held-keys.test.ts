@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { SimulatedClock } from '@taskyard/conformance'
 import type { EnqueueOutcome, OpenedStore } from '@taskyard/core'
 import type { Engine, Submission } from '../src/index.ts'
-import { PAYLOAD, startEngine } from './scene.ts'
+import { PAYLOAD, startEngine } from './test-bed.ts'
 
 /** A store in which transactions hold the idempotency keys `held`. */
 function holding(held: ReadonlySet<string>) {

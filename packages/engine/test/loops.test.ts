@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { awayWhile, PAYLOAD, startCluster, startEngine } from './scene.ts'
+import { awayWhile, PAYLOAD, startCluster, startEngine } from './test-bed.ts'
 
 const OF_ONE_PROCESS = [
   'sweeper',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { givenFirst, TaskyardError } from '@taskyard/core'
 import { around, gate, named } from './held-claims.ts'
-import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+import { claimOf, PAYLOAD, startEngine } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLocalNews } from '@taskyard/core'
 import type { UseCases } from '../src/index.ts'
-import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+import { claimOf, PAYLOAD, startEngine } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 const NOT_FOUND = { code: 'task_not_found' }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { createLocalNews, type NewsMessage, type NewsMissed, type NewsPort, toJsonText } from '@taskyard/core'
-import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+import { claimOf, PAYLOAD, startEngine } from './test-bed.ts'
 
 const LANE = { queue: 'mail', type: 'email' }
 const TASK = { ...LANE, payload: PAYLOAD, tags: ['red'] }

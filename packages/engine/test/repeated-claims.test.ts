@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OpenedStore } from '@taskyard/core'
 import { around, gate, named } from './held-claims.ts'
-import { PAYLOAD, startCluster, startEngine } from './scene.ts'
+import { PAYLOAD, startCluster, startEngine } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 

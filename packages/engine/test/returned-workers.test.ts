@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type LeaseRef, type OpenedStore, POISON_CRASHES, TaskyardError } from '@taskyard/core'
 import type { UseCases } from '../src/index.ts'
-import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+import { claimOf, PAYLOAD, startEngine } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 const deaf = () => {}

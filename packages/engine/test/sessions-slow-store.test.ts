@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import type { OpenedStore } from '@taskyard/core'
 import { wrapCalls } from '@taskyard/core'
 import type { OpenSession, UseCases } from '../src/index.ts'
-import { awayWhile, type Cluster, claimOf, PAYLOAD, startCluster, startEngine } from './scene.ts'
+import { awayWhile, type Cluster, claimOf, PAYLOAD, startCluster, startEngine } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD, timeoutSeconds: 3600 }
 const deaf = () => {}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type OpenedStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
-import { claimOf, createEngineInDefault, PAYLOAD, startCluster, startEngine, startStallingEngine } from './scene.ts'
+import { claimOf, createEngineInDefault, PAYLOAD, startCluster, startEngine, startStallingEngine } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 const deaf = () => {}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SettableClock } from '@taskyard/conformance'
-import { awayWhile, claimOf, PAYLOAD, startCluster, startEngine, startStallingEngine } from './scene.ts'
+import { awayWhile, claimOf, PAYLOAD, startCluster, startEngine, startStallingEngine } from './test-bed.ts'
 
 // Somebody sets the clock of the machine that the engine runs on.
 
@@ -46,20 +46,20 @@ for (const setBy of [-HOUR, HOUR]) {
 }
 
 test('an operation by filter leaves off in its time when the clock is set back', async (t) => {
-  const scene = await startEngine(t, {}, (store) => ({
+  const bed = await startEngine(t, {}, (store) => ({
     ...store,
     reads: {
       ...store.reads,
       async list(params) {
         const page = await store.reads.list(params)
-        scene.clock.set(-HOUR)
-        await scene.clock.advance(2000)
+        bed.clock.set(-HOUR)
+        await bed.clock.advance(2000)
         return page
       },
     },
   }))
-  await scene.engine.submitMany(Array.from({ length: 450 }, () => TASK))
-  const { matched, cursor } = await scene.engine.cancelMatching({ queue: 'default' }, { seconds: 1 })
+  await bed.engine.submitMany(Array.from({ length: 450 }, () => TASK))
+  const { matched, cursor } = await bed.engine.cancelMatching({ queue: 'default' }, { seconds: 1 })
   assert.ok(matched < 450 && cursor !== null, `${matched}`)
 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLocalNews, type OpenedStore } from '@taskyard/core'
-import { awayWhile, claimOf, PAYLOAD, startCluster } from './scene.ts'
+import { awayWhile, claimOf, PAYLOAD, startCluster } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 const deaf = () => {}

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { SimulatedClock } from '@taskyard/conformance'
 import type { LeaseRef, OpenedStore } from '@taskyard/core'
 import type { UseCases } from '../src/index.ts'
-import { claimOf, PAYLOAD, startCluster, startEngine } from './scene.ts'
+import { claimOf, PAYLOAD, startCluster, startEngine } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD, timeoutSeconds: 3600 }
 const deaf = () => {}

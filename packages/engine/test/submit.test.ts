@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type JsonText, LIMITS } from '@taskyard/core'
 import type { Submission } from '../src/index.ts'
-import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+import { claimOf, PAYLOAD, startEngine } from './test-bed.ts'
 
 test('the same key and task answers with the first task', async (t) => {
   const { engine } = await startEngine(t)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createReferenceStore, createSimulatedClock } from '@taskyard/conformance'
 import { type ChoreFailure, type OpenedStore, TaskyardError } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
-import { awayWhile, claimOf, createEngineInDefault, PAYLOAD, startEngine, startStallingEngine } from './scene.ts'
+import { awayWhile, claimOf, createEngineInDefault, PAYLOAD, startEngine, startStallingEngine } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type JsonText, type LeaseRef, LIMITS, type TaskError } from '@taskyard/core'
 import type { ListRequest, OpenSession, UseCases } from '../src/index.ts'
-import { claimOf, PAYLOAD, startEngine } from './scene.ts'
+import { claimOf, PAYLOAD, startEngine } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 const NEVER_ABORTED = new AbortController().signal

@@ -8,7 +8,7 @@ import {
   toJsonText,
   wrapCalls,
 } from '@taskyard/core'
-import { claimOf, PAYLOAD, type Scene, startEngine } from './scene.ts'
+import { claimOf, PAYLOAD, startEngine, type TestBed } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 const NEVER_ABORTED = new AbortController().signal
@@ -28,25 +28,25 @@ function noting(reads: Read[]): (store: OpenedStore) => OpenedStore {
     })
 }
 
-async function submitMany({ engine }: Scene, count: number, payload = PAYLOAD): Promise<readonly string[]> {
+async function submitMany({ engine }: TestBed, count: number, payload = PAYLOAD): Promise<readonly string[]> {
   const tasks = await engine.submitMany(Array.from({ length: count }, () => ({ ...TASK, payload })))
   return tasks.map(({ id }) => id)
 }
 
 test('a thousand that wait share one look a second', async (t) => {
   const reads: Read[] = []
-  const scene = await startEngine(t, {}, noting(reads))
-  const ids = await submitMany(scene, 1000)
-  const waits = ids.map((id) => scene.engine.wait(id, 11))
-  await scene.clock.advance(500)
+  const bed = await startEngine(t, {}, noting(reads))
+  const ids = await submitMany(bed, 1000)
+  const waits = ids.map((id) => bed.engine.wait(id, 11))
+  await bed.clock.advance(500)
   assert.ok(reads.length <= 40, `${reads.length} reads to begin with`)
   reads.length = 0
-  await scene.clock.advance(10_000)
+  await bed.clock.advance(10_000)
   assert.deepEqual(
     reads,
     Array.from({ length: 10 }, () => ({ call: 'find', taskIds: 1000 })),
   )
-  await scene.clock.advance(1000)
+  await bed.clock.advance(1000)
   for (const { status } of await Promise.all(waits)) assert.equal(status, 'queued')
 })
 
@@ -54,11 +54,11 @@ test('behind a store that does not answer waits are refused in time, but for tho
   const { promise: hung, reject: end } = Promise.withResolvers<never>()
   const hanging = (store: OpenedStore) =>
     wrapCalls(store, (call, run) => (params) => (call === 'find' ? hung : run(params)))
-  const scene = await startEngine(t, {}, hanging)
-  const ids = await submitMany(scene, 1000)
+  const bed = await startEngine(t, {}, hanging)
+  const ids = await submitMany(bed, 1000)
   const refused: unknown[] = []
-  for (const id of ids) scene.engine.wait(id, 1).catch((error: unknown) => refused.push(error))
-  await scene.clock.advance(5000)
+  for (const id of ids) bed.engine.wait(id, 1).catch((error: unknown) => refused.push(error))
+  await bed.clock.advance(5000)
   assert.equal(refused.length, 1000 - 128)
   assert.match(String(refused[0]), /too many looks at tasks are under way/)
   end(new TaskyardError('store_unavailable', { reason: 'the store has gone' }))
@@ -66,13 +66,13 @@ test('behind a store that does not answer waits are refused in time, but for tho
 
 test('many that watch share it too, and read what happened now and then', async (t) => {
   const reads: Read[] = []
-  const scene = await startEngine(t, {}, noting(reads))
+  const bed = await startEngine(t, {}, noting(reads))
   const stop = new AbortController()
-  const ids = await submitMany(scene, 200)
-  const watches = ids.map((id) => Array.fromAsync(scene.engine.watch(id, 0, stop.signal)))
-  await scene.clock.advance(1500)
+  const ids = await submitMany(bed, 200)
+  const watches = ids.map((id) => Array.fromAsync(bed.engine.watch(id, 0, stop.signal)))
+  await bed.clock.advance(1500)
   reads.length = 0
-  await scene.clock.advance(10_000)
+  await bed.clock.advance(10_000)
   assert.deepEqual(
     reads,
     Array.from({ length: 10 }, () => ({ call: 'find', taskIds: 200 })),
@@ -83,15 +83,15 @@ test('many that watch share it too, and read what happened now and then', async 
 
 test('tasks that are long are looked at in smaller numbers', async (t) => {
   const reads: Read[] = []
-  const scene = await startEngine(t, {}, noting(reads))
+  const bed = await startEngine(t, {}, noting(reads))
   const long = toJsonText('x'.repeat(1_000_000))
-  const ids = [...(await submitMany(scene, 15, long)), ...(await submitMany(scene, 15, long))]
-  const waits = ids.map((id) => scene.engine.wait(id, 2))
-  await scene.clock.advance(500)
+  const ids = [...(await submitMany(bed, 15, long)), ...(await submitMany(bed, 15, long))]
+  const waits = ids.map((id) => bed.engine.wait(id, 2))
+  await bed.clock.advance(500)
   reads.length = 0
-  await scene.clock.advance(1000)
+  await bed.clock.advance(1000)
   assert.ok(reads.length > 1 && reads.every(({ taskIds }) => taskIds < 20), JSON.stringify(reads))
-  await scene.clock.advance(1000)
+  await bed.clock.advance(1000)
   await Promise.all(waits)
 })
 

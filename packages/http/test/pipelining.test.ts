@@ -11,7 +11,7 @@ const MOST_WAITING = 64
 const CHUNK_BYTES = 65_536
 
 /** A server whose answers are long; each waits for the gate. */
-async function scene(
+async function testBed(
   context: TestContext,
   { answerBytes = 100_000, gate = Promise.resolve(), gateOf = (_n: number) => gate } = {},
 ) {
@@ -66,7 +66,7 @@ async function answers(socket: Socket, count: number): Promise<readonly number[]
 
 test('of the requests that one connection pipelines eight are under way at a time, and answered in order', async (context) => {
   const gate = Promise.withResolvers<void>()
-  const { seen, socket, others } = await scene(context, { gate: gate.promise })
+  const { seen, socket, others } = await testBed(context, { gate: gate.promise })
   socket.write(
     upTo(60)
       .map((n) => ask(n))
@@ -83,7 +83,7 @@ test('of the requests that one connection pipelines eight are under way at a tim
 test('eight are under way after each answer, too, and on a connection that pipelines a second time', async (context) => {
   const gates = upTo(40).map(() => Promise.withResolvers<void>())
   const gateOf = (n: number) => (gates[n] as PromiseWithResolvers<void>).promise
-  const { seen, socket, others } = await scene(context, { answerBytes: 10, gateOf })
+  const { seen, socket, others } = await testBed(context, { answerBytes: 10, gateOf })
   for (const first of [0, 20]) {
     const last = first + 20
     socket.write(
@@ -103,7 +103,7 @@ test('eight are under way after each answer, too, and on a connection that pipel
 })
 
 test('a request whose answer nobody reads stays under way', async (context) => {
-  const { seen, socket, others } = await scene(context, { answerBytes: 10_000_000 })
+  const { seen, socket, others } = await testBed(context, { answerBytes: 10_000_000 })
   socket.write(
     upTo(60)
       .map((n) => ask(n))
@@ -119,7 +119,7 @@ test('a request whose answer nobody reads stays under way', async (context) => {
 
 test('a connection is not read on while many requests wait, and then it is', async (context) => {
   const gate = Promise.withResolvers<void>()
-  const { seen, socket, accepted, others } = await scene(context, { answerBytes: 10, gate: gate.promise })
+  const { seen, socket, accepted, others } = await testBed(context, { answerBytes: 10, gate: gate.promise })
   const paused = once(accepted, 'pause')
   socket.write(
     upTo(2000)
@@ -136,7 +136,7 @@ test('a connection is not read on while many requests wait, and then it is', asy
 
 test('a body that is cut by the end of what is read arrives when its turn comes', async (context) => {
   const gate = Promise.withResolvers<void>()
-  const { socket, accepted } = await scene(context, { answerBytes: 10, gate: gate.promise })
+  const { socket, accepted } = await testBed(context, { answerBytes: 10, gate: gate.promise })
   const paused = once(accepted, 'pause')
   const post = (n: number) => {
     const body = JSON.stringify({ n, padding: 'p'.repeat(100_000) })
@@ -159,7 +159,7 @@ test('a body that is cut by the end of what is read arrives when its turn comes'
 
 test('what waits when its client goes away is not started', async (context) => {
   const gate = Promise.withResolvers<void>()
-  const { seen, socket, accepted, others } = await scene(context, { gate: gate.promise })
+  const { seen, socket, accepted, others } = await testBed(context, { gate: gate.promise })
   socket.write(
     upTo(20)
       .map((n) => ask(n))
@@ -176,7 +176,7 @@ test('what waits when its client goes away is not started', async (context) => {
 
 test('what waits behind an answer that closes the connection is not started', async (context) => {
   const gate = Promise.withResolvers<void>()
-  const { seen, socket, accepted, others } = await scene(context, { gate: gate.promise })
+  const { seen, socket, accepted, others } = await testBed(context, { gate: gate.promise })
   const closed = once(accepted, 'close')
   socket.resume().write(['GET /last HTTP/1.1\r\nhost: x\r\n\r\n', ...upTo(20).map((n) => ask(n))].join(''))
   while (seen.unanswered < 21) await others()

@@ -13,7 +13,7 @@ const ANSWER_BYTES = 30_000_000
 const STALLED_MS = 60_000
 
 /** A server whose answers are long; only those to `/held` wait for the gate. */
-async function scene(context: TestContext, mostBytes = Number.POSITIVE_INFINITY) {
+async function testBed(context: TestContext, mostBytes = Number.POSITIVE_INFINITY) {
   const clock = createSimulatedClock()
   const gate = Promise.withResolvers<void>()
   const server = createServer(async ({ url }, response) => {
@@ -43,7 +43,7 @@ async function scene(context: TestContext, mostBytes = Number.POSITIVE_INFINITY)
 }
 
 test('a connection that takes nothing of its answer for a minute is cut off', async (context) => {
-  const { clock, client } = await scene(context)
+  const { clock, client } = await testBed(context)
   const { accepted } = await client('/')
   const begin = clock.now()
   while (!accepted.destroyed) await clock.advance(1000)
@@ -51,7 +51,7 @@ test('a connection that takes nothing of its answer for a minute is cut off', as
 })
 
 test('one that takes some of it every 50 seconds is not', async (context) => {
-  const { clock, client } = await scene(context)
+  const { clock, client } = await testBed(context)
   const { socket, accepted } = await client('/')
   for (let round = 0; round < 4; round++) {
     const sent = sentBytes(accepted)
@@ -63,7 +63,7 @@ test('one that takes some of it every 50 seconds is not', async (context) => {
 })
 
 test('answers that wait for the one before them are not stalled', async (context) => {
-  const { clock, gate, client } = await scene(context)
+  const { clock, gate, client } = await testBed(context)
   const { socket, accepted } = await client('/held', '/')
   await clock.advance(10 * STALLED_MS)
   assert.equal(accepted.destroyed, false)
@@ -76,7 +76,7 @@ test('answers that wait for the one before them are not stalled', async (context
 })
 
 test('connections that have read all of their answers, or asked for none, are left alone', async (context) => {
-  const { clock, client } = await scene(context, 0)
+  const { clock, client } = await testBed(context, 0)
   const { accepted: silent } = await client()
   const { socket, accepted } = await client('/')
   for (let bytes = 0; bytes < ANSWER_BYTES; ) bytes += (await once(socket.resume(), 'data'))[0].length
@@ -86,7 +86,7 @@ test('connections that have read all of their answers, or asked for none, are le
 })
 
 test('when too much waits those are cut off that have taken nothing for longest', async (context) => {
-  const { clock, client } = await scene(context, 2.5 * ANSWER_BYTES)
+  const { clock, client } = await testBed(context, 2.5 * ANSWER_BYTES)
   const { accepted: first } = await client('/')
   await clock.advance(10_000)
   const { accepted: second } = await client('/')
@@ -98,7 +98,7 @@ test('when too much waits those are cut off that have taken nothing for longest'
 })
 
 test('answers that wait for others are counted, and the largest go first', async (context) => {
-  const { clock, client } = await scene(context, 2.5 * ANSWER_BYTES)
+  const { clock, client } = await testBed(context, 2.5 * ANSWER_BYTES)
   const { accepted: small } = await client('/')
   const { accepted: large } = await client('/held', '/', '/')
   await clock.advance(1000)
@@ -106,7 +106,7 @@ test('answers that wait for others are counted, and the largest go first', async
 })
 
 test('many large answers are not left to the timer', async (context) => {
-  const { client, noteLargeAnswer } = await scene(context, 1.5 * ANSWER_BYTES)
+  const { client, noteLargeAnswer } = await testBed(context, 1.5 * ANSWER_BYTES)
   const clients = [await client('/'), await client('/'), await client('/')]
   noteLargeAnswer(ANSWER_BYTES)
   assert.deepEqual(clients.map(({ accepted }) => accepted.destroyed).sort(), [false, true, true])

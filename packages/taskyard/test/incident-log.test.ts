@@ -6,7 +6,7 @@ import { createIncidentLog } from '../src/server/incident-log.ts'
 
 const AWAY = new TaskyardError('store_unavailable', { reason: 'away' })
 
-function setup() {
+function testBed() {
   const clock = createSimulatedClock()
   const lines: string[] = []
   const log = createIncidentLog(
@@ -20,7 +20,7 @@ function setup() {
 }
 
 test('how long an incident took is told when the clock is set meanwhile', async () => {
-  const { clock, lines, log } = setup()
+  const { clock, lines, log } = testBed()
   log.failed('sweeper', AWAY)
   clock.set(-3_600_000)
   await clock.advance(2000)
@@ -29,7 +29,7 @@ test('how long an incident took is told when the clock is set meanwhile', async 
 })
 
 test('an outage of the store is a line at its begin and a line at its end, however many services meet it', async () => {
-  const { clock, lines, log } = setup()
+  const { clock, lines, log } = testBed()
   for (let second = 0; second < 30; second++) {
     log.failed('sweeper', AWAY)
     log.failed('dispatcher', AWAY)
@@ -42,7 +42,7 @@ test('an outage of the store is a line at its begin and a line at its end, howev
 })
 
 test('an incident that goes on is told again every minute', async () => {
-  const { clock, lines, log } = setup()
+  const { clock, lines, log } = testBed()
   for (let second = 0; second <= 120; second++) {
     log.failed('sweeper', AWAY)
     await clock.advance(1000)
@@ -51,7 +51,7 @@ test('an incident that goes on is told again every minute', async () => {
 })
 
 test('other incidents are told for each service', async () => {
-  const { clock, lines, log } = setup()
+  const { clock, lines, log } = testBed()
   log.failed('sweeper', new Error('a bug'))
   log.failed('throughput', new Error('a bug'))
   log.failed('sweeper', new Error('a bug'))
@@ -61,14 +61,14 @@ test('other incidents are told for each service', async () => {
 })
 
 test('a service that did not meet the outage does not end it', () => {
-  const { lines, log } = setup()
+  const { lines, log } = testBed()
   log.failed('sweeper', AWAY)
   log.recovered('throughput')
   assert.deepEqual(lines, ['store began'])
 })
 
 test('a worker whose trouble is not the store is heard once a minute', async () => {
-  const { clock, lines, log } = setup()
+  const { clock, lines, log } = testBed()
   for (let second = 0; second <= 60; second++) {
     log.workerFailed('settle', new Error('refused'))
     await clock.advance(1000)

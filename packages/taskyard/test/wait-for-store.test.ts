@@ -4,7 +4,7 @@ import { createReferenceStore, createSimulatedClock } from '@taskyard/conformanc
 import { TaskyardError } from '@taskyard/core'
 import { waitForStore } from '../src/server/wait-for-store.ts'
 
-function scene({ awayMs }: { awayMs: number }) {
+function testBed({ awayMs }: { awayMs: number }) {
   const clock = createSimulatedClock()
   const interruption = new AbortController()
   const waits: string[] = []
@@ -22,20 +22,20 @@ function scene({ awayMs }: { awayMs: number }) {
 }
 
 test('a store that comes up during the start is waited for, and that is said once', async () => {
-  const { clock, waits, store } = scene({ awayMs: 12_000 })
+  const { clock, waits, store } = testBed({ awayMs: 12_000 })
   await clock.advance(12_000)
   assert.ok(await store)
   assert.equal(waits.length, 1)
 })
 
 test('a store that does not come up fails the start after half a minute', async () => {
-  const { clock, store } = scene({ awayMs: 3_600_000 })
+  const { clock, store } = testBed({ awayMs: 3_600_000 })
   await clock.advance(31_000)
   await assert.rejects(store, { code: 'store_unavailable' })
 })
 
 test('half a minute is as long when the clock is set back', async () => {
-  const { clock, store } = scene({ awayMs: 3_600_000 })
+  const { clock, store } = testBed({ awayMs: 3_600_000 })
   await clock.advance(1000)
   clock.set(-3_600_000)
   await clock.advance(30_000)
@@ -43,7 +43,7 @@ test('half a minute is as long when the clock is set back', async () => {
 })
 
 test('a signal ends the wait at once', async () => {
-  const { clock, interruption, store } = scene({ awayMs: 3_600_000 })
+  const { clock, interruption, store } = testBed({ awayMs: 3_600_000 })
   await clock.advance(5000)
   interruption.abort()
   await assert.rejects(store, { code: 'store_unavailable' })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TaskHandler } from '@taskyard/core'
 import type { AttemptEnd, WorkerOptions } from '@taskyard/worker'
-import { until, whenAborted, yard } from './scene.ts'
+import { openTestBed, until, whenAborted } from './test-bed.ts'
 
 function watched(t: { after(fn: () => Promise<void>): void }, handler: TaskHandler, options: WorkerOptions = {}) {
   const ends: AttemptEnd[] = []
@@ -11,7 +11,7 @@ function watched(t: { after(fn: () => Promise<void>): void }, handler: TaskHandl
     started.resolve()
     return handler(task, context)
   }
-  const { api } = yard(t, { job: watchedHandler }, { ...options, onAttemptEnd: (end) => ends.push(end) })
+  const { api } = openTestBed(t, { job: watchedHandler }, { ...options, onAttemptEnd: (end) => ends.push(end) })
   const told = async (count: number) => {
     await until(() => ends.length >= count)
     const byToken = ends.toSorted((a, b) => a.task.lease.token - b.task.lease.token)
@@ -84,7 +84,7 @@ test('a lease that is lost under a running handler ends its attempt, once', asyn
 
 test('a listener that throws is reported and holds nothing up', async (t) => {
   const reported = Promise.withResolvers<string>()
-  const { api } = yard(
+  const { api } = openTestBed(
     t,
     { job: () => 1 },
     {

@@ -4,12 +4,12 @@ import { createSimulatedClock } from '@taskyard/conformance'
 import { type ClaimRequest, type SettleRequest, type TaskContext, TaskyardError } from '@taskyard/core'
 import { startWorker } from '@taskyard/worker'
 import { MemoryApi } from './memory-api.ts'
-import { quiet, until, whenAborted, yard } from './scene.ts'
+import { ignoreErrors, openTestBed, until, whenAborted } from './test-bed.ts'
 
 test('no more handlers run at once than concurrency says', async (t) => {
   let running = 0
   let most = 0
-  const { api } = yard(
+  const { api } = openTestBed(
     t,
     {
       busy: async () => {
@@ -26,7 +26,7 @@ test('no more handlers run at once than concurrency says', async (t) => {
 })
 
 test('thousands of fast tasks go in batches: far fewer calls than tasks', async (t) => {
-  const { api, worker } = yard(t, { noop: () => null }, { concurrency: 100 })
+  const { api, worker } = openTestBed(t, { noop: () => null }, { concurrency: 100 })
   for (let n = 0; n < 20_000; n++) api.add('noop')
   await api.settled(20_000)
   assert.equal(new Set(api.accepted.map(({ taskId }) => taskId)).size, 20_000)
@@ -35,7 +35,11 @@ test('thousands of fast tasks go in batches: far fewer calls than tasks', async 
 })
 
 test('slow tasks are not hoarded: nothing is leased beyond concurrency', async (t) => {
-  const { api, worker } = yard(t, { wait: (_, { signal }: TaskContext) => whenAborted(signal) }, { concurrency: 5 })
+  const { api, worker } = openTestBed(
+    t,
+    { wait: (_, { signal }: TaskContext) => whenAborted(signal) },
+    { concurrency: 5 },
+  )
   for (let n = 0; n < 50; n++) api.add('wait')
   await until(() => worker.stats.running === 5)
   assert.equal(worker.stats.ready, 0)
@@ -46,7 +50,7 @@ test('tasks leased ahead that cannot start for two seconds are given back', asyn
   const clock = createSimulatedClock()
   const started = Promise.withResolvers<void>()
   let quick = 0
-  const { api, worker } = yard(
+  const { api, worker } = openTestBed(
     t,
     {
       quick: () => {
@@ -112,7 +116,7 @@ class ForgetfulApi extends MemoryApi {
 test('a claim whose answer was lost is repeated under the same id until it is answered, and loses no task', async (t) => {
   const api = new ForgetfulApi()
   api.loseClaims = 3
-  const worker = startWorker(api, { noop: () => null }, { ...quiet, random: () => 0.01 })
+  const worker = startWorker(api, { noop: () => null }, { ...ignoreErrors, random: () => 0.01 })
   t.after(() => worker.stop({ deadlineSeconds: 0 }))
   for (let n = 0; n < 3; n++) api.add('noop')
   await api.settled(3)
@@ -126,7 +130,11 @@ test('a claim whose answer was lost is repeated under the same id until it is an
 test('the claim of a settle whose answer was lost is repeated with it', async (t) => {
   const api = new ForgetfulApi()
   api.loseSettles = 2
-  const worker = startWorker(api, { noop: () => null }, { ...quiet, concurrency: 1, prefetch: 0, random: () => 0.01 })
+  const worker = startWorker(
+    api,
+    { noop: () => null },
+    { ...ignoreErrors, concurrency: 1, prefetch: 0, random: () => 0.01 },
+  )
   t.after(() => worker.stop({ deadlineSeconds: 0 }))
   for (let n = 0; n < 2; n++) api.add('noop')
   await api.settled(2)

@@ -4,12 +4,12 @@ import { test } from 'node:test'
 import { createSimulatedClock } from '@taskyard/conformance'
 import type { TaskContext } from '@taskyard/core'
 import { TaskAborted } from '@taskyard/worker'
-import { until, whenAborted, yard } from './scene.ts'
+import { openTestBed, until, whenAborted } from './test-bed.ts'
 
 test('a pushed cancel aborts the signal and settles as cancelled, even when the handler returns', async (t) => {
   const started = Promise.withResolvers<void>()
   let reason: unknown
-  const { api } = yard(t, {
+  const { api } = openTestBed(t, {
     wait: async (_, { signal }) => {
       started.resolve()
       await whenAborted(signal).catch((error) => {
@@ -28,7 +28,7 @@ test('a pushed cancel aborts the signal and settles as cancelled, even when the 
 
 test('a cancel of a prefetched task ends it before it starts', async (t) => {
   const started: string[] = []
-  const { api, worker } = yard(
+  const { api, worker } = openTestBed(
     t,
     {
       wait: (task, { signal }) => {
@@ -48,7 +48,7 @@ test('a cancel of a prefetched task ends it before it starts', async (t) => {
 })
 
 test('a cancel request is heard by heartbeat too', async (t) => {
-  const { api } = yard(t, { wait: (_, { signal }) => whenAborted(signal) }, { leaseSeconds: 1 })
+  const { api } = openTestBed(t, { wait: (_, { signal }) => whenAborted(signal) }, { leaseSeconds: 1 })
   const id = api.add('wait')
   await once(api.events, 'claim')
   const task = api.tasks.get(id)
@@ -60,7 +60,7 @@ test('a cancel request is heard by heartbeat too', async (t) => {
 
 test('an attempt over its time is aborted and fails as timeout, to be retried', async (t) => {
   let code: unknown
-  const { api } = yard(t, {
+  const { api } = openTestBed(t, {
     wait: (_, { signal }) =>
       whenAborted(signal).catch((error) => {
         code = error.code
@@ -76,7 +76,7 @@ test('an attempt over its time is aborted and fails as timeout, to be retried', 
 })
 
 test('an earlier deadline behind a later one is met', async (t) => {
-  const { api } = yard(t, { wait: (_, { signal }) => whenAborted(signal) })
+  const { api } = openTestBed(t, { wait: (_, { signal }) => whenAborted(signal) })
   api.add('wait', null, { timeoutSeconds: 600 })
   const short = api.add('wait', null, { timeoutSeconds: 0.1 })
   const [outcome] = await api.settled(1)
@@ -85,7 +85,7 @@ test('an earlier deadline behind a later one is met', async (t) => {
 
 test('no attempt is over its time because the clock is set forward', async (t) => {
   const clock = createSimulatedClock()
-  const { api, worker } = yard(t, { wait: (_, { signal }) => whenAborted(signal) }, { clock })
+  const { api, worker } = openTestBed(t, { wait: (_, { signal }) => whenAborted(signal) }, { clock })
   const long = api.add('wait', null, { timeoutSeconds: 600 })
   const short = api.add('wait', null, { timeoutSeconds: 20 })
   await until(() => worker.stats.running === 2)
@@ -102,7 +102,7 @@ test('no attempt is over its time because the clock is set forward', async (t) =
 test('a lost lease aborts the handler and nothing is settled under the dead token', async (t) => {
   const aborted = Promise.withResolvers<TaskContext['heartbeat']>()
   let starts = 0
-  const { api, worker } = yard(
+  const { api, worker } = openTestBed(
     t,
     {
       wait: async (_, context) => {

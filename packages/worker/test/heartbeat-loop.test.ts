@@ -8,7 +8,7 @@ import { giveSigns } from '../src/main-thread-watch.ts'
 const LEASE_MS = 30_000
 
 /** A loop that holds one lease; `isAway` is looked at by each call. */
-function scene(isAway = () => false) {
+function testBed(isAway = () => false) {
   const board = LeaseBoard.create(1)
   const clock = createSimulatedClock()
   const startedAt = clock.now()
@@ -39,14 +39,14 @@ function scene(isAway = () => false) {
 }
 
 test('while the main thread gives signs, leases are extended at a third of their time', async () => {
-  const { board, clock, callsIn } = scene()
+  const { board, clock, callsIn } = testBed()
   giveSigns(board, clock)
   const calls = await callsIn(LEASE_MS * 2)
   assert.ok(calls.length <= 8, `${calls}`)
 })
 
 test('as long as the main thread is blocked, leases are extended every 2 s', async () => {
-  const { board, clock, startedAt, callsIn } = scene()
+  const { board, clock, startedAt, callsIn } = testBed()
   const block = giveSigns(board, clock)
   await clock.advance(LEASE_MS)
   block()
@@ -61,20 +61,20 @@ test('as long as the main thread is blocked, leases are extended every 2 s', asy
 })
 
 test('a lease taken just before the main thread is blocked is extended within 4 s', async () => {
-  const { callsIn } = scene()
+  const { callsIn } = testBed()
   const [first = Number.POSITIVE_INFINITY] = await callsIn(4000)
   assert.ok(first <= 4000, `${first}`)
 })
 
 test('while the main thread is blocked, a heartbeat that fails is repeated within a second', async () => {
-  const { callsIn } = scene(() => true)
+  const { callsIn } = testBed(() => true)
   await callsIn(4000)
   const calls = await callsIn(10_000)
   assert.ok(calls.length >= 9, `${calls}`)
 })
 
 test('a session that is whole ends no hurry of a blocked main thread', async () => {
-  const { clock, loop, callsIn } = scene()
+  const { clock, loop, callsIn } = testBed()
   await clock.advance(4000)
   loop.sessionChanged(true)
   loop.sessionChanged(false)
@@ -82,7 +82,7 @@ test('a session that is whole ends no hurry of a blocked main thread', async () 
 })
 
 test('the end of a hurry hastens nothing', async () => {
-  const { board, clock, calls, loop, callsIn } = scene(() => true)
+  const { board, clock, calls, loop, callsIn } = testBed(() => true)
   giveSigns(board, clock)
   await clock.advance(0)
   loop.sessionChanged(true)
@@ -94,7 +94,7 @@ test('the end of a hurry hastens nothing', async () => {
 })
 
 test('a loop that is stopped beats no more', async () => {
-  const { clock, loop, callsIn } = scene()
+  const { clock, loop, callsIn } = testBed()
   await clock.advance(4000)
   loop.stop()
   assert.deepEqual(await callsIn(LEASE_MS), [])
@@ -102,7 +102,7 @@ test('a loop that is stopped beats no more', async () => {
 
 for (const setBy of [-3_600_000, -60_000, 3_600_000]) {
   test(`leases are extended in their time when the clock is set by ${setBy / 60_000} min`, async () => {
-    const { board, clock, callsIn } = scene()
+    const { board, clock, callsIn } = testBed()
     giveSigns(board, clock)
     await clock.advance(LEASE_MS)
     const before = (await callsIn(LEASE_MS)).length
@@ -112,7 +112,7 @@ for (const setBy of [-3_600_000, -60_000, 3_600_000]) {
   })
 
   test(`a main thread that is blocked is noticed when the clock is set by ${setBy / 60_000} min`, async () => {
-    const { board, clock, callsIn } = scene()
+    const { board, clock, callsIn } = testBed()
     const block = giveSigns(board, clock)
     await clock.advance(LEASE_MS)
     clock.set(setBy)
@@ -123,7 +123,7 @@ for (const setBy of [-3_600_000, -60_000, 3_600_000]) {
 }
 
 test('when a heartbeat was answered is a time of day', async () => {
-  const { board, clock, callsIn } = scene()
+  const { board, clock, callsIn } = testBed()
   clock.set(-3_600_000)
   await callsIn(4000)
   const at = board.answeredAt(0) ?? 0

@@ -9,7 +9,7 @@ import { LeaseBoard } from '../src/lease-board.ts'
 const LEASE_MS = 30_000
 const id = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`
 
-function scene(slots: number, answer: (lease: LeaseRef) => ExtendStatus | Promise<ExtendStatus> = () => 'ok') {
+function testBed(slots: number, answer: (lease: LeaseRef) => ExtendStatus | Promise<ExtendStatus> = () => 'ok') {
   const board = LeaseBoard.create(slots)
   const clock = createSimulatedClock()
   const calls: { at: number; leases: readonly LeaseRef[] }[] = []
@@ -48,7 +48,7 @@ function scene(slots: number, answer: (lease: LeaseRef) => ExtendStatus | Promis
 }
 
 test('every lease is extended at least once in each third of its time', async () => {
-  const { board, calls, largestGap, runFor } = scene(2)
+  const { board, calls, largestGap, runFor } = testBed(2)
   board.hold(0, id(1), 1)
   await runFor(LEASE_MS * 3)
   assert.ok(calls.length >= 8)
@@ -56,7 +56,7 @@ test('every lease is extended at least once in each third of its time', async ()
 })
 
 test('in a hurry every lease is extended every 2 s', async () => {
-  const { board, calls, largestGap, hurry, runFor } = scene(2)
+  const { board, calls, largestGap, hurry, runFor } = testBed(2)
   board.hold(0, id(1), 1)
   hurry.isOn = true
   await runFor(LEASE_MS)
@@ -70,7 +70,7 @@ test('in a hurry every lease is extended every 2 s', async () => {
 
 test('a hurry that begins during a round counts for the wait after it', async () => {
   const gate = Promise.withResolvers<ExtendStatus>()
-  const { board, clock, hurry, rounds } = scene(1, () => gate.promise)
+  const { board, clock, hurry, rounds } = testBed(1, () => gate.promise)
   board.hold(0, id(1), 1)
   await clock.advance(await rounds.run())
   const asking = rounds.run()
@@ -86,7 +86,7 @@ for (const [when, hurriedAt] of [
   test(`a call ${when} that is not answered is given up after 2 s, and the next is made within a second`, async () => {
     let isHung = true
     const hung = new Promise<never>(() => {})
-    const { board, calls, clock, hurry, rounds, troubles } = scene(1, () => (isHung ? hung : 'ok'))
+    const { board, calls, clock, hurry, rounds, troubles } = testBed(1, () => (isHung ? hung : 'ok'))
     board.hold(0, id(1), 1)
     await clock.advance(await rounds.run())
     const asking = rounds.run()
@@ -106,7 +106,7 @@ for (const [when, hurriedAt] of [
 
 test('a clock that is set back during a round does not put off the next', async () => {
   const gate = Promise.withResolvers<ExtendStatus>()
-  const { board, clock, rounds } = scene(1, () => gate.promise)
+  const { board, clock, rounds } = testBed(1, () => gate.promise)
   board.hold(0, id(1), 1)
   await clock.advance(await rounds.run())
   const asking = rounds.run()
@@ -116,7 +116,7 @@ test('a clock that is set back during a round does not put off the next', async 
 })
 
 test('after a machine slept every lease is extended with the next look', async () => {
-  const { board, calls, clock, rounds, runFor } = scene(2)
+  const { board, calls, clock, rounds, runFor } = testBed(2)
   board.hold(0, id(1), 1)
   await runFor(LEASE_MS)
   await rounds.run()
@@ -129,7 +129,7 @@ test('after a machine slept every lease is extended with the next look', async (
 
 test('without a hurry a call may take longer', async () => {
   const gate = Promise.withResolvers<ExtendStatus>()
-  const { board, clock, rounds, troubles } = scene(1, () => gate.promise)
+  const { board, clock, rounds, troubles } = testBed(1, () => gate.promise)
   board.hold(0, id(1), 1)
   await clock.advance(await rounds.run())
   const asking = rounds.run()
@@ -140,7 +140,7 @@ test('without a hurry a call may take longer', async () => {
 })
 
 test('a lease that ends before the second look costs no heartbeat', async () => {
-  const { board, calls, rounds, runFor } = scene(2)
+  const { board, calls, rounds, runFor } = testBed(2)
   board.hold(0, id(1), 1)
   await rounds.run()
   board.release(0)
@@ -149,7 +149,7 @@ test('a lease that ends before the second look costs no heartbeat', async () => 
 })
 
 test('id and token come through as they were, shorter ids too', async () => {
-  const { board, calls, runFor } = scene(4)
+  const { board, calls, runFor } = testBed(4)
   board.hold(0, id(1), 7)
   board.hold(3, 'short', 2 ** 40)
   await runFor(LEASE_MS / 2)
@@ -160,7 +160,7 @@ test('id and token come through as they were, shorter ids too', async () => {
 })
 
 test('more than a thousand leases go in batches', async () => {
-  const { board, calls, runFor } = scene(2500)
+  const { board, calls, runFor } = testBed(2500)
   for (let slot = 0; slot < 2500; slot++) board.hold(slot, id(slot), 1)
   await runFor(LEASE_MS / 3)
   assert.deepEqual(
@@ -170,7 +170,7 @@ test('more than a thousand leases go in batches', async () => {
 })
 
 test('lost is told once and the lease no longer extended; cancel is told once and extended on', async () => {
-  const { board, calls, news, runFor } = scene(2, ({ taskId }) => (taskId === id(1) ? 'lost' : 'cancel'))
+  const { board, calls, news, runFor } = testBed(2, ({ taskId }) => (taskId === id(1) ? 'lost' : 'cancel'))
   board.hold(0, id(1), 1)
   board.hold(1, id(2), 1)
   await runFor(LEASE_MS)
@@ -187,7 +187,7 @@ test('lost is told once and the lease no longer extended; cancel is told once an
 
 test('an answer about a lease that has left its slot names the old generation and marks nothing', async () => {
   const gate = Promise.withResolvers<ExtendStatus>()
-  const { board, clock, news, rounds } = scene(1, () => gate.promise)
+  const { board, clock, news, rounds } = testBed(1, () => gate.promise)
   board.hold(0, id(1), 1)
   const old = board.generation(0)
   await clock.advance(await rounds.run())
@@ -202,7 +202,7 @@ test('an answer about a lease that has left its slot names the old generation an
 })
 
 test('a new lease in the slot of a lost one is extended again', async () => {
-  const { board, calls, runFor } = scene(1, ({ taskId }) => (taskId === id(1) ? 'lost' : 'ok'))
+  const { board, calls, runFor } = testBed(1, ({ taskId }) => (taskId === id(1) ? 'lost' : 'ok'))
   board.hold(0, id(1), 1)
   await runFor(LEASE_MS)
   board.release(0)
@@ -213,7 +213,7 @@ test('a new lease in the slot of a lost one is extended again', async () => {
 
 test('after trouble the next try comes within a second, and the trouble is told once in five', async () => {
   let away = true
-  const { board, clock, calls, troubles, rounds } = scene(1, () => {
+  const { board, clock, calls, troubles, rounds } = testBed(1, () => {
     if (away) throw new Error('away')
     return 'ok'
   })
@@ -232,7 +232,7 @@ test('after trouble the next try comes within a second, and the trouble is told 
 
 test('a lease that could not be extended for a minute is not given up, and extended within a second after it', async () => {
   const outage = { until: 60_000 }
-  const { board, calls, news, clock, runFor } = scene(1, () => {
+  const { board, calls, news, clock, runFor } = testBed(1, () => {
     if (calls.at(-1) !== undefined && (calls.at(-1)?.at ?? 0) < outage.until) throw new Error('away')
     return 'ok'
   })

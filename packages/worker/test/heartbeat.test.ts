@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { startWorker } from '@taskyard/worker'
 import { MemoryApi } from './memory-api.ts'
-import { until } from './scene.ts'
+import { until } from './test-bed.ts'
 
 const ANSWER_IN_THREAD = 1
 const FAIL_IN_THREAD = 2

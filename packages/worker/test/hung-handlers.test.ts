@@ -2,20 +2,20 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createSimulatedClock } from '@taskyard/conformance'
 import type { WorkerOptions } from '@taskyard/worker'
-import { until, yard } from './scene.ts'
+import { openTestBed, until } from './test-bed.ts'
 
 /** A worker whose `hang` never obeys, until the test lets it end. */
-function hangingYard(t: Parameters<typeof yard>[0], options: WorkerOptions) {
+function openHangingTestBed(t: Parameters<typeof openTestBed>[0], options: WorkerOptions) {
   const clock = createSimulatedClock()
   const told: string[] = []
   const hanging: (() => void)[] = []
   const hang = () => new Promise<void>((resolve) => hanging.push(resolve))
   const onError = (error: unknown, during: string) => told.push(`${during}: ${(error as Error).message}`)
-  return { clock, told, hanging, ...yard(t, { hang, quick: () => 'done' }, { clock, onError, ...options }) }
+  return { clock, told, hanging, ...openTestBed(t, { hang, quick: () => 'done' }, { clock, onError, ...options }) }
 }
 
 test('a handler that goes on after its time-out gives its place back after the grace, and that is said', async (t) => {
-  const { api, worker, clock, told, hanging } = hangingYard(t, { concurrency: 1, abortGraceSeconds: 10 })
+  const { api, worker, clock, told, hanging } = openHangingTestBed(t, { concurrency: 1, abortGraceSeconds: 10 })
   const hung = api.add('hang', null, { timeoutSeconds: 60 })
   await until(() => hanging.length === 1)
   const quick = api.add('quick')
@@ -41,7 +41,11 @@ test('a handler that goes on after its time-out gives its place back after the g
 })
 
 test('a handler that goes on after a cancel or a lost lease gives its place back, too', async (t) => {
-  const { api, worker, clock, hanging } = hangingYard(t, { concurrency: 2, leaseSeconds: 1, abortGraceSeconds: 5 })
+  const { api, worker, clock, hanging } = openHangingTestBed(t, {
+    concurrency: 2,
+    leaseSeconds: 1,
+    abortGraceSeconds: 5,
+  })
   const [cancelled, lost] = [api.add('hang'), api.add('hang')]
   await until(() => hanging.length === 2)
   api.onCancel(cancelled)
@@ -58,7 +62,7 @@ test('a handler that goes on after a cancel or a lost lease gives its place back
 
 test('over the bound a handler keeps its place until another has ended', async (t) => {
   const options = { concurrency: 2, maxAbandoned: 1, abortGraceSeconds: 1 }
-  const { api, worker, clock, told, hanging } = hangingYard(t, options)
+  const { api, worker, clock, told, hanging } = openHangingTestBed(t, options)
   for (let n = 0; n < 2; n++) api.add('hang', null, { timeoutSeconds: 10 })
   await until(() => hanging.length === 2)
   await clock.advance(12_000)
@@ -71,7 +75,7 @@ test('over the bound a handler keeps its place until another has ended', async (
 })
 
 test('without a grace that ends a handler keeps its place', async (t) => {
-  const { api, worker, clock, hanging } = hangingYard(t, {
+  const { api, worker, clock, hanging } = openHangingTestBed(t, {
     concurrency: 1,
     abortGraceSeconds: Number.POSITIVE_INFINITY,
   })

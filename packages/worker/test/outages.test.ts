@@ -5,12 +5,12 @@ import { createSimulatedClock } from '@taskyard/conformance'
 import { TaskyardError } from '@taskyard/core'
 import { startWorker } from '@taskyard/worker'
 import { MemoryApi } from './memory-api.ts'
-import { yard } from './scene.ts'
+import { openTestBed } from './test-bed.ts'
 
 test('outcomes survive an outage and the worker claims again after it', async (t) => {
   const release = Promise.withResolvers<void>()
   const started = Promise.withResolvers<void>()
-  const { api } = yard(t, {
+  const { api } = openTestBed(t, {
     wait: () => {
       started.resolve()
       return release.promise
@@ -34,7 +34,7 @@ test('what was finished or running in an outage of a minute is settled within 2 
   const gates = new Map<string, () => void>()
   let started = () => {}
   let aborted = 0
-  const { api } = yard(
+  const { api } = openTestBed(
     t,
     {
       wait: (task, { signal }) => {
@@ -68,7 +68,7 @@ test('what was finished or running in an outage of a minute is settled within 2 
 
 test('a worker that waited for tasks takes the next one within 2 s of the end of an outage', async (t) => {
   const clock = createSimulatedClock()
-  const { api } = yard(t, { noop: () => null }, { clock, random: () => 1 })
+  const { api } = openTestBed(t, { noop: () => null }, { clock, random: () => 1 })
   await once(api.events, 'claim')
   api.outage = new TaskyardError('store_unavailable', { reason: 'test' })
   const refused = once(api.events, 'refused claim')

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS, TaskFailure, TaskyardError } from '@taskyard/core'
-import { yard } from './scene.ts'
+import { openTestBed } from './test-bed.ts'
 
 test('a returned value becomes the result, of plain and of async handlers', async (t) => {
-  const { api } = yard(t, { double: (task) => task.payload * 2, later: async (task) => ({ got: task.payload }) })
+  const { api } = openTestBed(t, { double: (task) => task.payload * 2, later: async (task) => ({ got: task.payload }) })
   const first = api.add('double', 21)
   const second = api.add('later', 'x')
   const outcomes = await api.settled(2)
@@ -18,7 +18,7 @@ test('a returned value becomes the result, of plain and of async handlers', asyn
 })
 
 test('tasks of types without a handler are left to other workers', async (t) => {
-  const { api } = yard(t, { known: () => null })
+  const { api } = openTestBed(t, { known: () => null })
   api.add('unknown')
   api.add('known')
   await api.settled(1)
@@ -27,7 +27,7 @@ test('tasks of types without a handler are left to other workers', async (t) => 
 })
 
 test('a TaskFailure says code, retryable and the wait', async (t) => {
-  const { api } = yard(t, {
+  const { api } = openTestBed(t, {
     fail: () => {
       throw new TaskFailure('no such mailbox', { code: 'mailbox_unknown', retryable: false, retryDelaySeconds: 7 })
     },
@@ -47,7 +47,9 @@ for (const [wish, sent] of [
   [Number.POSITIVE_INFINITY, LIMITS.delaySeconds],
 ] as const) {
   test(`a wished wait of ${wish} s is sent as ${sent}`, async (t) => {
-    const { api } = yard(t, { fail: () => Promise.reject(new TaskFailure('later', { retryDelaySeconds: wish })) })
+    const { api } = openTestBed(t, {
+      fail: () => Promise.reject(new TaskFailure('later', { retryDelaySeconds: wish })),
+    })
     api.add('fail')
     const [outcome] = await api.settled(1)
     assert.equal(outcome?.error?.message, 'later')
@@ -62,7 +64,7 @@ for (const [what, thrown, code] of [
   ['a string', 'boom', 'error'],
 ] as const) {
   test(`${what} thrown fails the attempt, to be retried, with code ${code}`, async (t) => {
-    const { api } = yard(t, { fail: () => Promise.reject(thrown) })
+    const { api } = openTestBed(t, { fail: () => Promise.reject(thrown) })
     api.add('fail')
     const [outcome] = await api.settled(1)
     assert.equal(outcome?.outcome, 'failed')
@@ -78,7 +80,7 @@ test('what throws when looked at still fails the attempt', async (t) => {
       throw new Error('do not look')
     },
   })
-  const { api } = yard(t, { fail: () => Promise.reject(hostile) })
+  const { api } = openTestBed(t, { fail: () => Promise.reject(hostile) })
   api.add('fail')
   const [outcome] = await api.settled(1)
   assert.equal(outcome?.outcome, 'failed')
@@ -92,7 +94,7 @@ for (const [what, make, code] of [
   ['text over the limit in bytes only', () => 'ü'.repeat(LIMITS.resultBytes / 2), 'result_too_large'],
 ] as const) {
   test(`a result that is ${what} fails for good with ${code}`, async (t) => {
-    const { api } = yard(t, { make })
+    const { api } = openTestBed(t, { make })
     api.add('make')
     const [outcome] = await api.settled(1)
     assert.equal(outcome?.outcome, 'failed')
@@ -103,7 +105,7 @@ for (const [what, make, code] of [
 
 test('a result is what it was when the handler returned', async (t) => {
   const counter = { seen: 0 }
-  const { api } = yard(t, {
+  const { api } = openTestBed(t, {
     count: (_, { log }) => {
       counter.seen++
       log('seen')
@@ -117,7 +119,7 @@ test('a result is what it was when the handler returned', async (t) => {
 
 test('a result that has no JSON form any more when it is sent holds back nothing', async (t) => {
   const shared: { self?: unknown } = {}
-  const { api } = yard(t, {
+  const { api } = openTestBed(t, {
     share: (_, { log }) => {
       log('a line keeps the outcome waiting')
       queueMicrotask(() => {
@@ -135,7 +137,7 @@ for (const [levels, ended] of [
   [LIMITS.resultDepth + 1, 'too_deep'],
 ] as const) {
   test(`a result of ${levels} levels is ${ended}`, async (t) => {
-    const { api } = yard(t, { make: () => JSON.parse('['.repeat(levels) + ']'.repeat(levels)) })
+    const { api } = openTestBed(t, { make: () => JSON.parse('['.repeat(levels) + ']'.repeat(levels)) })
     api.add('make')
     const [outcome] = await api.settled(1)
     assert.equal(outcome?.error?.code ?? outcome?.outcome, ended)
@@ -164,7 +166,7 @@ for (const [what, thrown, message] of [
   ['nothing', undefined, 'the handler threw undefined'],
 ] as const) {
   test(`${what} thrown is told as "${message}"`, async (t) => {
-    const { api } = yard(t, { fail: () => Promise.reject(thrown) })
+    const { api } = openTestBed(t, { fail: () => Promise.reject(thrown) })
     api.add('fail')
     assert.equal((await api.settled(1))[0]?.error?.message, message)
   })
@@ -174,7 +176,7 @@ test('the stacks of the causes are kept, and a circle of causes ends', async (t)
   const inner = new Error('inner')
   const outer = new Error('outer', { cause: inner })
   inner.cause = outer
-  const { api } = yard(t, { fail: () => Promise.reject(outer) })
+  const { api } = openTestBed(t, { fail: () => Promise.reject(outer) })
   api.add('fail')
   const [outcome] = await api.settled(1)
   assert.equal(outcome?.error?.message, 'outer: inner')
@@ -183,14 +185,14 @@ test('the stacks of the causes are kept, and a circle of causes ends', async (t)
 
 test('a failure with wishes of a wrong kind is told without them', async (t) => {
   const odd = Object.assign(new Error('odd'), { name: 'TaskFailure', retryable: 'yes', retryDelaySeconds: '5' })
-  const { api } = yard(t, { fail: () => Promise.reject(odd) })
+  const { api } = openTestBed(t, { fail: () => Promise.reject(odd) })
   api.add('fail')
   const [outcome] = await api.settled(1)
   assert.deepEqual([outcome?.retryable, outcome?.retryDelaySeconds], [true, undefined])
 })
 
 test('an outcome that fails unexpectedly each time goes alone and holds back no other', async (t) => {
-  const { api } = yard(t, { echo: (task) => task.payload }, { concurrency: 10, random: () => 0.001 })
+  const { api } = openTestBed(t, { echo: (task) => task.payload }, { concurrency: 10, random: () => 0.001 })
   api.refuse = ({ outcomes }) =>
     outcomes.some(({ result }) => result === '"bad"') ? new TaskyardError('internal', { reason: 'test' }) : null
   for (const payload of ['a', 'bad', 'b']) api.add('echo', payload)
@@ -203,14 +205,14 @@ test('an outcome that fails unexpectedly each time goes alone and holds back no 
 })
 
 test('a result of exactly the limit is kept', async (t) => {
-  const { api } = yard(t, { make: () => 'x'.repeat(LIMITS.resultBytes - 2) })
+  const { api } = openTestBed(t, { make: () => 'x'.repeat(LIMITS.resultBytes - 2) })
   api.add('make')
   const [outcome] = await api.settled(1)
   assert.equal(outcome?.outcome, 'succeeded')
 })
 
 test('one outcome that is refused for good fails with the reason and holds back no other', async (t) => {
-  const { api } = yard(t, { echo: (task) => task.payload }, { concurrency: 10 })
+  const { api } = openTestBed(t, { echo: (task) => task.payload }, { concurrency: 10 })
   api.refuse = ({ outcomes }) =>
     outcomes.some(({ result }) => result === '"bad"') ? new TaskyardError('too_deep', { limit: 64 }) : null
   for (const payload of ['a', 'bad', 'b']) api.add('echo', payload)

@@ -5,10 +5,10 @@ import { createSimulatedClock } from '@taskyard/conformance'
 import { LIMITS, TaskyardError } from '@taskyard/core'
 import { startWorker } from '@taskyard/worker'
 import { MemoryApi } from './memory-api.ts'
-import { until, whenAborted, yard } from './scene.ts'
+import { openTestBed, until, whenAborted } from './test-bed.ts'
 
 test('progress and logs arrive before the outcome, progress coalesced to the newest', async (t) => {
-  const { api } = yard(t, {
+  const { api } = openTestBed(t, {
     report: (_, { progress, log }) => {
       for (let n = 1; n <= 100; n++) progress({ n })
       log('one')
@@ -25,7 +25,7 @@ test('progress and logs arrive before the outcome, progress coalesced to the new
 })
 
 test('progress is sent while the handler runs', async (t) => {
-  const { api } = yard(t, {
+  const { api } = openTestBed(t, {
     wait: (_, { signal, progress }) => {
       progress(50)
       return whenAborted(signal)
@@ -37,7 +37,7 @@ test('progress is sent while the handler runs', async (t) => {
 })
 
 test('oversized progress and log lines are cut with a marker, within the limits', async (t) => {
-  const { api } = yard(t, {
+  const { api } = openTestBed(t, {
     report: (_, { progress, log }) => {
       progress({ text: '"'.repeat(LIMITS.progressBytes) })
       log('ü'.repeat(LIMITS.logBytes))
@@ -53,7 +53,7 @@ test('oversized progress and log lines are cut with a marker, within the limits'
 })
 
 test('a handler that only logs without end is bounded', async (t) => {
-  const { api } = yard(t, {
+  const { api } = openTestBed(t, {
     chat: (_, { log }) => {
       for (let n = 0; n < 5_000; n++) log(`line ${n}`)
     },
@@ -65,7 +65,7 @@ test('a handler that only logs without end is bounded', async (t) => {
 
 test('a progress that nests too deeply, or has no JSON form, throws at once', async (t) => {
   const deep = JSON.parse('['.repeat(LIMITS.resultDepth + 1) + ']'.repeat(LIMITS.resultDepth + 1))
-  const { api } = yard(t, {
+  const { api } = openTestBed(t, {
     report: (_, { progress }) => {
       assert.throws(() => progress(deep), TypeError)
       assert.throws(() => progress(1n), TypeError)
@@ -79,7 +79,7 @@ test('a progress that nests too deeply, or has no JSON form, throws at once', as
 
 test('a progress is what it was when it was told', async (t) => {
   const state = { done: 1 }
-  const { api } = yard(t, {
+  const { api } = openTestBed(t, {
     report: (_, { progress }) => {
       progress(state)
       state.done = 2
@@ -93,7 +93,7 @@ test('a progress is what it was when it was told', async (t) => {
 test('one record that is refused costs itself alone, and that is said', async (t) => {
   const told: string[] = []
   const onError = (error: unknown) => told.push((error as Error).message)
-  const { api } = yard(t, { chat: (task, { log }) => log(task.payload) }, { onError, concurrency: 20 })
+  const { api } = openTestBed(t, { chat: (task, { log }) => log(task.payload) }, { onError, concurrency: 20 })
   api.refuseRecords = (entries) =>
     entries.some(({ log }) => log === 'line 7') ? new TaskyardError('too_deep', { limit: 64 }) : null
   for (let n = 0; n < 20; n++) api.add('chat', `line ${n}`)
@@ -111,7 +111,11 @@ test('records that a full store does not take hold back no outcome, and what was
   const clock = createSimulatedClock()
   const told: string[] = []
   const onError = (error: unknown) => told.push((error as Error).message)
-  const { api } = yard(t, { chat: (_, { log }) => log('hello') }, { onError, clock, concurrency: 5, random: () => 1 })
+  const { api } = openTestBed(
+    t,
+    { chat: (_, { log }) => log('hello') },
+    { onError, clock, concurrency: 5, random: () => 1 },
+  )
   api.refuseRecords = () => new TaskyardError('store_full', { reason: 'test' })
   for (let n = 0; n < 5; n++) api.add('chat')
   await api.settled(5)
@@ -126,7 +130,7 @@ for (const [what, refuse] of [
 ] as const) {
   test(`records that ${what} hold back an outcome for 5 s at most, and later ones not at all`, async (t) => {
     const clock = createSimulatedClock()
-    const { api } = yard(t, { chat: (_, { log }) => log('hello') }, { clock, random: () => 1 })
+    const { api } = openTestBed(t, { chat: (_, { log }) => log('hello') }, { clock, random: () => 1 })
     const refused = Promise.withResolvers<void>()
     api.refuseRecords = () => {
       refused.resolve()
@@ -163,7 +167,7 @@ test('a record call that is never answered holds back an outcome for 5 s at most
 
 test('an outage of everything loses no record: they go before their outcomes when it ends', async (t) => {
   const clock = createSimulatedClock()
-  const { api, worker } = yard(t, { chat: (task, { log }) => log(task.payload) }, { clock, random: () => 1 })
+  const { api, worker } = openTestBed(t, { chat: (task, { log }) => log(task.payload) }, { clock, random: () => 1 })
   const refused = once(api.events, 'refused record')
   api.add('chat', 'hello')
   await once(api.events, 'claim')

@@ -3,12 +3,12 @@ import { test } from 'node:test'
 import { TaskyardError } from '@taskyard/core'
 import { startWorker } from '@taskyard/worker'
 import { MemoryApi } from './memory-api.ts'
-import { until, whenAborted, yard } from './scene.ts'
+import { openTestBed, until, whenAborted } from './test-bed.ts'
 
 test('stop gives back what has not started and waits for what runs', async (t) => {
   const release = Promise.withResolvers<string>()
   const started = Promise.withResolvers<void>()
-  const { api, worker } = yard(
+  const { api, worker } = openTestBed(
     t,
     {
       wait: () => {
@@ -36,7 +36,7 @@ test('stop gives back what has not started and waits for what runs', async (t) =
 test('at the drain deadline handlers are aborted with shutting_down and released', async (t) => {
   let code: unknown
   const started = Promise.withResolvers<void>()
-  const { api, worker } = yard(t, {
+  const { api, worker } = openTestBed(t, {
     wait: async (_, { signal }) => {
       started.resolve()
       await whenAborted(signal).catch((error) => {
@@ -57,7 +57,7 @@ test('at the drain deadline handlers are aborted with shutting_down and released
 test('a handler that ignores its signal cannot keep the worker from stopping, nor settle afterwards', async (t) => {
   const release = Promise.withResolvers<void>()
   const started = Promise.withResolvers<void>()
-  const { api, worker } = yard(t, {
+  const { api, worker } = openTestBed(t, {
     wait: () => {
       started.resolve()
       return release.promise
@@ -76,7 +76,7 @@ test('a handler that ignores its signal cannot keep the worker from stopping, no
 
 test('stop is idempotent, and a second call can bring the deadline forward', async (t) => {
   const started = Promise.withResolvers<void>()
-  const { api, worker } = yard(t, {
+  const { api, worker } = openTestBed(t, {
     wait: (_, { signal }) => {
       started.resolve()
       return whenAborted(signal)

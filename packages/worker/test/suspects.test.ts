@@ -5,12 +5,12 @@ import { createSimulatedClock } from '@taskyard/conformance'
 import { SUSPECT_CRASHES } from '@taskyard/core'
 import type { WorkerOptions } from '@taskyard/worker'
 import { SUSPECT_ALONE_MS, SUSPECT_WAIT_MS } from '../src/ready-line.ts'
-import { until, whenAborted, yard } from './scene.ts'
+import { openTestBed, until, whenAborted } from './test-bed.ts'
 
 const suspect = { crashes: SUSPECT_CRASHES }
 
 /** Handlers that run until the test ends them, by task id. */
-function heldYard(t: Parameters<typeof yard>[0], options: WorkerOptions = {}) {
+function openHeldTestBed(t: Parameters<typeof openTestBed>[0], options: WorkerOptions = {}) {
   const clock = createSimulatedClock()
   const running = new Map<string, () => void>()
   let most = 0
@@ -20,11 +20,11 @@ function heldYard(t: Parameters<typeof yard>[0], options: WorkerOptions = {}) {
     most = Math.max(most, running.size)
     return Promise.race([promise, whenAborted(signal)]).finally(() => running.delete(task.id))
   }
-  return { clock, running, most: () => most, ...yard(t, { hold }, { clock, concurrency: 4, ...options }) }
+  return { clock, running, most: () => most, ...openTestBed(t, { hold }, { clock, concurrency: 4, ...options }) }
 }
 
 test('a suspect starts when nothing else runs, and nothing starts beside it', async (t) => {
-  const { api, worker, running } = heldYard(t)
+  const { api, worker, running } = openHeldTestBed(t)
   const [first, second] = [api.add('hold'), api.add('hold')]
   await until(() => running.size === 2)
   const alone = api.add('hold', null, suspect)
@@ -42,7 +42,7 @@ test('a suspect starts when nothing else runs, and nothing starts beside it', as
 })
 
 test('what was claimed before the suspect came is given back when it arrives after it', async (t) => {
-  const { api, worker, running } = heldYard(t)
+  const { api, worker, running } = openHeldTestBed(t)
   const first = api.add('hold')
   await until(() => running.size === 1)
   const alone = api.add('hold', null, suspect)
@@ -57,7 +57,7 @@ test('what was claimed before the suspect came is given back when it arrives aft
 })
 
 test('a suspect that has waited in vain starts beside the others, and the worker goes on', async (t) => {
-  const { api, worker, running, clock } = heldYard(t)
+  const { api, worker, running, clock } = openHeldTestBed(t)
   const first = api.add('hold')
   await until(() => running.size === 1)
   const alone = api.add('hold', null, { ...suspect, timeoutSeconds: 600 })
@@ -71,7 +71,7 @@ test('a suspect that has waited in vain starts beside the others, and the worker
 })
 
 test('a suspect with little time waits for a small part of it', async (t) => {
-  const { api, worker, running, clock } = heldYard(t)
+  const { api, worker, running, clock } = openHeldTestBed(t)
   const first = api.add('hold')
   await until(() => running.size === 1)
   const alone = api.add('hold', null, { ...suspect, timeoutSeconds: 10 })
@@ -83,7 +83,7 @@ test('a suspect with little time waits for a small part of it', async (t) => {
 })
 
 test('a suspect that runs for long no longer keeps the place to itself', async (t) => {
-  const { api, running, clock } = heldYard(t)
+  const { api, running, clock } = openHeldTestBed(t)
   const alone = api.add('hold', null, suspect)
   await until(() => running.has(alone))
   const later = api.add('hold')
@@ -94,7 +94,7 @@ test('a suspect that runs for long no longer keeps the place to itself', async (
 })
 
 test('a waiting suspect can be cancelled, lost, and given back by a stop', async (t) => {
-  const { api, worker, running } = heldYard(t, { leaseSeconds: 1 })
+  const { api, worker, running } = openHeldTestBed(t, { leaseSeconds: 1 })
   api.add('hold')
   await until(() => running.size === 1)
   const cancelled = api.add('hold', null, suspect)
@@ -122,7 +122,7 @@ test('a running suspect whose lease is lost keeps the place to itself until its 
     started.push(task.id)
     return release.promise
   }
-  const { api, worker } = yard(t, { stubborn, quick: () => 'done' }, { clock, leaseSeconds: 1 })
+  const { api, worker } = openTestBed(t, { stubborn, quick: () => 'done' }, { clock, leaseSeconds: 1 })
   const alone = api.add('stubborn', null, suspect)
   await until(() => started.length === 1)
   api.end(alone)

@@ -5,12 +5,16 @@ import { MemoryApi } from './memory-api.ts'
 
 const PATIENCE_MS = 60_000
 
-export const quiet = { onError: () => {} }
+export const ignoreErrors = { onError: () => {} }
 
 /** A worker on a Taskyard of its own; both are gone after the test. */
-export function yard(t: { after(fn: () => Promise<void>): void }, handlers: TaskHandlers, options: WorkerOptions = {}) {
+export function openTestBed(
+  t: { after(fn: () => Promise<void>): void },
+  handlers: TaskHandlers,
+  options: WorkerOptions = {},
+) {
   const api = new MemoryApi()
-  const worker = startWorker(api, handlers, { ...quiet, ...options })
+  const worker = startWorker(api, handlers, { ...ignoreErrors, ...options })
   t.after(() => worker.stop({ deadlineSeconds: 0 }))
   return { api, worker }
 }

@@ -12,7 +12,7 @@ export function createEngineInDefault(options: EngineOptions): EngineInDefault {
   return { ...engine, ...engine.in('default') }
 }
 
-export interface Scene {
+export interface TestBed {
   readonly engine: EngineInDefault
   readonly clock: SettableClock
   readonly store: OpenedStore
@@ -23,7 +23,7 @@ export async function startEngine(
   t: TestContext,
   options: Partial<EngineOptions> = {},
   wrap: (store: OpenedStore) => OpenedStore = (store) => store,
-): Promise<Scene> {
+): Promise<TestBed> {
   const clock = createSimulatedClock()
   const store = wrap(createReferenceStore(clock))
   const engine = createEngineInDefault({
@@ -40,7 +40,9 @@ export async function startEngine(
 }
 
 /** A started engine, past the grace of its start, whose process can stand still. */
-export async function startStallingEngine(t: TestContext): Promise<Scene & { standStill(ms: number): Promise<void> }> {
+export async function startStallingEngine(
+  t: TestContext,
+): Promise<TestBed & { standStill(ms: number): Promise<void> }> {
   const simulated = createSimulatedClock()
   let standstillEnd = 0
   const monotonic = () => Math.max(simulated.monotonic(), standstillEnd)
