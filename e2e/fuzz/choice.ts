@@ -1,6 +1,6 @@
 import type { Random } from '@taskyard/core'
 
-/** Chance, in the words of a generator. Everything comes from one seeded stream. */
+/** What a generator draws by chance, all from one seeded stream. */
 export interface Choice {
   readonly random: Random
   chance(probability: number): boolean

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startServerProcess, temporaryFolder } from '../support/taskyard-process.ts'
-import { faultsOf } from './judge.ts'
+import { answerFaults } from './answer-faults.ts'
 import type { FuzzRequest } from './requests.ts'
 import { runFuzz } from './run.ts'
 
@@ -38,10 +38,10 @@ const WRONG_ANSWERS = [
 
 for (const [what, status, contentType, body] of WRONG_ANSWERS) {
   test(`the fuzzer takes ${what} for a fault`, () => {
-    assert.notDeepEqual(faultsOf(request, { status, contentType, text: JSON.stringify(body) }), [])
+    assert.notDeepEqual(answerFaults(request, { status, contentType, text: JSON.stringify(body) }), [])
   })
 }
 
 test('the fuzzer takes an orderly refusal for none', () => {
-  assert.deepEqual(faultsOf(request, { status: 400, contentType: PROBLEM, text: JSON.stringify(problem) }), [])
+  assert.deepEqual(answerFaults(request, { status: 400, contentType: PROBLEM, text: JSON.stringify(problem) }), [])
 })

@@ -1,10 +1,10 @@
 import { FRAGMENTS, JSON_TEXTS } from '@taskyard/conformance'
 import type { Choice } from './choice.ts'
 import { isObject } from './knowledge.ts'
-import { Raw } from './raw.ts'
+import { RawJson } from './raw-json.ts'
 
 /** Makes values that have nothing to do with any schema. */
-export function createHostile({ between, one }: Choice): { hostile: () => unknown; hostileText: () => string } {
+export function createHostileValues({ between, one }: Choice): { hostile: () => unknown; hostileText: () => string } {
   function hostileText(): string {
     switch (between(0, 9)) {
       case 0:
@@ -27,13 +27,13 @@ export function createHostile({ between, one }: Choice): { hostile: () => unknow
       case 0:
         return one([null, true, false, [], {}, [[]], [null], { a: {} }, ''])
       case 1:
-        return new Raw(one(HOSTILE_NUMBERS))
+        return new RawJson(one(HOSTILE_NUMBERS))
       case 2:
         return one([0, -1, 1.5, 2 ** 31, 2 ** 53, -(2 ** 53), 1e21, 1e-7, Number.MAX_VALUE])
       case 3:
-        return new Raw(one(JSON_TEXTS))
+        return new RawJson(one(JSON_TEXTS))
       case 4:
-        return new Raw('['.repeat(one([3, 60, 64, 65, 5000])) + ']'.repeat(one([3, 60, 64, 65, 5000])))
+        return new RawJson('['.repeat(one([3, 60, 64, 65, 5000])) + ']'.repeat(one([3, 60, 64, 65, 5000])))
       case 5:
         return Object.fromEntries([[one(HOSTILE_NAMES), hostileText()]])
       default:
@@ -45,8 +45,11 @@ export function createHostile({ between, one }: Choice): { hostile: () => unknow
 }
 
 /** Changes a few places of a value. */
-export function createSpoiling(hostile: () => unknown, { between, chance, one }: Choice): (value: unknown) => unknown {
-  function spoilt(value: unknown): unknown {
+export function createCorruption(
+  hostile: () => unknown,
+  { between, chance, one }: Choice,
+): (value: unknown) => unknown {
+  function corrupted(value: unknown): unknown {
     let changed = value
     for (let changes = between(1, 3); changes > 0; changes--) changed = changedOnce(changed)
     return changed
@@ -70,7 +73,7 @@ export function createSpoiling(hostile: () => unknown, { between, chance, one }:
     return hostile()
   }
 
-  return spoilt
+  return corrupted
 }
 
 const HOSTILE_TIMES = [

@@ -14,7 +14,7 @@ export interface Knowledge {
 }
 
 const KEPT = 200
-const NOBODY = '01900000-0000-7000-8000-000000000000'
+const UNKNOWN_ID = '01900000-0000-7000-8000-000000000000'
 
 export const QUEUES = ['fuzz', 'fuzz-2', 'fuzz.three', 'fuzz:4', '5', 'x'.repeat(128)] as const
 export const TYPES = ['fuzz', 'other', 'constructor', 'T', 'y'.repeat(128)] as const
@@ -35,8 +35,8 @@ export function createKnowledge(): Knowledge {
       }
       if (isObject(answer) && typeof answer['nextCursor'] === 'string') keep(cursors, answer['nextCursor'])
     },
-    id: (choice) => (ids.length === 0 ? NOBODY : choice.one(ids)),
-    lease: (choice) => (leases.length === 0 ? { taskId: NOBODY, token: 1 } : choice.one(leases)),
+    id: (choice) => (ids.length === 0 ? UNKNOWN_ID : choice.one(ids)),
+    lease: (choice) => (leases.length === 0 ? { taskId: UNKNOWN_ID, token: 1 } : choice.one(leases)),
     cursor: (choice) => (cursors.length === 0 ? 'none' : choice.one(cursors)),
   }
 }

@@ -71,5 +71,5 @@ function operationOf(path: string, method: string, { operationId, parameters, re
   }
 }
 
-/** What a request shall be: as the contract has it, that with some places spoilt, or anything. */
-export type Manner = 'fitting' | 'spoilt' | 'hostile'
+/** What a request shall be: as the contract has it, that with some places corrupted, or anything. */
+export type Manner = 'valid' | 'corrupted' | 'hostile'

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import type { Choice } from './choice.ts'
 import { isObject, QUEUES, TAGS, TYPES } from './knowledge.ts'
 import type { Manner, Operation, Schema } from './operations.ts'
-import { Raw } from './raw.ts'
+import { RawJson } from './raw-json.ts'
 import type { Values } from './values.ts'
 
 /** Operations on whatever matches: they name something of the fuzzer's own, so that the sentinels are none of it. */
@@ -11,9 +11,9 @@ const BY_FILTER = new Set(['cancelTasks', 'retryTasks'])
 /** Makes bodies for an operation, and the headers that go with them. */
 export function createBodies(values: Values, { chance, one, between }: Choice) {
   function bodyText(operation: Operation, schema: Schema, manner: Manner): string {
-    const fitting = values.fitting(schema, '')
-    const value = manner === 'fitting' ? fitting : manner === 'spoilt' ? values.spoilt(fitting) : values.hostile()
-    return written(BY_FILTER.has(operation.id) ? ownFilter(value) : value)
+    const valid = values.valid(schema, '')
+    const value = manner === 'valid' ? valid : manner === 'corrupted' ? values.corrupted(valid) : values.hostile()
+    return toJson(BY_FILTER.has(operation.id) ? ownFilter(value) : value)
   }
 
   function ownFilter(value: unknown): unknown {
@@ -68,11 +68,11 @@ const MEDIA_TYPES = [
 ]
 
 /** JSON, with raw parts as they are. Lone surrogates are written as escapes. */
-function written(value: unknown): string {
-  if (value instanceof Raw) return value.text
-  if (Array.isArray(value)) return `[${value.map(written).join(',')}]`
+function toJson(value: unknown): string {
+  if (value instanceof RawJson) return value.text
+  if (Array.isArray(value)) return `[${value.map(toJson).join(',')}]`
   if (!isObject(value)) return JSON.stringify(value) ?? 'null'
   return `{${Object.entries(value)
-    .map(([name, member]) => `${JSON.stringify(name)}:${written(member)}`)
+    .map(([name, member]) => `${JSON.stringify(name)}:${toJson(member)}`)
     .join(',')}}`
 }

@@ -1,6 +1,6 @@
 import { notIds } from '@taskyard/conformance'
 import type { Choice } from './choice.ts'
-import { NAMESPACE_HEADER } from './fitting-values.ts'
+import { NAMESPACE_HEADER } from './valid-values.ts'
 import type { Manner, Operation } from './operations.ts'
 import type { Values } from './values.ts'
 
@@ -9,13 +9,13 @@ export function createTargets(values: Values, { chance, one }: Choice) {
   function pathOf({ path, parameters }: Operation, manner: Manner): string {
     const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
       const schema = parameters.find((each) => each.in === 'path' && each.name === name)?.schema ?? {}
-      return inPath(String(values.fitting(schema, name)), manner)
+      return inPath(String(values.valid(schema, name)), manner)
     })
     return manner === 'hostile' && chance(0.1) ? filled + one(['/', '//', '/..', '%2f', ';x', '/%00', '.json']) : filled
   }
 
   function inPath(text: string, manner: Manner): string {
-    if (manner === 'fitting' || chance(0.4)) return encoded(text)
+    if (manner === 'valid' || chance(0.4)) return encoded(text)
     if (chance(0.3)) return one(RAW_SEGMENTS)
     return encoded(chance(0.5) ? one(notIds(text)).slice(0, 2000) : values.hostileText().slice(0, 2000))
   }
@@ -24,12 +24,12 @@ export function createTargets(values: Values, { chance, one }: Choice) {
     const pairs = parameters
       .filter((each) => each.in === 'query' && chance(0.4))
       .map(({ name, schema }) => {
-        const isSpoilt = manner !== 'fitting' && chance(0.5)
-        const value = isSpoilt ? values.hostileText().slice(0, 3000) : String(values.fitting(schema, name))
-        return `${name}=${isSpoilt && chance(0.2) ? one(RAW_SEGMENTS) : encoded(value)}`
+        const isCorrupted = manner !== 'valid' && chance(0.5)
+        const value = isCorrupted ? values.hostileText().slice(0, 3000) : String(values.valid(schema, name))
+        return `${name}=${isCorrupted && chance(0.2) ? one(RAW_SEGMENTS) : encoded(value)}`
       })
     if (manner === 'hostile' && chance(0.3)) pairs.push(`${encoded(values.hostileText().slice(0, 50))}=1`)
-    if (manner !== 'fitting' && pairs.length > 0 && chance(0.1)) pairs.push(pairs[0] as string)
+    if (manner !== 'valid' && pairs.length > 0 && chance(0.1)) pairs.push(pairs[0] as string)
     return pairs.length === 0 ? '' : `?${pairs.join('&')}`
   }
 
@@ -37,8 +37,8 @@ export function createTargets(values: Values, { chance, one }: Choice) {
     const headers: Record<string, string> = {}
     for (const { name, schema } of parameters.filter((each) => each.in === 'header' && chance(0.5))) {
       // Elsewhere there is nothing to be found faulty.
-      const isFitting = manner === 'fitting' || (name === NAMESPACE_HEADER && chance(0.9))
-      headers[name] = isFitting ? String(values.fitting(schema, name)) : inHeader(values.hostileText())
+      const isValid = manner === 'valid' || (name === NAMESPACE_HEADER && chance(0.9))
+      headers[name] = isValid ? String(values.valid(schema, name)) : inHeader(values.hostileText())
     }
     if (chance(0.05)) headers['accept'] = one(['text/event-stream', '*/*', 'text/html', 'application/xml'])
     if (manner === 'hostile' && chance(0.2)) headers[one(HEADERS)] = inHeader(values.hostileText())

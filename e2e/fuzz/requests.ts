@@ -21,9 +21,9 @@ export function createRequests(contract: Contract, values: Values, knowledge: Kn
   const { bodyText, bodyBytes, bodyHeaders } = createBodies(values, choice)
 
   function next(): FuzzRequest {
-    const operation = anOperation()
+    const operation = pickOperation()
     const roll = choice.random()
-    const manner: Manner = roll < 0.45 ? 'fitting' : roll < 0.85 ? 'spoilt' : 'hostile'
+    const manner: Manner = roll < 0.45 ? 'valid' : roll < 0.85 ? 'corrupted' : 'hostile'
     const text = operation.body === null ? null : bodyText(operation, operation.body, manner)
     const body = text === null ? null : bodyBytes(text, manner)
     return {
@@ -36,10 +36,10 @@ export function createRequests(contract: Contract, values: Values, knowledge: Kn
   }
 
   /** What takes nothing is not where faults are. */
-  function anOperation(): Operation {
+  function pickOperation(): Operation {
     const operation = one(contract.operations)
     const takesNothing = operation.parameters.length === 0 && operation.body === null
-    return takesNothing && chance(0.8) ? anOperation() : operation
+    return takesNothing && chance(0.8) ? pickOperation() : operation
   }
 
   return { next, learn: knowledge.learn }

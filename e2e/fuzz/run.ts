@@ -1,9 +1,9 @@
 import { Agent } from 'node:http'
 import { seededRandom } from '../chaos/seeded-random.ts'
+import { answerFaults } from './answer-faults.ts'
 import { createApi } from './api.ts'
 import { createChoice } from './choice.ts'
-import { finalFaults } from './final-look.ts'
-import { faultsOf } from './judge.ts'
+import { finalFaults } from './final-check.ts'
 import { createKnowledge } from './knowledge.ts'
 import { readContract } from './operations.ts'
 import { createRequests, type FuzzRequest } from './requests.ts'
@@ -32,10 +32,10 @@ export interface FuzzReport {
   readonly faults: readonly string[]
 }
 
-const AT_ONCE = 8
+const CONCURRENCY = 8
 /** Faults after which there is no use in going on. */
-const ENOUGH = 50
-const TOLD_EVERY = 2000
+const MAX_FAULTS = 50
+const LOG_EVERY = 2000
 
 /** Sends requests that are as the contract wants them, almost, or not at all, and says what the server did wrong. */
 export async function runFuzz({ url, requests, seed, isAlive, isSlow = false, log }: FuzzOptions): Promise<FuzzReport> {
@@ -45,16 +45,16 @@ export async function runFuzz({ url, requests, seed, isAlive, isSlow = false, lo
   const generator = createRequests(contract, createValues(contract, knowledge, choice), knowledge, choice)
   const api = createApi(url)
   const sentinels = await postSentinels(api)
-  const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE })
+  const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY })
   const answers = new Map<string, number>()
   const faults: string[] = []
   let sent = 0
   let late = 0
 
   async function sendMany(): Promise<void> {
-    while (sent < requests && faults.length < ENOUGH && isAlive()) {
+    while (sent < requests && faults.length < MAX_FAULTS && isAlive()) {
       sent += 1
-      if (sent % TOLD_EVERY === 0) log?.(`${sent} requests, ${faults.length} faults`)
+      if (sent % LOG_EVERY === 0) log?.(`${sent} requests, ${faults.length} faults`)
       await sendOne(generator.next())
     }
   }
@@ -62,16 +62,16 @@ export async function runFuzz({ url, requests, seed, isAlive, isSlow = false, lo
   async function sendOne(request: FuzzRequest): Promise<void> {
     try {
       const answer = await send(url, request, agent)
-      note(answers, request, answer)
+      countAnswer(answers, request, answer)
       if (isSlow && isTimeOut(answer)) {
         late += 1
         return
       }
-      for (const fault of faultsOf(request, answer)) faults.push(`${fault}\n  ${shown(request)}`)
+      for (const fault of answerFaults(request, answer)) faults.push(`${fault}\n  ${describeRequest(request)}`)
       if (answer.status < 300) learnFrom(answer)
     } catch (error) {
       if (isSlow && (error as Error).message === NO_ANSWER) late += 1
-      else faults.push(`no answer: ${error}\n  ${shown(request)}`)
+      else faults.push(`no answer: ${error}\n  ${describeRequest(request)}`)
     }
   }
 
@@ -80,7 +80,7 @@ export async function runFuzz({ url, requests, seed, isAlive, isSlow = false, lo
   }
 
   try {
-    await Promise.all(Array.from({ length: AT_ONCE }, sendMany))
+    await Promise.all(Array.from({ length: CONCURRENCY }, sendMany))
   } finally {
     agent.destroy()
   }
@@ -89,7 +89,7 @@ export async function runFuzz({ url, requests, seed, isAlive, isSlow = false, lo
   return { sent, answers, late, faults: [...faults, ...(await finalFaults(api))] }
 }
 
-function note(answers: Map<string, number>, { operation }: FuzzRequest, { status }: Answer): void {
+function countAnswer(answers: Map<string, number>, { operation }: FuzzRequest, { status }: Answer): void {
   const key = `${operation} ${Math.floor(status / 100)}xx`
   answers.set(key, (answers.get(key) ?? 0) + 1)
 }
@@ -98,7 +98,7 @@ function isTimeOut({ status, text }: Answer): boolean {
   return status === 503 && text.includes('did not answer within')
 }
 
-function shown({ method, target, headers, body }: FuzzRequest): string {
+function describeRequest({ method, target, headers, body }: FuzzRequest): string {
   const bytes = body === null ? '' : JSON.stringify(body.toString('utf8')).slice(0, 600)
   return `${method} ${target.slice(0, 300)} ${JSON.stringify(headers)} ${bytes}`
 }

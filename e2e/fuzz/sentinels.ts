@@ -17,16 +17,16 @@ export async function postSentinels(api: Api): Promise<Sentinels> {
     { outcome: 'failed', error: { code: 'c', message: 'm' }, retryable: false },
     { outcome: 'failed', error: { code: 'c', message: 'm' }, retryDelaySeconds: 100_000 },
   ]
-  for (const outcome of outcomes) await ended(api, outcome)
+  for (const outcome of outcomes) await submitEnded(api, outcome)
   const { id } = await submit(api, {})
   await api.post(`/api/v1/tasks/${id}/cancel`)
   await claim(api, await submit(api, { tags: ['sentinel'] }))
   await submit(api, { delaySeconds: 100_000 })
   await submit(api, { priority: 5, tags: ['sentinel', '{}'] })
-  const before = await look(api)
+  const before = await readAll(api)
   return {
     async changes() {
-      const now = await look(api)
+      const now = await readAll(api)
       return [...before]
         .filter(([task, text]) => now.get(task) !== text)
         .map(([, text]) => `${text} is ${now.get(text)}`)
@@ -45,17 +45,17 @@ async function claim(api: Api, { id }: Document): Promise<Document> {
   return tasks[0]
 }
 
-async function ended(api: Api, outcome: object): Promise<void> {
+async function submitEnded(api: Api, outcome: object): Promise<void> {
   const { id, lease } = await claim(api, await submit(api, {}))
   await api.post('/api/v1/leases/settle', { outcomes: [{ taskId: id, token: lease.token, ...outcome }] })
 }
 
 /** Each by its id: as it is read, with its history. */
-async function look(api: Api): Promise<ReadonlyMap<string, string>> {
+async function readAll(api: Api): Promise<ReadonlyMap<string, string>> {
   const { items } = await api.get(`/api/v1/tasks?queue=${QUEUE}&limit=200`)
-  const looks = items.map(async ({ id }: Document) => {
+  const tasks = items.map(async ({ id }: Document) => {
     const [task, { events }] = [await api.get(`/api/v1/tasks/${id}`), await api.get(`/api/v1/tasks/${id}/events`)]
     return [id, JSON.stringify({ task, events })] as const
   })
-  return new Map(await Promise.all(looks))
+  return new Map(await Promise.all(tasks))
 }

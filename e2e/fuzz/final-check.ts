@@ -1,22 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Api, Document } from './api.ts'
 
-const LOOKS = 60
+const MAX_CHECKS = 60
 const BETWEEN_MS = 500
 /** Of this many tasks, spread over the list, the whole is read as well. */
-const READ = 100
+const SAMPLE_SIZE = 100
 
 /** What becomes due moves from scheduled to queued at any time: both are waiting. */
 type Counts = Readonly<Record<string, Readonly<Record<string, number>>>>
 
 /** Whether the whole list can be read and agrees with the counts, once nothing moves any more. */
 export async function finalFaults(api: Api): Promise<readonly string[]> {
-  for (let look = 1; ; look++) {
+  for (let check = 1; ; check++) {
     const before = await countsOf(api)
     const tasks = await walk(api)
     const isStill = JSON.stringify(before) === JSON.stringify(await countsOf(api))
     const differences = isStill ? differencesOf(before, tallied(tasks)) : ['the tasks do not come to rest']
-    if (differences.length === 0 || look === LOOKS) return [...differences, ...(await unreadable(api, tasks))]
+    if (differences.length === 0 || check === MAX_CHECKS) return [...differences, ...(await unreadable(api, tasks))]
     // Leases that the fuzzer left behind run out.
     await delay(BETWEEN_MS)
   }
@@ -62,7 +62,7 @@ function differencesOf(counted: Counts, listed: Counts): readonly string[] {
 
 async function unreadable(api: Api, tasks: readonly Document[]): Promise<readonly string[]> {
   const faults: string[] = []
-  const step = Math.max(1, Math.floor(tasks.length / READ))
+  const step = Math.max(1, Math.floor(tasks.length / SAMPLE_SIZE))
   for (let at = 0; at < tasks.length; at += step) {
     const { id } = tasks[at]
     for (const path of [`/api/v1/tasks/${id}`, `/api/v1/tasks/${id}/events`, `/tasks/${id}`]) {

@@ -2,26 +2,26 @@ import { JSON_TEXTS, PLAIN_TEXTS } from '@taskyard/conformance'
 import type { Choice } from './choice.ts'
 import { type Knowledge, QUEUES, TAGS, TYPES, WORKERS } from './knowledge.ts'
 import type { Contract, Schema } from './operations.ts'
-import { Raw } from './raw.ts'
+import { RawJson } from './raw-json.ts'
 
-type Fitting = (schema: Schema, name: string) => unknown
+type ValidValue = (schema: Schema, name: string) => unknown
 
 /** Makes values that the schema and the rules of the API allow. */
-export function createFitting(contract: Contract, knowledge: Knowledge, choice: Choice): Fitting {
+export function createValidValues(contract: Contract, knowledge: Knowledge, choice: Choice): ValidValue {
   const { between, chance, one } = choice
   const byName = valuesByName(knowledge, choice)
 
-  function fitting(schema: Schema, name: string): unknown {
+  function valid(schema: Schema, name: string): unknown {
     const known = byName[name]
     if (known !== undefined) return known(schema)
     const { type, ...resolved } = contract.resolve(schema)
     if (resolved.enum !== undefined) return one(resolved.enum)
     switch (typeof type === 'string' ? type : one(type ?? ['null'])) {
       case 'object':
-        return fittingObject(resolved)
+        return validObject(resolved)
       case 'array':
         return Array.from({ length: between(Math.max(1, resolved.minItems ?? 0), 4) }, () =>
-          fitting(resolved.items ?? {}, name),
+          valid(resolved.items ?? {}, name),
         )
       case 'integer':
         return between(resolved.minimum ?? 0, Math.min(resolved.maximum ?? 1000, 1000))
@@ -30,16 +30,16 @@ export function createFitting(contract: Contract, knowledge: Knowledge, choice: 
       case 'boolean':
         return chance(0.5)
       case 'string':
-        return resolved.format === 'date-time' ? fittingTime() : one(PLAIN_TEXTS)
+        return resolved.format === 'date-time' ? validTime() : one(PLAIN_TEXTS)
       default:
         return null
     }
   }
 
-  function fittingObject({ properties = {}, required = [] }: Schema): Record<string, unknown> {
+  function validObject({ properties = {}, required = [] }: Schema): Record<string, unknown> {
     const entries = Object.entries(properties)
       .filter(([name]) => required.includes(name) || name === 'type' || chance(0.35))
-      .map(([name, schema]) => [name, fitting(schema, name)])
+      .map(([name, schema]) => [name, valid(schema, name)])
     const made = Object.fromEntries(entries)
     // A lease is a pair, and two names for one thing are one too many.
     if ('token' in made && chance(0.9)) Object.assign(made, knowledge.lease(choice))
@@ -49,11 +49,11 @@ export function createFitting(contract: Contract, knowledge: Knowledge, choice: 
     return made
   }
 
-  function fittingTime(): string {
+  function validTime(): string {
     return new Date(Date.now() + between(-100_000, 100_000)).toISOString()
   }
 
-  return fitting
+  return valid
 }
 
 /** Almost all requests are about the one namespace that has tasks. */
@@ -75,7 +75,7 @@ function valuesByName(knowledge: Knowledge, choice: Choice): Readonly<Record<str
   }
 
   function anyJson(): unknown {
-    return chance(0.5) ? new Raw(one(JSON_TEXTS)) : { n: between(0, 9) }
+    return chance(0.5) ? new RawJson(one(JSON_TEXTS)) : { n: between(0, 9) }
   }
 
   return {
