@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Client } from 'taskyard'
-import { whenTold } from './support/task-events.ts'
+import { untilEvent } from './support/task-events.ts'
 import { startServerProcess, temporaryFolder } from './support/taskyard-process.ts'
 
 const WORKER = fileURLToPath(new URL('./support/blocking-worker.ts', import.meta.url))
@@ -25,7 +25,7 @@ it('a handler that blocks its thread while the server restarts keeps its task', 
     t.after(() => worker.kill('SIGKILL'))
   }
   const { id } = await client.submit('block', null)
-  await whenTold(client, id, 'started')
+  await untilEvent(client, id, 'started')
   const doomed = await claimAndFallSilent(t, first.url, client)
 
   await first.stop()
@@ -33,7 +33,7 @@ it('a handler that blocks its thread while the server restarts keeps its task', 
   t.after(() => second.stop())
 
   // Both sessions broke at the same time: when the silent worker is found dead, the other has been judged as well.
-  await whenTold(client, doomed, 'lease-expired')
+  await untilEvent(client, doomed, 'lease-expired')
   const { status, attempt, crashes } = await client.get(id)
   assert.deepEqual([status, attempt, crashes], ['running', 1, 0])
   await writeFile(finish, '')

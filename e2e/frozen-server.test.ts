@@ -4,7 +4,7 @@ import { Client } from '@taskyard/client'
 import { type ServerKind, sharedServer } from '@taskyard/test-servers'
 import { startProxy, type Tap } from './chaos/proxy.ts'
 import { newStoreOn, storeSettings } from './support/store-urls.ts'
-import { whenTold } from './support/task-events.ts'
+import { untilEvent } from './support/task-events.ts'
 import { startServerProcess } from './support/taskyard-process.ts'
 
 // Two servers behind a balancer: a worker keeps its session with the first, which freezes with its connections open, and
@@ -49,7 +49,7 @@ for (const [kind, comesBack] of [
       first.child.kill('SIGSTOP')
 
       // Its session was with the frozen server too: when it is found dead, the other one has been judged as well.
-      await whenTold(direct, doomed, 'lease-expired')
+      await untilEvent(direct, doomed, 'lease-expired')
       const { status, attempt, crashes } = await direct.get(id)
       assert.deepEqual([status, attempt, crashes, starts], ['running', 1, 0, 1])
       finish.resolve()

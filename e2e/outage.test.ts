@@ -8,7 +8,7 @@ import { eventually } from '@taskyard/conformance'
 import { TaskyardError } from '@taskyard/core'
 import { type ServerKind, sharedServer, startServer } from '@taskyard/test-servers'
 import { newStoreOn, storeSettings } from './support/store-urls.ts'
-import { whenTold } from './support/task-events.ts'
+import { untilEvent } from './support/task-events.ts'
 import { runTaskyard } from './support/taskyard-process.ts'
 
 // What an outage of the database costs: nothing but its time. OUTAGE_SECONDS=60 lets it last longer than any lease;
@@ -21,7 +21,7 @@ const IS_FROZEN = process.env['OUTAGE'] === 'frozen'
 for (const kind of KINDS) {
   describe(`an outage of ${kind}`, () => {
     it(`of ${OUTAGE_SECONDS} s loses nothing, starts nothing twice, and workers run within 5 s of its end`, async (t) => {
-      const { database, server, client } = await scene(t, kind)
+      const { database, server, client } = await startOnDatabase(t, kind)
       const gate = Promise.withResolvers<string>()
       let remoteStarts = 0
       client.work(
@@ -66,7 +66,7 @@ for (const kind of KINDS) {
     })
 
     it('is answered clearly, logged in two lines, and waited for at the start', async (t) => {
-      const { database, server, client } = await scene(t, kind)
+      const { database, server, client } = await startOnDatabase(t, kind)
       await database.stop()
       const askedAt = performance.now()
       await assert.rejects(client.submit('short', null), { code: 'store_unavailable', retryable: true })
@@ -145,7 +145,7 @@ async function cuttingLine(serverUrl: string, what: string) {
   }
 }
 
-async function scene(t: TestContext, kind: ServerKind) {
+async function startOnDatabase(t: TestContext, kind: ServerKind) {
   const database = await startServer(kind)
   const env = storeSettings(kind, newStoreOn(kind, database.url))
   const process_ = runTaskyard(['start'], { env })
@@ -160,7 +160,7 @@ async function scene(t: TestContext, kind: ServerKind) {
 }
 
 async function running(client: Client, ids: readonly string[]): Promise<void> {
-  for (const id of ids) await whenTold(client, id, 'started')
+  for (const id of ids) await untilEvent(client, id, 'started')
 }
 
 /** Submits tasks of both workers until it is stopped; what the server did not acknowledge may be there or not. */

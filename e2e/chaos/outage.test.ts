@@ -62,7 +62,7 @@ describe('the chaos checker, after an outage of the database', () => {
   })
 })
 
-interface Scene {
+interface OutageParams {
   /** When each worker starts something again. */
   readonly back: Readonly<Record<string, number | null>>
   readonly outage?: readonly HistoryEvent[]
@@ -75,7 +75,7 @@ const down: readonly HistoryEvent[] = [
 ]
 
 /** Nothing is ever acknowledged, and of what is started the end does not count. */
-function history({ back, outage = down, more = [] }: Scene): readonly HistoryEvent[] {
+function history({ back, outage = down, more = [] }: OutageParams): readonly HistoryEvent[] {
   const limits = { leaseMs: 5000, sessionGraceMs: 5000, recoveryMs: 2000, nodeGraceMs: 8000, outageMs: 5000 }
   const starts = Object.entries(back).flatMap(([worker, at]) => [
     start(worker, 9000),

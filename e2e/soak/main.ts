@@ -42,8 +42,8 @@ const server = await startServerProcess({ env: { ...retention, ...store }, shows
 const client = new Client({ url: server.url })
 const until = performance.now() + minutes * 60_000
 const isOver = () => performance.now() >= until
-const troubles = new Set<string>()
-const onError = (error: unknown, during: string) => void troubles.add(`${during}: ${error}`)
+const errors = new Set<string>()
+const onError = (error: unknown, during: string) => void errors.add(`${during}: ${error}`)
 let submitted = 0
 
 const worker = client.work(
@@ -78,8 +78,8 @@ for (const growth of growths(samples)) {
     `${isBounded(growth) ? 'level' : 'GROWS'}  ${what.padEnd(14)} ${shown[0]} → ${shown[1]} (limit ${shown[2]})`,
   )
 }
-for (const trouble of troubles) console.log(`TROUBLE  ${trouble}`)
-process.exitCode = growths(samples).every(isBounded) && troubles.size === 0 ? 0 : 1
+for (const error of errors) console.log(`ERROR  ${error}`)
+process.exitCode = growths(samples).every(isBounded) && errors.size === 0 ? 0 : 1
 
 async function submitSteadily(): Promise<void> {
   while (!isOver()) {

@@ -3,12 +3,12 @@ export interface Judgement {
   /** Of a task, or of a worker. */
   readonly id: string
   /** Milliseconds; `null`: it never happened. */
-  readonly times: number | null | 'not judged'
+  readonly timeMs: number | null | 'not judged'
   /** What it follows, in words. */
   readonly fault: string
 }
 
 /** Where servers or database were disturbed in the time that counts, a start in time still counts, a later one says nothing. */
-export function ifJudged(time: number | null, limitMs: number, seen: boolean): Judgement['times'] {
+export function ifJudged(time: number | null, limitMs: number, seen: boolean): Judgement['timeMs'] {
   return seen || (time !== null && time <= limitMs) ? time : 'not judged'
 }

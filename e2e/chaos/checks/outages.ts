@@ -3,9 +3,9 @@ import { ifJudged, type Judgement } from './judgement.ts'
 import { wasServed, wasUndisturbed } from './undisturbed.ts'
 
 /** So many tasks are enough that every worker gets one. */
-const PLENTY = 50
+const ENOUGH_TASKS = 50
 /** A worker that started something in this time before the outage was there. */
-const SEEN_MS = 10_000
+const ACTIVE_WITHIN_MS = 10_000
 
 /**
  * How soon each worker that was there before an outage of the database starts something after it, with nobody touching
@@ -13,13 +13,13 @@ const SEEN_MS = 10_000
  */
 export function judgeOutages(record: RunRecord, limitMs: number): readonly Judgement[] {
   return outages(record).flatMap(({ from, to, what }) => {
-    const seen = wasServed(record, to, to + limitMs) && wasPlenty(record, to, to + limitMs / 2)
+    const seen = wasServed(record, to, to + limitMs) && hadEnoughTasks(record, to, to + limitMs / 2)
     return workersBefore(record, from)
-      .filter((worker) => wasUndisturbed(record, worker, from - SEEN_MS, to + limitMs))
+      .filter((worker) => wasUndisturbed(record, worker, from - ACTIVE_WITHIN_MS, to + limitMs))
       .map((worker): Judgement => {
         const start = record.starts.find(({ at, worker: other }) => other === worker && at > to)
         const time = start === undefined ? null : start.at - to
-        return { id: worker, times: ifJudged(time, limitMs, seen), fault: what }
+        return { id: worker, timeMs: ifJudged(time, limitMs, seen), fault: what }
       })
   })
 }
@@ -48,11 +48,11 @@ function outage(from: number, to: number, kind: string): Outage {
   return { from, to, what: `${kind} of the database of ${((to - from) / 1000).toFixed(1)} s` }
 }
 
-function wasPlenty({ submits }: RunRecord, from: number, to: number): boolean {
+function hadEnoughTasks({ submits }: RunRecord, from: number, to: number): boolean {
   const between = submits.filter(({ at }) => at > from && at < to)
-  return between.reduce((sum, { tasks }) => sum + tasks, 0) >= PLENTY
+  return between.reduce((sum, { tasks }) => sum + tasks, 0) >= ENOUGH_TASKS
 }
 
 function workersBefore({ starts }: RunRecord, from: number): readonly string[] {
-  return [...new Set(starts.filter(({ at }) => at > from - SEEN_MS && at < from).map(({ worker }) => worker))]
+  return [...new Set(starts.filter(({ at }) => at > from - ACTIVE_WITHIN_MS && at < from).map(({ worker }) => worker))]
 }

@@ -74,7 +74,7 @@ function judgeFault(record: RunRecord, fault: FaultEvent, limitMs: number): read
     const next = nextStart(task, lease)
     const judged = seen && !wasSuspect(task) && (next === null || !wasBehind(record, next.at))
     const time = next === null ? null : next.at - interruptedAt(record, fault, lease, next)
-    return [{ id: lease.id, times: ifJudged(time, limitMs, judged), fault: words }]
+    return [{ id: lease.id, timeMs: ifJudged(time, limitMs, judged), fault: words }]
   })
 }
 
@@ -158,7 +158,7 @@ function judgeEmbedded(record: RunRecord, limitMs: number): readonly Judgement[]
       // Its worker, which runs a suspect with nothing beside it, takes no other task meanwhile.
       const isHeldUp = since !== undefined && suspectRuns.some((run) => overlaps(run, since, since + limitMs))
       const seen = since !== undefined && !isHeldUp && wasServed(record, since, since + limitMs)
-      return [{ id, times: ifJudged(time, limitMs, seen), fault: words }]
+      return [{ id, timeMs: ifJudged(time, limitMs, seen), fault: words }]
     }),
   )
 }
@@ -178,9 +178,9 @@ function overlaps({ startedAt, endedAt }: EmbeddedRun, from: number, to: number)
 }
 
 function summary(judgements: readonly Judgement[], limitMs: number): Recovery {
-  const times = judgements.map(({ times }) => times).filter((time) => typeof time === 'number')
+  const times = judgements.map(({ timeMs }) => timeMs).filter((time) => typeof time === 'number')
   times.sort((a, b) => a - b)
-  const judged = judgements.filter(({ times }) => times !== 'not judged').length
+  const judged = judgements.filter(({ timeMs }) => timeMs !== 'not judged').length
   return {
     judged,
     notJudged: judgements.length - judged,
@@ -191,11 +191,11 @@ function summary(judgements: readonly Judgement[], limitMs: number): Recovery {
 }
 
 function late(judgements: readonly Judgement[], limitMs: number): readonly Violation[] {
-  return judgements.flatMap(({ id, times, fault }) => {
-    if (times === null) return [{ subject: id, what: `never started again after the ${fault}` }]
-    if (times === 'not judged' || times <= limitMs) return []
+  return judgements.flatMap(({ id, timeMs, fault }) => {
+    if (timeMs === null) return [{ subject: id, what: `never started again after the ${fault}` }]
+    if (timeMs === 'not judged' || timeMs <= limitMs) return []
     return [
-      { subject: id, what: `started again ${Math.round(times)} ms after the ${fault}; the limit is ${limitMs} ms` },
+      { subject: id, what: `started again ${Math.round(timeMs)} ms after the ${fault}; the limit is ${limitMs} ms` },
     ]
   })
 }
