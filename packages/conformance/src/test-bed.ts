@@ -111,7 +111,7 @@ export const CLAIM: ClaimParams = {
 }
 
 /** The worker of `CLAIM`, with a session. */
-export const WATCHED: WorkerRef = { ...CLAIM.worker, session: true }
+export const SESSION_WORKER: WorkerRef = { ...CLAIM.worker, session: true }
 
 export const SWEEP: SweepParams = { cancelGraceMs: 10_000, retention: DEFAULT_RETENTION, limit: 1000, jitter: 0.5 }
 

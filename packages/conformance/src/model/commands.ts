@@ -6,7 +6,7 @@ import { claimAndFollow } from './claim-command.ts'
 import {
   extendBoth,
   giveBackBoth,
-  nameElsewhere,
+  nameInOtherNamespace,
   recordBoth,
   settleBoth,
   takeBackBoth,
@@ -86,7 +86,7 @@ const pause = fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()).map(([queue, pau
   }),
 )
 const takeBackCrashes = onLease('take back crashes', fc.constant(null), takeBackBoth)
-const elsewhere = onLease('name elsewhere', fc.constant(null), nameElsewhere)
+const nameForeign = onLease('name in another namespace', fc.constant(null), nameInOtherNamespace)
 const endLeases = fc.constantFrom(...WORKERS).map((workerId) =>
   command('end leases', workerId, async (model, real) => {
     const expected = await model.store.presence.endLeases({ workers: workersOf(workerId) })
@@ -132,7 +132,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
     pause,
     endLeases,
     takeBackCrashes,
-    elsewhere,
+    nameForeign,
     sweep,
     reopen,
   ]

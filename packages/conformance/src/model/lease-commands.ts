@@ -86,7 +86,11 @@ export async function takeBackBoth(model: Model, { store }: Real, lease: ModelLe
 }
 
 /** Who names a lease in another namespace is answered as if there were none, and changes nothing: so the model does nothing. */
-export async function nameElsewhere(_model: Model, { store }: Real, { taskId, realToken }: ModelLease): Promise<void> {
+export async function nameInOtherNamespace(
+  _model: Model,
+  { store }: Real,
+  { taskId, realToken }: ModelLease,
+): Promise<void> {
   const namespace = 'elsewhere'
   const lease = { taskId, token: realToken }
   const settlements = [{ ...lease, ...succeeded() }]

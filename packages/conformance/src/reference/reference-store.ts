@@ -26,7 +26,7 @@ export function createReferenceStore(clock: Clock, state: ReferenceState = empty
     if (closed) throw new TaskyardError('store_unavailable', { reason: 'it is closed' })
     const readyBefore = readyTasks(state)
     const result = reply(clock.now())
-    announceReady(listeners, newlyReady(state, readyBefore))
+    publishReady(listeners, newlyReady(state, readyBefore))
     return result
   }
 
@@ -119,6 +119,6 @@ function newlyReady(state: ReferenceState, before: ReadonlySet<ReferenceTask>): 
   return fresh.map(({ task: { namespace, queue, type } }) => ({ namespace, queue, type }))
 }
 
-function announceReady(listeners: ReadonlySet<ReadyListener>, lanes: readonly ReadyLane[]): void {
+function publishReady(listeners: ReadonlySet<ReadyListener>, lanes: readonly ReadyLane[]): void {
   if (lanes.length > 0) for (const listener of listeners) listener(lanes)
 }

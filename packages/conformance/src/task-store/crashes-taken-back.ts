@@ -3,7 +3,7 @@ import { type LeasedTask, type LeaseRef, POISON_CRASHES, poisonedError, type Wor
 import type { Suite } from '../suite.ts'
 import { failed, leaseRef, released, type TestBed, workersOf } from '../test-bed.ts'
 
-const WATCHED: WorkerRef = { workerId: 'watched', nodeId: null, session: true }
+const SESSION_WORKER: WorkerRef = { workerId: 'watched', nodeId: null, session: true }
 
 export function describeCrashesTakenBack({ describe, it }: Suite): void {
   describe('crashes of which the worker comes back', () => {
@@ -39,12 +39,12 @@ export function describeCrashesTakenBack({ describe, it }: Suite): void {
     it('are taken back of the leases alone that counted', async (bed) => {
       const id = await bed.submit()
       for (let crash = 1; crash < POISON_CRASHES; crash++) await crashWatched(bed)
-      const stoodStill = await bed.claimOne({ worker: WATCHED, leaseMs: 1_000 })
+      const stoodStill = await bed.claimOne({ worker: SESSION_WORKER, leaseMs: 1_000 })
       await bed.clock.advance(1_000)
       await bed.sweep()
       const settled = await bed.claimOne()
       await bed.settle(settled, failed({ retryDelayMs: 0 }))
-      const held = await bed.claimOne({ worker: WATCHED })
+      const held = await bed.claimOne({ worker: SESSION_WORKER })
       await takeBack(bed, ...[stoodStill, settled, held].map(leaseRef), { taskId: 'none', token: 1 })
       await bed.store.presence.endLeases({ workers: workersOf('watched') })
       assert.equal((await bed.find(id)).status, 'failed')
@@ -91,14 +91,14 @@ export function describeCrashesTakenBack({ describe, it }: Suite): void {
 
 /** A watched worker that runs nothing else is taken for dead. Its lease, which is over. */
 async function crashWatched(bed: TestBed): Promise<LeaseRef> {
-  const held = await bed.claimOne({ worker: WATCHED })
-  await bed.store.presence.endLeases({ workers: workersOf(WATCHED.workerId) })
+  const held = await bed.claimOne({ worker: SESSION_WORKER })
+  await bed.store.presence.endLeases({ workers: workersOf(SESSION_WORKER.workerId) })
   return leaseRef(held)
 }
 
 /** So are the workers of several tasks; their leases in the order of the tasks. */
 async function crashEach(bed: TestBed, ids: readonly string[]): Promise<readonly LeaseRef[]> {
-  const workers = ids.map((_, n) => ({ ...WATCHED, workerId: `alone-${n}` }))
+  const workers = ids.map((_, n) => ({ ...SESSION_WORKER, workerId: `alone-${n}` }))
   const held: LeaseRef[] = []
   for (const worker of workers) {
     const task = await bed.claimOne({ worker })

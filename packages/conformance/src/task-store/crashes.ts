@@ -10,7 +10,7 @@ import {
 import type { Suite } from '../suite.ts'
 import { failed, idsOf, only, succeeded, type TestBed, workersOf } from '../test-bed.ts'
 
-const WATCHED: WorkerRef = { workerId: 'watched', nodeId: null, session: true }
+const SESSION_WORKER: WorkerRef = { workerId: 'watched', nodeId: null, session: true }
 const EMBEDDED: WorkerRef = { workerId: 'embedded', nodeId: 'node-1', session: false }
 
 export function describeCrashes({ describe, it, itWithoutFaults, capabilities }: Suite): void {
@@ -40,7 +40,7 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
     it('quarantines a task whose watched workers are known to have died three times', async (bed) => {
       const id = await bed.submit()
       for (let crash = 1; crash <= POISON_CRASHES; crash++) {
-        await bed.claimOne({ worker: WATCHED })
+        await bed.claimOne({ worker: SESSION_WORKER })
         await bed.store.presence.endLeases({ workers: workersOf('watched') })
         assert.equal((await bed.find(id)).crashes, crash)
       }
@@ -74,7 +74,7 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
       assert.equal((await bed.find(id)).crashes, 0)
     })
 
-    for (const worker of [WATCHED, EMBEDDED]) {
+    for (const worker of [SESSION_WORKER, EMBEDDED]) {
       it(`does not take a worker that stood still for dead (${worker.workerId})`, async (bed) => {
         const id = await bed.submit({ maxAttempts: 2 })
         for (let attempt = 1; attempt <= 5; attempt++) {
@@ -91,7 +91,7 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
       const id = await bed.submit({ maxAttempts: 2 })
       for (let attempt = 1; attempt <= POISON_ATTEMPTS; attempt++) {
         assert.equal((await bed.find(id)).status, 'queued')
-        await bed.claimOne({ worker: WATCHED, leaseMs: 1_000 })
+        await bed.claimOne({ worker: SESSION_WORKER, leaseMs: 1_000 })
         await bed.clock.advance(1_000)
         await bed.sweep()
       }
@@ -105,7 +105,7 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
     it('never gives a task up for what brought its worker down beside it', async (bed) => {
       const ids = [await bed.submit(), await bed.submit(), await bed.submit()]
       for (let crash = 1; crash <= SUSPECT_CRASHES; crash++) {
-        assert.equal((await bed.claim({ worker: WATCHED })).length, ids.length)
+        assert.equal((await bed.claim({ worker: SESSION_WORKER })).length, ids.length)
         await bed.store.presence.endLeases({ workers: workersOf('watched') })
       }
       const alone = await claimEach(bed, ids.length)
@@ -136,8 +136,8 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
     it('takes none for alone whose watched worker let others run out before it was known to be dead', async (bed) => {
       const id = await bed.submit()
       for (let crash = 1; crash <= POISON_CRASHES; crash++) {
-        const neighbour = await bed.start({}, { worker: WATCHED, leaseMs: 1_000 })
-        await bed.claimOne({ worker: WATCHED })
+        const neighbour = await bed.start({}, { worker: SESSION_WORKER, leaseMs: 1_000 })
+        await bed.claimOne({ worker: SESSION_WORKER })
         await bed.clock.advance(1_000)
         assert.equal(only((await bed.sweep()).ended).taskId, neighbour.id)
         await bed.store.presence.endLeases({ workers: workersOf('watched') })
@@ -190,9 +190,9 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
     itWithoutFaults('takes none for alone of the many leases of a dead worker', async (bed) => {
       const id = await bed.submit()
       for (let crash = 1; crash < POISON_CRASHES; crash++) await crashOnce(bed)
-      await bed.claimOne({ worker: WATCHED, leaseMs: 60_000 })
+      await bed.claimOne({ worker: SESSION_WORKER, leaseMs: 60_000 })
       await bed.enqueue([Array.from({ length: 1_000 }, () => bed.newTask({ queue: 'many' }))])
-      await bed.claim({ queues: ['many'], worker: WATCHED, limit: 1_000 })
+      await bed.claim({ queues: ['many'], worker: SESSION_WORKER, limit: 1_000 })
       assert.equal((await bed.store.presence.endLeases({ workers: workersOf('watched') })).length, 1_001)
       const { status, crashes } = await bed.find(id)
       assert.deepEqual({ status, crashes }, { status: 'queued', crashes: POISON_CRASHES })
@@ -223,7 +223,7 @@ export function describeCrashes({ describe, it, itWithoutFaults, capabilities }:
     it('hands suspects out one at a time', async (bed) => {
       const ids = [await bed.submit(), await bed.submit()]
       for (let crash = 0; crash < SUSPECT_CRASHES; crash++) {
-        await bed.claim({ worker: WATCHED })
+        await bed.claim({ worker: SESSION_WORKER })
         await bed.store.presence.endLeases({ workers: workersOf('watched') })
       }
       const given = [await bed.claim(), await bed.claim(), await bed.claim()]
@@ -251,7 +251,7 @@ async function claimOneByOne(bed: TestBed, count: number): Promise<readonly Leas
 
 /** Tasks to workers, one each. */
 async function claimEach(bed: TestBed, count: number): Promise<readonly WorkerRef[]> {
-  const workers = Array.from({ length: count }, (_, n) => ({ ...WATCHED, workerId: `alone-${n}` }))
+  const workers = Array.from({ length: count }, (_, n) => ({ ...SESSION_WORKER, workerId: `alone-${n}` }))
   for (const worker of workers) await bed.claimOne({ worker })
   return workers
 }

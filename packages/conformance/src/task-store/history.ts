@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { fromJsonText, type JsonText, type TaskEvent } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
-import { cancelled, failed, leaseRef, released, succeeded, WATCHED, workersOf } from '../test-bed.ts'
+import { cancelled, failed, leaseRef, released, SESSION_WORKER, succeeded, workersOf } from '../test-bed.ts'
 
 export function describeHistory({ describe, it }: Suite): void {
   describe('history', () => {
@@ -83,7 +83,7 @@ export function describeHistory({ describe, it }: Suite): void {
       await grows()
       await bed.settle(second, released)
       await grows()
-      const third = await bed.claimOne({ worker: WATCHED })
+      const third = await bed.claimOne({ worker: SESSION_WORKER })
       await bed.record(third, { log: 'again' })
       await grows()
       await bed.store.presence.endLeases({ workers: workersOf('worker-1') })

@@ -7,10 +7,10 @@ import {
   failed,
   leaseRef,
   only,
+  SESSION_WORKER,
   submissions,
   succeeded,
   type TestBed,
-  WATCHED,
   wholeHistory,
 } from '../test-bed.ts'
 
@@ -41,7 +41,7 @@ const CALLS: Readonly<Record<Exclude<StoreCall, 'migrate' | 'sweep'>, CallOn>> =
     return outcome.kind === 'accepted' ? outcome.tasks.map(({ replayed }) => replayed) : outcome.kind
   },
   async claim(store, namespace, { queue, workerId, requestId }) {
-    const worker = { ...WATCHED, workerId }
+    const worker = { ...SESSION_WORKER, workerId }
     const again = await store.tasks.claim({ ...CLAIM, namespace, queues: [queue], worker, requestId })
     const others = await store.tasks.claim({ ...CLAIM, namespace, queues: [queue] })
     return [again.length, others.length]
@@ -124,7 +124,7 @@ export function describeIsolationOfCalls({ describe, it }: Suite): void {
 async function fill(bed: TestBed, namespace: string, name: string): Promise<Known> {
   const [queue, workerId, requestId] = [`${name}-queue`, `${name}-worker`, `${name}-request`]
   const where = { namespace, queue }
-  const claim = { worker: { ...WATCHED, workerId }, leaseMs: 20_000 }
+  const claim = { worker: { ...SESSION_WORKER, workerId }, leaseMs: 20_000 }
   const broken = await bed.start(where, claim)
   await bed.settle(broken, failed({ retryable: false }))
   const done = await bed.start(where, claim)

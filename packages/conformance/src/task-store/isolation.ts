@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { POISON_CRASHES, type WorkerName } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
-import { leaseRef, only, succeeded, WATCHED } from '../test-bed.ts'
+import { leaseRef, only, SESSION_WORKER, succeeded } from '../test-bed.ts'
 
 export function describeIsolation({ describe, it }: Suite): void {
   describe('namespaces', () => {
@@ -64,7 +64,7 @@ export function describeIsolation({ describe, it }: Suite): void {
     })
 
     it('have workers of their own, whatever they are called', async (bed) => {
-      const worker = WATCHED
+      const worker = SESSION_WORKER
       const here = await bed.start({}, { worker })
       const there = await bed.start({ namespace: 'other' }, { worker })
       const [mine, theirs] = ['default', 'other'].map((namespace) => ({ namespace, workerId: worker.workerId }))
@@ -84,11 +84,11 @@ export function describeIsolation({ describe, it }: Suite): void {
     })
 
     it('never take what a worker of the same name does elsewhere for company', async (bed) => {
-      const workers = [{ namespace: 'default', workerId: WATCHED.workerId }]
-      await bed.start({ namespace: 'other' }, { worker: WATCHED, leaseMs: 60_000 })
+      const workers = [{ namespace: 'default', workerId: SESSION_WORKER.workerId }]
+      await bed.start({ namespace: 'other' }, { worker: SESSION_WORKER, leaseMs: 60_000 })
       const id = await bed.submit()
       for (let crash = 1; crash <= POISON_CRASHES; crash++) {
-        await bed.claimOne({ worker: WATCHED })
+        await bed.claimOne({ worker: SESSION_WORKER })
         await bed.store.presence.endLeases({ workers })
       }
       assert.equal((await bed.find(id)).error?.code, 'poisoned')
@@ -108,10 +108,10 @@ export function describeIsolation({ describe, it }: Suite): void {
     })
 
     it('never take back what counts against a task elsewhere', async (bed) => {
-      const workers = [{ namespace: 'default', workerId: WATCHED.workerId }]
+      const workers = [{ namespace: 'default', workerId: SESSION_WORKER.workerId }]
       const id = await bed.submit()
       for (let crash = 1; crash <= POISON_CRASHES; crash++) {
-        const leases = [leaseRef(await bed.claimOne({ worker: WATCHED }))]
+        const leases = [leaseRef(await bed.claimOne({ worker: SESSION_WORKER }))]
         await bed.store.presence.endLeases({ workers })
         await bed.store.presence.takeBackCrashes({ namespace: 'other', leases })
       }

@@ -3,7 +3,7 @@ import { type JsonText, TaskyardError } from '@taskyard/core'
 import { retrying } from '../faults/retrying.ts'
 import { faultOnce, withFaults } from '../faults/with-faults.ts'
 import type { Suite } from '../suite.ts'
-import { CLAIM, leaseRef, only, SWEEP, type TestBed, WATCHED, workersOf } from '../test-bed.ts'
+import { CLAIM, leaseRef, only, SESSION_WORKER, SWEEP, type TestBed, workersOf } from '../test-bed.ts'
 
 export function describeLostReplies({ describe, it }: Suite): void {
   describe('lost replies and refused calls', () => {
@@ -83,7 +83,7 @@ export function describeLostReplies({ describe, it }: Suite): void {
     })
 
     it('ended leases repeated after a lost reply count as one crash', async (bed) => {
-      const task = await bed.start({}, { worker: WATCHED })
+      const task = await bed.start({}, { worker: SESSION_WORKER })
       await losing(bed, 'endLeases').presence.endLeases({ workers: workersOf('worker-1') })
       assert.equal((await bed.find(task.id)).crashes, 1)
     })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { fromJsonText, type JsonText, type LeasedTask, LIMITS, type RecordParams } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
-import { CLAIM, failed, leaseRef, released, succeeded, type TestBed, WATCHED, workersOf } from '../test-bed.ts'
+import { CLAIM, failed, leaseRef, released, SESSION_WORKER, succeeded, type TestBed, workersOf } from '../test-bed.ts'
 
 export function describeRecord({ describe, it }: Suite): void {
   describe('progress and log', () => {
@@ -53,14 +53,14 @@ export function describeRecord({ describe, it }: Suite): void {
           await bed.retry(task.id)
         },
         released: (task) => bed.settle(task, released),
-        'of a dead worker': () => bed.store.presence.endLeases({ workers: workersOf(WATCHED.workerId) }),
+        'of a dead worker': () => bed.store.presence.endLeases({ workers: workersOf(SESSION_WORKER.workerId) }),
         expired: async () => {
           await bed.clock.advance(CLAIM.leaseMs)
           await bed.sweep()
         },
       }
       for (const [how, end] of Object.entries(ends)) {
-        const task = await bed.start({}, { worker: WATCHED })
+        const task = await bed.start({}, { worker: SESSION_WORKER })
         await bed.record(task, { progress: 'half' })
         await end(task)
         const { status, progress } = await bed.find(task.id)

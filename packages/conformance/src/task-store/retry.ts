@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { JsonText } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
-import { failed, idsOf, succeeded, WATCHED, workersOf } from '../test-bed.ts'
+import { failed, idsOf, SESSION_WORKER, succeeded, workersOf } from '../test-bed.ts'
 
 export function describeRetry({ describe, it, itWithoutFaults }: Suite): void {
   describe('retry by hand', () => {
@@ -46,12 +46,12 @@ export function describeRetry({ describe, it, itWithoutFaults }: Suite): void {
     it('forgives the crashes of a quarantined task', async (bed) => {
       const id = await bed.submit()
       for (let crash = 0; crash < 3; crash++) {
-        await bed.claimOne({ worker: WATCHED })
+        await bed.claimOne({ worker: SESSION_WORKER })
         await bed.store.presence.endLeases({ workers: workersOf('worker-1') })
       }
       assert.equal((await bed.find(id)).status, 'failed')
       await bed.retry(id)
-      await bed.claimOne({ worker: WATCHED })
+      await bed.claimOne({ worker: SESSION_WORKER })
       await bed.store.presence.endLeases({ workers: workersOf('worker-1') })
       const { status, crashes } = await bed.find(id)
       assert.deepEqual({ status, crashes }, { status: 'queued', crashes: 1 })

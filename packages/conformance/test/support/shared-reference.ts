@@ -45,7 +45,7 @@ export interface SharedBug {
 }
 
 /** As long as a call waits for a server that stands still. */
-const PATIENCE_MS = 1_500
+const CALL_TIMEOUT_MS = 1_500
 
 /** The reference store behind a server that only pretends: it can be stopped, started, paused and resumed. */
 export function openSharedReference(setting: StoreSetting, bug: SharedBug = {}): StoreUnderTest {
@@ -114,11 +114,11 @@ class PretendedServer {
     await setImmediate()
     if (!this.#up) await (this.#bug.duringOutage ?? unavailable)()
     if (this.#standsStill === null) return
-    const patience = AbortSignal.timeout(PATIENCE_MS)
+    const timeout = AbortSignal.timeout(CALL_TIMEOUT_MS)
     await Promise.race([
       this.#standsStill.over,
       new Promise((_resolve, reject) => {
-        patience.onabort = () => reject(new TaskyardError('store_unavailable', { reason: 'no answer' }))
+        timeout.onabort = () => reject(new TaskyardError('store_unavailable', { reason: 'no answer' }))
       }),
     ])
   }
