@@ -19,6 +19,7 @@ export interface SettableClock extends SimulatedClock {
 
 export const SIMULATED_START = Date.UTC(2026, 0, 1)
 
+/** A clock that shows `startMs` (ms since 1970) and stands still until it is advanced or set. */
 export function createSimulatedClock(startMs: number = SIMULATED_START): SettableClock {
   let elapsed = 0
   let setMs = startMs

@@ -57,6 +57,7 @@ export interface Suite {
   open(setting: StoreSetting): Promise<StoreUnderTest>
 }
 
+/** What the areas register their tests with. MODEL_RUNS, when set, replaces `runs` and draws new sequences. */
 export function createSuite(options: StoreSuiteOptions): Suite {
   const { runner, faults, runs = 60, fullQueue = 20_000 } = options
   const open: OpenStore = async (setting) => throughFaults(await options.openStore(setting), faults)

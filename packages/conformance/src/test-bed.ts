@@ -81,10 +81,12 @@ export interface OtherProcess extends Calls {
   readonly news: NewsPort
 }
 
+/** A success; without a result unless one is given. */
 export const succeeded = (result: JsonText | null = null): Outcome => ({ outcome: 'succeeded', result })
 export const cancelled: Outcome = { outcome: 'cancelled' }
 export const released: Outcome = { outcome: 'released' }
 
+/** A failure that may be retried, after its backoff, unless told otherwise. */
 export function failed(overrides: Partial<Extract<Outcome, { outcome: 'failed' }>> = {}): Outcome {
   const error = { code: 'broken', message: 'It broke' }
   return { outcome: 'failed', error, retryable: true, retryDelayMs: null, jitter: 0.5, ...overrides }
@@ -234,10 +236,12 @@ export function workersOf(...workerIds: readonly string[]): readonly WorkerName[
   return workerIds.map((workerId) => ({ namespace: 'default', workerId }))
 }
 
+/** What names the lease of a claimed task in later calls. */
 export function leaseRef(task: LeasedTask): LeaseRef {
   return { taskId: task.id, token: task.lease.token }
 }
 
+/** The ids of tasks, in their order. */
 export function idsOf(tasks: readonly { readonly id: string }[]): readonly string[] {
   return tasks.map(({ id }) => id)
 }

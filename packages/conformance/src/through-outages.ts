@@ -29,6 +29,7 @@ export async function isUnavailable(what: string, call: Promise<unknown>): Promi
   await assert.rejects(within(LONGEST_CALL_MS, what, call), isOutage, what)
 }
 
+/** Whether a call was refused because the store cannot be reached: `store_unavailable`. */
 export function isOutage(error: unknown): boolean {
   return error instanceof TaskyardError && error.code === 'store_unavailable'
 }

@@ -21,6 +21,10 @@ function heldBy({ state }: Model, { taskId, modelToken }: ModelLease): Reference
   return entry !== undefined && entry.lease !== null && entry.token === modelToken ? entry : null
 }
 
+/**
+ * Extends a lease on the store and on the model, which must answer the same; see `isOverdue` for the leases that are
+ * free.
+ */
 export async function extendBoth(model: Model, { store }: Real, lease: ModelLease, leaseMs: number): Promise<void> {
   const { taskId, modelToken, realToken } = lease
   const wasOverdue = isOverdue(model, lease)
@@ -34,6 +38,7 @@ export async function extendBoth(model: Model, { store }: Real, lease: ModelLeas
   )
 }
 
+/** Records progress and a log line under a lease on both, which must answer the same, apart from overdue leases. */
 export async function recordBoth(model: Model, { store }: Real, lease: ModelLease, progress: JsonText): Promise<void> {
   const { taskId, modelToken, realToken } = lease
   const wasOverdue = isOverdue(model, lease)
@@ -45,6 +50,9 @@ export async function recordBoth(model: Model, { store }: Real, lease: ModelLeas
   assert.equal(status, only(await model.store.tasks.record({ namespace: 'default', entries })))
 }
 
+/**
+ * Settles a lease on both. What the model accepts the store must; of a lease that nobody settled it may tell either.
+ */
 export async function settleBoth(model: Model, { store }: Real, lease: ModelLease, outcome: Outcome): Promise<void> {
   const { taskId, modelToken, realToken } = lease
   const wasOverdue = isOverdue(model, lease)

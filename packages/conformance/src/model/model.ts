@@ -32,6 +32,7 @@ export interface Real {
   reopen(): Promise<OpenedStore>
 }
 
+/** A model without tasks, for a store without any on the same clock. */
 export function createModel(clock: SimulatedClock, capabilities: StoreCapabilities): Model {
   const state = emptyReferenceState()
   const store = createReferenceStore(clock, state)

@@ -3,6 +3,7 @@ import { readyInOrder } from './reference-read.ts'
 import type { ReferenceState } from './reference-state.ts'
 import { type ReferenceTask, startAttempt } from './reference-task.ts'
 
+/** Claims as the port says: the leases of a repeated claim again, or what is ready, a suspect alone. */
 export function claimReady(state: ReferenceState, params: ClaimParams, now: number): readonly LeasedTask[] {
   const given = givenBefore(state, params)
   const entries =

@@ -23,6 +23,7 @@ import {
   type ReferenceTask,
 } from './reference-task.ts'
 
+/** A page of tasks, newest first. @throws `TaskyardError` `invalid_request` for a cursor that is none of this list */
 export function listTasks(state: ReferenceState, params: ListParams, now: number): TaskPage {
   const before = params.cursor === null ? Number.POSITIVE_INFINITY : arrivalOf(params.cursor)
   const matching = [...state.tasks.values()]
@@ -54,6 +55,7 @@ function matches(task: Task, filter: TaskFilter): boolean {
   )
 }
 
+/** The counts of each queue that has ever had a task, of one namespace; of one queue where `params` names it. */
 export function countQueues(state: ReferenceState, params: CountsParams, now: number): readonly QueueCounts[] {
   return [...state.lanes.values()]
     .filter(({ namespace, queue }) => namespace === params.namespace && (params.queue ?? queue) === queue)
@@ -78,6 +80,7 @@ function countByStatus(statuses: readonly TaskStatus[]): Readonly<Record<TaskSta
   return counts
 }
 
+/** Who holds leases, by worker and server process, and between which times (ms) they end. */
 export function leaseHolders(state: ReferenceState, now: number): readonly LeaseHolder[] {
   const holders = new Map<string, LeaseHolder>()
   for (const { task, lease } of state.tasks.values()) {

@@ -24,6 +24,7 @@ export function taskOf({ tasks }: ReferenceState, namespace: string, taskId: str
   return entry?.task.namespace === namespace ? entry : undefined
 }
 
+/** The state of a store that has never been used. */
 export function emptyReferenceState(): ReferenceState {
   return {
     tasks: new Map(),

@@ -12,6 +12,7 @@ import {
 
 type Ending = EndedLease['reason']
 
+/** Promotes what is due, ends what is overdue and removes what retention no longer keeps, each up to the limit. */
 export function sweepState(state: ReferenceState, params: SweepParams, now: number): SweepReport {
   return {
     promoted: promoteDue(state, params.limit, now),

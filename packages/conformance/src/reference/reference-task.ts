@@ -61,6 +61,10 @@ export interface ReferenceLease {
   hadCompany: boolean
 }
 
+/**
+ * A new task: `queued`, or `scheduled` when it is due later than `now`. `arrival` orders tasks that become ready at
+ * once.
+ */
 export function submitTask(submitted: NewTask, lane: ReferenceLane, now: number, arrival: number): ReferenceTask {
   const { delayMs, idempotency, ...kept } = submitted
   const runAt = Math.max(now, submitted.runAt ?? now + delayMs)
@@ -95,6 +99,7 @@ export function asRead({ task }: ReferenceTask, now: number): Task {
   return task.status === 'scheduled' && task.runAt <= now ? { ...task, status: 'queued' } : task
 }
 
+/** Leases a ready task to a worker: a higher token, one more attempt, and an event. */
 export function startAttempt(
   entry: ReferenceTask,
   { worker, requestId, leaseMs }: Pick<ClaimParams, 'worker' | 'requestId' | 'leaseMs'>,
@@ -117,6 +122,9 @@ export function startAttempt(
   append(entry, now, 'started', { workerId: worker.workerId })
 }
 
+/**
+ * Ends the attempt as its worker says, and remembers the settlement for when it is repeated. The lease must be held.
+ */
 export function settleAttempt(entry: ReferenceTask, settlement: Settlement, now: number): void {
   const { lease, token } = entry
   const { outcome } = settlement
@@ -139,6 +147,7 @@ export function settleAttempt(entry: ReferenceTask, settlement: Settlement, now:
   entry.settled.set(token, { outcome, wentTo, waitMs, runMs })
 }
 
+/** Schedules the next attempt after the backoff or the wait that was wished for; without one left, the task fails. */
 export function failAttempt(
   entry: ReferenceTask,
   failure: { error: TaskError; retryable: boolean; retryDelayMs: number | null; jitter: number },
@@ -161,6 +170,7 @@ function releaseAttempt(entry: ReferenceTask, now: number): void {
   change(entry, { status: 'queued', attempt: entry.task.attempt - 1, progress: null })
 }
 
+/** Ends a lease that ran out, or whose worker is dead: its task waits again, unless it was to stop or has crashed too often. */
 export function expireLease(
   entry: ReferenceTask,
   { isDead, isAlone }: { isDead: boolean; isAlone: boolean },
@@ -180,16 +190,19 @@ export function expireLease(
   change(entry, { status: 'queued', runAt: now, progress: null })
 }
 
+/** The worker of this lease came back: its end counts against the task no more. */
 export function takeBackCrash(entry: ReferenceTask, token: number): void {
   entry.loneLeases = entry.loneLeases.filter((lone) => lone !== token)
 }
 
+/** Asks the worker of a running task to stop. Asked again, the time of the first request stays. */
 export function requestCancel(entry: ReferenceTask, now: number): void {
   if (entry.task.cancelRequestedAt !== null) return
   change(entry, { cancelRequestedAt: now })
   append(entry, now, 'cancel-requested', null)
 }
 
+/** Ends a task for good. */
 export function finish(
   entry: ReferenceTask,
   status: TerminalStatus,
@@ -202,6 +215,7 @@ export function finish(
   append(entry, now, status, fields.error ? { error: fields.error } : null)
 }
 
+/** Makes an ended task ready as if it were new, with its history and its higher tokens. */
 export function retryTask(entry: ReferenceTask, now: number): void {
   entry.readyAt = now
   entry.loneLeases = []
@@ -209,6 +223,7 @@ export function retryTask(entry: ReferenceTask, now: number): void {
   append(entry, now, 'retried', null)
 }
 
+/** Notes progress and a log line; the history takes no more than `LIMITS.recordsPerAttempt` of an attempt. */
 export function recordEntry(
   entry: ReferenceTask,
   { progress, log }: { progress: JsonText | null; log: string | null },
@@ -241,6 +256,7 @@ function change(entry: ReferenceTask, fields: Partial<Task>): void {
   entry.task = { ...entry.task, ...fields }
 }
 
+/** `queued` or `scheduled`. */
 export function isWaiting(status: TaskStatus): boolean {
   return !isTerminal(status) && status !== 'running'
 }
@@ -250,6 +266,7 @@ export function holderOf({ task }: Pick<ReferenceTask, 'task'>, { worker }: Refe
   return workerKey({ namespace: task.namespace, workerId: worker.workerId })
 }
 
+/** The key of a lane in `ReferenceState`. */
 export function laneKey({ namespace, queue }: { namespace: string; queue: string }): string {
   return `${namespace}/${queue}`
 }

@@ -25,6 +25,7 @@ import {
 /** Runs a call, and tells of what became ready in it. */
 export type Answer = <Reply>(reply: (now: number) => Reply) => Promise<Reply>
 
+/** The `tasks` facet of the reference store. */
 export function tasksOf(state: ReferenceState, answer: Answer): OpenedStore['tasks'] {
   return {
     enqueue: ({ submissions, queueDepth }) =>

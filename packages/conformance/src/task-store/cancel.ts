@@ -10,6 +10,7 @@ const AFTER_REQUEST: readonly (readonly [string, Outcome, string])[] = [
   ['a success', succeeded(), 'succeeded'],
 ]
 
+/** Cancelling tasks in every state, and what becomes of a running one that was asked to stop. */
 export function describeCancel({ describe, it, itWithoutFaults }: Suite): void {
   describe('cancel', () => {
     it('ends a queued task at once', async (bed) => {

@@ -3,6 +3,7 @@ import { type JsonText, type LeasedTask, LIMITS } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
 import { idsOf, only, released } from '../test-bed.ts'
 
+/** Which ready tasks a claim takes, and in which order: priority, readiness, submission. */
 export function describeClaimOrder({ describe, it }: Suite): void {
   describe('claim order', () => {
     it('hands out a task with everything a worker needs', async (bed) => {

@@ -16,6 +16,7 @@ import {
 } from '../test-bed.ts'
 import { assertSimultaneousClaims, leasesOf, REQUEST } from './simultaneous-claims.ts'
 
+/** Claims with a request id that are repeated: the same leases again, no further tasks. */
 export function describeClaimRequests({ describe, it, itWithoutFaults }: Suite): void {
   describe('claims that are repeated', () => {
     it('the same claim again gives the same leases, and takes nothing else', async (bed) => {

@@ -3,6 +3,7 @@ import { isTerminal, type Settlement } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
 import { cancelled, failed, idsOf, leaseRef, type Outcome, released, succeeded, type TestBed } from '../test-bed.ts'
 
+/** Concurrent calls in one process. */
 export function describeConcurrency({ describe, it }: Suite): void {
   describe('concurrency', () => {
     it('never hands out a task twice', async (bed) => {

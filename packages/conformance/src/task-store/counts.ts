@@ -3,6 +3,7 @@ import { type LeasedTask, TASK_STATUSES } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
 import { CLAIM, failed, only, released, succeeded, type TestBed, workersOf } from '../test-bed.ts'
 
+/** Counts of queues against the list, through every transition. */
 export function describeCounts({ describe, it }: Suite): void {
   describe('counts', () => {
     it('equals what the list says, through every move of a task', async (bed) => {

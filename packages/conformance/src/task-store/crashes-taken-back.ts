@@ -5,6 +5,7 @@ import { failed, leaseRef, released, type TestBed, workersOf } from '../test-bed
 
 const SESSION_WORKER: WorkerRef = { workerId: 'watched', nodeId: null, session: true }
 
+/** Crashes that stop counting because the worker comes back. */
 export function describeCrashesTakenBack({ describe, it }: Suite): void {
   describe('crashes of which the worker comes back', () => {
     it('count against no task, whatever became of it meanwhile', async (bed) => {

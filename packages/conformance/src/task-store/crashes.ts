@@ -13,6 +13,7 @@ import { failed, idsOf, only, succeeded, type TestBed, workersOf } from '../test
 const SESSION_WORKER: WorkerRef = { workerId: 'watched', nodeId: null, session: true }
 const EMBEDDED: WorkerRef = { workerId: 'embedded', nodeId: 'node-1', session: false }
 
+/** Which ends of leases count as crashes, suspects, and quarantine after three. */
 export function describeCrashes({ describe, it, itWithoutFaults, capabilities }: Suite): void {
   describe('crashes and quarantine', () => {
     it('quarantines a task whose workers died three times', async (bed) => {

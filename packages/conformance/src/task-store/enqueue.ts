@@ -3,6 +3,7 @@ import type { JsonText } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
 import { idsOf, only } from '../test-bed.ts'
 
+/** Submissions: every field, schedules, and batches that are all or nothing. */
 export function describeEnqueue({ describe, it, itWithoutFaults }: Suite): void {
   describe('enqueue', () => {
     it('stores every field of a task and answers with its state', async (bed) => {

@@ -10,6 +10,7 @@ const STALE_OUTCOMES: Readonly<Record<string, Outcome>> = {
   release: released,
 }
 
+/** Every write under an old token is refused. */
 export function describeFencing({ describe, it }: Suite): void {
   describe('fencing', () => {
     for (const [name, outcome] of Object.entries(STALE_OUTCOMES)) {

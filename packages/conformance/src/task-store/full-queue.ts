@@ -9,6 +9,7 @@ const HELD = 100
 const SCHEDULED = 50
 const LEASE_MS = 600_000
 
+/** A restart of the server under a long queue. Only for stores that are shared. */
 export function describeFullQueue({ describe, itIn, capabilities, fullQueue }: Suite): void {
   if (!capabilities.shared) return
 

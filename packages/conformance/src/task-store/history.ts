@@ -3,6 +3,7 @@ import { fromJsonText, type JsonText, type TaskEvent } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
 import { cancelled, failed, leaseRef, released, SESSION_WORKER, succeeded, workersOf } from '../test-bed.ts'
 
+/** The events of a task: complete, in order, and never changed. */
 export function describeHistory({ describe, it }: Suite): void {
   describe('history', () => {
     it('tells the whole life of a task in order', async (bed) => {

@@ -6,6 +6,7 @@ import { idsOf, leaseRef, only, succeeded, workersOf } from '../test-bed.ts'
 const REMOTE = { workerId: 'remote', nodeId: null, session: true }
 const EMBEDDED = { workerId: 'embedded', nodeId: 'node-1', session: false }
 
+/** Who holds leases, who is alive, and ending the leases of dead workers. */
 export function describeHolders({ describe, it, itWithoutFaults }: Suite): void {
   describe('lease holders', () => {
     it('tells who holds how many leases', async (bed) => {

@@ -5,6 +5,7 @@ import { failed, only, SWEEP, succeeded } from '../test-bed.ts'
 
 const DAY = LIMITS.idempotencySeconds * 1000
 
+/** Submissions that are repeated with an idempotency key. */
 export function describeIdempotency({ describe, it }: Suite): void {
   describe('idempotency keys', () => {
     it('answers the same key and request with the first task, adding nothing', async (bed) => {

@@ -98,6 +98,7 @@ function idsOf({ waiting, failed, running, succeeded }: Known): readonly string[
   return [waiting, failed, running.taskId, succeeded.taskId]
 }
 
+/** Every call that names something of another namespace: it finds nothing and changes nothing. */
 export function describeIsolationOfCalls({ describe, it }: Suite): void {
   describe('a call in another namespace', () => {
     for (const [name, call] of Object.entries(CALLS)) {

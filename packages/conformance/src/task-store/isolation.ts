@@ -3,6 +3,7 @@ import { POISON_CRASHES, type WorkerName } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
 import { leaseRef, only, SESSION_WORKER, succeeded } from '../test-bed.ts'
 
+/** Namespaces that share names of queues, keys, workers and types. */
 export function describeIsolation({ describe, it }: Suite): void {
   describe('namespaces', () => {
     it('hand out only their own tasks', async (bed) => {

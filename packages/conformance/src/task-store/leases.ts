@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Suite } from '../suite.ts'
 import { idsOf, leaseRef, released } from '../test-bed.ts'
 
+/** How leases are extended and end, and their tokens. */
 export function describeLeases({ describe, it }: Suite): void {
   describe('leases', () => {
     it('moves the end of an extended lease to now plus its length', async (bed) => {

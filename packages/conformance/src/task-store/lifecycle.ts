@@ -6,6 +6,7 @@ import { EVERY_CALL } from '../every-call.ts'
 import type { Suite } from '../suite.ts'
 import { leaseRef, succeeded } from '../test-bed.ts'
 
+/** Migration, health, close, and access from another thread where the store has it. */
 export function describeLifecycle({ describe, it, capabilities }: Suite): void {
   describe('health and close', () => {
     it('is healthy while it is open', async (bed) => {

@@ -3,6 +3,7 @@ import { TASK_STATUSES, type Task, type TaskFilter, TaskyardError } from '@tasky
 import type { Suite } from '../suite.ts'
 import { EVERYTHING, failed, idsOf, only, succeeded, type TestBed } from '../test-bed.ts'
 
+/** Pages of tasks: order, filters and cursors. */
 export function describeList({ describe, it }: Suite): void {
   describe('list', () => {
     it('goes newest first', async (bed) => {

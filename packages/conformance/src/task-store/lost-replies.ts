@@ -5,6 +5,7 @@ import { faultOnce, withFaults } from '../faults/with-faults.ts'
 import type { Suite } from '../suite.ts'
 import { CLAIM, leaseRef, only, SESSION_WORKER, SWEEP, type TestBed, workersOf } from '../test-bed.ts'
 
+/** Calls whose reply is lost and that the caller repeats. */
 export function describeLostReplies({ describe, it }: Suite): void {
   describe('lost replies and refused calls', () => {
     it('a submission repeated after its reply was lost is stored once', async (bed) => {

@@ -11,6 +11,7 @@ const RUNS_PER_TEST = 10
 /** The same sequences in every run of the gate; a search draws its own. */
 const FIRST_SEED = 1
 
+/** Random sequences of calls, after each of which the store must be as the reference is. */
 export function describeModel({ describe, it, open, runs, seed, capabilities }: Suite): void {
   describe('model', () => {
     for (let done = 0; done < runs; done += RUNS_PER_TEST) {

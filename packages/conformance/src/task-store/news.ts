@@ -10,6 +10,7 @@ type Heard = NewsMessage | NewsMissed
 /** Far more than any store sends at a time. */
 const FLOOD = 20_000
 
+/** News between processes, in real time. Only for stores that are shared. */
 export function describeNews({ describe, itIn, capabilities }: Suite): void {
   if (!capabilities.shared) return
   const it = (behaviour: string, test: (bed: TestBed) => Promise<void>) => itIn(inRealTime, behaviour, test)

@@ -18,6 +18,7 @@ const LEASE_MS = 3_000
 
 const LONGEST_WAIT_MS = 60_000
 
+/** Starts two submitters, two workers and a sweeper in each process, which go on until `stop`. */
 export function startLoad(processes: readonly Calls[]): Load {
   const accepted = new Set<string>()
   const ended = new Set<string>()

@@ -11,6 +11,7 @@ import { listen } from './two-processes.ts'
 /** Opening a store says soon that its server is down. */
 const LONGEST_OPENING_MS = 10_000
 
+/** The server stops and starts again, without load and with. Only for stores that are shared. */
 export function describeOutage({ describe, itIn, capabilities }: Suite): void {
   if (!capabilities.shared) return
 

@@ -5,6 +5,7 @@ import { succeeded } from '../test-bed.ts'
 const PAUSE = { namespace: 'default', queue: 'default', paused: true }
 const RESUME = { ...PAUSE, paused: false }
 
+/** Paused and resumed queues. */
 export function describePause({ describe, it }: Suite): void {
   describe('pause and resume', () => {
     it('accepts tasks of a paused queue and lets none be claimed', async (bed) => {

@@ -18,6 +18,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   'SQL and templates': `"'; DROP TABLE tasks; -- \${x} {{y}} %s $1 ?"`,
 }
 
+/** JSON that comes back as it was sent, to the character. */
 export function describePayloads({ describe, it }: Suite): void {
   describe('payloads', () => {
     for (const [name, text] of Object.entries(TEXTS)) {

@@ -3,6 +3,7 @@ import type { JsonText } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
 import { failed, idsOf, released, succeeded } from '../test-bed.ts'
 
+/** What a store keeps when it is closed and opened again. */
 export function describePersistence({ describe, it }: Suite): void {
   describe('restart', () => {
     it('keeps every task, its state, its history and its place in the order', async (bed) => {

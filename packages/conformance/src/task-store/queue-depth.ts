@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Suite } from '../suite.ts'
 import { only, released } from '../test-bed.ts'
 
+/** The limit of waiting tasks of a queue. */
 export function describeQueueDepth({ describe, it }: Suite): void {
   describe('queue depth', () => {
     it('answers a repeated call as before, also when the queue is over its limit meanwhile', async (bed) => {

@@ -3,6 +3,7 @@ import { fromJsonText, type JsonText, type LeasedTask, LIMITS, type RecordParams
 import type { Suite } from '../suite.ts'
 import { CLAIM, failed, leaseRef, released, SESSION_WORKER, succeeded, type TestBed, workersOf } from '../test-bed.ts'
 
+/** Progress and log lines, and their bound for each attempt. */
 export function describeRecord({ describe, it }: Suite): void {
   describe('progress and log', () => {
     it('shows the newest progress of a task and keeps the earlier ones in its history', async (bed) => {

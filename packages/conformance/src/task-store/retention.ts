@@ -5,6 +5,7 @@ import { cancelled, failed, idsOf, type Outcome, SWEEP, succeeded, type TestBed 
 
 const DAY = 86_400_000
 
+/** Which finished tasks a sweep removes, by age and by bytes. */
 export function describeRetention({ describe, it, itWithoutFaults }: Suite): void {
   describe('retention', () => {
     it('removes succeeded tasks after 7 days', async (bed) => {

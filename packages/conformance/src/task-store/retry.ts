@@ -3,6 +3,7 @@ import type { JsonText } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
 import { failed, idsOf, SESSION_WORKER, succeeded, workersOf } from '../test-bed.ts'
 
+/** Retries by hand of tasks that failed or were cancelled. */
 export function describeRetry({ describe, it, itWithoutFaults }: Suite): void {
   describe('retry by hand', () => {
     it('makes a failed task ready again as if it were new', async (bed) => {

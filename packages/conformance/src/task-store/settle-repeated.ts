@@ -3,6 +3,7 @@ import { isTerminal, type JsonText, type Settlement, type TaskStatus } from '@ta
 import type { Suite } from '../suite.ts'
 import { cancelled, failed, leaseRef, type Outcome, released, succeeded, type TestBed } from '../test-bed.ts'
 
+/** Settlements that are repeated, or contradict each other. */
 export function describeRepeatedSettlements({ describe, it, itWithoutFaults }: Suite): void {
   describe('settle, repeated', () => {
     for (const [name, outcome] of Object.entries(OUTCOMES)) {

@@ -3,6 +3,7 @@ import { type Backoff, backoffDelayMs, type JsonText, type Settlement } from '@t
 import type { Suite } from '../suite.ts'
 import { CLAIM, cancelled, failed, idsOf, leaseRef, only, released, succeeded } from '../test-bed.ts'
 
+/** What each outcome makes of a task. */
 export function describeSettle({ describe, it, itWithoutFaults }: Suite): void {
   describe('settle', () => {
     it('keeps the result of a success', async (bed) => {

@@ -7,6 +7,7 @@ import { BACK_WITHIN_MS, isOutage, LONGEST_CALL_MS, throughOutages } from '../th
 import { everyTaskEndedOnce } from './outage.ts'
 import { startLoad } from './outage-load.ts'
 
+/** The server stands still with its connections open. Only for stores that are shared. */
 export function describeSlowServer({ describe, itIn, capabilities }: Suite): void {
   if (!capabilities.shared) return
 

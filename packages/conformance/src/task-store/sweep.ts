@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Suite } from '../suite.ts'
 import { SWEEP, succeeded } from '../test-bed.ts'
 
+/** What a sweep does in one call, and when it asks to be called again. */
 export function describeSweep({ describe, it }: Suite): void {
   describe('sweep', () => {
     it('does nothing to a store without anything due, and foresees nothing', async (bed) => {

@@ -3,6 +3,7 @@ import type { Backoff } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
 import { leaseRef, succeeded } from '../test-bed.ts'
 
+/** The longest time of an attempt. */
 export function describeTimeouts({ describe, it }: Suite): void {
   describe('timeouts', () => {
     it('ends an attempt that takes too long, however often its lease is extended', async (bed) => {

@@ -11,6 +11,7 @@ const REMOTE = { workerId: 'remote', nodeId: null, session: true }
 /** Small beside the queue, so that the processes meet often. */
 const CLAIM_SIZE = 15
 
+/** Several processes on one store at the same time. Only for stores that are shared. */
 export function describeTwoProcesses(suite: Suite): void {
   const { describe, it, itIn, open, capabilities } = suite
   if (!capabilities.shared) return

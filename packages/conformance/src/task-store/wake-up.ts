@@ -7,6 +7,7 @@ import { released, type TestBed } from '../test-bed.ts'
 const LANE: ReadyLane = { namespace: 'default', queue: 'default', type: 'test' }
 const PAUSE = { namespace: 'default', queue: 'default', paused: true }
 
+/** Listeners in the process that made tasks ready. Only for stores that wake up. */
 export function describeWakeUp({ describe, it, capabilities }: Suite): void {
   if (!capabilities.wakesUp) return
   describe('wake-up', () => {

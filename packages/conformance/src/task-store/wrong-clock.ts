@@ -11,6 +11,7 @@ const TOLERANCE_MS = 10_000
 
 const EMBEDDED = { workerId: 'embedded', nodeId: 'node-1', session: false }
 
+/** Clients whose clocks are a day off. Only for stores that are shared. */
 export function describeWrongClock({ describe, itIn, capabilities }: Suite): void {
   if (!capabilities.shared) return
 
