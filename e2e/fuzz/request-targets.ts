@@ -1,7 +1,7 @@
 import { notIds } from '@taskyard/conformance'
 import type { Choice } from './choice.ts'
-import { NAMESPACE_HEADER } from './valid-values.ts'
 import type { Manner, Operation } from './operations.ts'
+import { NAMESPACE_HEADER } from './valid-values.ts'
 import type { Values } from './values.ts'
 
 /** Makes paths, queries and headers for an operation. */
