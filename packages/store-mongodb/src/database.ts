@@ -5,8 +5,8 @@ import type { Collections } from './collections.ts'
 import type { Counters } from './counters.ts'
 import type { Deployment } from './deployment.ts'
 import type { LeaseCache } from './lease-cache.ts'
-import type { Heads } from './operations/heads.ts'
-import type { UnderWay } from './under-way.ts'
+import type { LaneHeads } from './operations/lane-heads.ts'
+import type { SingleFlight } from './single-flight.ts'
 
 /** What every operation works on. */
 export interface Database extends Collections {
@@ -16,16 +16,16 @@ export interface Database extends Collections {
   readonly counters: Counters
   /** Lanes this process has seen in the store; only ever a shortcut. */
   readonly knownLanes: BoundedMap<string, true>
-  readonly lanesUnderWay: UnderWay
+  readonly lanesUnderWay: SingleFlight
   /** Leases given out here, as they began: what their settlements need to know, without reading it again. */
   readonly leases: LeaseCache
   /** What sweeps remember. */
   readonly upkeep: Upkeep
   /** How much queues hold, by what was read lately and submitted here since. */
   readonly fillings: BoundedMap<string, Filling>
-  readonly fillingsUnderWay: UnderWay
+  readonly fillingsUnderWay: SingleFlight
   /** Hands ready tasks to the claims of this process. */
-  readonly heads: Heads
+  readonly laneHeads: LaneHeads
   /** A word that no other call of any process has. */
   nextMark(): string
   /** Tells that tasks may have become ready. */

@@ -2,21 +2,21 @@ import type { Clock, ReadyLane } from '@taskyard/core'
 import type { Collection } from 'mongodb'
 import { type FollowedChanges, followChanges } from './change-stream.ts'
 import { withDeadline } from './connect.ts'
-import { createHearNews, type NewsEars } from './heard-news.ts'
+import { createNewsReader, type NewsHandlers } from './news-reader.ts'
 import { SIGNAL_CALL_MS, SILENT_MS, type SignalDocument } from './signal-document.ts'
 
 export interface Inbox {
   /** Begins to read, until the stop. */
   start(): void
   /** News may have been missed: everybody is woken once the server can be read again. */
-  suspect(): void
+  assumeMissed(): void
   /** Whether the server says at once when there is something to read. */
   isTold(): boolean
   /** Resolves when nothing is read any more. */
   stop(): Promise<void>
 }
 
-export interface InboxOptions extends NewsEars {
+export interface InboxOptions extends NewsHandlers {
   readonly collection: Collection<SignalDocument>
   readonly clock: Clock
   /** Its own document is none of its news. */
@@ -40,7 +40,7 @@ const POLL_MS = 500
 /** What the other processes tell: read twice a second, or where a change stream says when, then and every second. */
 export function createInbox(options: InboxOptions): Inbox {
   const { collection, clock, processId } = options
-  const hear = createHearNews(options)
+  const hear = createNewsReader(options)
   let mayHaveMissed = false
   let polling: Promise<void> | null = null
   let cancelPoll = () => {}
@@ -49,7 +49,7 @@ export function createInbox(options: InboxOptions): Inbox {
 
   function poll(): Promise<void> {
     polling ??= read()
-      .catch(suspect)
+      .catch(assumeMissed)
       .finally(() => {
         polling = null
         cancelPoll()
@@ -69,7 +69,7 @@ export function createInbox(options: InboxOptions): Inbox {
     if (hadMissed || missed) options.onReady(await withDeadline(clock, SIGNAL_CALL_MS, options.readyLanes))
   }
 
-  function suspect(): void {
+  function assumeMissed(): void {
     mayHaveMissed = true
   }
 
@@ -79,10 +79,10 @@ export function createInbox(options: InboxOptions): Inbox {
 
   return {
     start() {
-      if (options.changeStream) stream = followSignals(options, poll, suspect)
+      if (options.changeStream) stream = followSignals(options, poll, assumeMissed)
       void poll()
     },
-    suspect,
+    assumeMissed,
     isTold,
     async stop() {
       stopped = true

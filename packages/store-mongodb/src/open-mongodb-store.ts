@@ -17,13 +17,13 @@ import { createCounters } from './counters.ts'
 import type { Database } from './database.ts'
 import { facetsOf, type StoreCall } from './facets.ts'
 import { createLeaseCache } from './lease-cache.ts'
-import { createHeads } from './operations/heads.ts'
 import * as operations from './operations/index.ts'
+import { createLaneHeads } from './operations/lane-heads.ts'
 import { migrate } from './schema.ts'
 import { createGivenClock, type ServerClock } from './server-clock.ts'
 import type { SignalDocument } from './signal-document.ts'
 import { createSignals, type Signals } from './signals.ts'
-import { createUnderWay } from './under-way.ts'
+import { createSingleFlight } from './single-flight.ts'
 
 export interface MongoDbStoreOptions {
   /** `mongodb://…` or `mongodb+srv://…`; the database is its path, `taskyard` without one. */
@@ -77,10 +77,10 @@ function openSignals(connection: Connection, options: MongoDbStoreOptions, time:
     },
   })
   // The driver repeats a read by itself, so that an outage may show nowhere else.
-  client.on('connectionPoolCleared', signals.suspect)
-  client.on('serverHeartbeatFailed', signals.suspect)
+  client.on('connectionPoolCleared', signals.assumeMissed)
+  client.on('serverHeartbeatFailed', signals.assumeMissed)
   client.on('connectionClosed', ({ reason }) => {
-    if (reason === 'error') signals.suspect()
+    if (reason === 'error') signals.assumeMissed()
   })
   return signals
 }
@@ -100,12 +100,12 @@ function openDatabase(
     deployment,
     counters: createCounters(collections.queues, word, clock),
     knownLanes: createBoundedMap(MOST_LANES),
-    lanesUnderWay: createUnderWay(clock),
+    lanesUnderWay: createSingleFlight(clock),
     leases: createLeaseCache(),
     upkeep: { finished: null },
     fillings: createBoundedMap(MOST_FILLINGS),
-    fillingsUnderWay: createUnderWay(clock),
-    heads: createHeads(collections.tasks, random, () => performance.now()),
+    fillingsUnderWay: createSingleFlight(clock),
+    laneHeads: createLaneHeads(collections.tasks, random, () => performance.now()),
     nextMark: () => `${word}.${(marks++).toString(36)}`,
     publishReady: (lanes: readonly ReadyLane[]) => signals.publishReady(lanes),
     monotonic: () => performance.now(),

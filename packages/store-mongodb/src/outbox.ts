@@ -1,12 +1,12 @@
 import type { Clock, ReadyLane } from '@taskyard/core'
 import type { Collection } from 'mongodb'
 import { withDeadline } from './connect.ts'
+import { createPendingNews, type Message, newestNews } from './pending-news.ts'
 import { type News, SIGNAL_CALL_MS, type SignalDocument } from './signal-document.ts'
-import { createUntoldNews, type Message, newestNews } from './untold-news.ts'
 
 export interface Outbox {
   publishReady(lanes: readonly ReadyLane[]): void
-  tell(messages: readonly Message[]): void
+  publishNews(messages: readonly Message[]): void
   /** Writes the document again, with or without news. */
   refresh(): void
   /** Writes it again if that failed last. For when the server answers: news that comes meanwhile takes along what was not written. */
@@ -32,7 +32,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
 class SignalOutbox implements Outbox {
   readonly #options: OutboxOptions
-  readonly #untold = createUntoldNews()
+  readonly #pending = createPendingNews()
   #news: readonly News[] = []
   #lastNumber = 0
   /** The document must be written, also without anything new. */
@@ -47,12 +47,12 @@ class SignalOutbox implements Outbox {
   }
 
   publishReady(lanes: readonly ReadyLane[]): void {
-    this.#untold.addLanes(lanes)
+    this.#pending.addLanes(lanes)
     this.#proceed()
   }
 
-  tell(messages: readonly Message[]): void {
-    this.#untold.addMessages(messages)
+  publishNews(messages: readonly Message[]): void {
+    this.#pending.addMessages(messages)
     this.#proceed()
   }
 
@@ -82,7 +82,7 @@ class SignalOutbox implements Outbox {
   }
 
   #takeNews(): void {
-    const taken = this.#untold.take()
+    const taken = this.#pending.take()
     if (taken === null) return
     this.#lastNumber += 1
     this.#news = newestNews([...this.#news, { n: this.#lastNumber, ...taken }])

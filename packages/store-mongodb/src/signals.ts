@@ -9,15 +9,15 @@ import {
 import { withDeadline } from './connect.ts'
 import { createInbox, type InboxOptions } from './inbox.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
+import { MOST_CHANGES } from './pending-news.ts'
 import { SILENT_MS } from './signal-document.ts'
-import { MOST_CHANGES } from './untold-news.ts'
 
 export interface Signals {
   readonly wakeUps: WakeUpsPort
   readonly news: NewsPort
   publishReady(lanes: readonly ReadyLane[]): void
   /** There was trouble with the server: news may have been missed, and everybody is woken once it can be read again. */
-  suspect(): void
+  assumeMissed(): void
   close(): Promise<void>
 }
 
@@ -28,7 +28,7 @@ const STREAM_PAUSE_MS = 20
 const POLL_PAUSE_MS = 200
 const UPKEEP_MS = 30_000
 /** The last word may take so long. */
-const FAREWELL_MS = 1_000
+const CLOSE_MS = 1_000
 
 /** News between processes through a small collection. Best effort: what is lost costs time, never a task. */
 export function createSignals(options: SignalsOptions): Signals {
@@ -39,8 +39,8 @@ export function createSignals(options: SignalsOptions): Signals {
     clock: monotonicClock(clock),
     pauseMs,
     mostTasks: MOST_CHANGES,
-    send: (items) => outbox.tell(items),
-    sendCancels: (requests) => outbox.tell(requests),
+    send: (items) => outbox.publishNews(items),
+    sendCancels: (requests) => outbox.publishNews(requests),
   })
   const inbox = createInbox({
     ...options,
@@ -80,12 +80,12 @@ export function createSignals(options: SignalsOptions): Signals {
         return () => void readyListeners.delete(own)
       },
     },
-    suspect: inbox.suspect,
+    assumeMissed: inbox.assumeMissed,
     async close() {
       closed = true
       relay.close()
       upkeep.stop()
-      await withDeadline(clock, FAREWELL_MS, () => Promise.all([inbox.stop(), outbox.close()])).catch(() => {})
+      await withDeadline(clock, CLOSE_MS, () => Promise.all([inbox.stop(), outbox.close()])).catch(() => {})
     },
   }
 }

@@ -91,7 +91,7 @@ function describeNews(open: Open): void {
     const signals = await open(url, 'mine', clock)
     const heard: ReadyLane[] = []
     signals.wakeUps.subscribe((lanes) => heard.push(...lanes))
-    signals.suspect()
+    signals.assumeMissed()
     await until(clock, () => names(heard).has('other'))
     await signals.close()
   })

@@ -5,7 +5,7 @@ import type { Database } from '../database.ts'
 import { claimKey, type Holder, leasedTaskFrom, queueId, type TaskDocument } from '../documents.ts'
 import { idIn, markedBy, marksAfter, writeStatements } from '../write-transitions.ts'
 import { givenBefore, isAloneUnderItsName } from './given-before.ts'
-import { type Head, isSuspect, type Lanes } from './heads.ts'
+import { isSuspect, type LaneHead, type Lanes } from './lane-heads.ts'
 import { promoteDue } from './promote.ts'
 
 /** Rounds in which other processes may be quicker before a claim goes away with what it has. */
@@ -14,8 +14,8 @@ const MOST_ROUNDS = 50
 const LONGEST_READ_MS = 8_000
 
 /**
- * Reads the head of the line and marks it with one conditional update per task, under a word of this claim's own: of
- * several claimers that want the same task, one marks it. Where others were quicker, what bears the word is read back.
+ * Reads the head of the line and marks it with one conditional update per task, under a mark of this claim's own: of
+ * several claimers that want the same task, one marks it. Where others were quicker, what bears the mark is read back.
  */
 export async function claim(database: Database, params: ClaimParams, now: number): Promise<LeasedTask[]> {
   const startedAt = database.monotonic()
@@ -25,33 +25,33 @@ export async function claim(database: Database, params: ClaimParams, now: number
     promoteDue(database, now),
   ])
   if (given.length > 0) return given
-  const word = database.nextMark()
+  const mark = database.nextMark()
   const counting: Promise<void>[] = []
-  const claimed = await claimAnew(database, params, lanes, { word, startedAt, counting }, now)
-  const looking = claimed.length === 0 || isAloneUnderItsName(database, params, { word, startedAt: now })
+  const claimed = await claimAnew(database, params, lanes, { mark, startedAt, counting }, now)
+  const looking = claimed.length === 0 || isAloneUnderItsName(database, params, { mark, startedAt: now })
   const [isAlone] = await Promise.all([looking, ...counting])
-  return isAlone ? claimed : givenBefore(database, params, now, word)
+  return isAlone ? claimed : givenBefore(database, params, now, mark)
 }
 
 async function claimAnew(
   database: Database,
   params: ClaimParams,
   lanes: readonly Lanes[],
-  { word, startedAt, counting }: { word: string; startedAt: number; counting: Promise<void>[] },
+  { mark, startedAt, counting }: { mark: string; startedAt: number; counting: Promise<void>[] },
   now: number,
 ): Promise<LeasedTask[]> {
   const claimed: LeasedTask[] = []
   let bytes = 0
   for (let round = 0; lanes.length > 0 && round < MOST_ROUNDS; round++) {
-    const heads = await database.heads.take(params.namespace, lanes, params.limit - claimed.length)
+    const heads = await database.laneHeads.take(params.namespace, lanes, params.limit - claimed.length)
     if (heads.length === 0) break
-    // What bears the word already was taken from this claim meanwhile, and its word would no longer tell who marks it now.
-    const isInTheWay = claimed.length > 0 && heads.some((head) => isSuspect(head) || head.marks?.includes(word))
+    // What bears the mark already was taken from this claim meanwhile, and its mark would no longer tell who marks it now.
+    const isInTheWay = claimed.length > 0 && heads.some((head) => isSuspect(head) || head.marks?.includes(mark))
     if (isInTheWay || database.monotonic() - startedAt > LONGEST_READ_MS) {
-      database.heads.done(heads, 0)
+      database.laneHeads.done(heads, 0)
       break
     }
-    const marked = await mark(database, heads, params, word, now)
+    const marked = await markTasks(database, heads, params, mark, now)
     counting.push(count(database, marked, now))
     claimed.push(...marked)
     bytes += heads.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0)
@@ -77,24 +77,24 @@ async function claimableLanes(
     .filter(({ types: ofQueue }) => ofQueue.length > 0)
 }
 
-async function mark(
+async function markTasks(
   database: Database,
-  heads: readonly Head[],
+  heads: readonly LaneHead[],
   params: ClaimParams,
-  word: string,
+  mark: string,
   now: number,
 ): Promise<readonly LeasedTask[]> {
   let lost = 0
   try {
     const claimed = claimKey(params)
-    const leased = heads.map((head) => ({ head, lease: leaseFor(head, params, { word, claimed }, now) }))
+    const leased = heads.map((head) => ({ head, lease: leaseFor(head, params, { mark, claimed }, now) }))
     const matchedCount = await writeStatements(database, markings(leased), heads)
     lost = heads.length - matchedCount
-    const mine = lost === 0 ? null : await markedBy(database, heads, word, matchedCount)
+    const mine = lost === 0 ? null : await markedBy(database, heads, mark, matchedCount)
     const won = mine === null ? leased : leased.filter(({ head }) => mine.has(head._id))
     return won.map(({ head, lease }) => handOut(database, head, lease, now))
   } finally {
-    database.heads.done(heads, lost)
+    database.laneHeads.done(heads, lost)
   }
 }
 
@@ -102,9 +102,9 @@ type Lease = ReturnType<typeof leaseFor>
 
 /** What a task becomes by being claimed, beside one more token and attempt. */
 function leaseFor(
-  head: Head,
+  head: LaneHead,
   { namespace, worker, leaseMs }: ClaimParams,
-  { word, claimed }: { word: string; claimed: string | null },
+  { mark, claimed }: { mark: string; claimed: string | null },
   now: number,
 ) {
   const { timeoutSeconds } = head
@@ -112,7 +112,7 @@ function leaseFor(
   const deadlineAt = timeoutSeconds === null ? null : now + Math.round(timeoutSeconds * 1000)
   return {
     state: 'running' as const,
-    marks: marksAfter(head, word),
+    marks: marksAfter(head, mark),
     ...(claimed === null ? {} : { claimed }),
     holder: JSON.stringify([namespace, worker.workerId, worker.nodeId, worker.session] satisfies Holder),
     workerId: worker.workerId,
@@ -129,20 +129,20 @@ function leaseFor(
 
 // Token and attempt as they were read: then the task is as it was read, and need not be read again. One statement for all
 // that are alike, which differ in their deadline and their marks at most.
-function markings(leased: readonly { head: Head; lease: Lease }[]): AnyBulkWriteOperation<TaskDocument>[] {
+function markings(leased: readonly { head: LaneHead; lease: Lease }[]): AnyBulkWriteOperation<TaskDocument>[] {
   const alike = Map.groupBy(
     leased,
     ({ head: { token, attempt, timeoutSeconds, marks } }) => `${token} ${attempt} ${timeoutSeconds} ${marks}`,
   )
   return [...alike.values()].map((group) => {
-    const [{ head, lease }] = group as [{ head: Head; lease: Lease }]
+    const [{ head, lease }] = group as [{ head: LaneHead; lease: Lease }]
     const ids = group.map((each) => each.head._id)
     const filter = { ...idIn(ids), state: 'queued' as const, token: head.token, attempt: head.attempt }
     return { updateMany: { filter, update: { $set: lease, $inc: { token: 1, attempt: 1 } } } }
   })
 }
 
-function handOut(database: Database, head: Head, lease: Lease, now: number): LeasedTask {
+function handOut(database: Database, head: LaneHead, lease: Lease, now: number): LeasedTask {
   const task = { ...head, ...lease, token: head.token + 1, attempt: head.attempt + 1 }
   const { payload, result, progress, ...light } = task
   database.leases.add(light)

@@ -2,7 +2,7 @@ import { type ClaimParams, type LeasedTask, TaskyardError } from '@taskyard/core
 import type { Filter } from 'mongodb'
 import type { Database } from '../database.ts'
 import { claimKey, type Lease, type LightTask, leasedTaskFrom, type TaskDocument } from '../documents.ts'
-import { spillTails } from '../spill.ts'
+import { moveGrownTails } from '../move-tails.ts'
 import { settle } from '../transitions.ts'
 import { apply, MOST_ROUNDS } from '../write-transitions.ts'
 import { asAsked, moveEnds } from './extend.ts'
@@ -17,13 +17,13 @@ import { asAsked, moveEnds } from './extend.ts'
 const MOST_LOOKS = 10
 
 type Held = Omit<TaskDocument, 'tail'> & Lease
-/** A call that marked tasks: its word, and its time. */
-type Call = Required<Pick<TaskDocument, 'startedAt'>> & { readonly word: string }
+/** A call that marked tasks: its mark, and its time. */
+type Call = Required<Pick<TaskDocument, 'startedAt'>> & { readonly mark: string }
 
 /**
  * What this very call has given and still holds, each to a later end: the same claim again after a lost reply. Of what several
  * calls of its name marked, that of the first one; the others' goes back, as their callers are answered with this, too.
- * @param yielding the word of a call that gives back what it marked, unless nobody else holds anything
+ * @param yielding the mark of a call that gives back what it marked, unless nobody else holds anything
  */
 export async function givenBefore(
   database: Database,
@@ -59,13 +59,13 @@ export async function isAloneUnderItsName(database: Database, params: ClaimParam
   const filter = filterOf(params)
   if (filter === null) return true
   const markedEnd = { expiresAt: call.startedAt + params.leaseMs }
-  const touched = { ...filter, $or: [{ marks: { $ne: call.word } }, { expiresAt: { $ne: markedEnd.expiresAt } }] }
+  const touched = { ...filter, $or: [{ marks: { $ne: call.mark } }, { expiresAt: { $ne: markedEnd.expiresAt } }] }
   for (let look = 0; look < MOST_LOOKS; look++) {
     const found = await database.tasks.find(touched, { projection: { startedAt: 1, marks: 1 } }).toArray()
-    const others = found.filter(({ marks }) => marks?.includes(call.word) !== true)
+    const others = found.filter(({ marks }) => marks?.includes(call.mark) !== true)
     if (others.some((task) => inOrder(callOf(task), call) < 0)) return false
     if (others.length > 0) continue
-    if (found.length > 0) await giveBackUntold(database, { ...filter, marks: call.word, ...markedEnd }, call.startedAt)
+    if (found.length > 0) await giveBackUntold(database, { ...filter, marks: call.mark, ...markedEnd }, call.startedAt)
     return found.length === 0
   }
   return false
@@ -88,19 +88,19 @@ function filterOf(params: ClaimParams) {
 
 function surplusOf(held: readonly Held[], yielding: string | null): readonly Held[] {
   const calls = held.map(callOf).sort(inOrder)
-  const kept = (calls.find(({ word }) => word !== yielding) ?? calls[0])?.word
-  return held.filter((task) => callOf(task).word !== kept)
+  const kept = (calls.find(({ mark }) => mark !== yielding) ?? calls[0])?.mark
+  return held.filter((task) => callOf(task).mark !== kept)
 }
 
-// A task that runs bears the word of the call that marked it before all others.
+// A task that runs bears the mark of the call that marked it before all others.
 function callOf({ startedAt = 0, marks }: Pick<TaskDocument, 'startedAt' | 'marks'>): Call {
-  return { startedAt, word: marks?.[0] ?? '' }
+  return { startedAt, mark: marks?.[0] ?? '' }
 }
 
 function inOrder(one: Call, other: Call): number {
   if (one.startedAt !== other.startedAt) return one.startedAt - other.startedAt
-  if (one.word === other.word) return 0
-  return one.word < other.word ? -1 : 1
+  if (one.mark === other.mark) return 0
+  return one.mark < other.mark ? -1 : 1
 }
 
 // Each while it ends as it was read: another call may be giving it again.
@@ -110,7 +110,7 @@ async function giveBack(database: Database, tasks: readonly Held[], now: number)
     return settle(task, { taskId, token, outcome: 'released', expiresAt }, now)
   })
   await apply(database, transitions, now)
-  await spillTails(database, tasks)
+  await moveGrownTails(database, tasks)
 }
 
 // Its end, too: a heartbeat may have moved it beyond the one that comes of what was read.

@@ -9,7 +9,7 @@ import {
 import type { Database } from '../database.ts'
 import { type Holder, LIGHT, type RunningTask } from '../documents.ts'
 import { upsert } from '../lanes.ts'
-import { spillTails } from '../spill.ts'
+import { moveGrownTails } from '../move-tails.ts'
 import { endWithoutWord, type Transition } from '../transitions.ts'
 import { apply, idIn, MOST_ROUNDS } from '../write-transitions.ts'
 
@@ -27,20 +27,20 @@ export async function beat(
 }
 
 export async function holders(database: Database, now: number): Promise<LeaseHolder[]> {
-  const [groups, isAlive] = await Promise.all([leasesByHolder(database), lifeOf(database, now)])
+  const [groups, isAlive] = await Promise.all([leasesByHolder(database), livenessOf(database, now)])
   const told = new Map<string, LeaseHolder>()
   for (const { holder, ...held } of groups) {
     const [namespace, workerId, nodeId, session] = holderFrom(holder)
     const one = { namespace, workerId, nodeId, session, alive: isAlive(holder), ...held }
     const key = JSON.stringify([namespace, workerId, nodeId])
     const other = told.get(key)
-    told.set(key, other === undefined ? one : together(one, other))
+    told.set(key, other === undefined ? one : merged(one, other))
   }
   return [...told.values()]
 }
 
 /** Tells whether a process whose beat holds is a worker's own, or names the worker. */
-async function lifeOf({ nodes }: Database, now: number): Promise<(holder: string) => boolean> {
+async function livenessOf({ nodes }: Database, now: number): Promise<(holder: string) => boolean> {
   const beating = await nodes.find({ until: { $gt: now } }).toArray()
   const nodeIds = new Set(beating.map(({ _id }) => _id))
   const answeredFor = new Set(beating.flatMap(({ workerIds }) => workerIds))
@@ -51,7 +51,7 @@ async function lifeOf({ nodes }: Database, now: number): Promise<(holder: string
 }
 
 /** Leases of a worker that claimed with a session and without. */
-function together(one: LeaseHolder, other: LeaseHolder): LeaseHolder {
+function merged(one: LeaseHolder, other: LeaseHolder): LeaseHolder {
   return {
     ...one,
     session: one.session || other.session,
@@ -73,14 +73,14 @@ export interface HolderGroup {
  * which has no `$max`, cannot put these together itself.
  */
 export async function leasesByHolder({ tasks }: Database): Promise<readonly HolderGroup[]> {
-  const together = await tasks
+  const grouped = await tasks
     .aggregate<{ _id: { holder: string; expiresAt: number }; leases: number }>([
       { $match: { state: 'running' } },
       { $group: { _id: { holder: '$holder', expiresAt: '$expiresAt' }, leases: { $sum: 1 } } },
     ])
     .toArray()
   const groups = new Map<string, HolderGroup>()
-  for (const { _id, leases } of together) {
+  for (const { _id, leases } of grouped) {
     const { holder, expiresAt } = _id
     const { leases: others = 0, firstEnd = expiresAt, lastEnd = expiresAt } = groups.get(holder) ?? {}
     const ends = { firstEnd: Math.min(firstEnd, expiresAt), lastEnd: Math.max(lastEnd, expiresAt) }
@@ -167,7 +167,7 @@ export async function endLeases(
   // What others keep changing is not of a dead worker alone; whoever called comes again for what is left.
   for (let conflicts = 0; conflicts < MOST_ROUNDS; ) {
     // As late as can be: the beats are not of the documents that are written.
-    const isAlive = await lifeOf(database, now)
+    const isAlive = await livenessOf(database, now)
     const filter = { state: 'running' as const, holder: { $in: theirs.filter((holder) => !isAlive(holder)) } }
     const held = await database.tasks.find(filter, { projection: LIGHT }).limit(AT_ONCE).toArray()
     const endings = (held as RunningTask[]).map((task) => {
@@ -199,7 +199,7 @@ export async function applyEndings(
   const applied = await apply(database, transitions, now)
   const ended = endings.filter(({ transition }) => applied.has(transition))
   const tasks = ended.map(({ task }) => task)
-  await spillTails(database, tasks)
+  await moveGrownTails(database, tasks)
   return ended.map(({ task: { _id, token, namespace, queue, type, workerId }, reason, transition }) => {
     return { taskId: _id, token, reason, namespace, queue, type, workerId, taskStatus: transition.to }
   })

@@ -11,7 +11,7 @@ import {
 } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import type { LightTask } from '../documents.ts'
-import { spillTails } from '../spill.ts'
+import { moveGrownTails } from '../move-tails.ts'
 import { type Transition, withRecords } from '../transitions.ts'
 import { apply, MOST_ROUNDS, readLight } from '../write-transitions.ts'
 
@@ -70,7 +70,7 @@ async function recordRound(
 ): Promise<OpenLease[]> {
   const ids = open.map(({ taskId }) => taskId)
   const tasks = await readLight(database, namespace, ids)
-  await spillTails(database, [...tasks.values()])
+  await moveGrownTails(database, [...tasks.values()])
   const transitions = new Map<Transition, { lease: OpenLease; count: number }>()
   for (const lease of open) {
     const task = tasks.get(lease.taskId)

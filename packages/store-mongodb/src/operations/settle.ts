@@ -2,7 +2,7 @@ import type { AcceptedSettlement, Settlement, SettleParams, SettleReport, Settle
 import { TaskyardError } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import type { LightTask } from '../documents.ts'
-import { spillTails } from '../spill.ts'
+import { moveGrownTails } from '../move-tails.ts'
 import { settle as settleTask, type Transition } from '../transitions.ts'
 import { apply, MOST_ROUNDS, readLight } from '../write-transitions.ts'
 import { claim } from './claim.ts'
@@ -79,7 +79,7 @@ async function settleRound(
   const applied = await apply(database, [...transitions.keys()], now, counting)
   for (const [transition, settlement] of transitions)
     if (applied.has(transition)) results.set(settlement, accepted(transition, now))
-  await spillTails(
+  await moveGrownTails(
     database,
     [...applied].map(({ task }) => task),
   )

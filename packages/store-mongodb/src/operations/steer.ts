@@ -8,7 +8,7 @@ import {
 } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type LightTask, statusOf } from '../documents.ts'
-import { spillTails } from '../spill.ts'
+import { moveGrownTails } from '../move-tails.ts'
 import { finish, requestCancel, retry as retryTask, type Transition } from '../transitions.ts'
 import { apply, readLight } from '../write-transitions.ts'
 
@@ -91,7 +91,7 @@ async function steerRound<Outcome>(
   }
   const applied = await apply(database, [...transitions.keys()], now, counting)
   for (const [transition, { index, outcome }] of transitions) if (applied.has(transition)) judged.set(index, outcome)
-  await spillTails(
+  await moveGrownTails(
     database,
     [...applied].map(({ task }) => task),
   )

@@ -12,7 +12,7 @@ const MISSED = { kind: 'missed' } as const
 export type Message = NewsItem | CancelRequested
 
 /** What has come since it was last taken. */
-export interface UntoldNews {
+export interface PendingNews {
   addLanes(lanes: readonly ReadyLane[]): void
   /** Changes beyond a number are dropped, and said to be missed. */
   addMessages(messages: readonly Message[]): void
@@ -20,7 +20,7 @@ export interface UntoldNews {
   take(): Omit<News, 'n'> | null
 }
 
-export function createUntoldNews(): UntoldNews {
+export function createPendingNews(): PendingNews {
   let lanes = new Set<string>()
   let changes: TaskNews[] = []
   let others: Message[] = []

@@ -2,15 +2,15 @@ import type { ReadyLane } from '@taskyard/core'
 import { laneFrom, newsOf, type ReadNews, type SignalDocument } from './signal-document.ts'
 
 /** Who is told of what others have told. */
-export interface NewsEars {
+export interface NewsHandlers {
   onReady(lanes: readonly ReadyLane[]): void
   onMessages(processId: string, messages: readonly unknown[]): void
 }
 
 /** Tells of what is new in documents that are read again and again. @returns whether some of the news was missed */
-export type HearNews = (documents: readonly SignalDocument[]) => boolean
+export type NewsReader = (documents: readonly SignalDocument[]) => boolean
 
-export function createHearNews({ onReady, onMessages }: NewsEars): HearNews {
+export function createNewsReader({ onReady, onMessages }: NewsHandlers): NewsReader {
   /** The last number heard, of each process whose document was there at the last read. */
   let heard: ReadonlyMap<string, number> = new Map()
 

@@ -12,12 +12,13 @@ const TASKS_AT_ONCE = 100
  * the last change. A line's number is its place, so copying one again is harmless, and a tail is emptied only as it was
  * copied: a crash in between leaves lines in both places, which readers see once.
  */
-export async function spillTails(database: Database, tasks: readonly LightTask[]): Promise<void> {
+export async function moveGrownTails(database: Database, tasks: readonly LightTask[]): Promise<void> {
   const grown = tasks.filter(({ tailBytes }) => tailBytes > TAIL_BYTES).map(({ _id }) => _id)
-  for (let at = 0; at < grown.length; at += TASKS_AT_ONCE) await spill(database, grown.slice(at, at + TASKS_AT_ONCE))
+  for (let at = 0; at < grown.length; at += TASKS_AT_ONCE)
+    await moveTails(database, grown.slice(at, at + TASKS_AT_ONCE))
 }
 
-export async function spill(database: Database, taskIds: readonly string[]): Promise<void> {
+export async function moveTails(database: Database, taskIds: readonly string[]): Promise<void> {
   const projection = { records: 1, tail: 1 } as const
   const tasks = await database.tasks.find({ ...idIn(taskIds), tailBytes: { $gt: 0 } }, { projection }).toArray()
   if (tasks.length === 0) return

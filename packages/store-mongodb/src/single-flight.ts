@@ -1,7 +1,7 @@
 import type { Clock } from '@taskyard/core'
 import { withDeadline } from './connect.ts'
 
-export interface UnderWay {
+export interface SingleFlight {
   /**
    * Resolves when something has been done for each key: by `run` for those that nobody is at yet, and by whoever is at the
    * others. Rejects as the first of these does.
@@ -13,7 +13,7 @@ export interface UnderWay {
 const LONGEST_MS = 5_000
 
 /** Lets calls that come together do what all of them need once. */
-export function createUnderWay(clock: Clock): UnderWay {
+export function createSingleFlight(clock: Clock): SingleFlight {
   const byKey = new Map<string, Promise<void>>()
 
   function start(keys: readonly string[], run: (keys: readonly string[]) => Promise<void>): Promise<void> {

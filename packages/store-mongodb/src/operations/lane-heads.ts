@@ -9,23 +9,23 @@ const FARTHEST = 4
 /** A read that takes longer is not waited for by those who come then: it may never end. Milliseconds. */
 const LONG_READ_MS = 2_000
 
-export type Head = Omit<TaskDocument, 'tail'>
+export type LaneHead = Omit<TaskDocument, 'tail'>
 
 export interface Lanes {
   readonly queue: string
   readonly types: readonly string[]
 }
 
-export interface Heads {
+export interface LaneHeads {
   /** Hands out ready tasks in order, each to one caller of this process until it is `done` with it. */
-  take(namespace: string, lanes: readonly Lanes[], wanted: number): Promise<readonly Head[]>
+  take(namespace: string, lanes: readonly Lanes[], wanted: number): Promise<readonly LaneHead[]>
   /** The caller has marked them; `lost` of them another process was quicker with. */
-  done(heads: readonly Head[], lost: number): void
+  done(heads: readonly LaneHead[], lost: number): void
 }
 
 interface Waiting {
   readonly wanted: number
-  resolve(heads: readonly Head[]): void
+  resolve(heads: readonly LaneHead[]): void
   reject(error: unknown): void
 }
 
@@ -33,7 +33,7 @@ interface Waiting {
  * Reads the heads of lanes for all claims of this process together: claims that come while a read is under way share the
  * next one, so that they neither read the same heads nor want the same tasks.
  */
-export function createHeads(tasks: Collections['tasks'], random: Random, monotonic: () => number): Heads {
+export function createLaneHeads(tasks: Collections['tasks'], random: Random, monotonic: () => number): LaneHeads {
   const beingMarked = new Set<string>()
   const queues = new Map<string, { waiting: Waiting[]; readSince: number }>()
   let distance = 0
@@ -55,7 +55,7 @@ export function createHeads(tasks: Collections['tasks'], random: Random, monoton
     if (queues.get(key) === queue) queues.delete(key)
   }
 
-  async function read(namespace: string, lanes: readonly Lanes[], wanted: number): Promise<Head[]> {
+  async function read(namespace: string, lanes: readonly Lanes[], wanted: number): Promise<LaneHead[]> {
     const limit = wanted + beingMarked.size + Math.ceil(wanted * distance)
     const pages = await Promise.all(inQueries(lanes).map((query) => readPage(tasks, namespace, query, limit)))
     const heads = pages.flat().filter(({ _id }) => !beingMarked.has(_id))
@@ -65,7 +65,7 @@ export function createHeads(tasks: Collections['tasks'], random: Random, monoton
     return spare === 0 ? heads : heads.slice(Math.floor(random() * (spare + 1)))
   }
 
-  function distribute(heads: readonly Head[], waiting: readonly Waiting[]): void {
+  function distribute(heads: readonly LaneHead[], waiting: readonly Waiting[]): void {
     let at = 0
     for (const { wanted, resolve } of waiting) {
       const some = toBeGiven(heads.slice(at, at + wanted))
@@ -97,7 +97,7 @@ export function isSuspect({ crashes }: Pick<TaskDocument, 'crashes'>): boolean {
   return crashes >= SUSPECT_CRASHES
 }
 
-function toBeGiven(heads: readonly Head[]): readonly Head[] {
+function toBeGiven(heads: readonly LaneHead[]): readonly LaneHead[] {
   const some = untilBytes(heads, LIMITS.claimBytes, ({ payloadBytes }) => payloadBytes)
   return untilSuspect(some, ({ crashes }) => crashes)
 }
@@ -125,7 +125,7 @@ async function readPage(
   namespace: string,
   { queues, types }: { queues: readonly string[]; types: readonly string[] },
   limit: number,
-): Promise<readonly Head[]> {
+): Promise<readonly LaneHead[]> {
   const cursor = tasks
     .find(
       { state: 'queued', namespace, queue: oneOrIn(queues), type: oneOrIn(types) },
@@ -133,7 +133,7 @@ async function readPage(
     )
     .sort({ priority: -1, runAt: 1, _id: 1 })
     .limit(limit)
-  const page: Head[] = []
+  const page: LaneHead[] = []
   let bytes = 0
   for await (const head of cursor) {
     page.push(head)
@@ -147,7 +147,7 @@ function oneOrIn(values: readonly string[]): string | { $in: string[] } {
   return values.length === 1 ? (values[0] as string) : { $in: [...values] }
 }
 
-export function inOrder(one: Head, other: Head): number {
+export function inOrder(one: LaneHead, other: LaneHead): number {
   if (one.priority !== other.priority) return other.priority - one.priority
   if (one.runAt !== other.runAt) return one.runAt - other.runAt
   return one._id < other._id ? -1 : 1
