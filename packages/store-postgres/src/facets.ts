@@ -1,4 +1,5 @@
 import { type OpenedStore, TaskyardError } from '@taskyard/core'
+import { cancel, retry } from './operations/cancel-retry.ts'
 import type { Claims } from './operations/claim.ts'
 import { enqueue } from './operations/enqueue.ts'
 import { find } from './operations/find.ts'
@@ -10,7 +11,6 @@ import { beat, holders } from './operations/presence.ts'
 import type { QueueDepths } from './operations/queue-depths.ts'
 import { counts, pause } from './operations/queues.ts'
 import { settle } from './operations/settle.ts'
-import { cancel, retry } from './operations/steer.ts'
 import type { Sweeping } from './operations/sweep.ts'
 import type { StoreContext } from './store-context.ts'
 

@@ -1,12 +1,13 @@
 import type { OpenedStore } from '@taskyard/core'
 import type { CallContext } from './call-context.ts'
+import { cancel, retry } from './cancel-retry-calls.ts'
 import { claim } from './claim-call.ts'
 import { enqueue } from './enqueue-call.ts'
-import { endLeases, extend, holders, record, takeBackCrashes } from './lease-calls.ts'
+import { beat, endLeases, extend, holders, record, takeBackCrashes } from './lease-calls.ts'
 import { list } from './list-call.ts'
+import { counts, pause } from './queue-calls.ts'
 import { findStored, history } from './read-calls.ts'
 import { settle } from './settle-call.ts'
-import { beat, cancel, counts, pause, retry } from './steer-calls.ts'
 import { sweep } from './sweep-call.ts'
 
 /** The facets whose calls are scripts. */

@@ -1,4 +1,5 @@
 import {
+  type BeatParams,
   type EndedLease,
   type EndLeasesParams,
   type ExtendParams,
@@ -56,6 +57,14 @@ export async function record(
 
 function logText(line: string | null): JsonText | '' {
   return line === null ? '' : toJsonText({ line })
+}
+
+/** The port's `beat`. */
+export async function beat(
+  { run, now }: Pick<CallContext, 'run' | 'now'>,
+  { nodeId, workers, ttlMs }: BeatParams,
+): Promise<void> {
+  await run(SCRIPTS.beat, [now(), nodeId, ttlMs, JSON.stringify(workers.map(workerKey))])
 }
 
 /** The port's `holders`. */

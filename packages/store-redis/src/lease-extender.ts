@@ -1,9 +1,8 @@
 import type { LeaseExtender } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { connect, scriptRunner } from './connection.ts'
-import { extend } from './lease-calls.ts'
+import { beat, extend } from './lease-calls.ts'
 import type { RedisAddress } from './redis-url.ts'
-import { beat } from './steer-calls.ts'
 
 export interface ExtenderData {
   readonly address: RedisAddress

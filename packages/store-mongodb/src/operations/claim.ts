@@ -4,9 +4,9 @@ import { addCounts, type QueueCounts } from '../counters.ts'
 import type { Database } from '../database.ts'
 import { claimKey, type Holder, leasedTaskFrom, queueId, type TaskDocument } from '../documents.ts'
 import { idIn, markedBy, marksAfter, writeStatements } from '../write-transitions.ts'
-import { givenBefore, isAloneUnderItsName } from './given-before.ts'
 import { isSuspect, type LaneHead, type Lanes } from './lane-heads.ts'
 import { promoteDue } from './promote.ts'
+import { isAloneUnderItsName, repeatedClaim } from './repeated-claim.ts'
 
 /** Rounds in which other processes may be quicker before a claim goes away with what it has. */
 const MOST_ROUNDS = 50
@@ -20,7 +20,7 @@ const LONGEST_READ_MS = 8_000
 export async function claim(database: Database, params: ClaimParams, now: number): Promise<LeasedTask[]> {
   const startedAt = database.monotonic()
   const [given, lanes] = await Promise.all([
-    givenBefore(database, params, now),
+    repeatedClaim(database, params, now),
     claimableLanes(database, params),
     promoteDue(database, now),
   ])
@@ -30,7 +30,7 @@ export async function claim(database: Database, params: ClaimParams, now: number
   const claimed = await claimAnew(database, params, lanes, { mark, startedAt, counting }, now)
   const looking = claimed.length === 0 || isAloneUnderItsName(database, params, { mark, startedAt: now })
   const [isAlone] = await Promise.all([looking, ...counting])
-  return isAlone ? claimed : givenBefore(database, params, now, mark)
+  return isAlone ? claimed : repeatedClaim(database, params, now, mark)
 }
 
 async function claimAnew(

@@ -6,7 +6,7 @@ import { moveGrownTails } from '../move-tails.ts'
 import { settle as settleTask, type Transition } from '../transitions.ts'
 import { apply, MOST_ROUNDS, readLight } from '../write-transitions.ts'
 import { claim } from './claim.ts'
-import { LOST, settledBefore } from './settled-before.ts'
+import { LOST, repeatedSettlements } from './repeated-settlements.ts'
 
 /** Ends leases, each with one update conditional on its token, and then claims. */
 export async function settle(
@@ -75,7 +75,7 @@ async function settleRound(
       transitions.set(settleTask(task, settlement, now), settlement)
     }
   }
-  for (const [settlement, result] of await settledBefore(database, ended, tasks)) results.set(settlement, result)
+  for (const [settlement, result] of await repeatedSettlements(database, ended, tasks)) results.set(settlement, result)
   const applied = await apply(database, [...transitions.keys()], now, counting)
   for (const [transition, settlement] of transitions)
     if (applied.has(transition)) results.set(settlement, accepted(transition, now))

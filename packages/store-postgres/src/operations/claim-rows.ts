@@ -22,7 +22,7 @@ export function placeOf(row: Row) {
 }
 
 /** What the same claim gave before, its leases extended. */
-export async function givenBefore(context: StoreContext, params: ClaimParams): Promise<LeasedTask[]> {
+export async function repeatedClaim(context: StoreContext, params: ClaimParams): Promise<LeasedTask[]> {
   const { namespace, worker, requestId, leaseMs } = params
   const rows = await context.database.run(
     `SELECT ${CLAIM_COLUMNS}, expires_at, cancel_requested_at, progress

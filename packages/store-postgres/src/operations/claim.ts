@@ -5,7 +5,7 @@ import { isUndone, mayHaveChanged } from '../postgres-errors.ts'
 import type { StoreContext } from '../store-context.ts'
 import { type ClaimStart, createClaimFloors, FROM_START } from './claim-floors.ts'
 import { createClaimJoin } from './claim-join.ts'
-import { CLAIM_COLUMNS, givenBefore, leasedTasks, type Note, noteOf, placeOf, type Row } from './claim-rows.ts'
+import { CLAIM_COLUMNS, leasedTasks, type Note, noteOf, placeOf, type Row, repeatedClaim } from './claim-rows.ts'
 
 /** Who met other claimers (`crowded`, says the function) allows for them so long. */
 const CONTENTION_MS = 1_000
@@ -151,7 +151,7 @@ class LaneClaims implements Claims {
       this.#take(notes)
       const tells = (note: Note) => notes.some((row) => noteOf(row) === note)
       if (tells('given')) {
-        const tasks = await givenBefore(this.#context, params).catch(mayHaveChanged)
+        const tasks = await repeatedClaim(this.#context, params).catch(mayHaveChanged)
         return { before: first, tasks, isWhole: true }
       }
       this.#claimFloors.claimed(claimed.map(placeOf), from.fromStart, this.#nowMs() - startedAt)

@@ -2,14 +2,14 @@ import { type ClaimParams, LIMITS, untilSuspect } from '@taskyard/core'
 import type { Lane } from '../lanes.ts'
 import { row1, rows, type State } from '../state.ts'
 import type { ClaimedRow, ClaimedRows } from '../wire.ts'
-import { claimedBefore, nameOf } from './claim-again.ts'
 import { promoteDue } from './promote.ts'
+import { nameOf, repeatedClaim } from './repeated-claim.ts'
 
 const TASKS_PER_STATEMENT = 100
 
 export function claim(state: State, params: ClaimParams, now: number): ClaimedRows {
   promoteDue(state, now)
-  return claimedBefore(state, params, now) ?? claimAnew(state, params, now)
+  return repeatedClaim(state, params, now) ?? claimAnew(state, params, now)
 }
 
 function claimAnew(state: State, params: ClaimParams, now: number): ClaimedRows {

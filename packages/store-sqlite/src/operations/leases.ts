@@ -16,7 +16,7 @@ import {
 import { row1, rows, type State } from '../state.ts'
 import { backoffFromText } from '../wire.ts'
 import { addLoneCrash, loneCrashesOf } from './lone-crashes.ts'
-import { lifeOf } from './presence.ts'
+import { livenessOf } from './presence.ts'
 import { addHistory, endAttempt, finish, type Lease, makeReady, makeScheduled, take } from './transition.ts'
 
 const LEASE_COLUMNS = `l.seq, l.lane, l.token, l.attempt, l.crashes, l.worker_id, l.ready_at, l.started_at, l.expires_at,
@@ -109,7 +109,7 @@ export function endLeases(state: State, { workers }: EndLeasesParams, now: numbe
   const select = state.sql(
     `SELECT t.id, t.max_attempts, l.node_id, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq) WHERE l.worker_id = ?`,
   )
-  const isAlive = lifeOf(state, now)
+  const isAlive = livenessOf(state, now)
   return workers.flatMap((worker) => {
     const held = rows<[string, number, string | null, ...LeaseRow]>(select, worker.workerId)
       .map(([id, maxAttempts, nodeId, ...row]) => ({ id, maxAttempts, nodeId, lease: leaseFromRow(row) }))

@@ -7,7 +7,7 @@ export function beat(state: State, { nodeId, workers, ttlMs }: BeatParams, now: 
 }
 
 export function holders(state: State, _params: undefined, now: number): LeaseHolder[] {
-  const isAlive = lifeOf(state, now)
+  const isAlive = livenessOf(state, now)
   const found = rows<[string, string, string | null, number, number, number, number]>(
     state.sql(
       `SELECT lanes.namespace, worker_id, node_id, max(session), count(*),
@@ -22,7 +22,7 @@ export function holders(state: State, _params: undefined, now: number): LeaseHol
 }
 
 /** Tells whether a process whose beat holds is a worker's own, or names the worker. */
-export function lifeOf({ nodes }: State, now: number): (worker: WorkerName, nodeId: string | null) => boolean {
+export function livenessOf({ nodes }: State, now: number): (worker: WorkerName, nodeId: string | null) => boolean {
   const living = nodes.filter(({ until }) => until > now)
   return (worker, nodeId) => {
     const key = workerKey(worker)

@@ -25,7 +25,7 @@ type Call = Required<Pick<TaskDocument, 'startedAt'>> & { readonly mark: string 
  * calls of its name marked, that of the first one; the others' goes back, as their callers are answered with this, too.
  * @param yielding the mark of a call that gives back what it marked, unless nobody else holds anything
  */
-export async function givenBefore(
+export async function repeatedClaim(
   database: Database,
   params: ClaimParams,
   now: number,

@@ -4,7 +4,7 @@ import { rows, type State } from '../state.ts'
 import type { ClaimedRow, ClaimedRows, GivenLease } from '../wire.ts'
 
 /** What this very claim gave and still holds, extended; `null` when nothing of it holds, or it has no name. */
-export function claimedBefore(state: State, params: ClaimParams, now: number): ClaimedRows | null {
+export function repeatedClaim(state: State, params: ClaimParams, now: number): ClaimedRows | null {
   const name = nameOf(params)
   const given = name === null ? [] : state.requests.get(name)
   if (given.length === 0) return null

@@ -19,7 +19,7 @@ interface Judgement<Outcome> {
 }
 
 export function cancel(database: Database, params: TaskIdsParams, now: number): Promise<CancelOutcome[]> {
-  return steer<CancelOutcome>(database, params, now, (task) => {
+  return changeEach<CancelOutcome>(database, params, now, (task) => {
     if (task === undefined) return { outcome: { kind: 'not-found' }, transition: null }
     const status = statusOf(task, now)
     if (isTerminal(status)) return { outcome: { kind: 'ended', status }, transition: null }
@@ -31,7 +31,7 @@ export function cancel(database: Database, params: TaskIdsParams, now: number): 
 }
 
 export function retry(database: Database, params: TaskIdsParams, now: number): Promise<RetryOutcome[]> {
-  return steer<RetryOutcome>(database, params, now, (task) => {
+  return changeEach<RetryOutcome>(database, params, now, (task) => {
     if (task === undefined) return { outcome: { kind: 'not-found' }, transition: null }
     const status = statusOf(task, now)
     if (!isRetryable(status)) return { outcome: { kind: 'not-retryable', status }, transition: null }
@@ -50,7 +50,7 @@ function isRetryable(status: string): status is TerminalStatus {
 const MOST_ROUNDS = 200
 
 /** Reads, judges and moves the tasks, again where somebody else was quicker. An id named twice is judged again after the first. */
-async function steer<Outcome>(
+async function changeEach<Outcome>(
   database: Database,
   { namespace, taskIds }: TaskIdsParams,
   now: number,
@@ -62,7 +62,7 @@ async function steer<Outcome>(
   for (let round = 0; open.length > 0; round++) {
     if (round === MOST_ROUNDS)
       throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
-    const judged = await steerRound(database, open, judge, { namespace, now, counting })
+    const judged = await changeRound(database, open, judge, { namespace, now, counting })
     for (const [index, outcome] of judged) outcomes.set(index, outcome)
     open = open.filter(({ index }) => !outcomes.has(index))
   }
@@ -70,7 +70,7 @@ async function steer<Outcome>(
   return taskIds.map((_, index) => outcomes.get(index) as Outcome)
 }
 
-async function steerRound<Outcome>(
+async function changeRound<Outcome>(
   database: Database,
   open: readonly { readonly id: string; readonly index: number }[],
   judge: (task: LightTask | undefined) => Judgement<Outcome>,

@@ -9,7 +9,7 @@ export const LOST: SettleResult = { status: 'lost' }
  * What settlements of leases that have ended come to: one that is repeated, because its reply was lost, is answered as it was
  * the first time, for as long as the task's history knows it.
  */
-export async function settledBefore(
+export async function repeatedSettlements(
   database: Database,
   settlements: readonly Settlement[],
   tasks: ReadonlyMap<string, LightTask>,
