@@ -15,10 +15,10 @@ export function claim(state: State, params: ClaimParams, now: number): ClaimedRo
 function claimAnew(state: State, params: ClaimParams, now: number): ClaimedRows {
   const { worker, leaseMs, limit } = params
   const lanes = claimableLanes(state, params)
-  const heads = untilSuspect(readyInOrder(state, lanes, limit), ([, , , , , crashes]) => crashes)
-  const claimed = leaseAll(state, heads, params, now)
+  const ready = untilSuspect(readyInOrder(state, lanes, limit), ([, , , , , crashes]) => crashes)
+  const claimed = leaseAll(state, ready, params, now)
   const name = nameOf(params)
-  if (name !== null && claimed.length > 0) state.requests.set(name, seqsOf(heads.slice(0, claimed.length)))
+  if (name !== null && claimed.length > 0) state.requests.set(name, seqsOf(ready.slice(0, claimed.length)))
   return { rows: claimed, lanes, startedAt: now, leases: now + leaseMs, workerId: worker.workerId }
 }
 
@@ -29,7 +29,7 @@ function claimableLanes(state: State, { namespace, queues, types }: ClaimParams)
   return lanes.filter(({ lane, type }) => (wanted?.has(type) ?? true) && state.counters.of(lane).queued > 0)
 }
 
-type Ready = [
+type ReadyRow = [
   seq: number,
   priority: number,
   readyAt: number,
@@ -39,12 +39,12 @@ type Ready = [
   lane: number,
 ]
 
-// Each lane is in order by its index; across lanes the best head is taken, reading each lane in chunks.
-function readyInOrder(state: State, lanes: readonly Lane[], limit: number): readonly Ready[] {
+// Each lane is in order by its index; across lanes the best first row is taken, reading each lane in chunks.
+function readyInOrder(state: State, lanes: readonly Lane[], limit: number): readonly ReadyRow[] {
   if (lanes.length === 0) return []
   const chunk = lanes.length === 1 ? limit : Math.max(8, Math.ceil((2 * limit) / lanes.length))
   const read = (lane: number, offset: number) =>
-    rows<Ready>(
+    rows<ReadyRow>(
       state.sql(
         `SELECT seq, priority, ready_at, attempt, token, crashes, lane FROM ready
          WHERE lane = ? ORDER BY priority DESC, ready_at, seq LIMIT ? OFFSET ?`,
@@ -64,12 +64,12 @@ function readyInOrder(state: State, lanes: readonly Lane[], limit: number): read
 
 function mergeLanes(
   lanes: readonly number[],
-  read: (lane: number, offset: number) => readonly Ready[],
+  read: (lane: number, offset: number) => readonly ReadyRow[],
   chunk: number,
   limit: number,
 ) {
   const readers = lanes.map((lane) => ({ lane, buffer: read(lane, 0), at: 0, offset: 0 }))
-  const merged: Ready[] = []
+  const merged: ReadyRow[] = []
   while (merged.length < limit) {
     let best: (typeof readers)[number] | null = null
     for (const reader of readers) {
@@ -79,15 +79,15 @@ function mergeLanes(
         reader.at = 0
       }
       const head = reader.buffer[reader.at]
-      if (head !== undefined && (best === null || isBefore(head, best.buffer[best.at] as Ready))) best = reader
+      if (head !== undefined && (best === null || isBefore(head, best.buffer[best.at] as ReadyRow))) best = reader
     }
     if (best === null) break
-    merged.push(best.buffer[best.at++] as Ready)
+    merged.push(best.buffer[best.at++] as ReadyRow)
   }
   return merged
 }
 
-function isBefore(a: Ready, b: Ready): boolean {
+function isBefore(a: ReadyRow, b: ReadyRow): boolean {
   if (a[1] !== b[1]) return a[1] > b[1]
   return a[2] === b[2] ? a[0] < b[0] : a[2] < b[2]
 }
@@ -104,11 +104,11 @@ type TaskColumns = [
   idempotencyKey: string | null,
 ]
 
-function leaseAll(state: State, heads: readonly Ready[], params: ClaimParams, now: number): ClaimedRow[] {
+function leaseAll(state: State, ready: readonly ReadyRow[], params: ClaimParams, now: number): ClaimedRow[] {
   const claimed: ClaimedRow[] = []
   let room: number = LIMITS.claimBytes
-  for (let at = 0; at < heads.length && room > 0; at += TASKS_PER_STATEMENT) {
-    const some = heads.slice(at, at + TASKS_PER_STATEMENT)
+  for (let at = 0; at < ready.length && room > 0; at += TASKS_PER_STATEMENT) {
+    const some = ready.slice(at, at + TASKS_PER_STATEMENT)
     const tasks = readTasks(state, some, room)
     for (const [bytes] of tasks) room -= bytes
     claimed.push(...leaseSome(state, some.slice(0, tasks.length), tasks, params, now))
@@ -120,18 +120,18 @@ function leaseAll(state: State, heads: readonly Ready[], params: ClaimParams, no
 const LARGE_BYTES = Math.floor(LIMITS.claimBytes / TASKS_PER_STATEMENT)
 
 /** The first tasks, up to the one that leaves no room: large ones behind it are not even read. */
-function readTasks(state: State, heads: readonly Ready[], room: number): readonly TaskColumns[] {
+function readTasks(state: State, ready: readonly ReadyRow[], room: number): readonly TaskColumns[] {
   const select = state.sql(
     `SELECT octet_length(t.payload), t.id, CASE WHEN octet_length(t.payload) <= ${LARGE_BYTES} THEN t.payload END,
        t.created_at, t.max_attempts, t.timeout_seconds, t.backoff, t.tags, t.idempotency_key
-     FROM json_each(?) head CROSS JOIN tasks t ON t.seq = head.value`,
+     FROM json_each(?) wanted CROSS JOIN tasks t ON t.seq = wanted.value`,
   )
-  const found = rows<TaskColumns>(select, JSON.stringify(seqsOf(heads)))
+  const found = rows<TaskColumns>(select, JSON.stringify(seqsOf(ready)))
   const tasks: TaskColumns[] = []
   for (let left = room; left > 0 && tasks.length < found.length; ) {
     const task = found[tasks.length] as TaskColumns
     left -= task[0]
-    if (task[0] > LARGE_BYTES) task[2] = payloadOf(state, (heads[tasks.length] as Ready)[0])
+    if (task[0] > LARGE_BYTES) task[2] = payloadOf(state, (ready[tasks.length] as ReadyRow)[0])
     tasks.push(task)
   }
   return tasks
@@ -141,24 +141,24 @@ function payloadOf(state: State, seq: number): string {
   return row1<[string]>(state.sql('SELECT payload FROM tasks WHERE seq = ?'), seq)?.[0] ?? ''
 }
 
-function seqsOf(heads: readonly Ready[]): readonly number[] {
-  return heads.map(([seq]) => seq)
+function seqsOf(ready: readonly ReadyRow[]): readonly number[] {
+  return ready.map(([seq]) => seq)
 }
 
 // One statement for many tasks, not one for each: crossing into SQLite costs more than what it does there.
 function leaseSome(
   state: State,
-  heads: readonly Ready[],
+  ready: readonly ReadyRow[],
   tasks: readonly TaskColumns[],
   params: ClaimParams,
   now: number,
 ): ClaimedRow[] {
-  const seqs = JSON.stringify(seqsOf(heads))
+  const seqs = JSON.stringify(seqsOf(ready))
   insertLeases(state, seqs, params, now)
   state.sql('DELETE FROM ready WHERE seq IN (SELECT value FROM json_each(?))').run(seqs)
-  return heads.map((head, i) => {
-    state.counters.move(head[6], 'queued', 'running')
-    return claimedRow(head, tasks[i] as TaskColumns)
+  return ready.map((row, i) => {
+    state.counters.move(row[6], 'queued', 'running')
+    return claimedRow(row, tasks[i] as TaskColumns)
   })
 }
 
@@ -173,7 +173,7 @@ function insertLeases(state: State, seqs: string, { worker, leaseMs, requestId }
   insert.run(now, leaseMs, worker.workerId, worker.nodeId, worker.session ? 1 : 0, seqs, requestId)
 }
 
-function claimedRow([, priority, readyAt, attempt, token, crashes, lane]: Ready, task: TaskColumns): ClaimedRow {
+function claimedRow([, priority, readyAt, attempt, token, crashes, lane]: ReadyRow, task: TaskColumns): ClaimedRow {
   return [
     lane,
     task[1],

@@ -40,13 +40,13 @@ function oldestReady(state: State, lanes: readonly Lane[]): number | null {
 
 // Within a priority the index is in order of readiness, so one step per priority in use finds the oldest of all.
 function oldestInLane(state: State, lane: number): number {
-  const head = state.sql(
+  const first = state.sql(
     `SELECT priority, ready_at FROM ready WHERE lane = ? AND priority < ? ORDER BY priority DESC, ready_at, seq LIMIT 1`,
   )
   let oldest = Number.POSITIVE_INFINITY
   let below = Number.MAX_SAFE_INTEGER
   for (;;) {
-    const row = row1<[number, number]>(head, lane, below)
+    const row = row1<[number, number]>(first, lane, below)
     if (row === undefined) return oldest
     below = row[0]
     oldest = Math.min(oldest, row[1])
