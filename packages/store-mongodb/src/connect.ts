@@ -1,6 +1,6 @@
 import { type Clock, TaskyardError } from '@taskyard/core'
 import { MongoClient, type MongoClientOptions } from 'mongodb'
-import { assertUsable, type Deployment, durabilityOf, readDeployment, unsafety } from './deployment.ts'
+import { assertUsable, type Deployment, durabilityOf, readDeployment, whyUnsafe } from './deployment.ts'
 import { watchHeartbeats } from './heartbeat-watch.ts'
 import { toStoreError } from './mongodb-errors.ts'
 import { createServerClock, type ServerClock } from './server-clock.ts'
@@ -51,7 +51,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     await client.connect()
     const deployment = await readDeployment(client)
     assertUsable(deployment)
-    const unsafe = settings.weakness ?? (await unsafety(client, deployment))
+    const unsafe = settings.weakness ?? (await whyUnsafe(client, deployment))
     if (unsafe !== null && options.allowUnsafeDurability !== true) {
       throw new TaskyardError('unsafe_durability', { reason: capitalized(unsafe) })
     }

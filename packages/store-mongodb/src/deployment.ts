@@ -58,7 +58,7 @@ export function assertUsable({ kind, version, isWritable }: Deployment): void {
 }
 
 /** Why acknowledged tasks could be lost or run under two leases here; `null` when they cannot. */
-export async function unsafety(client: MongoClient, deployment: Deployment): Promise<string | null> {
+export async function whyUnsafe(client: MongoClient, deployment: Deployment): Promise<string | null> {
   if (deployment.kind === 'FerretDB') {
     return `the server is FerretDB ${deployment.version}, which does not apply updates atomically: two workers can get one task`
   }

@@ -2,7 +2,7 @@ import { type Finding, finding } from '@taskyard/core'
 import type { Db } from 'mongodb'
 import { collectionsOf } from './collections.ts'
 import { type Connection, connect } from './connect.ts'
-import { unsafety } from './deployment.ts'
+import { whyUnsafe } from './deployment.ts'
 import { latencyFinding } from './inspect-latency.ts'
 import { oplogFinding, replicationFinding } from './inspect-replication.ts'
 import { toStoreError } from './mongodb-errors.ts'
@@ -49,7 +49,7 @@ function versionFinding({ deployment: { kind, version, setName } }: Connection):
 
 async function durabilityFinding({ client, settings, deployment }: Connection): Promise<Finding> {
   // What FerretDB lacks is told with its version.
-  const weakness = settings.weakness ?? (deployment.kind === 'FerretDB' ? null : await unsafety(client, deployment))
+  const weakness = settings.weakness ?? (deployment.kind === 'FerretDB' ? null : await whyUnsafe(client, deployment))
   if (weakness !== null)
     return finding.problem('durability', weakness, 'Mend the setting before tasks that matter are stored.')
   if (deployment.kind !== 'standalone') return finding.ok('durability', 'w:majority, j:true with every write')

@@ -86,7 +86,7 @@ export async function migrate(
   return { from, to: VERSION }
 }
 
-async function ifThere(dropped: Promise<unknown>): Promise<void> {
+async function ignoreMissing(dropped: Promise<unknown>): Promise<void> {
   await dropped.catch((error) => {
     if (!isIndexMissing(error)) throw error
   })
@@ -98,7 +98,7 @@ export function wantedIndexes(): readonly string[] {
 
 async function createIndexes({ tasks, keys, queues }: Collections): Promise<void> {
   await tasks.createIndexes([...TASK_INDEXES])
-  for (const name of FORMER_TASK_INDEXES) await ifThere(tasks.dropIndex(name))
+  for (const name of FORMER_TASK_INDEXES) await ignoreMissing(tasks.dropIndex(name))
   await keys.createIndex({ expiresAt: 1 }, { name: 'by_end' })
   await queues.createIndexes([
     { name: 'doubtful', key: { isDoubtful: 1 }, sparse: true },

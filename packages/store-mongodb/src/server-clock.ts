@@ -44,7 +44,7 @@ export function createServerClock(readServerTime: () => Promise<number>, machine
   let sampling: Promise<void> | null = null
 
   const day = () => machine.timeOfDay() - machine.monotonic()
-  const isOutdated = (sample: Sample) => haveParted(sample.day, day())
+  const isOutdated = (sample: Sample) => haveDrifted(sample.day, day())
 
   async function take(): Promise<void> {
     const begun = { day: day(), sentAt: machine.monotonic() }
@@ -80,13 +80,13 @@ export function createServerClock(readServerTime: () => Promise<number>, machine
 }
 
 function isBetter(sample: Sample, best: Sample): boolean {
-  const isStale = sample.takenAt - best.takenAt > SAMPLE_LIFE_MS || haveParted(sample.day, best.day)
+  const isStale = sample.takenAt - best.takenAt > SAMPLE_LIFE_MS || haveDrifted(sample.day, best.day)
   // The server's clock was set, or another server is primary now.
   const contradicts = Math.abs(sample.offset - best.offset) > sample.error + best.error + 2
   return isStale || contradicts || sample.error <= best.error
 }
 
-function haveParted(day: number, later: number): boolean {
+function haveDrifted(day: number, later: number): boolean {
   return Math.abs(later - day) > SUSPENDED_MS
 }
 

@@ -90,11 +90,11 @@ export function finish(
 
 // The attempt is given back, and so is the task's place in the line.
 function release(task: LightTask, now: number): Transition {
-  if (task.cancelRequestedAt !== undefined) return onlyAsAsked(task, finish(task, 'cancelled', now, {}))
+  if (task.cancelRequestedAt !== undefined) return ifCancelUnchanged(task, finish(task, 'cancelled', now, {}))
   const settled = { outcome: 'released', wentTo: 'queued' } as const
   const record = { ...endOfAttempt(task, 'released', null, now), settled }
   const transition = goOn(task, { state: 'queued', attempt: task.attempt - 1 }, record)
-  return onlyAsAsked(task, { ...transition, runAt: task.runAt })
+  return ifCancelUnchanged(task, { ...transition, runAt: task.runAt })
 }
 
 export interface AttemptFailure {
@@ -112,20 +112,20 @@ export function fail(task: LightTask, failure: AttemptFailure, now: number): Tra
   const cancelRequested = task.cancelRequestedAt !== undefined
   const { attempt, maxAttempts } = task
   const next = afterFailure({ ...failure, attempt, maxAttempts, backoff: backoffOf(task), cancelRequested })
-  if (next.status !== 'scheduled') return onlyAsAsked(task, finish(task, next.status, now, { error }))
+  if (next.status !== 'scheduled') return ifCancelUnchanged(task, finish(task, next.status, now, { error }))
   const runAt = now + next.delayMs
   const data = JSON.stringify({ error, retryAt: new Date(runAt).toISOString() })
   const state = next.delayMs > 0 ? 'scheduled' : 'queued'
   const settled = { outcome: 'failed', wentTo: state } as const
   const record = { ...endOfAttempt(task, 'retry-scheduled', data, now), ...(failure.isReported ? { settled } : {}) }
   const fields = { state, runAt, error: JSON.stringify(error) }
-  return onlyAsAsked(task, { ...goOn(task, fields, record), runAt })
+  return ifCancelUnchanged(task, { ...goOn(task, fields, record), runAt })
 }
 
 /** What is known of the worker of a lease that ended without its word. */
-export type WorkersFate = Pick<UnsettledLease, 'isDead' | 'isAlone'>
+export type WorkerFacts = Pick<UnsettledLease, 'isDead' | 'isAlone'>
 
-function expire(task: LightTask, fate: WorkersFate, now: number): Transition {
+function expire(task: LightTask, facts: WorkerFacts, now: number): Transition {
   const { attempt, maxAttempts, crashes, loneCrashes = 0, loneLeases = [], token } = task
   const cancelRequested = task.cancelRequestedAt !== undefined
   const { status, ...after } = afterLeaseEnd({
@@ -134,28 +134,28 @@ function expire(task: LightTask, fate: WorkersFate, now: number): Transition {
     attempt,
     maxAttempts,
     cancelRequested,
-    ...fate,
+    ...facts,
   })
   const counted = { ...after, ...(after.loneCrashes > loneCrashes ? { loneLeases: [...loneLeases, token] } : {}) }
-  const onlyAsRead = (transition: Transition) => onlyAsCounted(task, onlyAsAsked(task, transition))
-  if (status === 'cancelled') return onlyAsRead(finish(task, status, now, {}, counted))
+  const ifUnchanged = (transition: Transition) => ifCrashesUnchanged(task, ifCancelUnchanged(task, transition))
+  if (status === 'cancelled') return ifUnchanged(finish(task, status, now, {}, counted))
   if (status === 'failed') {
     const error = poisonedError({ loneCrashes: after.loneCrashes, attempt: task.attempt })
-    return onlyAsRead(finish(task, status, now, { error }, counted))
+    return ifUnchanged(finish(task, status, now, { error }, counted))
   }
   const record = endOfAttempt(task, 'lease-expired', JSON.stringify({ workerId: task.workerId ?? null }), now)
-  return onlyAsRead(goOn(task, { state: 'queued', runAt: now, ...counted }, record))
+  return ifUnchanged(goOn(task, { state: 'queued', runAt: now, ...counted }, record))
 }
 
 /** Ends a lease that nobody settled, for the reason given. */
 export function endWithoutWord(
   task: LightTask,
-  { reason, jitter, ...fate }: { reason: EndedLease['reason']; jitter: number } & WorkersFate,
+  { reason, jitter, ...facts }: { reason: EndedLease['reason']; jitter: number } & WorkerFacts,
   now: number,
 ): Transition {
   switch (reason) {
     case 'expired':
-      return expire(task, fate, now)
+      return expire(task, facts, now)
     case 'timeout':
       return fail(task, { error: TIMEOUT_ERROR, retryable: true, retryDelayMs: null, jitter, isReported: false }, now)
     case 'cancelled':
@@ -257,13 +257,13 @@ function guardOf({ state, token }: LightTask): Filter<TaskDocument> {
 }
 
 // Where a task goes may hang on whether its cancel was requested: it must not have been requested in between.
-function onlyAsAsked(task: LightTask, transition: Transition): Transition {
+function ifCancelUnchanged(task: LightTask, transition: Transition): Transition {
   const cancelRequestedAt = task.cancelRequestedAt ?? null
   return { ...transition, guard: { ...transition.guard, cancelRequestedAt } as unknown as Filter<TaskDocument> }
 }
 
 // A crash may be taken back at any time.
-function onlyAsCounted(task: LightTask, transition: Transition): Transition {
+function ifCrashesUnchanged(task: LightTask, transition: Transition): Transition {
   const loneCrashes = task.loneCrashes ?? null
   return { ...transition, guard: { ...transition.guard, loneCrashes } as unknown as Filter<TaskDocument> }
 }

@@ -47,11 +47,12 @@ export function openDatabase(location: PostgresLocation, connections = location.
   return {
     schema: location.schema,
     inSchema,
-    run: (async (text, values) => unlessRaced(() => pool.withClient((client) => query(client, text, values)))) as Run,
+    run: (async (text, values) =>
+      retryLostRaces(() => pool.withClient((client) => query(client, text, values)))) as Run,
     runPipelined: (async (text, values) =>
-      unlessRaced(() => pool.pipelined((client) => query(client, text, values)))) as Run,
-    runAsTransaction: (statements) => unlessRaced(() => runAsTransaction(pool, query, statements)),
-    transaction: (work) => unlessRaced(() => transaction(pool, query, work), isDuplicate),
+      retryLostRaces(() => pool.pipelined((client) => query(client, text, values)))) as Run,
+    runAsTransaction: (statements) => retryLostRaces(() => runAsTransaction(pool, query, statements)),
+    transaction: (work) => retryLostRaces(() => transaction(pool, query, work), isDuplicate),
     close: () => pool.end(),
   }
 }
@@ -111,7 +112,7 @@ async function runAsTransaction(
 }
 
 /** Runs what lost a race again. `isMore` names further races of this kind of work. */
-export async function unlessRaced<Result>(
+export async function retryLostRaces<Result>(
   work: () => Promise<Result>,
   isMore: (error: unknown) => boolean = () => false,
 ): Promise<Result> {

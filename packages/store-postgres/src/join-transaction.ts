@@ -37,7 +37,7 @@ interface DrizzleTransaction {
  */
 export function executorOf(tx: unknown): Execute {
   const query = queryOf(tx)
-  const inTransaction = once(() => insistOnTransaction(query))
+  const inTransaction = once(() => assertInTransaction(query))
   return async (text, values) => {
     await inTransaction()
     try {
@@ -88,7 +88,7 @@ function overKnex(tx: KnexTransaction): Query {
 }
 
 /** A pool, or a client that has not begun, would commit each statement by itself. */
-async function insistOnTransaction(query: Query): Promise<void> {
+async function assertInTransaction(query: Query): Promise<void> {
   try {
     // The server refuses this outside of a transaction. The lock conflicts with nothing in daily work.
     await query('LOCK TABLE pg_catalog.pg_namespace IN ACCESS SHARE MODE', [])

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { type MigrationReport, TaskyardError } from '@taskyard/core'
-import { type Database, type Run, unlessRaced } from './database.ts'
+import { type Database, type Run, retryLostRaces } from './database.ts'
 import type { Text } from './driver.ts'
 import type { Maintenance } from './maintenance.ts'
 import { isDuplicate } from './postgres-errors.ts'
@@ -39,7 +39,7 @@ export async function migrate(
       if (from < known) await run('INSERT INTO @schema_version (version) VALUES ($1)', [known])
       return { from, to: known }
     })
-  return unlessRaced(migrating, isDuplicate)
+  return retryLostRaces(migrating, isDuplicate)
 }
 
 /** The version that `migrate` makes. */

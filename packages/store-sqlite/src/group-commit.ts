@@ -1,6 +1,6 @@
 import type { TaskyardError } from '@taskyard/core'
 import { OPERATIONS, type OperationName, READS } from './operations/index.ts'
-import { noteSkipped, spareLeases } from './skipped-time.ts'
+import { noteSkipped, shiftLeases } from './skipped-time.ts'
 import { isOutOfSpace, toStoreError } from './sqlite-errors.ts'
 import { markMemory, reloadState, type State } from './state.ts'
 
@@ -87,7 +87,7 @@ function run(state: State, { operation, params, now, skippedMs = 0 }: Call, inde
   const perform = OPERATIONS[operation] as (state: State, params: unknown, now: number) => unknown
   try {
     noteSkipped(state, skippedMs)
-    if (!READS.has(operation)) spareLeases(state)
+    if (!READS.has(operation)) shiftLeases(state)
     return perform(state, params, now)
   } catch (error) {
     throw new CallFailure(index, error)

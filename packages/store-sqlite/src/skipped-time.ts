@@ -8,17 +8,17 @@ export function noteSkipped(state: State, skippedMs: number): void {
   const byMs = skippedMs - state.skippedMs
   if (byMs <= 0) return
   state.skippedMs = skippedMs
-  state.unsparedMs += byMs
+  state.unshiftedMs += byMs
   state.nodes = state.nodes.map((node) => ({ ...node, until: node.until + byMs }))
 }
 
 /** Moves the leases by what was skipped since this was last done. */
-export function spareLeases(state: State): void {
-  if (state.unsparedMs === 0) return
+export function shiftLeases(state: State): void {
+  if (state.unshiftedMs === 0) return
   const move = state.sql(
     `UPDATE leases SET expires_at = expires_at + ?1, deadline_at = deadline_at + ?1,
        cancel_requested_at = cancel_requested_at + ?1`,
   )
-  move.run(state.unsparedMs)
-  state.unsparedMs = 0
+  move.run(state.unshiftedMs)
+  state.unshiftedMs = 0
 }

@@ -24,14 +24,14 @@ export interface State {
   retentionFloor: number
   /** What the clock has passed over by being set forward, as the calls told, and how much of it leases do not know yet. Milliseconds. */
   skippedMs: number
-  unsparedMs: number
+  unshiftedMs: number
   /** The newest beats since the file was opened: any other process is gone, since the file is locked. */
-  nodes: LivingNode[]
+  nodes: AliveNode[]
   /** The last transaction has failed and is not undone yet: what is derived from the file may be wrong. */
   mustUndo: boolean
 }
 
-interface LivingNode {
+interface AliveNode {
   readonly nodeId: string
   /** By `workerKey`. */
   readonly workers: ReadonlySet<string>
@@ -61,7 +61,7 @@ export function createState(database: DatabaseSync, path: string): State {
     readyLanes: new Set(),
     retentionFloor: 0,
     skippedMs: 0,
-    unsparedMs: 0,
+    unshiftedMs: 0,
     nodes: [],
     mustUndo: false,
   }
@@ -80,10 +80,10 @@ export function reloadState(state: State): void {
 
 /** Notes what only the memory knows. The returned function brings that back to this moment. */
 export function markMemory(state: State): () => void {
-  const { retentionFloor, skippedMs, unsparedMs, nodes } = state
+  const { retentionFloor, skippedMs, unshiftedMs, nodes } = state
   const readyLanes = new Set(state.readyLanes)
   return () => {
-    Object.assign(state, { retentionFloor, skippedMs, unsparedMs, nodes, readyLanes })
+    Object.assign(state, { retentionFloor, skippedMs, unshiftedMs, nodes, readyLanes })
   }
 }
 

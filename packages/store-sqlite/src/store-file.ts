@@ -90,8 +90,8 @@ class LockedFile implements StoreFile {
       reopened.state.database.close()
       throw new TaskyardError('store_unavailable', { reason: `${this.#path} was replaced while its log was renewed` })
     }
-    const { nodes, readyLanes, retentionFloor, skippedMs, unsparedMs } = state
-    Object.assign(reopened.state, { nodes, readyLanes, retentionFloor, skippedMs, unsparedMs })
+    const { nodes, readyLanes, retentionFloor, skippedMs, unshiftedMs } = state
+    Object.assign(reopened.state, { nodes, readyLanes, retentionFloor, skippedMs, unshiftedMs })
     this.#opened = reopened
   }
 }

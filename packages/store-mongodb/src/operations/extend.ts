@@ -25,7 +25,7 @@ export async function extend(
     const found = await read(database, namespace, leases)
     const held = heldOf(found, leases)
     const open = round === 0 ? held : held.filter((task) => task.expiresAt !== expiresAt)
-    if (await moveEnds(database, open, () => expiresAt, asAsked))
+    if (await moveEnds(database, open, () => expiresAt, cancelAsRead))
       return leases.map((lease) => statusOf(heldBy(found, lease)))
   }
   throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
@@ -59,7 +59,7 @@ function statusOf(task: Held | null): ExtendStatus {
 }
 
 /** What a new end depends on: the lease, and whether it was asked to stop. */
-export function asAsked({ token, cancelRequestedAt }: Held) {
+export function cancelAsRead({ token, cancelRequestedAt }: Held) {
   return { token, cancelRequestedAt: cancelRequestedAt ?? null }
 }
 

@@ -5,7 +5,7 @@ import { claimKey, type Lease, type LightTask, leasedTaskFrom, type TaskDocument
 import { moveGrownTails } from '../move-tails.ts'
 import { settle } from '../transitions.ts'
 import { apply, MOST_ROUNDS } from '../write-transitions.ts'
-import { asAsked, moveEnds } from './extend.ts'
+import { cancelAsRead, moveEnds } from './extend.ts'
 
 // Calls of one name that run at the same time, at different servers, may all have found nothing given. Each looks after it
 // has marked: of two calls at least one then sees the other, and one that sees nobody is alone for good, as whoever marks
@@ -41,7 +41,7 @@ export async function repeatedClaim(
       await giveBack(database, surplus, now)
       continue
     }
-    if (!(await moveEnds(database, held, endOf, asRead))) continue
+    if (!(await moveEnds(database, held, endOf, leaseAsRead))) continue
     if (held.length > 0 && held.length < params.limit && (await hasMore(database, filter, held))) continue
     return held.sort(byPriorityAndAge).map((task) => {
       const { lease, ...told } = leasedTaskFrom({ ...task, expiresAt: endOf(task) }, now)
@@ -114,8 +114,8 @@ async function giveBack(database: Database, tasks: readonly Held[], now: number)
 }
 
 // Its end, too: a heartbeat may have moved it beyond the one that comes of what was read.
-function asRead(task: LightTask & Lease) {
-  return { ...asAsked(task), expiresAt: task.expiresAt }
+function leaseAsRead(task: LightTask & Lease) {
+  return { ...cancelAsRead(task), expiresAt: task.expiresAt }
 }
 
 function byPriorityAndAge(one: LightTask, other: LightTask): number {

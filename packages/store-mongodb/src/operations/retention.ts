@@ -95,7 +95,7 @@ async function remove(database: Database, tasks: readonly LightTask[], now: numb
   const marked = matchedCount === tasks.length ? null : await markedBy(database, tasks, mark, matchedCount)
   const mine = marked === null ? tasks : tasks.filter(({ _id }) => marked.has(_id))
   await uncount(database, mine, now)
-  await takeAway(database, mine)
+  await deleteTasks(database, mine)
   return mine.length
 }
 
@@ -107,7 +107,7 @@ async function uncount(database: Database, tasks: readonly LightTask[], now: num
   await database.counters.add(counts, now)
 }
 
-async function takeAway(database: Database, tasks: readonly LightTask[]): Promise<void> {
+async function deleteTasks(database: Database, tasks: readonly LightTask[]): Promise<void> {
   if (tasks.length === 0) return
   const keys = tasks.flatMap(({ _id, namespace, idempotencyKey }) =>
     idempotencyKey === undefined ? [] : { _id: keyId(namespace, idempotencyKey), taskId: _id },
@@ -134,7 +134,7 @@ async function removeHistory(database: Database, { _id, records }: LightTask): P
 async function completeRemovals(database: Database, limit: number, now: number): Promise<void> {
   const filter = { state: 'removed' as const, finishedAt: { $gt: 0, $lte: now - LEFT_AFTER_MS } }
   const left = await database.tasks.find(filter, { projection: LIGHT }).limit(limit).toArray()
-  await takeAway(database, left as LightTask[])
+  await deleteTasks(database, left as LightTask[])
 }
 
 /** A removal as old as this is not under way any more. */

@@ -50,8 +50,8 @@ async function endOverdue(
       early.push(task)
       continue
     }
-    const fate = { isDead: !isHolderWatched(task.holder), isAlone: wasAlone(task, leasesOf) }
-    const transition = endWithoutWord(task, { reason, jitter: spreadJitter(jitter, index), ...fate }, now)
+    const facts = { isDead: !isHolderWatched(task.holder), isAlone: wasAlone(task, leasesOf) }
+    const transition = endWithoutWord(task, { reason, jitter: spreadJitter(jitter, index), ...facts }, now)
     // A lease ends for its time only while that is still what was read.
     endings.push({
       task,

@@ -62,13 +62,13 @@ export async function extend(
     extendWith('SELECT n, is_cancelled FROM @extend_free_leases_2($1, $2, $3, $4, $5, $6)', some, namespace)
   const locked = await extendFree(valid).catch(async (error: unknown) => {
     if (!isForeign(error)) throw error
-    return extendFree(await thoseOf(namespace, valid, database))
+    return extendFree(await onlyOfNamespace(namespace, valid, database))
   })
   if (locked.length > 0) await extendWith('SELECT n, is_cancelled FROM @extend_leases($1, $2, $3, $4, $5)', locked)
   return statuses
 }
 
-async function thoseOf(
+async function onlyOfNamespace(
   namespace: string,
   named: readonly Indexed[],
   { run }: Pick<Database, 'run'>,

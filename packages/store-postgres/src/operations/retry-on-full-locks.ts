@@ -31,7 +31,7 @@ export async function retryOnFullLocks(submissions: Submissions, enqueue: Enqueu
     const results = await Promise.allSettled(some.map((one) => enqueueInTime([one], enqueue, until)))
     outcomes.push(...results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])))
     const failed = results.find((result) => result.status === 'rejected')
-    if (failed !== undefined) throwBeside(outcomes, failed.reason)
+    if (failed !== undefined) throwAfter(outcomes, failed.reason)
   }
   return outcomes
 }
@@ -52,7 +52,7 @@ async function enqueueInTime(
   }
 }
 
-function throwBeside(outcomes: readonly EnqueueOutcome[], error: unknown): never {
+function throwAfter(outcomes: readonly EnqueueOutcome[], error: unknown): never {
   if (outcomes.some(({ kind }) => kind === 'accepted')) mayHaveChanged(error)
   throw error
 }

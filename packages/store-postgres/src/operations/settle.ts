@@ -1,5 +1,5 @@
 import { isLeaseRef, type LeasedTask, type Settlement, type SettleParams, type SettleReport } from '@taskyard/core'
-import { unlessRaced } from '../database.ts'
+import { retryLostRaces } from '../database.ts'
 import { STATEMENT_SIZE } from '../parts-by-size.ts'
 import { isDuplicate, isForeign, mayHaveChanged } from '../postgres-errors.ts'
 import type { StoreContext } from '../store-context.ts'
@@ -64,7 +64,7 @@ async function settleSuccesses(
     return tasks
   }
   try {
-    return await unlessRaced(settling, isDuplicate)
+    return await retryLostRaces(settling, isDuplicate)
   } catch (error) {
     if (isForeign(error)) return settleAll(context, claims, params, named, results)
     throw error

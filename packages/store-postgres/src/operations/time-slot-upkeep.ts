@@ -40,7 +40,7 @@ export function createTimeSlotUpkeep(
   let stopped = false
   let wake = () => {}
 
-  async function careForOld(retention: Retention): Promise<void> {
+  async function runSteps(retention: Retention): Promise<void> {
     while (!stopped && (await isKeeper(context, processId))) {
       const startedAt = nowMs()
       const done = await steps.next(retention)
@@ -75,7 +75,7 @@ export function createTimeSlotUpkeep(
     async run(retention) {
       if (!backOff.isDue()) return false
       try {
-        await careForOld(retention)
+        await runSteps(retention)
         return true
       } catch (error) {
         backOff.failed()

@@ -152,7 +152,8 @@ function release(state: State, lease: Lease, now: number) {
 function acceptedBefore(state: State, namespace: string, [taskId, token, outcome]: SettlementRow): SettledRow {
   const task = locate(state, namespace, taskId)
   if (task === null) return null
-  const wentTo = outcome === 'succeeded' ? successOf(state, task, token) : wentBefore(state, task.seq, token, outcome)
+  const wentTo =
+    outcome === 'succeeded' ? successOf(state, task, token) : earlierStatus(state, task.seq, token, outcome)
   return wentTo === null ? null : [wentTo, task.lane, 0, 0, null, true]
 }
 
@@ -161,7 +162,7 @@ function successOf(state: State, { seq, lane }: { seq: number; lane: number }, t
   return row1(select, lane, TERMINAL_STATUS_NUMBER.succeeded, seq, token) === undefined ? null : 'succeeded'
 }
 
-function wentBefore(state: State, seq: number, token: number, outcome: Settlement['outcome']): TaskStatus | null {
+function earlierStatus(state: State, seq: number, token: number, outcome: Settlement['outcome']): TaskStatus | null {
   const select = state.sql('SELECT went_to FROM settled WHERE seq = ? AND token = ? AND outcome = ?')
   return row1<[TaskStatus]>(select, seq, token, outcome)?.[0] ?? null
 }

@@ -53,7 +53,7 @@ end
 local DEFAULT_BACKOFF = { kind = 'exponential', baseSeconds = 1, factor = 2, maxSeconds = 3600 }
 
 -- maxAttempts and backoff of a task.
-local function patienceOf(id)
+local function retryPolicyOf(id)
   local maxAttempts, backoff = match(call('HGET', TASKS, id), '^%d+\31[^\31]*\31%d+\31(%d+)\31([^\31]*)\31')
   return tonumber(maxAttempts), backoff == '' and DEFAULT_BACKOFF or cjson.decode(backoff)
 end
@@ -62,7 +62,7 @@ end
 -- worker said so, '' when not.
 local function failAttempt(id, s, failure, by, now)
   local cancelled = s.cancelAt ~= nil
-  local maxAttempts, backoff = patienceOf(id)
+  local maxAttempts, backoff = retryPolicyOf(id)
   takeLease(id, s)
   if cancelled or not failure.retryable or s.attempt >= maxAttempts then
     local status = cancelled and 'c' or 'f'

@@ -6,7 +6,7 @@
 local MOST_NAMES = 64
 
 -- What a claim of this name has given and still holds, higher priority and earlier submission first.
-local function givenBefore(holder, request)
+local function repeatedClaim(holder, request)
   local given = {}
   eachLease(holder, function(id, text)
     local s = parseState(text)
@@ -25,7 +25,7 @@ end
 -- Gives the leases of an earlier call of the same name again, where any holds, each to a later end. Adds to `reply` their
 -- ids, joined, the word 'again', and of each task both records and when its lease ends.
 local function giveAgain(reply, wanted, holder, now)
-  local given = givenBefore(holder, wanted.request)
+  local given = repeatedClaim(holder, wanted.request)
   if #given == 0 then return false end
   local firstEnd = math.huge
   local slot, ids, moved = #reply + 2, {}, {}

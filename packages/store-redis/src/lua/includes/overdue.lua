@@ -6,7 +6,7 @@ local POISON_CRASHES, POISON_ATTEMPTS = 3, 20
 
 local function isPoisoned(id, s)
   if s.loneCrashes >= POISON_CRASHES then return true end
-  return s.attempt >= POISON_ATTEMPTS and s.attempt >= patienceOf(id)
+  return s.attempt >= POISON_ATTEMPTS and s.attempt >= retryPolicyOf(id)
 end
 
 -- poisonedError of packages/core/src/states.ts.
