@@ -20,6 +20,7 @@ export interface Counters {
   flush(): Promise<void>
 }
 
+/** Adds differences of one queue (its `queueId`) to those collected so far. */
 export function addCounts(to: QueueCounts, queue: string, counted: Readonly<Counts>): void {
   const counts = to.get(queue) ?? {}
   for (const counter of COUNTERS) {

@@ -22,6 +22,7 @@ export async function readDeployment(client: MongoClient): Promise<Deployment> {
 
 type Reply = Readonly<Record<string, unknown>>
 
+/** Of the answers to `hello` and `buildInfo`. A router (`mongos`) is a sharded cluster. */
 export function deploymentFrom(hello: Reply, build: Reply): Deployment {
   const setName = typeof hello.setName === 'string' ? hello.setName : null
   const kind = kindOf(hello, build)

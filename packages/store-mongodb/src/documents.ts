@@ -96,10 +96,12 @@ export const LIGHT = { payload: 0, result: 0, progress: 0, tail: 0 } as const
 /** `[namespace, workerId, nodeId, session]` as JSON, so that leases can be grouped by one field. */
 export type Holder = readonly [namespace: string, workerId: string, nodeId: string | null, session: boolean]
 
+/** What a task keeps of the claim that took it; `null`: the claim has no request id and cannot be repeated. */
 export function claimKey({ namespace, worker, requestId }: ClaimParams): string | null {
   return requestId === null ? null : JSON.stringify([namespace, worker.workerId, requestId])
 }
 
+/** A task as it is inserted, under `id`, which is not its own where a key stands for an earlier one. Defaults are left out. */
 export function newTaskDocument(task: NewTask, id: string, now: number): TaskDocument {
   const runAt = Math.max(now, task.runAt ?? now + task.delayMs)
   return {
@@ -132,6 +134,7 @@ export function statusOf({ state, runAt }: Pick<TaskDocument, 'state' | 'runAt'>
   return state === 'scheduled' && runAt <= now ? 'queued' : (state as TaskStatus)
 }
 
+/** Without the history: `tail` need not have been read. */
 export function taskFrom(document: Omit<TaskDocument, 'tail'>, now: number): Task {
   return {
     id: document._id,
@@ -160,11 +163,13 @@ export function taskFrom(document: Omit<TaskDocument, 'tail'>, now: number): Tas
   }
 }
 
+/** The task with the lease that the document holds, as it ends now. */
 export function leasedTaskFrom(document: Omit<TaskDocument, 'tail'> & Lease, now: number): LeasedTask {
   const { token, expiresAt } = document
   return { ...taskFrom(document, now), lease: { token, expiresAt } }
 }
 
+/** The default is stored as nothing. */
 export function backoffOf({ backoff }: Pick<TaskDocument, 'backoff'>): Backoff {
   if (backoff === undefined) return DEFAULT_BACKOFF
   const { kind, baseSeconds, factor, maxSeconds } = backoff
@@ -186,6 +191,7 @@ export interface RecordDocument extends StoredRecord {
   readonly _id: string
 }
 
+/** `n` counts a task's lines from 1. Ids of a task sort in the order of its history. */
 export function recordId(taskId: string, n: number): string {
   return `${taskId}/${String(n).padStart(8, '0')}`
 }
@@ -200,6 +206,7 @@ export interface KeyDocument {
   readonly isTaskGone?: boolean
 }
 
+/** Namespaces hold no `/`, so that no two keys share an id. */
 export function keyId(namespace: string, key: string): string {
   return `${namespace}/${key}`
 }
@@ -244,6 +251,7 @@ export const COUNTERS = [
 ] as const
 export type Counter = (typeof COUNTERS)[number]
 
+/** Namespaces hold no `/`, so that no two queues share an id. */
 export function queueId(namespace: string, queue: string): string {
   return `${namespace}/${queue}`
 }

@@ -4,6 +4,7 @@ import type { MongoClient } from 'mongodb'
 const PINGS = 5
 const FAR_MS = 10
 
+/** The median of five pings; a warning from 10 ms on, since each call is several trips. */
 export async function latencyFinding(client: MongoClient): Promise<Finding> {
   const times: number[] = []
   for (let ping = 0; ping < PINGS; ping++) {

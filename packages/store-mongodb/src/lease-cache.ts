@@ -11,6 +11,7 @@ export interface LeaseCache {
   take(namespace: string, lease: LeaseRef): LightTask | undefined
 }
 
+/** Of this process alone: what it does not know is read. */
 export function createLeaseCache(): LeaseCache {
   const tasks = createBoundedMap<string, LightTask>(MOST_LEASES)
   return {

@@ -46,10 +46,12 @@ function outOfSpace(error: MongoServerError, reason: string): TaskyardError {
   return new TaskyardError(isPartial ? 'store_unavailable' : 'store_full', { reason }, { cause: error })
 }
 
+/** A document of this id, or of this unique key, is there already. */
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === DUPLICATE_KEY
 }
 
+/** An index that was to be dropped is not there. */
 export function isIndexMissing(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === INDEX_NOT_FOUND
 }

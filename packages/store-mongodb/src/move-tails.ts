@@ -18,6 +18,7 @@ export async function moveGrownTails(database: Database, tasks: readonly LightTa
     await moveTails(database, grown.slice(at, at + TASKS_AT_ONCE))
 }
 
+/** Moves whole tails, whatever their size; of tasks without one nothing happens. */
 export async function moveTails(database: Database, taskIds: readonly string[]): Promise<void> {
   const projection = { records: 1, tail: 1 } as const
   const tasks = await database.tasks.find({ ...idIn(taskIds), tailBytes: { $gt: 0 } }, { projection }).toArray()

@@ -10,6 +10,7 @@ export interface NewsHandlers {
 /** Tells of what is new in documents that are read again and again. @returns whether some of the news was missed */
 export type NewsReader = (documents: readonly SignalDocument[]) => boolean
 
+/** Of a process whose document is new to this reader all news counts as new. */
 export function createNewsReader({ onReady, onMessages }: NewsHandlers): NewsReader {
   /** The last number heard, of each process whose document was there at the last read. */
   let heard: ReadonlyMap<string, number> = new Map()

@@ -20,6 +20,7 @@ export interface PendingNews {
   take(): Omit<News, 'n'> | null
 }
 
+/** For one process; nothing is written here. */
 export function createPendingNews(): PendingNews {
   let lanes = new Set<string>()
   let changes: TaskNews[] = []

@@ -92,6 +92,7 @@ async function ignoreMissing(dropped: Promise<unknown>): Promise<void> {
   })
 }
 
+/** Names of the indexes that claims, sweeps and lists need. */
 export function wantedIndexes(): readonly string[] {
   return TASK_INDEXES.map(({ name }) => name)
 }

@@ -28,6 +28,7 @@ export const SILENT_MS = 120_000
 /** A read or write is given up then, and done again. */
 export const SIGNAL_CALL_MS = 3_000
 
+/** As signals name a lane; names hold no `/`. */
 export function laneName({ namespace, queue, type }: ReadyLane): string {
   return `${namespace}/${queue}/${type}`
 }
@@ -56,6 +57,7 @@ function isLaneName(value: unknown): value is string {
   return typeof value === 'string' && /^[^/]+\/[^/]+\/[^/]+$/.test(value)
 }
 
+/** Back from `laneName`. */
 export function laneFrom(name: string): ReadyLane {
   const [namespace = '', queue = '', type = ''] = name.split('/')
   return { namespace, queue, type }

@@ -1,9 +1,11 @@
 // Array literals, written here because they are the bulk of what is sent: these values need no quoting.
 
+/** An array literal of finite numbers. */
 export function numbers(values: readonly number[]): string {
   return `{${values.join(',')}}`
 }
 
+/** An array literal of ids, which `isTaskId` has passed: nothing is quoted. */
 export function ids(values: readonly string[]): string {
   return `{${values.join(',')}}`
 }

@@ -15,6 +15,7 @@ export interface Background {
   idle(): Promise<void>
 }
 
+/** Nothing runs until it is started; a chore that fails keeps its error until it next succeeds. */
 export function createBackground(): Background {
   const underWay = new Map<string, Promise<void>>()
   const failed = new Map<string, TaskyardError>()

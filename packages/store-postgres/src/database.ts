@@ -40,6 +40,7 @@ export const BY_INDEX = `SELECT set_config(name, 'off', true) FROM unnest('{enab
 const BEGIN: Statement = { text: 'BEGIN', values: [] }
 const COMMIT: Statement = { text: 'COMMIT', values: [] }
 
+/** Connects with the first statement, not here; at most `connections` at a time. */
 export function openDatabase(location: PostgresLocation, connections = location.connections): Database {
   const pool = new ConnectionPool(location, connections)
   const inSchema = schemaFiller(location.schema)

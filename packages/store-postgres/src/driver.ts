@@ -13,6 +13,7 @@ export const CONNECT_TIMEOUT_MS = 5_000
 /** Every column as the server wrote it. */
 export const AS_TEXT = { getTypeParser: () => (text: unknown) => text }
 
+/** What all connections have in common: time limits of a call, TCP keep-alive, pipelining. */
 export function connectionOptions(connectionString: string) {
   return {
     connectionString,

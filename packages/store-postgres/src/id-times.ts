@@ -24,6 +24,7 @@ export interface IdSkew {
   largest(): Promise<number>
 }
 
+/** Remembers the largest skew that it has seen, so that `note` mostly asks nobody. */
 export function createIdSkew({ run }: Database): IdSkew {
   let known = 0
   async function largest(): Promise<number> {

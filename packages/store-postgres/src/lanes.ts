@@ -21,6 +21,7 @@ export interface Lanes {
 
 type LaneRow = [lane: string, namespace: string, queue: string, type: string]
 
+/** Starts with none: lanes are read, or made, when they are first named. */
 export function createLanes({ run }: Database): Lanes {
   const byNumber = new Map<number, Lane>()
   const byName = new Map<string, number>()

@@ -25,6 +25,7 @@ const IDLE_MS = 10_000
 /** Without an answer for so long a connection is dead, as one that a proxy keeps open to a server that is gone. */
 const LONGEST_STATEMENT_MS = 6 * 3_600_000
 
+/** Connects when a chore begins, and lets go of idle connections after 10 s. */
 export function openMaintenance(
   { connectionString, schema }: PostgresLocation,
   longestStatementMs = LONGEST_STATEMENT_MS,

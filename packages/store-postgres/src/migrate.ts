@@ -47,6 +47,7 @@ export function newestVersion(): number {
   return migrationFiles().length
 }
 
+/** Texts of `migrations/*.sql`, in order: the first leads to version 1. */
 export function readMigrations(): Migrations {
   return migrationFiles().map((name) => readFileSync(new URL(name, FOLDER), 'utf8'))
 }

@@ -6,6 +6,7 @@ import { TaskyardError } from '@taskyard/core'
  */
 const RACES = new Set(['40001', '40P01', '23514'])
 
+/** A transaction that may simply run again: see `RACES`. */
 export function isRace(error: unknown): boolean {
   return RACES.has(codeOf(error) ?? '')
 }

@@ -32,6 +32,7 @@ export async function readServerFacts(client: Client): Promise<ServerFacts> {
   }
 }
 
+/** Settings by name; those that the server does not have or will not tell are left out. */
 export async function readConfig(client: Client, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const known = new Map<string, string>()
   for (const name of names) {

@@ -64,6 +64,7 @@ interface Submitted {
 /** Lanes by number, as scripts name them in their replies. */
 export type LaneTable = ReadonlyMap<string, LaneNames>
 
+/** The lanes of a reply, `number\nnamespace\nqueue\ntype` each; an empty text names none. */
 export function laneTable(text: string): LaneTable {
   if (text === '') return new Map()
   return new Map(

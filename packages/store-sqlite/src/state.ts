@@ -38,6 +38,7 @@ interface AliveNode {
   readonly until: number
 }
 
+/** Reads what is derived from the file. The database must be migrated. */
 export function createState(database: DatabaseSync, path: string): State {
   const statements = new Map<string, StatementSync>()
   const sql = (text: string) => {
@@ -87,6 +88,7 @@ export function markMemory(state: State): () => void {
   }
 }
 
+/** When the next scheduled task is due, ms; `Infinity`: none is scheduled. */
 export function earliestScheduled(state: State): number {
   const row = row1<[number | null]>(state.sql('SELECT min(run_at) FROM scheduled'))
   return row?.[0] ?? Number.POSITIVE_INFINITY

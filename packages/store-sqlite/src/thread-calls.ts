@@ -20,6 +20,7 @@ export interface ThreadCalls {
   fail(reason: string): void
 }
 
+/** Calls over a channel to the store's thread. Answers come by `settle`, whoever listens on the channel. */
 export function createThreadCalls(endpoint: Pick<Worker | MessagePort, 'postMessage'>): ThreadCalls {
   const waiting = new Map<number, Waiting>()
   let lastId = 0
@@ -66,6 +67,7 @@ function callMessage(id: number, operation: OperationName, params: unknown, time
   return { kind: 'call', id, operation, params, now, skippedMs }
 }
 
+/** The error as the thread threw it, but for its cause and its details, which do not cross threads. */
 export function errorFromWire({ code, message, violations }: WireError): TaskyardError {
   return new TaskyardError(code, {}, { message, violations })
 }

@@ -49,6 +49,7 @@ export type TaskRow = [
 
 const NO_TAGS: readonly string[] = []
 
+/** Back from a flat row, which costs the channel between the threads much less than an object. */
 export function taskFromRow(row: TaskRow): Task {
   return {
     id: row[0],
@@ -107,6 +108,7 @@ export interface ClaimedRows {
   readonly workerId: string
 }
 
+/** What a claim answers. A repeated one has the present end, cancel request and progress of each lease, and says `again`. */
 export function leasedTasks({ rows, lanes, startedAt, leases, workerId }: ClaimedRows): LeasedTask[] {
   const byNumber = new Map(lanes.map((lane) => [lane.lane, lane]))
   return rows.map((row, index) => {
@@ -155,6 +157,7 @@ export interface SettledRows {
 
 const LOST: SettleResult = { status: 'lost' }
 
+/** In the order of the settlements; `null` rows are lost leases. */
 export function settleResults({ results, lanes }: SettledRows): SettleResult[] {
   const byNumber = new Map(lanes.map((lane) => [lane.lane, lane]))
   return results.map((row) => {
@@ -188,6 +191,7 @@ export interface EnqueueRows {
   readonly queueDepth: number
 }
 
+/** Submissions as the thread takes them: default backoff and missing tags are `null`. */
 export function enqueueRows({ submissions, queueDepth }: EnqueueParams): EnqueueRows {
   return { submissions: submissions.map(({ tasks }) => tasks.map(newTaskRow)), queueDepth }
 }
@@ -223,6 +227,7 @@ export interface EnqueuedRows {
   readonly outcomes: readonly (readonly AcceptedRow[] | EnqueueRefusal)[]
 }
 
+/** In the order of the submissions, which must be those that were sent: rows of plain new tasks are `null`. */
 export function enqueueOutcomes({ now, outcomes }: EnqueuedRows, { submissions }: EnqueueParams): EnqueueOutcome[] {
   return outcomes.map((outcome, i) => {
     if ('kind' in outcome) return outcome
@@ -247,6 +252,7 @@ export type SettlementRow = [
   expiresAt?: number,
 ]
 
+/** A settlement as the thread takes it. */
 export function settlementRow(settlement: Settlement): SettlementRow {
   const { taskId, token, outcome } = settlement
   if (outcome === 'failed') {
@@ -258,6 +264,7 @@ export function settlementRow(settlement: Settlement): SettlementRow {
   return [taskId, token, outcome, outcome === 'succeeded' ? settlement.result : null, null]
 }
 
+/** `null` is the default backoff. */
 export function backoffFromText(text: string | null): Backoff {
   return text === null ? DEFAULT_BACKOFF : (JSON.parse(text) as Backoff)
 }

@@ -18,6 +18,7 @@ interface Judgement<Outcome> {
   readonly transition: Transition | null
 }
 
+/** The port's `cancel`. What waits ends here, of what runs the worker is asked, once. */
 export function cancel(database: Database, params: TaskIdsParams, now: number): Promise<CancelOutcome[]> {
   return changeEach<CancelOutcome>(database, params, now, (task) => {
     if (task === undefined) return { outcome: { kind: 'not-found' }, transition: null }
@@ -30,6 +31,7 @@ export function cancel(database: Database, params: TaskIdsParams, now: number): 
   })
 }
 
+/** The port's `retry`. Token and history go on; attempts and crashes begin anew. */
 export function retry(database: Database, params: TaskIdsParams, now: number): Promise<RetryOutcome[]> {
   return changeEach<RetryOutcome>(database, params, now, (task) => {
     if (task === undefined) return { outcome: { kind: 'not-found' }, transition: null }

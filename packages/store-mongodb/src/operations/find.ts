@@ -6,6 +6,7 @@ import { idIn, isInNamespace } from '../write-transitions.ts'
 
 const VISIBLE = { state: { $ne: 'removed' as const } }
 
+/** The port's `find`. What retention has marked as removed is not found any more. */
 export async function find(
   database: Database,
   { namespace, taskIds }: TaskIdsParams,
@@ -19,6 +20,7 @@ export async function find(
   return taskIds.map((id) => tasks.get(id) ?? null)
 }
 
+/** The port's `history`; `null`: the namespace has no such task. */
 export async function history(
   database: Database,
   { namespace, taskId, after, limit }: HistoryParams,

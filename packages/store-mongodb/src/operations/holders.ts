@@ -13,6 +13,7 @@ import { moveGrownTails } from '../move-tails.ts'
 import { endWithoutWord, type Transition } from '../transitions.ts'
 import { apply, idIn, MOST_ROUNDS } from '../write-transitions.ts'
 
+/** The port's `beat`. A `ttlMs` of 0 or less takes it back. */
 export async function beat(
   database: Pick<Database, 'nodes'>,
   { nodeId, workers, ttlMs }: BeatParams,
@@ -26,6 +27,7 @@ export async function beat(
   await upsert(() => database.nodes.updateOne({ _id: nodeId }, { $set }, { upsert: true }))
 }
 
+/** The port's `holders`: one line per worker and process that claimed for it. */
 export async function holders(database: Database, now: number): Promise<LeaseHolder[]> {
   const [groups, isAlive] = await Promise.all([leasesByHolder(database), livenessOf(database, now)])
   const told = new Map<string, LeaseHolder>()
@@ -95,6 +97,7 @@ export function isHolderWatched(holder: string): boolean {
   return isWatched({ nodeId, session })
 }
 
+/** Back from the JSON text that a lease keeps. */
 export function holderFrom(text: string): Holder {
   return JSON.parse(text) as Holder
 }
@@ -151,6 +154,7 @@ function isOf(workers: ReadonlySet<string>): (holder: string) => boolean {
 /** Leases ended in one step. */
 const AT_ONCE = 1_000
 
+/** The port's `endLeases`, a thousand at a time. Beats are read anew before each round: who comes back meanwhile keeps the rest. */
 export async function endLeases(
   database: Database,
   { workers }: EndLeasesParams,

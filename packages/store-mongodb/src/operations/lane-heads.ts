@@ -93,6 +93,7 @@ export function createLaneHeads(tasks: Collections['tasks'], random: Random, mon
   }
 }
 
+/** Two of its attempts crashed: it is given out alone. */
 export function isSuspect({ crashes }: Pick<TaskDocument, 'crashes'>): boolean {
   return crashes >= SUSPECT_CRASHES
 }
@@ -147,6 +148,7 @@ function oneOrIn(values: readonly string[]): string | { $in: string[] } {
   return values.length === 1 ? (values[0] as string) : { $in: [...values] }
 }
 
+/** Compares ready tasks as claims want them: higher priority, then readiness, then id. */
 export function inOrder(one: LaneHead, other: LaneHead): number {
   if (one.priority !== other.priority) return other.priority - one.priority
   if (one.runAt !== other.runAt) return one.runAt - other.runAt

@@ -13,6 +13,7 @@ interface Place {
   readonly id: string
 }
 
+/** The port's `list`, newest first. Where no index fits the filter a page ends at its window, and may be empty with a cursor. */
 export async function list(database: Database, params: ListParams, now: number): Promise<TaskPage> {
   const after = params.cursor === null ? null : decodeCursor(params.cursor)
   const indexed = indexedFilter(params, after)

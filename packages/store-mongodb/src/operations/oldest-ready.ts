@@ -4,6 +4,7 @@ import type { QueueDocument } from '../documents.ts'
 
 export type Counted = Pick<QueueDocument, 'queue' | 'paused' | 'counts'>
 
+/** Counts follow the tasks a moment later, so that a difference may run ahead: never below 0 here. */
 export function countOf({ counts = {} }: Counted, status: TaskStatus): number {
   return Math.max(0, status === 'blocked' ? 0 : (counts[status] ?? 0))
 }

@@ -6,6 +6,7 @@ import { upsert } from '../lanes.ts'
 import { type Counted, countOf, oldestReady } from './oldest-ready.ts'
 import { promoteDue } from './promote.ts'
 
+/** The port's `counts`, from the counts that queues keep; what this process has not written of them yet goes first. */
 export async function counts(
   database: Database,
   { namespace, queue }: CountsParams,
@@ -29,6 +30,7 @@ function queueCounts(document: Counted, oldestReadyAt: number | null): QueueCoun
   return { queue, paused, counts: Object.fromEntries(counted) as QueueCounts['counts'], oldestReadyAt, finishedTotal }
 }
 
+/** The port's `pause`. When a queue goes on, its lanes are told as ready, so that waiting claims look. */
 export async function pause(database: Database, { namespace, queue, paused }: PauseParams): Promise<void> {
   const _id = queueId(namespace, queue)
   await upsert(() => database.queues.updateOne({ _id }, { $set: { paused, namespace, queue } }, { upsert: true }))

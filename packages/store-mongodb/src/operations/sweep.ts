@@ -16,6 +16,7 @@ import { promoteDue } from './promote.ts'
 import { forgetKeys, removeFinished } from './retention.ts'
 import { verifyCounts } from './verify-counts.ts'
 
+/** The port's `sweep`, its chores side by side. `nextAt` is now while any of them has more to do. */
 export async function sweep(database: Database, params: SweepParams, now: number): Promise<SweepReport> {
   await Promise.all([recoverEnvelopes(database, now), database.counters.flush()])
   const [promoted, { ended, isBehind: hasMoreLeases }, removed, forgotten] = await Promise.all([

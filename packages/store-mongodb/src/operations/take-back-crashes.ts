@@ -1,6 +1,7 @@
 import { isLeaseRef, type TakeBackCrashesParams } from '@taskyard/core'
 import type { Database } from '../database.ts'
 
+/** The port's `takeBackCrashes`. A token is pulled once, so that a repeated call changes nothing. */
 export async function takeBackCrashes(
   { tasks }: Database,
   { namespace, leases }: TakeBackCrashesParams,

@@ -11,6 +11,7 @@ export async function schemaVersion(run: Run, schema: string): Promise<number | 
   return version === null || version === undefined ? null : Number(version)
 }
 
+/** Whether this Taskyard and the schema fit. `found` is `null` where there is none yet. */
 export function schemaFinding(schema: string, found: number | null, known: number): Finding {
   if (found === null)
     return finding.ok('schema', `"${schema}" is not there yet; the first start, or taskyard migrate, makes it`)
@@ -24,6 +25,7 @@ export function schemaFinding(schema: string, found: number | null, known: numbe
 /** The tables of `0001-tasks.sql` that are split into slots, and the rest. */
 const KINDS = ['tasks', 'finished', 'history', 'task_tags']
 
+/** What the schema takes on disk with its indexes, by kind of table; never a problem by itself. */
 export async function sizes(run: Run, schema: string): Promise<Finding> {
   const rows = await run<[kind: string, bytes: string]>(
     `SELECT coalesce(substring(relname FROM $2), 'other') AS kind, sum(pg_total_relation_size(oid))

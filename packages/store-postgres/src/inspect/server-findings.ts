@@ -5,6 +5,7 @@ import { MAINTENANCE_CONNECTIONS } from '../maintenance.ts'
 import { wrongSettings } from '../server-settings.ts'
 import { inBytes, inCount, inTime } from './amounts.ts'
 
+/** Settings of the server that the store refuses to work with. */
 export async function settings(run: Run): Promise<Finding> {
   const wrong = await wrongSettings(run)
   if (wrong.length === 0)
@@ -13,6 +14,7 @@ export async function settings(run: Run): Promise<Finding> {
   return finding.problem('settings', wrong.map(({ detail }) => detail).join('; '), advice)
 }
 
+/** Without checksums a damaged page is not noticed: a warning. */
 export async function checksums(run: Run): Promise<Finding> {
   const [[setting] = []] = await run<[string]>(`SELECT current_setting('data_checksums')`)
   if (setting === 'on') return finding.ok('checksums', 'on: a page that the disk has damaged is noticed')
@@ -20,6 +22,7 @@ export async function checksums(run: Run): Promise<Finding> {
   return finding.warning('checksums', 'off: a page that the disk has damaged is read as if it were whole', advice)
 }
 
+/** Whether the server vacuums by itself, and counts what there is to vacuum. */
 export async function autovacuum(run: Run): Promise<Finding> {
   const [row] = await run<[string, string]>(`SELECT current_setting('autovacuum'), current_setting('track_counts')`)
   if (row?.[0] === 'on' && row[1] === 'on') return finding.ok('autovacuum', 'on')
@@ -48,6 +51,7 @@ export async function clockDifference(run: Run, clock: Clock): Promise<Finding> 
 /** One that listens, one that extends leases from a thread of its own, and those of chores. */
 const BESIDE = 2 + MAINTENANCE_CONNECTIONS
 
+/** Whether the server has connections left for a process like this. `own` is its `?connections=`. */
 export async function connections(run: Run, own: number): Promise<Finding> {
   const [row] = await run<[most: string, used: string]>(
     `SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
@@ -62,6 +66,7 @@ export async function connections(run: Run, own: number): Promise<Finding> {
 
 type Standby = [name: string, state: Text, lagSeconds: Text, unsentBytes: Text]
 
+/** Whether this is the primary, and how its standbys keep up. */
 export async function replication(run: Run): Promise<Finding> {
   const [[isStandby, wanted] = []] = await run<[string, string]>(
     `SELECT pg_is_in_recovery(), current_setting('synchronous_standby_names')`,
@@ -79,6 +84,7 @@ export async function replication(run: Run): Promise<Finding> {
 
 const LAG_SECONDS = 10
 
+/** What the standbys mean for a fail-over. `wanted` is `synchronous_standby_names`, empty where commits wait for none. */
 export function standbysFinding(standbys: readonly Standby[], wanted: string): Finding {
   const names = standbys.map(([name, state]) => `${name} (${state ?? 'hidden'})`).join(', ')
   const isSynchronous = standbys.some(([, state]) => state === 'sync' || state === 'quorum')

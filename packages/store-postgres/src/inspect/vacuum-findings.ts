@@ -35,6 +35,7 @@ export async function oldestTransaction(run: Run, oldSeconds = OLD_SECONDS): Pro
     : finding.problem('transactions', told, advice)
 }
 
+/** Prepared transactions that nobody ends keep dead rows and locks for ever; from `oldSeconds` on a problem. */
 export async function preparedTransactions(run: Run, oldSeconds = OLD_SECONDS): Promise<Finding> {
   const [oldest] = await run<[gid: string, seconds: string]>(
     'SELECT gid, extract(epoch FROM clock_timestamp() - prepared) FROM pg_prepared_xacts ORDER BY prepared LIMIT 1',
@@ -48,6 +49,7 @@ export async function preparedTransactions(run: Run, oldSeconds = OLD_SECONDS): 
 
 type ReplicationSlot = [name: string, keepsRows: string, walBytes: string]
 
+/** Replication slots without a reader keep the server's log, and may keep dead rows. */
 export async function replicationSlots(run: Run): Promise<Finding> {
   const abandoned = await run<ReplicationSlot>(
     `SELECT slot_name, xmin IS NOT NULL OR catalog_xmin IS NOT NULL, coalesce(pg_wal_lsn_diff(

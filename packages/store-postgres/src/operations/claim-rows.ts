@@ -12,6 +12,7 @@ export type Note = 'due' | 'crowded' | 'cut' | 'given'
 export const CLAIM_COLUMNS = `id, lane, rank, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key,
   ready_at, attempt, crashes, token, seq, started_at`
 
+/** Of a row whose id is null: its fourth column says what it tells. */
 export function noteOf([, , , note]: Row): Note {
   return note as Note
 }
@@ -42,6 +43,7 @@ export async function repeatedClaim(context: StoreContext, params: ClaimParams):
   })
 }
 
+/** Rows of tasks, not notes, as leases that end `leaseMs` after the server began them. */
 export async function leasedTasks(
   { lanes, time }: StoreContext,
   rows: readonly Row[],

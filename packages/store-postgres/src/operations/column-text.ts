@@ -1,6 +1,7 @@
 import { type Backoff, DEFAULT_BACKOFF } from '@taskyard/core'
 import type { Text } from '../driver.ts'
 
+/** Null and a missing column are null. */
 export function numberOrNull(text: Text | undefined): number | null {
   return text === null || text === undefined ? null : Number(text)
 }
@@ -12,6 +13,7 @@ export function backoffFromText(text: Text | undefined): Backoff {
 
 const NO_TAGS: readonly string[] = []
 
+/** No tags are stored as null. */
 export function tagsFromText(text: Text | undefined): readonly string[] {
   return text === null || text === undefined ? NO_TAGS : (JSON.parse(text) as string[])
 }

@@ -10,6 +10,7 @@ export interface Found {
   readonly token: number
 }
 
+/** The port's `find`. One call of a function of ours, which looks in all tables of states at once. */
 export async function find(context: StoreContext, { namespace, taskIds }: TaskIdsParams): Promise<(Task | null)[]> {
   const found = await findTasks(context, taskIds)
   const byId = new Map(found.map(({ task }) => [task.id, task]))

@@ -2,6 +2,7 @@ import { isDefaultBackoff, type NewTask } from '@taskyard/core'
 import { ids, joinJson, numbers, quoted, unlessAll } from '../arrays.ts'
 import type { Run } from '../database.ts'
 
+/** When a new task is due, ms; never before `now`. A time goes before a delay. */
 export function runAtOf({ runAt, delayMs }: NewTask, now: number): number {
   return Math.max(now, runAt ?? now + delayMs)
 }

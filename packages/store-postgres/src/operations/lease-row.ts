@@ -31,6 +31,7 @@ export const LEASE_COLUMNS = `l.id, l.lane, l.token, l.attempt, l.crashes, l.pri
   l.cancel_requested_at, l.deadline_at, l.progress, l.bytes, l.seq, t.max_attempts, t.backoff,
   round(t.timeout_seconds * 1000)::bigint, l.lone_crashes, l.session OR l.node_id IS NOT NULL, l.expires_at`
 
+/** A row of `LEASE_COLUMNS`. */
 export function leaseFromRow(row: readonly Text[]): Lease {
   return {
     id: row[0] as string,

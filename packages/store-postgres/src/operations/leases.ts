@@ -83,6 +83,7 @@ async function onlyOfNamespace(
 
 type HeldRow = [id: string, token: string, attempt: string, records: string, total: string, now: string]
 
+/** The port's `record`, in one transaction: the leases are locked in the order of their ids, and their lines counted. */
 export function record({ database, time }: StoreContext, { namespace, entries }: RecordParams): Promise<LeaseStatus[]> {
   const valid = entries.filter(isLeaseRef)
   return database.transaction(async (run) => {
@@ -142,6 +143,7 @@ async function writeRecordings(run: Run, recordings: readonly ReturnType<typeof 
   ])
 }
 
+/** The port's `endLeases`. Whether a worker is alive is asked in the statement itself: a beat that comes first saves its leases. */
 export function endLeases(context: StoreContext, { workers }: EndLeasesParams): Promise<readonly EndedLease[]> {
   const living = '@nodes WHERE until > @server_now($1, $2)'
   const key = workerKeySql(namespaceOf('l'), 'l.worker_id')

@@ -10,6 +10,7 @@ import { promoteDue } from './promote.ts'
 /** Rows looked at per page where no index fits the filter. The page ends there and its cursor goes on. */
 const SCAN_BUDGET = 2_000
 
+/** The port's `list`, newest id first. A page also ends at its budget of rows or bytes, and may be empty with a cursor. */
 export async function list(context: StoreContext, params: ListParams): Promise<TaskPage> {
   const window = await windowOf(context, params)
   await promoteDue(context)

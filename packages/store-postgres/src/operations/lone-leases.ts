@@ -7,6 +7,7 @@ import type { Lease } from './lease-row.ts'
 
 // Several rows are locked in the order of their key, wherever that is: calls that meet wait for each other, and not in a circle.
 
+/** The port's `takeBackCrashes`: the lease is marked, and counted off when the task's next lease ends. */
 export async function takeBackCrashes(
   { database }: StoreContext,
   { namespace, leases }: TakeBackCrashesParams,

@@ -1,6 +1,7 @@
 import { type BeatParams, DEFAULTS, type LeaseHolder, type WorkerName, workerKey } from '@taskyard/core'
 import type { StoreContext } from '../store-context.ts'
 
+/** The port's `beat`. A `ttlMs` of 0 or less takes it back. */
 export async function beat(
   { database, time }: Pick<StoreContext, 'database' | 'time'>,
   { nodeId, workers, ttlMs }: BeatParams,
@@ -27,6 +28,7 @@ type HolderRow = [
   alive: string,
 ]
 
+/** The port's `holders`: one line per worker and process that claimed for it. */
 export async function holders({ database, time }: StoreContext): Promise<LeaseHolder[]> {
   // Added up by lane first, in a hash table: all leases with their namespaces would be sorted, on disk if there are many.
   const rows = await database.run<HolderRow>(

@@ -5,6 +5,7 @@ import { promoteDue } from './promote.ts'
 
 type LaneCountsRow = [queue: string, lane: string, ...counts: string[]]
 
+/** The port's `counts`: counters and their changes not yet added up, not a count of rows. */
 export async function counts(context: StoreContext, { namespace, queue }: CountsParams): Promise<QueueCounts[]> {
   await promoteDue(context)
   const { run } = context.database
@@ -55,6 +56,7 @@ function queueCounts(
   }
 }
 
+/** The port's `pause`. When a queue goes on, its lanes are told as ready, so that waiting claims look. */
 export async function pause(
   { database, lanes, publishReady }: StoreContext,
   { namespace, queue, paused }: PauseParams,

@@ -94,6 +94,7 @@ export function isWholeDue(
   return toAt <= succeededUntil || excess >= bytesOnDisk
 }
 
+/** The bounds of retention by the server's time, and by how many bytes all finished tasks are over theirs. */
 export async function whatIsDue(
   { database, time }: StoreContext,
   { succeededSeconds, failedSeconds, finishedBytes }: Retention,

@@ -1,10 +1,12 @@
 import type { NewTask } from '@taskyard/core'
 import type { Run } from '../database.ts'
 
+/** An idempotency key within its namespace; only of tasks that have one. */
 export function keyName({ namespace, idempotency }: NewTask): string {
   return `${namespace}\n${idempotency?.key}`
 }
 
+/** A queue within its namespace. */
 export function queueName({ namespace, queue }: { readonly namespace: string; readonly queue: string }): string {
   return `${namespace}\n${queue}`
 }

@@ -14,11 +14,13 @@ export interface TimeSlot extends Span {
   readonly slot: number
 }
 
+/** Oldest first; the rest, which is outside of all slots, is none of them. */
 export async function allTimeSlots(run: Run): Promise<readonly TimeSlot[]> {
   const rows = await run<[string, string, string]>('SELECT slot, from_at, to_at FROM @slots ORDER BY from_at')
   return rows.map(([slot, fromAt, toAt]) => ({ slot: Number(slot), fromAt: Number(fromAt), toAt: Number(toAt) }))
 }
 
+/** A number that no slot has had or will get. */
 export async function newSlotNumber(run: Run): Promise<number> {
   const [row] = await run<[string]>(`SELECT nextval(pg_get_serial_sequence('@slots', 'slot'))`)
   return Number(row?.[0])
@@ -64,6 +66,7 @@ export async function detachSlots(run: Run, slots: readonly number[]): Promise<v
   await run('DELETE FROM @slots WHERE slot = ANY ($1::integer[])', [slots])
 }
 
+/** For tables that are detached, or were never attached; those that are gone already do not matter. */
 export async function dropSlotTables(run: Run, slots: readonly number[]): Promise<void> {
   await runAll(
     run,

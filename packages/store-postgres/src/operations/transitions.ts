@@ -78,10 +78,12 @@ export const ROW_OVERHEAD_BYTES = 360
 export const SETTLED_AS = { failed: 2, cancelled: 3, released: 4 } as const
 export const WITHOUT_WORD = 0
 
+/** None yet; see `writeTransitions`. */
 export function newTransitions(): Transitions {
   return { ready: [], scheduled: [], finished: [], history: [], counts: new Map() }
 }
 
+/** Adds to the change of one counter of a lane, to be written with the rest. */
 export function count({ counts }: Transitions, lane: number, counter: Counter, difference: number): void {
   const changes = counts.get(lane) ?? {}
   changes[counter] = (changes[counter] ?? 0) + difference

@@ -6,6 +6,7 @@ import { promoteDue } from './promote.ts'
 import { keepFloorBelowNext } from './retention.ts'
 import { addHistory, finish, makeReady, take } from './transition.ts'
 
+/** The port's `cancel`, task by task: what waits ends here, of what runs the worker is asked, once. */
 export function cancel(state: State, { namespace, taskIds }: TaskIdsParams, now: number): CancelOutcome[] {
   promoteDue(state, now)
   return taskIds.map((taskId) => {
@@ -76,6 +77,7 @@ function endedStatus(state: State, seq: number, lane: number): TaskStatus {
   return ENDED[finishedRow(state, seq, lane)[1] - 1] as TaskStatus
 }
 
+/** The port's `retry`, task by task. The end goes into the history, and the row of the finished task goes. */
 export function retry(state: State, { namespace, taskIds }: TaskIdsParams, now: number): RetryOutcome[] {
   promoteDue(state, now)
   return taskIds.map((taskId) => {

@@ -7,6 +7,7 @@ import { nameOf, repeatedClaim } from './repeated-claim.ts'
 
 const TASKS_PER_STATEMENT = 100
 
+/** The port's `claim`. The same request id gives the same leases again, as long as any of them holds. */
 export function claim(state: State, params: ClaimParams, now: number): ClaimedRows {
   promoteDue(state, now)
   return repeatedClaim(state, params, now) ?? claimAnew(state, params, now)

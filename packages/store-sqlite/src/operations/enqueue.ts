@@ -7,6 +7,7 @@ import { makeReady, makeScheduled } from './transition.ts'
 
 const IDEMPOTENCY_MS = LIMITS.idempotencySeconds * 1000
 
+/** The port's `enqueue`. Each submission is stored or refused as a whole, by itself, after those before it in the call. */
 export function enqueue(state: State, { submissions, queueDepth }: EnqueueRows, now: number): EnqueuedRows {
   return { now, outcomes: submissions.map((tasks) => enqueueTogether(state, tasks, queueDepth, now)) }
 }

@@ -5,6 +5,7 @@ import { promoteDue } from './promote.ts'
 
 export const TERMINAL: readonly TaskStatus[] = ['succeeded', 'failed', 'cancelled']
 
+/** The port's `find`. Due tasks are made ready first: readers see what a claim would. */
 export function find(state: State, { namespace, taskIds }: TaskIdsParams, now: number): (TaskRow | null)[] {
   promoteDue(state, now)
   return taskIds.map((id) => taskRow(state, namespace, id))
@@ -53,6 +54,7 @@ interface Present {
   readonly error?: string | null
 }
 
+/** A task of whatever namespace, with its present state; `null`: there is none of this number. */
 export function taskRowBySeq(state: State, seq: number): TaskRow | null {
   const task = row1<TaskColumns>(state.sql(`SELECT ${TASK_COLUMNS} FROM tasks WHERE seq = ?`), seq)
   if (task === undefined) return null

@@ -7,6 +7,7 @@ import { promoteDue } from './promote.ts'
 
 type RecordRow = [number, HistoryRecord['kind'], number, number, number | null, string | null, string | null]
 
+/** The port's `history`; `null`: the namespace has no such task. */
 export function history(
   state: State,
   { namespace, taskId, after, limit }: HistoryParams,

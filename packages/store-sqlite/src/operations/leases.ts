@@ -69,6 +69,7 @@ export function heldLease(state: State, namespace: string, taskId: string, token
   return row === undefined || !state.lanes.isOf(row[1], namespace) ? null : leaseFromRow(row)
 }
 
+/** The port's `extend`. An end may be moved to an earlier time too: it is now + `leaseMs` whatever it was. */
 export function extend(state: State, { namespace, leases, leaseMs }: ExtendParams, now: number): ExtendStatus[] {
   return leases.map((ref) => {
     const lease = heldLease(state, namespace, ref.taskId, ref.token)
@@ -78,6 +79,7 @@ export function extend(state: State, { namespace, leases, leaseMs }: ExtendParam
   })
 }
 
+/** The port's `record`. Beyond the limits of lines per attempt and task progress is still kept as the newest. */
 export function record(state: State, { namespace, entries }: RecordParams, now: number): LeaseStatus[] {
   return entries.map((entry) => {
     const lease = heldLease(state, namespace, entry.taskId, entry.token)
@@ -105,6 +107,7 @@ function addRecord(state: State, { seq }: Lease, add: () => void): void {
   if (counted.run(seq, LIMITS.recordsPerAttempt, LIMITS.recordsPerTask).changes === 1) add()
 }
 
+/** The port's `endLeases`. Of each worker only leases that a beat or session watched, and that nobody alive answers for. */
 export function endLeases(state: State, { workers }: EndLeasesParams, now: number): EndedLease[] {
   const select = state.sql(
     `SELECT t.id, t.max_attempts, l.node_id, ${LEASE_COLUMNS} FROM leases l JOIN tasks t USING (seq) WHERE l.worker_id = ?`,
@@ -259,6 +262,7 @@ export function failAttempt(state: State, lease: Lease, failure: AttemptFailure,
   return { taskStatus: next.status, runAt: null }
 }
 
+/** Rows of `leases` and `scheduled` have no priority: it is read where a task becomes ready. 0 where the task is gone. */
 export function priorityOf(state: State, seq: number): number {
   return row1<[number]>(state.sql('SELECT priority FROM tasks WHERE seq = ?'), seq)?.[0] ?? 0
 }

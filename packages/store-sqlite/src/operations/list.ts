@@ -30,6 +30,7 @@ interface Candidates {
   readonly next: number | null
 }
 
+/** The port's `list`, newest submission first. A page also ends at its budget of rows or bytes, and may be empty with a cursor. */
 export function list(state: State, params: ListRows, now: number): { rows: TaskRow[]; nextCursor: string | null } {
   promoteDue(state, now)
   const window = windowOf(state, params)

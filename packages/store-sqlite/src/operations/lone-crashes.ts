@@ -16,6 +16,7 @@ export function addLoneCrash(state: State, { seq, token }: { readonly seq: numbe
     .run(seq, token)
 }
 
+/** The port's `takeBackCrashes`. A token is taken off once, so that a repeated call changes nothing. */
 export function takeBackCrashes(state: State, { namespace, leases }: TakeBackCrashesParams): void {
   const takeBack = state.sql(
     `UPDATE lone_crashes SET crashes = crashes - 1,

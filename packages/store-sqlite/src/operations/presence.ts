@@ -1,11 +1,13 @@
 import { type BeatParams, type LeaseHolder, type WorkerName, workerKey } from '@taskyard/core'
 import { rows, type State } from '../state.ts'
 
+/** The port's `beat`, kept in memory: no process but ours has the file. A `ttlMs` of 0 or less takes it back. */
 export function beat(state: State, { nodeId, workers, ttlMs }: BeatParams, now: number): void {
   state.nodes = state.nodes.filter((node) => node.nodeId !== nodeId)
   if (ttlMs > 0) state.nodes.push({ nodeId, workers: new Set(workers.map(workerKey)), until: now + ttlMs })
 }
 
+/** The port's `holders`: one line per worker and process that claimed for it. */
 export function holders(state: State, _params: undefined, now: number): LeaseHolder[] {
   const isAlive = livenessOf(state, now)
   const found = rows<[string, string, string | null, number, number, number, number]>(

@@ -3,6 +3,7 @@ import type { Lane } from '../lanes.ts'
 import { row1, type State } from '../state.ts'
 import { promoteDue } from './promote.ts'
 
+/** The port's `counts`, from the counters in memory; only the oldest ready task is looked up. */
 export function counts(state: State, { namespace, queue }: CountsParams, now: number): QueueCounts[] {
   promoteDue(state, now)
   const known = state.lanes.queuesOf(namespace)
@@ -53,6 +54,7 @@ function oldestInLane(state: State, lane: number): number {
   }
 }
 
+/** The port's `pause`. When a queue goes on, its lanes count as ready anew, so that waiting claims look. */
 export function pause(state: State, { namespace, queue, paused }: PauseParams): void {
   if (paused) {
     state.lanes.pause(namespace, queue)

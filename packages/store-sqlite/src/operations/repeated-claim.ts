@@ -29,6 +29,7 @@ export function repeatedClaim(state: State, params: ClaimParams, now: number): C
   }
 }
 
+/** What the claim is remembered by; `null`: it has no request id and cannot be repeated. */
 export function nameOf({ namespace, worker, requestId }: ClaimParams): ClaimName | null {
   return requestId === null ? null : { namespace, workerId: worker.workerId, requestId }
 }

@@ -19,6 +19,7 @@ export interface SettleRows {
   readonly claim: ClaimParams | null
 }
 
+/** The port's `settle`, then the claim that came with it, in the same transaction. */
 export function settle(state: State, { namespace, settlements, claim: next }: SettleRows, now: number): SettledRows {
   const results = areOfDifferentTasks(settlements)
     ? settleTogether(state, namespace, settlements, now)

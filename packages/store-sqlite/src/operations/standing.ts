@@ -6,6 +6,7 @@ import { promoteDue } from './promote.ts'
 /** Where a task has got to, as `find` has it, without its texts, which may be large. */
 export type Standing = Pick<AcceptedTask, 'status' | 'createdAt' | 'runAt'>
 
+/** `null`: the namespace has no such task. Due tasks are made ready first, as for `find`. */
 export function standing(state: State, namespace: string, taskId: string, now: number): Standing | null {
   promoteDue(state, now)
   const located = locate(state, namespace, taskId)

@@ -4,6 +4,7 @@ import { endOverdueLeases } from './leases.ts'
 import { promoteDue } from './promote.ts'
 import { removeFinished } from './retention.ts'
 
+/** The port's `sweep`. Each chore is bounded by `limit`; `nextAt` is now while any has more to do. */
 export function sweep(state: State, params: SweepParams, now: number): SweepReport {
   const promoted = promoteDue(state, now)
   const ended = endOverdueLeases(state, params, now)

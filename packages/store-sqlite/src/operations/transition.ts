@@ -52,6 +52,7 @@ export function makeReady(state: State, task: Waiting, readyAt: number): void {
   state.readyLanes.add(task.lane)
 }
 
+/** Puts a task where `promoteDue` finds it at `runAt` (ms). The caller takes it from where it was. */
 export function makeScheduled(state: State, task: Omit<Waiting, 'priority'>, runAt: number): void {
   const insert = state.sql(
     'INSERT INTO scheduled (seq, lane, run_at, attempt, token, crashes) VALUES (?, ?, ?, ?, ?, ?)',
@@ -106,6 +107,7 @@ export function finishedBytes(payloadBytes: number, result: string | null, error
   return ROW_OVERHEAD_BYTES + payloadBytes + Buffer.byteLength(result ?? '') + Buffer.byteLength(error ?? '')
 }
 
+/** Counts a task that has ended, `bytes` of it for retention by size (see `finishedBytes`). */
 export function countFinished(state: State, lane: number, status: TerminalStatus, bytes: number): void {
   state.counters.add(lane, status, 1)
   state.counters.add(lane, 'finished_total', 1)
