@@ -148,7 +148,7 @@ function expire(task: LightTask, facts: WorkerFacts, now: number): Transition {
 }
 
 /** Ends a lease that nobody settled, for the reason given. */
-export function endWithoutWord(
+export function endUnsettled(
   task: LightTask,
   { reason, jitter, ...facts }: { reason: EndedLease['reason']; jitter: number } & WorkerFacts,
   now: number,

@@ -10,7 +10,7 @@ import type { Database } from '../database.ts'
 import { type Holder, LIGHT, type RunningTask } from '../documents.ts'
 import { upsert } from '../lanes.ts'
 import { moveGrownTails } from '../move-tails.ts'
-import { endWithoutWord, type Transition } from '../transitions.ts'
+import { endUnsettled, type Transition } from '../transitions.ts'
 import { apply, idIn, MOST_ROUNDS } from '../write-transitions.ts'
 
 /** The port's `beat`. A `ttlMs` of 0 or less takes it back. */
@@ -176,7 +176,7 @@ export async function endLeases(
     const held = await database.tasks.find(filter, { projection: LIGHT }).limit(AT_ONCE).toArray()
     const endings = (held as RunningTask[]).map((task) => {
       const known = { reason: 'expired', isDead: true, isAlone: wasAlone(task, leasesOf) } as const
-      return { task, reason: known.reason, transition: endWithoutWord(task, { jitter: 0, ...known }, now) }
+      return { task, reason: known.reason, transition: endUnsettled(task, { jitter: 0, ...known }, now) }
     })
     const endedNow = await applyEndings(database, endings, now)
     ended.push(...endedNow)

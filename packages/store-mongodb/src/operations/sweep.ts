@@ -1,7 +1,7 @@
 import { type EndedLease, type SweepParams, type SweepReport, spreadJitter, workerKey } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { LIGHT, type RunningTask } from '../documents.ts'
-import { endWithoutWord, whileItEndsAt } from '../transitions.ts'
+import { endUnsettled, whileItEndsAt } from '../transitions.ts'
 import { recoverEnvelopes } from './envelopes.ts'
 import {
   applyEndings,
@@ -52,7 +52,7 @@ async function endOverdue(
       continue
     }
     const facts = { isDead: !isHolderWatched(task.holder), isAlone: wasAlone(task, leasesOf) }
-    const transition = endWithoutWord(task, { reason, jitter: spreadJitter(jitter, index), ...facts }, now)
+    const transition = endUnsettled(task, { reason, jitter: spreadJitter(jitter, index), ...facts }, now)
     // A lease ends for its time only while that is still what was read.
     endings.push({
       task,

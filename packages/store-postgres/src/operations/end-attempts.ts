@@ -12,7 +12,7 @@ import {
 import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import type { Lease } from './lease-row.ts'
-import { count, newTransitions, type ToFinished, type Transitions, WITHOUT_WORD } from './transitions.ts'
+import { count, newTransitions, type ToFinished, type Transitions, UNSETTLED } from './transitions.ts'
 import { writeTransitions } from './write-transitions.ts'
 
 /** Where a task went whose attempt has ended. */
@@ -22,7 +22,7 @@ export interface Ended {
 }
 
 /** Why a lease ends without its worker's word. */
-export interface EndWithoutWord {
+export interface UnsettledEnd {
   readonly reason: EndedLease['reason']
   /** Uniform in [0, 1), for the backoff. */
   readonly jitter: number
@@ -58,7 +58,7 @@ export class Endings {
   }
 
   /** Ends a lease without its worker's word. */
-  end(lease: Lease, end: EndWithoutWord): TaskStatus {
+  end(lease: Lease, end: UnsettledEnd): TaskStatus {
     count(this.transitions, lease.lane, 'running', -1)
     switch (end.reason) {
       case 'cancelled':
@@ -107,7 +107,7 @@ export class Endings {
     return { taskStatus: 'queued', runAt: lease.readyAt }
   }
 
-  #expire(lease: Lease, { isDead, isAlone }: EndWithoutWord): TaskStatus {
+  #expire(lease: Lease, { isDead, isAlone }: UnsettledEnd): TaskStatus {
     const cancelRequested = lease.cancelRequestedAt !== null
     const { status, ...crashes } = afterLeaseEnd({ ...lease, cancelRequested, isDead, isAlone })
     const expired = { ...lease, ...crashes }
@@ -125,10 +125,10 @@ export class Endings {
     lease: Lease,
     kind: 'retry-scheduled' | 'released' | 'lease-expired',
     data: string | null,
-    isWithoutWord = false,
+    isUnsettled = false,
   ): void {
     const { id, attempt, token, startedAt, workerId } = lease
-    const settledAs = isWithoutWord ? WITHOUT_WORD : null
+    const settledAs = isUnsettled ? UNSETTLED : null
     this.transitions.history.push({ id, at: this.#now, kind, attempt, token, startedAt, workerId, data, settledAs })
   }
 }

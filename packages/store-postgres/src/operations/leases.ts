@@ -19,7 +19,7 @@ import { namespaceOf } from '../lanes.ts'
 import { isForeign } from '../postgres-errors.ts'
 import type { ServerTime } from '../server-time.ts'
 import type { StoreContext } from '../store-context.ts'
-import { Endings, type EndWithoutWord, writeEndings } from './end-attempts.ts'
+import { Endings, type UnsettledEnd, writeEndings } from './end-attempts.ts'
 import { LEASE_COLUMNS, type Lease, leaseFromRow } from './lease-row.ts'
 import { addLoneLeases, withoutTakenBack } from './lone-leases.ts'
 import { storable, workerKeySql } from './presence.ts'
@@ -190,7 +190,7 @@ async function endWhere(
   { database, lanes, time, publishReady }: StoreContext,
   where: string,
   values: readonly (number | readonly string[])[],
-  why: (lease: Lease, now: number, index: number) => Omit<EndWithoutWord, 'isAlone'>,
+  why: (lease: Lease, now: number, index: number) => Omit<UnsettledEnd, 'isAlone'>,
 ): Promise<readonly EndedLease[]> {
   const { transitions, ended } = await database.transaction(async (run) => {
     // Which workers hold several is counted by the very statement that locks: of two that end leases of one worker at the same

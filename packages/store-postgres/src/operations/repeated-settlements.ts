@@ -3,7 +3,7 @@ import { ids, numbers } from '../arrays.ts'
 import type { Text } from '../driver.ts'
 import type { StoreContext } from '../store-context.ts'
 import type { Results } from './settle-succeeded.ts'
-import { SETTLED_AS, WITHOUT_WORD } from './transitions.ts'
+import { SETTLED_AS, UNSETTLED } from './transitions.ts'
 
 type PastRow = [n: string, lane: string, status: Text, settledAs: Text, worker: Text, wentOn: Text]
 
@@ -31,8 +31,8 @@ export async function findRepeated(
          SELECT f.status, f.settled_as, f.worker_id FROM @finished f
          WHERE f.lane = t.lane AND f.status IN (1, 2, 3) AND f.id = t.id AND f.token = i.token
          UNION ALL SELECT CASE h.kind WHEN 'failed' THEN 2 ELSE 3 END, h.settled_as, h.worker_id FROM @history h
-         WHERE h.id = t.id AND h.token = i.token AND h.kind IN ('failed', 'cancelled') AND h.settled_as > ${WITHOUT_WORD}
-       ) ends ORDER BY settled_as = ${WITHOUT_WORD} LIMIT 1
+         WHERE h.id = t.id AND h.token = i.token AND h.kind IN ('failed', 'cancelled') AND h.settled_as > ${UNSETTLED}
+       ) ends ORDER BY settled_as = ${UNSETTLED} LIMIT 1
      ) e ON true`,
     [ids(unknown.map(([, { taskId }]) => taskId)), numbers(unknown.map(([, { token }]) => token))],
   )

@@ -47,7 +47,7 @@ export interface HistoryLine {
   readonly startedAt?: number | null
   readonly workerId?: string | null
   readonly data?: string | null
-  /** Of an attempt's end, `WITHOUT_WORD` or a number of `SETTLED_AS`. Left out: as its kind says. */
+  /** Of an attempt's end, `UNSETTLED` or a number of `SETTLED_AS`. Left out: as its kind says. */
   readonly settledAs?: number | null
 }
 
@@ -76,7 +76,7 @@ export const ROW_OVERHEAD_BYTES = 360
 
 /** How workers end tasks that do not succeed, as `finished` has it. */
 export const SETTLED_AS = { failed: 2, cancelled: 3, released: 4 } as const
-export const WITHOUT_WORD = 0
+export const UNSETTLED = 0
 
 /** None yet; see `writeTransitions`. */
 export function newTransitions(): Transitions {

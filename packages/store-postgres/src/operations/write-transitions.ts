@@ -9,7 +9,7 @@ import {
   ROW_OVERHEAD_BYTES,
   SETTLED_AS,
   type Transitions,
-  WITHOUT_WORD,
+  UNSETTLED,
 } from './transitions.ts'
 
 /** Writes the transitions, in one round trip. The caller has taken the tasks from where they were, and counted that. */
@@ -83,7 +83,7 @@ async function writeFinished(run: Run, transitions: Transitions, now: number): P
     [
       ...carriedColumns(finished),
       numbers(finished.map(({ status }) => TERMINAL_STATUS_NUMBER[status])),
-      numbers(finished.map(({ settledAs }) => (settledAs === null ? WITHOUT_WORD : SETTLED_AS[settledAs]))),
+      numbers(finished.map(({ settledAs }) => (settledAs === null ? UNSETTLED : SETTLED_AS[settledAs]))),
       numbers(bytes),
       numbers(finished.map(({ startedAt }) => startedAt ?? -1)),
       finished.map(({ workerId }) => workerId) as string[],
