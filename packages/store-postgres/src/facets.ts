@@ -1,5 +1,5 @@
 import { type OpenedStore, TaskyardError } from '@taskyard/core'
-import { cancel, retry } from './operations/cancel-retry.ts'
+import { cancel, retry } from './operations/cancel-and-retry.ts'
 import type { Claims } from './operations/claim.ts'
 import { enqueue } from './operations/enqueue.ts'
 import { find } from './operations/find.ts'

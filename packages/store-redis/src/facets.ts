@@ -1,6 +1,6 @@
 import type { OpenedStore } from '@taskyard/core'
 import type { CallContext } from './call-context.ts'
-import { cancel, retry } from './cancel-retry-calls.ts'
+import { cancel, retry } from './cancel-and-retry-calls.ts'
 import { claim } from './claim-call.ts'
 import { enqueue } from './enqueue-call.ts'
 import { beat, endLeases, extend, holders, record, takeBackCrashes } from './lease-calls.ts'

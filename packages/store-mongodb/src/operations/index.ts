@@ -1,4 +1,4 @@
-export { cancel, retry } from './cancel-retry.ts'
+export { cancel, retry } from './cancel-and-retry.ts'
 export { claim } from './claim.ts'
 export { enqueue } from './enqueue.ts'
 export { extend } from './extend.ts'

@@ -1,4 +1,4 @@
-import { cancel, retry } from './cancel-retry.ts'
+import { cancel, retry } from './cancel-and-retry.ts'
 import { claim } from './claim.ts'
 import { enqueue } from './enqueue.ts'
 import { find } from './find.ts'
