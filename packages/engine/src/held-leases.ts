@@ -43,7 +43,7 @@ export function createAskHeldLeases({
     maxWeight: Number.POSITIVE_INFINITY,
     weightOf: () => 0,
     async run(workers) {
-      // Trouble with the store is told, and dealt with, at the end of the grace.
+      // A store that fails is reported, and dealt with, at the end of the grace.
       const held = await store.presence.holders().then(heldLeasesByWorker, () => null)
       return workers.map((worker) => (held === null ? null : (held.get(worker) ?? NO_LEASES)))
     },

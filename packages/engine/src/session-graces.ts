@@ -149,7 +149,7 @@ class Graces implements SessionGraces {
   }
 
   async #lookForSigns(): Promise<Round> {
-    // Trouble with the store is told, and dealt with, at the end of the grace.
+    // A store that fails is reported, and dealt with, at the end of the grace.
     const isProof = await this.#params.askHolders().then(
       (answer) => this.#observe(answer) !== null,
       () => false,

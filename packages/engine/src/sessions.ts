@@ -123,7 +123,7 @@ class WorkerSessions implements Sessions {
     const isNew = !this.#connections.has(worker)
     this.#connections.add(worker, session)
     this.#graces.end(worker)
-    // The process that it was connected to before may be about to end its leases. Trouble is the next beat's to tell.
+    // The process that it was connected to before may be about to end its leases. A beat that fails is reported by the next one.
     if (isNew) this.#presence?.beat().catch(() => {})
     return () => {
       const lost = this.#connections.remove(worker, session)

@@ -42,7 +42,7 @@ function startBeats(
   namespace: string,
   { nodeId, workerId }: NonNullable<EmbeddedExtenderData['beats']>,
 ): () => Promise<void> {
-  // Trouble is the leases' to tell.
+  // A store that cannot be reached is reported where leases are extended.
   const beat = async (ttlMs: number) =>
     extender.beat?.({ nodeId, workers: ttlMs === 0 ? [] : [{ namespace, workerId }], ttlMs }).catch(() => {})
   let callOff = () => {}

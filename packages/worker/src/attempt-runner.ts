@@ -9,7 +9,7 @@ import { HandlerContext } from './handler-context.ts'
 import { LeaseSlots } from './lease-slots.ts'
 import { Lookahead } from './lookahead.ts'
 import { outcomeOfAbort, releasedOutcome } from './outcome.ts'
-import { isSuspect, ReadyLine } from './ready-line.ts'
+import { isSuspect, ReadyAttempts } from './ready-attempts.ts'
 import { RecordBuffer } from './record-buffer.ts'
 import { soon } from './runtime.ts'
 import { SettleTraffic } from './settle-traffic.ts'
@@ -41,7 +41,7 @@ export class AttemptRunner {
   readonly #lookahead: Lookahead
   readonly #deadlines: Deadlines
   readonly #counts = { started: 0, succeeded: 0, failed: 0, cancelled: 0, released: 0, lost: 0 }
-  readonly #ready = new ReadyLine()
+  readonly #ready = new ReadyAttempts()
   readonly #abortedHandlers: AbortedHandlers
   #running = 0
   #settling = 0

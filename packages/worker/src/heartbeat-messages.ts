@@ -19,6 +19,6 @@ export interface LeaseNews extends LeaseRef {
 export type FromHeartbeatThread =
   | { readonly kind: 'ready' }
   | { readonly kind: 'news'; readonly news: readonly LeaseNews[] }
-  | { readonly kind: 'trouble'; readonly message: string; readonly code: string | null }
+  | { readonly kind: 'error'; readonly message: string; readonly code: string | null }
 
 export type ToHeartbeatThread = { readonly kind: 'stop' } | { readonly kind: 'hurry'; readonly isHurried: boolean }

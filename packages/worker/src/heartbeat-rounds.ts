@@ -20,7 +20,7 @@ export interface HeartbeatRoundsParams {
   /** While the worker's session is broken, its heartbeats are all that says that it lives. */
   isHurried(): boolean
   onNews(news: readonly LeaseNews[]): void
-  onTrouble(error: unknown): void
+  onError(error: unknown): void
 }
 
 /** Trouble that goes on is told again after so long. */
@@ -73,7 +73,7 @@ export class HeartbeatRounds {
   constructor(params: HeartbeatRoundsParams) {
     this.#params = params
     this.#clock = sleepAwareClock(params.clock)
-    this.#report = rateLimited(params.onTrouble, this.#clock, REPORT_MS)
+    this.#report = rateLimited(params.onError, this.#clock, REPORT_MS)
     this.#memory = Array.from({ length: params.board.slots }, () => ({ generation: 0, extendedAt: 0, told: 'ok' }))
   }
 

@@ -18,8 +18,8 @@ const loop = new HeartbeatLoop({
   leaseMs,
   clock: systemClock,
   random: systemRandom,
-  onNews: (news) => tell({ kind: 'news', news }),
-  onTrouble,
+  onNews: (news) => post({ kind: 'news', news }),
+  onError,
 })
 
 parentPort?.on('message', (message: ToHeartbeatThread) => {
@@ -30,19 +30,19 @@ parentPort?.on('message', (message: ToHeartbeatThread) => {
       loop.sessionChanged(message.isHurried)
   }
 })
-tell({ kind: 'ready' })
+post({ kind: 'ready' })
 
 async function stop(): Promise<void> {
   loop.stop()
-  await extender.close().catch(onTrouble)
+  await extender.close().catch(onError)
   parentPort?.close()
 }
 
-function onTrouble(error: unknown): void {
+function onError(error: unknown): void {
   const { message = String(error), code = null } = error as { message?: string; code?: string }
-  tell({ kind: 'trouble', message, code })
+  post({ kind: 'error', message, code })
 }
 
-function tell(message: FromHeartbeatThread): void {
+function post(message: FromHeartbeatThread): void {
   parentPort?.postMessage(message)
 }

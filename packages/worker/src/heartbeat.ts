@@ -4,7 +4,7 @@ import type { Clock, Random, ThreadAccess } from '@taskyard/core'
 import { threadFlags } from '@taskyard/core/runtime'
 import type { FromHeartbeatThread, HeartbeatThreadData, LeaseNews } from './heartbeat-messages.ts'
 import type { LeaseBoard } from './lease-board.ts'
-import { giveSigns } from './main-thread-watch.ts'
+import { startMainThreadTicks } from './main-thread-watch.ts'
 import type { ReportError } from './report-error.ts'
 import { retryDelayMs } from './retry.ts'
 
@@ -30,7 +30,7 @@ export class Heartbeat {
   #failures = 0
   #isHurried = false
   #stopped = false
-  #endSigns = () => {}
+  #stopTicks = () => {}
 
   constructor(params: HeartbeatParams) {
     this.#params = params
@@ -38,7 +38,7 @@ export class Heartbeat {
 
   /** Resolves when the thread beats, or when its first start has failed and the next is planned. */
   start(): Promise<void> {
-    this.#endSigns = giveSigns(this.#params.board, this.#params.clock)
+    this.#stopTicks = startMainThreadTicks(this.#params.board, this.#params.clock)
     return new Promise((resolve) => this.#launch(resolve))
   }
 
@@ -50,7 +50,7 @@ export class Heartbeat {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#endSigns()
+    this.#stopTicks()
     const thread = this.#thread
     if (thread === null) return
     const exited = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
@@ -111,7 +111,7 @@ export class Heartbeat {
         if (this.#isHurried) this.#tellHurry()
         started()
         break
-      case 'trouble':
+      case 'error':
         this.#params.report(Object.assign(new Error(message.message), { code: message.code }), 'heartbeat')
         break
       case 'news':

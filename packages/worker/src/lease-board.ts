@@ -2,7 +2,7 @@ import type { LeaseRef } from '@taskyard/core'
 
 const ID_BYTES = 36
 const SLOT_BYTES = 24 + ID_BYTES
-const SIGN_BYTES = 4
+const TICK_BYTES = 4
 
 /** A held lease as the heartbeat thread sees it. `generation` differs from every earlier use of the slot. */
 export interface HeldLease extends LeaseRef {
@@ -26,7 +26,7 @@ export class LeaseBoard {
   readonly #tokens: Float64Array
   readonly #answeredAt: Float64Array
   readonly #ids: Buffer
-  readonly #signs: Int32Array
+  readonly #ticks: Int32Array
 
   constructor(buffer: SharedArrayBuffer, slots: number) {
     this.buffer = buffer
@@ -36,11 +36,11 @@ export class LeaseBoard {
     this.#generations = new Int32Array(buffer, slots * 16, slots)
     this.#answeredGenerations = new Int32Array(buffer, slots * 20, slots)
     this.#ids = Buffer.from(buffer, slots * 24, slots * ID_BYTES)
-    this.#signs = new Int32Array(buffer, slots * SLOT_BYTES, 1)
+    this.#ticks = new Int32Array(buffer, slots * SLOT_BYTES, 1)
   }
 
   static create(slots: number): LeaseBoard {
-    return new LeaseBoard(new SharedArrayBuffer(slots * SLOT_BYTES + SIGN_BYTES), slots)
+    return new LeaseBoard(new SharedArrayBuffer(slots * SLOT_BYTES + TICK_BYTES), slots)
   }
 
   /** Puts a lease into a free slot. Main thread only. */
@@ -86,12 +86,12 @@ export class LeaseBoard {
   }
 
   /** Says that the main thread's event loop turns. Main thread only. */
-  giveSign(): void {
-    Atomics.add(this.#signs, 0, 1)
+  tick(): void {
+    Atomics.add(this.#ticks, 0, 1)
   }
 
-  /** A number that changes with every sign of the main thread. */
-  signs(): number {
-    return Atomics.load(this.#signs, 0)
+  /** A number that changes with every tick of the main thread. */
+  ticks(): number {
+    return Atomics.load(this.#ticks, 0)
   }
 }

@@ -1,5 +1,5 @@
 import type { Attempt } from './attempt.ts'
-import { isSuspect } from './ready-line.ts'
+import { isSuspect } from './ready-attempts.ts'
 
 const WINDOW_MS = 20
 const HORIZON_MS = 50

@@ -33,7 +33,7 @@ export function outcomeOfError(attempt: Attempt, thrown: unknown): TaskOutcome {
   try {
     const error = describeError(thrown)
     if (!isTaskFailure(thrown)) return { ...lease, outcome: 'failed', error }
-    return { ...lease, outcome: 'failed', error, ...wishesOf(thrown) }
+    return { ...lease, outcome: 'failed', error, ...retryOptionsOf(thrown) }
   } catch {
     const message = `the handler threw ${nounOf(thrown)} that cannot be described`
     return { ...lease, outcome: 'failed', error: { code: 'error', message } }
@@ -97,8 +97,11 @@ function jsonTextOrNull(value: unknown): JsonText | null {
 }
 
 /** What a `TaskFailure` asks for, as far as it makes sense: it may come from a copy of the class, with any values. */
-function wishesOf({ retryable, retryDelaySeconds }: TaskFailure): Pick<TaskOutcome, 'retryable' | 'retryDelaySeconds'> {
-  const wishes = { retryable: retryable !== false }
-  if (typeof retryDelaySeconds !== 'number' || !(retryDelaySeconds >= 0)) return wishes
-  return { ...wishes, retryDelaySeconds: Math.min(retryDelaySeconds, LIMITS.delaySeconds) }
+function retryOptionsOf({
+  retryable,
+  retryDelaySeconds,
+}: TaskFailure): Pick<TaskOutcome, 'retryable' | 'retryDelaySeconds'> {
+  const options = { retryable: retryable !== false }
+  if (typeof retryDelaySeconds !== 'number' || !(retryDelaySeconds >= 0)) return options
+  return { ...options, retryDelaySeconds: Math.min(retryDelaySeconds, LIMITS.delaySeconds) }
 }

@@ -215,7 +215,7 @@ export class RecordBuffer {
     this.#storeIsFull = false
     records.forEach(({ attempt }, index) => {
       if (results[index]?.status !== 'lost') return
-      if (hasGone(attempt)) this.#dropped.add(1, 'the outcomes of their tasks went first')
+      if (isOutcomeAccepted(attempt)) this.#dropped.add(1, 'the outcomes of their tasks went first')
       else this.#params.onLost(attempt)
     })
   }
@@ -228,14 +228,14 @@ export class RecordBuffer {
 
   /** Without those whose lease is over: nobody would take them. */
   #alive(batch: readonly PendingRecord[], why: string): readonly PendingRecord[] {
-    const alive = batch.filter(({ attempt }) => !attempt.leaseLost && !hasGone(attempt))
-    this.#dropped.add(batch.filter(({ attempt }) => !attempt.leaseLost && hasGone(attempt)).length, why)
+    const alive = batch.filter(({ attempt }) => !attempt.leaseLost && !isOutcomeAccepted(attempt))
+    this.#dropped.add(batch.filter(({ attempt }) => !attempt.leaseLost && isOutcomeAccepted(attempt)).length, why)
     return alive
   }
 }
 
 /** Its outcome was accepted. */
-function hasGone({ state }: Attempt): boolean {
+function isOutcomeAccepted({ state }: Attempt): boolean {
   return state === 'ended'
 }
 

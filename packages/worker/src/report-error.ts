@@ -8,13 +8,13 @@ const MOST_REMEMBERED = 100
 
 /** Tells the same trouble at most once in a while, by default 30 s: what fails every second in an outage is a line, not a page. */
 export function rateLimited(report: ReportError, { now }: Pick<Clock, 'now'>, againMs = AGAIN_MS): ReportError {
-  const toldAt = new Map<string, number>()
+  const reportedAt = new Map<string, number>()
   return (error, during) => {
-    const trouble = `${during}: ${error instanceof Error ? error.message : String(error)}`
+    const key = `${during}: ${error instanceof Error ? error.message : String(error)}`
     const time = now()
-    if (time - (toldAt.get(trouble) ?? Number.NEGATIVE_INFINITY) < againMs) return
-    if (toldAt.size >= MOST_REMEMBERED) toldAt.clear()
-    toldAt.set(trouble, time)
+    if (time - (reportedAt.get(key) ?? Number.NEGATIVE_INFINITY) < againMs) return
+    if (reportedAt.size >= MOST_REMEMBERED) reportedAt.clear()
+    reportedAt.set(key, time)
     report(error, during)
   }
 }

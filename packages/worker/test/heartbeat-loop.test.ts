@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createSimulatedClock } from '@taskyard/conformance'
 import { HeartbeatLoop } from '../src/heartbeat-loop.ts'
 import { LeaseBoard } from '../src/lease-board.ts'
-import { giveSigns } from '../src/main-thread-watch.ts'
+import { startMainThreadTicks } from '../src/main-thread-watch.ts'
 
 const LEASE_MS = 30_000
 
@@ -27,7 +27,7 @@ function testBed(isAway = () => false) {
       close: async () => {},
     },
     onNews: () => {},
-    onTrouble: () => {},
+    onError: () => {},
   })
   board.hold(0, '00000000-0000-7000-8000-000000000001', 1)
   const callsIn = async (ms: number) => {
@@ -38,16 +38,16 @@ function testBed(isAway = () => false) {
   return { board, clock, startedAt, calls, loop, callsIn }
 }
 
-test('while the main thread gives signs, leases are extended at a third of their time', async () => {
+test('while the main thread ticks, leases are extended at a third of their time', async () => {
   const { board, clock, callsIn } = testBed()
-  giveSigns(board, clock)
+  startMainThreadTicks(board, clock)
   const calls = await callsIn(LEASE_MS * 2)
   assert.ok(calls.length <= 8, `${calls}`)
 })
 
 test('as long as the main thread is blocked, leases are extended every 2 s', async () => {
   const { board, clock, startedAt, callsIn } = testBed()
-  const block = giveSigns(board, clock)
+  const block = startMainThreadTicks(board, clock)
   await clock.advance(LEASE_MS)
   block()
   const blockedAt = clock.now() - startedAt
@@ -55,7 +55,7 @@ test('as long as the main thread is blocked, leases are extended every 2 s', asy
   const gaps = calls.slice(1).map((at, index) => at - (calls[index] as number))
   assert.ok((gaps[0] as number) <= 3500, `${gaps}`)
   assert.ok(gaps.length >= 9 && gaps.slice(1).every((gap) => gap <= 2000), `${gaps}`)
-  giveSigns(board, clock)
+  startMainThreadTicks(board, clock)
   await clock.advance(2000)
   assert.ok((await callsIn(LEASE_MS)).length <= 4)
 })
@@ -83,7 +83,7 @@ test('a session that is whole ends no hurry of a blocked main thread', async () 
 
 test('the end of a hurry hastens nothing', async () => {
   const { board, clock, calls, loop, callsIn } = testBed(() => true)
-  giveSigns(board, clock)
+  startMainThreadTicks(board, clock)
   await clock.advance(0)
   loop.sessionChanged(true)
   const before = await callsIn(10_000)
@@ -103,7 +103,7 @@ test('a loop that is stopped beats no more', async () => {
 for (const setBy of [-3_600_000, -60_000, 3_600_000]) {
   test(`leases are extended in their time when the clock is set by ${setBy / 60_000} min`, async () => {
     const { board, clock, callsIn } = testBed()
-    giveSigns(board, clock)
+    startMainThreadTicks(board, clock)
     await clock.advance(LEASE_MS)
     const before = (await callsIn(LEASE_MS)).length
     clock.set(setBy)
@@ -113,7 +113,7 @@ for (const setBy of [-3_600_000, -60_000, 3_600_000]) {
 
   test(`a main thread that is blocked is noticed when the clock is set by ${setBy / 60_000} min`, async () => {
     const { board, clock, callsIn } = testBed()
-    const block = giveSigns(board, clock)
+    const block = startMainThreadTicks(board, clock)
     await clock.advance(LEASE_MS)
     clock.set(setBy)
     block()

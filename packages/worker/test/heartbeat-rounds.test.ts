@@ -34,7 +34,7 @@ function testBed(slots: number, answer: (lease: LeaseRef) => ExtendStatus | Prom
       close: async () => {},
     },
     onNews: (more) => news.push(...more),
-    onTrouble: (error) => troubles.push(error),
+    onError: (error) => troubles.push(error),
   })
   const runFor = async (ms: number) => {
     const end = clock.now() + ms

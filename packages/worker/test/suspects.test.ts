@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { createSimulatedClock } from '@taskyard/conformance'
 import { SUSPECT_CRASHES } from '@taskyard/core'
 import type { WorkerOptions } from '@taskyard/worker'
-import { SUSPECT_ALONE_MS, SUSPECT_WAIT_MS } from '../src/ready-line.ts'
+import { SUSPECT_ALONE_MS, SUSPECT_WAIT_MS } from '../src/ready-attempts.ts'
 import { openTestBed, until, whenAborted } from './test-bed.ts'
 
 const suspect = { crashes: SUSPECT_CRASHES }

@@ -14,13 +14,13 @@ export const SUSPECT_ALONE_MS = 60_000
  * has ended. Both have a bound, so that one suspect and one long task cannot stop a worker: a suspect that has waited in
  * vain starts beside the others, and one that runs for long no longer keeps the place to itself.
  */
-export class ReadyLine {
-  #line: Attempt[] = []
+export class ReadyAttempts {
+  #attempts: Attempt[] = []
   #suspect: Attempt | null = null
   #reservedUntil = Number.NEGATIVE_INFINITY
 
   get length(): number {
-    return this.#line.length
+    return this.#attempts.length
   }
 
   /** Until when a suspect waits for the others to end, or runs alone, ms: other tasks have no place here. */
@@ -34,7 +34,7 @@ export class ReadyLine {
   }
 
   add(attempt: Attempt): void {
-    this.#line.push(attempt)
+    this.#attempts.push(attempt)
     if (!isSuspect(attempt)) return
     this.#suspect = attempt
     const { receivedAt, deadlineAt } = attempt
@@ -42,23 +42,23 @@ export class ReadyLine {
   }
 
   remove(attempt: Attempt): void {
-    this.#line = this.#line.filter((other) => other !== attempt)
+    this.#attempts = this.#attempts.filter((other) => other !== attempt)
   }
 
   takeAll(): readonly Attempt[] {
-    const all = this.#line
-    this.#line = []
+    const all = this.#attempts
+    this.#attempts = []
     return all
   }
 
   /** Takes the next that may start beside so many that run or are being settled; `undefined`: none may. */
   next(others: number, now: number): Attempt | undefined {
-    const [first] = this.#line
+    const [first] = this.#attempts
     if (first !== undefined && first === this.#suspect) {
       if (others > 0 && this.isReserved(now)) return undefined
       this.#reservedUntil = others > 0 ? now : now + SUSPECT_ALONE_MS
     } else if (this.#suspect?.state === 'running' && this.isReserved(now)) return undefined
-    return this.#line.shift()
+    return this.#attempts.shift()
   }
 }
 
