@@ -35,7 +35,7 @@ export interface ClaimAnswers {
    * Somebody speaks of these leases: he has read the answers that gave them, whatever connection told him, and they are not
    * given back.
    */
-  heard(calls: UseCases, leases: readonly LeaseRef[]): void
+  acknowledged(calls: UseCases, leases: readonly LeaseRef[]): void
   /**
    * The answer is about to be written. Gives the tasks back when the client does not get it, as far as that can be seen.
    * Whoever makes the same claim again lives, and never had what it was given before: where that is over meanwhile, it is heard of.
@@ -54,7 +54,7 @@ export function watchClaimAnswers(connections: OpenAnswers, clock: Clock): Claim
 class WatchedAnswers implements ClaimAnswers {
   readonly #connections: OpenAnswers
   readonly #clock: Clock
-  readonly #unheard = new Map<Socket, Unread>()
+  readonly #unread = new Map<Socket, Unread>()
   /** By the namespace and id of each task that was given: a task has one lease at a time. */
   readonly #carriers = new Map<string, Socket>()
   readonly #named = createNamedClaims()
@@ -66,11 +66,11 @@ class WatchedAnswers implements ClaimAnswers {
     this.#clock = clock
   }
 
-  heard({ namespace }: UseCases, leases: readonly LeaseRef[]): void {
+  acknowledged({ namespace }: UseCases, leases: readonly LeaseRef[]): void {
     if (this.#carriers.size === 0) return
     for (const { taskId } of leases) {
       const socket = this.#carriers.get(`${namespace}/${taskId.toLowerCase()}`)
-      if (socket !== undefined) this.#read(socket)
+      if (socket !== undefined) this.#noteRead(socket)
     }
   }
 
@@ -93,12 +93,12 @@ class WatchedAnswers implements ClaimAnswers {
     this.#watch(socket)
     const newest = this.#connections.get(socket)?.at(-1)
     // Claims that were asked for one behind the other, before any was answered.
-    const before = this.#unheard.get(socket)
+    const before = this.#unread.get(socket)
     const answers = [...(before?.newest === newest ? (before?.answers ?? []) : []), answer]
-    this.#read(socket)
-    this.#unheard.set(socket, { newest, answers })
+    this.#noteRead(socket)
+    this.#unread.set(socket, { newest, answers })
     for (const { calls, name, leases } of answers) {
-      this.#named.gave(name, leases)
+      this.#named.noteGiven(name, leases)
       for (const { taskId } of leases) this.#carriers.set(`${calls.namespace}/${taskId}`, socket)
     }
   }
@@ -118,14 +118,14 @@ class WatchedAnswers implements ClaimAnswers {
   }
 
   /** Its client has read what it carried. */
-  #read(socket: Socket): void {
-    for (const { name } of this.#forget(socket)?.answers ?? []) this.#named.wasRead(name)
+  #noteRead(socket: Socket): void {
+    for (const { name } of this.#forget(socket)?.answers ?? []) this.#named.noteRead(name)
   }
 
   #forget(socket: Socket): Unread | undefined {
-    const unread = this.#unheard.get(socket)
+    const unread = this.#unread.get(socket)
     if (unread === undefined) return undefined
-    this.#unheard.delete(socket)
+    this.#unread.delete(socket)
     for (const { calls, leases } of unread.answers) {
       for (const { taskId } of leases) {
         const key = `${calls.namespace}/${taskId}`

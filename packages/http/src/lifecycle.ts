@@ -1,6 +1,6 @@
 import { type Clock, TaskyardError } from '@taskyard/core'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { REQUEST_OVER } from './heard-requests.ts'
+import { REQUEST_OVER } from './disconnect-detection.ts'
 import { idleConnectionsCloser } from './idle-connections.ts'
 import type { OpenAnswers } from './open-answers.ts'
 

@@ -6,8 +6,8 @@ const MOST_NAMES = 1000
 
 /** What claims that may be made again were given, until somebody speaks of it. A name of `null` is none. */
 export interface NamedClaims {
-  gave(name: string | null, leases: readonly GivenLease[]): void
-  wasRead(name: string | null): void
+  noteGiven(name: string | null, leases: readonly GivenLease[]): void
+  noteRead(name: string | null): void
   /** The claim is made again, and given these tasks: what it was given before, and is not among them, is over. */
   takeLost(name: string | null, tasks: readonly LeasedTask[]): readonly GivenLease[]
 }
@@ -15,13 +15,13 @@ export interface NamedClaims {
 export function createNamedClaims(): NamedClaims {
   const given = new Map<string, readonly GivenLease[]>()
   return {
-    gave(name, leases) {
+    noteGiven(name, leases) {
       if (name === null) return
       given.set(name, leases)
       const [oldest] = given.keys()
       if (given.size > MOST_NAMES && oldest !== undefined) given.delete(oldest)
     },
-    wasRead(name) {
+    noteRead(name) {
       if (name !== null) given.delete(name)
     },
     takeLost(name, tasks) {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { isRead, noteStartedUnread } from './heard-requests.ts'
+import { isReading, noteStartedWhileUnread } from './disconnect-detection.ts'
 
 /** So many requests of a connection are under way, each from its start until its answer has been sent. */
 const MOST_UNDER_WAY = 8
@@ -67,7 +67,7 @@ class PipelinedConnection {
     if (!this.#socket.writable) this.#waiting.length = 0
     const next = this.#waiting.shift()
     if (next === undefined) return
-    if (this.#isHeld || !isRead(this.#socket)) noteStartedUnread(next.request)
+    if (this.#isHeld || !isReading(this.#socket)) noteStartedWhileUnread(next.request)
     if (this.#waiting.length === 0) this.#release()
     this.#start(next)
   }

@@ -9,8 +9,8 @@ import type { IncidentLog } from './server/incident-log.ts'
 import { type StorePatience, waitForStore } from './server/wait-for-store.ts'
 import { readVersion } from './version.ts'
 
-/** What surrounds it. What is left out is the machine's, or is done without. */
-export interface Surroundings {
+/** What it takes from its process. What is left out is the machine's, or is done without. */
+export interface RuntimeDeps {
   readonly clock?: Clock | undefined
   readonly random?: Random | undefined
   readonly ids?: IdGenerator | undefined
@@ -18,7 +18,7 @@ export interface Surroundings {
   readonly patience?: StorePatience | undefined
 }
 
-export interface AssemblyParts extends Surroundings {
+export interface AssemblyDeps extends RuntimeDeps {
   /** Told of trouble in the background. */
   readonly incidents: Pick<IncidentLog, 'failed' | 'recovered'>
   readonly metrics?: Metrics | undefined
@@ -33,7 +33,7 @@ export interface MigratedStore {
   readonly to: number
 }
 
-/** A whole Taskyard without its surroundings: what a server serves, a library calls, and workers work on. */
+/** A whole Taskyard: what a server serves, a library calls, and workers work on. */
 export interface Assembly extends MigratedStore {
   readonly engine: Engine
   readonly info: HttpInfo
@@ -48,11 +48,11 @@ export interface Assembly extends MigratedStore {
  * @throws TaskyardError store_locked, store_corrupt, store_too_new, store_read_only, store_unavailable, unsafe_durability,
  * invalid_configuration, …
  */
-export async function assemble(settings: Settings, parts: AssemblyParts): Promise<Assembly> {
-  const { metrics } = parts
-  const migrated = await openMigratedStore(settings, parts)
+export async function assemble(settings: Settings, deps: AssemblyDeps): Promise<Assembly> {
+  const { metrics } = deps
+  const migrated = await openMigratedStore(settings, deps)
   const store = metrics === undefined ? migrated.store : metrics.observeStore(migrated.store)
-  const engine = assembleEngine(settings, parts, store)
+  const engine = assembleEngine(settings, deps, store)
   return {
     ...migrated,
     store,
@@ -79,7 +79,7 @@ export async function assemble(settings: Settings, parts: AssemblyParts): Promis
  */
 export function openMigratedStore(
   { store: location, allowUnsafeDurability }: Pick<Settings, 'store' | 'allowUnsafeDurability'>,
-  { clock = systemClock, random = systemRandom, patience }: Surroundings = {},
+  { clock = systemClock, random = systemRandom, patience }: RuntimeDeps = {},
 ): Promise<MigratedStore> {
   return waitForStore({
     clock,
@@ -96,10 +96,10 @@ export function openMigratedStore(
   })
 }
 
-function assembleEngine(settings: Settings, parts: AssemblyParts, store: OpenedStore): Engine {
+function assembleEngine(settings: Settings, deps: AssemblyDeps, store: OpenedStore): Engine {
   const { retention, queueDepth, cancelGraceSeconds, sessionGraceSeconds, roles } = settings
-  const { clock = systemClock, random = systemRandom, checkPayload } = parts
-  const { ids = createUuidV7Generator(clock) } = parts
+  const { clock = systemClock, random = systemRandom, checkPayload } = deps
+  const { ids = createUuidV7Generator(clock) } = deps
   return createEngine({
     store,
     clock,
@@ -111,12 +111,12 @@ function assembleEngine(settings: Settings, parts: AssemblyParts, store: OpenedS
     queueDepth,
     cancelGraceSeconds,
     sessionGraceSeconds,
-    observer: observerOf(parts),
+    observer: observerOf(deps),
     ...(checkPayload === undefined ? {} : { checkPayload }),
   })
 }
 
-function observerOf({ metrics, incidents }: AssemblyParts): EngineObserver {
+function observerOf({ metrics, incidents }: AssemblyDeps): EngineObserver {
   return {
     ...metrics?.observer,
     backgroundError(service, error) {

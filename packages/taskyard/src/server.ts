@@ -10,10 +10,10 @@ import type { Configuration } from './configuration/read-configuration.ts'
 import { settingsOf } from './configuration/settings.ts'
 import { storeName } from './configuration/store-location.ts'
 import { keepHeapSmall } from './keep-heap-small.ts'
+import { keepProcessAlive } from './keep-process-alive.ts'
 import { createIncidentLog, type IncidentLog } from './server/incident-log.ts'
-import { type HttpParts, listen, listenForOperations } from './server/listen.ts'
+import { type HttpDeps, listen, listenForOperations } from './server/listen.ts'
 import type { StorePatience } from './server/wait-for-store.ts'
-import { stayAlive } from './stay-alive.ts'
 
 export interface RunningServer {
   /** Where the API listens; `null` without the role `api`. */
@@ -44,11 +44,11 @@ interface StartOptions {
  * @throws TaskyardError when the store cannot be used or the configuration cannot work; Error when the address cannot be listened on
  */
 export async function startServer(configuration: Configuration, options: StartOptions): Promise<RunningServer> {
-  const letProcessEnd = stayAlive()
+  const letProcessEnd = keepProcessAlive()
   const stops: Stop[] = [async () => letProcessEnd()]
   const stop = stopOnce(stops, options.log)
   try {
-    return { ...(await startParts(configuration, options, stops)), stop }
+    return { ...(await startAll(configuration, options, stops)), stop }
   } catch (error) {
     await stopAll(stops, options.log)
     throw error
@@ -56,7 +56,7 @@ export async function startServer(configuration: Configuration, options: StartOp
 }
 
 /** Starts each part after those it stands on; `stops` is in the order of starting. */
-async function startParts(configuration: Configuration, options: StartOptions, stops: Stop[]): Promise<Places> {
+async function startAll(configuration: Configuration, options: StartOptions, stops: Stop[]): Promise<Places> {
   const { log } = options
   const metrics = createMetrics({ monotonicMs: () => performance.now() })
   const types = openTaskTypes(configuration)
@@ -85,11 +85,11 @@ async function startParts(configuration: Configuration, options: StartOptions, s
 
 type Places = Pick<RunningServer, 'url' | 'operationsUrl'>
 
-async function listenAll(configuration: Configuration, parts: HttpParts, stops: Stop[]): Promise<Places> {
-  const api = configuration.roles.includes('api') ? await listen(configuration, parts) : null
+async function listenAll(configuration: Configuration, deps: HttpDeps, stops: Stop[]): Promise<Places> {
+  const api = configuration.roles.includes('api') ? await listen(configuration, deps) : null
   if (api !== null) stops.push(api.close)
   if (api !== null && configuration.operationsPort === null) return { url: api.url, operationsUrl: api.url }
-  const operations = await listenForOperations(configuration, parts)
+  const operations = await listenForOperations(configuration, deps)
   stops.push(operations.close)
   return { url: api?.url ?? null, operationsUrl: operations.url }
 }
@@ -135,15 +135,15 @@ function openTaskTypes({ smtpUrl, smtpFrom, httpAllowPrivate, roles }: Configura
   })
 }
 
-interface WorkerParts {
+interface WorkerDeps {
   readonly assembly: Assembly
   readonly types: BuiltInTaskTypes
   readonly incidents: IncidentLog
 }
 
-function startEmbeddedWorker(configuration: Configuration, parts: WorkerParts, stops: Stop[]): void {
+function startEmbeddedWorker(configuration: Configuration, deps: WorkerDeps, stops: Stop[]): void {
   const { namespace, queues, concurrency, drainSeconds } = configuration
-  const { assembly, types, incidents } = parts
+  const { assembly, types, incidents } = deps
   const onError = (error: unknown, during: string) => incidents.workerFailed(during, error)
   const worker = startWorker(assembly.workerApi(namespace), types.handlers, {
     queues,

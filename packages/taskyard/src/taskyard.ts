@@ -38,8 +38,8 @@ import type { BulkPart, BulkPartOptions, UseCases } from '@taskyard/engine'
 import { pause, startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
 import { type Assembly, assemble } from './assemble.ts'
 import { endOf, toEventDocument, toFilter, toListRequest, toSubmission, toWorkerDocument } from './engine-documents.ts'
+import { keepProcessAlive } from './keep-process-alive.ts'
 import { incidentLogFor, type OpenOptions, settingsOfOptions } from './open-options.ts'
-import { stayAlive } from './stay-alive.ts'
 
 /** A wait or a watch looks again after so long when the store was away. */
 const STORE_AWAY_MS = 500
@@ -77,7 +77,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     const settings = settingsOfOptions(options)
     const { namespace = DEFAULTS.namespace, clock = systemClock, random = systemRandom, ids, checkPayload } = options
     const incidents = incidentLogFor(options, clock)
-    const letProcessEnd = stayAlive()
+    const letProcessEnd = keepProcessAlive()
     try {
       const assembly = await assemble(settings, { clock, random, ids, checkPayload, incidents })
       await assembly.engine.start().catch(async (error) => {

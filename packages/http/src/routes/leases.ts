@@ -9,7 +9,7 @@ import {
 import type { Claim, Outcome, Recorded, UseCases } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
 import { watchClaimAnswers } from '../claim-answers.ts'
-import { isHeard, whileHeard } from '../heard-requests.ts'
+import { whileDisconnectNoticed, wouldNoticeDisconnect } from '../disconnect-detection.ts'
 import { sendJsonText } from '../json-reply.ts'
 import { slices } from '../json-slices.ts'
 import type { RouteContext } from '../route-context.ts'
@@ -55,12 +55,16 @@ export function leaseRoutes(
   server.post<{ Body: ClaimBody }>('/api/v1/leases', { schema: claimRoute }, async (request, reply) => {
     lifecycle.refuseWhenClosing()
     // Tasks are for nobody who may be gone without our noticing.
-    if (!isHeard(request)) throw new TaskyardError('rate_limited', { retryAfterSeconds: 1 })
+    if (!wouldNoticeDisconnect(request)) throw new TaskyardError('rate_limited', { retryAfterSeconds: 1 })
     const { waitSeconds = 0, ...body } = request.body
     const calls = inNamespaceOf(request)
     const claim = claimOf(calls, body, sessions)
     const connected = lifecycle.untilDisconnect(reply)
-    const tasks = await calls.claim(claim, waitSeconds, waitSeconds > 0 ? whileHeard(request, connected) : connected)
+    const tasks = await calls.claim(
+      claim,
+      waitSeconds,
+      waitSeconds > 0 ? whileDisconnectNoticed(request, connected) : connected,
+    )
     await answers.sent(reply, calls, claim, tasks)
     return sendJsonText(reply, `{"tasks":${leasedTasksText(tasks)}}`)
   })
@@ -71,7 +75,7 @@ export function leaseRoutes(
     async (request, reply) => {
       const { leases, leaseSeconds } = request.body
       const calls = inNamespaceOf(request)
-      answers.heard(calls, leases)
+      answers.acknowledged(calls, leases)
       return sendJsonText(reply, `{"results":${resultsText(leases, await calls.heartbeat(leases, leaseSeconds))}}`)
     },
   )
@@ -80,7 +84,7 @@ export function leaseRoutes(
     const progress = slices(request.bodyText, PROGRESS)
     const entries = request.body.entries.map((entry, index) => withText(entry, 'progress', progress[index]) as Recorded)
     const calls = inNamespaceOf(request)
-    answers.heard(calls, entries)
+    answers.acknowledged(calls, entries)
     return sendJsonText(reply, `{"results":${resultsText(entries, await calls.record(entries))}}`)
   })
 
@@ -89,10 +93,10 @@ export function leaseRoutes(
     const results = slices(request.bodyText, RESULTS)
     const outcomes = request.body.outcomes.map((entry, index) => withText(entry, 'result', results[index]) as Outcome)
     // What is done may be settled while shutting down, and by who may be gone, but nothing new is given out.
-    const mayClaim = !lifecycle.closing && isHeard(request)
+    const mayClaim = !lifecycle.closing && wouldNoticeDisconnect(request)
     const calls = inNamespaceOf(request)
     const next = claim === undefined || !mayClaim ? undefined : claimOf(calls, claim, sessions)
-    answers.heard(calls, outcomes)
+    answers.acknowledged(calls, outcomes)
     const settled = await calls.settle(outcomes, next)
     await answers.sent(reply, calls, next, settled.tasks)
     const tasks = claim === undefined ? '' : `,"tasks":${leasedTasksText(settled.tasks)}`

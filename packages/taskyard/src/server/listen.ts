@@ -11,7 +11,7 @@ const LAST_ANSWERS_MS = 1000
 const API_PORT = 'TASKYARD_PORT or --port'
 const OPERATIONS_PORT = 'TASKYARD_OPERATIONS_PORT'
 
-export interface HttpParts {
+export interface HttpDeps {
   readonly assembly: Assembly
   readonly metrics: Metrics
   readonly log: Logger
@@ -28,10 +28,10 @@ export interface Listening {
  * Serves the HTTP API where the configuration says.
  * @throws Error when the address cannot be listened on
  */
-export async function listen(configuration: Configuration, parts: HttpParts): Promise<Listening> {
+export async function listen(configuration: Configuration, deps: HttpDeps): Promise<Listening> {
   const { sessionGraceSeconds, port } = configuration
-  const server = await createServer({ ...httpOptions(configuration, parts), limits: { sessionGraceSeconds } })
-  return listenOn(server, { port, setting: API_PORT }, configuration, parts)
+  const server = await createServer({ ...httpOptions(configuration, deps), limits: { sessionGraceSeconds } })
+  return listenOn(server, { port, setting: API_PORT }, configuration, deps)
 }
 
 /**
@@ -39,9 +39,9 @@ export async function listen(configuration: Configuration, parts: HttpParts): Pr
  * port of the configuration taken, and were told of no other, take a free one.
  * @throws Error when the address cannot be listened on
  */
-export async function listenForOperations(configuration: Configuration, parts: HttpParts): Promise<Listening> {
+export async function listenForOperations(configuration: Configuration, deps: HttpDeps): Promise<Listening> {
   const listenAt = async (port: number, setting: string) =>
-    listenOn(await createOperationsServer(httpOptions(configuration, parts)), { port, setting }, configuration, parts)
+    listenOn(await createOperationsServer(httpOptions(configuration, deps)), { port, setting }, configuration, deps)
   const { operationsPort, port } = configuration
   if (operationsPort !== null) return listenAt(operationsPort, OPERATIONS_PORT)
   try {
@@ -50,12 +50,12 @@ export async function listenForOperations(configuration: Configuration, parts: H
     if (((error as Error).cause as { code?: string } | undefined)?.code !== 'EADDRINUSE') throw error
     const listening = await listenAt(0, OPERATIONS_PORT)
     const { url } = listening
-    parts.log.warn({ url, taken: port }, `probes and metrics are on a free port; ${OPERATIONS_PORT} names another`)
+    deps.log.warn({ url, taken: port }, `probes and metrics are on a free port; ${OPERATIONS_PORT} names another`)
     return listening
   }
 }
 
-function httpOptions(configuration: Configuration, { assembly, metrics, log, draining }: HttpParts): HttpOptions {
+function httpOptions(configuration: Configuration, { assembly, metrics, log, draining }: HttpDeps): HttpOptions {
   const { engine, info } = assembly
   const { host, publicHosts } = configuration
   const hosts = { loopbackOnly: isLoopback(host), others: publicHosts ?? [] }
@@ -74,7 +74,7 @@ async function listenOn(
   server: Server,
   { port, setting }: Place,
   { host, drainSeconds }: Configuration,
-  { draining }: HttpParts,
+  { draining }: HttpDeps,
 ): Promise<Listening> {
   let drainUntil = Number.POSITIVE_INFINITY
   draining.addEventListener('abort', () => {

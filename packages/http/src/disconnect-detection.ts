@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify'
 /** They waited for others on their connection, and were started while that was not read. */
 const startedUnread = new WeakSet<IncomingMessage>()
 
-export function noteStartedUnread(request: IncomingMessage): void {
+export function noteStartedWhileUnread(request: IncomingMessage): void {
   startedUnread.add(request)
 }
 
@@ -13,7 +13,7 @@ export function noteStartedUnread(request: IncomingMessage): void {
 export const REQUEST_OVER = new Error('the request is over')
 
 /** Node, too, stops to read: while answers are not read, or a body has to wait. */
-export function isRead(socket: Socket): boolean {
+export function isReading(socket: Socket): boolean {
   return socket.readableFlowing !== false
 }
 
@@ -21,12 +21,12 @@ export function isRead(socket: Socket): boolean {
  * Whether it would be noticed that the client has gone away. It is not on a connection that is not read, because too much is
  * pipelined on it.
  */
-export function isHeard({ raw }: FastifyRequest): boolean {
-  return !startedUnread.has(raw) && isRead(raw.socket)
+export function wouldNoticeDisconnect({ raw }: FastifyRequest): boolean {
+  return !startedUnread.has(raw) && isReading(raw.socket)
 }
 
 /** Aborts with `ended`, the end of the answer at the latest, or when the connection of the request is not read any more. */
-export function whileHeard({ raw }: FastifyRequest, ended: AbortSignal): AbortSignal {
+export function whileDisconnectNoticed({ raw }: FastifyRequest, ended: AbortSignal): AbortSignal {
   if (ended.aborted) return ended
   const { socket } = raw
   const controller = new AbortController()
