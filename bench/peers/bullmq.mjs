@@ -15,7 +15,7 @@ export async function open({ url, settings }) {
     return settings.client === 'redis' ? createClient({ url }) : { url, maxRetriesPerRequest: null }
   }
   const queue = new Queue('bench', { connection: connection(callerPool) }, backend)
-  queue.on('error', complain)
+  queue.on('error', reportError)
   await queue.waitUntilReady()
   return {
     submit: (payload) => queue.add('bench', payload),
@@ -24,7 +24,7 @@ export async function open({ url, settings }) {
       const running = Array.from({ length: workers }, () => {
         const options = { connection: connection(workerPool), ...worker }
         const one = new Worker('bench', async ({ data }) => handle(data), options, backend)
-        one.on('error', complain)
+        one.on('error', reportError)
         return one
       })
       await Promise.all(running.map((one) => one.waitUntilReady()))
@@ -38,6 +38,6 @@ export async function open({ url, settings }) {
   }
 }
 
-function complain(error) {
+function reportError(error) {
   process.stderr.write(`${error.stack}\n`)
 }

@@ -11,8 +11,8 @@ const logger = new Logger(() => (level, message) => {
 export async function open({ url, settings }) {
   const { worker = {}, callerPool = 10 } = settings
   const pool = new pg.Pool({ connectionString: url, max: callerPool })
-  pool.on('error', complain)
-  pool.on('connect', (client) => client.on('error', complain))
+  pool.on('error', reportError)
+  pool.on('connect', (client) => client.on('error', reportError))
   const utils = await makeWorkerUtils({ pgPool: pool, logger })
   await utils.migrate()
   return {
@@ -34,6 +34,6 @@ export async function open({ url, settings }) {
   }
 }
 
-function complain(error) {
+function reportError(error) {
   process.stderr.write(`${error.stack}\n`)
 }

@@ -14,10 +14,10 @@ let worker: { stop(): Promise<unknown> } | null = null
 let handled = 0
 let reporting = false
 
-process.on('message', (order: WorkerOrder) => void obey(order))
+process.on('message', (order: WorkerOrder) => void execute(order))
 process.once('disconnect', () => process.exit(1))
 
-async function obey(order: WorkerOrder): Promise<void> {
+async function execute(order: WorkerOrder): Promise<void> {
   switch (order.order) {
     case 'open':
       contender = await openContender(order.contender)

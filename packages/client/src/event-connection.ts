@@ -35,9 +35,9 @@ export async function* connectEvents(connection: EventConnection): AsyncGenerato
       signal: AbortSignal.any([signal, watchdog.silent]),
       timeoutMs: Number.POSITIVE_INFINITY,
     })
-    for await (const event of readEvents(stream, watchdog.sign)) {
+    for await (const event of readEvents(stream, watchdog.reset)) {
       yield event
-      watchdog.sign()
+      watchdog.reset()
     }
     throw broken(address, 'the event stream ended')
   } catch (error) {
@@ -67,15 +67,15 @@ function watchSilence({ address, clock, silenceMs = () => SILENCE_MS }: EventCon
 
   function watch(): () => void {
     const ms = silenceMs()
-    const bark = () => controller.abort(broken(address, `no sign of life for ${ms / 1000} s`))
+    const abortAsSilent = () => controller.abort(broken(address, `no sign of life for ${ms / 1000} s`))
     return clock.after(ms, () => {
-      callOff = clock.after(UNREAD_MS, bark)
+      callOff = clock.after(UNREAD_MS, abortAsSilent)
     })
   }
 
   return {
     silent: controller.signal,
-    sign: () => {
+    reset: () => {
       callOff()
       callOff = watch()
     },

@@ -1,16 +1,16 @@
 /** JSON, but not what a call is answered with: something that is no server has answered. */
-export class NotTheAnswer extends Error {
-  override readonly name = 'NotTheAnswer'
+export class UnexpectedAnswer extends Error {
+  override readonly name = 'UnexpectedAnswer'
 }
 
 /** Members by which the answer to a call is told from another's, and how each is. */
 export type Expected = Readonly<Record<string, (value: unknown) => boolean>>
 
-/** @throws NotTheAnswer */
+/** @throws UnexpectedAnswer */
 export function asExpected(answer: unknown, expected: Expected): unknown {
-  if (!isObject(answer)) throw new NotTheAnswer()
+  if (!isObject(answer)) throw new UnexpectedAnswer()
   for (const name in expected) {
-    if (expected[name]?.(answer[name]) !== true) throw new NotTheAnswer()
+    if (expected[name]?.(answer[name]) !== true) throw new UnexpectedAnswer()
   }
   return answer
 }

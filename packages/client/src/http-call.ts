@@ -1,5 +1,5 @@
 import { fitsBytes, type JsonText, LIMITS, TaskyardError } from '@taskyard/core'
-import { NotTheAnswer } from './expected-answer.ts'
+import { UnexpectedAnswer } from './expected-answer.ts'
 import { type Answer, answeredInBetween, errorOfAnswer } from './problem-error.ts'
 import { timeoutSignal } from './runtime.ts'
 import type { ServerAddress } from './server-address.ts'
@@ -31,7 +31,7 @@ export class FailedCall extends Error {
 }
 
 /**
- * One request, one try: the answer of a call that succeeded, read by `parse`, which throws NotTheAnswer at another's.
+ * One request, one try: the answer of a call that succeeded, read by `parse`, which throws UnexpectedAnswer at another's.
  * @throws FailedCall, the reason of the caller's own signal, or what `parse` throws at JSON
  */
 export async function callOnce<Value>(
@@ -45,7 +45,7 @@ export async function callOnce<Value>(
   try {
     return parse(answer.body as JsonText)
   } catch (error) {
-    const isAnother = error instanceof NotTheAnswer || !isJson(answer.body)
+    const isAnother = error instanceof UnexpectedAnswer || !isJson(answer.body)
     throw isAnother ? failedAnswer(response, answeredInBetween(answer)) : error
   }
 }

@@ -16,7 +16,7 @@ import {
 import type { ReportError } from '@taskyard/worker'
 import { asExpected, type Expected, isList, isOptional } from './expected-answer.ts'
 import { callOnce, FailedCall } from './http-call.ts'
-import { inBodies } from './in-bodies.ts'
+import { requestBodies } from './request-bodies.ts'
 import type { ServerAddress } from './server-address.ts'
 import { openWorkerSession, type SessionState } from './worker-session.ts'
 
@@ -49,7 +49,7 @@ export function createHttpWorkerApi({ address, clock, random, report }: HttpWork
     settle: ({ outcomes, claim }) => settle(post, outcomes, claim && withSession(claim)),
     async record(entries) {
       const results = []
-      for (const body of inBodies('entries', entries.map(recordText))) {
+      for (const body of requestBodies('entries', entries.map(recordText))) {
         results.push(...(await post<Recorded>('/record', RESULTS, body)).results)
       }
       return results
@@ -115,7 +115,11 @@ async function settle(
   outcomes: SettleRequest['outcomes'],
   claim: SettleRequest['claim'],
 ): Promise<SettleResponse> {
-  const bodies = inBodies('outcomes', outcomes.map(outcomeText), claim === undefined ? {} : { claim: claimText(claim) })
+  const bodies = requestBodies(
+    'outcomes',
+    outcomes.map(outcomeText),
+    claim === undefined ? {} : { claim: claimText(claim) },
+  )
   const results: SettleResponse['results'][number][] = []
   let tasks: readonly LeasedTaskDocument[] | undefined
   for (const body of bodies) {

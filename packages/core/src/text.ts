@@ -49,7 +49,7 @@ function faultOfPlainText(text: string): string | null {
 }
 
 /** The plain text next to a text: U+FFFD in the place of U+0000 and of halves of characters, cut to so many bytes. */
-export function mendedText(text: string, maxBytes: number): string {
+export function sanitizedText(text: string, maxBytes: number): string {
   return cutToBytes(text.toWellFormed().replaceAll('\0', REPLACEMENT), maxBytes)
 }
 

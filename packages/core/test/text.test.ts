@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { faultOfTag, fitsBytes, isIdempotencyKey, isName, isPlainText, LIMITS, mendedText } from '../src/index.ts'
+import { faultOfTag, fitsBytes, isIdempotencyKey, isName, isPlainText, LIMITS, sanitizedText } from '../src/index.ts'
 
 /** Any sequence of UTF-16 units, halves of characters and U+0000 among them. */
 const anyText = fc
@@ -13,24 +13,24 @@ const anyText = fc
 test('mended text is plain, within its bytes, and what was plain and short enough is itself', () => {
   fc.assert(
     fc.property(anyText, fc.integer({ min: 0, max: 40 }), (text, maxBytes) => {
-      const mended = mendedText(text, maxBytes)
-      assert.ok(isPlainText(mended))
-      assert.ok(Buffer.byteLength(mended) <= maxBytes)
-      if (isPlainText(text) && Buffer.byteLength(text) <= maxBytes) assert.equal(mended, text)
+      const sanitized = sanitizedText(text, maxBytes)
+      assert.ok(isPlainText(sanitized))
+      assert.ok(Buffer.byteLength(sanitized) <= maxBytes)
+      if (isPlainText(text) && Buffer.byteLength(text) <= maxBytes) assert.equal(sanitized, text)
     }),
   )
 })
 
 test('a text is cut as late as a whole character allows', () => {
-  assert.equal(mendedText('aé', 2), 'a')
-  assert.equal(mendedText('aé', 3), 'aé')
-  assert.equal(mendedText('€€', 5), '€')
-  assert.equal(mendedText('😀😀', 7), '😀')
-  assert.equal(mendedText(`${'a'.repeat(15)}😀`, 16), 'a'.repeat(15))
+  assert.equal(sanitizedText('aé', 2), 'a')
+  assert.equal(sanitizedText('aé', 3), 'aé')
+  assert.equal(sanitizedText('€€', 5), '€')
+  assert.equal(sanitizedText('😀😀', 7), '😀')
+  assert.equal(sanitizedText(`${'a'.repeat(15)}😀`, 16), 'a'.repeat(15))
 })
 
 test('U+0000 and halves of characters become U+FFFD', () => {
-  assert.equal(mendedText('a\0b\ud800c\udc00', 100), 'a\ufffdb\ufffdc\ufffd')
+  assert.equal(sanitizedText('a\0b\ud800c\udc00', 100), 'a\ufffdb\ufffdc\ufffd')
 })
 
 test('bytes are those of UTF-8', () => {

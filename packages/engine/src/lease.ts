@@ -5,11 +5,11 @@ import {
   givenFirst,
   type JsonText,
   LIMITS,
-  mendedText,
   type RecordParams,
   type Settlement,
   type SettleReport,
   type SettleResult,
+  sanitizedText,
   type TaskError,
 } from '@taskyard/core'
 import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
@@ -132,7 +132,7 @@ function toSettlement(outcome: Outcome, index: number, jitter: number): Settleme
         taskId,
         token,
         outcome: 'failed',
-        error: outcome.error === undefined ? DEFAULT_ERROR : mendedError(outcome.error),
+        error: outcome.error === undefined ? DEFAULT_ERROR : sanitizedError(outcome.error),
         retryable,
         retryDelayMs,
         jitter,
@@ -152,10 +152,10 @@ function checkedResult(result: JsonText | undefined, index: number): JsonText | 
 }
 
 // What went wrong is worth keeping whatever it was told in: it is mended and cut, never refused.
-function mendedError({ code, message, stack }: TaskError): TaskError {
+function sanitizedError({ code, message, stack }: TaskError): TaskError {
   const half = LIMITS.errorBytes / 2
-  const mended = { code: mendedText(code, LIMITS.nameLength), message: mendedText(message, half) }
-  return stack === undefined ? mended : { ...mended, stack: mendedText(stack, half) }
+  const sanitized = { code: sanitizedText(code, LIMITS.nameLength), message: sanitizedText(message, half) }
+  return stack === undefined ? sanitized : { ...sanitized, stack: sanitizedText(stack, half) }
 }
 
 type Kept = RecordParams['entries'][number]
@@ -165,6 +165,6 @@ function toKept({ taskId, token, progress, log }: Recorded, index: number): Kept
     throw invalid(`/entries/${index}/progress`, `at most ${LIMITS.progressBytes} bytes of JSON`)
   if (log !== undefined && !fitsBytes(log, LIMITS.logBytes))
     throw invalid(`/entries/${index}/log`, `at most ${LIMITS.logBytes} bytes of text`)
-  const line = log === undefined ? null : mendedText(log, LIMITS.logBytes)
+  const line = log === undefined ? null : sanitizedText(log, LIMITS.logBytes)
   return { taskId: toTaskId(taskId), token, progress: progress ?? null, log: line }
 }

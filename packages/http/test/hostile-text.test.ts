@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { FRAGMENTS, JSON_TEXTS, notIds, PLAIN_TEXTS } from '@taskyard/conformance'
-import { mendedText } from '@taskyard/core'
+import { sanitizedText } from '@taskyard/core'
 import { type Api, startApi } from './start-api.ts'
 import { NOBODY, TEXT_FIELDS, type TextField } from './text-fields.ts'
 
@@ -96,7 +96,7 @@ test('what a worker says is mended, and its JSON comes back as it was', async (c
   const told = (kind: string) => events.filter((event: { kind: string }) => event.kind === kind)
   assert.deepEqual(
     told('log').map(({ data }: { data: { line: string } }) => data.line),
-    texts.map((text) => mendedText(text, 1000)),
+    texts.map((text) => sanitizedText(text, 1000)),
   )
   assert.deepEqual(
     told('progress').map(({ data }: { data: unknown }) => data),

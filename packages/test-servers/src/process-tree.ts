@@ -11,7 +11,7 @@ interface Process {
 
 /** The process and all below it, parents first. Empty when it is gone. */
 export function processTree(root: number): readonly number[] {
-  const all = livingProcesses()
+  const all = runningProcesses()
   const tree = all.filter(({ pid }) => pid === root).map(({ pid }) => pid)
   for (const pid of tree) tree.push(...all.filter(({ parent }) => parent === pid).map((child) => child.pid))
   return tree
@@ -28,7 +28,7 @@ export async function killTree(root: number): Promise<void> {
   send(root, 'SIGSTOP')
   const tree = processTree(root)
   for (const pid of tree) send(pid, 'SIGKILL')
-  while (livingProcesses().some(({ pid }) => tree.includes(pid))) await delay(5)
+  while (runningProcesses().some(({ pid }) => tree.includes(pid))) await delay(5)
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {
@@ -40,7 +40,7 @@ function send(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** A zombie does not count: it holds nothing any more, and not every container's first process buries the dead. */
-function livingProcesses(): readonly Process[] {
+function runningProcesses(): readonly Process[] {
   return process.platform === 'linux' ? fromProc() : fromPs()
 }
 

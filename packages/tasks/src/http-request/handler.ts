@@ -41,7 +41,7 @@ export function createHttpRequestHandler(deps: TaskTypeDeps, permits: AddressPol
     const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = task.payload
     const deadline = startDeadline(clock, timeoutSeconds * 1000, context.signal)
     try {
-      const answer = await converse(toOutgoing(task), task.payload, deadline)
+      const answer = await requestWithRedirects(toOutgoing(task), task.payload, deadline)
       return toResult(answer, monotonic.now() - startedAt)
     } catch (error) {
       context.signal.throwIfAborted()
@@ -53,7 +53,7 @@ export function createHttpRequestHandler(deps: TaskTypeDeps, permits: AddressPol
   }
 
   /** Follows redirects to the last answer. Every hop is checked, and guarded by its own host's circuit. */
-  async function converse(first: OutgoingRequest, payload: HttpRequestPayload, deadline: Deadline) {
+  async function requestWithRedirects(first: OutgoingRequest, payload: HttpRequestPayload, deadline: Deadline) {
     const { expectedStatus = '2xx', followRedirects = true, maxResponseBytes = DEFAULT_MAX_RESPONSE_BYTES } = payload
     let outgoing = first
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {

@@ -18,18 +18,18 @@ export const TEST_FAILURES = {
 
 export function createTestHandler({ clock, mayBlock = false }: TaskTypeDeps): OpenHandler {
   return statelessHandler(async (task: LeasedTaskDocument, context) => {
-    const wishes = wishesOf(task.payload)
-    for (const line of wishes.log ?? []) context.log(line)
-    const { blockMs = 0 } = wishes
+    const options = optionsOf(task.payload)
+    for (const line of options.log ?? []) context.log(line)
+    const { blockMs = 0 } = options
     if (mayBlock) blockEventLoop(blockMs)
     else await pause(clock, blockMs, context.signal)
-    await passTime(clock, wishes, context)
-    failIfAsked(wishes, task.attempt)
-    return { message: wishes.message ?? null, attempt: task.attempt }
+    await waitInSteps(clock, options, context)
+    failIfAsked(options, task.attempt)
+    return { message: options.message ?? null, attempt: task.attempt }
   })
 }
 
-function wishesOf(payload: unknown): TestPayload {
+function optionsOf(payload: unknown): TestPayload {
   return typeof payload === 'object' && payload !== null ? payload : {}
 }
 
@@ -38,7 +38,7 @@ function blockEventLoop(blockMs: number): void {
   if (blockMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blockMs)
 }
 
-async function passTime(clock: Clock, { delayMs = 0, progressSteps }: TestPayload, context: TaskContext) {
+async function waitInSteps(clock: Clock, { delayMs = 0, progressSteps }: TestPayload, context: TaskContext) {
   const steps = progressSteps ?? 1
   for (let step = 1; step <= steps; step++) {
     await pause(clock, delayMs / steps, context.signal)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type JsonText, LIMITS, toJsonText } from '@taskyard/core'
 import fc from 'fast-check'
-import { inBodies } from '../src/in-bodies.ts'
+import { requestBodies } from '../src/request-bodies.ts'
 
 const claim = toJsonText({ workerId: 'w', limit: 5 })
 
@@ -13,7 +13,7 @@ test('bodies keep every item in order, claim only in the last, and stay below th
   fc.assert(
     fc.property(sizes, (lengths) => {
       const items = lengths.map((length, index) => toJsonText(`${index}${'ü'.repeat(length / 2)}`))
-      const bodies = inBodies('outcomes', items, { claim }).map((body) => {
+      const bodies = requestBodies('outcomes', items, { claim }).map((body) => {
         assert.ok(Buffer.byteLength(body) <= LIMITS.bodyBytes)
         return JSON.parse(body)
       })
@@ -31,11 +31,11 @@ test('bodies keep every item in order, claim only in the last, and stay below th
 })
 
 test('no items are one body, an item over the limit goes alone', () => {
-  assert.deepEqual(inBodies('entries', []), ['{"entries":[]}'])
+  assert.deepEqual(requestBodies('entries', []), ['{"entries":[]}'])
   const huge = toJsonText('x'.repeat(LIMITS.bodyBytes))
   const small = '1' as JsonText
   assert.deepEqual(
-    inBodies('entries', [small, huge, small]).map((body) => body.length > LIMITS.bodyBytes),
+    requestBodies('entries', [small, huge, small]).map((body) => body.length > LIMITS.bodyBytes),
     [false, true, false],
   )
 })

@@ -4,7 +4,7 @@ import { type JsonText, LIMITS } from '@taskyard/core'
  * Request bodies `{"<name>":[…items]}`, as few as keep below the body limit; an item over it goes alone, to be refused
  * alone. The last body also has the `more` members. There is always at least one.
  */
-export function inBodies(
+export function requestBodies(
   name: string,
   items: readonly JsonText[],
   more: Readonly<Record<string, JsonText>> = {},
