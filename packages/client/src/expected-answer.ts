@@ -15,10 +15,12 @@ export function asExpected(answer: unknown, expected: Expected): unknown {
   return answer
 }
 
+/** Also an empty one. */
 export function isText(value: unknown): value is string {
   return typeof value === 'string'
 }
 
+/** `true` or `false`, not their texts. */
 export function isBoolean(value: unknown): value is boolean {
   return typeof value === 'boolean'
 }
@@ -28,6 +30,7 @@ export function isNumber(value: unknown): boolean {
   return value !== null && !isText(value) && !Number.isNaN(Number(value))
 }
 
+/** Neither `null` nor an array. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -37,6 +40,7 @@ export function isList(value: unknown): value is readonly Readonly<Record<string
   return Array.isArray(value) && value.every(isObject)
 }
 
+/** For a member that an answer may leave out; `null` is not left out. */
 export function isOptional(isSo: (value: unknown) => boolean): (value: unknown) => boolean {
   return (value) => value === undefined || isSo(value)
 }

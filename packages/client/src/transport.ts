@@ -100,6 +100,7 @@ export function withQuery(path: string, values: Readonly<Record<string, string |
   return query.size === 0 ? path : `${path}?${query}`
 }
 
+/** The default of `parse`: what a server answered, by `JSON.parse`. */
 export function parseJson(text: JsonText): unknown {
   return fromJsonText(text)
 }

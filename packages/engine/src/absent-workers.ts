@@ -45,6 +45,7 @@ export interface EndedGraces {
   unchanged(): readonly string[]
 }
 
+/** Nobody is absent yet. */
 export function createAbsentWorkers(): AbsentWorkers {
   const absent = new Map<string, Absent>()
 

@@ -50,11 +50,8 @@ export function createCancelAndRetry(
         quietPasses: QUIET_PASSES,
         wants: ({ cancelRequestedAt }, isFirstPass) => isFirstPass || cancelRequestedAt === null,
         async act(tasks) {
-          const outcomes = await cancelAll(
-            context,
-            namespace,
-            tasks.map(({ id }) => id),
-          )
+          const taskIds = tasks.map(({ id }) => id)
+          const outcomes = await cancelAll(context, namespace, taskIds)
           for (const task of tasks.filter((_, i) => outcomes[i]?.kind === 'cancelled')) {
             taskNews.statusChanged('cancelled', task.id, task)
           }

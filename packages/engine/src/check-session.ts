@@ -4,7 +4,10 @@ import type { OpenSession } from './engine.ts'
 /** Most tasks at a time that a worker may say it takes. */
 const MOST_CONCURRENCY = 1_000_000
 
-// The id goes into the store beside everybody else's, the rest to whoever looks at the workers.
+/**
+ * The id goes into the store beside everybody else's, the rest to whoever looks at the workers.
+ * @throws TaskyardError `invalid_request` that names the field by its JSON Pointer
+ */
 export function checkSession({ workerId, queues, types, concurrency, startId }: OpenSession): void {
   assertName(workerId, '/workerId', 'worker id')
   assertNames(queues ?? [], '/queues', 'queue')

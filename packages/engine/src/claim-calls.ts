@@ -14,6 +14,7 @@ export interface ClaimCalls {
   asNewest<Answer>(params: ClaimParams, run: (call: ClaimCall) => Promise<Answer>): Promise<Answer>
 }
 
+/** Claims are told apart by namespace, worker and request id; one without a request id is never repeated. */
 export function createClaimCalls(): ClaimCalls {
   const calls = new Map<string, ClaimCall>()
   return {

@@ -19,6 +19,7 @@ export interface Connections {
   remove(worker: string, session: OpenSession): Connected | null
 }
 
+/** @param timeOfDay ms since the epoch: what people see as `connectedAt` */
 export function createConnections(timeOfDay: () => number): Connections {
   const connected = new Map<string, Connected>()
   return {

@@ -15,6 +15,7 @@ const PATIENCE_MS = 10_000
  */
 export type EndLeasesOfDeadStart = (worker: string, left: Promise<HeldLeases | null>) => Promise<void>
 
+/** Failures are reported as those of the loop `session-graces`, whose work this is. */
 export function createEndLeasesOfDeadStart(
   { clock, incidents, pendingCalls, isStopping }: EngineContext,
   connections: Connections,

@@ -4,6 +4,9 @@ import { isUnexpected } from './unexpected.ts'
 /** Ends the leases of workers that are known to be gone, by their keys. */
 export type EndLeases = (workers: readonly string[]) => Promise<void>
 
+/**
+ * All in one call. Where that fails unexpectedly, each worker's by themselves: those of the others end although it rejects.
+ */
 export function createEndLeases(presence: PresencePort, onEnded: (ended: readonly EndedLease[]) => void): EndLeases {
   async function end(workers: readonly string[]): Promise<void> {
     if (workers.length === 0) return

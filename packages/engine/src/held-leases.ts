@@ -27,6 +27,7 @@ export function heldLeasesByWorker(holders: readonly LeaseHolder[]): ReadonlyMap
   return held
 }
 
+/** Whether nothing shows that leases were added, extended or ended from one look to the other. */
 export function isSameHeldLeases(one: HeldLeases, other: HeldLeases): boolean {
   return one.leases === other.leases && one.firstEnd === other.firstEnd && one.lastEnd === other.lastEnd
 }

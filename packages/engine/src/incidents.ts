@@ -7,6 +7,7 @@ export interface Incidents {
   worked(service: string): void
 }
 
+/** Tells the observer of every failure, and once of the success that ends a row of them. */
 export function createIncidents(observer: EngineObserver): Incidents {
   const failing = new Set<string>()
   return {

@@ -12,6 +12,7 @@ export interface HoldersAnswer {
 
 export type AskHolders = () => Promise<HoldersAnswer>
 
+/** Numbers the questions, so that an answer that comes late can be told from a newer one. */
 export function createAskHolders(presence: PresencePort, clock: Clock): AskHolders {
   let questions = 0
   return async () => {
@@ -24,6 +25,7 @@ export function createAskHolders(presence: PresencePort, clock: Clock): AskHolde
 /** `null`: nobody can be judged by what the store says yet. */
 export type AskWhenTrusted = () => Promise<HoldersAnswer | null>
 
+/** @param presence `null`: no other process uses the store, so its answers can always be trusted */
 export function createAskWhenTrusted(askHolders: AskHolders, presence: Presence | null): AskWhenTrusted {
   return async () => {
     // Our own beat must not be the one that still names them.

@@ -16,6 +16,7 @@ export interface LeaseObservations {
   ): void
 }
 
+/** Nothing in here fails or holds up the call that it follows. */
 export function createLeaseObservations(
   context: EngineContext,
   sessions: Pick<Sessions, 'noteClaim'>,

@@ -42,6 +42,7 @@ interface LoopsParams {
   readonly incidents: Incidents
 }
 
+/** All loops share the clocks, and report to the same incidents. */
 export function createLoops(params: LoopsParams): Loops {
   const loops = new Map<LoopName, Loop>()
   return {

@@ -10,6 +10,7 @@ export interface PendingCalls {
   ended(): Promise<void>
 }
 
+/** Nothing is pending yet. */
 export function createPendingCalls(clock: Clock): PendingCalls {
   const all = new Set<Promise<unknown>>()
   return {

@@ -11,6 +11,7 @@ export interface Queues {
   stop(): Promise<void>
 }
 
+/** The queues' use cases, and the loop that samples their throughput. */
 export function createQueues(context: EngineContext): Queues {
   const { store } = context
   const throughput = new Throughput(context)

@@ -49,6 +49,7 @@ export interface SessionGracesParams {
   readonly endLeases: EndLeases
 }
 
+/** Nothing runs until the first worker is awaited. */
 export function createSessionGraces(context: EngineContext, params: SessionGracesParams): SessionGraces {
   return new Graces(context, params)
 }

@@ -30,6 +30,7 @@ interface Expected {
 
 const NOBODY: Observation = { heardOf: [], firstSeen: [] }
 
+/** Nobody is expected yet. Answers may be handed in in any order. */
 export function createSignsOfLife(): SignsOfLife {
   const expected = new Map<string, Expected>()
   let lastQuestion = 0

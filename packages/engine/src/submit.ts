@@ -11,6 +11,9 @@ export interface Submitting {
   stop(): void
 }
 
+/**
+ * Checks submissions, stores them in calls that are shared where that is safe, and tells metrics, news and the sweeper.
+ */
 export function createSubmit(context: EngineContext): Submitting {
   const { store, observer, taskNews } = context
   const checks: CheckContext = { ids: context.ids, checkPayload: context.checkPayload }

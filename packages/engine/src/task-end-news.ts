@@ -13,6 +13,7 @@ export interface TaskEndNews {
   stop(): void
 }
 
+/** `onEnd` is called for every task that ends, in whatever namespace, not only for those somebody waits for. */
 export function createTaskEndNews(news: NewsPort, clock: Clock, onEnd: (message: NewsMessage) => void): TaskEndNews {
   let listeners = 0
   let unsubscribe: (() => void) | null = null

@@ -18,6 +18,7 @@ export interface TaskNews {
   recorded(namespace: string, taskId: string): void
 }
 
+/** Publishes to `news` only what somebody listens for. */
 export function createTaskNews(news: NewsPort): TaskNews {
   function statusChanged(status: TaskStatus, taskId: string, { namespace, queue, type, tags }: TaskOfNews): void {
     if (!news.isHeard(status)) return

@@ -26,6 +26,7 @@ const LIST_LIMIT = 200
 const DATA = { list: null, key: 'data' } as const
 const PAYLOAD = { list: null, key: 'payload' } as const
 
+/** The routes of the API before `/api/v1`, with its field and status names. */
 export function classicRoutes(server: FastifyInstance, { inNamespaceOf, lifecycle, pages }: RouteContext): void {
   server.post<{ Body: SubmissionBody & { data?: unknown } }>(
     '/tasks',

@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify'
 /** They waited for others on their connection, and were started while that was not read. */
 const startedUnread = new WeakSet<IncomingMessage>()
 
+/** To be called before a request is served whose connection is not read: a client that goes away is not noticed. */
 export function noteStartedWhileUnread(request: IncomingMessage): void {
   startedUnread.add(request)
 }

@@ -24,6 +24,7 @@ function sendProblem(reply: FastifyReply, problem: Problem): void {
   reply.code(problem.status).header('content-type', PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem))
 }
 
+/** The path of a request without its query, as a problem names it in `instance`. */
 export function pathOf(request: FastifyRequest): string {
   const query = request.url.indexOf('?')
   return query === -1 ? request.url : request.url.slice(0, query)

@@ -24,6 +24,7 @@ export function sendPage(reply: FastifyReply, limited: Limiter, read: () => Prom
   return limited(async () => (reply.request.raw.socket.destroyed ? reply.hijack() : sendJsonText(reply, await read())))
 }
 
+/** Answers with the document of a task; payload and result go out as the text they were stored as. */
 export function sendTask(reply: FastifyReply, task: Task): FastifyReply {
   return sendJsonText(reply, taskDocumentText(task))
 }

@@ -15,6 +15,7 @@ export interface Lifecycle {
   untilDisconnect(reply: FastifyReply): AbortSignal
 }
 
+/** @param draining aborts when the process stops: requests are still answered, new work is refused */
 export function createLifecycle(
   server: FastifyInstance,
   connections: OpenAnswers,

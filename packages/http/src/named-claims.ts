@@ -12,6 +12,7 @@ export interface NamedClaims {
   takeLost(name: string | null, tasks: readonly LeasedTask[]): readonly GivenLease[]
 }
 
+/** Remembers the newest 1000 claims; what is forgotten is not given back, and runs out. */
 export function createNamedClaims(): NamedClaims {
   const given = new Map<string, readonly GivenLease[]>()
   return {

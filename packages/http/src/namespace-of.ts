@@ -9,6 +9,7 @@ export const NAMESPACE_HEADER = 'Taskyard-Namespace'
 /** What a request may do: all of it in its namespace, which is `default` when it names none. */
 export type InNamespaceOf = (request: FastifyRequest) => UseCases
 
+/** @throws TaskyardError `invalid_request` when a request names a namespace that can be none */
 export function inNamespacesOf(engine: Engine): InNamespaceOf {
   return ({ headers }) => {
     const namespace = headers['taskyard-namespace'] ?? DEFAULTS.namespace

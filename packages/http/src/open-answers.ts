@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 /** The open connections of a server, each with the answers that it may still owe, in the order of their requests. */
 export type OpenAnswers = ReadonlyMap<Socket, readonly ServerResponse[]>
 
+/** To be called before the server listens: connections that are open already are not seen. */
 export function trackAnswers(server: Server): OpenAnswers {
   const connections = new Map<Socket, ServerResponse[]>()
   server.on('connection', (socket: Socket) => {

@@ -55,6 +55,7 @@ function ownLists({ tags, backoff }: SubmitOptions): Pick<SubmitOptions, 'tags' 
   }
 }
 
+/** @throws TaskyardError `invalid_request` for an option that is not known, or a time that is none */
 export function toListRequest({ limit, cursor, ...filter }: ListOptions): ListRequest {
   return {
     ...toFilter(filter),
@@ -63,6 +64,7 @@ export function toListRequest({ limit, cursor, ...filter }: ListOptions): ListRe
   }
 }
 
+/** @throws TaskyardError `invalid_request` for an option that is not known, or a time that is none */
 export function toFilter(options: TaskFilterOptions): BulkFilter {
   assertKnown(options, FILTER_OPTIONS)
   const { createdAfter, createdBefore, ...filter } = options
@@ -73,10 +75,12 @@ export function toFilter(options: TaskFilterOptions): BulkFilter {
   }
 }
 
+/** As over HTTP: times in RFC 3339, `data` as a value. */
 export function toEventDocument({ at, data, ...event }: TaskEvent): TaskEventDocument {
   return { ...event, at: new Date(at).toISOString(), data: data === null ? null : fromJsonText(data) }
 }
 
+/** As over HTTP: times in RFC 3339. */
 export function toWorkerDocument({ connectedAt, ...worker }: WorkerView): WorkerDocument {
   return { ...worker, connectedAt: connectedAt === null ? null : new Date(connectedAt).toISOString() }
 }

@@ -19,6 +19,7 @@ const SETTINGS = {
   unix_socket_directories: '',
 }
 
+/** PostgreSQL of this machine, or else of Debian's packages, which are fetched once. */
 export async function postgresRecipe(): Promise<Recipe> {
   const binaries = await postgresBinaries()
   const user = unprivilegedUser()

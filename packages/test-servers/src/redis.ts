@@ -13,6 +13,7 @@ const SETTINGS = {
   'maxmemory-policy': 'noeviction',
 }
 
+/** Redis or Valkey of this machine, or else Redis of Debian's packages, which are fetched once. */
 export async function redisRecipe(): Promise<Recipe> {
   const { command, env } = await redisBinary()
   return {

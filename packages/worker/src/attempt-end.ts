@@ -13,6 +13,7 @@ export interface AttemptEnd {
   readonly aborted: AbortCode | null
 }
 
+/** @param status the server's answer to the outcome; `lost` also when none was sent */
 export function attemptEnd({ task, outcome, abortCode }: Attempt, status: 'ok' | 'lost'): AttemptEnd {
   if (status === 'lost' || outcome === null) return { task, outcome: 'lost', error: null, aborted: abortCode }
   return { task, outcome: outcome.outcome, error: outcome.error ?? null, aborted: abortCode }

@@ -45,6 +45,7 @@ export function releasedOutcome(attempt: Attempt): TaskOutcome {
   return { ...leaseOf(attempt), outcome: 'released' }
 }
 
+/** @param retryable `false`: no further attempt, however many are left */
 export function failedOutcome(attempt: Attempt, error: TaskError, retryable: boolean): TaskOutcome {
   return { ...leaseOf(attempt), outcome: 'failed', error, retryable }
 }

@@ -62,6 +62,7 @@ export class ReadyAttempts {
   }
 }
 
+/** Whether workers have died often enough during this task that it has to run alone. */
 export function isSuspect({ task }: Attempt): boolean {
   return task.crashes >= SUSPECT_CRASHES
 }

@@ -25,6 +25,7 @@ interface JoinedInterests {
 
 const NONE: JoinedInterests = { tasks: new Set(), filters: [], statuses: new Set(), all: false }
 
+/** No other process is known yet: nothing is wanted until one says what it listens for. */
 export function createForeignInterests(): ForeignInterests {
   const processes = new Map<string, { readonly interests: readonly TaskInterest[]; readonly until: number }>()
   let joined = NONE

@@ -29,6 +29,9 @@ type Filter = Extract<NewsInterest, { readonly of: 'tasks' }>
 type OneTask = Extract<NewsInterest, { readonly of: 'task' }>
 type ListenersOfTasks = Map<string, Set<Listening<OneTask>>>
 
+/**
+ * Nobody listens yet. Listeners are called at once, those of one task before those of many.
+ */
 export function createNewsListeners(): NewsListeners {
   const ofCancels = new Set<Listening<NewsInterest>>()
   const ofFilters = new Set<Listening<Filter>>()

@@ -22,10 +22,12 @@ export function addCounter(registry: Registry, metric: ComputedMetric, read: () 
   add(registry, metric, 'counter', () => Array.from(read(), ([labels, value]) => ({ labels, value })))
 }
 
+/** As {@link addCounter}, for values that also fall. */
 export function addGauge(registry: Registry, metric: ComputedMetric, read: () => Iterable<[Labels, number]>): void {
   add(registry, metric, 'gauge', () => Array.from(read(), ([labels, value]) => ({ labels, value })))
 }
 
+/** As {@link addCounter}, for {@link Distribution}s: their buckets are cumulated for the scrape. */
 export function addHistogram(
   registry: Registry,
   metric: ComputedMetric,

@@ -29,6 +29,7 @@ export interface MetricsOptions {
   readonly labelLimit?: number
 }
 
+/** The metrics of the process (memory, event loop, garbage collection) are among them. */
 export function createMetrics({ monotonicMs, labelLimit = 500 }: MetricsOptions): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })

@@ -9,6 +9,7 @@ import { problems } from '../schemas/problem.ts'
 /** When a place among the streams may be free. */
 const RETRY_SECONDS = 10
 
+/** A task's events: a page as JSON, or all of them as they happen to whoever accepts `text/event-stream`. */
 export function eventRoutes(server: FastifyInstance, context: RouteContext): void {
   const { inNamespaceOf, lifecycle, clock, limits, pages } = context
   let streams = 0

@@ -46,6 +46,7 @@ interface RecordBody {
 const RESULTS = { list: 'outcomes', key: 'result' } as const
 const PROGRESS = { list: 'entries', key: 'progress' } as const
 
+/** Claim, heartbeat, settle and record: the calls of a worker. */
 export function leaseRoutes(
   server: FastifyInstance,
   { inNamespaceOf, lifecycle, clock, connections }: RouteContext,

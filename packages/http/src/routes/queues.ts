@@ -7,6 +7,7 @@ interface QueueParams {
   queue: string
 }
 
+/** Queues with their counts, and pause and resume. */
 export function queueRoutes(server: FastifyInstance, { inNamespaceOf }: RouteContext): void {
   server.get('/api/v1/queues', { schema: listSchema }, async (request) => ({
     queues: await inNamespaceOf(request).queues(),

@@ -27,6 +27,7 @@ export interface SubmissionBody {
 const PAYLOAD = { list: null, key: 'payload' } as const
 const PAYLOADS = { list: 'tasks', key: 'payload' } as const
 
+/** One task, or a batch that is stored all or nothing. Payloads are kept as the text they came as. */
 export function submitRoutes(server: FastifyInstance, { inNamespaceOf, lifecycle }: RouteContext): void {
   server.post<{ Body: SubmissionBody }>('/api/v1/tasks', { schema: submitSchema }, async (request, reply) => {
     lifecycle.refuseWhenClosing()

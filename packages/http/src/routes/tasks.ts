@@ -24,6 +24,7 @@ interface WaitQuery {
   waitSeconds?: number
 }
 
+/** A task, or its end when it is waited for; lists of tasks; cancel and retry of one. */
 export function taskRoutes(server: FastifyInstance, { inNamespaceOf, lifecycle, pages }: RouteContext): void {
   server.get<{ Params: IdParams; Querystring: WaitQuery }>(
     '/api/v1/tasks/:id',

@@ -28,10 +28,12 @@ export function parseMailboxes(text: string): readonly Mailbox[] | null {
   return mailboxes.length > 0 && mailboxes.length === entries.length ? mailboxes : null
 }
 
+/** Whether a text is exactly one mailbox, as {@link parseMailboxes} reads it. */
 export function isMailbox(text: string): boolean {
   return parseMailboxes(text)?.length === 1
 }
 
+/** Whether a text is one or more mailboxes, separated by commas, all of them well-formed. */
 export function isMailboxList(text: string): boolean {
   return parseMailboxes(text) !== null
 }

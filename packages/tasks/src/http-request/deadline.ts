@@ -14,6 +14,7 @@ export interface Deadline {
   clear(): void
 }
 
+/** @param outer aborts when the task is cancelled or its attempt ends; `clear` must be called in the end */
 export function startDeadline(clock: Clock, afterMs: number, outer: AbortSignal): Deadline {
   const timeout = new AbortController()
   const callOff = clock.after(afterMs, () => timeout.abort())

@@ -1,6 +1,7 @@
 /** A status code, a class such as `2xx`, a range such as `200-204`, or a list of these. */
 export type ExpectedStatus = number | string | readonly (number | string)[]
 
+/** Whether any of the codes, classes and ranges covers this status. */
 export function isExpected(status: number, expected: ExpectedStatus): boolean {
   return [expected].flat().some((one) => matches(status, one))
 }

@@ -27,6 +27,7 @@ export interface HttpRequestResult {
   readonly durationMs: number
 }
 
+/** One handler has one pool of connections and one circuit per host; `close` ends what is under way. */
 export function createHttpRequestHandler(deps: TaskTypeDeps, permits: AddressPolicy): OpenHandler {
   const { clock, lookup = systemLookup } = deps
   const monotonic = monotonicClock(clock)

@@ -29,6 +29,7 @@ interface HostCircuit {
   openUntil: number
 }
 
+/** @param options by default `DEFAULT_CIRCUIT`; an error that is no outage neither counts against a host nor clears its record */
 export function createHostCircuits(options: {
   readonly clock: Clock
   readonly random: Random

@@ -23,6 +23,7 @@ export interface OutgoingRequest {
   readonly body: string | null
 }
 
+/** The method of the payload; by default POST with a body, and GET without. */
 export function methodOf({ method, body }: HttpRequestPayload): Method {
   return method ?? (body === undefined || body === null ? 'GET' : 'POST')
 }

@@ -16,6 +16,7 @@ const PORTABLE_HEADERS: ReadonlySet<string> = new Set([
   'user-agent',
 ])
 
+/** Whether there is somewhere to go: 304 and other statuses of the class have nothing to follow. */
 export function isRedirect(status: number, location: string | undefined): location is string {
   return REDIRECT_STATUSES.has(status) && location !== undefined
 }

@@ -16,6 +16,7 @@ export const TEST_FAILURES = {
   test_failure: { retryable: true, when: 'the payload asked for it with `fail`; `"retryable": false` makes it final' },
 } as const satisfies FailureCatalogue
 
+/** Does what the payload asks for: logs, waits, blocks the event loop where `mayBlock`, fails. */
 export function createTestHandler({ clock, mayBlock = false }: TaskTypeDeps): OpenHandler {
   return statelessHandler(async (task: LeasedTaskDocument, context) => {
     const options = optionsOf(task.payload)

@@ -24,6 +24,7 @@ export class CommandFailure extends Error {
   }
 }
 
+/** The command was called wrongly: exit code `EXIT.usage`. */
 export function usageFailure(message: string): CommandFailure {
   return new CommandFailure(message, EXIT.usage)
 }

@@ -31,10 +31,12 @@ export function filterOf(options: FilterOptions): FilterOptions {
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
 }
 
+/** Whether a filter means every task. */
 export function isEmptyFilter(filter: FilterOptions): boolean {
   return Object.keys(filter).length === 0
 }
 
+/** Reads an option. Bounds are inclusive. @throws InvalidArgumentError */
 export function wholeNumber(minimum: number, maximum: number): (text: string) => number {
   return (text) => {
     const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN
@@ -43,6 +45,7 @@ export function wholeNumber(minimum: number, maximum: number): (text: string) =>
   }
 }
 
+/** Reads an option; fractions are allowed, bounds are inclusive. @throws InvalidArgumentError */
 export function seconds(minimum: number, maximum: number): (text: string) => number {
   return (text) => {
     const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
@@ -51,19 +54,23 @@ export function seconds(minimum: number, maximum: number): (text: string) => num
   }
 }
 
+/** Reads an option. @throws InvalidArgumentError for what cannot be the name of a queue */
 export function queueName(text: string): string {
   if (isName(text)) return text
   throw new InvalidArgumentError(`Expected a queue: ${nameRule('queue')}.`)
 }
 
+/** Reads an option of names separated by commas. @throws InvalidArgumentError */
 export function queueNames(text: string): string[] {
   return text.split(',').map((name) => queueName(name.trim()))
 }
 
+/** Gathers the values of an option that may be given several times. */
 export function collected(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text]
 }
 
+/** Reads a time in RFC 3339; it is sent as UTC. @throws InvalidArgumentError */
 export function futureTime(text: string): string {
   const time = /^\d{4}-\d{2}-\d{2}T/.test(text) ? Date.parse(text) : Number.NaN
   if (!Number.isNaN(time)) return new Date(time).toISOString()

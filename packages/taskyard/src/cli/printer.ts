@@ -12,6 +12,7 @@ export interface Printer {
   note(text: string): void
 }
 
+/** @param json whether lines are JSON, for programs, instead of text for people */
 export function createPrinter(terminal: Terminal, json: boolean): Printer {
   const { stdout, stderr, environment } = terminal
   const notePaint = paintFor(stderr, environment)

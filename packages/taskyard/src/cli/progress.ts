@@ -9,6 +9,7 @@ export interface Progress {
 
 const RETURN_AND_ERASE = '\r\u001b[2K'
 
+/** On a terminal one line is written over and over; elsewhere nothing is. */
 export function createProgress({ stderr }: Terminal): Progress {
   let shown = false
   return {

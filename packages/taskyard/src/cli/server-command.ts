@@ -34,6 +34,7 @@ export function withServerOptions(command: Command): Command {
   return withJsonOption(command.addOption(urlOption()).addOption(namespaceOption()))
 }
 
+/** `--url`, which `TASKYARD_URL` sets too. */
 export function urlOption(fallback = 'http://127.0.0.1:8080'): Option {
   return new Option('--url <url>', `server to talk to (default: TASKYARD_URL, else ${fallback})`).argParser((text) => {
     if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text
@@ -49,6 +50,7 @@ function namespaceOption(): Option {
   })
 }
 
+/** Adds `--json`. */
 export function withJsonOption(command: Command): Command {
   return command.option('--json', 'print one JSON document for programs')
 }
@@ -78,6 +80,7 @@ export async function onServer(
   }
 }
 
+/** `--url`, or else what the environment says. */
 export function serverUrl(configuration: Configuration, options: { readonly url?: string }): string {
   return options.url ?? configuration.url
 }

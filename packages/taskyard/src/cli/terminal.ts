@@ -35,6 +35,7 @@ export function wantsColours(output: Output, environment: Environment): boolean 
   return output.isTTY === true && environment.TERM !== 'dumb'
 }
 
+/** Leaves text as it is where {@link wantsColours} says no. */
 export function paintFor(output: Output, environment: Environment): Paint {
   if (!wantsColours(output, environment)) return (_, text) => text
   return (style, text) => styleText(style, text, { validateStream: false })
@@ -72,6 +73,7 @@ const ESCAPES = new Map([
   ['\t', '\\t'],
 ])
 
+/** Characters of a text, its colours not counted. */
 export function visibleWidth(text: string): number {
   return [...stripVTControlCharacters(text)].length
 }

@@ -18,6 +18,7 @@ export interface Settings
   readonly retention: Retention
 }
 
+/** The part of a server's configuration that assembling it needs. */
 export function settingsOf(configuration: Configuration): Settings {
   return { ...configuration, retention: retentionOf(configuration) }
 }

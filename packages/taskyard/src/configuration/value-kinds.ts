@@ -23,6 +23,7 @@ export function notYet(feature: string, instead: string): ValueKind<null> {
   return { expected: `no value: ${feature} are not in this version; ${instead}`, parse: () => undefined }
 }
 
+/** Digits alone, within bounds, both inclusive. */
 export function integer(minimum: number, maximum: number): ValueKind<number> {
   return {
     expected: `a whole number from ${minimum} to ${maximum}`,
@@ -30,6 +31,7 @@ export function integer(minimum: number, maximum: number): ValueKind<number> {
   }
 }
 
+/** Digits, with or without a fraction after a point, within bounds, both inclusive. */
 export function decimal(minimum: number, maximum: number): ValueKind<number> {
   return {
     expected: `a number from ${minimum} to ${maximum}`,
@@ -63,10 +65,12 @@ export const privateAddresses: ValueKind<boolean | readonly string[]> = {
   },
 }
 
+/** Exactly one of the words, in their case. */
 export function oneOf<const Word extends string>(words: readonly Word[]): ValueKind<Word> {
   return { expected: `one of ${words.join(', ')}`, parse: (text) => words.find((word) => word === text) }
 }
 
+/** At least one of the words, separated by commas; the value has each once, in the order of `words`. */
 export function listOf<const Word extends string>(words: readonly Word[]): ValueKind<readonly Word[]> {
   return {
     expected: `a comma-separated choice of ${words.join(', ')}`,
@@ -105,6 +109,7 @@ export const hostNames: ValueKind<readonly string[]> = {
   },
 }
 
+/** @param protocols those that are accepted, with their colon, such as `https:` */
 export function url(...protocols: readonly string[]): ValueKind<string> {
   const starts = protocols.map((protocol) => `${protocol}//`)
   const startsRight = (text: string) => starts.some((start) => text.toLowerCase().startsWith(start))

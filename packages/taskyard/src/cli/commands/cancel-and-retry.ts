@@ -42,6 +42,7 @@ Examples:
   },
 ]
 
+/** `taskyard cancel` and `taskyard retry`: one task by its id, or all that match a filter. */
 export function addCancelAndRetry(program: Command, terminal: Terminal): void {
   for (const operation of OPERATIONS) addOperation(program, terminal, operation)
 }

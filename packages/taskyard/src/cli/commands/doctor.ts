@@ -12,6 +12,7 @@ import { createPrinter, type Printer } from '../printer.ts'
 import { urlOption, withJsonOption } from '../server-command.ts'
 import type { Terminal } from '../terminal.ts'
 
+/** `taskyard doctor`: looks at machine, settings, store and server, and says what to do about what it finds. */
 export function addDoctor(program: Command, terminal: Terminal): void {
   const command = program
     .command('doctor')

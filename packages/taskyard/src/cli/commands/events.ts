@@ -7,6 +7,7 @@ interface EventsOptions extends ServerOptions {
   readonly follow?: boolean
 }
 
+/** `taskyard events`: a task's history, and with `--follow` its events as they happen. */
 export function addEvents(program: Command, terminal: Terminal): void {
   const command = program
     .command('events')

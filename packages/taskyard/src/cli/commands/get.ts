@@ -9,6 +9,7 @@ interface GetOptions extends ServerOptions {
   readonly wait?: true | number
 }
 
+/** `taskyard get`: one task. */
 export function addGet(program: Command, terminal: Terminal): void {
   const command = program
     .command('get')

@@ -10,6 +10,7 @@ interface ListOptions extends FilterOptions, ServerOptions {
   readonly cursor?: string
 }
 
+/** `taskyard list`: a page of tasks, newest first. */
 export function addList(program: Command, terminal: Terminal): void {
   const command = program.command('list').summary('list tasks, newest first').description('List tasks, newest first.')
   withFilterOptions(command, terminal.now)

@@ -9,6 +9,7 @@ import { createPrinter } from '../printer.ts'
 import { withJsonOption } from '../server-command.ts'
 import type { Terminal } from '../terminal.ts'
 
+/** `taskyard migrate`: brings the schema of the store up to date, without a server. */
 export function addMigrate(program: Command, terminal: Terminal): void {
   const command = program
     .command('migrate')

@@ -13,6 +13,7 @@ interface QueuesOptions extends ServerOptions {
   readonly interval: number
 }
 
+/** `taskyard queues`: the queues and their counts, once or live, and pause and resume. */
 export function addQueues(program: Command, terminal: Terminal): void {
   const command = program
     .command('queues')

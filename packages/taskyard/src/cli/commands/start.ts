@@ -34,6 +34,7 @@ const FLAGS: Readonly<Record<keyof typeof OVERRIDES, [flags: string, description
   logLevel: ['--log-level <level>', 'least level logged'],
 }
 
+/** `taskyard start`: a server in this process, until a signal stops it. */
 export function addStart(program: Command, terminal: Terminal): void {
   const command = program
     .command('start')

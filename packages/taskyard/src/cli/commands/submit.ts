@@ -23,6 +23,7 @@ interface SubmitOptions extends ServerOptions {
   readonly key?: string
 }
 
+/** `taskyard submit`: one task, or those of an NDJSON file. */
 export function addSubmit(program: Command, terminal: Terminal): void {
   const command = program
     .command('submit')

@@ -15,6 +15,7 @@ interface WorkOptions extends ServerOptions {
   readonly drain: number
 }
 
+/** `taskyard work`: a worker with the handlers of a module, until a signal stops it. */
 export function addWork(program: Command, terminal: Terminal): void {
   const command = program
     .command('work')

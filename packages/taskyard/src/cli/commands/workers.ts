@@ -14,6 +14,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'TYPES', flexible: true },
 ]
 
+/** `taskyard workers`: who is connected or holds leases. */
 export function addWorkers(program: Command, terminal: Terminal): void {
   const command = program
     .command('workers')

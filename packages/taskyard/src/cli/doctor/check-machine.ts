@@ -5,6 +5,7 @@ const LEAST_NODE = 24
 const EARLIEST_SANE_MS = Date.UTC(2026, 0, 1)
 const TOLERATED_OFFSET_MS = 5000
 
+/** Whether this Node is one that Taskyard runs on. */
 export async function checkNode(): Promise<Finding> {
   const major = Number(process.versions.node.split('.')[0])
   if (major >= LEAST_NODE) return finding.ok('node', `Node.js ${process.versions.node}`)

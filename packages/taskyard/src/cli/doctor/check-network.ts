@@ -54,6 +54,7 @@ async function jsonOf<Document extends object>(response: Response): Promise<Part
   return (await response.json().catch(() => ({}))) as Partial<Document>
 }
 
+/** Whether what answers at the URL is a Taskyard, and ready. */
 export async function checkServer({ server, url }: Examined): Promise<Finding> {
   if (server === null)
     return finding.warning('server', `nothing answers at ${url}`, 'Start one with: taskyard start. Elsewhere: --url.')

@@ -12,6 +12,7 @@ export async function checkDurability({ configuration }: Examined): Promise<read
   return store.kind === 'sqlite' ? [finding.ok('durability', 'every acknowledged task is synced to disk')] : []
 }
 
+/** Whether this process takes tasks in. */
 export async function checkRoles({ configuration: { roles } }: Examined): Promise<Finding> {
   if (!roles.includes('api'))
     return finding.warning('roles', 'no api: nothing can submit tasks', 'Add api to TASKYARD_ROLES.')

@@ -21,6 +21,7 @@ export interface WorkReport {
 type Style = Parameters<Paint>[0]
 type Tell = (event: string, details: Readonly<Record<string, unknown>>, text: string, style?: Style) => void
 
+/** @param json whether lines are JSON, for programs, instead of text for people */
 export function createWorkReport(terminal: Terminal, json: boolean): WorkReport {
   const tell = createTell(terminal, json)
   const spans = { now: () => terminal.monotonic() }
