@@ -1,7 +1,7 @@
 import type { Agent } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { monotonicMs, type WriteHistory } from './history.ts'
-import { type Answer, call } from './http-post.ts'
+import { type Answer, call } from './http-call.ts'
 import { EMBEDDED_QUEUE, EMBEDDED_TYPE, REMOTE_QUEUE, REMOTE_TYPE, type Work } from './options.ts'
 import { between } from './seeded-random.ts'
 

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import { type DatabaseControl, startDatabase } from './database-control.ts'
 import { freePorts } from './free-port.ts'
 import { monotonicMs } from './history.ts'
-import { call, keepAlive } from './http-post.ts'
+import { call, keepAlive } from './http-call.ts'
 import { POWER_FAILURE_SETTINGS, powerFailures } from './power-failure.ts'
 import { createServerControl } from './server-control.ts'
 

@@ -15,7 +15,7 @@ export interface ProxiedCall {
 /** `whole`: pass. `unsent`: the server never sees it. `unanswered`, `half`: the server does it, the caller is cut off. */
 export type Cut = 'whole' | 'unsent' | 'unanswered' | 'half'
 
-/** Who sits at a proxy and watches. Called in order, synchronously: what they do happens before the bytes go on. */
+/** Watches the calls that pass through a proxy. Called in order, synchronously: what they do happens before the bytes go on. */
 export interface Tap {
   now(): number
   cut(path: string): Cut
@@ -67,23 +67,23 @@ export async function startProxy(route: Route, tap: Tap): Promise<Proxy> {
   }
 }
 
-interface Way {
+interface ProxyContext {
   readonly agent: Agent
   readonly route: Route
   readonly tap: Tap
   readonly streams: Set<ServerResponse>
 }
 
-async function forward(incoming: IncomingMessage, reply: ServerResponse, way: Way): Promise<void> {
+async function forward(incoming: IncomingMessage, reply: ServerResponse, context: ProxyContext): Promise<void> {
   const body = await readAll(incoming)
   const path = incoming.url ?? '/'
-  const cut = way.tap.cut(path)
-  if (cut !== 'whole') way.tap.onCut(path, cut)
+  const cut = context.tap.cut(path)
+  if (cut !== 'whole') context.tap.onCut(path, cut)
   if (cut === 'unsent') return void reply.destroy()
-  const answer = await passOnToOne(incoming, body, reply, way)
+  const answer = await forwardToFirst(incoming, body, reply, context)
   if (answer === null) return void reply.destroy()
   const stream = answer.headers['content-type']?.startsWith('text/event-stream') === true
-  if (stream) return passStream(answer, reply, way)
+  if (stream) return passStream(answer, reply, context)
   await passAnswer(answer, reply, cut)
 }
 
@@ -94,26 +94,26 @@ interface PassedAnswer extends Pick<IncomingMessage, 'headers'> {
 }
 
 /** The answer of the first server that takes the call; `null` when none does, or when the connection broke. */
-async function passOnToOne(
+async function forwardToFirst(
   incoming: IncomingMessage,
   body: string,
   reply: ServerResponse,
-  way: Way,
+  context: ProxyContext,
 ): Promise<PassedAnswer | null> {
-  for (const upstream of way.route(incoming.url ?? '/')) {
-    const answer = await passOn(upstream, incoming, body, reply, way)
+  for (const upstream of context.route(incoming.url ?? '/')) {
+    const answer = await forwardTo(upstream, incoming, body, reply, context)
     if (answer !== 'refused') return answer
   }
   return null
 }
 
 /** The server's answer; of an event stream its beginning. `null` when the connection broke. */
-function passOn(
+function forwardTo(
   { name: server, port }: Upstream,
   incoming: IncomingMessage,
   body: string,
   reply: ServerResponse,
-  { agent, tap }: Way,
+  { agent, tap }: ProxyContext,
 ): Promise<PassedAnswer | 'refused' | null> {
   const { promise, resolve } = Promise.withResolvers<PassedAnswer | 'refused' | null>()
   const method = incoming.method ?? 'GET'
@@ -152,7 +152,11 @@ function passOn(
   return promise
 }
 
-function passStream({ headers, status, incoming }: PassedAnswer, reply: ServerResponse, { streams }: Way): void {
+function passStream(
+  { headers, status, incoming }: PassedAnswer,
+  reply: ServerResponse,
+  { streams }: ProxyContext,
+): void {
   streams.add(reply)
   reply.writeHead(status, headers)
   reply.flushHeaders()

@@ -1,7 +1,7 @@
 import type { Agent } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type EmbeddedRunEvent, monotonicMs, type WriteHistory } from './history.ts'
-import { call } from './http-post.ts'
+import { call } from './http-call.ts'
 import { EMBEDDED_QUEUE, EMBEDDED_TYPE, REMOTE_QUEUE } from './options.ts'
 import type { ServerControl } from './server-control.ts'
 

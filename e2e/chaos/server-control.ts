@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { FaultPoint } from './fault-points.ts'
 import { monotonicMs, type WriteHistory } from './history.ts'
-import { call, keepAlive } from './http-post.ts'
+import { call, keepAlive } from './http-call.ts'
 import { EMBEDDED_QUEUE } from './options.ts'
 
 export interface ServerControl {

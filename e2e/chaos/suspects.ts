@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { SUSPECT_CRASHES } from '@taskyard/core'
 import { monotonicMs } from './history.ts'
-import { call, keepAlive } from './http-post.ts'
+import { call, keepAlive } from './http-call.ts'
 import type { ServerControl } from './server-control.ts'
 
 /** A suspect that takes longer, or servers that do not answer, are not waited for. */
