@@ -15,6 +15,7 @@ const CHECKS = [
   ['types', 'tsc', '--noEmit'],
   ['dependency rule', 'node', 'tools/check-dependencies.ts'],
   ['sizes of files and functions', 'node', 'tools/check-sizes.ts'],
+  ['doc comments', 'node', 'tools/check-doc-comments.ts'],
   ['dead code', 'knip', '--no-progress', '--no-config-hints'],
   ['drift of generated files and documents', 'node', 'tools/run-tests.ts', 'tools/test/drift/*.test.ts'],
 ] as const
