@@ -39,9 +39,13 @@ export const ERRORS = {
   task_not_found: entry(
     404,
     'There is no such task',
-    'There is no task {id}; finished tasks are kept only as long as retention says',
+    'There is no task {id} in namespace {namespace}; finished tasks are kept only as long as retention says',
   ),
-  queue_not_found: entry(404, 'There is no such queue', 'No task was ever submitted to queue {queue}'),
+  queue_not_found: entry(
+    404,
+    'There is no such queue',
+    'No task was ever submitted to queue {queue} in namespace {namespace}',
+  ),
   route_not_found: entry(404, 'There is no such route', 'There is no {method} {path}; see /docs'),
   method_not_allowed: entry(405, 'The route has no such method', '{path} takes {allowed}'),
   not_cancellable: entry(

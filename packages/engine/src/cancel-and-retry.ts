@@ -32,13 +32,13 @@ export function createCancelAndRetry(
   return (namespace) => ({
     async cancel(id) {
       const [outcome] = await cancelAll(context, namespace, [toTaskId(id)])
-      if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id })
+      if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id, namespace })
       if (outcome?.kind === 'ended') throw new TaskyardError('not_cancellable', { id, status: outcome.status })
       return after(namespace, outcome?.kind === 'cancelled', 'cancelled', id)
     },
     async retry(id) {
       const [outcome] = await store.tasks.retry({ namespace, taskIds: [toTaskId(id)] })
-      if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id })
+      if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id, namespace })
       if (outcome?.kind === 'not-retryable') throw new TaskyardError('not_retryable', { id, status: outcome.status })
       return after(namespace, outcome?.kind === 'retried', 'queued', id)
     },

@@ -2,13 +2,13 @@ import { type EndedLease, workerKey } from '@taskyard/core'
 import { createCancelAndRetry } from './cancel-and-retry.ts'
 import { createClaimCalls } from './claim-calls.ts'
 import { createEngineContext } from './create-engine-context.ts'
-import type { Engine, EngineHealth, EngineOptions } from './engine.ts'
+import type { Engine, EngineHealth, EngineOptions, UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import { createGiveBack } from './give-back.ts'
-import { joinUseCases } from './in-namespace.ts'
+import { type InNamespace, joinUseCases } from './in-namespace.ts'
 import { createLeasing } from './lease.ts'
 import { createLongPolls } from './long-polls.ts'
-import { createQueues } from './queues.ts'
+import { createQueues, type Queues } from './queues.ts'
 import { createReading } from './read.ts'
 import { createSessions } from './sessions.ts'
 import { createSubmit } from './submit.ts'
@@ -51,17 +51,29 @@ export function createEngine(options: EngineOptions): Engine {
       await Promise.all([sessions.stop(), sweeper?.stop()])
       await context.pendingCalls.ended()
     },
-    in: joinUseCases([
-      submitting.inNamespace,
-      createLeasing(context, longPolls, calls, giveBack, sessions),
-      sessions.inNamespace,
-      reading,
-      waiting.inNamespace,
-      createCancelAndRetry(context, reading),
-      queues.inNamespace,
-    ]),
+    in: notingUse(
+      queues,
+      joinUseCases([
+        submitting.inNamespace,
+        createLeasing(context, longPolls, calls, giveBack, sessions),
+        sessions.inNamespace,
+        reading,
+        waiting.inNamespace,
+        createCancelAndRetry(context, reading),
+        queues.inNamespace,
+      ]),
+    ),
+    usedNamespaces: () => queues.usedNamespaces(),
     health: () => healthOf(context),
     loops: context.loops.reports,
+  }
+}
+
+function notingUse({ noteUse }: Queues, inNamespace: InNamespace<UseCases>): InNamespace<UseCases> {
+  return (namespace) => {
+    const calls = inNamespace(namespace)
+    noteUse(namespace)
+    return calls
   }
 }
 

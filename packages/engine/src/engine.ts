@@ -213,6 +213,8 @@ export interface Engine {
    * @throws TaskyardError invalid_request for what can be none
    */
   in(namespace: string): UseCases
+  /** In which something was done in this process within the last hour, 100 at most, and the default one. */
+  usedNamespaces(): readonly string[]
   /** Asks the store now. */
   health(): Promise<EngineHealth>
   /** How the background work of this process fares. */

@@ -190,6 +190,6 @@ function keyOf({ namespace, taskId }: TaskName): string {
   return `${namespace}/${taskId}`
 }
 
-function notFound({ taskId }: TaskName): TaskyardError {
-  return new TaskyardError('task_not_found', { id: taskId })
+function notFound({ namespace, taskId }: TaskName): TaskyardError {
+  return new TaskyardError('task_not_found', { id: taskId, namespace })
 }

@@ -6,6 +6,10 @@ import type { InNamespace } from './in-namespace.ts'
 import { Throughput } from './throughput.ts'
 
 export interface Queues {
+  /** Something is done in this namespace now. So cheap that every call may say it. */
+  noteUse(namespace: string): void
+  /** Those of the last hour, with the default one. */
+  usedNamespaces(): readonly string[]
   readonly inNamespace: InNamespace<Pick<UseCases, 'queues' | 'queue' | 'pause' | 'resume'>>
   start(): void
   stop(): Promise<void>
@@ -35,16 +39,17 @@ export function createQueues(context: EngineContext): Queues {
   return {
     start: () => throughput.loop.start(),
     stop: () => throughput.loop.stop(),
+    noteUse: (namespace) => throughput.noteUse(namespace),
+    usedNamespaces: () => throughput.namespaces(),
     inNamespace: (namespace) => ({
       async queues() {
         const counts = await throughput.sample(namespace)
-        throughput.noteAsked(namespace)
         return counts.map((queue) => view(namespace, queue))
       },
       async queue(queue) {
         assertName(queue, '/queue', 'queue')
         const [counts] = await store.reads.counts({ namespace, queue })
-        if (counts === undefined) throw new TaskyardError('queue_not_found', { queue })
+        if (counts === undefined) throw new TaskyardError('queue_not_found', { queue, namespace })
         return view(namespace, counts)
       },
       pause: (queue) => setPaused(queue, namespace, true),

@@ -24,7 +24,7 @@ export function createReading({ store, clock }: EngineContext): InNamespace<Read
   async function get(namespace: string, id: string): Promise<Task> {
     const taskId = toTaskId(id)
     const [task] = await reads(() => store.reads.find({ namespace, taskIds: [taskId] }))
-    if (!task) throw new TaskyardError('task_not_found', { id })
+    if (!task) throw new TaskyardError('task_not_found', { id, namespace })
     return task
   }
 
@@ -32,7 +32,7 @@ export function createReading({ store, clock }: EngineContext): InNamespace<Read
     if (!isIntegerIn(after, 0, Number.MAX_SAFE_INTEGER)) throw invalid('/after', 'the n of an event, or 0')
     const taskId = toTaskId(id)
     const events = await store.reads.history({ namespace, taskId, after, limit: LIMITS.eventPage })
-    if (events === null) throw new TaskyardError('task_not_found', { id })
+    if (events === null) throw new TaskyardError('task_not_found', { id, namespace })
     return events
   }
 

@@ -32,7 +32,7 @@ export function createSubmit(context: EngineContext): Submitting {
     if (first) return first
     // Submitted before in the same transaction, which nobody else can see into yet.
     if (tx !== undefined) return newlyStored(task, accepted)
-    throw new TaskyardError('task_not_found', { id: accepted.id })
+    throw new TaskyardError('task_not_found', { id: accepted.id, namespace: task.namespace })
   }
 
   return {

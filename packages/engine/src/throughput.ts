@@ -5,8 +5,9 @@ import { LOOPS } from './loops.ts'
 
 const SAMPLE_EVERY_MS = LOOPS.throughput.intervalMs
 const WINDOW_MS = 60_000
-/** Namespaces whose throughput is known at a time, beside the default one. */
+/** Namespaces that are sampled at a time, beside the default one, and how long after their last use. */
 const MOST_NAMESPACES = 100
+const USED_MS = 3_600_000
 
 interface Sample {
   readonly at: number
@@ -15,7 +16,7 @@ interface Sample {
 
 interface Sampled {
   readonly samples: Sample[]
-  askedAt: number
+  usedAt: number
 }
 
 /** How many tasks finish per second, from samples of the store's totals: right for any number of server processes. */
@@ -26,9 +27,10 @@ export class Throughput {
 
   constructor(context: EngineContext) {
     this.#context = context
+    this.#add(DEFAULTS.namespace, 0)
     this.loop = context.loops.create('throughput', async () => {
-      this.#forgetUnasked()
-      for (const namespace of new Set([DEFAULTS.namespace, ...this.#sampled.keys()])) await this.sample(namespace)
+      this.#forgetUnused()
+      for (const namespace of this.namespaces()) await this.sample(namespace)
       return {}
     })
   }
@@ -40,9 +42,17 @@ export class Throughput {
     return counts
   }
 
-  /** Somebody wants to know: the namespace is sampled for a while. */
-  noteAsked(namespace: string): void {
-    this.#samplesOf(namespace).askedAt = this.#context.clock.now()
+  /** The namespace is sampled from now on, for a while. */
+  noteUse(namespace: string): void {
+    const now = this.#context.clock.now()
+    const known = this.#sampled.get(namespace)
+    if (known !== undefined) known.usedAt = now
+    else this.#add(namespace, now)
+  }
+
+  /** Those that are sampled. */
+  namespaces(): readonly string[] {
+    return [...this.#sampled.keys()]
   }
 
   /** Tasks per second, over the last minute at most. */
@@ -53,28 +63,27 @@ export class Throughput {
     return seconds < 1 ? 0 : Math.round((finished / seconds) * 100) / 100
   }
 
-  /** A namespace that nobody asks for is not sampled, so that any number of them may be asked for. */
-  #forgetUnasked(): void {
-    const now = this.#context.clock.now()
-    for (const [namespace, { askedAt }] of this.#sampled) {
-      if (namespace !== DEFAULTS.namespace && now - askedAt > WINDOW_MS) this.#sampled.delete(namespace)
+  #add(namespace: string, now: number): void {
+    if (this.#sampled.size > MOST_NAMESPACES) {
+      const [longestUnused] = this.#others().sort(([, one], [, other]) => one.usedAt - other.usedAt)
+      this.#sampled.delete(longestUnused?.[0] ?? '')
     }
+    this.#sampled.set(namespace, { samples: [], usedAt: now })
   }
 
-  #samplesOf(namespace: string): Sampled {
-    const sampled = this.#sampled
-    const known = sampled.get(namespace)
-    if (known !== undefined) return known
-    const oldest =
-      sampled.size > MOST_NAMESPACES ? [...sampled.keys()].find((name) => name !== DEFAULTS.namespace) : undefined
-    if (oldest !== undefined) sampled.delete(oldest)
-    const added = { samples: [], askedAt: this.#context.clock.now() }
-    sampled.set(namespace, added)
-    return added
+  #forgetUnused(): void {
+    const now = this.#context.clock.now()
+    for (const [namespace, { usedAt }] of this.#others()) if (now - usedAt > USED_MS) this.#sampled.delete(namespace)
+  }
+
+  /** All but the default one, which is always sampled. */
+  #others(): [namespace: string, sampled: Sampled][] {
+    return [...this.#sampled].filter(([namespace]) => namespace !== DEFAULTS.namespace)
   }
 
   #remember(namespace: string, counts: readonly QueueCounts[]): void {
-    const kept = this.#samplesOf(namespace).samples
+    const kept = this.#sampled.get(namespace)?.samples
+    if (kept === undefined) return
     const now = this.#context.clock.now()
     const newest = kept.at(-1)
     if (newest === undefined || now - newest.at >= SAMPLE_EVERY_MS / 2) {

@@ -78,7 +78,7 @@ export function createWaiting(context: EngineContext): Waiting {
 /** Few events: a reader that takes its time holds them all. */
 async function readPage({ store }: EngineContext, task: TaskName, after: number): Promise<readonly TaskEvent[]> {
   const events = await store.reads.history({ ...task, after, limit: WATCH_PAGE })
-  if (events === null) throw new TaskyardError('task_not_found', { id: task.taskId })
+  if (events === null) throw new TaskyardError('task_not_found', { id: task.taskId, namespace: task.namespace })
   return events
 }
 

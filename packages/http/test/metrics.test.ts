@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Api, startApi } from './start-api.ts'
 
-/** The value of one sample, such as `taskyard_queue_depth{queue="default",status="queued"}`. */
+/** The value of one sample, such as `taskyard_queue_depth{namespace="default",queue="default",status="queued"}`. */
 async function sample({ get }: Api, name: string): Promise<number | undefined> {
   const line = (await get('/metrics')).body.split('\n').find((text) => text.startsWith(`${name} `))
   return line === undefined ? undefined : Number(line.slice(name.length + 1))
@@ -21,8 +21,11 @@ test('the life of a task is counted', async (context) => {
   const id = await api.submit({ type: 'email', queue: 'default' })
   const labels = '{namespace="default",queue="default",type="email"}'
   assert.equal(await sample(api, `taskyard_tasks_submitted_total${labels}`), 1)
-  assert.equal(await sample(api, 'taskyard_queue_depth{queue="default",status="queued"}'), 1)
-  assert.ok(((await sample(api, 'taskyard_queue_oldest_ready_age_seconds{queue="default"}')) as number) >= 0)
+  assert.equal(await sample(api, 'taskyard_queue_depth{namespace="default",queue="default",status="queued"}'), 1)
+  assert.ok(
+    ((await sample(api, 'taskyard_queue_oldest_ready_age_seconds{namespace="default",queue="default"}')) as number) >=
+      0,
+  )
   const { lease } = await api.claim()
   const settle = (token: number) =>
     api.post('/api/v1/leases/settle', { outcomes: [{ taskId: id, token, outcome: 'succeeded' }] })
@@ -44,7 +47,7 @@ test('the life of a task is counted', async (context) => {
     1,
   )
   assert.equal(await sample(api, 'taskyard_stale_writes_refused_total{operation="settle"}'), 1)
-  assert.equal(await sample(api, 'taskyard_queue_depth{queue="default",status="succeeded"}'), 1)
+  assert.equal(await sample(api, 'taskyard_queue_depth{namespace="default",queue="default",status="succeeded"}'), 1)
 })
 
 test('leases that expire are counted by reason', async (context) => {
@@ -84,5 +87,5 @@ test('the number of series is bounded', async (context) => {
   assert.equal(await sample(api, 'taskyard_tasks_submitted_total{namespace="default",queue="q-a",type="a"}'), 1)
   assert.equal(await sample(api, 'taskyard_tasks_submitted_total{namespace="default",queue="q-c",type="c"}'), undefined)
   assert.equal(await sample(api, 'taskyard_tasks_submitted_total{namespace="other",queue="other",type="other"}'), 2)
-  assert.equal(await sample(api, 'taskyard_queue_depth{queue="other",status="queued"}'), 2)
+  assert.equal(await sample(api, 'taskyard_queue_depth{namespace="other",queue="other",status="queued"}'), 2)
 })

@@ -1,10 +1,10 @@
 import type { ErrorCode, OpenedStore } from '@taskyard/core'
-import type { EngineObserver, LoopReport, QueueView } from '@taskyard/engine'
+import type { EngineObserver, LoopReport } from '@taskyard/engine'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { addCounter, type Labels } from './computed-metric.ts'
 import { createLoopMetrics } from './loop-metrics.ts'
 import { observeStore } from './observe-store.ts'
-import { createQueueGauges } from './queue-gauges.ts'
+import { createQueueGauges, type QueueOfNamespace } from './queue-gauges.ts'
 import { createTaskObserver } from './task-observer.ts'
 
 /** A server's own metrics: nothing is shared between two servers in one process. */
@@ -15,7 +15,7 @@ export interface Metrics {
   /** The same store, every call of it timed and its failures counted. */
   observeStore(store: OpenedStore): OpenedStore
   /** The queues as they are now, for the gauges of the next scrape. */
-  recordQueues(queues: readonly QueueView[]): void
+  recordQueues(queues: readonly QueueOfNamespace[]): void
   /** The background loops as they are now, for the next scrape. */
   recordLoops(loops: readonly LoopReport[]): void
   /** A problem document was sent. */

@@ -3,25 +3,33 @@ import type { QueueView } from '@taskyard/engine'
 import type { Registry } from 'prom-client'
 import { addGauge } from './computed-metric.ts'
 
+/** A queue, and whose it is. */
+export type QueueOfNamespace = QueueView & { readonly namespace: string }
+
 interface QueueNumbers {
+  readonly namespace: string
   readonly queue: string
   readonly counts: Readonly<Record<TaskStatus, number>>
   readonly oldestReadyAgeSeconds: number | null
 }
 
 /** Gauges of each queue's depth and age; the returned function hands in the queues of the next scrape. */
-export function createQueueGauges(registry: Registry, labelLimit: number): (queues: readonly QueueView[]) => void {
+export function createQueueGauges(
+  registry: Registry,
+  labelLimit: number,
+): (queues: readonly QueueOfNamespace[]) => void {
   let current: readonly QueueNumbers[] = []
   addGauge(registry, { name: 'taskyard_queue_depth', help: 'Tasks per queue and status' }, function* () {
-    for (const { queue, counts } of current)
-      for (const status of TASK_STATUSES) yield [{ queue, status }, counts[status]]
+    for (const { namespace, queue, counts } of current)
+      for (const status of TASK_STATUSES) yield [{ namespace, queue, status }, counts[status]]
   })
   const age = {
     name: 'taskyard_queue_oldest_ready_age_seconds',
     help: 'How long the ready task that has waited longest has waited; 0 when none waits',
   }
   addGauge(registry, age, function* () {
-    for (const { queue, oldestReadyAgeSeconds } of current) yield [{ queue }, oldestReadyAgeSeconds ?? 0]
+    for (const { namespace, queue, oldestReadyAgeSeconds } of current)
+      yield [{ namespace, queue }, oldestReadyAgeSeconds ?? 0]
   })
   return (queues) => {
     const rest = queues.slice(labelLimit)
@@ -29,9 +37,10 @@ export function createQueueGauges(registry: Registry, labelLimit: number): (queu
   }
 }
 
-function combined(queues: readonly QueueView[]): QueueNumbers {
+function combined(queues: readonly QueueOfNamespace[]): QueueNumbers {
   const sum = (status: TaskStatus) => queues.reduce((total, { counts }) => total + counts[status], 0)
   return {
+    namespace: 'other',
     queue: 'other',
     counts: Object.fromEntries(TASK_STATUSES.map((status) => [status, sum(status)])) as Record<TaskStatus, number>,
     oldestReadyAgeSeconds: queues.reduce((oldest, queue) => Math.max(oldest, queue.oldestReadyAgeSeconds ?? 0), 0),
