@@ -29,7 +29,7 @@ interface HostCircuit {
   openUntil: number
 }
 
-/** @param options by default `DEFAULT_CIRCUIT`; an error that is no outage neither counts against a host nor clears its record */
+/** By default a circuit opens after 5 outages in a row, for 30 s. */
 export function createHostCircuits(options: {
   readonly clock: Clock
   readonly random: Random
