@@ -113,6 +113,16 @@ test('told to stop while its claim waits, it closes that, asks what it gave, and
   assert.deepEqual(settlement?.body, { outcomes: [{ taskId: 'given', token: 7, outcome: 'released' }] })
 })
 
+test('it works for the namespace that TASKYARD_NAMESPACE names', async () => {
+  const worker = await startWorker({ namespace: 'acme' })
+  const headers = { 'content-type': 'application/json', 'taskyard-namespace': 'acme' }
+  const body = JSON.stringify({ type: 'count-words', payload: { text: 'one two' } })
+  const answer = await fetch(`${server.url}/api/v1/tasks`, { method: 'POST', headers, body })
+  const { id } = (await answer.json()) as { id: string }
+  await worker.line(new RegExp(`${id}: succeeded`))
+  assert.equal((await worker.stop()).code, 0)
+})
+
 interface Task {
   readonly status: string
   readonly attempt: number
@@ -131,7 +141,12 @@ def until(payload, stop):
 `
 
 /** The guide's worker with quick heartbeats and one more handler, which runs until a file is there or it is told to stop. */
-async function startWorker({ beatSeconds = 0.2, drainSeconds = 20, url = server.url } = {}): Promise<Running> {
+async function startWorker({
+  beatSeconds = 0.2,
+  drainSeconds = 20,
+  url = server.url,
+  namespace = '',
+} = {}): Promise<Running> {
   const example = examplesOf(join(REPOSITORY, 'docs/guides/http-worker.md')).find(({ note }) => note === 'worker.py')
   const settings = `LEASE_SECONDS, BEAT_SECONDS, DRAIN_SECONDS = 30, ${beatSeconds}, ${drainSeconds}`
   const program = (example?.text ?? '')
@@ -139,7 +154,10 @@ async function startWorker({ beatSeconds = 0.2, drainSeconds = 20, url = server.
     .replace(/^HANDLERS = \{/m, (begin) => `${UNTIL_HANDLER}${begin}"until": until, `)
   assert.ok(program.includes(settings) && program.includes('"until": until'))
   await writeFile(inFolder('worker.py'), program)
-  return runCommand('python3', ['worker.py'], { cwd: folder.path, env: { TASKYARD_URL: url } })
+  return runCommand('python3', ['worker.py'], {
+    cwd: folder.path,
+    env: { TASKYARD_URL: url, TASKYARD_NAMESPACE: namespace },
+  })
 }
 
 function startServer(port = '0') {
