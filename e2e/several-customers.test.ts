@@ -19,7 +19,8 @@ const IN_BACKGROUND = ['server', 'worker', 'gateway']
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let server: Awaited<ReturnType<typeof startServerProcess>>
 let gatewayUrl: string
-const background: Running[] = []
+let worker: Running
+let gateway: Running
 
 before(async () => {
   folder = await temporaryFolder()
@@ -29,14 +30,14 @@ before(async () => {
     await writeFile(join(folder.path, note), text)
   }
   server = await startServerProcess({ store: join(folder.path, 'tasks.db') })
-  background.push(shell(blockFor('worker')))
-  const gateway = shell(blockFor('gateway'), { PORT: '0' })
-  background.push(gateway)
+  worker = shell(blockFor('worker'))
+  gateway = shell(blockFor('gateway'), { PORT: '0' })
   const [, port] = await gateway.line(/port: (\d+)/)
   gatewayUrl = `http://127.0.0.1:${port}`
 })
 after(async () => {
-  for (const running of background) await running.stop()
+  await worker?.stop()
+  await gateway?.stop()
   await server?.stop()
   await folder.remove()
 })
@@ -84,6 +85,10 @@ describe('the guide to several customers', () => {
     assert.equal(((await answer.json()) as { namespace: string }).namespace, 'acme')
     assert.equal((await call('/api/v1/tasks')).status, 401)
     assert.equal((await call('/metrics', { headers })).status, 404)
+  })
+
+  it('has workers that stop in order', async () => {
+    assert.equal((await worker.stop()).code, 0)
   })
 })
 
