@@ -81,7 +81,7 @@ describe('taskyard doctor', () => {
     const env = { TASKYARD_STORE: `sqlite:${inFolder('tasks.db')}`, TASKYARD_PORT: '0', TASKYARD_QUEUE_DEPTH: '1' }
     const { code, stdout } = await run(['doctor'], { env })
     assert.equal(code, 0, stdout)
-    assert.match(stdout, /! queues +brimful is at its limit of 1 waiting tasks and takes no more/)
+    assert.match(stdout, /! queues +brimful of namespace default is at its limit of 1 waiting tasks and takes no more/)
   })
 
   it('leaves nothing beside the store', async () => {

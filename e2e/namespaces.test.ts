@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { Client, Taskyard, type TaskyardApi } from 'taskyard'
+import { Client, type NamespaceApi, Taskyard, type TaskyardApi } from 'taskyard'
 import { useServer } from './support/cli.ts'
-import { temporaryFolder } from './support/taskyard-process.ts'
+import { startServerProcess, temporaryFolder } from './support/taskyard-process.ts'
 
 const { serverUrl, run, runJson } = useServer()
 const NOT_FOUND = { code: 'task_not_found' }
@@ -15,7 +15,7 @@ before(async () => {
 after(() => folder.remove())
 
 /** Each way to a Taskyard: in a namespace, and what was opened, which is closed in the end. */
-const WAYS: Readonly<Record<string, () => Promise<readonly [opened: TaskyardApi, tenant: TaskyardApi]>>> = {
+const WAYS: Readonly<Record<string, () => Promise<readonly [opened: TaskyardApi, tenant: NamespaceApi]>>> = {
   'a store that was opened in it': async () => {
     const yard = await Taskyard.open({ store: `sqlite:${join(folder.path, 'opened.db')}`, namespace: 'tenant' })
     return [yard, yard]
@@ -67,6 +67,13 @@ describe('a namespace', () => {
     await assert.rejects(Taskyard.open({ store, namespace: 'a b' }), refused)
     assert.throws(() => new Client({ url: serverUrl(), namespace: 'a/b' }), refused)
     const misspelled = { url: serverUrl(), namspace: 'tenant' }
+    const lost = { url: serverUrl(), namespace: undefined } as never
+    assert.throws(() => new Client(lost), refused)
+    const client = new Client({ url: serverUrl(), namespace: 'one', headers: { 'Taskyard-Namespace': 'two' } })
+    assert.equal(client.namespace, 'one')
+    assert.deepEqual((await client.list()).items, [])
+    assert.throws(() => client.in(undefined as never), refused)
+    await client.close()
     assert.throws(() => new Client(misspelled), { code: 'invalid_configuration', message: /namspace is no option/ })
   })
 
@@ -78,13 +85,28 @@ describe('a namespace', () => {
     await assert.rejects(client.in('tenant-5').list(), { code: 'connection_failed' })
   })
 
+  it('may have its own embedded worker', async (t) => {
+    const store = join(folder.path, 'embedded.db')
+    const server = await startServerProcess({ store, env: { TASKYARD_WORKER_NAMESPACES: 'acme,globex' } })
+    t.after(() => server.stop())
+    const client = new Client({ url: server.url })
+    t.after(() => client.close())
+    for (const name of ['acme', 'globex']) {
+      const customer = client.in(name)
+      const task = await customer.wait(await customer.submit('uppercase', { text: name }))
+      assert.deepEqual(task.result, { result: name.toUpperCase() })
+    }
+  })
+
   it('is named to the command line by --namespace, else TASKYARD_NAMESPACE', async () => {
     const { id, namespace } = await runJson(['submit', 'nobody', '1', '--namespace', 'tenant-3'])
     assert.equal(namespace, 'tenant-3')
     assert.equal((await run(['get', id])).code, 3)
     assert.equal((await runJson(['get', id, '--namespace', 'tenant-3'])).id, id)
+    const submitted = await run(['submit', 'nobody', '1', '--namespace', 'tenant-3'])
+    assert.match(submitted.stderr, /taskyard get [-0-9a-f]+ --wait --namespace tenant-3\n/)
     const list = await run(['list', '--json'], { env: { TASKYARD_NAMESPACE: 'tenant-3' } })
-    assert.equal(JSON.parse(list.stdout).items[0].id, id)
+    assert.equal(JSON.parse(list.stdout).items[1].id, id)
     const wrong = await run(['list', '--namespace', 'a b'])
     assert.equal(wrong.code, 2)
     assert.match(wrong.stderr, /Expected a namespace: a namespace has 1 to 128 letters/)

@@ -1,6 +1,14 @@
-import { type Clock, type JsonText, monotonicClock, type Random, TaskyardError, unknownName } from '@taskyard/core'
+import {
+  type Clock,
+  type JsonText,
+  monotonicClock,
+  namespaceOption,
+  type Random,
+  TaskyardError,
+  unknownName,
+} from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
-import { namespaceHeader, serverAddress } from './server-address.ts'
+import { serverAddress } from './server-address.ts'
 import { parseJson, type TransportParams } from './transport.ts'
 
 export interface ClientOptions {
@@ -41,9 +49,9 @@ export function transportParams(options: ClientOptions): Omit<TransportParams, '
     const reason = `client: ${unknown} is no option; there are ${Object.keys(NAMES).join(', ')}`
     throw new TaskyardError('invalid_configuration', { reason })
   }
-  const { url, namespace, headers, retrySeconds = 15, timeoutSeconds = 30 } = options
+  const { url, headers, retrySeconds = 15, timeoutSeconds = 30 } = options
   return {
-    address: serverAddress(url, { ...namespaceHeader(namespace), ...headers }),
+    address: serverAddress(url, headers, namespaceOption(options)),
     clock: monotonicClock(options.clock ?? systemClock),
     random: options.random ?? systemRandom,
     retryMs: retrySeconds * 1000,

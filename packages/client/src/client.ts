@@ -1,5 +1,6 @@
 import {
   assertTaskList,
+  DEFAULTS,
   type PayloadOf,
   type TaskDocument,
   type TaskHandlers,
@@ -13,10 +14,12 @@ import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } f
 import { type Expected, isBoolean, isList, isNumber, isObject, isOptional, isText, TASK } from './expected-answer.ts'
 import { createHttpWorkerApi } from './http-worker-api.ts'
 import { newIdempotencyKey } from './runtime.ts'
+import { NAMESPACE_HEADER } from './server-address.ts'
 import type {
   AnyTaskOf,
   ListOptions,
   MatchingOptions,
+  NamespaceApi,
   Page,
   Submission,
   SubmitOptions,
@@ -61,8 +64,12 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     this.#transport = new Transport({ ...transportParams(options), closed: this.#closing.signal })
   }
 
+  get namespace(): string {
+    return this.#transport.params.address.headers[NAMESPACE_HEADER] ?? DEFAULTS.namespace
+  }
+
   /** @throws TaskyardError `invalid_configuration` */
-  in(namespace: string): Client<Handlers> {
+  in(namespace: string): NamespaceApi<Handlers> {
     const other = new Client<Handlers>({ ...this.#options, namespace })
     other.#closing = this.#closing
     other.#workers = this.#workers

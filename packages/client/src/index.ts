@@ -5,6 +5,7 @@ export type {
   AnyTaskOf,
   ListOptions,
   MatchingOptions,
+  NamespaceApi,
   Page,
   Submission,
   SubmitOptions,

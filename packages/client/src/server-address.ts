@@ -1,4 +1,4 @@
-import { isName, nameRule, TaskyardError } from '@taskyard/core'
+import { TaskyardError } from '@taskyard/core'
 
 /** Where a Taskyard answers and what every request to it carries. Can be handed to another thread. */
 export interface ServerAddress {
@@ -7,27 +7,30 @@ export interface ServerAddress {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** Names the namespace of a request. */
+export const NAMESPACE_HEADER = 'taskyard-namespace'
+
 /**
  * A user name and password in the URL become an `Authorization` header: `fetch` takes none in a URL.
  * @throws TaskyardError `invalid_configuration`
  */
-export function serverAddress(url: string, headers: Readonly<Record<string, string>> = {}): ServerAddress {
+export function serverAddress(
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+  namespace?: string,
+): ServerAddress {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     const reason = `client: "${url}" is not a URL that starts with http:// or https://`
     throw new TaskyardError('invalid_configuration', { reason })
   }
   const { origin, pathname, username, password } = new URL(url)
-  return { url: origin + pathname.replace(/\/+$/, ''), headers: { ...credentials(username, password), ...headers } }
-}
-
-/**
- * What a request carries that is about a namespace.
- * @throws TaskyardError `invalid_configuration`
- */
-export function namespaceHeader(namespace: string | undefined): Record<string, string> {
-  if (namespace === undefined) return {}
-  if (isName(namespace)) return { 'taskyard-namespace': namespace }
-  throw new TaskyardError('invalid_configuration', { reason: `client: ${nameRule('namespace')}` })
+  // Two spellings of a name would both be sent.
+  const given = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+  const ofNamespace = namespace === undefined ? {} : { [NAMESPACE_HEADER]: namespace }
+  return {
+    url: origin + pathname.replace(/\/+$/, ''),
+    headers: { ...credentials(username, password), ...given, ...ofNamespace },
+  }
 }
 
 function credentials(username: string, password: string): Record<string, string> {

@@ -92,13 +92,17 @@ export interface Page<Item> {
 }
 
 /**
- * Taskyard, whether it runs in this process or behind a URL: code that takes this takes either. Calls reject with
+ * A Taskyard in one namespace, whether it runs in this process or behind a URL: code that takes this takes either. Calls reject with
  * `TaskyardError`. Payloads and results are JavaScript values here, so numbers are as exact as JavaScript's; the
  * HTTP API itself keeps every digit.
  */
-export interface TaskyardApi<Handlers extends TaskHandlers = TaskHandlers> extends AsyncDisposable {
-  /** The same Taskyard in another namespace: what belongs to one does not exist in the other. `close()` of one closes both. */
-  in(namespace: string): TaskyardApi<Handlers>
+export interface NamespaceApi<Handlers extends TaskHandlers = TaskHandlers> {
+  readonly namespace: string
+  /**
+   * The same Taskyard in another namespace: what belongs to one does not exist in the other. It ends with the one that was opened.
+   * @throws invalid_configuration
+   */
+  in(namespace: string): NamespaceApi<Handlers>
 
   /** Resolves when the task is durable. @throws invalid_request, invalid_payload, idempotency_conflict, queue_full, … */
   submit<Type extends TypeOf<Handlers>>(
@@ -149,6 +153,12 @@ export interface TaskyardApi<Handlers extends TaskHandlers = TaskHandlers> exten
 
   /** Runs handlers here. It needs not be all of `Handlers`. @throws invalid_configuration */
   work(handlers: TaskHandlers, options?: WorkerOptions): Worker
-  /** Stops the workers started here, then closes. Idempotent. */
+}
+
+/** A Taskyard that was opened here. */
+export interface TaskyardApi<Handlers extends TaskHandlers = TaskHandlers>
+  extends NamespaceApi<Handlers>,
+    AsyncDisposable {
+  /** Stops the workers started here, in whatever namespace, then closes. Idempotent. */
   close(): Promise<void>
 }

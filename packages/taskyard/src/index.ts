@@ -4,6 +4,7 @@ export type {
   InfoDocument,
   ListOptions,
   MatchingOptions,
+  NamespaceApi,
   Page,
   QueueDocument,
   Submission,

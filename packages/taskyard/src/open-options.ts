@@ -1,8 +1,7 @@
 import {
   type Clock,
   type IdGenerator,
-  isName,
-  nameRule,
+  namespaceOption,
   type Random,
   type Retention,
   TaskyardError,
@@ -61,12 +60,19 @@ const RETENTION_NAMES: Readonly<Record<keyof Retention, true>> = {
 
 /** @throws TaskyardError invalid_configuration */
 function assertOptions(options: OpenOptions): void {
-  const name = unknownName(options, NAMES) ?? unknownName(options.retention ?? {}, RETENTION_NAMES)
-  if (options.namespace !== undefined && !isName(options.namespace)) {
-    throw new TaskyardError('invalid_configuration', { reason: nameRule('namespace') })
-  }
+  assertKnown(options, NAMES, '')
+  assertKnown(options.retention ?? {}, RETENTION_NAMES, 'retention.')
+  namespaceOption(options)
+}
+
+function assertKnown<Options extends object>(
+  options: Options,
+  names: Readonly<Record<keyof Options, true>>,
+  where: string,
+): void {
+  const name = unknownName(options, names)
   if (name === null) return
-  const reason = `${name} is no option; there are ${Object.keys({ ...NAMES, ...RETENTION_NAMES }).join(', ')}`
+  const reason = `${where}${name} is no option; there are ${Object.keys(names).join(', ')}`
   throw new TaskyardError('invalid_configuration', { reason })
 }
 

@@ -72,7 +72,7 @@ async function startAll(configuration: Configuration, options: StartOptions, sto
   const draining = new AbortController()
   const http = { assembly, metrics, log, draining: draining.signal }
   const places = await listenAll(configuration, http, stops)
-  if (configuration.roles.includes('worker')) startEmbeddedWorker(configuration, { assembly, types, incidents }, stops)
+  if (configuration.roles.includes('worker')) startEmbeddedWorkers(configuration, { assembly, types, incidents }, stops)
   // While the worker drains the API takes no new work, and answers everything else.
   stops.push(async () => draining.abort())
   keepHeapSmall()
@@ -141,17 +141,15 @@ interface WorkerDeps {
   readonly incidents: IncidentLog
 }
 
-function startEmbeddedWorker(configuration: Configuration, deps: WorkerDeps, stops: Stop[]): void {
-  const { namespace, queues, concurrency, drainSeconds } = configuration
+function startEmbeddedWorkers(configuration: Configuration, deps: WorkerDeps, stops: Stop[]): void {
+  const { workerNamespaces, queues, concurrency, drainSeconds } = configuration
   const { assembly, types, incidents } = deps
   const onError = (error: unknown, during: string) => incidents.workerFailed(during, error)
-  const worker = startWorker(assembly.workerApi(namespace), types.handlers, {
-    queues,
-    concurrency,
-    drainSeconds,
-    onError,
-  })
-  stops.push(() => worker.stop())
+  const options = { queues, concurrency, drainSeconds, onError }
+  const workers = [...new Set(workerNamespaces)].map((namespace) =>
+    startWorker(assembly.workerApi(namespace), types.handlers, options),
+  )
+  stops.push(async () => void (await Promise.all(workers.map((worker) => worker.stop()))))
 }
 
 /** Everything is stopped in the opposite order of its start; a part that fails to stop does not hold up the others. */

@@ -3,6 +3,7 @@ import type {
   InfoDocument,
   ListOptions,
   MatchingOptions,
+  NamespaceApi,
   Page,
   QueueDocument,
   Submission,
@@ -19,13 +20,12 @@ import type {
 } from '@taskyard/client'
 import {
   assertTaskList,
-  type Clock,
+  checkedNamespace,
   DEFAULTS,
   isTerminal,
   LIMITS,
-  monotonicClock,
+  namespaceOption,
   type PayloadOf,
-  type Random,
   type TaskDocument,
   type TaskHandlers,
   type TaskStatus,
@@ -33,31 +33,16 @@ import {
   taskIdOf,
   toTaskDocument,
 } from '@taskyard/core'
-import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import type { BulkPart, BulkPartOptions, UseCases } from '@taskyard/engine'
 import { pause, startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
-import { type Assembly, assemble } from './assemble.ts'
 import { endOf, toEventDocument, toFilter, toListRequest, toSubmission, toWorkerDocument } from './engine-documents.ts'
-import { keepProcessAlive } from './keep-process-alive.ts'
-import { incidentLogFor, type OpenOptions, settingsOfOptions } from './open-options.ts'
+import type { OpenOptions } from './open-options.ts'
+import { openShared, type Shared } from './open-shared.ts'
 
 /** A wait or a watch looks again after so long when the store was away. */
 const STORE_AWAY_MS = 500
 /** An operation by filter tells this often how far it is. */
 const PART_SECONDS = 2
-
-/** What is one for all namespaces. */
-interface Shared {
-  readonly assembly: Assembly
-  /** Monotonic. */
-  readonly clock: Clock
-  readonly random: Random
-  readonly onError: (error: unknown, during: string) => void
-  readonly letProcessEnd: () => void
-  readonly workers: Set<Worker>
-  readonly closed: AbortController
-  closing: Promise<void> | null
-}
 
 /**
  * Taskyard inside your own program: durable tasks, and workers beside the code that submits them. A SQLite file belongs
@@ -74,31 +59,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
    * store_unavailable, unsafe_durability, …
    */
   static async open<Handlers extends TaskHandlers = TaskHandlers>(options: OpenOptions): Promise<Taskyard<Handlers>> {
-    const settings = settingsOfOptions(options)
-    const { namespace = DEFAULTS.namespace, clock = systemClock, random = systemRandom, ids, checkPayload } = options
-    const incidents = incidentLogFor(options, clock)
-    const letProcessEnd = keepProcessAlive()
-    try {
-      const assembly = await assemble(settings, { clock, random, ids, checkPayload, incidents })
-      await assembly.engine.start().catch(async (error) => {
-        await assembly.close()
-        throw error
-      })
-      const shared = {
-        assembly,
-        clock: monotonicClock(clock),
-        random,
-        onError: (error: unknown, during: string) => incidents.workerFailed(during, error),
-        letProcessEnd,
-        workers: new Set<Worker>(),
-        closed: new AbortController(),
-        closing: null,
-      }
-      return new Taskyard<Handlers>(shared, namespace)
-    } catch (error) {
-      letProcessEnd()
-      throw error
-    }
+    return new Taskyard<Handlers>(await openShared(options), namespaceOption(options) ?? DEFAULTS.namespace)
   }
 
   private constructor(shared: Shared, namespace: string) {
@@ -106,9 +67,13 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     this.#calls = shared.assembly.engine.in(namespace)
   }
 
-  /** @throws TaskyardError invalid_request */
-  in(namespace: string): Taskyard<Handlers> {
-    return new Taskyard<Handlers>(this.#shared, namespace)
+  get namespace(): string {
+    return this.#calls.namespace
+  }
+
+  /** @throws TaskyardError invalid_configuration */
+  in(namespace: string): NamespaceApi<Handlers> {
+    return new Taskyard<Handlers>(this.#shared, checkedNamespace(namespace))
   }
 
   async submit<Type extends TypeOf<Handlers>>(

@@ -70,7 +70,7 @@ describe('foreign text on a terminal', () => {
       const violations = [{ path: EVIL, message: EVIL }]
       reportFailure(fake, new TaskyardError('invalid_request', { reason: EVIL }, { violations }), json)
       const report = createWorkReport(fake, json)
-      report.started('http://x', [EVIL], [EVIL])
+      report.started({ url: 'http://x', namespace: 'n' }, [EVIL], [EVIL])
       report.trouble(new Error(EVIL), EVIL)
       assertHarmless(written.out)
       assertHarmless(written.error)

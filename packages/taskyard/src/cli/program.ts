@@ -67,7 +67,8 @@ Try it:
   taskyard start                                              in one terminal
   taskyard submit uppercase '{"text":"hello"}' --wait         in another
 
-Commands that talk to a server use --url, else TASKYARD_URL, else http://127.0.0.1:8080.
+Commands that talk to a server use --url, else TASKYARD_URL, else http://127.0.0.1:8080, and talk about
+--namespace, else TASKYARD_NAMESPACE, else default.
 All take --json. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not found,
 4 not possible in that state, 5 server unreachable or busy, 6 waiting is over.`
 

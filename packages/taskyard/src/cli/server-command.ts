@@ -14,6 +14,8 @@ export interface ServerCommand {
   /** Waits out restarts of the server: for waiting and following. */
   readonly patientClient: Client
   readonly url: string
+  /** What a further command needs to mean the same server and namespace: ` --namespace acme`, or nothing. */
+  readonly sameServer: string
   readonly terminal: Terminal
   readonly printer: Printer
   readonly progress: Progress
@@ -42,7 +44,8 @@ export function urlOption(fallback = 'http://127.0.0.1:8080'): Option {
   })
 }
 
-function namespaceOption(): Option {
+/** `--namespace`, which overrides its variable. */
+export function namespaceOption(): Option {
   const described = `whose tasks, queues and workers (default: TASKYARD_NAMESPACE, else ${DEFAULTS.namespace})`
   return new Option('--namespace <name>', described).argParser((text) => {
     if (isName(text)) return text
@@ -72,7 +75,7 @@ export async function onServer(
   // Pauses between tries keep no process alive, and an answer is owed.
   const staysAlive = setInterval(() => {}, 2 ** 31 - 1)
   try {
-    await run({ client, patientClient, url, terminal, printer, progress })
+    await run({ client, patientClient, url, sameServer: spelled(options), terminal, printer, progress })
   } finally {
     clearInterval(staysAlive)
     progress.clear()
@@ -81,6 +84,10 @@ export async function onServer(
 }
 
 /** `--url`, or else what the environment says. */
+function spelled({ url, namespace }: ServerOptions): string {
+  return `${url === undefined ? '' : ` --url ${url}`}${namespace === undefined ? '' : ` --namespace ${namespace}`}`
+}
+
 export function serverUrl(configuration: Configuration, options: { readonly url?: string }): string {
   return options.url ?? configuration.url
 }

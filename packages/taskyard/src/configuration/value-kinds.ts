@@ -84,14 +84,21 @@ export function listOf<const Word extends string>(words: readonly Word[]): Value
 
 export const queueNames: ValueKind<readonly string[]> = {
   expected: `comma-separated queues; ${nameRule('queue')}`,
-  parse(text) {
-    const names = splitList(text)
-    return names.length > 0 && names.every(isName) ? names : undefined
-  },
+  parse: listOfNames,
+}
+
+export const namespaceNames: ValueKind<readonly string[]> = {
+  expected: `comma-separated namespaces; ${nameRule('namespace')}`,
+  parse: listOfNames,
+}
+
+function listOfNames(text: string): readonly string[] | undefined {
+  const names = splitList(text)
+  return names.length > 0 && names.every(isName) ? names : undefined
 }
 
 export const namespaceName: ValueKind<string> = {
-  expected: nameRule('namespace'),
+  expected: `one namespace; ${nameRule('namespace')}`,
   parse: (text) => (isName(text) ? text : undefined),
 }
 

@@ -9,6 +9,7 @@ import {
   listOf,
   mailbox,
   namespaceName,
+  namespaceNames,
   notYet,
   oneOf,
   privateAddresses,
@@ -83,11 +84,17 @@ export const VARIABLES = {
     DEFAULTS.queue,
     'Queues, comma-separated, from which the embedded worker takes tasks of the built-in types.',
   ),
+  workerNamespaces: variable(
+    'TASKYARD_WORKER_NAMESPACES',
+    namespaceNames,
+    DEFAULTS.namespace,
+    'Namespaces, comma-separated, whose tasks of the built-in types the embedded worker takes. Each has a worker of its own, with a thread of its own.',
+  ),
   concurrency: variable(
     'TASKYARD_CONCURRENCY',
     integer(1, LIMITS.claim),
     '100',
-    'Tasks the embedded worker runs at the same time.',
+    'Tasks the embedded worker runs at the same time, in each of its namespaces.',
   ),
   smtpUrl: secret(
     'TASKYARD_SMTP_URL',
@@ -160,7 +167,7 @@ export const VARIABLES = {
     'TASKYARD_NAMESPACE',
     namespaceName,
     DEFAULTS.namespace,
-    'Whose tasks, queues and workers the command line and `taskyard work` talk about, and whose tasks the embedded worker takes.',
+    'Whose tasks, queues and workers the command line and `taskyard work` talk about.',
   ),
 }
 

@@ -9,7 +9,7 @@ import { checkStore } from '../doctor/check-store.ts'
 import type { Examined } from '../doctor/examined.ts'
 import { EXIT } from '../exit-codes.ts'
 import { createPrinter, type Printer } from '../printer.ts'
-import { urlOption, withJsonOption } from '../server-command.ts'
+import { namespaceOption, type ServerOptions, urlOption, withJsonOption } from '../server-command.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** `taskyard doctor`: looks at machine, settings, store and server, and says what to do about what it finds. */
@@ -20,8 +20,8 @@ export function addDoctor(program: Command, terminal: Terminal): void {
     .description(
       'Check the configuration, this machine, the store, the mail server and the running server, and say what to do about what is wrong. Changes nothing. Exits 1 when there is a problem.',
     )
-    .action((options: { url?: string; json?: boolean }) => doctor(terminal, options))
-  withJsonOption(command.addOption(urlOption('TASKYARD_HOST and TASKYARD_PORT')))
+    .action((options: ServerOptions) => doctor(terminal, options))
+  withJsonOption(command.addOption(urlOption('TASKYARD_HOST and TASKYARD_PORT')).addOption(namespaceOption()))
 }
 
 const CHECKS: readonly ((examined: Examined) => Promise<Finding | readonly Finding[]>)[] = [
@@ -36,7 +36,7 @@ const CHECKS: readonly ((examined: Examined) => Promise<Finding | readonly Findi
   checkQueues,
 ]
 
-async function doctor(terminal: Terminal, options: { url?: string; json?: boolean }): Promise<void> {
+async function doctor(terminal: Terminal, options: ServerOptions): Promise<void> {
   const findings = [await checkNode(), ...(await examine(terminal, options))]
   const isWell = findings.every(({ verdict }) => verdict !== 'problem')
   const printer = createPrinter(terminal, options.json === true)
@@ -48,12 +48,13 @@ async function doctor(terminal: Terminal, options: { url?: string; json?: boolea
   terminal.exitWith(isWell ? EXIT.ok : EXIT.failed)
 }
 
-async function examine(terminal: Terminal, options: { url?: string }): Promise<Finding[]> {
+async function examine(terminal: Terminal, options: ServerOptions): Promise<Finding[]> {
   try {
     const configuration = readConfiguration(terminal.environment)
     const named = options.url ?? (terminal.environment['TASKYARD_URL']?.trim() ? configuration.url : null)
     const url = named ?? ownUrl(configuration)
-    const examined = { configuration, terminal, url, server: await askServer(url, terminal.now) }
+    const { namespace = configuration.namespace } = options
+    const examined = { configuration, terminal, url, namespace, server: await askServer(url, namespace, terminal.now) }
     return [finding.ok('configuration', 'every TASKYARD_… variable is known and valid'), ...(await runChecks(examined))]
   } catch (error) {
     if (!(error instanceof TaskyardError) || error.code !== 'invalid_configuration') throw error

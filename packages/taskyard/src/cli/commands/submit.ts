@@ -78,10 +78,10 @@ function batchOf(file: string, type: string | undefined, payload: string | undef
   return { file, key, defaults: { ...(type === undefined ? {} : { type }), ...submitOptions(others) } }
 }
 
-function answerSubmitted({ printer, terminal }: ServerCommand, task: TaskDocument): void {
+function answerSubmitted({ printer, terminal, sameServer }: ServerCommand, task: TaskDocument): void {
   const due = task.status === 'scheduled' ? `, due ${spokenDistance(task.runAt, terminal.now())}` : ''
   printer.answer(task, [`${printer.paint('bold', task.id)}  ${task.status} in ${task.queue}${due}`])
-  printer.note(`See what becomes of it: taskyard get ${task.id} --wait`)
+  printer.note(`See what becomes of it: taskyard get ${task.id} --wait${sameServer}`)
 }
 
 function submitOptions({ queue, priority, delay, runAt, maxAttempts, timeout, tag, key }: SubmitOptions) {

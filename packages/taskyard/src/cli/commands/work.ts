@@ -59,7 +59,7 @@ async function runWorker(server: ServerCommand, handlers: TaskHandlers, options:
     onError: report.trouble,
     onAttemptEnd: report.ended,
   })
-  report.started(url, Object.keys(handlers), options.queues)
+  report.started({ url, namespace: client.namespace }, Object.keys(handlers), options.queues)
   const hasDied = await Promise.race([untilInterrupted(terminal).then(() => false), died.promise.then(() => true)])
   if (!hasDied) report.draining()
   // Nobody knows what state the program is in: what still runs is handed back, and the process ends.

@@ -23,9 +23,10 @@ function portOf({ roles, port, operationsPort }: Configuration): number {
 }
 
 /** What answers at `url`; `null` when nothing does. */
-export async function askServer(url: string, now: () => number): Promise<AnsweringServer | null> {
+export async function askServer(url: string, namespace: string, now: () => number): Promise<AnsweringServer | null> {
   try {
-    const ask = (path: string) => fetch(new URL(path, url), { signal: AbortSignal.timeout(PATIENCE_MS) })
+    const headers = { 'taskyard-namespace': namespace }
+    const ask = (path: string) => fetch(new URL(path, url), { headers, signal: AbortSignal.timeout(PATIENCE_MS) })
     const [health, ready, queues] = [await ask('/health'), await ask('/ready'), await ask('/api/v1/queues')]
     const { name, version = null, dependencies } = await jsonOf<HealthReport>(health)
     const date = Date.parse(health.headers.get('date') ?? '')
@@ -80,7 +81,7 @@ export async function checkPort({ configuration, terminal }: Examined): Promise<
   const failure = await listenFailure(host, port)
   if (failure === null) return finding.ok('port', port === 0 ? 'any free port' : `${place} is free`)
   if (failure === 'EADDRINUSE') {
-    const holder = await askServer(ownUrl(configuration), terminal.now)
+    const holder = await askServer(ownUrl(configuration), configuration.namespace, terminal.now)
     if (holder?.isTaskyard) return finding.ok('port', `${place} is held by Taskyard ${holder.version ?? ''}`)
     const taken = `${place} is in use by another program`
     if (isFree) return finding.ok('port', `${taken}; probes and metrics will take a free port`)

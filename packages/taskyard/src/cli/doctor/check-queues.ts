@@ -5,12 +5,20 @@ const ADVICE =
   'Run more workers, cancel what is not wanted (taskyard cancel --queue), or raise TASKYARD_QUEUE_DEPTH and restart the server. See docs/operations/full-queues-and-poisoned-tasks.md.'
 
 /** Whether a queue of the running server refuses submissions, because it holds all that this configuration lets it hold. */
-export async function checkQueues({ configuration: { queueDepth }, server }: Examined): Promise<readonly Finding[]> {
+export async function checkQueues({
+  configuration: { queueDepth },
+  namespace,
+  server,
+}: Examined): Promise<readonly Finding[]> {
   if (!server?.isTaskyard) return []
   const full = server.queues.filter(({ counts }) => counts.queued + counts.scheduled + counts.blocked >= queueDepth)
-  if (full.length === 0) return [finding.ok('queues', 'none is at its limit')]
+  if (full.length === 0) return [finding.ok('queues', `none of namespace ${namespace} is at its limit`)]
   const limit = `${queueDepth.toLocaleString('en')} waiting tasks`
   return full.map(({ queue }) =>
-    finding.warning('queues', `${queue} is at its limit of ${limit} and takes no more`, ADVICE),
+    finding.warning(
+      'queues',
+      `${queue} of namespace ${namespace} is at its limit of ${limit} and takes no more`,
+      ADVICE,
+    ),
   )
 }

@@ -8,6 +8,7 @@ export interface Examined {
   /** The server this configuration would talk to, where one answers. */
   readonly server: AnsweringServer | null
   readonly url: string
+  readonly namespace: string
 }
 
 export interface AnsweringServer {

@@ -10,7 +10,11 @@ export interface WorkReport {
   watching(handlers: TaskHandlers): TaskHandlers
   /** What became of an attempt: whether its handler returned does not tell. */
   ended(end: AttemptEnd): void
-  started(url: string, types: readonly string[], queues: readonly string[]): void
+  started(
+    server: { readonly url: string; readonly namespace: string },
+    types: readonly string[],
+    queues: readonly string[],
+  ): void
   draining(): void
   stopped(): void
   /** The process is about to end by an error that nobody handled. */
@@ -37,11 +41,11 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
   return {
     watching: (handlers) =>
       Object.fromEntries(Object.entries(handlers).map(([type, handler]) => [type, watched(type, handler)])),
-    started: (url, types, queues) =>
+    started: ({ url, namespace }, types, queues) =>
       tell(
         'ready',
-        { url, types, queues },
-        `working on ${types.join(', ')} from ${queues.join(', ')} at ${url}  (Ctrl-C drains)`,
+        { url, namespace, types, queues },
+        `working on ${types.join(', ')} from ${queues.join(', ')} of namespace ${namespace} at ${url}  (Ctrl-C drains)`,
         'bold',
       ),
     ended(end) {

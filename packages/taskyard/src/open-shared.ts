@@ -1,0 +1,50 @@
+import { type Clock, monotonicClock, type Random } from '@taskyard/core'
+import { systemClock, systemRandom } from '@taskyard/core/runtime'
+import type { Worker } from '@taskyard/worker'
+import { type Assembly, assemble } from './assemble.ts'
+import { keepProcessAlive } from './keep-process-alive.ts'
+import { incidentLogFor, type OpenOptions, settingsOfOptions } from './open-options.ts'
+
+/** What a Taskyard in a program is in all its namespaces. */
+export interface Shared {
+  readonly assembly: Assembly
+  /** Of spans. */
+  readonly clock: Clock
+  readonly random: Random
+  readonly onError: (error: unknown, during: string) => void
+  readonly letProcessEnd: () => void
+  readonly workers: Set<Worker>
+  readonly closed: AbortController
+  closing: Promise<void> | null
+}
+
+/**
+ * Opens what the options name, with its engine started; the process lives until `letProcessEnd()`.
+ * @throws TaskyardError as `Taskyard.open`
+ */
+export async function openShared(options: OpenOptions): Promise<Shared> {
+  const settings = settingsOfOptions(options)
+  const { clock = systemClock, random = systemRandom, ids, checkPayload } = options
+  const incidents = incidentLogFor(options, clock)
+  const letProcessEnd = keepProcessAlive()
+  try {
+    const assembly = await assemble(settings, { clock, random, ids, checkPayload, incidents })
+    await assembly.engine.start().catch(async (error) => {
+      await assembly.close()
+      throw error
+    })
+    return {
+      assembly,
+      clock: monotonicClock(clock),
+      random,
+      onError: (error, during) => incidents.workerFailed(during, error),
+      letProcessEnd,
+      workers: new Set<Worker>(),
+      closed: new AbortController(),
+      closing: null,
+    }
+  } catch (error) {
+    letProcessEnd()
+    throw error
+  }
+}
