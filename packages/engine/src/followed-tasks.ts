@@ -17,6 +17,8 @@ const LOOK_AGAIN_MS = LOOPS['followed-tasks'].intervalMs
 /** Text that one call may bring, as far as it is known before. A task of which nothing is known counts as a part of it. */
 const LOOK_LENGTH = 16 * 1024 * 1024
 const UNKNOWN_LENGTH = LOOK_LENGTH / 32
+/** Calls for as many namespaces that are under way for one look. */
+const FINDS_AT_ONCE = 16
 /** First looks, and those after news, that are under way or in line for a call: who comes behind them may be refused. */
 const MOST_LOOKS = 128
 
@@ -179,10 +181,14 @@ function batchesOf(followed: ReadonlyMap<string, Followed>): readonly (readonly 
 /** The tasks, `null` where there is none, in one call for each namespace. */
 async function findEach({ reads }: OpenedStore, tasks: readonly TaskName[]): Promise<readonly (Task | null)[]> {
   const found = new Map<TaskName, Task | null>()
-  for (const [namespace, named] of Map.groupBy(tasks, (task) => task.namespace)) {
-    const some = await reads.find({ namespace, taskIds: named.map(({ taskId }) => taskId) })
-    for (const [i, task] of named.entries()) found.set(task, some[i] ?? null)
+  const groups = Map.groupBy(tasks, ({ namespace }) => namespace).entries()
+  const findNext = async () => {
+    for (const [namespace, named] of groups) {
+      const some = await reads.find({ namespace, taskIds: named.map(({ taskId }) => taskId) })
+      for (const [i, task] of named.entries()) found.set(task, some[i] ?? null)
+    }
   }
+  await Promise.all(Array.from({ length: FINDS_AT_ONCE }, findNext))
   return tasks.map((task) => found.get(task) ?? null)
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createLocalNews } from '@taskyard/core'
+import { createLocalNews, type OpenedStore, wrapCalls } from '@taskyard/core'
 import type { UseCases } from '../src/index.ts'
 import { claimOf, PAYLOAD, startEngine } from './test-bed.ts'
 
@@ -108,4 +108,24 @@ test('any number of namespaces may be asked for', async (t) => {
   for (let i = 0; i < 3000; i++) engine.in(`tenant-${i}`)
   assert.equal((await engine.in('tenant-0').get(task.id)).id, task.id)
   assert.equal((await first.get(task.id)).id, task.id)
+})
+
+test('waits in many namespaces do not stand in line for each other', async (t) => {
+  let [underWay, most] = [0, 0]
+  const counting = (store: OpenedStore) =>
+    wrapCalls(store, (call, run) => async (params) => {
+      if (call === 'find') most = Math.max(most, ++underWay)
+      try {
+        return await run(params)
+      } finally {
+        if (call === 'find') underWay -= 1
+      }
+    })
+  const { engine, clock } = await startEngine(t, {}, counting)
+  const tenants = Array.from({ length: 100 }, (_, n) => engine.in(`tenant-${n}`))
+  const ids = await Promise.all(tenants.map(async (tenant) => (await tenant.submit(TASK)).task.id))
+  const waits = tenants.map((tenant, n) => tenant.wait(ids[n] as string, 2))
+  await clock.advance(3000)
+  for (const { status } of await Promise.all(waits)) assert.equal(status, 'queued')
+  assert.ok(most > 1 && most <= 64, `${most} at a time`)
 })

@@ -5,6 +5,7 @@ import {
   type ThreadAccess,
   toLeasedTaskDocument,
   type WorkerApi,
+  workerKey,
 } from '@taskyard/core'
 import type { Claim, Engine } from '@taskyard/engine'
 import type { EmbeddedExtenderData } from './embedded-lease-extender.ts'
@@ -26,11 +27,13 @@ export function createEmbeddedWorkerApi(
 ): WorkerApi {
   const calls = engine.in(namespace)
   let workerId: string | null = null
+  /** A beat replaces the one before of its node: each worker has a node of its own. */
+  const beatsOf = (id: string | null) =>
+    id === null ? null : { nodeId: `${engine.nodeId}/${workerKey({ namespace, workerId: id })}`, workerId: id }
   return {
     threadAccess() {
       const { module, data, transfer } = threadAccess()
-      const beats = shared && workerId !== null ? { nodeId: `${engine.nodeId}/${workerId}`, workerId } : null
-      const extender: EmbeddedExtenderData = { module, data, namespace, beats }
+      const extender: EmbeddedExtenderData = { module, data, namespace, beats: shared ? beatsOf(workerId) : null }
       return { module: EXTENDER, data: extender, transfer }
     },
     heartbeatRefused(leases) {

@@ -6,6 +6,7 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { type LeasedTaskDocument, toJsonText, type WorkerApi } from '@taskyard/core'
 import type { UseCases } from '@taskyard/engine'
 import { type Assembly, assemble } from '../src/assemble.ts'
+import type { EmbeddedExtenderData } from '../src/embedded-lease-extender.ts'
 import { createEmbeddedWorkerApi } from '../src/embedded-worker-api.ts'
 import { settingsOfOptions } from '../src/open-options.ts'
 import { IGNORE_INCIDENTS } from './ignore-incidents.ts'
@@ -117,6 +118,17 @@ describe('the embedded worker API', () => {
     const access = { threadAccess: () => assembly.store.lifecycle.threadAccess(), shared: false }
     createEmbeddedWorkerApi({ ...assembly.engine, in: () => listening }, 'default', access).heartbeatRefused?.(lost)
     assert.deepEqual(heard, [lost])
+  })
+
+  it('beats for each worker under a name of its own, whatever it is called in another namespace', async () => {
+    const access = { threadAccess: () => ({ module: 'store', data: null, transfer: [] }), shared: true }
+    const nodeIds = ['default', 'tenant'].map((namespace) => {
+      const other = createEmbeddedWorkerApi(assembly.engine, namespace, access)
+      const session = { workerId: 'same', queues: [queue], types: null, startId: 'start-1', concurrency: 1 }
+      void other.openSession(session, () => {}).close()
+      return (other.threadAccess().data as EmbeddedExtenderData).beats?.nodeId
+    })
+    assert.deepEqual(nodeIds, [`${assembly.engine.nodeId}/same`, `${assembly.engine.nodeId}/tenant/same`])
   })
 
   it('records progress and log lines', async () => {
