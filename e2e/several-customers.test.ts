@@ -14,7 +14,7 @@ import {
 } from './support/taskyard-process.ts'
 
 const blocks = examplesOf(join(REPOSITORY, 'docs/guides/several-customers.md'))
-const IN_BACKGROUND = ['server', 'worker', 'gateway']
+const IN_BACKGROUND = ['server', 'worker', 'gateway', 'built-in types']
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let server: Awaited<ReturnType<typeof startServerProcess>>
@@ -85,6 +85,17 @@ describe('the guide to several customers', () => {
     assert.equal(((await answer.json()) as { namespace: string }).namespace, 'acme')
     assert.equal((await call('/api/v1/tasks')).status, 401)
     assert.equal((await call('/metrics', { headers })).status, 404)
+  })
+
+  it('has a server that runs built-in types for the customers it names', async () => {
+    const block = /^TASKYARD_WORKER_NAMESPACES=(\S+) npx taskyard start\n$/.exec(blockFor('built-in types'))
+    const env = { TASKYARD_WORKER_NAMESPACES: block?.[1] ?? '' }
+    const other = await startServerProcess({ store: join(folder.path, 'built-in.db'), env })
+    for (const customer of ['acme', 'globex']) {
+      const command = `npx taskyard submit uppercase '{"text":"hello"}' --namespace ${customer} --wait`
+      assert.equal((await shell(command, { TASKYARD_URL: other.url }).ended).code, 0)
+    }
+    await other.stop()
   })
 
   it('has workers that stop in order', async () => {
