@@ -83,7 +83,7 @@ test('a claim that comes while a session opens, or after it was given up, is one
   const asked = Promise.withResolvers<void>()
   const opened = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<void>()
-  engine.openSession = () => {
+  engine.in('default').openSession = () => {
     asked.resolve()
     return { opened: opened.promise, close: closed.resolve }
   }
