@@ -26,7 +26,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return value !== null && typeof value === 'object' && typeof (value as { then?: unknown }).then === 'function'
 }
 
-// Only a server that ignores the claim's types sends one of these; the wait until the next attempt is the backoff's.
+/** Only a server that ignores the claim's types sends one of these; the wait until the next attempt is the backoff's. */
 export const noHandler: TaskHandler = (task) => {
   throw Object.assign(new Error(`this worker has no handler for "${task.type}"`), { code: 'no_handler' })
 }

@@ -22,6 +22,7 @@ export class AddressRefusedError extends Error {
   }
 }
 
+/** As the operating system resolves names, its hosts file included. */
 export const systemLookup: LookupAll = (host, callback) => dns.lookup(host, { all: true }, callback)
 
 /**

@@ -83,11 +83,11 @@ export async function onServer(
   }
 }
 
-/** `--url`, or else what the environment says. */
 function spelled({ url, namespace }: ServerOptions): string {
   return `${url === undefined ? '' : ` --url ${url}`}${namespace === undefined ? '' : ` --namespace ${namespace}`}`
 }
 
+/** `--url`, or else what the environment says. */
 export function serverUrl(configuration: Configuration, options: { readonly url?: string }): string {
   return options.url ?? configuration.url
 }
