@@ -1,5 +1,7 @@
 import type { ReadyLane } from '@taskyard/core'
+import { numbers } from './arrays.ts'
 import type { Database, Run } from './database.ts'
+import type { Value } from './driver.ts'
 
 export interface Lane extends ReadyLane {
   readonly lane: number
@@ -14,17 +16,21 @@ export interface Lanes {
   get(lane: number): Lane
   /** As `get`, for a number that may be none. */
   find(lane: number): Lane | undefined
-  /** Reads all lanes there are now. */
+  /** Reads the lanes of a namespace there are now; `null` fits all. */
+  matching(namespace: string, queue: string | null, type: string | null): Promise<readonly Lane[]>
+  /** Reads all lanes there are now, of all namespaces. */
   all(): Promise<readonly Lane[]>
-  known(): readonly Lane[]
 }
 
 type LaneRow = [lane: string, namespace: string, queue: string, type: string]
+const SELECT = 'SELECT lane, namespace, queue, type FROM @lanes'
+const MATCHING = 'namespace = $1 AND ($2::text IS NULL OR queue = $2) AND ($3::text IS NULL OR type = $3)'
 
 /** Starts with none: lanes are read, or made, when they are first named. */
 export function createLanes({ run }: Database): Lanes {
   const byNumber = new Map<number, Lane>()
   const byName = new Map<string, number>()
+  const readByNumber = shareReads((lanes) => read('lane = ANY ($1::bigint[])', [numbers(lanes)]))
 
   function remember([number, namespace, queue, type]: LaneRow): Lane {
     const lane = { lane: Number(number), namespace, queue, type }
@@ -33,8 +39,8 @@ export function createLanes({ run }: Database): Lanes {
     return lane
   }
 
-  async function all(): Promise<readonly Lane[]> {
-    return (await run<LaneRow>('SELECT lane, namespace, queue, type FROM @lanes ORDER BY lane')).map(remember)
+  async function read(condition: string, values: readonly Value[] = []): Promise<readonly Lane[]> {
+    return (await run<LaneRow>(`${SELECT} WHERE ${condition}`, values)).map(remember)
   }
 
   /** Finds the number of one name after the other, quickly where they repeat. */
@@ -52,17 +58,18 @@ export function createLanes({ run }: Database): Lanes {
 
   return {
     async intern(names) {
-      const numbers = names.map(finder())
-      if (!numbers.includes(undefined)) return numbers as number[]
+      const known = names.map(finder())
+      if (!known.includes(undefined)) return known as number[]
       const made = await makeLanes(
         run,
-        names.filter((_, i) => numbers[i] === undefined),
+        names.filter((_, i) => known[i] === undefined),
       )
       made.forEach(remember)
       return names.map(finder()) as number[]
     },
     async load(lanes) {
-      for (const lane of lanes) if (!byNumber.has(lane)) return void (await all())
+      const unknown = [...lanes].filter((lane) => !byNumber.has(lane))
+      if (unknown.length > 0) await readByNumber(unknown)
     },
     get(lane) {
       const found = byNumber.get(lane)
@@ -70,8 +77,23 @@ export function createLanes({ run }: Database): Lanes {
       return found
     },
     find: (lane) => byNumber.get(lane),
-    all,
-    known: () => [...byNumber.values()],
+    matching: (namespace, queue, type) => read(MATCHING, [namespace, queue, type]),
+    all: () => read('true'),
+  }
+}
+
+/** Those who want the same number at the same time wait for one read. */
+function shareReads(read: (lanes: readonly number[]) => Promise<unknown>) {
+  const underWay = new Map<number, Promise<unknown>>()
+  return (lanes: readonly number[]): Promise<unknown> => {
+    const free = lanes.filter((lane) => !underWay.has(lane))
+    if (free.length > 0) {
+      const reading = read(free).finally(() => {
+        for (const lane of free) underWay.delete(lane)
+      })
+      for (const lane of free) underWay.set(lane, reading)
+    }
+    return Promise.all(new Set(lanes.map((lane) => underWay.get(lane))))
   }
 }
 
@@ -93,8 +115,7 @@ async function makeLanes(run: Run, names: readonly ReadyLane[]): Promise<LaneRow
     columns,
   )
   return run<LaneRow>(
-    `SELECT lane, namespace, queue, type FROM @lanes
-     WHERE (namespace, queue, type) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))`,
+    `${SELECT} WHERE (namespace, queue, type) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))`,
     columns,
   )
 }

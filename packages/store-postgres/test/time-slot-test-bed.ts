@@ -108,7 +108,8 @@ export async function openTimeSlotTestBed(): Promise<TimeSlotTestBed> {
   }
 }
 
-function secondContext(store: OpenedStore, now: () => number): StoreContext {
+/** Of a process beside the store, whose chores and listeners it has none of. `now` replaces the server's clock. */
+export function secondContext(store: OpenedStore, now?: () => number): StoreContext {
   const location = readPostgresUrl((store.lifecycle.threadAccess().data as { url: string }).url)
   const database = openDatabase(location)
   return {

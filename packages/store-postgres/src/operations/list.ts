@@ -14,11 +14,7 @@ const SCAN_BUDGET = 2_000
 export async function list(context: StoreContext, params: ListParams): Promise<TaskPage> {
   const window = await windowOf(context, params)
   await promoteDue(context)
-  const { namespace, queue, type } = params
-  const lanes = (await context.lanes.all()).filter(
-    (lane) =>
-      lane.namespace === namespace && (queue === null || lane.queue === queue) && (type === null || lane.type === type),
-  )
+  const lanes = await context.lanes.matching(params.namespace, params.queue, params.type)
   if (lanes.length === 0 || params.status === 'blocked') return { items: [], nextCursor: null }
   return collect(context, params, lanes, window)
 }

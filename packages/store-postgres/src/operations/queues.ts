@@ -11,10 +11,12 @@ export async function counts(context: StoreContext, { namespace, queue }: Counts
   const { run } = context.database
   const [rows, paused] = await Promise.all([
     run<LaneCountsRow>(
-      `SELECT l.queue, l.lane, sum(c.scheduled), sum(c.queued), sum(c.running), sum(c.succeeded), sum(c.failed), sum(c.cancelled),
-         sum(c.finished_total)
-       FROM @lanes l JOIN (SELECT * FROM @counters UNION ALL SELECT * FROM @counter_changes) c ON c.lane = l.lane
-       WHERE l.namespace = $1 AND ($2::text IS NULL OR l.queue = $2) GROUP BY 1, 2`,
+      `WITH l AS (SELECT lane, queue FROM @lanes WHERE namespace = $1 AND ($2::text IS NULL OR queue = $2))
+       SELECT queue, lane, sum(scheduled), sum(queued), sum(running), sum(succeeded), sum(failed), sum(cancelled), sum(finished_total)
+       FROM (
+         SELECT l.queue, c.* FROM l JOIN @counters c ON c.lane = l.lane
+         UNION ALL SELECT l.queue, c.* FROM l JOIN @counter_changes c ON c.lane = l.lane
+       ) AS c GROUP BY 1, 2`,
       [namespace, queue],
     ),
     run<[string]>('SELECT queue FROM @paused_queues WHERE namespace = $1 AND ($2::text IS NULL OR queue = $2)', [
@@ -69,6 +71,6 @@ export async function pause(
     return
   }
   await database.run('DELETE FROM @paused_queues WHERE namespace = $1 AND queue = $2', [namespace, queue])
-  const resumed = (await lanes.all()).filter((lane) => lane.namespace === namespace && lane.queue === queue)
+  const resumed = await lanes.matching(namespace, queue, null)
   publishReady(resumed.map(({ lane }) => lane))
 }
