@@ -80,6 +80,8 @@ describe('a namespace', () => {
   it('shares everything but its tasks with the one it comes from', async () => {
     const client = new Client({ url: serverUrl() })
     const worker = client.in('tenant-4').work({ greet: () => 1 })
+    await (client.in('tenant-6') as Client).close()
+    await client.list()
     await client.close()
     await worker.closed
     await assert.rejects(client.in('tenant-5').list(), { code: 'connection_failed' })
@@ -107,6 +109,7 @@ describe('a namespace', () => {
     assert.match(submitted.stderr, /taskyard get [-0-9a-f]+ --wait --namespace tenant-3\n/)
     const list = await run(['list', '--json'], { env: { TASKYARD_NAMESPACE: 'tenant-3' } })
     assert.equal(JSON.parse(list.stdout).items[1].id, id)
+    assert.equal((await run(['list'], { env: { TASKYARD_NAMESPACE: '' } })).code, 2)
     const wrong = await run(['list', '--namespace', 'a b'])
     assert.equal(wrong.code, 2)
     assert.match(wrong.stderr, /Expected a namespace: a namespace has 1 to 128 letters/)

@@ -57,6 +57,8 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   /** What is one for all namespaces: `in()` of a client may be called for each request. */
   #closing = new AbortController()
   #workers = new Set<Worker>()
+  /** Not one that `in()` has given, which ends with the one that was opened. */
+  #isOpened = true
 
   /** @throws TaskyardError `invalid_configuration` */
   constructor(options: ClientOptions) {
@@ -71,6 +73,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   /** @throws TaskyardError `invalid_configuration` */
   in(namespace: string): NamespaceApi<Handlers> {
     const other = new Client<Handlers>({ ...this.#options, namespace })
+    other.#isOpened = false
     other.#closing = this.#closing
     other.#workers = this.#workers
     other.#transport = new Transport({ ...other.#transport.params, closed: this.#closing.signal })
@@ -218,6 +221,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   }
 
   async close(): Promise<void> {
+    if (!this.#isOpened) return
     await Promise.all([...this.#workers].map((worker) => worker.stop()))
     const { url } = this.#transport.params.address
     this.#closing.abort(new TaskyardError('connection_failed', { url, reason: 'the client was closed' }))

@@ -7,6 +7,7 @@ import { createPendingCalls } from './pending-calls.ts'
 import { createStandstills } from './standstills.ts'
 import type { Sweeper } from './sweeper.ts'
 import { createTaskNews } from './task-news.ts'
+import { createUsedNamespaces } from './used-namespaces.ts'
 
 /** What is made only after the context, which it stands on. */
 interface Later {
@@ -37,6 +38,7 @@ export function createEngineContext(options: EngineOptions, later: Later): Engin
     loops,
     standstills: createStandstills(clock, timeOfDay, loops),
     pendingCalls: createPendingCalls(clock),
+    usedNamespaces: createUsedNamespaces(clock),
     checkPayload: options.checkPayload ?? (() => []),
     retention: options.retention ?? DEFAULT_RETENTION,
     queueDepth: options.queueDepth ?? LIMITS.queueDepth,

@@ -2,13 +2,13 @@ import { type EndedLease, workerKey } from '@taskyard/core'
 import { createCancelAndRetry } from './cancel-and-retry.ts'
 import { createClaimCalls } from './claim-calls.ts'
 import { createEngineContext } from './create-engine-context.ts'
-import type { Engine, EngineHealth, EngineOptions, UseCases } from './engine.ts'
+import type { Engine, EngineHealth, EngineOptions } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import { createGiveBack } from './give-back.ts'
-import { type InNamespace, joinUseCases } from './in-namespace.ts'
+import { cacheByNamespace } from './in-namespace.ts'
 import { createLeasing } from './lease.ts'
 import { createLongPolls } from './long-polls.ts'
-import { createQueues, type Queues } from './queues.ts'
+import { createQueues } from './queues.ts'
 import { createReading } from './read.ts'
 import { createSessions } from './sessions.ts'
 import { createSubmit } from './submit.ts'
@@ -33,6 +33,8 @@ export function createEngine(options: EngineOptions): Engine {
   const waiting = createWaiting(context)
   const queues = createQueues(context)
   const submitting = createSubmit(context)
+  const leasing = createLeasing(context, longPolls, calls, giveBack, sessions)
+  const cancelAndRetry = createCancelAndRetry(context, reading)
   return {
     nodeId: options.nodeId,
     async start() {
@@ -51,29 +53,19 @@ export function createEngine(options: EngineOptions): Engine {
       await Promise.all([sessions.stop(), sweeper?.stop()])
       await context.pendingCalls.ended()
     },
-    in: notingUse(
-      queues,
-      joinUseCases([
-        submitting.inNamespace,
-        createLeasing(context, longPolls, calls, giveBack, sessions),
-        sessions.inNamespace,
-        reading,
-        waiting.inNamespace,
-        createCancelAndRetry(context, reading),
-        queues.inNamespace,
-      ]),
-    ),
-    usedNamespaces: () => queues.usedNamespaces(),
+    in: cacheByNamespace((namespace) => ({
+      namespace,
+      ...submitting.inNamespace(namespace),
+      ...leasing(namespace),
+      ...sessions.inNamespace(namespace),
+      ...reading(namespace),
+      ...waiting.inNamespace(namespace),
+      ...cancelAndRetry(namespace),
+      ...queues.inNamespace(namespace),
+    })),
+    queuesOfUsedNamespaces: () => queues.ofUsedNamespaces(),
     health: () => healthOf(context),
     loops: context.loops.reports,
-  }
-}
-
-function notingUse({ noteUse }: Queues, inNamespace: InNamespace<UseCases>): InNamespace<UseCases> {
-  return (namespace) => {
-    const calls = inNamespace(namespace)
-    noteUse(namespace)
-    return calls
   }
 }
 

@@ -6,6 +6,7 @@ import type { EngineObserver } from './observer.ts'
 import type { PendingCalls } from './pending-calls.ts'
 import type { Standstills } from './standstills.ts'
 import type { TaskNews } from './task-news.ts'
+import type { UsedNamespaces } from './used-namespaces.ts'
 
 /** What the use cases and services share. */
 export interface EngineContext {
@@ -25,6 +26,7 @@ export interface EngineContext {
   readonly loops: Loops
   readonly standstills: Standstills
   readonly pendingCalls: PendingCalls
+  readonly usedNamespaces: UsedNamespaces
   readonly checkPayload: PayloadCheck
   readonly retention: Retention
   readonly queueDepth: number

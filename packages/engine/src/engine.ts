@@ -26,6 +26,7 @@ import type {
 } from '@taskyard/core'
 import type { LoopReport } from './loop-report.ts'
 import type { EngineObserver } from './observer.ts'
+import type { QueueOfNamespace, QueueView, WorkerView } from './views.ts'
 
 /** Everything the engine is made of. It owns none of it: close the store after `stop()`. */
 export interface EngineOptions {
@@ -150,31 +151,6 @@ export interface BulkPart {
   readonly cursor: string | null
 }
 
-/** A queue as people see it. */
-export interface QueueView {
-  readonly queue: string
-  readonly paused: boolean
-  readonly counts: Readonly<Record<TaskStatus, number>>
-  readonly oldestReadyAgeSeconds: number | null
-  /** Tasks finished per second, over the last minute at most. */
-  readonly throughput: number
-}
-
-/** A worker that is connected or holds leases. */
-export interface WorkerView {
-  readonly workerId: string
-  readonly queues: readonly string[]
-  readonly types: readonly string[] | null
-  readonly concurrency: number | null
-  readonly connected: boolean
-  /** Its death would be noticed; `false`: it holds leases that it claimed without a session. */
-  readonly watched: boolean
-  readonly embedded: boolean
-  readonly leases: number
-  /** Milliseconds since the epoch. */
-  readonly connectedAt: number | null
-}
-
 /** Who opens a session, and who is told of cancel requests. */
 export interface OpenSession {
   readonly workerId: string
@@ -213,8 +189,8 @@ export interface Engine {
    * @throws TaskyardError invalid_request for what can be none
    */
   in(namespace: string): UseCases
-  /** In which something was done in this process within the last hour, 100 at most, and the default one. */
-  usedNamespaces(): readonly string[]
+  /** The queues of the namespaces in which something was done in this process within the last hour, 100 at most, and of the default one. */
+  queuesOfUsedNamespaces(): Promise<readonly QueueOfNamespace[]>
   /** Asks the store now. */
   health(): Promise<EngineHealth>
   /** How the background work of this process fares. */

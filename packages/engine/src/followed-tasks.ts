@@ -134,17 +134,20 @@ function createRegularLooks({ store, clock, loops }: EngineContext, followed: Re
   })
 
   async function lookAt(batch: readonly Followed[]): Promise<void> {
-    try {
-      const found = await findEach(
-        store,
-        batch.map(({ task }) => task),
-      )
-      loop.worked()
-      for (const [i, known] of batch.entries()) tell(known, found[i] ?? null)
-    } catch (error) {
-      loop.failed(error)
-      for (const known of batch) fail(known, error)
-    }
+    await forEachNamespace(
+      batch,
+      ({ task }) => task.namespace,
+      async (namespace, some) => {
+        try {
+          const found = await store.reads.find({ namespace, taskIds: some.map(({ task }) => task.taskId) })
+          loop.worked()
+          for (const [i, known] of some.entries()) tell(known, found[i] ?? null)
+        } catch (error) {
+          loop.failed(error)
+          for (const known of some) fail(known, error)
+        }
+      },
+    )
   }
 
   function tell(known: Followed, task: Task | null): void {
@@ -181,15 +184,34 @@ function batchesOf(followed: ReadonlyMap<string, Followed>): readonly (readonly 
 /** The tasks, `null` where there is none, in one call for each namespace. */
 async function findEach({ reads }: OpenedStore, tasks: readonly TaskName[]): Promise<readonly (Task | null)[]> {
   const found = new Map<TaskName, Task | null>()
-  const groups = Map.groupBy(tasks, ({ namespace }) => namespace).entries()
-  const findNext = async () => {
-    for (const [namespace, named] of groups) {
-      const some = await reads.find({ namespace, taskIds: named.map(({ taskId }) => taskId) })
-      for (const [i, task] of named.entries()) found.set(task, some[i] ?? null)
-    }
-  }
-  await Promise.all(Array.from({ length: FINDS_AT_ONCE }, findNext))
+  const failures: unknown[] = []
+  await forEachNamespace(
+    tasks,
+    ({ namespace }) => namespace,
+    async (namespace, named) => {
+      try {
+        const some = await reads.find({ namespace, taskIds: named.map(({ taskId }) => taskId) })
+        for (const [i, task] of named.entries()) found.set(task, some[i] ?? null)
+      } catch (error) {
+        failures.push(error)
+      }
+    },
+  )
+  if (failures.length > 0) throw failures[0]
   return tasks.map((task) => found.get(task) ?? null)
+}
+
+/** Runs what must not reject for the items of each namespace, for a few namespaces at a time. */
+async function forEachNamespace<Item>(
+  items: readonly Item[],
+  namespaceOf: (item: Item) => string,
+  run: (namespace: string, some: readonly Item[]) => Promise<void>,
+): Promise<void> {
+  const groups = Map.groupBy(items, namespaceOf).entries()
+  const runNext = async () => {
+    for (const [namespace, some] of groups) await run(namespace, some)
+  }
+  await Promise.all(Array.from({ length: FINDS_AT_ONCE }, runNext))
 }
 
 function keyOf({ namespace, taskId }: TaskName): string {

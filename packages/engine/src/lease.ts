@@ -37,6 +37,7 @@ export function createLeasing(
 
   return (namespace) => ({
     async claim(claim, waitSeconds = 0, signal) {
+      context.usedNamespaces.note(namespace)
       const params = toClaimParams(namespace, claim)
       if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
       const tasks = await longPolls.claim(params, waitSeconds * 1000, signal)
@@ -52,6 +53,7 @@ export function createLeasing(
       return statuses
     },
     async settle(outcomes, claim) {
+      context.usedNamespaces.note(namespace)
       if (outcomes.length > 0 || claim === undefined) assertBatch(outcomes.length)
       const settlements = outcomes.map((outcome, i) => toSettlement(outcome, i, random()))
       const next = claim === undefined || context.isStopping() ? null : toClaimParams(namespace, claim)

@@ -1,19 +1,20 @@
 import { type QueueCounts, TaskyardError } from '@taskyard/core'
 import { assertName } from './check-submission.ts'
-import type { QueueView, UseCases } from './engine.ts'
+import type { UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
 import { Throughput } from './throughput.ts'
+import type { QueueOfNamespace, QueueView } from './views.ts'
 
 export interface Queues {
-  /** Something is done in this namespace now. So cheap that every call may say it. */
-  noteUse(namespace: string): void
-  /** Those of the last hour, with the default one. */
-  usedNamespaces(): readonly string[]
+  ofUsedNamespaces(): Promise<readonly QueueOfNamespace[]>
   readonly inNamespace: InNamespace<Pick<UseCases, 'queues' | 'queue' | 'pause' | 'resume'>>
   start(): void
   stop(): Promise<void>
 }
+
+/** Namespaces that are read at a time. */
+const READS_AT_ONCE = 8
 
 /** The queues' use cases, and the loop that samples their throughput. */
 export function createQueues(context: EngineContext): Queues {
@@ -31,6 +32,11 @@ export function createQueues(context: EngineContext): Queues {
     }
   }
 
+  async function queuesOf(namespace: string): Promise<readonly QueueView[]> {
+    const counts = await throughput.sample(namespace)
+    return counts.map((queue) => view(namespace, queue))
+  }
+
   async function setPaused(queue: string, namespace: string, paused: boolean): Promise<void> {
     assertName(queue, '/queue', 'queue')
     await store.queues.pause({ namespace, queue, paused })
@@ -39,12 +45,20 @@ export function createQueues(context: EngineContext): Queues {
   return {
     start: () => throughput.loop.start(),
     stop: () => throughput.loop.stop(),
-    noteUse: (namespace) => throughput.noteUse(namespace),
-    usedNamespaces: () => throughput.namespaces(),
+    async ofUsedNamespaces() {
+      const found: QueueOfNamespace[] = []
+      const namespaces = context.usedNamespaces.all().values()
+      const readNext = async () => {
+        for (const namespace of namespaces)
+          for (const queue of await queuesOf(namespace)) found.push({ namespace, ...queue })
+      }
+      await Promise.all(Array.from({ length: READS_AT_ONCE }, readNext))
+      return found
+    },
     inNamespace: (namespace) => ({
       async queues() {
-        const counts = await throughput.sample(namespace)
-        return counts.map((queue) => view(namespace, queue))
+        context.usedNamespaces.note(namespace)
+        return queuesOf(namespace)
       },
       async queue(queue) {
         assertName(queue, '/queue', 'queue')

@@ -39,6 +39,7 @@ export function createSubmit(context: EngineContext): Submitting {
     inNamespace: (namespace) => ({
       async submit(submission, inside = {}) {
         context.assertRunning()
+        context.usedNamespaces.note(namespace)
         const task = toNewTask(namespace, submission, '', checks)
         const accepted = await enqueueOne(task, inside)
         const { replayed } = accepted
@@ -48,6 +49,7 @@ export function createSubmit(context: EngineContext): Submitting {
       },
       async submitMany(submissions, inside = {}) {
         context.assertRunning()
+        context.usedNamespaces.note(namespace)
         assertBatch(submissions.length)
         assertBatchBytes(submissions)
         const tasks = submissions.map((submission, i) => toNewTask(namespace, submission, `/tasks/${i}`, checks))

@@ -1,6 +1,6 @@
 import { isWatched, type LeaseHolder } from '@taskyard/core'
 import type { Connected } from './connections.ts'
-import type { WorkerView } from './engine.ts'
+import type { WorkerView } from './views.ts'
 
 /** What a worker does is known to the process that it is connected to; of the others' workers, the leases are. */
 export function viewWorker(

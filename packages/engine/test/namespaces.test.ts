@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createLocalNews, type OpenedStore, wrapCalls } from '@taskyard/core'
+import { createLocalNews, type OpenedStore, type TaskIdsParams, wrapCalls } from '@taskyard/core'
 import type { UseCases } from '../src/index.ts'
 import { claimOf, PAYLOAD, startEngine } from './test-bed.ts'
 
@@ -128,4 +128,20 @@ test('waits in many namespaces do not stand in line for each other', async (t) =
   await clock.advance(3000)
   for (const { status } of await Promise.all(waits)) assert.equal(status, 'queued')
   assert.ok(most > 1 && most <= 64, `${most} at a time`)
+})
+
+test('a namespace in which tasks cannot be read fails its own waits alone', async (t) => {
+  const choking = (store: OpenedStore) =>
+    wrapCalls(store, (call, run) => async (params) => {
+      if (call === 'find' && (params as TaskIdsParams).namespace === 'bad') throw new Error('choked')
+      return run(params)
+    })
+  const { engine, clock } = await startEngine(t, {}, choking)
+  const bad = engine.in('bad')
+  const [mine, theirs] = [(await engine.submit(TASK)).task.id, (await bad.submit(TASK)).task.id]
+  const waits = Promise.allSettled([engine.wait(mine, 3), bad.wait(theirs, 3)])
+  await clock.advance(4000)
+  const [ofMine, ofTheirs] = await waits
+  assert.equal(ofMine.status === 'fulfilled' && ofMine.value.status, 'queued')
+  assert.equal(ofTheirs.status, 'rejected')
 })

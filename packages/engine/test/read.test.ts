@@ -133,9 +133,23 @@ test('namespaces that nobody uses any more are not counted in the background', a
   counted = []
   await clock.advance(5000)
   assert.ok(new Set(counted).size <= 102, `${new Set(counted).size} namespaces`)
-  assert.ok(engine.usedNamespaces().includes('tenant-299'), 'those that were used last are')
+  assert.ok(counted.includes('tenant-299'), 'those that were used last are')
   await clock.advance(3_700_000)
   counted = []
   await clock.advance(10_000)
   assert.deepEqual([...new Set(counted)], ['default'])
+})
+
+test('a namespace whose calls are kept at hand for hours is counted for as long as it is used, and no longer', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  const tenant = engine.in('tenant')
+  const namespaces = async () => new Set((await engine.queuesOfUsedNamespaces()).map(({ namespace }) => namespace))
+  await tenant.submit({ type: 'test', payload: PAYLOAD })
+  for (let minutes = 0; minutes < 120; minutes += 30) {
+    await tenant.claim(claimOf('worker-1'))
+    await clock.advance(30 * 60_000)
+  }
+  assert.ok((await namespaces()).has('tenant'))
+  await clock.advance(61 * 60_000)
+  assert.ok(!(await namespaces()).has('tenant'), 'to be counted is no use')
 })

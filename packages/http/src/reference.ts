@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import { DEFAULTS, NAME_PATTERN } from '@taskyard/core'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import { NAMESPACE_HEADER } from './namespace-of.ts'
+import { problems } from './schemas/problem.ts'
 
 const TAGS = [
   { name: 'tasks', description: 'Submit tasks and see what became of them' },
@@ -62,7 +63,8 @@ function isOfNamespace(url: string): boolean {
 
 function withNamespace(schema: FastifySchema): FastifySchema {
   const { properties = {} } = (schema.headers ?? {}) as { readonly properties?: object }
-  return { ...schema, headers: { type: 'object', properties: { ...properties, [NAMESPACE_HEADER]: NAMESPACE } } }
+  const headers = { type: 'object', properties: { ...properties, [NAMESPACE_HEADER]: NAMESPACE } }
+  return { ...schema, headers, response: { ...problems(400), ...(schema.response as object) } }
 }
 
 const NAMESPACE = {

@@ -53,17 +53,20 @@ const PART_SECONDS = 2
 export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements TaskyardApi<Handlers> {
   readonly #shared: Shared
   readonly #calls: UseCases
+  /** Not one that `in()` has given, which ends with the one that was opened. */
+  readonly #isOpened: boolean
 
   /**
    * @throws TaskyardError invalid_configuration, store_locked, store_corrupt, store_too_new, store_read_only,
    * store_unavailable, unsafe_durability, …
    */
   static async open<Handlers extends TaskHandlers = TaskHandlers>(options: OpenOptions): Promise<Taskyard<Handlers>> {
-    return new Taskyard<Handlers>(await openShared(options), namespaceOption(options) ?? DEFAULTS.namespace)
+    return new Taskyard<Handlers>(await openShared(options), namespaceOption(options) ?? DEFAULTS.namespace, true)
   }
 
-  private constructor(shared: Shared, namespace: string) {
+  private constructor(shared: Shared, namespace: string, isOpened: boolean) {
     this.#shared = shared
+    this.#isOpened = isOpened
     this.#calls = shared.assembly.engine.in(namespace)
   }
 
@@ -73,7 +76,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
 
   /** @throws TaskyardError invalid_configuration */
   in(namespace: string): NamespaceApi<Handlers> {
-    return new Taskyard<Handlers>(this.#shared, checkedNamespace(namespace))
+    return new Taskyard<Handlers>(this.#shared, checkedNamespace(namespace), false)
   }
 
   async submit<Type extends TypeOf<Handlers>>(
@@ -243,7 +246,8 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     await pause(this.#shared.clock, STORE_AWAY_MS, signal === undefined ? closed : AbortSignal.any([signal, closed]))
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    if (!this.#isOpened) return
     this.#shared.closing ??= this.#close()
     return this.#shared.closing
   }

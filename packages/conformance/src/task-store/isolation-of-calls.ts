@@ -102,21 +102,26 @@ function idsOf({ waiting, failed, running, succeeded }: Known): readonly string[
 export function describeIsolationOfCalls({ describe, it }: Suite): void {
   describe('a call in another namespace', () => {
     for (const [name, call] of Object.entries(CALLS)) {
-      it(`is answered as if nothing were there, and changes nothing here: ${name}`, async (bed) => {
-        const { store } = bed
-        const known = await fill(bed, 'default', 'mine')
-        // The other one has its own, so that it has been seen before.
-        await fill(bed, 'other', 'theirs')
-        const before = await everythingOf(bed, known)
-        const aboutForeign = await call(store, 'other', known, bed)
-        assert.deepEqual(await everythingOf(bed, known), before)
-        const aboutUnknown = await call(store, 'other', unknown(bed), bed)
-        assert.deepEqual(aboutForeign, aboutUnknown)
-        const aboutOwn = await call(store, 'default', known, bed)
-        if (SHOWS_LATER.includes(name)) return
-        const shown = [aboutOwn, await everythingOf(bed, known)]
-        assert.notDeepEqual(shown, [aboutUnknown, before], 'here the same call says or does something')
-      })
+      for (const [own, other] of [
+        ['default', 'other'],
+        ['other', 'default'],
+      ] as const) {
+        it(`is answered as if nothing were there, and changes nothing in ${own}: ${name}`, async (bed) => {
+          const { store } = bed
+          const known = await fill(bed, own, 'mine')
+          // The other one has its own, so that it has been seen before.
+          await fill(bed, other, 'theirs')
+          const before = await everythingOf(bed, own, known)
+          const aboutForeign = await call(store, other, known, bed)
+          assert.deepEqual(await everythingOf(bed, own, known), before)
+          const aboutUnknown = await call(store, other, unknown(bed), bed)
+          assert.deepEqual(aboutForeign, aboutUnknown)
+          const aboutOwn = await call(store, own, known, bed)
+          if (SHOWS_LATER.includes(name)) return
+          const shown = [aboutOwn, await everythingOf(bed, own, known)]
+          assert.notDeepEqual(shown, [aboutUnknown, before], 'where it is, the same call says or does something')
+        })
+      }
     }
   })
 }
@@ -143,13 +148,12 @@ function unknown(bed: TestBed): Known {
   return { queue: 'no-queue', key: 'no-key', workerId: 'no-worker', requestId: 'no-request', ...ids }
 }
 
-/** All that can be seen of what is known in the default namespace. */
-async function everythingOf({ store }: TestBed, known: Known): Promise<unknown> {
-  const namespace = 'default'
+/** All that can be seen of what is known in a namespace. */
+async function everythingOf({ store }: TestBed, namespace: string, known: Known): Promise<unknown> {
   const taskIds = idsOf(known)
   return {
     tasks: await store.reads.find({ namespace, taskIds }),
-    histories: await Promise.all(taskIds.map((taskId) => wholeHistory(store, taskId))),
+    histories: await Promise.all(taskIds.map((taskId) => wholeHistory(store, taskId, namespace))),
     counts: await store.reads.counts({ namespace, queue: null }),
     holders: (await store.presence.holders()).filter((holder) => holder.namespace === namespace),
   }

@@ -1,10 +1,10 @@
 import type { ErrorCode, OpenedStore } from '@taskyard/core'
-import type { EngineObserver, LoopReport } from '@taskyard/engine'
+import type { EngineObserver, LoopReport, QueueOfNamespace } from '@taskyard/engine'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { addCounter, type Labels } from './computed-metric.ts'
 import { createLoopMetrics } from './loop-metrics.ts'
 import { observeStore } from './observe-store.ts'
-import { createQueueGauges, type QueueOfNamespace } from './queue-gauges.ts'
+import { createQueueGauges } from './queue-gauges.ts'
 import { createTaskObserver } from './task-observer.ts'
 
 /** A server's own metrics: nothing is shared between two servers in one process. */

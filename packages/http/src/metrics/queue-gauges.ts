@@ -1,10 +1,7 @@
 import { TASK_STATUSES, type TaskStatus } from '@taskyard/core'
-import type { QueueView } from '@taskyard/engine'
+import type { QueueOfNamespace } from '@taskyard/engine'
 import type { Registry } from 'prom-client'
 import { addGauge } from './computed-metric.ts'
-
-/** A queue, and whose it is. */
-export type QueueOfNamespace = QueueView & { readonly namespace: string }
 
 interface QueueNumbers {
   readonly namespace: string

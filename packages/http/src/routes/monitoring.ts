@@ -1,7 +1,6 @@
 import { ERRORS, formatRfc3339, LIMITS, TaskyardError } from '@taskyard/core'
-import type { Engine, EngineHealth, LoopReport, WorkerView } from '@taskyard/engine'
+import type { EngineHealth, LoopReport, WorkerView } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
-import type { QueueOfNamespace } from '../metrics/queue-gauges.ts'
 import type { HttpInfo } from '../options.ts'
 import type { OperationsContext, RouteContext } from '../route-context.ts'
 import { problems } from '../schemas/problem.ts'
@@ -43,18 +42,10 @@ export function infoRoutes(server: FastifyInstance, { engine, info, inNamespaceO
 function metricsRoute(server: FastifyInstance, { engine, metrics }: OperationsContext): void {
   server.get('/metrics', { schema: metricsSchema }, async (_request, reply) => {
     // Without the store the queues are unknown, which is itself counted; the rest of the metrics matters most then.
-    metrics.recordQueues(await queuesOf(engine).catch(() => []))
+    metrics.recordQueues(await engine.queuesOfUsedNamespaces().catch(() => []))
     metrics.recordLoops(engine.loops())
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
-}
-
-async function queuesOf(engine: Engine): Promise<readonly QueueOfNamespace[]> {
-  const all = engine.usedNamespaces().map(async (namespace) => {
-    const queues = await engine.in(namespace).queues()
-    return queues.map((queue) => ({ namespace, ...queue }))
-  })
-  return (await Promise.all(all)).flat()
 }
 
 function requireReady({ ready, store, loops }: EngineHealth): void {

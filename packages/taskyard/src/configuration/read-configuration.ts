@@ -17,13 +17,14 @@ export const ENVIRONMENT: readonly { name: string; default: string | null; descr
 ).map(({ name, default: fallback, description }) => ({ name, default: fallback, description }))
 
 /**
- * Checks and reads every `TASKYARD_…` variable. An empty value counts as unset; other names are not looked at.
+ * Checks and reads every `TASKYARD_…` variable. An empty value counts as unset, where its kind does not refuse it; other names are not looked at.
  * @throws TaskyardError `invalid_configuration` that names everything wrong at once
  */
 export function readConfiguration(environment: Environment): Configuration {
   const problems = unknownNames(environment)
   const entries = Object.entries(VARIABLES).map(([key, variable]) => {
-    const text = environment[variable.name]?.trim() || variable.default
+    const given = environment[variable.name]?.trim()
+    const text = given === '' && variable.kind.refusesEmpty ? '' : given || variable.default
     if (text === null) return [key, null]
     const value = variable.kind.parse(text)
     if (value === undefined) problems.push(unacceptable(variable, text))

@@ -5,6 +5,8 @@ import { isAddressRange, isMailbox } from '@taskyard/tasks/settings'
 export interface ValueKind<Value> {
   /** What is accepted, to follow "expected". */
   readonly expected: string
+  /** Set to nothing is wrong, and not as if it were unset: what it names got lost on the way. */
+  readonly refusesEmpty?: true
   parse(text: string): Value | undefined
   /** What is wrong with a text that is not accepted, where it can be guessed. */
   mistake?(text: string): string | null
@@ -99,6 +101,7 @@ function listOfNames(text: string): readonly string[] | undefined {
 
 export const namespaceName: ValueKind<string> = {
   expected: `one namespace; ${nameRule('namespace')}`,
+  refusesEmpty: true,
   parse: (text) => (isName(text) ? text : undefined),
 }
 

@@ -1,8 +1,8 @@
 import { type Finding, finding } from '@taskyard/core'
 import type { Examined } from './examined.ts'
 
-const ADVICE =
-  'Run more workers, cancel what is not wanted (taskyard cancel --queue), or raise TASKYARD_QUEUE_DEPTH and restart the server. See docs/operations/full-queues-and-poisoned-tasks.md.'
+const advice = (queue: string, namespace: string) =>
+  `Run more workers, cancel what is not wanted (taskyard cancel --queue ${queue} --namespace ${namespace}), or raise TASKYARD_QUEUE_DEPTH and restart the server. See docs/operations/full-queues-and-poisoned-tasks.md.`
 
 /** Whether a queue of the running server refuses submissions, because it holds all that this configuration lets it hold. */
 export async function checkQueues({
@@ -18,7 +18,7 @@ export async function checkQueues({
     finding.warning(
       'queues',
       `${queue} of namespace ${namespace} is at its limit of ${limit} and takes no more`,
-      ADVICE,
+      advice(queue, namespace),
     ),
   )
 }
