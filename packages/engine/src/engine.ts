@@ -20,7 +20,6 @@ import type {
   TaskEvent,
   TaskFilter,
   TaskPage,
-  TaskStatus,
   Violation,
   WorkerRef,
 } from '@taskyard/core'
