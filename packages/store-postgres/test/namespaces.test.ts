@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { ClaimParams, LeasedTask, LeaseHolder, OpenedStore } from '@taskyard/core'
+import type { ClaimParams, JsonText, LeasedTask, LeaseHolder, OpenedStore } from '@taskyard/core'
+import { openDatabase } from '../src/database.ts'
+import { createLanes } from '../src/lanes.ts'
 import { openLeaseExtender } from '../src/lease-extender.ts'
+import { readPostgresUrl } from '../src/location.ts'
+import { find } from '../src/operations/find.ts'
+import { createServerTime } from '../src/server-time.ts'
 import { CLAIM, newTask, submissions } from './calls.ts'
 import { ownSchema } from './own-schema.ts'
 
@@ -54,6 +59,90 @@ test('a heartbeat that names a lease of another namespace extends the others, an
   assert.deepEqual(await extender.extend({ ...params, ...THEIRS }), ['ok', 'lost'])
   assert.deepEqual(await extender.extend(params), ['lost', 'ok'])
   for (const [namespace, end] of (await ends()) as [string, number][]) assert.ok(end > (before.get(namespace) ?? end))
+})
+
+test('calls that name what is of another namespace lock and write nothing of it', async (t) => {
+  const { schema, store, mine: ended } = await twoLeases(t)
+  const { tasks, presence } = store
+  const failed = {
+    outcome: 'failed',
+    error: { code: 'broken', message: 'It broke' },
+    retryable: false,
+    retryDelayMs: null,
+    jitter: 0,
+  } as const
+  const succeeded = { outcome: 'succeeded', result: null } as const
+  // Whoever locks or writes a row leaves a mark in it, also one that is undone then; what was inserted leaves its page.
+  const marks = async () => {
+    const rows = ['leases', 'ready', 'finished', 'lone_leases'].map(
+      (table) => `SELECT '${table}', ctid::text, xmin::text, xmax::text FROM "${schema.schema}".${table}`,
+    )
+    const sizes = `SELECT relid::text, pg_relation_size(relid)::text, '', '' FROM pg_partition_tree('"${schema.schema}".finished')`
+    return (await schema.query(`${[...rows, sizes].join(' UNION ALL ')} ORDER BY 1, 2`)).rows
+  }
+  const untouched = await marks()
+  await tasks.settle({ ...THEIRS, settlements: [{ ...ended, ...succeeded }], claim: null })
+  assert.deepEqual(await marks(), untouched)
+  await tasks.settle({ ...MINE, settlements: [{ ...ended, ...failed }], claim: null })
+  await tasks.enqueue(submissions(newTask()))
+  const lease = await claimOne(store, MINE)
+  const waiting = newTask()
+  await tasks.enqueue(submissions(waiting))
+  await schema.query(`INSERT INTO "${schema.schema}".lone_leases (id, token) VALUES ($1, 1)`, [lease.taskId])
+  const before = await marks()
+  for (const how of [succeeded, failed]) {
+    await tasks.settle({ ...THEIRS, settlements: [{ ...lease, ...how }], claim: null })
+  }
+  await tasks.extend({ ...THEIRS, leases: [lease], leaseMs: 600_000 })
+  await tasks.record({ ...THEIRS, entries: [{ ...lease, progress: null, log: 'line' }] })
+  await presence.takeBackCrashes({ ...THEIRS, leases: [lease] })
+  const named = { ...THEIRS, taskIds: [ended.taskId, lease.taskId, waiting.id] }
+  await tasks.cancel(named)
+  await tasks.retry(named)
+  assert.deepEqual(await marks(), before)
+})
+
+test('heartbeats and settlements of several lanes look at each', async (t) => {
+  const { store, theirs } = await twoLeases(t)
+  const types = ['a', 'b', 'a', 'b']
+  await store.tasks.enqueue(submissions(...types.map((type) => newTask({ type }))))
+  const claimed = await store.tasks.claim({ ...CLAIM, worker: WATCHED, limit: types.length })
+  const leases = claimed.map(({ id, lease }) => ({ taskId: id, token: lease.token }))
+  const named = [theirs, ...leases.slice(0, 2), theirs, ...leases.slice(2)]
+  const expected = ['lost', 'ok', 'ok', 'lost', 'ok', 'ok']
+  assert.deepEqual(await store.tasks.extend({ ...MINE, leases: named, leaseMs: 60_000 }), expected)
+  const settlements = named.map((lease) => ({ ...lease, outcome: 'succeeded', result: null }) as const)
+  const { results } = await store.tasks.settle({ ...MINE, settlements, claim: null })
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    expected,
+  )
+})
+
+test('of a large task of another namespace no text is read', async (t) => {
+  const { schema, store } = await twoLeases(t)
+  const [small, large] = [
+    newTask(THEIRS),
+    newTask({ ...THEIRS, payload: JSON.stringify('x'.repeat(100_000)) as JsonText }),
+  ]
+  await store.tasks.enqueue(submissions(small, large))
+  const database = openDatabase(readPostgresUrl(schema.url), 1)
+  t.after(() => database.close())
+  const read: string[] = []
+  const run: typeof database.run = async (text, values) => {
+    const rows = await database.run(text, values)
+    read.push(...rows.flat().filter((value) => value !== null))
+    return rows as never
+  }
+  const context = { database: { run }, lanes: createLanes(database), time: createServerTime(undefined) }
+  const named = { taskIds: [small.id, large.id] }
+  assert.deepEqual(await find(context, { ...MINE, ...named }), [null, null])
+  assert.ok(read.join('').length < 1000)
+  const found = await find(context, { ...THEIRS, ...named })
+  assert.deepEqual(
+    found.map((task) => task?.payload),
+    [small.payload, large.payload],
+  )
 })
 
 test('a beat that a server of the version before has written names workers of the default namespace', async (t) => {

@@ -10,29 +10,36 @@ export interface Found {
   readonly token: number
 }
 
-/** The port's `find`. One call of a function of ours, which looks in all tables of states at once. */
-export async function find(context: StoreContext, { namespace, taskIds }: TaskIdsParams): Promise<(Task | null)[]> {
-  const found = await findTasks(context, taskIds)
-  const byId = new Map(found.map(({ task }) => [task.id, task]))
-  return taskIds.map((id) => {
-    const task = byId.get(id)
-    return task?.namespace === namespace ? task : null
-  })
+interface Reading extends Pick<StoreContext, 'lanes' | 'time'> {
+  readonly database: Pick<StoreContext['database'], 'run'>
 }
 
-/** The tasks there are, of whatever namespace, in the order of their ids' first mention; ends early once their texts reach `maxBytes`. */
+/** The port's `find`. One call of a function of ours, which looks in all tables of states at once. */
+export async function find(context: Reading, { namespace, taskIds }: TaskIdsParams): Promise<(Task | null)[]> {
+  const found = await findTasks(context, namespace, taskIds)
+  const byId = new Map(found.map(({ task }) => [task.id, task]))
+  return taskIds.map((id) => byId.get(id) ?? null)
+}
+
+/** With more than this the server looks up whose task it is before it reads its texts; with less that would cost more than they. */
+const LARGE_BYTES = 16_384
+
+/** The tasks there are, in the order of their ids' first mention; ends early once their texts reach `maxBytes`. */
 export async function findTasks(
-  { database, lanes, time }: StoreContext,
+  { database, lanes, time }: Reading,
+  namespace: string,
   taskIds: readonly string[],
   maxBytes = Number.MAX_SAFE_INTEGER,
 ): Promise<readonly Found[]> {
   const wanted = [...new Set(taskIds.filter(isTaskId))]
   if (wanted.length === 0) return []
-  const rows: Text[][] = await database.run(`SELECT ${TASK_COLUMNS} FROM @find_tasks_2($1, $2, $3, $4)`, [
-    ...time.params(),
-    ids(wanted),
-    maxBytes,
-  ])
+  const rows: Text[][] = await database.run(
+    `SELECT ${TASK_COLUMNS} FROM @find_tasks_2($1, $2, $3, $4)
+     WHERE octet_length(payload) + coalesce(octet_length(result), 0) <= ${LARGE_BYTES} OR @is_lane_of(lane, $5)`,
+    [...time.params(), ids(wanted), maxBytes, namespace],
+  )
   await lanes.load(new Set(rows.map((row) => Number(row[1]))))
-  return rows.map((row) => ({ task: taskFromRow(row, lanes.get(Number(row[1]))), token: Number(row[14]) }))
+  return rows
+    .map((row) => ({ task: taskFromRow(row, lanes.get(Number(row[1]))), token: Number(row[14]) }))
+    .filter(({ task }) => task.namespace === namespace)
 }

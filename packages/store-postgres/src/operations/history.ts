@@ -30,8 +30,8 @@ export async function history(
   context: StoreContext,
   { namespace, taskId, after, limit }: HistoryParams,
 ): Promise<readonly TaskEvent[] | null> {
-  const [found] = await findTasks(context, [taskId])
-  if (found?.task.namespace !== namespace) return null
+  const [found] = await findTasks(context, namespace, [taskId])
+  if (found === undefined) return null
   // Read after the task: a line that came between is about what the task already says, or is left to the next call.
   const rows = await context.database.run<RecordRow>(
     `SELECT n, at, kind, attempt, token, started_at, worker_id, octet_length(data),

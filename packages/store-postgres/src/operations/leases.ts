@@ -16,7 +16,6 @@ import { ids, numbers } from '../arrays.ts'
 import type { Database, Run } from '../database.ts'
 import type { Text } from '../driver.ts'
 import { namespaceOf } from '../lanes.ts'
-import { isForeign } from '../postgres-errors.ts'
 import type { ServerTime } from '../server-time.ts'
 import type { StoreContext } from '../store-context.ts'
 import { Endings, type UnsettledEnd, writeEndings } from './end-attempts.ts'
@@ -58,27 +57,10 @@ export async function extend(
   }
 
   const valid = [...leases.entries()].filter(([, lease]) => isLeaseRef(lease))
-  const extendFree = (some: readonly Indexed[]) =>
-    extendWith('SELECT n, is_cancelled FROM @extend_free_leases_2($1, $2, $3, $4, $5, $6)', some, namespace)
-  const locked = await extendFree(valid).catch(async (error: unknown) => {
-    if (!isForeign(error)) throw error
-    return extendFree(await onlyOfNamespace(namespace, valid, database))
-  })
+  const free = 'SELECT n, is_cancelled FROM @extend_free_leases_2($1, $2, $3, $4, $5, $6)'
+  const locked = await extendWith(free, valid, namespace)
   if (locked.length > 0) await extendWith('SELECT n, is_cancelled FROM @extend_leases($1, $2, $3, $4, $5)', locked)
   return statuses
-}
-
-async function onlyOfNamespace(
-  namespace: string,
-  named: readonly Indexed[],
-  { run }: Pick<Database, 'run'>,
-): Promise<readonly Indexed[]> {
-  const rows = await run<[id: string]>(
-    `SELECT l.id FROM @leases l WHERE l.id = ANY ($1::uuid[]) AND ${namespaceOf('l')} = $2`,
-    [ids(named.map(([, { taskId }]) => taskId)), namespace],
-  )
-  const mine = new Set(rows.map(([id]) => id))
-  return named.filter(([, { taskId }]) => mine.has(taskId))
 }
 
 type HeldRow = [id: string, token: string, attempt: string, records: string, total: string, now: string]

@@ -34,7 +34,7 @@ async function collect(
     const { found, more } = await candidates(context, params, lanes, { ...window, below }, size)
     const timely = await createdWithin(context, params, found)
     const taken = timely.slice(0, params.limit + 1)
-    const tasks = await findTasks(context, taken, LIMITS.pageBytes)
+    const tasks = await findTasks(context, params.namespace, taken, LIMITS.pageBytes)
     for (const { task } of tasks) {
       if (!wanted.has(nameOf(task)) || (params.status !== null && task.status !== params.status)) continue
       items.push(task)
