@@ -1,3 +1,4 @@
+import type { WorkerKey } from '@taskyard/core'
 import type { HeldLeases } from './held-leases.ts'
 
 /** Which start of its worker's program was connected last, and what it held when its connection broke; `null`: the store did not say. */
@@ -21,19 +22,19 @@ type Absent =
 
 /** The states of workers, by their keys, without a session, and nothing of time or of the store. */
 export interface AbsentWorkers {
-  has(worker: string): boolean
-  isAwaited(worker: string): boolean
-  lastStartOf(worker: string): LastStart | null
+  has(worker: WorkerKey): boolean
+  isAwaited(worker: WorkerKey): boolean
+  lastStartOf(worker: WorkerKey): LastStart | null
   /** Its grace begins, instead of another if it had one. Without `lastStart`, that one is as before. */
-  awaitReturn(worker: string, grace: Grace, lastStart?: LastStart): void
+  awaitReturn(worker: WorkerKey, grace: Grace, lastStart?: LastStart): void
   /** The graces that are to end by this time. */
-  due(time: number): readonly (readonly [worker: string, grace: Grace])[]
+  due(time: number): readonly (readonly [worker: WorkerKey, grace: Grace])[]
   /** When the next grace is to end; `Infinity`: nobody has one. */
   nextEnd(): number
   /** Its grace is over, whether it had one or not. */
-  endGrace(worker: string): void
+  endGrace(worker: WorkerKey): void
   /** The worker is back, or its leases have ended. */
-  remove(worker: string): void
+  remove(worker: WorkerKey): void
   /** Those whose grace is over now. */
   endedGraces(): EndedGraces
 }
@@ -42,18 +43,18 @@ export interface AbsentWorkers {
 export interface EndedGraces {
   readonly isEmpty: boolean
   /** Those of whom nothing has been heard since: neither are they back, nor have they another grace. */
-  unchanged(): readonly string[]
+  unchanged(): readonly WorkerKey[]
 }
 
 /** Nobody is absent yet. */
 export function createAbsentWorkers(): AbsentWorkers {
-  const absent = new Map<string, Absent>()
+  const absent = new Map<WorkerKey, Absent>()
 
-  function* graces(): Iterable<readonly [string, Grace]> {
+  function* graces(): Iterable<readonly [WorkerKey, Grace]> {
     for (const [worker, state] of absent) if (state.kind === 'awaited') yield [worker, state.grace]
   }
 
-  function lastStartOf(worker: string): LastStart | null {
+  function lastStartOf(worker: WorkerKey): LastStart | null {
     return absent.get(worker)?.lastStart ?? null
   }
 

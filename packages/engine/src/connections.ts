@@ -1,3 +1,4 @@
+import type { WorkerKey } from '@taskyard/core'
 import type { OpenSession } from './engine.ts'
 
 /** A worker that is connected to this process. */
@@ -11,17 +12,17 @@ export interface Connected {
 
 /** The sessions that are open at this process, by the keys of their workers. */
 export interface Connections {
-  has(worker: string): boolean
-  of(worker: string): Connected | undefined
-  workers(): readonly string[]
-  add(worker: string, session: OpenSession): void
+  has(worker: WorkerKey): boolean
+  of(worker: WorkerKey): Connected | undefined
+  workers(): readonly WorkerKey[]
+  add(worker: WorkerKey, session: OpenSession): void
   /** Answers with the worker as it was connected when this was the last of its sessions; else with `null`. */
-  remove(worker: string, session: OpenSession): Connected | null
+  remove(worker: WorkerKey, session: OpenSession): Connected | null
 }
 
 /** @param timeOfDay ms since the epoch: what people see as `connectedAt` */
 export function createConnections(timeOfDay: () => number): Connections {
-  const connected = new Map<string, Connected>()
+  const connected = new Map<WorkerKey, Connected>()
   return {
     has: (worker) => connected.has(worker),
     of: (worker) => connected.get(worker),

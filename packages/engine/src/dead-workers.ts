@@ -1,4 +1,4 @@
-import { type LeaseHolder, workerKey } from '@taskyard/core'
+import { type LeaseHolder, type WorkerKey, workerKey } from '@taskyard/core'
 import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
 import type { EngineContext } from './engine-context.ts'
@@ -39,7 +39,7 @@ export async function endOrphanedLeasesAtStart({ askHolders, graces, connections
   await graces.endNow(deadWithTheirProcess(answer.holders, connections))
 }
 
-function deadWithTheirProcess(holders: readonly LeaseHolder[], connections: Connections): readonly string[] {
+function deadWithTheirProcess(holders: readonly LeaseHolder[], connections: Connections): readonly WorkerKey[] {
   const alive = aliveWorkers(holders)
   const embedded = holders.filter(({ nodeId }) => nodeId !== null).map(workerKey)
   return [...new Set(embedded)].filter((worker) => !alive.has(worker) && !connections.has(worker))

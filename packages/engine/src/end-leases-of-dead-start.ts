@@ -1,3 +1,4 @@
+import type { WorkerKey } from '@taskyard/core'
 import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
 import type { EngineContext } from './engine-context.ts'
@@ -13,7 +14,7 @@ const PATIENCE_MS = 10_000
  * Ends what a dead start of this worker has left, as long as the worker holds just that: what another start holds cannot be told
  * from it. Never rejects; resolves when it is done, or could not be done for 10 s.
  */
-export type EndLeasesOfDeadStart = (worker: string, left: Promise<HeldLeases | null>) => Promise<void>
+export type EndLeasesOfDeadStart = (worker: WorkerKey, left: Promise<HeldLeases | null>) => Promise<void>
 
 /** Failures are reported as those of the loop `session-graces`, whose work this is. */
 export function createEndLeasesOfDeadStart(
@@ -22,7 +23,7 @@ export function createEndLeasesOfDeadStart(
   askWhenTrusted: AskWhenTrusted,
   endLeases: EndLeases,
 ): EndLeasesOfDeadStart {
-  async function isDone(worker: string, left: HeldLeases): Promise<boolean> {
+  async function isDone(worker: WorkerKey, left: HeldLeases): Promise<boolean> {
     try {
       const answer = await askWhenTrusted()
       if (answer === null) return false

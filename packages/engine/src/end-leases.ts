@@ -1,14 +1,14 @@
-import { type EndedLease, type PresencePort, workerOfKey } from '@taskyard/core'
+import { type EndedLease, type PresencePort, type WorkerKey, workerOfKey } from '@taskyard/core'
 import { isUnexpected } from './unexpected.ts'
 
 /** Ends the leases of workers that are known to be gone, by their keys. */
-export type EndLeases = (workers: readonly string[]) => Promise<void>
+export type EndLeases = (workers: readonly WorkerKey[]) => Promise<void>
 
 /**
  * All in one call. Where that fails unexpectedly, each worker's by themselves: those of the others end although it rejects.
  */
 export function createEndLeases(presence: PresencePort, onEnded: (ended: readonly EndedLease[]) => void): EndLeases {
-  async function end(workers: readonly string[]): Promise<void> {
+  async function end(workers: readonly WorkerKey[]): Promise<void> {
     if (workers.length === 0) return
     try {
       onEnded(await presence.endLeases({ workers: workers.map(workerOfKey) }))
@@ -19,7 +19,7 @@ export function createEndLeases(presence: PresencePort, onEnded: (ended: readonl
     }
   }
 
-  async function endEach(workers: readonly string[]): Promise<void> {
+  async function endEach(workers: readonly WorkerKey[]): Promise<void> {
     const failures: unknown[] = []
     for (const worker of workers) await end([worker]).catch((error) => failures.push(error))
     if (failures.length > 0) throw failures[0]

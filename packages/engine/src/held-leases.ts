@@ -1,4 +1,4 @@
-import { type LeaseHolder, workerKey } from '@taskyard/core'
+import { type LeaseHolder, type WorkerKey, workerKey } from '@taskyard/core'
 import { coalesce } from './coalesce.ts'
 import type { EngineContext } from './engine-context.ts'
 
@@ -12,8 +12,8 @@ export const NO_LEASES: HeldLeases = {
 }
 
 /** By the key of the worker. */
-export function heldLeasesByWorker(holders: readonly LeaseHolder[]): ReadonlyMap<string, HeldLeases> {
-  const held = new Map<string, HeldLeases>()
+export function heldLeasesByWorker(holders: readonly LeaseHolder[]): ReadonlyMap<WorkerKey, HeldLeases> {
+  const held = new Map<WorkerKey, HeldLeases>()
   for (const holder of holders) {
     const { leases, firstEnd, lastEnd } = holder
     const worker = workerKey(holder)
@@ -37,8 +37,8 @@ export function createAskHeldLeases({
   store,
   clock,
   pendingCalls,
-}: EngineContext): (worker: string) => Promise<HeldLeases | null> {
-  const ask = coalesce<string, HeldLeases | null>({
+}: EngineContext): (worker: WorkerKey) => Promise<HeldLeases | null> {
+  const ask = coalesce<WorkerKey, HeldLeases | null>({
     clock,
     maxItems: Number.POSITIVE_INFINITY,
     maxWeight: Number.POSITIVE_INFINITY,

@@ -1,4 +1,4 @@
-import { type Clock, type LeaseHolder, type PresencePort, workerKey } from '@taskyard/core'
+import { type Clock, type LeaseHolder, type PresencePort, type WorkerKey, workerKey } from '@taskyard/core'
 import type { Presence } from './presence.ts'
 
 /** What the store says of those who hold leases. */
@@ -37,6 +37,6 @@ export function createAskWhenTrusted(askHolders: AskHolders, presence: Presence 
 }
 
 /** The keys of workers that some process of the store has: connected to it, or inside it. */
-export function aliveWorkers(holders: readonly LeaseHolder[]): ReadonlySet<string> {
+export function aliveWorkers(holders: readonly LeaseHolder[]): ReadonlySet<WorkerKey> {
   return new Set(holders.filter(({ alive }) => alive).map(workerKey))
 }

@@ -1,4 +1,4 @@
-import { type ClaimParams, givenFirst, type LeasedTask, workerKey } from '@taskyard/core'
+import { type ClaimParams, givenFirst, type LeasedTask, type WorkerKey, workerKey } from '@taskyard/core'
 import type { ClaimCall, ClaimCalls } from './claim-calls.ts'
 import { ClaimServer } from './claim-server.ts'
 import type { EngineContext } from './engine-context.ts'
@@ -20,7 +20,7 @@ export interface LongPolls {
   /** Every waiting claim ends with no tasks, and so does every later one. What those under way get goes back. */
   stop(): Promise<void>
   /** These workers, by their keys, did not extend a lease in its time: as long as they are not heard of, they get no other. */
-  endWaits(workers: ReadonlySet<string>): void
+  endWaits(workers: ReadonlySet<WorkerKey>): void
 }
 
 /**
@@ -76,7 +76,7 @@ class QueuedLongPolls implements LongPolls {
     )
   }
 
-  endWaits(workers: ReadonlySet<string>): void {
+  endWaits(workers: ReadonlySet<WorkerKey>): void {
     if (workers.size > 0) this.#waiting.end(({ params }) => workers.has(holderOf(params)))
   }
 
@@ -151,6 +151,6 @@ class QueuedLongPolls implements LongPolls {
   }
 }
 
-function holderOf({ namespace, worker: { workerId } }: ClaimParams): string {
+function holderOf({ namespace, worker: { workerId } }: ClaimParams): WorkerKey {
   return workerKey({ namespace, workerId })
 }

@@ -37,7 +37,7 @@ export function createQueues(context: EngineContext): Queues {
     return counts.map((queue) => view(namespace, queue))
   }
 
-  async function setPaused(queue: string, namespace: string, paused: boolean): Promise<void> {
+  async function setPaused(namespace: string, queue: string, paused: boolean): Promise<void> {
     assertName(queue, '/queue', 'queue')
     await store.queues.pause({ namespace, queue, paused })
   }
@@ -66,8 +66,8 @@ export function createQueues(context: EngineContext): Queues {
         if (counts === undefined) throw new TaskyardError('queue_not_found', { queue, namespace })
         return view(namespace, counts)
       },
-      pause: (queue) => setPaused(queue, namespace, true),
-      resume: (queue) => setPaused(queue, namespace, false),
+      pause: (queue) => setPaused(namespace, queue, true),
+      resume: (queue) => setPaused(namespace, queue, false),
     }),
   }
 }

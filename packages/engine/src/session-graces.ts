@@ -1,4 +1,4 @@
-import { isWatched, workerKey } from '@taskyard/core'
+import { isWatched, type WorkerKey, workerKey } from '@taskyard/core'
 import { createAbsentWorkers, type EndedGraces, type LastStart } from './absent-workers.ts'
 import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
@@ -24,20 +24,20 @@ export interface SessionGraces {
    * The worker has no session now: it has a grace, and calls of it that are under way are no signs of life. `startId` names the
    * start of it that was connected until now.
    */
-  awaitReturn(worker: string, startId?: string | null): void
+  awaitReturn(worker: WorkerKey, startId?: string | null): void
   /** Whether a grace of this worker runs. */
-  isAwaited(worker: string): boolean
+  isAwaited(worker: WorkerKey): boolean
   /** The worker is back. */
-  end(worker: string): void
+  end(worker: WorkerKey): void
   /** Heeds signs of life, and awaits those whose session no process has. */
   look(answer: HoldersAnswer): void
   /** No more grace for these: their leases end, unless they live. Never rejects: what cannot be done is tried again. */
-  endNow(workers: readonly string[]): Promise<void>
+  endNow(workers: readonly WorkerKey[]): Promise<void>
   /**
    * What a dead start of this worker held when its connection broke, if this is another one. Resolves with `null` when the store did
    * not say.
    */
-  heldByDeadStart(worker: string, startId: string | undefined): Promise<HeldLeases | null> | null
+  heldByDeadStart(worker: WorkerKey, startId: string | undefined): Promise<HeldLeases | null> | null
   /** Calls every grace off. Resolves when nobody is judged any more. */
   stop(): Promise<void>
 }
@@ -59,7 +59,7 @@ class Graces implements SessionGraces {
   readonly #params: SessionGracesParams
   readonly #absent = createAbsentWorkers()
   readonly #signs = createSignsOfLife()
-  readonly #askHeldLeases: (worker: string) => Promise<HeldLeases | null>
+  readonly #askHeldLeases: (worker: WorkerKey) => Promise<HeldLeases | null>
   readonly #callsMs: number
   /** Ends the leases of those whose grace is over. */
   readonly #loop: Loop
@@ -77,7 +77,7 @@ class Graces implements SessionGraces {
     this.#looks = context.loops.create('signs-of-life', () => this.#lookForSigns())
   }
 
-  awaitReturn(worker: string, startId: string | null = null): void {
+  awaitReturn(worker: WorkerKey, startId: string | null = null): void {
     if (this.#stopped) return
     const now = this.#context.clock.now()
     this.#signs.expect(worker, now + this.#callsMs)
@@ -85,11 +85,11 @@ class Graces implements SessionGraces {
     this.#looks.wakeAt(now + this.#callsMs)
   }
 
-  isAwaited(worker: string): boolean {
+  isAwaited(worker: WorkerKey): boolean {
     return this.#absent.isAwaited(worker)
   }
 
-  end(worker: string): void {
+  end(worker: WorkerKey): void {
     this.#absent.remove(worker)
     this.#signs.forget(worker)
   }
@@ -107,14 +107,14 @@ class Graces implements SessionGraces {
     this.#observe(answer)
   }
 
-  async endNow(workers: readonly string[]): Promise<void> {
+  async endNow(workers: readonly WorkerKey[]): Promise<void> {
     if (this.#stopped || workers.length === 0) return
     for (const worker of workers) this.#absent.endGrace(worker)
     this.#judging ??= this.#context.pendingCalls.track(this.#judgeAll())
     await this.#judging
   }
 
-  heldByDeadStart(worker: string, startId: string | undefined): Promise<HeldLeases | null> | null {
+  heldByDeadStart(worker: WorkerKey, startId: string | undefined): Promise<HeldLeases | null> | null {
     const lastStart = this.#absent.lastStartOf(worker)
     return startId === undefined || lastStart === null || lastStart.startId === startId ? null : lastStart.held
   }
@@ -125,20 +125,20 @@ class Graces implements SessionGraces {
   }
 
   /** The worker has so long from now, whatever time it had before. */
-  #start(worker: string, { delayMs = this.#context.sessionGraceMs, excused = 0, lastStart }: NewGrace = {}): void {
+  #start(worker: WorkerKey, { delayMs = this.#context.sessionGraceMs, excused = 0, lastStart }: NewGrace = {}): void {
     const since = this.#context.clock.now()
     const until = since + delayMs
     this.#absent.awaitReturn(worker, { since, until, excused }, lastStart)
     this.#loop.wakeAt(until)
   }
 
-  #startAgain(workers: readonly string[]): void {
+  #startAgain(workers: readonly WorkerKey[]): void {
     for (const worker of workers) this.#start(worker, { delayMs: AGAIN_MS })
   }
 
   async #endGraces(): Promise<Round> {
     const { clock, standstills } = this.#context
-    const ended: string[] = []
+    const ended: WorkerKey[] = []
     for (const [worker, { since, excused }] of this.#absent.due(clock.now())) {
       // The worker may have come back, and this process could not hear it.
       const stoodStill = standstills.lastEnd() > since
@@ -159,7 +159,7 @@ class Graces implements SessionGraces {
   }
 
   /** Answers with those who were seen for the first time. */
-  #observe(answer: HoldersAnswer): readonly string[] {
+  #observe(answer: HoldersAnswer): readonly WorkerKey[] {
     const { heardOf, firstSeen } = this.#signs.observe(answer)
     if (heardOf.length > 0) {
       // Whom another process has needs no grace here: that process awaits its return.

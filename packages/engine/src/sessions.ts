@@ -1,4 +1,4 @@
-import { type EndedLease, type WorkerRef, workerKey, workerOfKey } from '@taskyard/core'
+import { type EndedLease, type WorkerKey, type WorkerRef, workerKey, workerOfKey } from '@taskyard/core'
 import { checkSession } from './check-session.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { createDeadWorkersLoop, type DeadWorkersParams, endOrphanedLeasesAtStart } from './dead-workers.ts'
@@ -120,7 +120,7 @@ class WorkerSessions implements Sessions {
     )
   }
 
-  #connect(worker: string, session: OpenSession): () => void {
+  #connect(worker: WorkerKey, session: OpenSession): () => void {
     const isNew = !this.#connections.has(worker)
     this.#connections.add(worker, session)
     this.#graces.end(worker)

@@ -1,3 +1,4 @@
+import type { WorkerKey } from '@taskyard/core'
 import { type HeldLeases, heldLeasesByWorker, NO_LEASES } from './held-leases.ts'
 import type { HoldersAnswer } from './lease-holders.ts'
 
@@ -7,8 +8,8 @@ import type { HoldersAnswer } from './lease-holders.ts'
  */
 export interface SignsOfLife {
   /** Looks out for signs of this worker: the first look that is asked at this time or later (ms) is what the next ones are compared with. */
-  expect(worker: string, from: number): void
-  forget(worker: string): void
+  expect(worker: WorkerKey, from: number): void
+  forget(worker: WorkerKey): void
   /** An answer to a question older than that of the last one says nothing. */
   observe(answer: HoldersAnswer): Observation
   /** Somebody has not been looked at yet. */
@@ -17,9 +18,9 @@ export interface SignsOfLife {
 
 export interface Observation {
   /** A sign of these has come since the look before. */
-  readonly heardOf: readonly string[]
+  readonly heardOf: readonly WorkerKey[]
   /** Looked at for the first time: whether they live, the next look can tell. */
-  readonly firstSeen: readonly string[]
+  readonly firstSeen: readonly WorkerKey[]
 }
 
 interface Expected {
@@ -32,7 +33,7 @@ const NOBODY: Observation = { heardOf: [], firstSeen: [] }
 
 /** Nobody is expected yet. Answers may be handed in in any order. */
 export function createSignsOfLife(): SignsOfLife {
-  const expected = new Map<string, Expected>()
+  const expected = new Map<WorkerKey, Expected>()
   let lastQuestion = 0
 
   return {
@@ -45,8 +46,8 @@ export function createSignsOfLife(): SignsOfLife {
       lastQuestion = question
       if (expected.size === 0) return NOBODY
       const all = heldLeasesByWorker(holders)
-      const heardOf: string[] = []
-      const firstSeen: string[] = []
+      const heardOf: WorkerKey[] = []
+      const firstSeen: WorkerKey[] = []
       for (const [worker, { from, held: before }] of expected) {
         if (from > askedAt) continue
         const held = all.get(worker) ?? NO_LEASES

@@ -29,7 +29,7 @@ export async function openLeaseExtender(inner: EmbeddedExtenderData): Promise<He
   const extender = await open(data)
   const stopBeats = beats === null ? async () => {} : startBeats(extender, namespace, beats)
   return {
-    extend: (params, signal) => extender.extend({ namespace, ...params }, signal),
+    extend: (params, signal) => extender.extend({ ...params, namespace }, signal),
     async close() {
       await stopBeats()
       await extender.close()

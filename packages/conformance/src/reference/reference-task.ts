@@ -15,6 +15,7 @@ import {
   type TaskStatus,
   type TerminalStatus,
   toJsonText,
+  type WorkerKey,
   type WorkerRef,
   workerKey,
 } from '@taskyard/core'
@@ -262,7 +263,7 @@ export function isWaiting(status: TaskStatus): boolean {
 }
 
 /** The key of the worker that holds a lease of this task. */
-export function holderOf({ task }: Pick<ReferenceTask, 'task'>, { worker }: ReferenceLease): string {
+export function holderOf({ task }: Pick<ReferenceTask, 'task'>, { worker }: ReferenceLease): WorkerKey {
   return workerKey({ namespace: task.namespace, workerId: worker.workerId })
 }
 
