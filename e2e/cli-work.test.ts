@@ -56,7 +56,7 @@ describe('taskyard work', () => {
     await Promise.all([submit('large'), submit('odd'), submit('stubborn', '--timeout', '0.2')])
     await worker.line(/✘ large .* The result is 2000002 bytes of JSON/)
     await worker.line(/✘ odd .* has no JSON form/)
-    await worker.line(/■ stubborn /)
+    await worker.line(/■ stubborn .* timeout/)
     const { stdout } = await worker.stop()
     assert.doesNotMatch(stdout, /✔/)
     assert.match(stdout, /stopped after 3 tasks/)

@@ -206,6 +206,21 @@ describe('news between processes', () => {
     assert.equal(one.relay.isHeard('running'), true)
   })
 
+  it('is told to be missed by who listened before the connection stood, for the first time too', () => {
+    const relay = createNewsRelay({
+      clock: createSimulatedClock(),
+      pauseMs: () => 20,
+      mostTasks: 10,
+      send: () => {},
+      sendCancels: () => {},
+    })
+    const heard: string[] = []
+    relay.subscribe({ of: 'tasks' }, ({ kind }) => heard.push(kind))
+    relay.connected()
+    assert.deepEqual(heard, ['missed'])
+    relay.close()
+  })
+
   it('is asked for in few words, whatever many listen for', async () => {
     const { clock, all } = processes(2)
     const [one, other] = all

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { TaskyardError } from '@taskyard/core'
+import { type LeasedTaskDocument, type TaskContext, TaskyardError } from '@taskyard/core'
+import type { AttemptEnd } from '@taskyard/worker'
 import { parseExactJson, withoutMark } from '../src/cli/exact-json.ts'
 import { reportFailure, usageFailure } from '../src/cli/failure.ts'
 import { createPrinter } from '../src/cli/printer.ts'
@@ -89,5 +90,26 @@ describe('a byte order mark', () => {
   it('before JSON is no part of it', () => {
     assert.deepEqual(parseExactJson(withoutMark('\ufeff{"a":1}')), { a: 1 })
     assert.equal(withoutMark('"\ufeff"'), '"\ufeff"')
+  })
+})
+
+describe('the end of an attempt', () => {
+  const task = { id: 'a', type: 'slow', queue: 'default', attempt: 1, maxAttempts: 1 } as LeasedTaskDocument
+  const lineFor = (end: Omit<AttemptEnd, 'task' | 'error'>) => {
+    const { fake, written } = terminal()
+    const report = createWorkReport(fake, true)
+    void report.watching({ slow: () => null })['slow']?.(task, {} as TaskContext)
+    report.ended({ task, error: null, ...end })
+    return JSON.parse(written.out.trim().split('\n').at(-1) ?? '').reason
+  }
+
+  it('is called a time-out when it was one, whether the worker or the server was the first to end it', () => {
+    assert.equal(lineFor({ outcome: 'failed', aborted: 'timeout' }), 'timeout')
+    assert.equal(lineFor({ outcome: 'lost', aborted: 'timeout' }), 'timeout')
+  })
+
+  it('is called a lost lease when the lease was lost for another reason', () => {
+    for (const aborted of [null, 'lease_lost', 'cancelled'] as const)
+      assert.equal(lineFor({ outcome: 'lost', aborted }), 'lease lost')
   })
 })

@@ -109,8 +109,7 @@ export function describeOutage({ describe, itIn, capabilities }: Suite): void {
       await eventually('it is known that somebody listens', BACK_WITHIN_MS, () => bed.news.isHeard('running'))
       await restart(bed)
       const isTold = () => heard.some(({ kind }) => kind === 'missed')
-      // A connection for news that does not come back at once is tried again after a pause.
-      await eventually('the other process is told', 4 * BACK_WITHIN_MS, isTold)
+      await eventually('the other process is told', BACK_WITHIN_MS, isTold)
     })
 
     it('does not make anybody deaf', async (bed) => {

@@ -38,7 +38,6 @@ export function createNewsRelay(options: OutgoingOptions): NewsRelay {
     others.forgetExpired(clock.now())
     return own.take()
   })
-  let hasConnected = false
   let closed = false
 
   function hearItem(process: string, item: unknown): void {
@@ -71,8 +70,7 @@ export function createNewsRelay(options: OutgoingOptions): NewsRelay {
       for (const item of items) hearItem(process, item)
     },
     connected() {
-      if (hasConnected) listeners.tellMissed()
-      hasConnected = true
+      listeners.tellMissed()
       own.announce('asks')
     },
     missed: listeners.tellMissed,

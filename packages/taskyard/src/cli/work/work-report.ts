@@ -100,6 +100,8 @@ interface EndLine {
 }
 
 function becameOf({ outcome, error, aborted }: AttemptEnd): EndLine {
+  // Whether the worker or the server was the first to end it for that.
+  if (aborted === 'timeout' && (outcome === 'failed' || outcome === 'lost')) return stoppedEarly('timeout')
   switch (outcome) {
     case 'succeeded':
       return { event: 'finished', sign: '✔', style: 'green', details: {}, text: '' }
@@ -109,7 +111,6 @@ function becameOf({ outcome, error, aborted }: AttemptEnd): EndLine {
     case 'released':
       return stoppedEarly((aborted ?? outcome).replace('_', ' '))
     case 'failed': {
-      if (aborted === 'timeout') return stoppedEarly('timeout')
       const message = error?.message ?? ''
       return { event: 'failed', sign: '✘', style: 'red', details: { error: message }, text: message }
     }
