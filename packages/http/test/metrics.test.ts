@@ -81,6 +81,21 @@ test('the rounds and failures of each background loop are counted', async (conte
   }
 })
 
+test('a customer that is called as the rest is makes no series come twice', async (context) => {
+  const api = await startApi(context, { metricLabels: 2 })
+  const submit = (namespace: string, queue: string) =>
+    api.post('/api/v1/tasks', { type: queue, queue, payload: 1 }, { 'taskyard-namespace': namespace })
+  await submit('other', 'other')
+  for (const queue of ['a', 'b', 'c']) await submit('default', queue)
+  const names: readonly string[] = (await api.get('/metrics')).body.match(/^taskyard_[^ ]+/gm) ?? []
+  assert.deepEqual(
+    names.filter((name, i) => names.indexOf(name) !== i),
+    [],
+  )
+  assert.equal(await sample(api, 'taskyard_tasks_submitted_total{namespace="other",queue="other",type="other"}'), 3)
+  assert.equal(await sample(api, 'taskyard_queue_depth{namespace="other",queue="other",status="queued"}'), 2)
+})
+
 test('the number of series is bounded', async (context) => {
   const api = await startApi(context, { metricLabels: 2 })
   for (const type of ['a', 'b', 'c', 'd']) await api.submit({ type, queue: `q-${type}` })

@@ -2,6 +2,7 @@ import { TASK_STATUSES, type TaskStatus } from '@taskyard/core'
 import type { QueueOfNamespace } from '@taskyard/engine'
 import type { Registry } from 'prom-client'
 import { addGauge } from './computed-metric.ts'
+import { OTHER } from './task-series.ts'
 
 interface QueueNumbers {
   readonly namespace: string
@@ -29,16 +30,18 @@ export function createQueueGauges(
       yield [{ namespace, queue }, oldestReadyAgeSeconds ?? 0]
   })
   return (queues) => {
-    const rest = queues.slice(labelLimit)
-    current = rest.length === 0 ? queues : [...queues.slice(0, labelLimit), combined(rest)]
+    const isOther = ({ namespace, queue }: QueueOfNamespace) => namespace === OTHER && queue === OTHER
+    const named = queues.filter((queue) => !isOther(queue))
+    const rest = [...queues.filter(isOther), ...named.slice(labelLimit)]
+    current = rest.length === 0 ? queues : [...named.slice(0, labelLimit), combined(rest)]
   }
 }
 
 function combined(queues: readonly QueueOfNamespace[]): QueueNumbers {
   const sum = (status: TaskStatus) => queues.reduce((total, { counts }) => total + counts[status], 0)
   return {
-    namespace: 'other',
-    queue: 'other',
+    namespace: OTHER,
+    queue: OTHER,
     counts: Object.fromEntries(TASK_STATUSES.map((status) => [status, sum(status)])) as Record<TaskStatus, number>,
     oldestReadyAgeSeconds: queues.reduce((oldest, queue) => Math.max(oldest, queue.oldestReadyAgeSeconds ?? 0), 0),
   }

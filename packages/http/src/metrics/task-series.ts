@@ -16,24 +16,26 @@ export interface TaskSeriesTable {
   all(): Iterable<TaskSeries>
 }
 
+/** In the place of names that have no series of their own. Somebody may use it as a name, too: that is counted with them. */
+export const OTHER = 'other'
+
 /** At most `limit` triples of namespace, queue and type get numbers of their own; all later ones share one named `other`. */
 export function createTaskSeriesTable(limit: number): TaskSeriesTable {
   const byNamespace = new Map<string, Map<string, Map<string, TaskSeries>>>()
   const series: TaskSeries[] = []
-  const overflow = newSeries({ namespace: 'other', queue: 'other', type: 'other' })
+  const overflow = newSeries({ namespace: OTHER, queue: OTHER, type: OTHER })
   return {
     of(task) {
       const known = byNamespace.get(task.namespace)?.get(task.queue)?.get(task.type)
       return known ?? (series.length < limit ? add(task) : overflow)
     },
-    *all() {
-      yield* series
-      if (series.length === limit) yield overflow
-    },
+    all: () => new Set(series.length === limit ? [...series, overflow] : series),
   }
 
   function add({ namespace, queue, type }: ReadyLane): TaskSeries {
-    const added = newSeries({ namespace, queue, type })
+    // Two series of the same labels would spoil the whole answer.
+    const isOther = namespace === OTHER && queue === OTHER && type === OTHER
+    const added = isOther ? overflow : newSeries({ namespace, queue, type })
     const byQueue = byNamespace.get(namespace) ?? new Map<string, Map<string, TaskSeries>>()
     const byType = byQueue.get(queue) ?? new Map<string, TaskSeries>()
     byNamespace.set(namespace, byQueue.set(queue, byType.set(type, added)))
