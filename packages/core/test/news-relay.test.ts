@@ -206,18 +206,15 @@ describe('news between processes', () => {
     assert.equal(one.relay.isHeard('running'), true)
   })
 
-  it('is told to be missed by who listened before the connection stood, for the first time too', () => {
-    const relay = createNewsRelay({
-      clock: createSimulatedClock(),
-      pauseMs: () => 20,
-      mostTasks: 10,
-      send: () => {},
-      sendCancels: () => {},
-    })
-    const heard: string[] = []
-    relay.subscribe({ of: 'tasks' }, ({ kind }) => heard.push(kind))
+  it('is not asked for by a process whose connection does not stand yet, which would not hear it', () => {
+    const sent: NewsItem[] = []
+    const clock = createSimulatedClock()
+    const send = (items: readonly NewsItem[]) => sent.push(...items)
+    const relay = createNewsRelay({ clock, pauseMs: () => 20, mostTasks: 10, send, sendCancels: () => {} })
+    relay.subscribe({ of: 'tasks' }, () => {})
+    assert.deepEqual(sent, [])
     relay.connected()
-    assert.deepEqual(heard, ['missed'])
+    assert.deepEqual(sent, [{ kind: 'listening', interests: [{ of: 'tasks' }], asks: true }])
     relay.close()
   })
 

@@ -38,6 +38,7 @@ export function createNewsRelay(options: OutgoingOptions): NewsRelay {
     others.forgetExpired(clock.now())
     return own.take()
   })
+  let hasConnected = false
   let closed = false
 
   function hearItem(process: string, item: unknown): void {
@@ -62,7 +63,8 @@ export function createNewsRelay(options: OutgoingOptions): NewsRelay {
     },
     subscribe(interest, listener) {
       const stop = listeners.add(interest, listener)
-      if (interest.of !== 'cancel-requests') own.announce('says')
+      // Before the connection stands nothing would be heard of what others sent.
+      if (interest.of !== 'cancel-requests' && hasConnected) own.announce('says')
       return stop
     },
     isHeard: (status) => listeners.isHeard(status) || others.isHeard(status),
@@ -70,7 +72,8 @@ export function createNewsRelay(options: OutgoingOptions): NewsRelay {
       for (const item of items) hearItem(process, item)
     },
     connected() {
-      listeners.tellMissed()
+      if (hasConnected) listeners.tellMissed()
+      hasConnected = true
       own.announce('asks')
     },
     missed: listeners.tellMissed,
