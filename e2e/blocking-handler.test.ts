@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { Client } from 'taskyard'
+import { Client } from '@taskyard/taskyard'
 import { untilEvent } from './support/task-events.ts'
 import { startServerProcess, temporaryFolder } from './support/taskyard-process.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { Client, Taskyard, type TaskyardApi, TaskyardError } from 'taskyard'
+import { Client, Taskyard, type TaskyardApi, TaskyardError } from '@taskyard/taskyard'
 import { startServerProcess, temporaryFolder } from './support/taskyard-process.ts'
 
 // The library in the process and the client over HTTP are one interface: they refuse and mean the same.

@@ -119,7 +119,7 @@ async function startServer(folder: string): Promise<Running & { readonly url: st
 }
 
 function shell(text: string, { folder, url }: World): Running {
-  const script = `set -e\n${text.replaceAll('npx taskyard', TASKYARD).replace(/^python3/m, 'exec python3')}`
+  const script = `set -e\n${text.replaceAll('npx @taskyard/taskyard', TASKYARD).replace(/^python3/m, 'exec python3')}`
   return runCommand('bash', ['-c', script], { cwd: folder, env: url === '' ? {} : { TASKYARD_URL: url } })
 }
 

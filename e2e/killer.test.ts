@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { Client, Taskyard, type TaskyardApi } from 'taskyard'
+import { Client, Taskyard, type TaskyardApi } from '@taskyard/taskyard'
 import { startServerProcess, temporaryFolder } from './support/taskyard-process.ts'
 
 const WORKER = fileURLToPath(new URL('./support/killer-worker.ts', import.meta.url))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { Taskyard } from 'taskyard'
+import { Taskyard } from '@taskyard/taskyard'
 import { REPOSITORY, runCommand, temporaryFolder } from './support/taskyard-process.ts'
 
 describe('the library reference', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { TaskFailure, type TaskHandler, Taskyard, type TaskyardApi, TaskyardError } from 'taskyard'
+import { TaskFailure, type TaskHandler, Taskyard, type TaskyardApi, TaskyardError } from '@taskyard/taskyard'
 import { runTaskyard, temporaryFolder } from './support/taskyard-process.ts'
 
 const greet: TaskHandler<{ name: string }, { greeting: string }> = ({ payload }) => ({

@@ -25,7 +25,7 @@ describe('Taskyard on MongoDB', () => {
     const running = runTaskyard(['start'], { env: storeSettings('mongodb', store) })
     await running.line(/ready at/)
     assert.equal((await running.stop()).code, 0)
-    assert.match(block(GUIDE, 'taskyard'), /^TASKYARD_STORE=mongodb:\S+ npx taskyard start\n$/)
+    assert.match(block(GUIDE, 'taskyard'), /^TASKYARD_STORE=mongodb:\S+ npx @taskyard\/taskyard start\n$/)
   })
 
   it('is refused on a server that does not apply updates atomically', async () => {
@@ -35,7 +35,7 @@ describe('Taskyard on MongoDB', () => {
   })
 
   it('is examined by the doctor', async () => {
-    const script = block(OPERATIONS, 'doctor').replace('npx taskyard', TASKYARD)
+    const script = block(OPERATIONS, 'doctor').replace('npx @taskyard/taskyard', TASKYARD)
     const env = { ...storeSettings('mongodb', store), MONGODB_URL: store }
     const { stdout } = await runCommand('bash', ['-c', script], { cwd: folder.path, env }).ended
     for (const check of ['version', 'durability', 'wake-ups', 'indexes', 'size', 'latency']) {

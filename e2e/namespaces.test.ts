@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { Client, type NamespaceApi, Taskyard, type TaskyardApi } from 'taskyard'
+import { Client, type NamespaceApi, Taskyard, type TaskyardApi } from '@taskyard/taskyard'
 import { useServer } from './support/cli.ts'
 import { startServerProcess, temporaryFolder } from './support/taskyard-process.ts'
 

@@ -105,7 +105,7 @@ describe('examples/my-tasks.ts', () => {
 /** A block as the reader's shell would run it, with the command of this repository and the server of this test. */
 function shell({ text }: Block, env: Readonly<Record<string, string>> = {}): Running {
   const here = text
-    .replaceAll('npx taskyard', `exec "${process.execPath}" "${MAIN}"`)
+    .replaceAll('npx @taskyard/taskyard', `exec "${process.execPath}" "${MAIN}"`)
     .replace(/^node /, `exec "${process.execPath}" `)
     .replaceAll('http://127.0.0.1:8080', server?.url ?? '')
   const url = server === undefined ? {} : { TASKYARD_URL: server.url }

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { symlink, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { Taskyard } from '@taskyard/taskyard'
 import { postgresBinaries, startServer, type TestServer } from '@taskyard/test-servers'
 import pg from 'pg'
-import { Taskyard } from 'taskyard'
 import { examplesOf } from './support/examples.ts'
 import { REPOSITORY, runCommand, runTaskyard, temporaryFolder } from './support/taskyard-process.ts'
 
@@ -38,7 +38,7 @@ describe('a database of its own', () => {
     })
     await running.line(/ready at/)
     assert.equal((await running.stop()).code, 0)
-    assert.match(block(GUIDE, 'taskyard'), /^TASKYARD_STORE=postgres:\S+ npx taskyard start\n$/)
+    assert.match(block(GUIDE, 'taskyard'), /^TASKYARD_STORE=postgres:\S+ npx @taskyard\/taskyard start\n$/)
   })
 
   it('is examined by the doctor', async () => {
@@ -96,7 +96,7 @@ describe('the application’s own database', () => {
 })
 
 const APP = 'postgres://app:secret@127.0.0.1:5432/shop'
-const YARD = `import { Taskyard } from 'taskyard'
+const YARD = `import { Taskyard } from '@taskyard/taskyard'
 const yard = await Taskyard.open({ store: 'postgres://taskyard:secret@127.0.0.1:5432/shop' })`
 
 /** What an application has around the few lines that the guide shows. */
@@ -173,7 +173,7 @@ async function receipts(): Promise<number> {
 async function shell(text: string, databaseUrl: string) {
   const { folder: programs, env } = await postgresBinaries()
   const path = [programs, process.env.PATH].join(delimiter)
-  const script = `set -e\n${text.replaceAll('npx taskyard', TASKYARD)}`
+  const script = `set -e\n${text.replaceAll('npx @taskyard/taskyard', TASKYARD)}`
   const options = { cwd: folder.path, env: { ...env, PATH: path, DATABASE_URL: databaseUrl } }
   return runCommand('bash', ['-c', script], options).ended
 }

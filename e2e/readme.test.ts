@@ -97,7 +97,7 @@ function local(text: string): string {
   return text
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`)
     .replaceAll('smtp://127.0.0.1:1025', mailbox.url)
-    .replaceAll('npx taskyard', `exec ${join(REPOSITORY, 'node_modules/.bin/taskyard')}`)
+    .replaceAll('npx @taskyard/taskyard', `exec ${join(REPOSITORY, 'node_modules/.bin/taskyard')}`)
 }
 
 function environment(): Record<string, string> {

@@ -44,7 +44,7 @@ after(async () => {
 
 describe('the guide to several customers', () => {
   it('starts the server as the other guides do', () => {
-    assert.equal(blockFor('server'), 'npx taskyard start\n')
+    assert.equal(blockFor('server'), 'npx @taskyard/taskyard start\n')
   })
 
   it('has code that compiles', async () => {
@@ -88,11 +88,11 @@ describe('the guide to several customers', () => {
   })
 
   it('has a server that runs built-in types for the customers it names', async () => {
-    const block = /^TASKYARD_WORKER_NAMESPACES=(\S+) npx taskyard start\n$/.exec(blockFor('built-in types'))
+    const block = /^TASKYARD_WORKER_NAMESPACES=(\S+) npx @taskyard\/taskyard start\n$/.exec(blockFor('built-in types'))
     const env = { TASKYARD_WORKER_NAMESPACES: block?.[1] ?? '' }
     const other = await startServerProcess({ store: join(folder.path, 'built-in.db'), env })
     for (const customer of ['acme', 'globex']) {
-      const command = `npx taskyard submit uppercase '{"text":"hello"}' --namespace ${customer} --wait`
+      const command = `npx @taskyard/taskyard submit uppercase '{"text":"hello"}' --namespace ${customer} --wait`
       assert.equal((await shell(command, { TASKYARD_URL: other.url }).ended).code, 0)
     }
     await other.stop()
@@ -106,7 +106,7 @@ describe('the guide to several customers', () => {
 /** A block as the reader's shell would run it, with the command of this repository, the server and the gateway of this test. */
 function shell(text: string, env: Readonly<Record<string, string>> = {}): Running {
   const here = text
-    .replaceAll('npx taskyard', `"${process.execPath}" "${MAIN}"`)
+    .replaceAll('npx @taskyard/taskyard', `"${process.execPath}" "${MAIN}"`)
     .replace(/^npx node/m, `exec "${process.execPath}"`)
     .replaceAll('http://127.0.0.1:8080', server.url)
     .replaceAll('http://127.0.0.1:8081', gatewayUrl)

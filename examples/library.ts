@@ -2,7 +2,7 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Taskyard } from 'taskyard'
+import { Taskyard } from '@taskyard/taskyard'
 
 const handlers = {
   greet: (task: { payload: { name: string } }) => ({ greeting: `Hello, ${task.payload.name}!` }),

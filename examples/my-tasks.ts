@@ -1,6 +1,6 @@
-// Task types of your own. Run them with: npx taskyard work examples/my-tasks.ts
+// Task types of your own. Run them with: npx @taskyard/taskyard work examples/my-tasks.ts
 import { readFile } from 'node:fs/promises'
-import { TaskFailure, type TaskHandler } from 'taskyard'
+import { TaskFailure, type TaskHandler } from '@taskyard/taskyard'
 
 /** What comes back from a handler is the task's result: any JSON value. */
 const greet: TaskHandler<{ name: string }, { greeting: string }> = (task) => {

@@ -63,7 +63,7 @@ function publishable({ devDependencies: _, ...manifest }: Manifest): object {
 
 function readme(folder: string, manifest: Manifest & { readonly description?: string }): string {
   if (folder === 'taskyard') return readFileSync(join(root, 'README.md'), 'utf8')
-  return `# ${manifest.name}\n\n${manifest.description ?? ''}\n\nA part of Taskyard; start with the package \`taskyard\`.\n`
+  return `# ${manifest.name}\n\n${manifest.description ?? ''}\n\nA part of Taskyard; start with the package \`@taskyard/taskyard\`.\n`
 }
 
 function compiled(file: string): string {

@@ -1,4 +1,4 @@
-import { Taskyard, type WorkerOptions } from 'taskyard'
+import { Taskyard, type WorkerOptions } from '@taskyard/taskyard'
 import { benchQueue, benchType } from '../load/payload.ts'
 import type { Contender, ContenderOptions } from './contender.ts'
 

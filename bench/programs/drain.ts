@@ -1,4 +1,4 @@
-import { Taskyard } from 'taskyard'
+import { Taskyard } from '@taskyard/taskyard'
 import { benchQueue, benchType, payload200 } from '../load/payload.ts'
 import { printResult, programOptions } from '../processes/program.ts'
 

@@ -1,5 +1,5 @@
 import { Client } from '@taskyard/client'
-import { Taskyard } from 'taskyard'
+import { Taskyard } from '@taskyard/taskyard'
 import { benchQueue } from '../load/payload.ts'
 import { printResult, programOptions } from '../processes/program.ts'
 

@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync } from 'node:fs'
-import { Client } from 'taskyard'
+import { Client } from '@taskyard/taskyard'
 
 // A worker in a process of its own, whose handler blocks its thread until a file is there: `blocking-worker.ts URL FILE`.
 // Each start is a line in `FILE.starts`.

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client, Taskyard } from 'taskyard'
+import { Client, Taskyard } from '@taskyard/taskyard'
 
 // A worker in a process of its own: `killer-worker.ts http URL` or `killer-worker.ts embedded STORE`. A `killer` ends it.
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TaskContext } from '@taskyard/core'
-import { Taskyard } from 'taskyard'
+import { Taskyard } from '@taskyard/taskyard'
 
 // A program with tasks inside: `set-back-program.ts STORE`. The clock is set back once its handler's lease was extended, and
 // the handler runs on for more than the time of the lease.

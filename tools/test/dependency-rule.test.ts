@@ -23,7 +23,7 @@ const VIOLATIONS: readonly [string, Readonly<Record<string, string>>, RegExp][] 
     'production imports conformance',
     {
       'packages/conformance/package.json': manifest('@taskyard/conformance'),
-      'packages/taskyard/package.json': manifest('taskyard', '@taskyard/conformance'),
+      'packages/taskyard/package.json': manifest('@taskyard/taskyard', '@taskyard/conformance'),
       'packages/taskyard/src/index.ts': "export const load = () => import('@taskyard/conformance')\n",
     },
     /taskyard must not import conformance/,

@@ -22,7 +22,7 @@ after(() => rmSync(folder, { recursive: true, force: true }))
 test('the installed library runs a task', () => {
   writeFileSync(
     join(project, 'run.js'),
-    `import { Taskyard } from 'taskyard'
+    `import { Taskyard } from '@taskyard/taskyard'
     const yard = await Taskyard.open({ store: 'sqlite:./tasks.db' })
     const worker = yard.work({ double: (task) => task.payload * 2 })
     const { id } = await yard.submit('double', 21)
@@ -34,12 +34,12 @@ test('the installed library runs a task', () => {
 })
 
 test('the installed command shows its help', () => {
-  assert.match(run(project, 'npx', '--no-install', 'taskyard', '--help'), /Usage: taskyard/)
+  assert.match(run(project, 'npx', '--no-install', '@taskyard/taskyard', '--help'), /Usage: taskyard/)
 })
 
 test('the installed types check the code that uses them', () => {
   const source =
-    "import { Taskyard } from 'taskyard'\nexport const yard: Promise<Taskyard> = Taskyard.open({ store: 7 })\n"
+    "import { Taskyard } from '@taskyard/taskyard'\nexport const yard: Promise<Taskyard> = Taskyard.open({ store: 7 })\n"
   writeFileSync(join(project, 'typed.ts'), source)
   const { status, stdout } = compile('typed.ts')
   assert.notEqual(status, 0)

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eventually } from '@taskyard/conformance'
 import type { TaskHandlers } from '@taskyard/core'
+import { Taskyard } from '@taskyard/taskyard'
 import type { WorkerOptions } from '@taskyard/worker'
-import { Taskyard } from 'taskyard'
 
 /** A worker in the process of the real engine, on a real file. */
 async function open(t: TestContext, handlers: TaskHandlers, options: WorkerOptions = {}) {
