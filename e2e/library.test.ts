@@ -4,7 +4,8 @@ import { after, before, describe, it } from 'node:test'
 import { TaskFailure, type TaskHandler, Taskyard, type TaskyardApi, TaskyardError } from '@taskyard/taskyard'
 import { runTaskyard, temporaryFolder } from './support/taskyard-process.ts'
 
-const greet: TaskHandler<{ name: string }, { greeting: string }> = ({ payload }) => ({
+type Greet = TaskHandler<{ name: string }, { greeting: string }>
+const greet: Greet = ({ payload }) => ({
   greeting: `Hello, ${payload.name}!`,
 })
 const handlers = { greet }
@@ -24,8 +25,8 @@ describe('Taskyard.open', () => {
       await using worker = yard.work(handlers, { concurrency: 5 })
       const task = await yard.submit('greet', { name: 'Ada' }, { tags: ['first'] })
       const done = await yard.wait(task)
-      assert.equal(done.status, 'succeeded')
-      assert.equal(done.result?.greeting, 'Hello, Ada!')
+      assert.ok(done.status === 'succeeded')
+      assert.equal(done.result.greeting, 'Hello, Ada!')
       assert.equal(done.workerId, worker.workerId)
       // @ts-expect-error: the payload of greet has a name
       await assert.doesNotReject(yard.submit('greet', { nam: 'Ada' }))
@@ -163,7 +164,7 @@ describe('a Taskyard', () => {
   it('cancels a running task: its signal aborts', () =>
     withYard(async (yard) => {
       const started = Promise.withResolvers<void>()
-      const greetSlowly: TaskHandler = (_, { signal }) => {
+      const greetSlowly: Greet = (_, { signal }) => {
         started.resolve()
         return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
       }
@@ -177,9 +178,9 @@ describe('a Taskyard', () => {
   it('retries failed tasks, by id and by filter', () =>
     withYard(async (yard) => {
       let isBroken = true
-      const greetSometimes: TaskHandler = () => {
+      const greetSometimes: Greet = () => {
         if (isBroken) throw new TaskFailure('broken', { retryable: false })
-        return 'mended'
+        return { greeting: 'mended' }
       }
       yard.work({ greet: greetSometimes })
       const ids = await Promise.all(['a', 'b', 'c'].map(async (name) => (await yard.submit('greet', { name })).id))
@@ -227,7 +228,7 @@ describe('a Taskyard', () => {
       greet: async () => {
         started.resolve()
         await finish.promise
-        return 'finished'
+        return { greeting: 'finished' }
       },
     })
     const { id } = await yard.submit('greet', { name: 'Ada' })
@@ -236,7 +237,7 @@ describe('a Taskyard', () => {
     finish.resolve()
     await closing
     const again = await Taskyard.open({ store })
-    assert.equal((await again.get(id)).result, 'finished')
+    assert.deepEqual((await again.get(id)).result, { greeting: 'finished' })
     await again.close()
   })
 

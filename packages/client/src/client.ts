@@ -17,6 +17,7 @@ import { newIdempotencyKey } from './runtime.ts'
 import { NAMESPACE_HEADER } from './server-address.ts'
 import type {
   AnyTaskOf,
+  HandlersOf,
   ListOptions,
   MatchingOptions,
   NamespaceApi,
@@ -110,7 +111,10 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     return this.#transport.get(taskPath(id), TASK)
   }
 
-  wait<Task extends TaskDocument>(task: Task, options?: WaitOptions): Promise<Task>
+  wait<Type extends TypeOf<Handlers>>(
+    task: { readonly id: string; readonly type: Type },
+    options?: WaitOptions,
+  ): Promise<TaskOf<Handlers, Type>>
   wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
   async wait(task: string | { readonly id: string }, options: WaitOptions = {}): Promise<TaskDocument> {
     return waitForEnd(this.#transport, taskIdOf(task), options)
@@ -210,11 +214,11 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     return this.#transport.get('/api/v1/info', INFO)
   }
 
-  work(handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
+  work(handlers: HandlersOf<Handlers>, options: WorkerOptions = {}): Worker {
     const { address, clock, random } = this.#transport.params
     const report = options.onError ?? rateLimited(warnOnConsole, clock)
     const api = createHttpWorkerApi({ address, clock, random, report })
-    const worker = startWorker(api, handlers, { clock, random, onError: report, ...options })
+    const worker = startWorker(api, handlers as TaskHandlers, { clock, random, onError: report, ...options })
     this.#workers.add(worker)
     void worker.closed.then(() => this.#workers.delete(worker))
     return worker

@@ -3,10 +3,12 @@ export type { ClientOptions } from './client-options.ts'
 export type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
 export type {
   AnyTaskOf,
+  HandlersOf,
   ListOptions,
   MatchingOptions,
   NamespaceApi,
   Page,
+  ResultOfTask,
   Submission,
   SubmitOptions,
   TaskFilterOptions,

@@ -1,19 +1,35 @@
-import type { Backoff, PayloadOf, ResultOf, TaskDocument, TaskHandlers, TaskStatus } from '@taskyard/core'
+import type {
+  Backoff,
+  PayloadOf,
+  ResultOf,
+  StoredResult,
+  TaskDocument,
+  TaskHandler,
+  TaskHandlers,
+  TaskStatus,
+} from '@taskyard/core'
 import type { Worker, WorkerOptions } from '@taskyard/worker'
 import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
 
 export type TypeOf<Handlers extends TaskHandlers> = keyof Handlers & string
 
-/** A task of one type, with the payload and result types of its handler. */
-export type TaskOf<Handlers extends TaskHandlers, Type extends TypeOf<Handlers>> = TaskDocument<
-  PayloadOf<Handlers, Type>,
-  ResultOf<Handlers, Type>
-> & { readonly type: Type }
+/** A task of one type, with the payload and result types of its handler; of several types, a task of any of them. */
+export type TaskOf<Handlers extends TaskHandlers, Type extends TypeOf<Handlers>> = Type extends unknown
+  ? TaskDocument<PayloadOf<Handlers, Type>, ResultOf<Handlers, Type>> & { readonly type: Type }
+  : never
 
 /** A task of any of the types: `if (task.type === 'email')` narrows its payload and result. */
-export type AnyTaskOf<Handlers extends TaskHandlers> = {
-  [Type in TypeOf<Handlers>]: TaskOf<Handlers, Type>
-}[TypeOf<Handlers>]
+export type AnyTaskOf<Handlers extends TaskHandlers> = TaskOf<Handlers, TypeOf<Handlers>>
+
+/** The result of a task of one type that succeeded: what its handler returned, `null` where that was nothing. */
+export type ResultOfTask<Handlers extends TaskHandlers, Type extends TypeOf<Handlers>> = StoredResult<
+  ResultOf<Handlers, Type>
+>
+
+/** Handlers for some of the types. */
+export type HandlersOf<Handlers extends TaskHandlers> = TaskHandlers extends Handlers
+  ? TaskHandlers
+  : { readonly [Type in TypeOf<Handlers>]?: TaskHandler<PayloadOf<Handlers, Type>, ResultOf<Handlers, Type>> }
 
 export interface TaskOptions {
   /** Default `default`. */
@@ -122,7 +138,10 @@ export interface NamespaceApi<Handlers extends TaskHandlers = TaskHandlers> {
    * The task once it has ended, or as it is when the time is over or the signal aborts. Given the task that `submit`
    * answered, the result has its type; what `submitMany` answered for a task, or its id, will do too. @throws task_not_found
    */
-  wait<Task extends TaskDocument>(task: Task, options?: WaitOptions): Promise<Task>
+  wait<Type extends TypeOf<Handlers>>(
+    task: { readonly id: string; readonly type: Type },
+    options?: WaitOptions,
+  ): Promise<TaskOf<Handlers, Type>>
   wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
   /** One page, newest first. */
   list(options?: ListOptions): Promise<Page<AnyTaskOf<Handlers>>>
@@ -152,7 +171,7 @@ export interface NamespaceApi<Handlers extends TaskHandlers = TaskHandlers> {
   info(): Promise<InfoDocument>
 
   /** Runs handlers here. It needs not be all of `Handlers`. @throws invalid_configuration */
-  work(handlers: TaskHandlers, options?: WorkerOptions): Worker
+  work(handlers: HandlersOf<Handlers>, options?: WorkerOptions): Worker
 }
 
 /** A Taskyard that was opened here. */

@@ -177,21 +177,24 @@ test('refusals arrive with code, words and places', async (t) => {
 test('payloads and results that look dangerous come back as data', async (t) => {
   const { client } = await open(t)
   const payload = JSON.parse('{"__proto__":{"polluted":true},"text":"\\u0000é"}')
-  client.work({ double: (task) => task.payload })
+  client.work({ double: (task): never => task.payload as never })
   const task = await client.wait(await client.submit('double', payload))
   assert.equal(JSON.stringify(task.result), JSON.stringify(payload))
 })
 
 test('results that are large together but not each are settled in several requests', async (t) => {
   const { client } = await open(t)
-  client.work({ double: () => ({ doubled: 'x'.repeat(400_000) }) }, { concurrency: 10 })
+  client.work({ double: () => ({ doubled: 'x'.repeat(400_000) as never }) }, { concurrency: 10 })
   const tasks = await client.submitMany(Array.from({ length: 10 }, (_, n) => ({ type: 'double', payload: { n } })))
   for (const { id } of tasks) assert.equal((await client.wait(id)).status, 'succeeded')
 })
 
 test('a result nested deeper than the server takes fails its task alone, and says why', async (t) => {
   const { client } = await open(t)
-  client.work({ double: (task) => (task.payload.n === 0 ? nested(100) : 'fine') }, { onError: () => {} })
+  client.work(
+    { double: (task): never => (task.payload.n === 0 ? nested(100) : 'fine') as never },
+    { onError: () => {} },
+  )
   const tasks = await client.submitMany([0, 1, 2].map((n) => ({ type: 'double', payload: { n } }) as const))
   const ended = await Promise.all(tasks.map(({ id }) => client.wait(id)))
   assert.deepEqual(

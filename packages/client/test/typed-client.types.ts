@@ -1,12 +1,19 @@
 import { Client, type TaskyardApi } from '@taskyard/client'
-import type { LeasedTaskDocument } from '@taskyard/core'
+import type { LeasedTaskDocument, TaskDocument, TaskError, TaskHandler } from '@taskyard/core'
 
 // Not run, only checked: an expected error that does not come fails the type check.
 
 const handlers = {
   email: async (task: LeasedTaskDocument<{ to: string; subject?: string }>) => ({ messageId: `${task.id}@host` }),
   count: (task: LeasedTaskDocument<number>) => task.payload + 1,
+  find: (task: LeasedTaskDocument<string>): { id: string } | null =>
+    task.payload === '' ? null : { id: task.payload },
+  clean: (_: LeasedTaskDocument<null>) => {},
 }
+
+/** Compiles only when both types are the same. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+function same<A, B>(_: Same<A, B>): void {}
 
 export async function typedClient(client: Client<typeof handlers>): Promise<void> {
   const submitted = await client.submit('email', { to: 'ada@example.com' })
@@ -40,17 +47,79 @@ export async function typedClient(client: Client<typeof handlers>): Promise<void
   if (any.type === 'count') {
     const result: number | null = any.result
     void result
-  } else {
+  } else if (any.type === 'email') {
     const to: string = any.payload.to
     void to
   }
   void [messageId, type, counted]
 }
 
+export async function statusesNarrow(yard: TaskyardApi<typeof handlers>): Promise<void> {
+  const email = await yard.wait(await yard.submit('email', { to: 'ada@example.com' }))
+  // @ts-expect-error it may not have succeeded
+  email.result.messageId
+  // @ts-expect-error it may not have failed
+  email.error.message
+  if (email.status === 'succeeded') {
+    same<typeof email.result, { messageId: string }>(true)
+    same<typeof email.error, null>(true)
+  } else {
+    same<typeof email.result, null>(true)
+  }
+  if (email.status === 'failed') same<typeof email.error, TaskError>(true)
+  const { status, result } = email
+  if (status === 'succeeded') same<typeof result, { messageId: string }>(true)
+
+  const found = await yard.wait(await yard.submit('find', 'x'))
+  if (found.status === 'succeeded') same<typeof found.result, { id: string } | null>(true)
+  const cleaned = await yard.wait(await yard.submit('clean', null))
+  if (cleaned.status === 'succeeded') same<typeof cleaned.result, null>(true)
+
+  const some = await yard.get(email.id)
+  if (some.type === 'count' && some.status === 'succeeded') same<typeof some.result, number>(true)
+  if (some.status === 'failed') same<typeof some.error, TaskError>(true)
+  for (const task of (await yard.list()).items) {
+    if (task.status === 'succeeded' && task.type === 'email') same<typeof task.result, { messageId: string }>(true)
+  }
+  // One that is known to wait now may have ended once it was waited for.
+  const waiting = await yard.submit('count', 1)
+  if (waiting.status === 'queued') {
+    const ended = await yard.wait(waiting)
+    if (ended.status === 'succeeded') same<typeof ended.result, number>(true)
+  }
+}
+
+export function documentsOfAnyTask(task: TaskDocument): string {
+  switch (task.status) {
+    case 'succeeded':
+      return JSON.stringify(task.result)
+    case 'failed':
+      return task.error.message
+    default:
+      return task.status
+  }
+}
+
+export async function handlersAreChecked(yard: TaskyardApi<typeof handlers>): Promise<void> {
+  yard.work(handlers)
+  yard.work({ count: (task) => task.payload * 2 })
+  yard.work({ email: async (task, { token }) => ({ messageId: `${task.payload.to}/${token}` }) })
+  // @ts-expect-error there is no such type
+  yard.work({ emial: () => ({ messageId: 'x' }) })
+  // @ts-expect-error there is no such type beside one that there is
+  yard.work({ count: (task) => task.payload, emial: () => 1 })
+  // @ts-expect-error the result of email has a messageId
+  yard.work({ email: () => ({ message: 'x' }) })
+  const ofTexts: TaskHandler<string, number> = (task) => task.payload.length
+  // @ts-expect-error the payload of count is a number
+  yard.work({ count: ofTexts })
+}
+
 export async function untypedClient(client: Client): Promise<void> {
   const task = await client.submit('anything', { at: 'all' }, { tags: ['a'] })
   const { result } = await client.wait(task.id)
   result.whatever
+  client.work({ anything: (task) => task.payload.at })
 }
 
 export async function eitherTaskyard(yard: TaskyardApi<typeof handlers>): Promise<string | undefined> {

@@ -1,17 +1,14 @@
 import { fromJsonText, type JsonText } from './json.ts'
 import type { LeasedTask, Task, TaskError, TaskStatus } from './task.ts'
 
-/** A task as the HTTP API and the libraries show it: times in RFC 3339, payload and result as JSON values. */
-export interface TaskDocument<Payload = unknown, Result = unknown> {
+/** What a task's document says whatever has become of it: times in RFC 3339, the payload as a JSON value. */
+export interface TaskFields<Payload = unknown> {
   readonly id: string
   readonly namespace: string
   readonly queue: string
   readonly type: string
-  readonly status: TaskStatus
   readonly priority: number
   readonly payload: Payload
-  readonly result: Result | null
-  readonly error: TaskError | null
   readonly attempt: number
   readonly maxAttempts: number
   readonly crashes: number
@@ -26,12 +23,40 @@ export interface TaskDocument<Payload = unknown, Result = unknown> {
   readonly workerId: string | null
 }
 
-export interface LeasedTaskDocument<Payload = unknown> extends TaskDocument<Payload> {
+/** What has become of a task: `status` tells whether there is a result, or an error. */
+export type TaskState<Result = unknown> =
+  | { readonly status: 'succeeded'; readonly result: StoredResult<Result>; readonly error: null }
+  | { readonly status: 'failed'; readonly result: null; readonly error: TaskError }
+  | {
+      readonly status: Exclude<TaskStatus, 'succeeded' | 'failed'>
+      readonly result: null
+      /** Of the attempt before. */
+      readonly error: TaskError | null
+    }
+
+/** A handler that returns nothing gives the result `null`. */
+export type StoredResult<Result> = undefined extends Result
+  ? // biome-ignore lint/suspicious/noConfusingVoidType: what a function without a return gives
+    Exclude<Result, undefined | void> | null
+  : Result
+
+/**
+ * A task as the HTTP API and the libraries show it. `if (task.status === 'succeeded')` narrows `result` to the handler's
+ * type, and `'failed'` narrows `error` to one that is there.
+ */
+export type TaskDocument<Payload = unknown, Result = unknown> = TaskFields<Payload> & TaskState<Result>
+
+/** The document of a task that a worker runs. */
+export interface LeasedTaskDocument<Payload = unknown> extends TaskFields<Payload> {
+  readonly status: 'running'
+  readonly result: null
+  readonly error: TaskError | null
   readonly lease: { readonly token: number; readonly expiresAt: string }
 }
 
 /** The document of a stored task, for code in the same process. */
 export function toTaskDocument(task: Task): TaskDocument {
+  // Which status goes with which result and error is the stores' to keep.
   return {
     id: task.id,
     namespace: task.namespace,
@@ -54,7 +79,7 @@ export function toTaskDocument(task: Task): TaskDocument {
     timeoutSeconds: task.timeoutSeconds,
     idempotencyKey: task.idempotencyKey,
     workerId: task.workerId,
-  }
+  } as TaskDocument
 }
 
 /** The document of a task that a claim gave out: the task's, with its lease. */

@@ -1,5 +1,6 @@
 import type {
   AnyTaskOf,
+  HandlersOf,
   InfoDocument,
   ListOptions,
   MatchingOptions,
@@ -104,7 +105,10 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     return toTaskDocument(await this.#calls.get(id)) as AnyTaskOf<Handlers>
   }
 
-  wait<Task extends TaskDocument>(task: Task, options?: WaitOptions): Promise<Task>
+  wait<Type extends TypeOf<Handlers>>(
+    task: { readonly id: string; readonly type: Type },
+    options?: WaitOptions,
+  ): Promise<TaskOf<Handlers, Type>>
   wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
   async wait(task: string | { readonly id: string }, options: WaitOptions = {}): Promise<TaskDocument> {
     const id = taskIdOf(task)
@@ -226,10 +230,10 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     }
   }
 
-  work(handlers: TaskHandlers, options: WorkerOptions = {}): Worker {
+  work(handlers: HandlersOf<Handlers>, options: WorkerOptions = {}): Worker {
     if (this.#shared.closing !== null) throw new TaskyardError('shutting_down')
     const defaults = { clock: this.#shared.clock, random: this.#shared.random, onError: this.#shared.onError }
-    const worker = startWorker(this.#shared.assembly.workerApi(this.#calls.namespace), handlers, {
+    const worker = startWorker(this.#shared.assembly.workerApi(this.#calls.namespace), handlers as TaskHandlers, {
       ...defaults,
       ...options,
     })
