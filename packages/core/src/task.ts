@@ -14,6 +14,9 @@ export interface TaskError {
   readonly stack?: string
 }
 
+/** A {@link TaskError} as a worker tells it; its code is `error` when it names none. */
+export type ToldError = Omit<TaskError, 'code'> & Partial<Pick<TaskError, 'code'>>
+
 /** One unit of work as a store knows it. Times are milliseconds since the Unix epoch, by the store's clock. */
 export interface Task {
   readonly id: string

@@ -16,10 +16,10 @@ import type {
   Retention,
   StoreHealth,
   Task,
-  TaskError,
   TaskEvent,
   TaskFilter,
   TaskPage,
+  ToldError,
   Violation,
   WorkerRef,
 } from '@taskyard/core'
@@ -108,7 +108,7 @@ export interface Claim {
 export type Outcome = LeaseRef & {
   readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'released'
   readonly result?: JsonText
-  readonly error?: TaskError
+  readonly error?: ToldError
   /** Of `failed`; default true. */
   readonly retryable?: boolean
   readonly retryDelaySeconds?: number

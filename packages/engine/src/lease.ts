@@ -11,6 +11,7 @@ import {
   type SettleResult,
   sanitizedText,
   type TaskError,
+  type ToldError,
 } from '@taskyard/core'
 import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
 import type { ClaimCalls } from './claim-calls.ts'
@@ -154,7 +155,7 @@ function checkedResult(result: JsonText | undefined, index: number): JsonText | 
 }
 
 // What went wrong is worth keeping whatever it was told in: it is mended and cut, never refused.
-function sanitizedError({ code, message, stack }: TaskError): TaskError {
+function sanitizedError({ code = DEFAULT_ERROR.code, message, stack }: ToldError): TaskError {
   const half = LIMITS.errorBytes / 2
   const sanitized = { code: sanitizedText(code, LIMITS.nameLength), message: sanitizedText(message, half) }
   return stack === undefined ? sanitized : { ...sanitized, stack: sanitizedText(stack, half) }

@@ -5,6 +5,7 @@ import { sendJsonText, sendPage } from './json-reply.ts'
 import { sliceMember } from './json-slices.ts'
 import type { IdParams, RouteContext } from './route-context.ts'
 import { refuseDifferent, type SubmissionBody, sendAccepted, submissionOf } from './routes/submit.ts'
+import { idParams } from './schemas/parameters.ts'
 import { BODY_PROBLEMS, problems } from './schemas/problem.ts'
 import { EXAMPLE, oneTypeName, submissionOptions, typeNames } from './schemas/submission.ts'
 
@@ -127,7 +128,6 @@ function queueStats(queues: readonly QueueView[]): object {
 }
 
 const tags = ['classic'] as const
-const params = { type: 'object', required: ['id'], properties: { id: { type: 'string' } } } as const
 const status = { type: 'string', enum: ['queued', 'processing', 'completed', 'failed', 'cancelled'] } as const
 const id = { type: 'string', format: 'uuid' } as const
 
@@ -184,8 +184,8 @@ const getSchema = {
   operationId: 'classicGetTask',
   tags,
   summary: 'Read a task',
-  params,
-  response: { 200: { description: 'The task', ...classicTask }, ...problems(404, 503) },
+  params: idParams,
+  response: { 200: { description: 'The task', ...classicTask }, ...problems(400, 404, 503) },
 } as const
 
 const listSchema = {
@@ -207,16 +207,16 @@ const retrySchema = {
   operationId: 'classicRetryTask',
   tags,
   summary: 'Retry a failed or cancelled task',
-  params,
-  response: { 200: acknowledged, ...problems(404, 409, 503) },
+  params: idParams,
+  response: { 200: acknowledged, ...problems(400, 404, 409, 503) },
 } as const
 
 const cancelSchema = {
   operationId: 'classicCancelTask',
   tags,
   summary: 'Cancel a task',
-  params,
-  response: { 200: acknowledged, ...problems(404, 409, 503) },
+  params: idParams,
+  response: { 200: acknowledged, ...problems(400, 404, 409, 503) },
 } as const
 
 const count = { type: 'integer' } as const

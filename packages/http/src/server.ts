@@ -19,15 +19,19 @@ export interface ServerOptions extends HttpOptions {
  * and resolves when the open requests are answered; stop the engine after it.
  */
 export function createServer(options: ServerOptions): Promise<FastifyInstance> {
-  return serverOf(taskyardHttp, options)
+  return serverOf(taskyardHttp, options, 'docs/')
 }
 
 /** A server that answers probes, health and metrics, and nothing else; it closes as that of {@link createServer}. */
 export function createOperationsServer(options: HttpOptions): Promise<FastifyInstance> {
-  return serverOf(taskyardOperations, options)
+  return serverOf(taskyardOperations, options, null)
 }
 
-async function serverOf(plugin: typeof taskyardHttp, options: ServerOptions): Promise<FastifyInstance> {
+async function serverOf(
+  plugin: typeof taskyardHttp,
+  options: ServerOptions,
+  home: string | null,
+): Promise<FastifyInstance> {
   const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits }
   const handleError = createErrorHandler(options.logger ?? SILENT, options.metrics.problemSent)
   const server = Fastify({
@@ -40,7 +44,7 @@ async function serverOf(plugin: typeof taskyardHttp, options: ServerOptions): Pr
   server.setErrorHandler(handleError)
   // Nobody reads the body of a request that no route takes.
   server.removeAllContentTypeParsers()
-  answerUnknownRoutes(server, handleError)
+  answerUnknownRoutes(server, handleError, home)
   await server.register(plugin, { ...options, limits, connections })
   return server
 }

@@ -1,7 +1,15 @@
-import { NAME_PATTERN, nameRule, type TaskyardError } from '@taskyard/core'
+import { meantInstead, meantName, NAME_PATTERN, nameRule, type TaskyardError } from '@taskyard/core'
 import type { FastifySchemaValidationError } from 'fastify'
 import { invalidRequest } from './problem.ts'
 import { filterProperties } from './schemas/filters.ts'
+
+/** A failure with what was sent in its place, and the schema that it had to fit. */
+type Failure = FastifySchemaValidationError & { readonly data?: unknown; readonly parentSchema?: ParentSchema }
+
+interface ParentSchema {
+  readonly properties?: Readonly<Record<string, unknown>>
+  readonly format?: unknown
+}
 
 /** The first failure of a schema as an `invalid_request` that names the place as a JSON Pointer and what to do. */
 export function violationError(
@@ -9,25 +17,70 @@ export function violationError(
   context: string | undefined,
 ): TaskyardError {
   if (failure === undefined) return invalidRequest('', 'the request does not fit its schema')
-  const { instancePath, keyword, params } = failure
+  const { instancePath, keyword } = failure
   if (context === 'body' && instancePath === '' && keyword === 'type') {
     return invalidRequest('', 'the body must be a JSON object')
   }
+  if (keyword === 'additionalProperties') return unknownField(failure, failure.params['additionalProperty'])
+  if (keyword === 'required') return missingField(failure, String(failure.params['missingProperty']))
+  if (context === 'params' && failureIsEmpty(failure)) return invalidRequest(instancePath, 'is empty in the path')
+  return invalidRequest(instancePath, messageOf(failure))
+}
+
+function messageOf({ instancePath, keyword, params, message = 'is wrong', parentSchema }: Failure): string {
+  if (parentSchema?.format === 'date-time') return 'must be a time in RFC 3339, such as 2030-01-31T12:00:00Z'
   switch (keyword) {
-    case 'additionalProperties':
-      return invalidRequest(`${instancePath}/${pointerToken(params['additionalProperty'])}`, 'is not a known field')
-    case 'required':
-      return invalidRequest(`${instancePath}/${pointerToken(params['missingProperty'])}`, 'is required')
     case 'enum':
-      return invalidRequest(instancePath, `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}`)
+      return `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}`
     case 'minProperties':
-      return invalidRequest(instancePath, `name at least one of ${Object.keys(filterProperties).join(', ')}`)
+      return `name at least one of ${Object.keys(filterProperties).join(', ')}`
     case 'pattern':
-      if (params['pattern'] !== NAME_PATTERN) return invalidRequest(instancePath, failure.message ?? 'is wrong')
-      return invalidRequest(instancePath, `must be a name: ${nameRule('name')}`)
+      return params['pattern'] === NAME_PATTERN ? `must be a name: ${nameRule(nounAt(instancePath))}` : message
     default:
-      return invalidRequest(instancePath, failure.message ?? 'is wrong')
+      return message
   }
+}
+
+function unknownField({ instancePath, parentSchema }: Failure, name: unknown): TaskyardError {
+  const instead = meantInstead(String(name), knownNames(parentSchema))
+  const path = `${instancePath}/${pointerToken(name)}`
+  return invalidRequest(path, instead === null ? 'is not a known field' : `is not a known field: ${instead}`)
+}
+
+/** It may be there, under the name that it has elsewhere. */
+function missingField(failure: Failure, missing: string): TaskyardError {
+  const sent = typeof failure.data === 'object' && failure.data !== null ? Object.keys(failure.data) : []
+  const other = sent.find((name) => name !== missing && meantName(name, [missing]) !== null)
+  const known = { ...failure, parentSchema: { properties: { [missing]: true } } }
+  if (other !== undefined) return unknownField(known, other)
+  return invalidRequest(`${failure.instancePath}/${pointerToken(missing)}`, 'is required')
+}
+
+function knownNames({ properties = {} }: ParentSchema = {}): readonly string[] {
+  const names = Object.keys(properties)
+  // The key of a single submission is a header.
+  return 'payload' in properties && !('idempotencyKey' in properties) ? [...names, 'Idempotency-Key'] : names
+}
+
+const NOUNS: Readonly<Record<string, string>> = {
+  type: 'type',
+  types: 'type',
+  task_type: 'type',
+  queue: 'queue',
+  queues: 'queue',
+  workerId: 'worker id',
+  requestId: 'request id',
+  startId: 'start id',
+}
+
+/** What stands at a place such as `/queues/0`. */
+function nounAt(path: string): string {
+  const token = path.split('/').findLast((part) => !/^\d*$/.test(part))
+  return NOUNS[token ?? ''] ?? 'name'
+}
+
+function failureIsEmpty({ data }: Failure): boolean {
+  return data === ''
 }
 
 function pointerToken(name: unknown): string {

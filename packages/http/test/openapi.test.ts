@@ -9,25 +9,12 @@ interface Operation {
   summary: string
   tags: string[]
   responses: Record<string, object>
-  requestBody?: { content: { 'application/json': { schema: BodySchema; example?: Body } } }
 }
 
 const document = (await openApiDocument()) as {
   openapi: string
   paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, BodySchema> }
-}
-type Body = Record<string, unknown>
-
-interface BodySchema {
-  $ref?: string
-  examples?: Body[]
-}
-
-/** The example of a body, which may stand beside its schema or in it. */
-function exampleOf(path: string): Body | undefined {
-  const { example, schema } = document.paths[path]?.['post']?.requestBody?.content['application/json'] ?? {}
-  return example ?? document.components.schemas[schema?.$ref?.split('/').at(-1) ?? '']?.examples?.[0]
+  components: { schemas: Record<string, object> }
 }
 
 const operations = Object.values(document.paths).flatMap((path) => Object.values(path))
@@ -64,19 +51,6 @@ test('every operation of the document is a route of the server', async (context)
   }
 })
 
-test('what the reference page offers to try is accepted', async (context) => {
-  const { post } = await startApi(context)
-  for (const [path, member] of [
-    ['/api/v1/tasks', 'type'],
-    ['/api/v1/tasks/batch', 'tasks'],
-    ['/tasks', 'type'],
-  ] as const) {
-    const example = exampleOf(path)
-    assert.ok(example?.[member], path)
-    assert.equal((await post(path, example)).statusCode, 202, path)
-  }
-})
-
 test('the server serves the document', async (context) => {
   const { get } = await startApi(context)
   const response = await get('/openapi.json')
@@ -97,6 +71,15 @@ test('the reference page and all it loads come from the server itself', async (c
     const url = new URL(asset, 'http://x/docs/').pathname
     assert.equal((await get(url)).statusCode, 200, url)
   }
+})
+
+test('a browser that asks for the server itself is led to the reference page, nobody else', async (context) => {
+  const { get } = await startApi(context)
+  const page = await get('/', { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' })
+  assert.equal(page.statusCode, 302)
+  const location = new URL(String(page.headers['location']), 'http://x/').pathname
+  assert.equal((await get(location)).statusCode, 200)
+  for (const accept of ['*/*', 'application/json']) assert.equal((await get('/', { accept })).statusCode, 404)
 })
 
 test('the reference page works over plain HTTP under any name, and asks nobody else', async (context) => {

@@ -8,6 +8,7 @@ import type {
 } from '@taskyard/client'
 import {
   fromJsonText,
+  meantInstead,
   parseRfc3339,
   type TaskEvent,
   TaskyardError,
@@ -93,7 +94,10 @@ export function endOf({ timeoutSeconds = Number.POSITIVE_INFINITY }: WaitOptions
 function assertKnown<Options extends object>(options: Options, known: Readonly<Record<keyof Options, true>>): void {
   const name = unknownName(options, known)
   if (name === null) return
-  throw malformed({ path: `/${name}`, message: `is not known here; known are ${Object.keys(known).join(', ')}` })
+  const names = Object.keys(known)
+  const instead = meantInstead(name, names)
+  const hint = instead === null ? '' : `: ${instead}`
+  throw malformed({ path: `/${name}`, message: `is not known here; known are ${names.join(', ')}${hint}` })
 }
 
 function payloadText(payload: unknown) {

@@ -4,6 +4,7 @@ import { openEventStream } from '../event-stream.ts'
 import { sendPage } from '../json-reply.ts'
 import { invalidRequest } from '../problem.ts'
 import type { IdParams, RouteContext } from '../route-context.ts'
+import { idParams } from '../schemas/parameters.ts'
 import { problems } from '../schemas/problem.ts'
 
 /** When a place among the streams may be free. */
@@ -73,7 +74,7 @@ const eventsSchema = {
     'Last-Event-ID on. After the end of the task an event named end follows and the stream closes. Without it an ' +
     'answer holds up to 1000 events: ask again with the last n as after until none come.',
   produces: ['application/json', 'text/event-stream'],
-  params: { type: 'object', required: ['id'], properties: { id: { type: 'string' } } },
+  params: idParams,
   querystring: {
     type: 'object',
     additionalProperties: false,

@@ -3,8 +3,8 @@ import {
   type LeasedTask,
   type LeaseRef,
   leasedTaskDocumentText,
-  type TaskError,
   TaskyardError,
+  type ToldError,
 } from '@taskyard/core'
 import type { Claim, Outcome, Recorded, UseCases } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
@@ -32,11 +32,11 @@ interface SettleBody {
   outcomes: (LeaseRef & {
     outcome: Outcome['outcome']
     result?: unknown
-    error?: TaskError
+    error?: ToldError
     retryable?: boolean
     retryDelaySeconds?: number
   })[]
-  claim?: Omit<ClaimBody, 'waitSeconds'>
+  claim?: ClaimBody
 }
 
 interface RecordBody {
@@ -57,9 +57,9 @@ export function leaseRoutes(
     lifecycle.refuseWhenClosing()
     // Tasks are for nobody who may be gone without our noticing.
     if (!wouldNoticeDisconnect(request)) throw new TaskyardError('rate_limited', { retryAfterSeconds: 1 })
-    const { waitSeconds = 0, ...body } = request.body
+    const { waitSeconds = 0 } = request.body
     const calls = inNamespaceOf(request)
-    const claim = claimOf(calls, body, sessions)
+    const claim = claimOf(calls, request.body, sessions)
     const connected = lifecycle.untilDisconnect(reply)
     const tasks = await calls.claim(
       claim,
@@ -108,7 +108,7 @@ export function leaseRoutes(
 // A session may be with another server, of which only the worker can say now that it is open.
 function claimOf(
   { namespace }: UseCases,
-  { workerId, session, ...claim }: Omit<ClaimBody, 'waitSeconds'>,
+  { workerId, session, waitSeconds: _, ...claim }: ClaimBody,
   sessions: OpenSessions,
 ): Claim {
   const hasSession = session ?? sessions.has({ namespace, workerId })

@@ -1,6 +1,6 @@
-import { NAME_PATTERN } from '@taskyard/core'
 import type { FastifyInstance } from 'fastify'
 import type { RouteContext } from '../route-context.ts'
+import { queueParams } from '../schemas/parameters.ts'
 import { problems } from '../schemas/problem.ts'
 
 interface QueueParams {
@@ -30,12 +30,6 @@ export function queueRoutes(server: FastifyInstance, { inNamespaceOf }: RouteCon
   })
 }
 
-const params = {
-  type: 'object',
-  required: ['queue'],
-  properties: { queue: { type: 'string', pattern: NAME_PATTERN } },
-} as const
-
 const listSchema = {
   operationId: 'listQueues',
   tags: ['queues'],
@@ -55,7 +49,7 @@ const getSchema = {
   operationId: 'getQueue',
   tags: ['queues'],
   summary: 'One queue',
-  params,
+  params: queueParams,
   response: { 200: { description: 'The queue', $ref: 'Queue#' }, ...problems(400, 404, 503) },
 } as const
 
@@ -64,7 +58,7 @@ const pauseSchema = {
   tags: ['queues'],
   summary: 'Pause a queue',
   description: 'A paused queue accepts tasks and gives none out. Tasks that run go on.',
-  params,
+  params: queueParams,
   response: { 200: pausedResponse(), ...problems(400, 503) },
 } as const
 
@@ -72,7 +66,7 @@ const resumeSchema = {
   operationId: 'resumeQueue',
   tags: ['queues'],
   summary: 'Resume a paused queue',
-  params,
+  params: queueParams,
   response: { 200: pausedResponse(), ...problems(400, 503) },
 } as const
 

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { sendPage, sendTask } from '../json-reply.ts'
 import type { IdParams, RouteContext } from '../route-context.ts'
 import { listQuerySchema, waitQuerySchema } from '../schemas/filters.ts'
+import { idParams } from '../schemas/parameters.ts'
 import { problems } from '../schemas/problem.ts'
 
 export interface FilterFields {
@@ -71,12 +72,6 @@ function pageText({ items, nextCursor }: TaskPage): string {
   return `{"items":[${items.map(taskDocumentText).join(',')}],"nextCursor":${JSON.stringify(nextCursor)}}`
 }
 
-const idParams = {
-  type: 'object',
-  required: ['id'],
-  properties: { id: { type: 'string', description: 'The id of a task.' } },
-} as const
-
 const taskResponse = { 200: { description: 'The task', $ref: 'Task#' } } as const
 
 const getSchema = {
@@ -104,7 +99,7 @@ const cancelSchema = {
   summary: 'Cancel a task',
   description: 'A waiting task is cancelled at once; the worker of a running one is asked to stop.',
   params: idParams,
-  response: { ...taskResponse, ...problems(404, 409, 503) },
+  response: { ...taskResponse, ...problems(400, 404, 409, 503) },
 } as const
 
 const retrySchema = {
@@ -112,5 +107,5 @@ const retrySchema = {
   tags: ['tasks'],
   summary: 'Retry a failed or cancelled task',
   params: idParams,
-  response: { ...taskResponse, ...problems(404, 409, 503) },
+  response: { ...taskResponse, ...problems(400, 404, 409, 503) },
 } as const

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { openEventStream } from '../event-stream.ts'
 import type { RouteContext } from '../route-context.ts'
 import { workerIdSchema } from '../schemas/leases.ts'
+import { EXAMPLE_WORKER } from '../schemas/parameters.ts'
 import { problems } from '../schemas/problem.ts'
 
 interface SessionQuery {
@@ -84,6 +85,8 @@ function names(list: string | undefined): string[] | null {
   return list === undefined || list === '' ? null : list.split(',')
 }
 
+const workerId = { ...workerIdSchema, examples: [EXAMPLE_WORKER] } as const
+
 const commaSeparated = { type: 'string', description: 'Names, separated by commas.' } as const
 
 const sessionSchema = {
@@ -95,7 +98,7 @@ const sessionSchema = {
     'to stop. A comment line comes every pingSeconds (2). When the connection breaks and is not resumed within the ' +
     'grace, nor a lease of the worker extended or claimed, its leases that were claimed with a session end early.',
   produces: ['text/event-stream'],
-  params: { type: 'object', required: ['workerId'], properties: { workerId: workerIdSchema } },
+  params: { type: 'object', required: ['workerId'], properties: { workerId } },
   querystring: {
     type: 'object',
     additionalProperties: false,

@@ -1,5 +1,8 @@
 import { LIMITS, NAME_PATTERN, TASK_STATUSES } from '@taskyard/core'
 
+/** What somebody tries by filter reaches no task of theirs: none has this tag. */
+export const EXAMPLE_TAG = 'tried-out'
+
 export const filterProperties = {
   status: { type: 'string', enum: TASK_STATUSES },
   type: { type: 'string', pattern: NAME_PATTERN },
@@ -14,6 +17,7 @@ export const bulkFilterSchema = {
   type: 'object',
   additionalProperties: false,
   minProperties: 1,
+  examples: [{ tag: EXAMPLE_TAG }],
   properties: {
     ...filterProperties,
     cursor: { type: 'string', description: 'Of a 202 before, with the same filter: goes on.' },
@@ -25,7 +29,7 @@ export const listQuerySchema = {
   additionalProperties: false,
   properties: {
     ...filterProperties,
-    limit: { type: 'integer', minimum: 1, maximum: LIMITS.listPage, description: 'Default 50.' },
+    limit: { type: 'integer', minimum: 1, maximum: LIMITS.listPage, description: 'Default 50.', examples: [20] },
     cursor: { type: 'string', description: 'nextCursor of the page before.' },
   },
 } as const
@@ -39,6 +43,7 @@ export const waitQuerySchema = {
       minimum: 0,
       maximum: LIMITS.waitSeconds,
       description: 'Waits until the task has ended, at most this long.',
+      examples: [1],
     },
   },
 } as const

@@ -1,4 +1,6 @@
 import { LIMITS, NAME_PATTERN } from '@taskyard/core'
+import { EXAMPLE_ID, EXAMPLE_WORKER } from './parameters.ts'
+import { taskErrorSchema } from './task.ts'
 
 const leaseRef = {
   taskId: { type: 'string', minLength: 1, maxLength: LIMITS.nameLength },
@@ -29,11 +31,16 @@ const claimProperties = {
   },
 } as const
 
+/** What no worker takes meanwhile. */
+const EXAMPLE_CLAIM = { workerId: EXAMPLE_WORKER, queues: ['default'], types: ['greet'], limit: 1 }
+const EXAMPLE_LEASE = { taskId: EXAMPLE_ID, token: 1 }
+
 export const claimSchema = {
   $id: 'Claim',
   type: 'object',
   additionalProperties: false,
   required: ['workerId', 'queues', 'limit'],
+  examples: [{ ...EXAMPLE_CLAIM, waitSeconds: 2 }],
   properties: {
     ...claimProperties,
     waitSeconds: {
@@ -45,10 +52,18 @@ export const claimSchema = {
   },
 } as const
 
+const NO_WAIT = {
+  type: 'number',
+  minimum: 0,
+  maximum: 0,
+  description: 'A claim beside outcomes does not wait.',
+} as const
+
 export const heartbeatSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['leases'],
+  examples: [{ leases: [EXAMPLE_LEASE] }],
   properties: { leases: listOf(leaseRef, ['taskId', 'token']), leaseSeconds },
 } as const
 
@@ -56,6 +71,7 @@ export const recordSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['entries'],
+  examples: [{ entries: [{ ...EXAMPLE_LEASE, progress: { percent: 50 }, log: 'half done' }] }],
   properties: {
     entries: listOf(
       {
@@ -68,17 +84,26 @@ export const recordSchema = {
   },
 } as const
 
+const outcomeError = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['message'],
+  description: 'Of failed: what went wrong. Default code: error.',
+  properties: taskErrorSchema.properties,
+} as const
+
 export const settleSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['outcomes'],
+  examples: [{ outcomes: [{ ...EXAMPLE_LEASE, outcome: 'succeeded', result: { greeting: 'Hello, Ada!' } }] }],
   properties: {
     outcomes: listOf(
       {
         ...leaseRef,
         outcome: { type: 'string', enum: ['succeeded', 'failed', 'cancelled', 'released'] },
         result: { description: `Of succeeded: any JSON value of at most ${LIMITS.resultBytes} bytes.` },
-        error: { $ref: 'TaskError#' },
+        error: outcomeError,
         retryable: { type: 'boolean', description: 'Of failed. Default true.' },
         retryDelaySeconds: { type: 'number', minimum: 0, maximum: LIMITS.delaySeconds },
       },
@@ -88,7 +113,7 @@ export const settleSchema = {
       type: 'object',
       additionalProperties: false,
       required: ['workerId', 'queues', 'limit'],
-      properties: claimProperties,
+      properties: { ...claimProperties, waitSeconds: NO_WAIT },
     },
   },
 } as const

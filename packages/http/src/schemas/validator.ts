@@ -16,6 +16,8 @@ const OPTIONS: Options = {
   removeAdditional: false,
   useDefaults: false,
   strict: false,
+  // A refusal looks at what was sent, and at what might have been.
+  verbose: true,
   formats: { 'date-time': (text: string) => parseRfc3339(text) !== null },
 }
 

@@ -1,5 +1,5 @@
+import { closestName } from '@taskyard/core'
 import { Command, CommanderError } from 'commander'
-import { closestName } from '../configuration/closest-name.ts'
 import { readVersion } from '../version.ts'
 import { addCancelAndRetry } from './commands/cancel-and-retry.ts'
 import { addDoctor } from './commands/doctor.ts'

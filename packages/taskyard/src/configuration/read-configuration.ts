@@ -1,5 +1,4 @@
-import { type Retention, TaskyardError } from '@taskyard/core'
-import { closestName } from './closest-name.ts'
+import { closestName, type Retention, TaskyardError } from '@taskyard/core'
 import { withoutSecrets } from './store-location.ts'
 import { expectation } from './value-kinds.ts'
 import { VARIABLES, type Variable } from './variables.ts'
