@@ -1,4 +1,3 @@
-import { extname } from 'node:path'
 import {
   type ClaimRequest,
   type Clock,
@@ -13,6 +12,7 @@ import {
   toJsonText,
   type WorkerApi,
 } from '@taskyard/core'
+import { threadModule } from '@taskyard/core/threads'
 import type { ReportError } from '@taskyard/worker'
 import { asExpected, type Expected, isList, isOptional } from './expected-answer.ts'
 import { callOnce, FailedCall } from './http-call.ts'
@@ -21,8 +21,6 @@ import type { ServerAddress } from './server-address.ts'
 import { openWorkerSession, type SessionState } from './worker-session.ts'
 
 const ANSWER_MS = 30_000
-/** This file is a `.ts` among sources and a `.js` in a built package, and so is the extender beside it. */
-const EXTENDER = new URL(`./lease-extender${extname(import.meta.url)}`, import.meta.url).href
 
 export interface HttpWorkerApiParams {
   readonly address: ServerAddress
@@ -69,7 +67,11 @@ export function createHttpWorkerApi({ address, clock, random, report }: HttpWork
         },
       }
     },
-    threadAccess: () => ({ module: EXTENDER, data: address, transfer: [] }),
+    threadAccess: () => ({
+      module: threadModule(import.meta.url, 'client/lease-extender').href,
+      data: address,
+      transfer: [],
+    }),
   }
 }
 

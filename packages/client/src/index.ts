@@ -1,3 +1,5 @@
+import '@taskyard/core/require-node'
+
 export { Client } from './client.ts'
 export type { ClientOptions } from './client-options.ts'
 export type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'

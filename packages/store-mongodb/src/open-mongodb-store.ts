@@ -9,6 +9,7 @@ import {
   unhealthy,
 } from '@taskyard/core'
 import { systemRandom } from '@taskyard/core/runtime'
+import { threadModule } from '@taskyard/core/threads'
 import type { MongoClient } from 'mongodb'
 import { createBoundedMap } from './bounded-map.ts'
 import { collectionsOf } from './collections.ts'
@@ -162,7 +163,7 @@ function createStore(
       migrate: () => call(() => withPatientClient(settings, MIGRATION_MS, migrateWith), MIGRATION_MS),
       health: () => health(database, call),
       threadAccess() {
-        const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
+        const module = threadModule(import.meta.url, 'store-mongodb/lease-extender').href
         return { module, data: { url, allowUnsafeDurability }, transfer: [] }
       },
       close() {

@@ -1,11 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { type MigrationReport, TaskyardError } from '@taskyard/core'
 import { type Database, type Run, retryLostRaces } from './database.ts'
 import type { Text } from './driver.ts'
 import type { Maintenance } from './maintenance.ts'
+import { MIGRATIONS } from './migration-files.ts'
 import { isDuplicate } from './postgres-errors.ts'
 
-const FOLDER = new URL('./migrations/', import.meta.url)
 /** A statement that waits longer for a table in use gives up: whoever needs that table waits behind it. */
 const LOCK_TIMEOUT = '10s'
 
@@ -22,7 +21,7 @@ export async function migrate(
   { run, schema }: Pick<Database, 'run' | 'schema'>,
   maintenance: Maintenance,
   shown: string,
-  migrations: Migrations = readMigrations(),
+  migrations: Migrations = MIGRATIONS,
 ): Promise<MigrationReport> {
   const known = migrations.length
   // A server that hangs is found out by this look, which has the limit of a call.
@@ -44,18 +43,7 @@ export async function migrate(
 
 /** The version that `migrate` makes. */
 export function newestVersion(): number {
-  return migrationFiles().length
-}
-
-/** Texts of `migrations/*.sql`, in order: the first leads to version 1. */
-export function readMigrations(): Migrations {
-  return migrationFiles().map((name) => readFileSync(new URL(name, FOLDER), 'utf8'))
-}
-
-function migrationFiles(): string[] {
-  return readdirSync(FOLDER)
-    .filter((name) => name.endsWith('.sql'))
-    .sort()
+  return MIGRATIONS.length
 }
 
 async function runMigrations(run: Run, schema: string, migrations: Migrations): Promise<void> {

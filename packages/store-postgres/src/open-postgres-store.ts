@@ -1,5 +1,6 @@
 import type { Clock, OpenedStore, ThreadAccess } from '@taskyard/core'
 import { createUuidV7Generator } from '@taskyard/core/runtime'
+import { threadModule } from '@taskyard/core/threads'
 import { openDatabase } from './database.ts'
 import { checkDurability } from './durability.ts'
 import { facetsOf } from './facets.ts'
@@ -109,6 +110,6 @@ function createStore(
 }
 
 function extenderAccess(url: string, storeTime: (() => number) | undefined): ThreadAccess {
-  const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
+  const module = threadModule(import.meta.url, 'store-postgres/lease-extender').href
   return { module, data: { url, now: storeTime?.() ?? null }, transfer: [] }
 }

@@ -1,6 +1,7 @@
 import type { Clock, MigrationReport, OpenedStore, Random, ThreadAccess } from '@taskyard/core'
 import { monotonicClock, TaskyardError } from '@taskyard/core'
 import { systemRandom } from '@taskyard/core/runtime'
+import { threadModule } from '@taskyard/core/threads'
 import type { CallContext } from './call-context.ts'
 import { type Client, connect, type Reply, type RunScript, scriptRunner } from './connection.ts'
 import { facetsOf } from './facets.ts'
@@ -127,7 +128,7 @@ async function createStore(
 }
 
 function extenderAccess(address: RedisAddress): ThreadAccess {
-  const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
+  const module = threadModule(import.meta.url, 'store-redis/lease-extender').href
   return { module, data: { address } satisfies ExtenderData, transfer: [] }
 }
 

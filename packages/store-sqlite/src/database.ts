@@ -1,8 +1,9 @@
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import type { MigrationReport } from '@taskyard/core'
 import { TaskyardError } from '@taskyard/core'
+import { MIGRATIONS } from './migration-files.ts'
+import { DatabaseSync } from './sqlite.ts'
 import { isAboutTheFile, toStoreError } from './sqlite-errors.ts'
 
 /** "TSKY": marks the file as ours (https://www.sqlite.org/pragma.html#pragma_application_id). */
@@ -117,22 +118,15 @@ export function saveLog(database: DatabaseSync): void {
  * @throws TaskyardError store_too_new
  */
 export function migrate(database: DatabaseSync, path: string): MigrationReport {
-  const migrations = readMigrations()
   const { user_version: from } = database.prepare('PRAGMA user_version').get() as { user_version: number }
-  if (from > migrations.length)
-    throw new TaskyardError('store_too_new', { path, found: from, known: migrations.length })
-  for (let version = from + 1; version <= migrations.length; version++) {
+  if (from > MIGRATIONS.length)
+    throw new TaskyardError('store_too_new', { path, found: from, known: MIGRATIONS.length })
+  for (let version = from + 1; version <= MIGRATIONS.length; version++) {
     database.exec(`BEGIN IMMEDIATE;
-      ${migrations[version - 1]}
+      ${MIGRATIONS[version - 1]}
       PRAGMA application_id = ${APPLICATION_ID};
       PRAGMA user_version = ${version};
       COMMIT`)
   }
-  return { from, to: migrations.length }
-}
-
-function readMigrations(): readonly string[] {
-  const folder = new URL('./migrations/', import.meta.url)
-  const names = readdirSync(folder).filter((name) => name.endsWith('.sql'))
-  return names.sort().map((name) => readFileSync(new URL(name, folder), 'utf8'))
+  return { from, to: MIGRATIONS.length }
 }

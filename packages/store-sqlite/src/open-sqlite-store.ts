@@ -12,10 +12,13 @@ import {
   unhealthy,
 } from '@taskyard/core'
 import { threadFlags } from '@taskyard/core/runtime'
+import { threadModule } from '@taskyard/core/threads'
 import { facetsOf, type OperationCall } from './facets.ts'
 import { createSteadyClock, type StoreTime } from './steady-clock.ts'
 import { createThreadCalls, errorFromWire, type ThreadCalls } from './thread-calls.ts'
 import type { RepliesMessage, Reply } from './thread-protocol.ts'
+
+const THREAD = 'store-sqlite/sqlite-thread'
 
 export interface SqliteStoreOptions {
   /** Where the database file is; made when missing, with its folder. */
@@ -30,8 +33,8 @@ export interface SqliteStoreOptions {
  */
 export async function openSqliteStore({ path, clock }: SqliteStoreOptions): Promise<OpenedStore> {
   const file = path === ':memory:' ? path : resolve(path)
-  const worker = new Worker(new URL(`./thread${import.meta.url.slice(-3)}`, import.meta.url), {
-    workerData: { path: file },
+  const worker = new Worker(threadModule(import.meta.url, THREAD), {
+    workerData: { thread: THREAD, path: file },
     name: 'store-sqlite',
     ...threadFlags(),
     // Calls come and go, so a small young generation serves; the old one holds what one transaction needs.
@@ -86,7 +89,7 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
       threadAccess() {
         const { port1, port2 } = new MessageChannel()
         calls.post({ kind: 'connect', port: port1 }, [port1])
-        const module = new URL(`./lease-extender${import.meta.url.slice(-3)}`, import.meta.url).href
+        const module = threadModule(import.meta.url, 'store-sqlite/lease-extender').href
         return { module, data: { port: port2 }, transfer: [port2] }
       },
       close() {

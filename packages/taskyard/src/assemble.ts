@@ -7,7 +7,7 @@ import { createEmbeddedWorkerApi } from './embedded-worker-api.ts'
 import { openStore } from './open-store.ts'
 import type { IncidentLog } from './server/incident-log.ts'
 import { type StorePatience, waitForStore } from './server/wait-for-store.ts'
-import { readVersion } from './version.ts'
+import { VERSION } from './version.ts'
 
 /** What it takes from its process. What is left out is the machine's, or is done without. */
 export interface RuntimeDeps {
@@ -57,7 +57,7 @@ export async function assemble(settings: Settings, deps: AssemblyDeps): Promise<
     ...migrated,
     store,
     engine,
-    info: { version: readVersion(), stack: stackOf(settings), durability: store.lifecycle.durability },
+    info: { version: VERSION, stack: stackOf(settings), durability: store.lifecycle.durability },
     workerApi: (namespace) =>
       createEmbeddedWorkerApi(engine, namespace, {
         threadAccess: () => store.lifecycle.threadAccess(),

@@ -1,4 +1,3 @@
-import { extname } from 'node:path'
 import {
   type ClaimRequest,
   type LeaseStatus,
@@ -7,11 +6,9 @@ import {
   type WorkerApi,
   workerKey,
 } from '@taskyard/core'
+import { threadModule } from '@taskyard/core/threads'
 import type { Claim, Engine } from '@taskyard/engine'
 import type { EmbeddedExtenderData } from './embedded-lease-extender.ts'
-
-/** This file is a `.ts` among sources and a `.js` in a built package, and so is the extender beside it. */
-const EXTENDER = new URL(`./embedded-lease-extender${extname(import.meta.url)}`, import.meta.url).href
 
 export interface EmbeddedStoreAccess {
   threadAccess(): ThreadAccess
@@ -34,7 +31,11 @@ export function createEmbeddedWorkerApi(
     threadAccess() {
       const { module, data, transfer } = threadAccess()
       const extender: EmbeddedExtenderData = { module, data, namespace, beats: shared ? beatsOf(workerId) : null }
-      return { module: EXTENDER, data: extender, transfer }
+      return {
+        module: threadModule(import.meta.url, 'taskyard/embedded-lease-extender').href,
+        data: extender,
+        transfer,
+      }
     },
     heartbeatRefused(leases) {
       // The thread's heartbeats go to the store alone; the engine makes of these what it makes of any.

@@ -1,3 +1,5 @@
+import '@taskyard/core/require-node'
+
 export type {
   AnyTaskOf,
   ClientOptions,
@@ -42,12 +44,5 @@ export {
   TaskyardError,
 } from '@taskyard/core'
 export { type AbortCode, TaskAborted, type Worker, type WorkerOptions } from '@taskyard/worker'
-export { createProgram } from './cli/program.ts'
-export {
-  type Configuration,
-  ENVIRONMENT,
-  type Environment,
-  readConfiguration,
-} from './configuration/read-configuration.ts'
 export type { OpenOptions } from './open-options.ts'
 export { Taskyard } from './taskyard.ts'

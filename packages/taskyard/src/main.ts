@@ -1,18 +1,11 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module'
-import { homedir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { nodeComplaint } from '@taskyard/core/node-version'
 
-// Whoever reads our output may leave early, as `head` does: that is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit()
-  throw error
-})
-
-// Compiling the sources takes longer than most commands; it is done once. The cache is the user's own: compiled code in a
-// folder that others can write to would be theirs to choose.
-const home = homedir()
-if (isAbsolute(home)) enableCompileCache(join(home, '.cache', 'taskyard'))
-const { runProgram } = await import('./cli/program.ts')
-
-await runProgram(process.argv.slice(2))
+// Nothing else is loaded before the version is known: an older Node could not even load it.
+const complaint = nodeComplaint(process.version)
+if (complaint === null) {
+  await import('./command.ts')
+} else {
+  console.error(complaint)
+  process.exitCode = 1
+}

@@ -2,6 +2,7 @@ import type { LeaseRef } from '@taskyard/core'
 
 /** What the heartbeat thread is given to work with. */
 export interface HeartbeatThreadData {
+  readonly thread: string
   readonly module: string
   readonly data: unknown
   readonly board: SharedArrayBuffer

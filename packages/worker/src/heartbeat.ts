@@ -1,15 +1,14 @@
-import { extname } from 'node:path'
 import { Worker as Thread } from 'node:worker_threads'
 import type { Clock, Random, ThreadAccess } from '@taskyard/core'
 import { threadFlags } from '@taskyard/core/runtime'
+import { threadModule } from '@taskyard/core/threads'
 import type { FromHeartbeatThread, HeartbeatThreadData, LeaseNews } from './heartbeat-messages.ts'
 import type { LeaseBoard } from './lease-board.ts'
 import { startMainThreadTicks } from './main-thread-watch.ts'
 import type { ReportError } from './report-error.ts'
 import { retryDelayMs } from './retry.ts'
 
-/** This file is a `.ts` among sources and a `.js` in a built package, and so is the thread's entry beside it. */
-const ENTRY = new URL(`./heartbeat-thread${extname(import.meta.url)}`, import.meta.url)
+const ENTRY = 'worker/heartbeat-thread'
 const STOP_MS = 1000
 
 export interface HeartbeatParams {
@@ -26,6 +25,7 @@ export interface HeartbeatParams {
 /** The heartbeat thread, kept running: should it die, another takes over what stands on the board. */
 export class Heartbeat {
   readonly #params: HeartbeatParams
+  readonly #entry = threadModule(import.meta.url, ENTRY)
   #thread: Thread | null = null
   #failures = 0
   #isHurried = false
@@ -81,6 +81,7 @@ export class Heartbeat {
     const { board, leaseSeconds } = this.#params
     const { module, data, transfer } = this.#params.access()
     const workerData: HeartbeatThreadData = {
+      thread: ENTRY,
       module,
       data,
       board: board.buffer,
@@ -91,7 +92,7 @@ export class Heartbeat {
     const transferList = transfer as unknown as NonNullable<
       ConstructorParameters<typeof Thread>[1]
     >['transferList'] & {}
-    return new Thread(ENTRY, { workerData, transferList, name: 'taskyard-heartbeat', ...threadFlags() })
+    return new Thread(this.#entry, { workerData, transferList, name: 'taskyard-heartbeat', ...threadFlags() })
   }
 
   #relaunch(started: () => void): void {

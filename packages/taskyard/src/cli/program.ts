@@ -1,6 +1,6 @@
 import { closestName } from '@taskyard/core'
 import { Command, CommanderError } from 'commander'
-import { readVersion } from '../version.ts'
+import { VERSION } from '../version.ts'
 import { addCancelAndRetry } from './commands/cancel-and-retry.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addEvents } from './commands/events.ts'
@@ -21,7 +21,7 @@ import { jsonLine, paintFor, type Terminal, wantsColours } from './terminal.ts'
 export function createProgram(terminal: Terminal = processTerminal()): Command {
   const program = new Command('taskyard')
     .description('Background tasks that are not lost: submit them over HTTP, from code or from here; workers run them.')
-    .version(readVersion(), '-V, --version')
+    .version(VERSION, '-V, --version')
     .addHelpText('after', AFTER_HELP)
     .exitOverride()
   speakThrough(program, terminal)

@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
+import { DatabaseSync } from '@taskyard/store-sqlite/sqlite'
 
 export type Inspection =
   | { readonly kind: 'whole' | 'locked' | 'foreign' }

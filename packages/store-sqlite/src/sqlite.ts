@@ -1,0 +1,16 @@
+import type * as Sqlite from 'node:sqlite'
+
+/** SQLite of Node. Node 22 calls it experimental, once in each process, which would look like trouble of the user's making. */
+export const { DatabaseSync } = withoutWarning(() => process.getBuiltinModule('node:sqlite') as typeof Sqlite)
+
+export type DatabaseSync = Sqlite.DatabaseSync
+
+function withoutWarning<Loaded>(load: () => Loaded): Loaded {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  try {
+    return load()
+  } finally {
+    process.emitWarning = emitWarning
+  }
+}

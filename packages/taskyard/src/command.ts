@@ -1,0 +1,17 @@
+import { enableCompileCache } from 'node:module'
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+
+// Whoever reads our output may leave early, as `head` does: that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit()
+  throw error
+})
+
+// Compiling the sources takes longer than most commands; it is done once. The cache is the user's own: compiled code in a
+// folder that others can write to would be theirs to choose.
+const home = homedir()
+if (isAbsolute(home)) enableCompileCache(join(home, '.cache', 'taskyard'))
+const { runProgram } = await import('./cli/program.ts')
+
+await runProgram(process.argv.slice(2))
