@@ -7,6 +7,7 @@ import { describeCounts } from './task-store/counts.ts'
 import { describeCrashes } from './task-store/crashes.ts'
 import { describeCrashesTakenBack } from './task-store/crashes-taken-back.ts'
 import { describeEnqueue } from './task-store/enqueue.ts'
+import { describeEveryQueue } from './task-store/every-queue.ts'
 import { describeFencing } from './task-store/fencing.ts'
 import { describeFullQueue } from './task-store/full-queue.ts'
 import { describeHistory } from './task-store/history.ts'
@@ -64,6 +65,7 @@ const WRITING_AREAS = [
 /** A faulty connection would add nothing here but time. */
 const OTHER_AREAS = [
   describeClaimOrder,
+  describeEveryQueue,
   describePause,
   describeIsolation,
   describeIsolationOfCalls,

@@ -64,5 +64,8 @@ export const DEFAULT_RETENTION: Retention = {
   finishedBytes: 1_073_741_824,
 }
 
+/** Among the queues of a claim: every queue of the namespace, also those to come. No queue can have this name. */
+export const EVERY_QUEUE = '*'
+
 /** Queues and types: letters, digits and `. _ : -`, starting with a letter or digit. None needs escaping in JSON. */
 export const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$'

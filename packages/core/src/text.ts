@@ -1,4 +1,4 @@
-import { LIMITS, NAME_PATTERN } from './limits.ts'
+import { EVERY_QUEUE, LIMITS, NAME_PATTERN } from './limits.ts'
 
 // The one place that says what a text may hold. Plain text is well-formed Unicode without U+0000: every store can keep
 // it, and it comes back as it was. What names something is refused where it comes in; what a handler says is mended
@@ -14,6 +14,11 @@ const REPLACEMENT = '\ufffd'
 /** Whether it can be a queue, a type, a namespace or the id of a worker. */
 export function isName(text: unknown): text is string {
   return typeof text === 'string' && NAME.test(text)
+}
+
+/** Whether it can stand among the queues of a claim. */
+export function isQueueOfClaim(text: unknown): text is string {
+  return text === EVERY_QUEUE || isName(text)
 }
 
 /** What {@link isName} asks for, said of a `what` such as `queue`. */

@@ -1,4 +1,4 @@
-import { assertName, assertNames, invalid, isIntegerIn } from './check-submission.ts'
+import { assertName, assertNames, assertQueuesOfClaim, invalid, isIntegerIn } from './check-submission.ts'
 import type { OpenSession } from './engine.ts'
 
 /** Most tasks at a time that a worker may say it takes. */
@@ -10,7 +10,7 @@ const MOST_CONCURRENCY = 1_000_000
  */
 export function checkSession({ workerId, queues, types, concurrency, startId }: OpenSession): void {
   assertName(workerId, '/workerId', 'worker id')
-  assertNames(queues ?? [], '/queues', 'queue')
+  assertQueuesOfClaim(queues ?? [], '/queues')
   if (startId !== undefined) assertName(startId, '/startId', 'start id')
   assertNames(types ?? [], '/types', 'type')
   if (concurrency !== undefined && !isIntegerIn(concurrency, 1, MOST_CONCURRENCY)) {

@@ -8,6 +8,7 @@ import {
   type IdGenerator,
   isIdempotencyKey,
   isName,
+  isQueueOfClaim,
   LIMITS,
   type NewTask,
   nameRule,
@@ -149,6 +150,16 @@ export function assertName(name: unknown, path: string, what: string): void {
 export function assertNames(names: readonly unknown[], path: string, what: string): void {
   if (names.length > LIMITS.batch) throw invalid(path, `at most ${LIMITS.batch}`)
   for (const [i, name] of names.entries()) assertName(name, `${path}/${i}`, what)
+}
+
+/**
+ * Of a claim or a worker; `*` may be among them.
+ * @throws TaskyardError invalid_request
+ */
+export function assertQueuesOfClaim(queues: readonly unknown[], path: string): void {
+  if (queues.length > LIMITS.batch) throw invalid(path, `at most ${LIMITS.batch}`)
+  const wrong = queues.findIndex((queue) => !isQueueOfClaim(queue))
+  if (wrong !== -1) throw invalid(`${path}/${wrong}`, `${nameRule('queue')}, or is * for every queue`)
 }
 
 /** Ids come in whatever case a client's language prints; all that is kept and compared is in lower case. */

@@ -95,6 +95,7 @@ export interface Submitted {
 /** What a worker asks for. */
 export interface Claim {
   readonly worker: WorkerRef
+  /** `*` among them: every queue of the namespace, also those to come. */
   readonly queues: readonly string[]
   readonly types?: readonly string[]
   readonly limit: number

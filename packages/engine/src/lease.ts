@@ -1,6 +1,7 @@
 import {
   type ClaimParams,
   DEFAULTS,
+  EVERY_QUEUE,
   fitsBytes,
   givenFirst,
   type JsonText,
@@ -13,7 +14,15 @@ import {
   type TaskError,
   type ToldError,
 } from '@taskyard/core'
-import { assertName, assertNames, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
+import {
+  assertName,
+  assertNames,
+  assertQueuesOfClaim,
+  invalid,
+  isIntegerIn,
+  isNumberIn,
+  toTaskId,
+} from './check-submission.ts'
 import type { ClaimCalls } from './claim-calls.ts'
 import type { Claim, Outcome, Recorded, UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
@@ -98,12 +107,12 @@ function toClaimParams(namespace: string, claim: Claim): ClaimParams {
   if (!isIntegerIn(limit, 1, LIMITS.claim)) throw invalid('/limit', `a whole number from 1 to ${LIMITS.claim}`)
   assertName(worker.workerId, '/workerId', 'worker id')
   if (queues.length === 0) throw invalid('/queues', `1 to ${LIMITS.batch} queues`)
-  assertNames(queues, '/queues', 'queue')
+  assertQueuesOfClaim(queues, '/queues')
   if (types !== undefined) assertNames(types, '/types', 'type')
   if (requestId !== undefined) assertName(requestId, '/requestId', 'request id')
   return {
     namespace,
-    queues,
+    queues: queues.includes(EVERY_QUEUE) ? null : queues,
     types: types ?? null,
     limit,
     leaseMs: leaseMs(leaseSeconds ?? DEFAULTS.leaseSeconds),

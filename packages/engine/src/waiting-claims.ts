@@ -80,6 +80,6 @@ function keyOf({ namespace, queues, types }: ClaimParams): string {
 }
 
 function wants({ namespace, queues, types }: ClaimParams, lane: ReadyLane): boolean {
-  if (lane.namespace !== namespace || !queues.includes(lane.queue)) return false
+  if (lane.namespace !== namespace || !(queues?.includes(lane.queue) ?? true)) return false
   return types === null || types.includes(lane.type)
 }

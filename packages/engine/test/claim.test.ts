@@ -15,6 +15,16 @@ test('a waiting claim gets the next task at once', async (t) => {
   )
 })
 
+test('a waiting claim of every queue gets the first task of a queue that is new', async (t) => {
+  const { engine } = await startEngine(t)
+  const waiting = engine.claim({ ...claimOf('worker-1'), queues: ['*', 'named'] }, 30)
+  const { task } = await engine.submit({ ...TASK, queue: 'new' })
+  assert.deepEqual(
+    (await waiting).map(({ id }) => id),
+    [task.id],
+  )
+})
+
 test('waiting claims are served in their order, one task each', async (t) => {
   const { engine } = await startEngine(t)
   const served: string[] = []

@@ -24,6 +24,19 @@ test('types narrow a claim', async (context) => {
   assert.equal((await post('/api/v1/leases', { ...claim, types: ['b', 'a'] })).json().tasks.length, 1)
 })
 
+test('"*" is every queue, in a claim and beside a settlement', async (context) => {
+  const { post, submit } = await startApi(context)
+  const ids = [await submit({ type: 't', queue: 'a' }), await submit({ type: 't', queue: 'b' })]
+  const claim = { workerId: 'w1', queues: ['*'], limit: 1 }
+  const [task] = (await post('/api/v1/leases', claim)).json().tasks
+  const outcomes = [{ taskId: task.id, token: task.lease.token, outcome: 'succeeded' }]
+  const [next] = (await post('/api/v1/leases/settle', { outcomes, claim })).json().tasks
+  assert.deepEqual([task.id, next.id], ids)
+  const refused = await post('/api/v1/leases', { ...claim, queues: ['a', '**'] })
+  assert.equal(refused.statusCode, 400)
+  assert.match(refused.json().detail, /queues\/1/)
+})
+
 test('a claim waits for the first task', async (context) => {
   const { post, submit, claim } = await startApi(context)
   const waiting = claim()

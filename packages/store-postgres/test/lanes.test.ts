@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Run } from '../src/database.ts'
 import { createLanes } from '../src/lanes.ts'
+import { createClaims } from '../src/operations/claim.ts'
 import { list } from '../src/operations/list.ts'
 import { counts, pause } from '../src/operations/queues.ts'
 import type { StoreContext } from '../src/store-context.ts'
-import { EVERYTHING, newTask, submissions } from './calls.ts'
+import { CLAIM, EVERYTHING, newTask, submissions } from './calls.ts'
 import { type OwnSchema, ownSchema } from './own-schema.ts'
 import { secondContext } from './time-slot-test-bed.ts'
 
@@ -32,6 +33,15 @@ const CALLS: Record<string, Call> = {
     const told: number[] = []
     await pause({ ...context, publishReady: (lanes) => told.push(...lanes) }, { ...MINE, paused: false })
     assert.equal(told.length, TYPES.length)
+  },
+  // The last one: what it has claimed is not waiting any more.
+  'claim of every queue': async (context) => {
+    const claims = createClaims(
+      context,
+      () => 0,
+      async () => {},
+    )
+    assert.equal((await claims.claim({ ...CLAIM, queues: null, types: TYPES })).length, TYPES.length)
   },
 }
 

@@ -17,7 +17,7 @@ export function claimArgs(claim: ClaimParams): readonly string[] {
   const { namespace, queues, types, limit, leaseMs, worker, requestId } = claim
   return [
     namespace,
-    queues.join(F),
+    queues === null ? '*' : queues.join(F),
     types === null ? '*' : types.join(F),
     String(limit),
     String(leaseMs),

@@ -13,6 +13,7 @@ export class Lanes {
   readonly #sql: (text: string) => StatementSync
   readonly #byNumber = new Map<number, Lane>()
   readonly #byQueue = new Map<string, Lane[]>()
+  readonly #byType = new Map<string, Map<string, Lane[]>>()
   readonly #paused = new Set<string>()
 
   constructor(sql: (text: string) => StatementSync) {
@@ -49,6 +50,13 @@ export class Lanes {
     return this.#byQueue.get(queueKey(namespace, queue)) ?? []
   }
 
+  /** Lanes of a namespace in every queue; `null` is every type. */
+  ofTypes(namespace: string, types: readonly string[] | null): readonly Lane[] {
+    const byType = this.#byType.get(namespace)
+    if (byType === undefined) return []
+    return types === null ? [...byType.values()].flat() : [...new Set(types)].flatMap((type) => byType.get(type) ?? [])
+  }
+
   /** Lanes of a namespace that fit; `null` fits all. */
   matching(namespace: string, queue: string | null, type: string | null): Lane[] {
     const candidates = queue === null ? [...this.#byNumber.values()] : this.ofQueue(namespace, queue)
@@ -80,6 +88,15 @@ export class Lanes {
     const key = queueKey(lane.namespace, lane.queue)
     const lanes = this.#byQueue.get(key)
     if (lanes === undefined) this.#byQueue.set(key, [lane])
+    else lanes.push(lane)
+    this.#addByType(lane)
+  }
+
+  #addByType(lane: Lane): void {
+    const byType = this.#byType.get(lane.namespace) ?? new Map<string, Lane[]>()
+    this.#byType.set(lane.namespace, byType)
+    const lanes = byType.get(lane.type)
+    if (lanes === undefined) byType.set(lane.type, [lane])
     else lanes.push(lane)
   }
 

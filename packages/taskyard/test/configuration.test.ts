@@ -114,6 +114,7 @@ describe('readConfiguration', () => {
     ['TASKYARD_ROLES', 'api,cook'],
     ['TASKYARD_ROLES', ','],
     ['TASKYARD_QUEUES', 'a b'],
+    ['TASKYARD_QUEUES', 'mail*'],
     ['TASKYARD_CONCURRENCY', '0'],
     ['TASKYARD_HTTP_ALLOW_PRIVATE', 'maybe'],
     ['TASKYARD_HTTP_ALLOW_PRIVATE', 'constructor'],

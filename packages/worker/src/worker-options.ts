@@ -1,6 +1,7 @@
 import {
   type Clock,
   DEFAULTS,
+  EVERY_QUEUE,
   isName,
   LIMITS,
   monotonicClock,
@@ -16,8 +17,8 @@ import { type ReportError, rateLimited } from './report-error.ts'
 import { defaultWorkerId, newStartId, warnOnConsole } from './runtime.ts'
 
 export interface WorkerOptions {
-  /** Queues to take from. Default: `['default']`. */
-  readonly queues?: readonly string[]
+  /** Queues to take from; `'*'`: every queue, also those to come. Default: `['default']`. */
+  readonly queues?: readonly string[] | typeof EVERY_QUEUE
   /** Task types to take, each with a handler. Default: all that have one. Tasks of other types wait for other workers. */
   readonly types?: readonly string[]
   /** Handlers that may run at the same time. Default 10. */
@@ -90,7 +91,7 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
   const clock = monotonicClock(options.clock ?? systemClock)
   const report = guarded(options.onError ?? rateLimited(warnOnConsole, clock))
   return {
-    queues: names('queues', options.queues ?? [DEFAULTS.queue]),
+    queues: queuesOf(options.queues ?? [DEFAULTS.queue]),
     types: typesWithHandlers(handlers, options.types),
     concurrency: integer('concurrency', options.concurrency ?? 10, 1, 100_000),
     prefetch: options.prefetch === undefined ? null : integer('prefetch', options.prefetch, 0, 100_000),
@@ -116,6 +117,10 @@ function typesWithHandlers(handlers: TaskHandlers, wanted: readonly string[] | u
   const missing = types.find((type) => !Object.hasOwn(handlers, type))
   if (missing !== undefined) throw wrong(`there is no handler for type "${missing}"`)
   return types
+}
+
+function queuesOf(queues: readonly string[] | typeof EVERY_QUEUE): readonly string[] {
+  return queues === EVERY_QUEUE || queues.includes(EVERY_QUEUE) ? [EVERY_QUEUE] : names('queues', queues)
 }
 
 function names(option: string, values: readonly string[]): readonly string[] {

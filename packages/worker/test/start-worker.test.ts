@@ -9,6 +9,7 @@ for (const [what, handlers, options] of [
   ['an inherited name as a type', { a: () => 1 }, { types: ['constructor'] }],
   ['no concurrency', { a: () => 1 }, { concurrency: 0 }],
   ['a queue with a bad name', { a: () => 1 }, { queues: ['a b'] }],
+  ['half a star among the queues', { a: () => 1 }, { queues: ['*mail'] }],
   ['too long a lease', { a: () => 1 }, { leaseSeconds: 3601 }],
 ] as const) {
   test(`${what} is refused at the start`, () => {

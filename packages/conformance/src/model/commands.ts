@@ -50,7 +50,7 @@ const NEW_TASK: fc.Arbitrary<Omit<NewTask, 'id'>> = fc.record({
 
 const claim = fc
   .record({
-    queues: fc.constantFrom(['a'], ['b'], ['a', 'b']),
+    queues: fc.constantFrom(['a'], ['b'], ['a', 'b'], null),
     types: fc.constantFrom(null, null, ['x'], ['y']),
     limit: fc.integer({ min: 1, max: 4 }),
     leaseMs: fc.constantFrom(3_000, 10_000, 60_000),

@@ -122,12 +122,12 @@ export function isAlive(
 /** Ready tasks in the order of a claim, up to the one that fills its answer. */
 export function readyInOrder(
   state: ReferenceState,
-  wanted: { namespace: string; queues: readonly string[]; types: readonly string[] | null },
+  wanted: { namespace: string; queues: readonly string[] | null; types: readonly string[] | null },
   now: number,
 ): readonly ReferenceTask[] {
   const ready = [...state.tasks.values()]
     .filter((entry) => asRead(entry, now).status === 'queued' && !state.paused.has(laneKey(entry.task)))
-    .filter(({ task }) => task.namespace === wanted.namespace && wanted.queues.includes(task.queue))
+    .filter(({ task }) => task.namespace === wanted.namespace && (wanted.queues?.includes(task.queue) ?? true))
     .filter(({ task }) => wanted.types === null || wanted.types.includes(task.type))
     .sort(
       (one, other) =>

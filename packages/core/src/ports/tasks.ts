@@ -95,7 +95,8 @@ export interface WorkerRef {
 
 export interface ClaimParams {
   readonly namespace: string
-  readonly queues: readonly string[]
+  /** `null`: every queue of the namespace, those that are new at this moment too. */
+  readonly queues: readonly string[] | null
   /** `null`: every type. */
   readonly types: readonly string[] | null
   readonly limit: number

@@ -1,4 +1,4 @@
-import { LIMITS, NAME_PATTERN } from '@taskyard/core'
+import { EVERY_QUEUE, LIMITS, NAME_PATTERN } from '@taskyard/core'
 import { EXAMPLE_ID, EXAMPLE_WORKER } from './parameters.ts'
 import { taskErrorSchema } from './task.ts'
 
@@ -13,7 +13,11 @@ export const workerIdSchema = name
 
 const claimProperties = {
   workerId: workerIdSchema,
-  queues: names,
+  queues: {
+    ...names,
+    items: { anyOf: [name, { const: EVERY_QUEUE }] },
+    description: `"${EVERY_QUEUE}" among them: every queue of the namespace, also those to come.`,
+  },
   types: { ...names, description: 'Default: every type.' },
   limit: { type: 'integer', minimum: 1, maximum: LIMITS.claim },
   leaseSeconds,

@@ -1,8 +1,8 @@
 import { type ClaimParams, type LeasedTask, LIMITS } from '@taskyard/core'
-import type { AnyBulkWriteOperation } from 'mongodb'
+import type { AnyBulkWriteOperation, Filter } from 'mongodb'
 import { addCounts, type QueueCounts } from '../counters.ts'
 import type { Database } from '../database.ts'
-import { claimKey, type Holder, leasedTaskFrom, queueId, type TaskDocument } from '../documents.ts'
+import { claimKey, type Holder, leasedTaskFrom, type QueueDocument, queueId, type TaskDocument } from '../documents.ts'
 import { idIn, markedBy, marksAfter, writeStatements } from '../write-transitions.ts'
 import { isSuspect, type LaneHead, type Lanes } from './lane-heads.ts'
 import { promoteDue } from './promote.ts'
@@ -66,15 +66,23 @@ async function claimableLanes(
   database: Database,
   { namespace, queues, types }: ClaimParams,
 ): Promise<readonly Lanes[]> {
-  const ids = [...new Set(queues)].map((queue) => queueId(namespace, queue))
-  if (ids.length === 0 || types?.length === 0) return []
+  if (queues?.length === 0 || types?.length === 0) return []
   const projection = { queue: 1, types: 1, paused: 1 } as const
-  const found = await database.queues.find(idIn(ids), { projection }).toArray()
+  const found = await database.queues.find(wantedQueues(namespace, queues, types), { projection }).toArray()
   const wanted = types === null ? null : new Set(types)
   return found
     .filter(({ paused }) => paused !== true)
     .map(({ queue, types: known = [] }) => ({ queue, types: known.filter((type) => wanted?.has(type) ?? true) }))
     .filter(({ types: ofQueue }) => ofQueue.length > 0)
+}
+
+function wantedQueues(
+  namespace: string,
+  queues: readonly string[] | null,
+  types: readonly string[] | null,
+): Filter<QueueDocument> {
+  if (queues !== null) return idIn([...new Set(queues)].map((queue) => queueId(namespace, queue)))
+  return types === null ? { namespace } : { namespace, types: { $in: [...types] } }
 }
 
 async function markTasks(

@@ -177,7 +177,7 @@ class LaneClaims implements Claims {
 }
 
 const CLAIM = `SELECT ${CLAIM_COLUMNS}
-  FROM @claim_tasks_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
+  FROM @claim_tasks_3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
 
 /**
  * @param others how many tasks others may be taking at the same moment

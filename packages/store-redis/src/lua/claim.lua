@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- include includes/named-claims.lua
 
--- ARGV: time, namespace, queues, types or '*', limit, leaseMs, worker, node,
+-- ARGV: time, namespace, queues or '*', types or '*', limit, leaseMs, worker, node,
 -- its name as JSON or ''.
 -- Reply: time, ready lanes, lanes, ids, how the tasks differ from a first attempt, the tasks (see claimReady).
 

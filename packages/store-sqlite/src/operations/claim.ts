@@ -24,10 +24,19 @@ function claimAnew(state: State, params: ClaimParams, now: number): ClaimedRows 
 }
 
 function claimableLanes(state: State, { namespace, queues, types }: ClaimParams): readonly Lane[] {
+  if (queues === null) return claimableOfTypes(state, namespace, types)
   const open = [...new Set(queues)].filter((queue) => !state.lanes.isPaused(namespace, queue))
   const lanes = open.flatMap((queue) => state.lanes.ofQueue(namespace, queue))
   const wanted = types === null ? null : new Set(types)
   return lanes.filter(({ lane, type }) => (wanted?.has(type) ?? true) && state.counters.of(lane).queued > 0)
+}
+
+/** In every queue; lanes of types that are not asked for are not even looked at. */
+function claimableOfTypes(state: State, namespace: string, types: readonly string[] | null): readonly Lane[] {
+  const lanes = state.lanes.ofTypes(namespace, types)
+  return lanes.filter(
+    ({ lane, queue }) => state.counters.of(lane).queued > 0 && !state.lanes.isPaused(namespace, queue),
+  )
 }
 
 type ReadyRow = [

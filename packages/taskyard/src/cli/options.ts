@@ -1,4 +1,4 @@
-import { isName, LIMITS, nameRule, TASK_STATUSES, type TaskStatus } from '@taskyard/core'
+import { EVERY_QUEUE, isName, LIMITS, nameRule, TASK_STATUSES, type TaskStatus } from '@taskyard/core'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { readPastTime } from './spoken-time.ts'
 
@@ -60,9 +60,9 @@ export function queueName(text: string): string {
   throw new InvalidArgumentError(`Expected a queue: ${nameRule('queue')}.`)
 }
 
-/** Reads an option of names separated by commas. @throws InvalidArgumentError */
+/** Reads an option of queues to take from, separated by commas; `*` is every queue. @throws InvalidArgumentError */
 export function queueNames(text: string): string[] {
-  return text.split(',').map((name) => queueName(name.trim()))
+  return text.split(',').map((name) => (name.trim() === EVERY_QUEUE ? EVERY_QUEUE : queueName(name.trim())))
 }
 
 /** Gathers the values of an option that may be given several times. */

@@ -1,4 +1,4 @@
-import { isName, nameRule } from '@taskyard/core'
+import { isName, isQueueOfClaim, nameRule } from '@taskyard/core'
 import { isAddressRange, isMailbox } from '@taskyard/tasks/settings'
 
 /** How the text of a variable becomes its value. `parse` answers `undefined` to what it does not accept. */
@@ -85,18 +85,18 @@ export function listOf<const Word extends string>(words: readonly Word[]): Value
 }
 
 export const queueNames: ValueKind<readonly string[]> = {
-  expected: `comma-separated queues; ${nameRule('queue')}`,
-  parse: listOfNames,
+  expected: `* for every queue, or comma-separated queues; ${nameRule('queue')}`,
+  parse: (text) => listOfWhat(text, isQueueOfClaim),
 }
 
 export const namespaceNames: ValueKind<readonly string[]> = {
   expected: `comma-separated namespaces; ${nameRule('namespace')}`,
-  parse: listOfNames,
+  parse: (text) => listOfWhat(text, isName),
 }
 
-function listOfNames(text: string): readonly string[] | undefined {
+function listOfWhat(text: string, isOne: (name: string) => boolean): readonly string[] | undefined {
   const names = splitList(text)
-  return names.length > 0 && names.every(isName) ? names : undefined
+  return names.length > 0 && names.every(isOne) ? names : undefined
 }
 
 export const namespaceName: ValueKind<string> = {

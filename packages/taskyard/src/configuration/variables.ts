@@ -1,4 +1,4 @@
-import { DEFAULT_RETENTION, DEFAULTS, LIMITS } from '@taskyard/core'
+import { DEFAULT_RETENTION, DEFAULTS, EVERY_QUEUE, LIMITS } from '@taskyard/core'
 import { storeUrl } from './store-location.ts'
 import {
   decimal,
@@ -81,8 +81,8 @@ export const VARIABLES = {
   queues: variable(
     'TASKYARD_QUEUES',
     queueNames,
-    DEFAULTS.queue,
-    'Queues, comma-separated, from which the embedded worker takes tasks of the built-in types.',
+    EVERY_QUEUE,
+    'Queues, comma-separated, from which the embedded worker takes tasks of the built-in types; `*`: every queue, also those to come.',
   ),
   workerNamespaces: variable(
     'TASKYARD_WORKER_NAMESPACES',

@@ -12,8 +12,13 @@ local function split(text)
   return list
 end
 
--- Numbers of the lanes asked for that may have ready tasks.
+local function listOrNil(text)
+  return text ~= '*' and split(text) or nil
+end
+
+-- Numbers of the lanes asked for that may have ready tasks. No queues are all there are.
 local function wantedLanes(namespace, queues, types)
+  queues = queues or call('SMEMBERS', P .. 'queues:' .. namespace)
   local names, numbers, seen = {}, {}, {}
   for _, queue in ipairs(queues) do
     local inQueue = namespace .. '\n' .. queue
@@ -34,6 +39,16 @@ local function wantedLanes(namespace, queues, types)
     end
   end
   return numbers
+end
+
+-- Of many lanes most are empty: that is cheaper asked than found out by reading them.
+local function withReady(numbers)
+  if #numbers == 1 then return numbers end
+  local ready = {}
+  for _, number in ipairs(numbers) do
+    if call('EXISTS', P .. 'ready:' .. number) == 1 then ready[#ready + 1] = number end
+  end
+  return ready
 end
 
 -- Reads the ready tasks of a lane in order, a few members of its set at a time, more with each turn.
@@ -156,7 +171,7 @@ end
 
 -- Leases ready tasks. Adds to `reply` their ids, joined, what differs from a first attempt, joined, and each task's record.
 local function leaseReady(reply, wanted, now)
-  local numbers = wantedLanes(wanted.namespace, split(wanted.queues), wanted.types ~= '*' and split(wanted.types) or nil)
+  local numbers = withReady(wantedLanes(wanted.namespace, listOrNil(wanted.queues), listOrNil(wanted.types)))
   local ids, from, tried = readyInOrder(numbers, wanted.limit)
   local slot = #reply + 2
   reply[slot - 1], reply[slot] = '', ''

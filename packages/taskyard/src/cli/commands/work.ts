@@ -24,7 +24,7 @@ export function addWork(program: Command, terminal: Terminal): void {
       'Run the handlers of a module against a server. The module exports an object of handlers by task type: as its default, or as "tasks". TypeScript runs as it is. Ctrl-C drains: running tasks finish, or are handed back.',
     )
     .argument('<file>', 'the module, such as ./my-tasks.ts')
-    .option('-q, --queues <queues>', 'queues to take from, comma-separated', queueNames, ['default'])
+    .option('-q, --queues <queues>', 'queues to take from, comma-separated; * is every queue', queueNames, ['default'])
     .option('-c, --concurrency <n>', 'tasks at the same time', wholeNumber(1, 1000), 10)
     .option('--drain <seconds>', 'how long running tasks may take to finish when it stops', seconds(0, 3600), 20)
     .addHelpText('after', EXAMPLES)

@@ -1,4 +1,4 @@
-import type { LeasedTaskDocument, TaskHandler, TaskHandlers } from '@taskyard/core'
+import { EVERY_QUEUE, type LeasedTaskDocument, type TaskHandler, type TaskHandlers } from '@taskyard/core'
 import { type AttemptEnd, rateLimited } from '@taskyard/worker'
 import { spokenDuration } from '../spoken-time.ts'
 import { jsonLine, type Paint, paintFor, printable, type Terminal } from '../terminal.ts'
@@ -45,7 +45,7 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
       tell(
         'ready',
         { url, namespace, types, queues },
-        `working on ${types.join(', ')} from ${queues.join(', ')} of namespace ${namespace} at ${url}  (Ctrl-C drains)`,
+        `working on ${types.join(', ')} from ${queuesInWords(queues)} of namespace ${namespace} at ${url}  (Ctrl-C drains)`,
         'bold',
       ),
     ended(end) {
@@ -74,6 +74,10 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
       tell('trouble', { during, message }, `! ${during}: ${message}`, 'yellow')
     }, spans),
   }
+}
+
+function queuesInWords(queues: readonly string[]): string {
+  return queues.includes(EVERY_QUEUE) ? 'every queue' : queues.join(', ')
 }
 
 function createTell(terminal: Terminal, json: boolean): Tell {
