@@ -22,9 +22,12 @@ export const EVERY_CALL: Readonly<Record<Exclude<StoreCall, 'migrate'>, Example>
   history: (store, calls) =>
     store.reads.history({ namespace: 'default', taskId: calls.newTask().id, after: 0, limit: 10 }),
   counts: (store) => store.reads.counts({ namespace: 'default', queue: null }),
+  position: (store, calls) => store.reads.position({ namespace: 'default', taskId: calls.newTask().id, atMost: 10 }),
+  readyLanes: (store) => store.reads.readyLanes({ namespace: 'default', limit: 10 }),
   pause: (store) => store.queues.pause({ namespace: 'default', queue: 'default', paused: true }),
   beat: (store) => store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 1_000 }),
   holders: (store) => store.presence.holders(),
+  claimers: (store) => store.presence.claimers({ namespace: 'default' }),
   endLeases: (store) => store.presence.endLeases({ workers: workersOf('worker-1') }),
   takeBackCrashes: (store, calls) =>
     store.presence.takeBackCrashes({ namespace: 'default', leases: [{ taskId: calls.newTask().id, token: 1 }] }),

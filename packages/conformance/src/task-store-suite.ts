@@ -2,6 +2,7 @@ import { createSuite, type StoreSuiteOptions } from './suite.ts'
 import { describeCancel } from './task-store/cancel.ts'
 import { describeClaimOrder } from './task-store/claim-order.ts'
 import { describeClaimRequests } from './task-store/claim-requests.ts'
+import { describeClaimers } from './task-store/claimers.ts'
 import { describeConcurrency } from './task-store/concurrency.ts'
 import { describeCounts } from './task-store/counts.ts'
 import { describeCrashes } from './task-store/crashes.ts'
@@ -27,6 +28,7 @@ import { describeOutage } from './task-store/outage.ts'
 import { describePause } from './task-store/pause.ts'
 import { describePayloads } from './task-store/payloads.ts'
 import { describePersistence } from './task-store/persistence.ts'
+import { describePosition } from './task-store/position.ts'
 import { describeQueueDepth } from './task-store/queue-depth.ts'
 import { describeRecord } from './task-store/record.ts'
 import { describeRetention } from './task-store/retention.ts'
@@ -70,6 +72,8 @@ const OTHER_AREAS = [
   describeIsolation,
   describeIsolationOfCalls,
   describeHolders,
+  describeClaimers,
+  describePosition,
   describeList,
   describeCounts,
   describeHistory,

@@ -274,6 +274,9 @@ export interface NodeDocument {
   /** Each as its `workerKey`. */
   readonly workerIds: readonly string[]
   readonly until: number
+  /** As `claimersText`, and when it was said, ms. One of the version before says nothing. */
+  readonly claimers?: string
+  readonly claimersAt?: number
 }
 
 export interface MetaDocument {

@@ -74,7 +74,7 @@ function openSignals(connection: Connection, options: MongoDbStoreOptions, time:
     changeStream: settings.wakeUps !== 'poll' && deployment.changeStreams,
     now: () => time.now(),
     async readyLanes() {
-      return operations.readyLanes(queues)
+      return operations.allReadyLanes(queues)
     },
   })
   // The driver repeats a read by itself, so that an outage may show nowhere else.

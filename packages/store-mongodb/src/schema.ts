@@ -97,6 +97,11 @@ export function wantedIndexes(): readonly string[] {
   return TASK_INDEXES.map(({ name }) => name)
 }
 
+/** The fields of an index of tasks, in order. */
+export function indexKey(name: string): IndexDescription['key'] {
+  return TASK_INDEXES.find((index) => index.name === name)?.key ?? {}
+}
+
 async function createIndexes({ tasks, keys, queues }: Collections): Promise<void> {
   await tasks.createIndexes([...TASK_INDEXES])
   for (const name of FORMER_TASK_INDEXES) await ignoreMissing(tasks.dropIndex(name))

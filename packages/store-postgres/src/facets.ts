@@ -7,7 +7,8 @@ import { history } from './operations/history.ts'
 import { endLeases, extend, record } from './operations/leases.ts'
 import { list } from './operations/list.ts'
 import { takeBackCrashes } from './operations/lone-leases.ts'
-import { beat, holders } from './operations/presence.ts'
+import { position, readyLanes } from './operations/position.ts'
+import { beat, claimers, holders } from './operations/presence.ts'
 import type { QueueDepths } from './operations/queue-depths.ts'
 import { counts, pause } from './operations/queues.ts'
 import { settle } from './operations/settle.ts'
@@ -48,11 +49,14 @@ export function facetsOf(
       list: whenOpen((params) => list(context, params)),
       history: whenOpen((params) => history(context, params)),
       counts: whenOpen((params) => counts(context, params)),
+      position: whenOpen((params) => position(context, params)),
+      readyLanes: whenOpen((params) => readyLanes(context, params)),
     },
     queues: { pause: whenOpen((params) => pause(context, params)) },
     presence: {
       beat: whenOpen((params) => beat(context, params)),
       holders: () => whenOpen(() => holders(context))(undefined),
+      claimers: whenOpen((params) => claimers(context, params)),
       endLeases: whenOpen((params) => endLeases(context, params)),
       takeBackCrashes: whenOpen((params) => takeBackCrashes(context, params)),
     },

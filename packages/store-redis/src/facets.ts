@@ -3,9 +3,10 @@ import type { CallContext } from './call-context.ts'
 import { cancel, retry } from './cancel-and-retry-calls.ts'
 import { claim } from './claim-call.ts'
 import { enqueue } from './enqueue-call.ts'
-import { beat, endLeases, extend, holders, record, takeBackCrashes } from './lease-calls.ts'
+import { endLeases, extend, record, takeBackCrashes } from './lease-calls.ts'
 import { list } from './list-call.ts'
-import { counts, pause } from './queue-calls.ts'
+import { beat, claimers, holders } from './presence-calls.ts'
+import { counts, pause, position, readyLanes } from './queue-calls.ts'
 import { findStored, history } from './read-calls.ts'
 import { settle } from './settle-call.ts'
 import { sweep } from './sweep-call.ts'
@@ -29,11 +30,14 @@ export function facetsOf(
       list: (params) => list(context, params),
       history: (params) => history(context, params),
       counts: (params) => counts(context, params),
+      position: (params) => position(context, params),
+      readyLanes: (params) => readyLanes(context, params),
     },
     queues: { pause: (params) => pause(context, params) },
     presence: {
       beat: (params) => beat(context, params),
       holders: () => holders(context),
+      claimers: (params) => claimers(context, params),
       endLeases: (params) => endLeases(context, params),
       takeBackCrashes: (params) => takeBackCrashes(context, params),
     },

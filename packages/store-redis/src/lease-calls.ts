@@ -1,11 +1,9 @@
 import {
-  type BeatParams,
   type EndedLease,
   type EndLeasesParams,
   type ExtendParams,
   type ExtendStatus,
   type JsonText,
-  type LeaseHolder,
   type LeaseStatus,
   LIMITS,
   type RecordParams,
@@ -57,33 +55,6 @@ export async function record(
 
 function logText(line: string | null): JsonText | '' {
   return line === null ? '' : toJsonText({ line })
-}
-
-/** The port's `beat`. */
-export async function beat(
-  { run, now }: Pick<CallContext, 'run' | 'now'>,
-  { nodeId, workers, ttlMs }: BeatParams,
-): Promise<void> {
-  await run(SCRIPTS.beat, [now(), nodeId, ttlMs, JSON.stringify(workers.map(workerKey))])
-}
-
-/** The port's `holders`. */
-export async function holders({ run, now }: CallContext): Promise<readonly LeaseHolder[]> {
-  const [nodeCount, ...rest] = (await run(SCRIPTS.holders, [now()])) as [number, ...(string | number)[]]
-  const nodes = new Map<string, readonly string[]>()
-  for (let at = 0; at < nodeCount * 2; at += 2) nodes.set(String(rest[at]), JSON.parse(String(rest[at + 1])))
-  const answered = new Set([...nodes.values()].flat())
-  const found: LeaseHolder[] = []
-  for (let at = nodeCount * 2; at < rest.length; at += 5) {
-    const [namespace, worker] = String(rest[at]).split('\n') as [string, string]
-    const workerId = JSON.parse(worker) as string
-    const node = String(rest[at + 1])
-    const nodeId = node.length > 1 ? node.slice(1) : null
-    const alive = answered.has(workerKey({ namespace, workerId })) || (nodeId !== null && nodes.has(nodeId))
-    const [leases, firstEnd, lastEnd] = rest.slice(at + 2, at + 5).map(Number) as [number, number, number]
-    found.push({ workerId, nodeId, session: node[0] === '1', namespace, alive, leases, firstEnd, lastEnd })
-  }
-  return found
 }
 
 /** The port's `endLeases`. */

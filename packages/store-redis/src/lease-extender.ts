@@ -1,7 +1,8 @@
 import type { LeaseExtender } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { connect, scriptRunner } from './connection.ts'
-import { beat, extend } from './lease-calls.ts'
+import { extend } from './lease-calls.ts'
+import { beat } from './presence-calls.ts'
 import type { RedisAddress } from './redis-url.ts'
 
 export interface ExtenderData {

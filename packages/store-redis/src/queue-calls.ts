@@ -1,4 +1,12 @@
-import type { CountsParams, PauseParams, QueueCounts } from '@taskyard/core'
+import {
+  type CountsParams,
+  isTaskId,
+  type PauseParams,
+  type PositionParams,
+  type QueueCounts,
+  type ReadyLane,
+  type ReadyLanesParams,
+} from '@taskyard/core'
 import { type CallContext, inParts } from './call-context.ts'
 import { SCRIPTS } from './scripts.ts'
 
@@ -37,6 +45,32 @@ function queueCounts(fields: readonly string[]): QueueCounts {
     oldestReadyAt: oldest === '' || oldest === undefined ? null : Number(oldest),
     finishedTotal,
   }
+}
+
+/** The port's `position`. */
+export async function position(
+  context: CallContext,
+  { namespace, taskId, atMost }: PositionParams,
+): Promise<number | null> {
+  if (!isTaskId(taskId)) return null
+  const answer = await context.run(SCRIPTS.position, [context.now(), namespace, taskId, atMost])
+  const [readyLanes, before] = answer as [string, string]
+  context.publishReady(readyLanes)
+  return before === '' ? null : Number(before)
+}
+
+/** The port's `readyLanes`. */
+export async function readyLanes(
+  context: CallContext,
+  { namespace, limit }: ReadyLanesParams,
+): Promise<readonly ReadyLane[]> {
+  const answer = await context.run(SCRIPTS.readyLanes, [context.now(), namespace, limit])
+  const [becameReady, ...lanes] = answer as [string, ...string[]]
+  context.publishReady(becameReady)
+  return lanes.map((names) => {
+    const [, queue, type] = names.split('\n') as [string, string, string]
+    return { namespace, queue, type }
+  })
 }
 
 /** The port's `pause`. */

@@ -36,6 +36,8 @@ interface AliveNode {
   /** By `workerKey`. */
   readonly workers: ReadonlySet<string>
   readonly until: number
+  /** As `claimersText`, and when it was said, ms. */
+  readonly claimers: { readonly text: string; readonly saidAt: number }
 }
 
 /** Reads what is derived from the file. The database must be migrated. */

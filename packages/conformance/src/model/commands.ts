@@ -12,7 +12,7 @@ import {
   takeBackBoth,
   WORKERS,
 } from './lease-commands.ts'
-import { assertSame, assertSameHistory, type Model, type ModelLease, type Real } from './model.ts'
+import { assertSame, assertSameHistory, assertSamePosition, type Model, type ModelLease, type Real } from './model.ts'
 import { passBeyondEnds, sweepAndFollow } from './sweep-command.ts'
 
 type StoreCommand = fc.AsyncCommand<Model, Real>
@@ -80,6 +80,9 @@ const retry = onTask('retry', async (taskIds, model, real) => {
   ]
   assert.deepEqual(outcomes, expected)
 })
+const position = onTask('position', async (taskIds, model, { store }) => {
+  for (const taskId of taskIds) await assertSamePosition(model, store, taskId)
+})
 const pause = fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()).map(([queue, paused]) =>
   command('pause', { queue, paused }, async (model, real) => {
     for (const { store } of [model, real]) await store.queues.pause({ namespace: 'default', queue, paused })
@@ -128,6 +131,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
     extend,
     giveBack,
     retry,
+    position,
     advance,
     pause,
     endLeases,

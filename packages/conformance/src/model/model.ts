@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { isTerminal, type NewTask, type OpenedStore, type QueueCounts, type Task, type TaskEvent } from '@taskyard/core'
 import { emptyReferenceState, type ReferenceState } from '../reference/reference-state.ts'
 import { createReferenceStore } from '../reference/reference-store.ts'
+import type { ReferenceTask } from '../reference/reference-task.ts'
 import type { SimulatedClock } from '../simulated-clock.ts'
 import type { StoreCapabilities } from '../suite.ts'
 import { wholeHistory } from '../test-bed.ts'
@@ -63,6 +64,26 @@ export async function assertSameHistory({ state, shown }: Model, { store }: Real
   assert.deepEqual(
     events.map(comparableEvent).filter(isFixed),
     state.tasks.get(taskId)?.events.map(comparableEvent).filter(isFixed),
+  )
+}
+
+/** Where the task is in its lane; of those that became ready with it in one millisecond, the port leaves the order open. */
+export async function assertSamePosition(model: Model, store: OpenedStore, taskId: string): Promise<void> {
+  const params = { namespace: 'default', taskId, atMost: 100 }
+  const [expected, found] = [await model.store.reads.position(params), await store.reads.position(params)]
+  const entry = model.state.tasks.get(taskId)
+  if (expected === null || entry === undefined) return assert.equal(found, expected)
+  const alike = [...model.state.tasks.values()].filter((other) => isLevel(other, entry))
+  const earlier = alike.filter(({ arrival }) => arrival < entry.arrival).length
+  const least = expected - earlier
+  assert.ok(found !== null && found >= least && found < least + alike.length, `${found} is not from ${least} on`)
+}
+
+function isLevel({ task, readyAt }: ReferenceTask, other: ReferenceTask): boolean {
+  const { queue, type, priority } = other.task
+  const isReady = task.status === 'queued' || (task.status === 'scheduled' && readyAt === other.readyAt)
+  return (
+    isReady && readyAt === other.readyAt && task.queue === queue && task.type === type && task.priority === priority
   )
 }
 

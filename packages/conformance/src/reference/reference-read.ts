@@ -4,7 +4,9 @@ import {
   type LeaseHolder,
   LIMITS,
   type ListParams,
+  type PositionParams,
   type QueueCounts,
+  type ReadyLane,
   TASK_STATUSES,
   type Task,
   type TaskFilter,
@@ -13,7 +15,7 @@ import {
   TaskyardError,
   untilBytes,
 } from '@taskyard/core'
-import type { ReferenceState } from './reference-state.ts'
+import { type ReferenceState, taskOf } from './reference-state.ts'
 import {
   asRead,
   holderOf,
@@ -119,20 +121,47 @@ export function isAlive(
     .some(([node, { until, workers }]) => until > now && (node === lease.worker.nodeId || workers.has(holder)))
 }
 
+/** How many ready tasks of its lane are before one, paused or not; `null`: it is not ready. */
+export function positionOf(
+  state: ReferenceState,
+  { namespace, taskId, atMost }: PositionParams,
+  now: number,
+): number | null {
+  const entry = taskOf(state, namespace, taskId)
+  if (entry === undefined || asRead(entry, now).status !== 'queued') return null
+  const { queue, type } = entry.task
+  const isOfLane = ({ task }: ReferenceTask) =>
+    task.namespace === namespace && task.queue === queue && task.type === type
+  return Math.min(atMost, readyTasks(state, now).filter(isOfLane).sort(inOrder).indexOf(entry))
+}
+
+/** Each queue and type of a namespace that has a ready task. */
+export function lanesWithReady(state: ReferenceState, namespace: string, now: number): readonly ReadyLane[] {
+  const lanes = readyTasks(state, now)
+    .filter(({ task }) => task.namespace === namespace)
+    .map(({ task: { queue, type } }) => ({ namespace, queue, type }))
+  return [...new Map(lanes.map((lane) => [JSON.stringify(lane), lane])).values()]
+}
+
+function readyTasks(state: ReferenceState, now: number): readonly ReferenceTask[] {
+  return [...state.tasks.values()].filter((entry) => asRead(entry, now).status === 'queued')
+}
+
+function inOrder(one: ReferenceTask, other: ReferenceTask): number {
+  return other.task.priority - one.task.priority || one.readyAt - other.readyAt || one.arrival - other.arrival
+}
+
 /** Ready tasks in the order of a claim, up to the one that fills its answer. */
 export function readyInOrder(
   state: ReferenceState,
   wanted: { namespace: string; queues: readonly string[] | null; types: readonly string[] | null },
   now: number,
 ): readonly ReferenceTask[] {
-  const ready = [...state.tasks.values()]
-    .filter((entry) => asRead(entry, now).status === 'queued' && !state.paused.has(laneKey(entry.task)))
+  const ready = readyTasks(state, now)
+    .filter((entry) => !state.paused.has(laneKey(entry.task)))
     .filter(({ task }) => task.namespace === wanted.namespace && (wanted.queues?.includes(task.queue) ?? true))
     .filter(({ task }) => wanted.types === null || wanted.types.includes(task.type))
-    .sort(
-      (one, other) =>
-        other.task.priority - one.task.priority || one.readyAt - other.readyAt || one.arrival - other.arrival,
-    )
+    .sort(inOrder)
   return untilBytes(ready, LIMITS.claimBytes, ({ task }) => Buffer.byteLength(task.payload))
 }
 

@@ -8,8 +8,16 @@ export interface ReferenceState {
   /** By namespace and queue; a queue is in here from its first task on. */
   readonly lanes: Map<string, ReferenceLane>
   /** The newest beat of each server process, the workers' keys, and until when it holds. */
-  readonly nodes: Map<string, { readonly workers: ReadonlySet<string>; readonly until: number }>
+  readonly nodes: Map<string, ReferenceNode>
   arrivals: number
+}
+
+export interface ReferenceNode {
+  readonly workers: ReadonlySet<string>
+  readonly until: number
+  /** As `claimersText`, and when it was said, ms. */
+  readonly claimers: string
+  readonly claimersAt: number
 }
 
 export interface UsedKey {

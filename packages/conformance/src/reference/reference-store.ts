@@ -1,5 +1,7 @@
 import {
   type Clock,
+  claimersFromText,
+  claimersText,
   isWatched,
   type OpenedStore,
   type ReadyLane,
@@ -8,7 +10,7 @@ import {
   unhealthy,
   workerKey,
 } from '@taskyard/core'
-import { countQueues, isAlive, leaseHolders, listTasks } from './reference-read.ts'
+import { countQueues, isAlive, lanesWithReady, leaseHolders, listTasks, positionOf } from './reference-read.ts'
 import { emptyReferenceState, type ReferenceState, taskOf } from './reference-state.ts'
 import { endWithoutWord, leasesByWorker, rememberCompany, sweepState, wasAlone } from './reference-sweep.ts'
 import { asRead, holderOf, laneKey, type ReferenceTask, takeBackCrash } from './reference-task.ts'
@@ -73,14 +75,28 @@ function readsOf(state: ReferenceState, answer: Answer): OpenedStore['reads'] {
     history: ({ namespace, taskId, after, limit }) =>
       answer(() => taskOf(state, namespace, taskId)?.events.slice(after, after + limit) ?? null),
     counts: (params) => answer((now) => countQueues(state, params, now)),
+    position: (params) => answer((now) => positionOf(state, params, now)),
+    readyLanes: ({ namespace, limit }) => answer((now) => lanesWithReady(state, namespace, now).slice(0, limit)),
   }
 }
 
 function presenceOf(state: ReferenceState, answer: Answer): OpenedStore['presence'] {
   return {
-    beat: ({ nodeId, workers, ttlMs }) =>
-      answer((now) => void state.nodes.set(nodeId, { workers: new Set(workers.map(workerKey)), until: now + ttlMs })),
+    beat: ({ nodeId, workers, ttlMs, claimers }) =>
+      answer((now) => {
+        const said =
+          claimers === undefined ? state.nodes.get(nodeId) : { claimers: claimersText(claimers), claimersAt: now }
+        const { claimers: text = '[]', claimersAt = now } = said ?? {}
+        const until = now + ttlMs
+        state.nodes.set(nodeId, { workers: new Set(workers.map(workerKey)), until, claimers: text, claimersAt })
+      }),
     holders: () => answer((now) => leaseHolders(state, now)),
+    claimers: ({ namespace }) =>
+      answer((now) =>
+        [...state.nodes].flatMap(([nodeId, { until, claimers, claimersAt }]) =>
+          until > now ? claimersFromText(claimers, { nodeId, namespace, saidAgoMs: now - claimersAt }) : [],
+        ),
+      ),
     endLeases: ({ workers }) =>
       answer((now) => {
         const dead = new Set(workers.map(workerKey))

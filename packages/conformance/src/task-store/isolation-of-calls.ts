@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { JsonText, LeaseRef, OpenedStore, StoreCall } from '@taskyard/core'
+import type { Claimers, JsonText, LeaseRef, OpenedStore, StoreCall } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
 import {
   CLAIM,
@@ -73,12 +73,24 @@ const CALLS: Readonly<Record<Exclude<StoreCall, 'migrate' | 'sweep'>, CallOn>> =
     return (await Promise.all(idsOf(known).map(read))).map((events) => events?.length ?? null)
   },
   counts: (store, namespace, { queue }) => store.reads.counts({ namespace, queue }),
+  async position(store, namespace, known) {
+    const read = (taskId: string) => store.reads.position({ namespace, taskId, atMost: 10 })
+    return Promise.all(idsOf(known).map(read))
+  },
+  async readyLanes(store, namespace, { queue }) {
+    const lanes = await store.reads.readyLanes({ namespace, limit: 10 })
+    return lanes.filter((lane) => lane.queue === queue)
+  },
   pause: (store, namespace, { queue }) => store.queues.pause({ namespace, queue, paused: true }),
   beat: (store, namespace, { workerId }) =>
     store.presence.beat({ nodeId: 'node-1', workers: [{ namespace, workerId }], ttlMs: TTL_MS }),
   async holders(store, namespace, known) {
     const holders = await store.presence.holders()
     return holders.filter((held) => held.namespace === namespace && held.workerId === known.workerId).length
+  },
+  async claimers(store, namespace, { workerId }) {
+    const all = await store.presence.claimers({ namespace })
+    return all.filter(({ workers }) => workers.some((worker) => worker.workerId === workerId))
   },
   async endLeases(store, namespace, { workerId }) {
     return (await store.presence.endLeases({ workers: [{ namespace, workerId }] })).length
@@ -133,12 +145,18 @@ async function fill(bed: TestBed, namespace: string, name: string): Promise<Know
   const claim = { worker: { ...SESSION_WORKER, workerId }, leaseMs: 20_000 }
   const broken = await bed.start(where, claim)
   await bed.settle(broken, failed({ retryable: false }))
+  await bed.store.presence.beat({ nodeId: name, workers: [], ttlMs: TTL_MS, claimers: [askFor(where, workerId)] })
   const done = await bed.start(where, claim)
   await bed.settle(done, SUCCEEDED)
   const running = await bed.start(where, { ...claim, requestId })
   const waiting = await bed.submit({ ...where, idempotency: { key: `${name}-key`, fingerprint: 'print' } })
   const ids = { waiting, failed: broken.id, running: leaseRef(running), succeeded: leaseRef(done) }
   return { queue, key: `${name}-key`, workerId, requestId, ...ids }
+}
+
+function askFor({ namespace, queue }: { namespace: string; queue: string }, workerId: string): Claimers {
+  const worker = { workerId, seenAgoMs: 0, concurrency: null, connected: false, watched: false }
+  return { namespace, queues: [queue], types: null, isPart: false, workers: [worker] }
 }
 
 /** What nobody has. */

@@ -9,6 +9,9 @@ export interface PresencePort {
   /** Who holds leases now. */
   holders(): Promise<readonly LeaseHolder[]>
 
+  /** What workers of a namespace ask for, at each process whose beat holds, as it said last. */
+  claimers(params: ClaimersParams): Promise<readonly ClaimersOfNode[]>
+
   /**
    * Ends the leases of these workers at once, as expired: their processes are known to be gone (`afterLeaseEnd`). Leases that
    * nobody watches (`isWatched`) stay: of them nobody can know. So do those whose worker is alive (`LeaseHolder`) now: it may have
@@ -36,6 +39,42 @@ export interface BeatParams {
   readonly workers: readonly WorkerName[]
   /** How long the beat holds; 0 takes the process off at once. */
   readonly ttlMs: number
+  /** What is asked for at the process, bounded by whoever beats. Left out: as it said last. */
+  readonly claimers?: readonly Claimers[]
+}
+
+/** Workers of one namespace that ask for the same tasks. */
+export interface Claimers {
+  readonly namespace: string
+  /** `null`: every queue. */
+  readonly queues: readonly string[] | null
+  /** `null`: every type. */
+  readonly types: readonly string[] | null
+  /** They ask for more than is said here: it was too much. */
+  readonly isPart: boolean
+  readonly workers: readonly Claimer[]
+}
+
+/** A worker that claims, or keeps a session. */
+export interface Claimer {
+  readonly workerId: string
+  /** How long ago it asked last; 0 while it waits for tasks. */
+  readonly seenAgoMs: number
+  /** Tasks that it runs at a time; `null`: it does not say. */
+  readonly concurrency: number | null
+  /** It keeps a session open with the process. */
+  readonly connected: boolean
+  /** Its death would be noticed: it lives in a server process, or claims with a session. */
+  readonly watched: boolean
+}
+
+export interface ClaimersParams {
+  readonly namespace: string
+}
+
+/** As a process said it; the times are as of now. */
+export interface ClaimersOfNode extends Claimers {
+  readonly nodeId: string
 }
 
 /** A worker in one process, or in none. Its `session` is `true` when any of these leases has one. */

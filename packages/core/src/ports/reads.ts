@@ -1,6 +1,7 @@
 import type { Task, TaskStatus } from '../task.ts'
 import type { TaskEvent } from '../task-event.ts'
 import type { TaskIdsParams } from './tasks.ts'
+import type { ReadyLane } from './wake-ups.ts'
 
 /** What is known of tasks and queues. */
 export interface ReadsPort {
@@ -22,6 +23,15 @@ export interface ReadsPort {
 
   /** Every queue that ever had a task, in O(queues), whatever the number of tasks. */
   counts(params: CountsParams): Promise<readonly QueueCounts[]>
+
+  /**
+   * How many ready tasks of its lane, which is those of its queue and type, claims give out before this one, counted up to `atMost`;
+   * `null`: no task of this id in this namespace is ready.
+   */
+  position(params: PositionParams): Promise<number | null>
+
+  /** The lanes of a namespace that have ready tasks, those of paused queues too; of more than `limit`, any of them. */
+  readyLanes(params: ReadyLanesParams): Promise<readonly ReadyLane[]>
 }
 
 export interface TaskFilter {
@@ -67,4 +77,15 @@ export interface QueueCounts {
   readonly oldestReadyAt: number | null
   /** Tasks ever finished, which only rises: the difference of two readings is the throughput. */
   readonly finishedTotal: number
+}
+
+export interface PositionParams {
+  readonly namespace: string
+  readonly taskId: string
+  readonly atMost: number
+}
+
+export interface ReadyLanesParams {
+  readonly namespace: string
+  readonly limit: number
 }

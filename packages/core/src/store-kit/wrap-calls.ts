@@ -32,9 +32,22 @@ const TASK_CALLS: CallsOf<TasksPort> = {
   cancel: true,
   retry: true,
 }
-const READ_CALLS: CallsOf<ReadsPort> = { find: true, list: true, history: true, counts: true }
+const READ_CALLS: CallsOf<ReadsPort> = {
+  find: true,
+  list: true,
+  history: true,
+  counts: true,
+  position: true,
+  readyLanes: true,
+}
 const QUEUE_CALLS: CallsOf<QueuesPort> = { pause: true }
-const PRESENCE_CALLS: CallsOf<PresencePort> = { beat: true, holders: true, endLeases: true, takeBackCrashes: true }
+const PRESENCE_CALLS: CallsOf<PresencePort> = {
+  beat: true,
+  holders: true,
+  claimers: true,
+  endLeases: true,
+  takeBackCrashes: true,
+}
 const UPKEEP_CALLS: CallsOf<UpkeepPort> = { sweep: true }
 
 /** The same store with something around every call that asks it: timing, faults, a cache. */

@@ -1,5 +1,9 @@
 import {
   type BeatParams,
+  type ClaimersOfNode,
+  type ClaimersParams,
+  claimersFromText,
+  claimersText,
   type EndedLease,
   type EndLeasesParams,
   isWatched,
@@ -16,15 +20,28 @@ import { apply, idIn, MOST_ROUNDS } from '../write-transitions.ts'
 /** The port's `beat`. A `ttlMs` of 0 or less takes it back. */
 export async function beat(
   database: Pick<Database, 'nodes'>,
-  { nodeId, workers, ttlMs }: BeatParams,
+  { nodeId, workers, ttlMs, claimers }: BeatParams,
   now: number,
 ): Promise<void> {
   if (ttlMs <= 0) {
     await database.nodes.deleteMany({ _id: nodeId })
     return
   }
-  const $set = { workerIds: workers.map(workerKey), until: now + ttlMs }
+  const said = claimers === undefined ? {} : { claimers: claimersText(claimers), claimersAt: now }
+  const $set = { workerIds: workers.map(workerKey), until: now + ttlMs, ...said }
   await upsert(() => database.nodes.updateOne({ _id: nodeId }, { $set }, { upsert: true }))
+}
+
+/** The port's `claimers`. */
+export async function claimers(
+  { nodes }: Database,
+  { namespace }: ClaimersParams,
+  now: number,
+): Promise<ClaimersOfNode[]> {
+  const beating = await nodes.find({ until: { $gt: now } }).toArray()
+  return beating.flatMap(({ _id: nodeId, claimers = '[]', claimersAt = now }) =>
+    claimersFromText(claimers, { nodeId, namespace, saidAgoMs: now - claimersAt }),
+  )
 }
 
 /** The port's `holders`: one line per worker and process that claimed for it. */

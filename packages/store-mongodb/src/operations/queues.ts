@@ -50,7 +50,7 @@ function lanesOf({ namespace, queue, types = [] }: Lanes): ReadyLane[] {
 type Lanes = Pick<QueueDocument, 'namespace' | 'queue' | 'types'>
 
 /** The lanes of all queues that have ready tasks, by their counts. */
-export async function readyLanes(queues: Collection<QueueDocument>): Promise<readonly ReadyLane[]> {
+export async function allReadyLanes(queues: Collection<QueueDocument>): Promise<readonly ReadyLane[]> {
   const projection = { namespace: 1, queue: 1, types: 1 } as const
   const found = await queues.find({ 'counts.queued': { $gt: 0 } }, { projection }).toArray()
   return found.flatMap(lanesOf)

@@ -1,19 +1,52 @@
-import { type BeatParams, DEFAULTS, type LeaseHolder, type WorkerName, workerKey } from '@taskyard/core'
+import {
+  type BeatParams,
+  type ClaimersOfNode,
+  type ClaimersParams,
+  claimersFromText,
+  claimersText,
+  DEFAULTS,
+  type LeaseHolder,
+  type WorkerName,
+  workerKey,
+} from '@taskyard/core'
 import type { StoreContext } from '../store-context.ts'
 
 /** The port's `beat`. A `ttlMs` of 0 or less takes it back. */
 export async function beat(
   { database, time }: Pick<StoreContext, 'database' | 'time'>,
-  { nodeId, workers, ttlMs }: BeatParams,
+  { nodeId, workers, ttlMs, claimers }: BeatParams,
 ): Promise<void> {
   if (ttlMs <= 0) {
     await database.run('DELETE FROM @nodes WHERE node_id = $1', [nodeId])
     return
   }
   await database.run(
-    `INSERT INTO @nodes (node_id, worker_ids, until) VALUES ($3, $4, @server_now($1, $2) + $5)
-     ON CONFLICT (node_id) DO UPDATE SET worker_ids = excluded.worker_ids, until = excluded.until`,
-    [...time.params(), nodeId, storable(workers).map(workerKey), ttlMs],
+    `INSERT INTO @nodes AS n (node_id, worker_ids, until, claimers, claimers_at)
+     VALUES ($3, $4, @server_now($1, $2) + $5, $6, CASE WHEN $6::text IS NOT NULL THEN @server_now($1, $2) END)
+     ON CONFLICT (node_id) DO UPDATE SET worker_ids = excluded.worker_ids, until = excluded.until,
+       claimers = coalesce(excluded.claimers, n.claimers), claimers_at = coalesce(excluded.claimers_at, n.claimers_at)`,
+    [
+      ...time.params(),
+      nodeId,
+      storable(workers).map(workerKey),
+      ttlMs,
+      claimers === undefined ? null : claimersText(claimers),
+    ],
+  )
+}
+
+/** The port's `claimers`. */
+export async function claimers(
+  { database, time }: StoreContext,
+  { namespace }: ClaimersParams,
+): Promise<ClaimersOfNode[]> {
+  const rows = await database.run<[nodeId: string, text: string, saidAgoMs: string]>(
+    `SELECT node_id, claimers, @server_now($1, $2) - claimers_at FROM @nodes
+     WHERE until > @server_now($1, $2) AND claimers IS NOT NULL`,
+    time.params(),
+  )
+  return rows.flatMap(([nodeId, text, saidAgoMs]) =>
+    claimersFromText(text, { nodeId, namespace, saidAgoMs: Number(saidAgoMs) }),
   )
 }
 

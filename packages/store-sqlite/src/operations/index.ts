@@ -7,7 +7,8 @@ import { history } from './history.ts'
 import { endLeases, extend, record } from './leases.ts'
 import { list } from './list.ts'
 import { takeBackCrashes } from './lone-crashes.ts'
-import { beat, holders } from './presence.ts'
+import { position, readyLanes } from './position.ts'
+import { beat, claimers, holders } from './presence.ts'
 import { counts, pause } from './queues.ts'
 import { settle } from './settle.ts'
 import { sweep } from './sweep.ts'
@@ -25,9 +26,12 @@ export const OPERATIONS = {
   list,
   history,
   counts,
+  position,
+  readyLanes,
   pause,
   beat,
   holders,
+  claimers,
   endLeases,
   takeBackCrashes,
   sweep,
@@ -38,4 +42,14 @@ export type Operations = typeof OPERATIONS
 export type OperationName = keyof Operations
 
 /** Those that write nothing: they are answered as well when the file is no longer in its place. */
-export const READS: ReadonlySet<OperationName> = new Set(['find', 'list', 'history', 'counts', 'holders', 'beat'])
+export const READS: ReadonlySet<OperationName> = new Set([
+  'find',
+  'list',
+  'history',
+  'counts',
+  'position',
+  'readyLanes',
+  'holders',
+  'claimers',
+  'beat',
+])

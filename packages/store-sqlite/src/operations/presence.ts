@@ -1,10 +1,35 @@
-import { type BeatParams, type LeaseHolder, type WorkerName, workerKey } from '@taskyard/core'
+import {
+  type BeatParams,
+  type ClaimersOfNode,
+  type ClaimersParams,
+  claimersFromText,
+  claimersText,
+  type LeaseHolder,
+  type WorkerName,
+  workerKey,
+} from '@taskyard/core'
 import { rows, type State } from '../state.ts'
 
 /** The port's `beat`, kept in memory: no process but ours has the file. A `ttlMs` of 0 or less takes it back. */
-export function beat(state: State, { nodeId, workers, ttlMs }: BeatParams, now: number): void {
-  state.nodes = state.nodes.filter((node) => node.nodeId !== nodeId)
-  if (ttlMs > 0) state.nodes.push({ nodeId, workers: new Set(workers.map(workerKey)), until: now + ttlMs })
+export function beat(state: State, { nodeId, workers, ttlMs, claimers }: BeatParams, now: number): void {
+  const before = state.nodes.find((node) => node.nodeId === nodeId)
+  state.nodes = state.nodes.filter((node) => node !== before)
+  if (ttlMs <= 0) return
+  const said = claimers === undefined ? before?.claimers : { text: claimersText(claimers), saidAt: now }
+  state.nodes.push({
+    nodeId,
+    workers: new Set(workers.map(workerKey)),
+    until: now + ttlMs,
+    claimers: said ?? { text: '[]', saidAt: now },
+  })
+}
+
+/** The port's `claimers`. */
+export function claimers(state: State, { namespace }: ClaimersParams, now: number): ClaimersOfNode[] {
+  const living = state.nodes.filter(({ until }) => until > now)
+  return living.flatMap(({ nodeId, claimers: { text, saidAt } }) =>
+    claimersFromText(text, { nodeId, namespace, saidAgoMs: now - saidAt }),
+  )
 }
 
 /** The port's `holders`: one line per worker and process that claimed for it. */
