@@ -179,7 +179,7 @@ describe('a Taskyard', () => {
     withYard(async (yard) => {
       let isBroken = true
       const greetSometimes: Greet = () => {
-        if (isBroken) throw new TaskFailure('broken', { retryable: false })
+        if (isBroken) throw new TaskFailure('broken', { code: 'out-of-order', retryable: false })
         return { greeting: 'mended' }
       }
       yard.work({ greet: greetSometimes })
@@ -189,9 +189,14 @@ describe('a Taskyard', () => {
         failed.map(({ error }) => error?.message),
         ['broken', 'broken', 'broken'],
       )
+      const dryRun = true
+      assert.equal((await yard.list({ status: ['failed', 'succeeded'], errorCode: 'out-of-order' })).items.length, 3)
+      assert.equal(await yard.retryMatching({ errorCode: 'out-of-order', status: ['failed'] }, { dryRun }), 3)
+      assert.equal(await yard.retryMatching({ errorCode: 'another' }, { dryRun }), 0)
+      assert.equal(await yard.cancelMatching({ type: 'greet' }, { dryRun }), 0)
       isBroken = false
       await yard.retry(ids[0] as string)
-      assert.equal(await yard.retryMatching({ type: 'greet', status: 'failed' }), 2)
+      assert.equal(await yard.retryMatching({ type: 'greet', status: ['failed', 'cancelled'] }), 2)
       const mended = await Promise.all(ids.map((id) => yard.wait(id)))
       assert.deepEqual(
         mended.map(({ status }) => status),

@@ -171,12 +171,12 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   async #forMatching(
     path: string,
     filter: TaskFilterOptions,
-    { onProgress, repeatable }: MatchingOptions & { readonly repeatable: boolean },
+    { onProgress, dryRun = false, repeatable }: MatchingOptions & { readonly repeatable: boolean },
   ): Promise<number> {
-    const options = { repeatable, expected: MATCHED, extraMs: LONGEST_PART_MS }
+    const options = { repeatable: repeatable || dryRun, expected: MATCHED, extraMs: LONGEST_PART_MS }
     let matched = 0
     for (let cursor: string | undefined; ; ) {
-      const body = cursor === undefined ? filter : { ...filter, cursor }
+      const body = { ...filter, ...(dryRun ? { dryRun } : {}), ...(cursor === undefined ? {} : { cursor }) }
       const part: { matched: number; cursor?: string } = await this.#post(path, body, options)
       matched += part.matched
       cursor = part.cursor

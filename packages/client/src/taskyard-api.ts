@@ -67,7 +67,8 @@ export type Submission<Handlers extends TaskHandlers> = {
 }[TypeOf<Handlers>]
 
 export interface TaskFilterOptions {
-  readonly status?: TaskStatus
+  /** One, or any of several. */
+  readonly status?: TaskStatus | readonly TaskStatus[]
   readonly type?: string
   readonly queue?: string
   readonly tag?: string
@@ -75,9 +76,13 @@ export interface TaskFilterOptions {
   readonly createdAfter?: Date | string
   /** Exclusive; a text is RFC 3339. */
   readonly createdBefore?: Date | string
+  /** The code of the last error: of the end, or of the attempt that another one is to follow. */
+  readonly errorCode?: string
 }
 
 export interface MatchingOptions {
+  /** Changes nothing, and counts what would be changed now. Default: false. */
+  readonly dryRun?: boolean
   /** Told now and then, when there is much to do, how many tasks it has been so far. */
   readonly onProgress?: (matched: number) => void
 }

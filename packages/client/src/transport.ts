@@ -93,10 +93,14 @@ function worthRepeating({ error, unsent }: FailedCall, { method, repeatable }: T
   return error.retryable && (error.definite || unsent || (repeatable ?? method === 'GET'))
 }
 
-/** The path with a query of the values that are set. */
-export function withQuery(path: string, values: Readonly<Record<string, string | number | undefined>>): string {
+type QueryValue = string | number | undefined
+
+/** The path with a query of the values that are set; of several under one name each is a parameter of its own. */
+export function withQuery(path: string, values: Readonly<Record<string, QueryValue | readonly QueryValue[]>>): string {
   const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(values)) if (value !== undefined) query.set(name, String(value))
+  for (const [name, value] of Object.entries(values)) {
+    for (const one of [value].flat()) if (one !== undefined) query.append(name, String(one))
+  }
   return query.size === 0 ? path : `${path}?${query}`
 }
 

@@ -94,12 +94,13 @@ export function failed(overrides: Partial<Extract<Outcome, { outcome: 'failed' }
 
 export const EVERYTHING: TaskFilter = {
   namespace: 'default',
-  status: null,
+  statuses: null,
   type: null,
   queue: null,
   tag: null,
   createdAfter: null,
   createdBefore: null,
+  errorCode: null,
 }
 
 export const CLAIM: ClaimParams = {

@@ -86,7 +86,15 @@ describe('retrying', () => {
         },
       },
     }
-    const everything = { status: null, type: null, queue: null, tag: null, createdAfter: null, createdBefore: null }
+    const everything = {
+      statuses: null,
+      type: null,
+      queue: null,
+      tag: null,
+      createdAfter: null,
+      createdBefore: null,
+      errorCode: null,
+    }
     const call = { namespace: 'default', ...everything, limit: 1, cursor: 'x' }
     await assert.rejects(retrying(refusing).reads.list(call), TaskyardError)
     assert.equal(calls, 1)

@@ -1,8 +1,8 @@
-import { isTerminal, LIMITS, type Task, type TaskStatus } from '@taskyard/core'
+import { LIMITS, type Task, type TaskStatus } from '@taskyard/core'
 import { invalid, isIntegerIn } from './check-submission.ts'
 import type { BulkFilter, BulkPart, BulkPartOptions } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
-import { toListParams } from './read.ts'
+import { statusesOf, toListParams } from './read.ts'
 
 /** Where a walk over matching tasks is: what it takes to go on with it, here or in another process. */
 interface Position {
@@ -26,6 +26,8 @@ export interface Walk {
   wants(task: Task, isFirstPass: boolean): boolean
   /** Resolves with how many of the tasks, which are as they were when they were found, it changed. */
   act(tasks: readonly Task[]): Promise<number>
+  /** Whether `act` is likely to change a task, for a walk that only counts. */
+  wouldChange(task: Task): boolean
 }
 
 /** Beyond clocks of servers and stores that disagree a little. */
@@ -39,8 +41,14 @@ const CLOCK_MARGIN_MS = 1000
 export function createBulkWalks(context: EngineContext) {
   const { store, clock, timeOfDay } = context
 
-  async function walk(namespace: string, filter: BulkFilter, options: BulkPartOptions, how: Walk): Promise<BulkPart> {
-    assertFilter(namespace, filter)
+  async function walk(
+    namespace: string,
+    filter: BulkFilter,
+    options: BulkPartOptions,
+    wanted: Walk,
+  ): Promise<BulkPart> {
+    const how = options.dryRun ? countOnly(wanted) : wanted
+    if (how.statuses.length === 0) return { matched: 0, cursor: null }
     const { cursor = null, seconds = Number.POSITIVE_INFINITY, signal } = options
     const until = clock.now() + seconds * 1000
     let position = cursor === null ? await start(namespace, filter) : decode(cursor, how.statuses.length)
@@ -82,6 +90,17 @@ export function createBulkWalks(context: EngineContext) {
   return walk
 }
 
+/** Nothing is changed on the way, so nothing has to be looked for again. */
+function countOnly({ statuses, wants, wouldChange }: Walk): Walk {
+  return {
+    statuses,
+    quietPasses: 0,
+    wants,
+    act: async (tasks) => tasks.filter(wouldChange).length,
+    wouldChange,
+  }
+}
+
 /** Where the walk goes on; `null`: it is over. */
 function after(position: Position, cursor: string | null, hasFound: boolean, how: Walk): Position | null {
   const found = position.found || hasFound
@@ -119,19 +138,22 @@ function fieldsOf(text: string): readonly unknown[] {
   }
 }
 
-/** The states among these that a filter leaves. */
-export function statusesOf({ status }: BulkFilter, usual: readonly TaskStatus[]): readonly TaskStatus[] {
-  return status === undefined || status === null ? usual : [status]
+/**
+ * The states in which a walk looks: those of `possible` that a filter names, `usual` where it names none.
+ * @throws TaskyardError `invalid_request` for a filter that is wrong, or means every task
+ */
+export function statusesToWalk(
+  namespace: string,
+  filter: BulkFilter,
+  { possible, usual }: { readonly possible: readonly TaskStatus[]; readonly usual: readonly TaskStatus[] },
+): readonly TaskStatus[] {
+  assertFilter(namespace, filter)
+  const named = statusesOf(filter)
+  return named === null ? usual : possible.filter((status) => named.includes(status))
 }
 
-/** Whether a filter means only tasks that have ended. */
-export function isOfEnded({ status }: BulkFilter): boolean {
-  return status !== undefined && status !== null && isTerminal(status)
-}
-
-/** @throws TaskyardError `invalid_request` for a filter that is wrong, or means every task */
-export function assertFilter(namespace: string, filter: BulkFilter): void {
+function assertFilter(namespace: string, filter: BulkFilter): void {
   const isSet = Object.values(filter).some((value) => value !== undefined && value !== null)
-  if (!isSet) throw invalid('', 'name at least one of queue, type, status, tag, createdAfter, createdBefore')
+  if (!isSet) throw invalid('', 'name at least one of queue, type, status, tag, createdAfter, createdBefore, errorCode')
   toListParams(namespace, filter)
 }

@@ -1,5 +1,5 @@
 import { type CancelOutcome, type Task, type TaskStatus, TaskyardError } from '@taskyard/core'
-import { assertFilter, createBulkWalks, isOfEnded, statusesOf } from './bulk.ts'
+import { createBulkWalks, statusesToWalk } from './bulk.ts'
 import { toTaskId } from './check-submission.ts'
 import type { UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
@@ -11,6 +11,10 @@ import type { Reading } from './read.ts'
  * of them over in milliseconds when there is nothing left.
  */
 const QUIET_PASSES = 6
+
+const NOT_ENDED: readonly TaskStatus[] = ['scheduled', 'queued', 'blocked', 'running']
+const CANCELLABLE = { possible: NOT_ENDED, usual: NOT_ENDED } as const
+const RETRYABLE = { possible: ['failed', 'cancelled'], usual: ['failed'] } as const
 
 type CancelAndRetry = Pick<UseCases, 'cancel' | 'retry' | 'cancelMatching' | 'retryMatching'>
 
@@ -43,11 +47,10 @@ export function createCancelAndRetry(
       return after(namespace, outcome?.kind === 'retried', 'queued', id)
     },
     async cancelMatching(filter, options = {}) {
-      assertFilter(namespace, filter)
-      if (isOfEnded(filter)) return { matched: 0, cursor: null }
       return walk(namespace, filter, options, {
-        statuses: statusesOf(filter, ['scheduled', 'queued', 'blocked', 'running']),
+        statuses: statusesToWalk(namespace, filter, CANCELLABLE),
         quietPasses: QUIET_PASSES,
+        wouldChange: ({ cancelRequestedAt }) => cancelRequestedAt === null,
         wants: ({ cancelRequestedAt }, isFirstPass) => isFirstPass || cancelRequestedAt === null,
         async act(tasks) {
           const taskIds = tasks.map(({ id }) => id)
@@ -61,10 +64,11 @@ export function createCancelAndRetry(
     },
     async retryMatching(filter, options = {}) {
       return walk(namespace, filter, options, {
-        statuses: statusesOf(filter, ['failed']),
+        statuses: statusesToWalk(namespace, filter, RETRYABLE),
         // What has ended stays where it is until it is retried, and what fails again is not retried again.
         quietPasses: 0,
         wants: () => true,
+        wouldChange: () => true,
         async act(tasks) {
           const outcomes = await store.tasks.retry({ namespace, taskIds: tasks.map(({ id }) => id) })
           const retried = tasks.filter((_, i) => outcomes[i]?.kind === 'retried')

@@ -19,6 +19,7 @@ import type {
   TaskEvent,
   TaskFilter,
   TaskPage,
+  TaskStatus,
   ToldError,
   Violation,
   WorkerRef,
@@ -128,22 +129,27 @@ export interface Recorded extends LeaseRef {
 }
 
 /** What is left out filters nothing; `limit` has a default. */
-export type ListRequest = Partial<Omit<ListParams, 'namespace'>>
+export interface ListRequest extends BulkFilter, Partial<Pick<ListParams, 'limit' | 'cursor'>> {}
 
 /** Which tasks a bulk operation means: at least one of the fields must be set. */
-export type BulkFilter = Partial<Omit<TaskFilter, 'namespace'>>
+export interface BulkFilter extends Partial<Omit<TaskFilter, 'namespace' | 'statuses'>> {
+  /** One, or any of several. */
+  readonly status?: TaskStatus | readonly TaskStatus[] | null
+}
 
 /** How far one call of an operation by filter goes. */
 export interface BulkPartOptions {
   /** Where an answer before has left off; the filter must be the same. */
   readonly cursor?: string
+  /** Changes nothing, and counts what would be changed now. Default: false. */
+  readonly dryRun?: boolean
   /** Leaves off after so long, but not before it has done something. Default: at the end. */
   readonly seconds?: number
   /** Leaves off when it aborts. */
   readonly signal?: AbortSignal
 }
 
-/** What an operation by filter has done. */
+/** What an operation by filter has done, or would do. */
 export interface BulkPart {
   /** Tasks of this part alone. */
   readonly matched: number

@@ -1,15 +1,18 @@
 import {
   createLimiter,
   faultOfTag,
+  fitsBytes,
+  isPlainText,
   LIMITS,
   type ListParams,
   TASK_STATUSES,
   type Task,
   type TaskEvent,
+  type TaskStatus,
   TaskyardError,
 } from '@taskyard/core'
 import { assertName, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
-import type { ListRequest, UseCases } from './engine.ts'
+import type { BulkFilter, ListRequest, UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
 
@@ -50,26 +53,48 @@ export function toListParams(namespace: string, request: ListRequest): ListParam
   if (!isIntegerIn(limit, 1, LIMITS.listPage)) throw invalid('/limit', `a whole number from 1 to ${LIMITS.listPage}`)
   return {
     namespace,
-    status: request.status ?? null,
+    statuses: statusesOf(request),
     type: request.type ?? null,
     queue: request.queue ?? null,
     tag: request.tag ?? null,
     createdAfter: request.createdAfter ?? null,
     createdBefore: request.createdBefore ?? null,
+    errorCode: request.errorCode ?? null,
     limit,
     cursor: request.cursor ?? null,
   }
 }
 
-function checkFilter({ status, type, queue, tag, createdAfter, createdBefore, cursor }: ListRequest): void {
-  if (isSet(status) && !TASK_STATUSES.includes(status)) throw invalid('/status', `one of ${TASK_STATUSES.join(', ')}`)
+/** The statuses that a filter names, each once; `null`: none, so that it means all. */
+export function statusesOf({ status }: Pick<BulkFilter, 'status'>): readonly TaskStatus[] | null {
+  if (!isSet(status)) return null
+  return typeof status === 'string' ? [status] : [...new Set(status)]
+}
+
+function checkFilter(request: ListRequest): void {
+  const { status, type, queue, tag, createdAfter, createdBefore, errorCode, cursor } = request
+  if (isSet(status)) assertStatuses(status)
   if (isSet(type)) assertName(type, '/type', 'type')
   if (isSet(queue)) assertName(queue, '/queue', 'queue')
   const fault = isSet(tag) ? faultOfTag(tag) : null
   if (fault !== null) throw invalid('/tag', fault)
   if (isSet(createdAfter) && !isTime(createdAfter)) throw invalid('/createdAfter', 'a time')
   if (isSet(createdBefore) && !isTime(createdBefore)) throw invalid('/createdBefore', 'a time')
+  if (isSet(errorCode)) assertErrorCode(errorCode)
   if (isSet(cursor) && typeof cursor !== 'string') throw invalid('/cursor', 'the nextCursor of a page')
+}
+
+function assertStatuses(status: unknown): void {
+  const statuses: readonly unknown[] = Array.isArray(status) ? status : [status]
+  const isKnown = (one: unknown) => (TASK_STATUSES as readonly unknown[]).includes(one)
+  if (statuses.length === 0 || !statuses.every(isKnown))
+    throw invalid('/status', `one of ${TASK_STATUSES.join(', ')}, or a list of them`)
+}
+
+function assertErrorCode(errorCode: unknown): void {
+  const isCode = typeof errorCode === 'string' && errorCode !== '' && fitsBytes(errorCode, LIMITS.nameLength)
+  if (!isCode || !isPlainText(errorCode))
+    throw invalid('/errorCode', `a text of at most ${LIMITS.nameLength} bytes, as the code of an error`)
 }
 
 function isSet<Value>(value: Value | null | undefined): value is Value {

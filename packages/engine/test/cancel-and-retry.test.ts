@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { BulkPart, ListRequest } from '@taskyard/engine'
 import { claimOf, PAYLOAD, startEngine } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
@@ -91,7 +92,7 @@ test('cancelling by filter meets a task that keeps one state ahead of it', async
       ...inner.reads,
       async list(params) {
         const page = await inner.reads.list(params)
-        if (params.status !== null && params.status !== 'blocked') await goOn()
+        if (params.statuses !== null && !params.statuses.includes('blocked')) await goOn()
         return page
       },
     },
@@ -115,7 +116,7 @@ test('cancelling by filter counts once what is started while it is looked at', a
       ...store.reads,
       async list(params) {
         const page = await store.reads.list(params)
-        if (params.status === 'queued') await engine.claim(claimOf('worker-1', 2))
+        if (params.statuses?.includes('queued')) await engine.claim(claimOf('worker-1', 2))
         return page
       },
     },
@@ -175,4 +176,66 @@ test('a cursor that no operation by filter has given is refused', async (t) => {
   for (const cursor of ['', 'x', 'W10', Buffer.from('[1,9,null,0,0,true]').toString('base64url')]) {
     await assert.rejects(engine.cancelMatching({ type: 'test' }, { cursor }), { code: 'invalid_request' })
   }
+})
+
+const FAILURE = { outcome: 'failed', retryable: false } as const
+
+test('a filter may name several statuses, and the code of the last error', async (t) => {
+  const { engine } = await startEngine(t)
+  await engine.submitMany(Array.from({ length: 6 }, () => TASK))
+  const [one, other] = await engine.claim(claimOf('worker-1', 2))
+  await engine.settle([
+    { taskId: one?.id ?? '', token: one?.lease.token ?? 0, ...FAILURE, error: { code: 'timeout', message: '' } },
+    { taskId: other?.id ?? '', token: other?.lease.token ?? 0, ...FAILURE, error: { code: 'broken', message: '' } },
+  ])
+  const list = async (filter: ListRequest) => (await engine.list(filter)).items.map(({ id }) => id)
+  assert.deepEqual(await list({ errorCode: 'timeout' }), [one?.id])
+  assert.deepEqual(await list({ status: ['failed', 'cancelled'] }), [other?.id, one?.id])
+  assert.equal((await list({ status: ['failed', 'queued'] })).length, 6)
+  assert.equal((await engine.retryMatching({ errorCode: 'timeout' })).matched, 1)
+  assert.equal((await engine.cancelMatching({ status: ['failed', 'queued'] })).matched, 5)
+  assert.equal((await engine.cancelMatching({ status: ['failed', 'cancelled'] })).matched, 0)
+  assert.equal((await engine.retryMatching({ status: ['failed', 'cancelled', 'queued'] })).matched, 6)
+})
+
+test('a dry run counts what would be changed, and changes nothing', async (t) => {
+  const { engine } = await startEngine(t)
+  await engine.submitMany(Array.from({ length: 450 }, () => TASK))
+  const [one] = await engine.claim(claimOf('worker-1', 2))
+  await engine.cancel(one?.id ?? '')
+  const filter = { queue: 'default' }
+  const before = (await engine.queue('default')).counts
+  assert.deepEqual(await engine.cancelMatching(filter, { dryRun: true }), { matched: 449, cursor: null })
+  assert.deepEqual(await engine.retryMatching(filter, { dryRun: true }), { matched: 0, cursor: null })
+  assert.deepEqual((await engine.queue('default')).counts, before)
+  assert.deepEqual(await engine.cancelMatching(filter), { matched: 449, cursor: null })
+  const cancelled = { ...filter, status: 'cancelled' } as const
+  assert.deepEqual(await engine.retryMatching(cancelled, { dryRun: true }), { matched: 448, cursor: null })
+  assert.deepEqual(await engine.retryMatching(cancelled), { matched: 448, cursor: null })
+})
+
+test('a dry run keeps to the time of a call too, and goes on by its cursor', async (t) => {
+  const { engine, clock } = await startEngine(t, {}, (store) => ({
+    ...store,
+    reads: {
+      ...store.reads,
+      async list(params) {
+        const page = await store.reads.list(params)
+        await clock.advance(15_000)
+        return page
+      },
+    },
+  }))
+  await engine.submitMany(Array.from({ length: 500 }, () => TASK))
+  const options = { dryRun: true, seconds: 20 }
+  const first = await engine.cancelMatching({ type: 'test' }, options)
+  assert.ok(first.cursor !== null && first.matched < 500)
+  let { matched, cursor } = first as { matched: number; cursor: string | null }
+  while (cursor !== null) {
+    const part: BulkPart = await engine.cancelMatching({ type: 'test' }, { ...options, cursor })
+    matched += part.matched
+    cursor = part.cursor
+  }
+  assert.equal(matched, 500)
+  assert.equal((await engine.queue('default')).counts.queued, 500)
 })

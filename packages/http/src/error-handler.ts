@@ -40,7 +40,7 @@ function describe(error: unknown, instance: string): Problem {
 
 /** Fastify's own refusals in the words of the catalogue; `null` for what nobody foresaw. */
 function fromFastify(error: FastifyError): TaskyardError | Problem | null {
-  if (error.validation !== undefined) return violationError(error.validation[0], error.validationContext)
+  if (error.validation !== undefined) return violationError(error.validation, error.validationContext)
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new TaskyardError('too_large', { limit: LIMITS.bodyBytes })

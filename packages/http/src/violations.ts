@@ -1,7 +1,7 @@
 import { meantInstead, meantName, NAME_PATTERN, nameRule, type TaskyardError } from '@taskyard/core'
 import type { FastifySchemaValidationError } from 'fastify'
 import { invalidRequest } from './problem.ts'
-import { filterProperties } from './schemas/filters.ts'
+import { FILTER_FIELDS } from './schemas/filters.ts'
 
 /** A failure with what was sent in its place, and the schema that it had to fit. */
 type Failure = FastifySchemaValidationError & { readonly data?: unknown; readonly parentSchema?: ParentSchema }
@@ -11,11 +11,9 @@ interface ParentSchema {
   readonly format?: unknown
 }
 
-/** The first failure of a schema as an `invalid_request` that names the place as a JSON Pointer and what to do. */
-export function violationError(
-  failure: FastifySchemaValidationError | undefined,
-  context: string | undefined,
-): TaskyardError {
+/** What does not fit a schema as an `invalid_request` that names the place as a JSON Pointer and what to do. */
+export function violationError(failures: readonly Failure[], context: string | undefined): TaskyardError {
+  const failure = mostExact(failures)
   if (failure === undefined) return invalidRequest('', 'the request does not fit its schema')
   const { instancePath, keyword } = failure
   if (context === 'body' && instancePath === '' && keyword === 'type') {
@@ -27,13 +25,18 @@ export function violationError(
   return invalidRequest(instancePath, messageOf(failure))
 }
 
+/** Where one of several forms would do, all of their failures are told: the deepest one is of the form that was meant. */
+function mostExact(failures: readonly Failure[]): Failure | undefined {
+  return failures.toSorted((one, other) => other.instancePath.length - one.instancePath.length)[0]
+}
+
 function messageOf({ instancePath, keyword, params, message = 'is wrong', parentSchema }: Failure): string {
   if (parentSchema?.format === 'date-time') return 'must be a time in RFC 3339, such as 2030-01-31T12:00:00Z'
   switch (keyword) {
     case 'enum':
       return `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}`
     case 'minProperties':
-      return `name at least one of ${Object.keys(filterProperties).join(', ')}`
+      return `name at least one of ${FILTER_FIELDS.join(', ')}`
     case 'pattern':
       return params['pattern'] === NAME_PATTERN ? `must be a name: ${nameRule(nounAt(instancePath))}` : message
     default:

@@ -46,5 +46,5 @@ test('a method that a path does not take is 405 with Allow', async (context) => 
 test('a filter without a field is refused in words', async (context) => {
   const { post } = await startApi(context)
   const { detail } = (await post('/api/v1/tasks/cancel', {})).json()
-  assert.equal(detail, 'name at least one of status, type, queue, tag, createdAfter, createdBefore')
+  assert.equal(detail, 'name at least one of status, type, queue, tag, createdAfter, createdBefore, errorCode')
 })

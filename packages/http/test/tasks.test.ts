@@ -215,6 +215,33 @@ test('bulk operations touch what matches and say how many', async (context) => {
   assert.equal((await get('/api/v1/tasks?status=queued')).json().items.length, 3)
 })
 
+test('a list takes several statuses, one by one or with commas, and the code of the last error', async (context) => {
+  const { post, get, submit } = await startApi(context)
+  const [failed, cancelled] = [await submit({ type: 'a' }), await submit({ type: 'b' })]
+  await submit({ type: 'c' })
+  const claim = { workerId: 'w', queues: ['default'], types: ['a'], limit: 1 }
+  const [{ lease }] = (await post('/api/v1/leases', claim)).json().tasks
+  const error = { code: 'http 404, "gone"', message: 'Not there' }
+  const outcome = { taskId: failed, token: lease.token, outcome: 'failed', error, retryable: false }
+  await post('/api/v1/leases/settle', { outcomes: [outcome] })
+  await post(`/api/v1/tasks/${cancelled}/cancel`)
+  const listed = async (query: string) =>
+    (await get(`/api/v1/tasks?${query}`)).json().items.map(({ id }: { id: string }) => id)
+  for (const query of [
+    'status=failed&status=cancelled',
+    'status=failed,cancelled',
+    'status=failed,cancelled&status=failed',
+  ])
+    assert.deepEqual(await listed(query), [cancelled, failed], query)
+  assert.deepEqual(await listed(`errorCode=${encodeURIComponent(error.code)}`), [failed])
+  assert.deepEqual(await listed('errorCode=http'), [])
+  const retry = (body: object) => post('/api/v1/tasks/retry', body).then((answer) => answer.json())
+  assert.deepEqual(await retry({ errorCode: error.code, dryRun: true }), { matched: 1 })
+  assert.deepEqual(await retry({ status: ['failed', 'cancelled'], dryRun: true }), { matched: 2 })
+  assert.deepEqual(await listed('status=queued'), await listed('type=c'))
+  assert.deepEqual(await retry({ status: ['failed', 'cancelled'] }), { matched: 2 })
+})
+
 test('bulk operations are rate-limited with Retry-After, and only they', async (context) => {
   const { post, get } = await startApi(context, { limits: { bulkPerMinute: 2 } })
   for (let call = 0; call < 2; call++) assert.equal((await post('/api/v1/tasks/cancel', { type: 'a' })).statusCode, 200)

@@ -11,6 +11,7 @@ import {
   type TaskStatus,
   type TerminalStatus,
   TIMEOUT_ERROR,
+  toErrorText,
   type UnsettledLease,
 } from '@taskyard/core'
 import type { Filter, UpdateFilter } from 'mongodb'
@@ -74,7 +75,7 @@ export function finish(
   { result = null, error = null }: { result?: JsonText | null; error?: TaskError | null },
   fields: Fields = {},
 ): Transition {
-  const errorText = error === null ? null : JSON.stringify(error)
+  const errorText = error === null ? null : toErrorText(error)
   const finishedBytes =
     DOCUMENT_OVERHEAD_BYTES + task.payloadBytes + Buffer.byteLength(result ?? '') + Buffer.byteLength(errorText ?? '')
   const set = { ...fields, state: to, finishedAt: now, finishedBytes, result, error: errorText }
@@ -114,11 +115,11 @@ export function fail(task: LightTask, failure: AttemptFailure, now: number): Tra
   const next = afterFailure({ ...failure, attempt, maxAttempts, backoff: backoffOf(task), cancelRequested })
   if (next.status !== 'scheduled') return ifCancelUnchanged(task, finish(task, next.status, now, { error }))
   const runAt = now + next.delayMs
-  const data = JSON.stringify({ error, retryAt: new Date(runAt).toISOString() })
+  const data = `{"error":${toErrorText(error)},"retryAt":"${new Date(runAt).toISOString()}"}`
   const state = next.delayMs > 0 ? 'scheduled' : 'queued'
   const settled = { outcome: 'failed', wentTo: state } as const
   const record = { ...endOfAttempt(task, 'retry-scheduled', data, now), ...(failure.isReported ? { settled } : {}) }
-  const fields = { state, runAt, error: JSON.stringify(error) }
+  const fields = { state, runAt, error: toErrorText(error) }
   return ifCancelUnchanged(task, { ...goOn(task, fields, record), runAt })
 }
 

@@ -11,12 +11,13 @@ export const newTask = taskMaker(systemClock)
 
 export const EVERYTHING: ListParams = {
   namespace: 'default',
-  status: null,
+  statuses: null,
   type: null,
   queue: null,
   tag: null,
   createdAfter: null,
   createdBefore: null,
+  errorCode: null,
   limit: 200,
   cursor: null,
 }

@@ -59,9 +59,9 @@ describe('a list over many lanes', () => {
   }
 
   it('finds those that ended in a way, newest first, page by page', async () => {
-    assert.deepEqual(await listAll({ status: 'succeeded' }), ids.succeeded)
-    assert.deepEqual(await listAll({ status: 'cancelled' }), ids.cancelled)
-    assert.deepEqual(await listAll({ status: 'failed' }), [])
+    assert.deepEqual(await listAll({ statuses: ['succeeded'] }), ids.succeeded)
+    assert.deepEqual(await listAll({ statuses: ['cancelled'] }), ids.cancelled)
+    assert.deepEqual(await listAll({ statuses: ['failed'] }), [])
   })
 
   it('finds those of a queue', async () => {
@@ -77,6 +77,6 @@ describe('a list over many lanes', () => {
     const createdWithin = items.filter((task) => task.createdAt >= createdAfter && task.createdAt < createdBefore)
     const wanted = createdWithin.filter(({ status }) => status === 'succeeded').map(({ id }) => id)
     assert.ok(wanted.length > 7)
-    assert.deepEqual(await listAll({ status: 'succeeded', createdAfter, createdBefore }), wanted)
+    assert.deepEqual(await listAll({ statuses: ['succeeded'], createdAfter, createdBefore }), wanted)
   })
 })

@@ -155,7 +155,15 @@ async function orders(): Promise<string[]> {
 }
 
 async function listed(filter: { tag: string }): Promise<string[]> {
-  const nothing = { status: null, type: null, queue: null, createdAfter: null, createdBefore: null, cursor: null }
+  const nothing = {
+    statuses: null,
+    errorCode: null,
+    type: null,
+    queue: null,
+    createdAfter: null,
+    createdBefore: null,
+    cursor: null,
+  }
   const { items } = await store.reads.list({ namespace: 'default', ...nothing, ...filter, limit: 200 })
   return items.map(({ id }) => id)
 }

@@ -1,4 +1,12 @@
-import { LIMITS, type ListParams, type TaskFilter, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
+import {
+  LIMITS,
+  type ListParams,
+  listedStatuses,
+  type TaskFilter,
+  type TaskPage,
+  type TaskStatus,
+  TaskyardError,
+} from '@taskyard/core'
 import type { CallContext } from './call-context.ts'
 import { findStored, tasksFor } from './read-calls.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -84,36 +92,50 @@ async function fillPage(
 function fits(task: StoredTask['task'], filter: TaskFilter): boolean {
   return (
     task.namespace === filter.namespace &&
-    (filter.status === null || task.status === filter.status) &&
+    (filter.statuses === null || filter.statuses.includes(task.status)) &&
     (filter.type === null || task.type === filter.type) &&
     (filter.queue === null || task.queue === filter.queue) &&
     (filter.tag === null || task.tags.includes(filter.tag)) &&
     (filter.createdAfter === null || task.createdAt >= filter.createdAfter) &&
-    (filter.createdBefore === null || task.createdAt < filter.createdBefore)
+    (filter.createdBefore === null || task.createdAt < filter.createdBefore) &&
+    (filter.errorCode === null || task.error?.code === filter.errorCode)
   )
 }
 
+/** The newest tasks that may fit. Those of several lists are put together: one that goes from one to another may be in both. */
 async function candidates(context: CallContext, params: ListParams, below: number | null): Promise<Candidates> {
-  const { status, tag } = params
-  if (status === 'blocked') return { tasks: [], horizon: null }
-  if (tag === null && LIVE[status ?? ''] !== undefined) {
-    const few = await liveCandidates(context, params, LIVE[status ?? ''] as string, below)
-    if (few !== null) return { tasks: few, horizon: null }
+  const statuses = listedStatuses(params)
+  if (statuses?.every((status) => status === 'blocked')) return NONE
+  if (statuses === null || params.tag !== null || statuses.includes('succeeded'))
+    return indexed(context, params, '', below)
+  const live = new Set(statuses.flatMap((status) => LIVE[status] ?? []))
+  const ended = statuses.flatMap((status) => ENDED[status] ?? []).join('')
+  const few: Candidate[] = []
+  for (const kind of live) {
+    const found = await liveCandidates(context, params, kind, below)
+    if (found === null) return indexed(context, params, '', below)
+    few.push(...found)
   }
-  return indexed(context, params, below)
+  const { tasks, horizon } = ended === '' ? NONE : await indexed(context, params, ended, below)
+  const all = new Map([...few, ...tasks].map((candidate) => [candidate.id, candidate]))
+  return { tasks: newestFirst([...all.values()], below).filter(isFrom(horizon)), horizon }
 }
 
-const LIVE: Readonly<Record<string, 'waiting' | 'running'>> = {
+const NONE: Candidates = { tasks: [], horizon: null }
+
+const LIVE: Readonly<Partial<Record<TaskStatus, 'waiting' | 'running'>>> = {
   queued: 'waiting',
   scheduled: 'waiting',
   running: 'running',
 }
+/** Those that have an index of their own. */
+const ENDED: Readonly<Partial<Record<TaskStatus, string>>> = { failed: 'f', cancelled: 'c' }
 
 /** `null` when they are too many. */
 async function liveCandidates(
   { run, now }: CallContext,
   { namespace, queue, type }: ListParams,
-  kind: string,
+  kind: 'waiting' | 'running',
   below: number | null,
 ): Promise<readonly Candidate[] | null> {
   const args = [now(), namespace, queue ?? '', type ?? '', kind, FEW]
@@ -124,21 +146,19 @@ async function liveCandidates(
   return newestFirst(tasks, below)
 }
 
-const ENDED: Readonly<Partial<Record<TaskStatus, string>>> = { failed: 'f', cancelled: 'c' }
-
-async function indexed({ run, now }: CallContext, params: ListParams, below: number | null): Promise<Candidates> {
-  const { namespace, queue, type, status, tag, createdBefore, createdAfter, limit } = params
-  const filter = [
-    namespace,
-    queue ?? '',
-    type ?? '',
-    ENDED[status ?? 'blocked'] ?? '',
-    tag ?? '',
-    tag === null ? '0' : '1',
-  ]
+/** @param ended of tasks that have ended so, by their letters; '': of all */
+async function indexed(
+  { run, now }: CallContext,
+  params: ListParams,
+  ended: string,
+  below: number | null,
+): Promise<Candidates> {
+  const { namespace, queue, type, statuses, tag, createdBefore, createdAfter, limit } = params
+  const filter = [namespace, queue ?? '', type ?? '', ended, tag ?? '', tag === null ? '0' : '1']
   const window = [below ?? '', createdBefore ?? '', createdAfter ?? '']
   // With a filter that the index does not know, more is looked at to fill a page.
-  const wanted = status === null || ENDED[status] !== undefined ? limit + 1 : 10 * limit
+  const isKnown = (statuses === null || ended !== '') && params.errorCode === null
+  const wanted = isKnown ? limit + 1 : 10 * limit
   const [horizon, ...entries] = (await run(SCRIPTS.index, [now(), ...filter, ...window, wanted])) as string[]
   const tasks: Candidate[] = []
   for (let at = 0; at < entries.length; at += 2) {
@@ -146,9 +166,14 @@ async function indexed({ run, now }: CallContext, params: ListParams, below: num
   }
   const lowest = horizon === '' ? null : Number(horizon)
   return {
-    tasks: newestFirst(tasks, below).filter(({ number }) => lowest === null || number >= lowest),
+    tasks: newestFirst(tasks, below).filter(isFrom(lowest)),
     horizon: lowest,
   }
+}
+
+/** Below the horizon some are missing. */
+function isFrom(horizon: number | null): (candidate: Candidate) => boolean {
+  return ({ number }) => horizon === null || number >= horizon
 }
 
 /** The tasks of one entry of an index: `id,id,…` in a row, or `distance=id,…`. */

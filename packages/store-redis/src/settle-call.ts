@@ -1,4 +1,4 @@
-import type { Settlement, SettleParams, SettleReport, SettleResult } from '@taskyard/core'
+import { type Settlement, type SettleParams, type SettleReport, type SettleResult, toErrorText } from '@taskyard/core'
 import { type CallContext, inTextParts } from './call-context.ts'
 import { claimArgs, leasedTasks } from './claim-call.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -53,7 +53,7 @@ function settlementText(settlement: Settlement): string {
       return settlement.result ?? ''
     case 'failed': {
       const { error, retryable, retryDelayMs, jitter } = settlement
-      return `${retryable ? 1 : 0},${retryDelayMs ?? ''},${jitter}${F}${JSON.stringify(error)}`
+      return `${retryable ? 1 : 0},${retryDelayMs ?? ''},${jitter}${F}${toErrorText(error)}`
     }
     case 'cancelled':
       return ''

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import type { NewTask, OpenedStore, TaskStatus } from '@taskyard/core'
 import { newTask } from './test-bed.ts'
 
-export const EVERYTHING = { namespace: 'default', status: null, type: null, queue: null, tag: null } as const
-export const ANY_TIME = { createdAfter: null, createdBefore: null } as const
+export const EVERYTHING = { namespace: 'default', statuses: null, type: null, queue: null, tag: null } as const
+export const ANY_TIME = { createdAfter: null, createdBefore: null, errorCode: null } as const
 export const SUCCEEDED = { outcome: 'succeeded', result: null } as const
 
 export function batch(count: number): NewTask[] {
@@ -24,7 +24,10 @@ export async function counted(store: OpenedStore, status: TaskStatus): Promise<n
   return queues.reduce((sum, { counts }) => sum + counts[status], 0)
 }
 
-export async function listAll(store: OpenedStore, filter: { status?: TaskStatus; type?: string; tag?: string }) {
+export async function listAll(
+  store: OpenedStore,
+  filter: { statuses?: readonly TaskStatus[]; type?: string; tag?: string },
+) {
   const ids: string[] = []
   let cursor: string | null = null
   do {

@@ -60,17 +60,23 @@ describe('a long list', () => {
     const settlements = finished.map(({ id, lease }) => ({ taskId: id, token: lease.token, ...SUCCEEDED }))
     await store.tasks.settle({ namespace, settlements, claim: null })
     const all = idsOf(tasks.flat()).reverse()
-    assert.deepEqual(await listAll(store, { status: 'queued' }), all.slice(0, -5))
-    assert.deepEqual(await listAll(store, { status: 'succeeded' }), all.slice(-5))
+    assert.deepEqual(await listAll(store, { statuses: ['queued'] }), all.slice(0, -5))
+    assert.deepEqual(await listAll(store, { statuses: ['succeeded'] }), all.slice(-5))
   })
 
   it('gives up early rather than look at everything, and goes on from there', async (t) => {
     const store = await openTestStore(t)
     for (let n = 0; n < 8; n++) await submit(store, batch(1000))
-    const page = await store.reads.list({ ...EVERYTHING, ...ANY_TIME, status: 'succeeded', limit: 10, cursor: null })
+    const page = await store.reads.list({
+      ...EVERYTHING,
+      ...ANY_TIME,
+      statuses: ['succeeded'],
+      limit: 10,
+      cursor: null,
+    })
     assert.deepEqual(page.items, [])
     assert.notEqual(page.nextCursor, null)
-    assert.deepEqual(await listAll(store, { status: 'succeeded' }), [])
+    assert.deepEqual(await listAll(store, { statuses: ['succeeded'] }), [])
   })
 })
 

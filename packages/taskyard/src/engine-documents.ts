@@ -39,6 +39,7 @@ const FILTER_OPTIONS: Readonly<Record<keyof TaskFilterOptions, true>> = {
   tag: true,
   createdAfter: true,
   createdBefore: true,
+  errorCode: true,
 }
 
 /** Made at once and whole: what becomes of the caller's objects later changes nothing. */

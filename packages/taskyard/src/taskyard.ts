@@ -176,23 +176,23 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     return toTaskDocument(await this.#calls.retry(id)) as AnyTaskOf<Handlers>
   }
 
-  async cancelMatching(filter: TaskFilterOptions, { onProgress }: MatchingOptions = {}): Promise<number> {
+  async cancelMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
     const wanted = toFilter(filter)
-    return this.#inParts((options) => this.#calls.cancelMatching(wanted, options), onProgress)
+    return this.#inParts((part) => this.#calls.cancelMatching(wanted, part), options)
   }
 
-  async retryMatching(filter: TaskFilterOptions, { onProgress }: MatchingOptions = {}): Promise<number> {
+  async retryMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
     const wanted = toFilter(filter)
-    return this.#inParts((options) => this.#calls.retryMatching(wanted, options), onProgress)
+    return this.#inParts((part) => this.#calls.retryMatching(wanted, part), options)
   }
 
   async #inParts(
     work: (options: BulkPartOptions) => Promise<BulkPart>,
-    onProgress: MatchingOptions['onProgress'],
+    { dryRun = false, onProgress }: MatchingOptions,
   ): Promise<number> {
     let matched = 0
     for (let cursor: string | null = null; ; ) {
-      const part: BulkPart = await work({ seconds: PART_SECONDS, ...(cursor === null ? {} : { cursor }) })
+      const part: BulkPart = await work({ dryRun, seconds: PART_SECONDS, ...(cursor === null ? {} : { cursor }) })
       matched += part.matched
       cursor = part.cursor
       if (cursor === null) return matched

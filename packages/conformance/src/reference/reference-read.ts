@@ -48,12 +48,13 @@ function arrivalOf(cursor: string): number {
 function matches(task: Task, filter: TaskFilter): boolean {
   return (
     task.namespace === filter.namespace &&
-    (filter.status === null || task.status === filter.status) &&
+    (filter.statuses === null || filter.statuses.includes(task.status)) &&
     (filter.type === null || task.type === filter.type) &&
     (filter.queue === null || task.queue === filter.queue) &&
     (filter.tag === null || task.tags.includes(filter.tag)) &&
     (filter.createdAfter === null || task.createdAt >= filter.createdAfter) &&
-    (filter.createdBefore === null || task.createdAt < filter.createdBefore)
+    (filter.createdBefore === null || task.createdAt < filter.createdBefore) &&
+    (filter.errorCode === null || task.error?.code === filter.errorCode)
   )
 }
 

@@ -145,7 +145,7 @@ const CALLS_THAT_STORE_NOTHING: Readonly<Record<string, (bed: TestBed, ended: Le
 async function agreesWithList(bed: TestBed): Promise<void> {
   const { counts } = await bed.counts()
   for (const status of TASK_STATUSES) {
-    assert.equal(counts[status], (await bed.listAll({ status })).length, `${status} tasks`)
+    assert.equal(counts[status], (await bed.listAll({ statuses: [status] })).length, `${status} tasks`)
   }
 }
 

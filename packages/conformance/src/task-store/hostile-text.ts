@@ -98,6 +98,12 @@ export function describeHostileText({ describe, it }: Suite): void {
       }
       const listed = new Map((await bed.listAll()).map((task) => [task.id, task]))
       for (const [i, { id }] of leased.entries()) assert.deepEqual(listed.get(id)?.error, errorOf(i))
+      for (const [i, code] of errors.map(({ code }) => code).entries()) {
+        if (i % 16 > 0 || !LOOKED_FOR.has(code)) continue
+        const having = leased.filter((_, at) => errorOf(at).code === code).map(({ id }) => id)
+        const found = idsOf(await bed.listAll({ errorCode: code }))
+        assert.deepEqual([...found].sort(), having.sort(), JSON.stringify(code))
+      }
       for (let i = 0; i < leased.length; i += 97) {
         const [event] = (await bed.events(leased[i]?.id ?? '')).slice(-1)
         assert.deepEqual(JSON.parse(event?.data ?? '').error, errorOf(i))

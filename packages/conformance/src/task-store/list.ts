@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
-import { TASK_STATUSES, type Task, type TaskFilter, TaskyardError } from '@taskyard/core'
+import {
+  type JsonText,
+  type ListParams,
+  TASK_STATUSES,
+  type Task,
+  type TaskFilter,
+  type TaskStatus,
+  TaskyardError,
+} from '@taskyard/core'
 import type { Suite } from '../suite.ts'
-import { EVERYTHING, failed, idsOf, only, succeeded, type TestBed } from '../test-bed.ts'
+import { EVERYTHING, failed, idsOf, type Outcome, only, succeeded, type TestBed } from '../test-bed.ts'
 
 /** Pages of tasks: order, filters and cursors. */
 export function describeList({ describe, it }: Suite): void {
@@ -24,17 +32,70 @@ export function describeList({ describe, it }: Suite): void {
     for (const status of TASK_STATUSES) {
       it(`filters by status: ${status}`, async (bed) => {
         await populate(bed)
-        await listsExactly(bed, { status }, (task) => task.status === status)
+        await listsExactly(bed, { statuses: [status] }, (task) => task.status === status)
       })
     }
 
+    it('filters by several statuses at once, also where one is named twice or none', async (bed) => {
+      await populate(bed)
+      const all = await bed.listAll()
+      for (const statuses of SETS_OF_STATUSES) {
+        const having = all.filter(({ status }) => statuses.includes(status))
+        assert.deepEqual(await bed.listAll({ statuses }), having, statuses.join())
+        assert.deepEqual(await bed.listAll({ statuses, limit: 3 }), having, `${statuses.join()} by threes`)
+        const odd = having.filter(({ tags }) => tags.includes('odd'))
+        assert.deepEqual(await bed.listAll({ statuses, tag: 'odd' }), odd, `${statuses.join()} of a tag`)
+        const inQueue = having.filter(({ type, queue }) => type === 'a' && queue === 'q1')
+        assert.deepEqual(
+          await bed.listAll({ statuses, type: 'a', queue: 'q1' }),
+          inQueue,
+          `${statuses.join()} of a lane`,
+        )
+      }
+    })
+
+    it('filters by the code of the last error: of an end, and of an attempt that is to be followed by another', async (bed) => {
+      const tasks = await fail(bed)
+      const codes = (code: string) => (task: Task) => task.error?.code === code
+      await listsExactly(bed, { errorCode: 'timeout' }, codes('timeout'))
+      await listsExactly(bed, { errorCode: 'timeout', limit: 1 }, codes('timeout'))
+      assert.deepEqual(idsOf(await bed.listAll({ errorCode: 'timeout' })), [tasks.waiting, tasks.ended, tasks.first])
+      assert.deepEqual(idsOf(await bed.listAll({ errorCode: 'timeout', statuses: ['failed'] })), [
+        tasks.ended,
+        tasks.first,
+      ])
+      assert.deepEqual(idsOf(await bed.listAll({ errorCode: 'timeout', statuses: ['scheduled', 'running'] })), [
+        tasks.waiting,
+      ])
+      assert.deepEqual(await bed.listAll({ errorCode: 'timeout', statuses: ['running', 'succeeded'] }), [])
+      assert.deepEqual(idsOf(await bed.listAll({ errorCode: 'timeout', tag: 'tagged' })), [tasks.ended])
+      assert.deepEqual(idsOf(await bed.listAll({ errorCode: 'timeout', type: 'b' })), [tasks.waiting])
+      for (const errorCode of ['time', 'timeouts', 'TIMEOUT', '%', 'The attempt', 'message']) {
+        assert.deepEqual(await bed.listAll({ errorCode }), [], errorCode)
+      }
+    })
+
+    it('takes an error for the last one until the next attempt, or a retry by hand', async (bed) => {
+      const { waiting, ended } = await fail(bed)
+      await bed.clock.advance(60_000)
+      const errorCode = 'timeout'
+      assert.deepEqual(idsOf(await bed.listAll({ errorCode, statuses: ['queued'] })), [waiting])
+      const again = await bed.claimOne({ types: ['b'] })
+      assert.deepEqual(idsOf(await bed.listAll({ errorCode, type: 'b' })), [])
+      await bed.settle(again, failed({ error: { code: 'other', message: 'It broke otherwise' }, retryDelayMs: 60_000 }))
+      assert.deepEqual(await bed.listAll({ errorCode, type: 'b' }), [])
+      assert.deepEqual(idsOf(await bed.listAll({ errorCode: 'other' })), [waiting])
+      await bed.retry(ended)
+      assert.deepEqual(await bed.listAll({ errorCode, tag: 'tagged' }), [])
+    })
+
     it('lists a task whose time has come as queued', async (bed) => {
       const id = await bed.submit({ delayMs: 1_000 })
-      assert.equal(only(await bed.listAll({ status: 'scheduled' })).id, id)
-      assert.deepEqual(await bed.listAll({ status: 'queued' }), [])
+      assert.equal(only(await bed.listAll({ statuses: ['scheduled'] })).id, id)
+      assert.deepEqual(await bed.listAll({ statuses: ['queued'] }), [])
       await bed.clock.advance(1_000)
-      assert.deepEqual(await bed.listAll({ status: 'scheduled' }), [])
-      const listed = only(await bed.listAll({ status: 'queued' }))
+      assert.deepEqual(await bed.listAll({ statuses: ['scheduled'] }), [])
+      const listed = only(await bed.listAll({ statuses: ['queued'] }))
       assert.deepEqual([listed.id, listed.status], [id, 'queued'])
     })
 
@@ -70,7 +131,7 @@ export function describeList({ describe, it }: Suite): void {
       const newest = (await bed.listAll())[0]?.createdAt ?? 0
       await listsExactly(
         bed,
-        { type: 'a', queue: 'q1', status: 'queued', tag: 'odd', createdAfter: 0, createdBefore: newest },
+        { type: 'a', queue: 'q1', statuses: ['queued'], tag: 'odd', createdAfter: 0, createdBefore: newest },
         (task) =>
           task.type === 'a' &&
           task.queue === 'q1' &&
@@ -96,7 +157,7 @@ export function describeList({ describe, it }: Suite): void {
 
     it('pages through a filtered list', async (bed) => {
       await populate(bed)
-      for (const filter of [{ status: 'queued' }, { tag: 'odd' }, { type: 'a' }, { queue: 'q1' }] as const) {
+      for (const filter of FILTERS) {
         assert.deepEqual(await bed.listAll({ ...filter, limit: 1 }), await bed.listAll(filter))
       }
     })
@@ -138,9 +199,46 @@ async function populate(bed: TestBed): Promise<readonly Task[]> {
   return bed.listAll()
 }
 
+const FILTERS: readonly Partial<TaskFilter>[] = [
+  { statuses: ['queued'] },
+  { statuses: ['queued', 'failed', 'cancelled'] },
+  { tag: 'odd' },
+  { type: 'a' },
+  { queue: 'q1' },
+]
+
+const SETS_OF_STATUSES: readonly (readonly TaskStatus[])[] = [
+  ['failed', 'cancelled'],
+  ['cancelled', 'failed', 'cancelled'],
+  ['queued', 'running'],
+  ['succeeded', 'failed'],
+  ['queued', 'succeeded'],
+  ['blocked', 'failed'],
+  [],
+  TASK_STATUSES,
+]
+
+/** Three tasks that timed out, of which one waits for its next attempt, among others that failed otherwise or not yet. */
+async function fail(bed: TestBed): Promise<{ first: string; ended: string; waiting: string }> {
+  const error = { code: 'timeout', message: 'The attempt took too long' }
+  const end = async (type: string, tags: readonly string[], outcome: Outcome) => {
+    const task = await bed.submit({ type, tags })
+    await bed.settle(await bed.claimOne({ types: [type] }), outcome)
+    await bed.clock.advance(1)
+    return task
+  }
+  const first = await end('a', [], failed({ error, retryable: false }))
+  await end('a', ['tagged'], failed({ error: { code: 'broken', message: 'timeout' }, retryable: false }))
+  const ended = await end('a', ['tagged'], failed({ error, retryable: false }))
+  await end('a', ['tagged'], succeeded('{"code":"timeout"}' as JsonText))
+  const waiting = await end('b', [], failed({ error, retryDelayMs: 60_000 }))
+  await bed.submit({ type: 'a', payload: '{"code":"timeout","message":""}' as JsonText })
+  return { first, ended, waiting }
+}
+
 async function listsExactly(
   bed: TestBed,
-  filter: Partial<TaskFilter>,
+  filter: Partial<ListParams>,
   belongs: (task: Task) => boolean,
 ): Promise<void> {
   const expected = (await bed.listAll()).filter(belongs)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { JsonText } from '@taskyard/core'
 import type { Suite } from '../suite.ts'
-import { failed, idsOf, released, succeeded } from '../test-bed.ts'
+import { EVERYTHING, failed, idsOf, released, succeeded } from '../test-bed.ts'
 
 /** What a store keeps when it is closed and opened again. */
 export function describePersistence({ describe, it }: Suite): void {
@@ -98,8 +98,7 @@ export function describePersistence({ describe, it }: Suite): void {
 
     it('continues a list from a cursor of before', async (bed) => {
       const ids = [await bed.submit(), await bed.submit(), await bed.submit()].reverse()
-      const filter = { namespace: 'default', status: null, type: null, queue: null, tag: null }
-      const page = { ...filter, createdAfter: null, createdBefore: null, limit: 1 }
+      const page = { ...EVERYTHING, limit: 1 }
       const { nextCursor } = await bed.store.reads.list({ ...page, cursor: null })
       assert.ok(nextCursor !== null)
       await bed.reopen()

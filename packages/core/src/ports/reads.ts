@@ -34,9 +34,11 @@ export interface ReadsPort {
   readyLanes(params: ReadyLanesParams): Promise<readonly ReadyLane[]>
 }
 
+/** Which tasks are meant: all fields together, each of which filters nothing while it is `null`. */
 export interface TaskFilter {
   readonly namespace: string
-  readonly status: TaskStatus | null
+  /** In any of these. */
+  readonly statuses: readonly TaskStatus[] | null
   readonly type: string | null
   readonly queue: string | null
   readonly tag: string | null
@@ -44,6 +46,8 @@ export interface TaskFilter {
   readonly createdAfter: number | null
   /** Exclusive; ms. */
   readonly createdBefore: number | null
+  /** The code of the task's `error`, as a reader sees it: of its end, or why the attempt before failed while it waits for the next. */
+  readonly errorCode: string | null
 }
 
 export interface ListParams extends TaskFilter {

@@ -6,7 +6,7 @@ import type { RouteContext } from '../route-context.ts'
 import { BODY_PROBLEMS, problems } from '../schemas/problem.ts'
 import { type FilterFields, filterOf } from './tasks.ts'
 
-type BulkBody = FilterFields & { cursor?: string }
+type BulkBody = FilterFields & { dryRun?: boolean; cursor?: string }
 
 /**
  * Operations on every task that matches a filter. One may touch millions, so each client gets few calls per minute, and a
@@ -27,8 +27,8 @@ export async function bulkRoutes(server: FastifyInstance, context: RouteContext)
     '/api/v1/tasks/cancel',
     { config, schema: bulkSchema('cancelTasks', 'Cancel every matching task that has not ended') },
     async (request, reply) => {
-      const { cursor, ...filter } = request.body
-      return partOf(reply, await inNamespaceOf(request).cancelMatching(filterOf(filter), options(reply, cursor)))
+      const { filter, options } = readBody(request.body, reply)
+      return partOf(reply, await inNamespaceOf(request).cancelMatching(filter, options))
     },
   )
 
@@ -36,14 +36,15 @@ export async function bulkRoutes(server: FastifyInstance, context: RouteContext)
     '/api/v1/tasks/retry',
     { config, schema: bulkSchema('retryTasks', 'Retry every matching failed or cancelled task (default: failed)') },
     async (request, reply) => {
-      const { cursor, ...filter } = request.body
-      return partOf(reply, await inNamespaceOf(request).retryMatching(filterOf(filter), options(reply, cursor)))
+      const { filter, options } = readBody(request.body, reply)
+      return partOf(reply, await inNamespaceOf(request).retryMatching(filter, options))
     },
   )
 
-  function options(reply: FastifyReply, cursor: string | undefined) {
+  function readBody({ dryRun = false, cursor, ...filter }: BulkBody, reply: FastifyReply) {
     const signal = lifecycle.untilDisconnect(reply)
-    return { seconds: limits.bulkSeconds, signal, ...(cursor === undefined ? undefined : { cursor }) }
+    const options = { dryRun, seconds: limits.bulkSeconds, signal, ...(cursor === undefined ? undefined : { cursor }) }
+    return { filter: filterOf(filter), options }
   }
 }
 

@@ -1,6 +1,6 @@
 import { parseRfc3339, type TaskPage, type TaskStatus, taskDocumentText } from '@taskyard/core'
 import type { BulkFilter } from '@taskyard/engine'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { sendPage, sendTask } from '../json-reply.ts'
 import type { IdParams, RouteContext } from '../route-context.ts'
 import { listQuerySchema, waitQuerySchema } from '../schemas/filters.ts'
@@ -8,7 +8,8 @@ import { idParams } from '../schemas/parameters.ts'
 import { problems } from '../schemas/problem.ts'
 
 export interface FilterFields {
-  status?: TaskStatus
+  status?: TaskStatus | TaskStatus[]
+  errorCode?: string
   type?: string
   queue?: string
   tag?: string
@@ -40,15 +41,19 @@ export function taskRoutes(server: FastifyInstance, { inNamespaceOf, lifecycle, 
     },
   )
 
-  server.get<{ Querystring: ListQuery }>('/api/v1/tasks', { schema: listSchema }, async (request, reply) => {
-    const { limit, cursor, ...filter } = request.query
-    const params = {
-      ...filterOf(filter),
-      ...(limit === undefined ? undefined : { limit }),
-      ...(cursor === undefined ? undefined : { cursor }),
-    }
-    return sendPage(reply, pages, async () => pageText(await inNamespaceOf(request).list(params)))
-  })
+  server.get<{ Querystring: ListQuery }>(
+    '/api/v1/tasks',
+    { schema: listSchema, preValidation: splitStatus },
+    async (request, reply) => {
+      const { limit, cursor, ...filter } = request.query
+      const params = {
+        ...filterOf(filter),
+        ...(limit === undefined ? undefined : { limit }),
+        ...(cursor === undefined ? undefined : { cursor }),
+      }
+      return sendPage(reply, pages, async () => pageText(await inNamespaceOf(request).list(params)))
+    },
+  )
 
   server.post<{ Params: IdParams }>('/api/v1/tasks/:id/cancel', { schema: cancelSchema }, async (request, reply) =>
     sendTask(reply, await inNamespaceOf(request).cancel(request.params.id)),
@@ -57,6 +62,12 @@ export function taskRoutes(server: FastifyInstance, { inNamespaceOf, lifecycle, 
   server.post<{ Params: IdParams }>('/api/v1/tasks/:id/retry', { schema: retrySchema }, async (request, reply) =>
     sendTask(reply, await inNamespaceOf(request).retry(request.params.id)),
   )
+}
+
+/** Several statuses are written as several parameters, or with commas between them. */
+async function splitStatus(request: FastifyRequest<{ Querystring: { status?: unknown } }>): Promise<void> {
+  const { status } = request.query
+  if (status !== undefined) request.query.status = [status].flat().flatMap((text) => String(text).split(','))
 }
 
 /** Filter fields that have passed the schema, as the engine takes them. */

@@ -1,4 +1,12 @@
-import { LIMITS, type ListParams, type TaskPage, type TaskStatus, TaskyardError } from '@taskyard/core'
+import {
+  errorTextStart,
+  LIMITS,
+  type ListParams,
+  listedStatuses,
+  type TaskPage,
+  type TaskStatus,
+  TaskyardError,
+} from '@taskyard/core'
 import type { Filter } from 'mongodb'
 import type { Database } from '../database.ts'
 import { type TaskDocument, taskFrom } from '../documents.ts'
@@ -16,6 +24,7 @@ interface Place {
 /** The port's `list`, newest first. Where no index fits the filter a page ends at its window, and may be empty with a cursor. */
 export async function list(database: Database, params: ListParams, now: number): Promise<TaskPage> {
   const after = params.cursor === null ? null : decodeCursor(params.cursor)
+  if (listedStatuses(params)?.every((status) => status === 'blocked')) return { items: [], nextCursor: null }
   const indexed = indexedFilter(params, after)
   const rest = restFilter(params, now)
   // What is filtered beyond the index is looked for within a window of bounded size.
@@ -68,7 +77,7 @@ async function windowEnd({ tasks }: Database, indexed: Filter<TaskDocument>): Pr
 
 // Served by `by_tag`, `failed_by_age`, `by_queue` or `by_age`, in this order.
 function indexedFilter(params: ListParams, after: Place | null): Filter<TaskDocument> {
-  const { namespace, tag, status, queue, createdAfter, createdBefore } = params
+  const { namespace, tag, queue, createdAfter, createdBefore } = params
   const createdAt = {
     ...(createdAfter === null ? {} : { $gte: createdAfter }),
     ...(createdBefore === null ? {} : { $lt: createdBefore }),
@@ -78,7 +87,7 @@ function indexedFilter(params: ListParams, after: Place | null): Filter<TaskDocu
     namespace,
     ...(queue === null ? {} : { queue }),
     ...(tag === null ? {} : { tags: { $exists: true, $eq: tag } }),
-    ...(tag === null && status === 'failed' ? { state: 'failed' } : {}),
+    ...(isOfFailed(params) ? { state: 'failed' } : {}),
     ...(Object.keys(createdAt).length === 0 ? {} : { createdAt }),
     ...(after === null ? {} : { $or: [{ createdAt: { $lt: after.createdAt } }, { _id: { $lt: after.id } }] }),
   } as Filter<TaskDocument>
@@ -88,10 +97,19 @@ function notAfter({ createdAt, id }: Place): Filter<TaskDocument> {
   return { createdAt: { $gte: createdAt }, $or: [{ createdAt: { $gt: createdAt } }, { _id: { $gte: id } }] }
 }
 
-function restFilter({ tag, status, type }: ListParams, now: number): Filter<TaskDocument> | null {
+/** Whether the index of those that failed fits. */
+function isOfFailed(params: ListParams): boolean {
+  const statuses = listedStatuses(params)
+  return params.tag === null && statuses?.length === 1 && statuses[0] === 'failed'
+}
+
+function restFilter(params: ListParams, now: number): Filter<TaskDocument> | null {
+  const { type, errorCode } = params
+  const statuses = listedStatuses(params)
   const filter = {
-    ...(status === null || (tag === null && status === 'failed') ? {} : inStatus(status, now)),
+    ...(statuses === null || isOfFailed(params) ? {} : { $or: statuses.map((status) => inStatus(status, now)) }),
     ...(type === null ? {} : { type }),
+    ...(errorCode === null ? {} : { error: havingCode(errorCode) }),
   }
   return Object.keys(filter).length > 0 ? (filter as Filter<TaskDocument>) : null
 }
@@ -100,6 +118,12 @@ function restFilter({ tag, status, type }: ListParams, now: number): Filter<Task
 function inStatus(status: TaskStatus, now: number): Filter<TaskDocument> {
   if (status === 'queued') return { $or: [{ state: 'queued' }, { state: 'scheduled', runAt: { $lte: now } }] }
   return status === 'scheduled' ? { state: 'scheduled', runAt: { $gt: now } } : { state: status }
+}
+
+// By how the text begins: it is followed by a comma, and `-` comes next after that.
+function havingCode(errorCode: string) {
+  const start = errorTextStart(errorCode)
+  return { $gte: start, $lt: `${start.slice(0, -1)}-` }
 }
 
 function encodeCursor({ createdAt, id }: Place): string {

@@ -8,6 +8,7 @@ import {
   type TaskStatus,
   TaskyardError,
   TIMEOUT_ERROR,
+  toErrorText,
 } from '@taskyard/core'
 import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
@@ -92,8 +93,8 @@ export class Endings {
     const next = afterFailure({ attempt, maxAttempts, backoff, cancelRequested, ...failure })
     if (next.status !== 'scheduled') return this.#finish(lease, next.status, failure.error, settledAs)
     const runAt = this.#now + next.delayMs
-    const data = { error: failure.error, retryAt: new Date(runAt).toISOString() }
-    this.#goOn(lease, 'retry-scheduled', JSON.stringify(data), settledAs === null)
+    const data = `{"error":${toErrorText(failure.error)},"retryAt":"${new Date(runAt).toISOString()}"}`
+    this.#goOn(lease, 'retry-scheduled', data, settledAs === null)
     if (next.delayMs > 0) this.transitions.scheduled.push({ ...lease, runAt })
     else this.transitions.ready.push({ ...lease, readyAt: this.#now })
     return { taskStatus: next.delayMs > 0 ? 'scheduled' : 'queued', runAt }

@@ -1,4 +1,11 @@
-import { type ListParams, TERMINAL_STATUS_NUMBER, type TerminalStatus } from '@taskyard/core'
+import {
+  type ListParams,
+  listedStatuses,
+  type TaskStatus,
+  TERMINAL_STATUS_NUMBER,
+  TERMINAL_STATUSES,
+  type TerminalStatus,
+} from '@taskyard/core'
 import { numbers } from '../arrays.ts'
 import type { Value } from '../driver.ts'
 import { firstIdAt, timeOfId } from '../id-times.ts'
@@ -21,7 +28,7 @@ export interface Window {
   readonly below: string
 }
 
-/** The newest ids within the window that fit the filter but for its times. */
+/** The newest ids within the window that fit the filter, but for its times and the code of their error. */
 export async function candidates(
   context: StoreContext,
   params: ListParams,
@@ -29,7 +36,7 @@ export async function candidates(
   window: Window,
   limit: number,
 ): Promise<Candidates> {
-  const { status, tag, namespace } = params
+  const { tag, namespace } = params
   if (tag !== null) {
     return query(context, `SELECT id FROM @task_tags WHERE namespace = $3 AND tag = $4`, window, limit, [
       namespace,
@@ -37,21 +44,35 @@ export async function candidates(
     ])
   }
   const laneNumbers = numbers(lanes.map(({ lane }) => lane))
-  if (status === 'queued' || status === 'scheduled' || status === 'running') {
-    return query(context, `SELECT id FROM @${WAITING_TABLE[status]} WHERE lane = ANY ($3::integer[])`, window, limit, [
+  const { waiting, ended } = placesOf(listedStatuses(params))
+  if (ended.length === 0 && waiting.length === 1) {
+    return query(context, `SELECT id FROM @${waiting[0]} WHERE lane = ANY ($3::integer[])`, window, limit, [
       laneNumbers,
     ])
   }
   const everything = params.queue === null && params.type === null
-  if (status === null && everything) {
+  if (waiting.length + ended.length === PLACES && everything) {
     return query(context, 'SELECT id FROM @tasks WHERE lane = ANY ($3::integer[])', window, limit, [laneNumbers])
   }
   const search = lanes.length > MERGED_LANES ? searchBackwards : mergeLanes
-  return search(context, laneNumbers, status as Ended | null, window, limit)
+  return search(context, laneNumbers, { waiting, ended }, window, limit)
+}
+
+/** Where tasks are, by their status. */
+interface Places {
+  /** Tables of those that have not ended. */
+  readonly waiting: readonly string[]
+  readonly ended: readonly TerminalStatus[]
 }
 
 const WAITING_TABLE = { queued: 'ready', scheduled: 'scheduled', running: 'leases' } as const
-type Ended = TerminalStatus
+const PLACES = Object.keys(WAITING_TABLE).length + TERMINAL_STATUSES.length
+
+function placesOf(statuses: readonly TaskStatus[] | null): Places {
+  const isWanted = (status: string) => statuses === null || statuses.includes(status as TaskStatus)
+  const waiting = Object.entries(WAITING_TABLE).flatMap(([status, table]) => (isWanted(status) ? table : []))
+  return { waiting, ended: TERMINAL_STATUSES.filter(isWanted) }
+}
 
 async function query(
   { database }: StoreContext,
@@ -71,7 +92,7 @@ async function query(
 async function mergeLanes(
   { database }: StoreContext,
   laneNumbers: string,
-  status: Ended | null,
+  { waiting, ended }: Places,
   { above, below }: Window,
   limit: number,
 ): Promise<Candidates> {
@@ -79,23 +100,23 @@ async function mergeLanes(
     CROSS JOIN LATERAL (
       SELECT id FROM @finished WHERE lane = l.lane AND status = s.status AND id > $1 AND id < $2 ORDER BY id DESC LIMIT $4
     ) f`
-  const waiting = Object.values(WAITING_TABLE).map(
+  const unfinished = waiting.map(
     (table) =>
       `(SELECT id FROM @${table} WHERE lane = ANY ($3::integer[]) AND id > $1 AND id < $2 ORDER BY id DESC LIMIT $4)`,
   )
-  const all = [finished, ...(status === null ? waiting : [])].join(' UNION ')
+  const all = [finished, ...unfinished].join(' UNION ')
   const rows = await database.run<[string]>(`SELECT id FROM (${all}) AS found ORDER BY id DESC LIMIT $4`, [
     above,
     below,
     laneNumbers,
     limit,
-    statusNumbers(status),
+    statusNumbers(ended),
   ])
   return { found: rows.map(([id]) => id), more: rows.length === limit }
 }
 
-function statusNumbers(status: Ended | null): string {
-  return numbers(status === null ? Object.values(TERMINAL_STATUS_NUMBER) : [TERMINAL_STATUS_NUMBER[status]])
+function statusNumbers(ended: readonly TerminalStatus[]): string {
+  return numbers(ended.map((status) => TERMINAL_STATUS_NUMBER[status]))
 }
 
 const FIRST_SPAN_MS = 1_000
@@ -109,7 +130,7 @@ const WIDEN = 64
 async function searchBackwards(
   context: StoreContext,
   laneNumbers: string,
-  status: Ended | null,
+  places: Places,
   { above, below }: Window,
   limit: number,
 ): Promise<Candidates> {
@@ -120,7 +141,7 @@ async function searchBackwards(
   for (let spanMs = FIRST_SPAN_MS; upper > above; ) {
     lowerAt -= spanMs
     const lower = lowerAt > timeOfId(above) ? firstIdAt(lowerAt) : above
-    const ids = await inSpan(context, laneNumbers, status, { above: lower, below: upper }, limit - found.length)
+    const ids = await inSpan(context, laneNumbers, places, { above: lower, below: upper }, limit - found.length)
     found.push(...ids)
     if (found.length === limit) return { found, more: true }
     upper = lower
@@ -133,15 +154,15 @@ async function searchBackwards(
 async function inSpan(
   { database }: StoreContext,
   laneNumbers: string,
-  status: Ended | null,
+  { waiting, ended }: Places,
   { above, below }: Window,
   limit: number,
 ): Promise<readonly string[]> {
   const within = 'lane = ANY ($3::integer[]) AND id > $1 AND id < $2'
   const finished = `SELECT id FROM @finished WHERE status = ANY ($4::smallint[]) AND ${within}`
-  const waiting = Object.values(WAITING_TABLE).map((table) => `SELECT id FROM @${table} WHERE ${within}`)
-  const all = [finished, ...(status === null ? waiting : [])].join(' UNION ')
-  const values = [above, below, laneNumbers, statusNumbers(status)]
+  const unfinished = waiting.map((table) => `SELECT id FROM @${table} WHERE ${within}`)
+  const all = [finished, ...unfinished].join(' UNION ')
+  const values = [above, below, laneNumbers, statusNumbers(ended)]
   const rows = await database.run<[string]>(
     `SELECT id FROM (${all}) AS found ORDER BY id DESC LIMIT ${Number(limit)}`,
     values,

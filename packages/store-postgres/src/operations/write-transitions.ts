@@ -1,4 +1,4 @@
-import { LIMITS, TERMINAL_STATUS_NUMBER } from '@taskyard/core'
+import { LIMITS, TERMINAL_STATUS_NUMBER, toErrorText } from '@taskyard/core'
 import { ids, numbers } from '../arrays.ts'
 import type { Run } from '../database.ts'
 import {
@@ -66,7 +66,7 @@ async function writeScheduled(run: Run, transitions: Transitions): Promise<void>
 async function writeFinished(run: Run, transitions: Transitions, now: number): Promise<void> {
   const { finished } = transitions
   if (finished.length === 0) return
-  const errors = finished.map(({ error }) => (error === null ? null : JSON.stringify(error)))
+  const errors = finished.map(({ error }) => (error === null ? null : toErrorText(error)))
   const bytes = finished.map((task, i) => ROW_OVERHEAD_BYTES + task.bytes + (errors[i]?.length ?? 0))
   finished.forEach(({ lane, status }, i) => {
     count(transitions, lane, status, 1)

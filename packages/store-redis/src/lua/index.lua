@@ -7,11 +7,11 @@
 -- member "id,id,…" or "0=id,3=id,…" (distances from the chunk's number, where its tasks are not in a row), score the
 -- number of its first task. A chunk goes when all its tasks are gone; ids of tasks that are gone may still be in it.
 --
--- ARGV: time; namespace; queue or ''; type or ''; status f, c or ''; tag, or '' with `tagged` '0'; tagged; below (a number,
+-- ARGV: time; namespace; queue or ''; type or ''; statuses, f and c, or ''; tag, or '' with `tagged` '0'; tagged; below (a number,
 -- '' for the newest); createdBefore or ''; createdAfter or ''; how many tasks are wanted.
 -- Reply: horizon: the number above which nothing is missing, '' when nothing is left; then number and member of each entry.
 
-local namespace, queue, type, status, tag, tagged = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] == '1'
+local namespace, queue, type, statuses, tag, tagged = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] == '1'
 local wanted = tonumber(ARGV[11])
 
 -- A task's number is at least the time of its submission, and ahead of it by at most as much as it ever was.
@@ -38,7 +38,8 @@ local function sources()
   local keys = {}
   for _, name in ipairs(queue ~= '' and { queue } or call('SMEMBERS', P .. 'queues:' .. namespace)) do
     for _, number in ipairs(lanesOfQueue(name)) do
-      keys[#keys + 1] = status == '' and P .. 'index:' .. number or P .. 'ended:' .. number .. ':' .. status
+      if statuses == '' then keys[#keys + 1] = P .. 'index:' .. number end
+      for status in string.gmatch(statuses, '.') do keys[#keys + 1] = P .. 'ended:' .. number .. ':' .. status end
     end
   end
   return keys

@@ -62,6 +62,12 @@ export function taskRowBySeq(state: State, seq: number): TaskRow | null {
   return composeTaskRow(state, task, present)
 }
 
+/** The last error of a task, its code first (see `toErrorText`); `null` when it has none now. */
+export function errorBySeq(state: State, seq: number): string | null {
+  const task = row1<[number]>(state.sql('SELECT lane FROM tasks WHERE seq = ?'), seq)
+  return task === undefined ? null : (presentOf(state, seq, task[0]).error ?? null)
+}
+
 function composeTaskRow(state: State, task: TaskColumns, present: Present): TaskRow {
   const { namespace, queue, type } = state.lanes.get(task[1])
   return [

@@ -11,6 +11,7 @@ import {
   type RecordParams,
   spreadJitter,
   TIMEOUT_ERROR,
+  toErrorText,
   workerKey,
 } from '@taskyard/core'
 import { row1, rows, type State } from '../state.ts'
@@ -252,7 +253,7 @@ export function failAttempt(state: State, lease: Lease, failure: AttemptFailure,
   take(state, 'leases', lease.seq, lease.lane)
   if (next.status === 'scheduled') {
     const runAt = now + next.delayMs
-    const data = JSON.stringify({ error, retryAt: new Date(runAt).toISOString() })
+    const data = `{"error":${toErrorText(error)},"retryAt":"${new Date(runAt).toISOString()}"}`
     endAttempt(state, lease, 'retry-scheduled', data, now)
     if (next.delayMs > 0) makeScheduled(state, lease, runAt)
     else makeReady(state, { ...lease, priority: priorityOf(state, lease.seq) }, now)

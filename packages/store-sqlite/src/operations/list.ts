@@ -1,128 +1,45 @@
-import { isTerminal, LIMITS, type TaskFilter, type TaskStatus, TERMINAL_STATUS_NUMBER } from '@taskyard/core'
+import { errorTextStart, LIMITS } from '@taskyard/core'
 import { encodeCursor } from '../cursor.ts'
-import type { Lane } from '../lanes.ts'
-import { row1, rows, type State } from '../state.ts'
+import { row1, type State } from '../state.ts'
 import type { TaskRow } from '../wire.ts'
-import { taskRowBySeq } from './find.ts'
+import { errorBySeq, taskRowBySeq } from './find.ts'
+import { type Candidates, candidates, type ListRows, type Look } from './list-candidates.ts'
 import { promoteDue } from './promote.ts'
 
 /** Rows looked at per page when no index fits the filter. The page ends there and its cursor goes on. */
 const SCAN_BUDGET = 20_000
-/** Up to this many lanes are merged by index; beyond, the tasks are scanned within the budget. */
-const MERGED_LANES = 64
-
-/** A page, its cursor decoded: a bad one is refused before it comes into a transaction that others share. */
-export interface ListRows extends TaskFilter {
-  readonly limit: number
-  /** The number of submission that the page before ended with; `null`: the first page. */
-  readonly below: number | null
-}
-
-interface Window {
-  /** Numbers of submission, both exclusive. */
-  readonly above: number
-  readonly below: number
-}
-
-interface Candidates {
-  readonly seqs: readonly number[]
-  /** Where the next page begins; `null` when nothing is left. */
-  readonly next: number | null
-}
+/** The same where each is looked at for its error alone, and so many of a lane or table at a time. */
+const ERRORS_BUDGET = 5_000
+const ERRORS_AT_ONCE = 500
 
 /** The port's `list`, newest submission first. A page also ends at its budget of rows or bytes, and may be empty with a cursor. */
 export function list(state: State, params: ListRows, now: number): { rows: TaskRow[]; nextCursor: string | null } {
   promoteDue(state, now)
-  const window = windowOf(state, params)
   const lanes = state.lanes.matching(params.namespace, params.queue, params.type)
-  const { seqs, next } = candidates(state, params, lanes, window)
+  const look = { ...windowOf(state, params), lanes, limit: params.limit, most: params.limit, budget: SCAN_BUDGET }
+  const { errorCode } = params
+  const { seqs, next } =
+    errorCode === null ? candidates(state, params, look) : havingError(state, params, look, errorTextStart(errorCode))
   return page(state, seqs, next)
 }
 
-function candidates(state: State, params: ListRows, lanes: readonly Lane[], window: Window): Candidates {
-  const { status, tag, limit } = params
-  if (lanes.length === 0) return { seqs: [], next: null }
-  if (tag !== null) return scanTagged(state, params.namespace, tag, status, lanes, window, limit)
-  if (status === 'queued' || status === 'scheduled' || status === 'running') {
-    return scan(state, WAITING_TABLE[status], lanes, window, limit)
-  }
-  if (status === 'blocked') return { seqs: [], next: null }
-  if (lanes.length > MERGED_LANES) return scan(state, 'tasks', lanes, window, limit, status)
-  return mergeLanes(state, lanes, status, window, limit)
-}
-
-const WAITING_TABLE = { queued: 'ready', scheduled: 'scheduled', running: 'leases' } as const
-
-function mergeLanes(
-  state: State,
-  lanes: readonly Lane[],
-  status: TaskStatus | null,
-  window: Window,
-  limit: number,
-): Candidates {
-  const seqs = lanes.flatMap(({ lane }) => newestOfLane(state, lane, status, window, limit + 1))
-  seqs.sort((a, b) => b - a)
-  const found = seqs.slice(0, limit)
-  return { seqs: found, next: seqs.length > limit ? (found.at(-1) as number) : null }
-}
-
-function newestOfLane(state: State, lane: number, status: TaskStatus | null, { above, below }: Window, limit: number) {
-  const order = 'AND seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?'
-  const found =
-    status !== null && isTerminal(status)
-      ? rows<[number]>(
-          state.sql(`SELECT seq FROM finished WHERE lane = ? AND status = ? ${order}`),
-          ...[lane, TERMINAL_STATUS_NUMBER[status], above, below, limit],
-        )
-      : rows<[number]>(state.sql(`SELECT seq FROM tasks WHERE lane = ? ${order}`), lane, above, below, limit)
-  return found.map(([seq]) => seq)
-}
-
-function scan(
-  state: State,
-  table: 'ready' | 'scheduled' | 'leases' | 'tasks',
-  lanes: readonly Lane[],
-  { above, below }: Window,
-  limit: number,
-  status: TaskStatus | null = null,
-): Candidates {
-  const select = state.sql(`SELECT seq, lane FROM ${table} WHERE seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?`)
-  const scanned = rows<[number, number]>(select, above, below, SCAN_BUDGET)
-  return pick(state, scanned, lanes, status, limit)
-}
-
-function scanTagged(
-  state: State,
-  namespace: string,
-  tag: string,
-  status: TaskStatus | null,
-  lanes: readonly Lane[],
-  { above, below }: Window,
-  limit: number,
-): Candidates {
-  const select = state.sql(
-    `SELECT seq, lane FROM task_tags JOIN tasks USING (seq)
-     WHERE namespace = ? AND tag = ? AND seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
-  )
-  return pick(state, rows<[number, number]>(select, namespace, tag, above, below, SCAN_BUDGET), lanes, status, limit)
-}
-
-function pick(
-  state: State,
-  scanned: readonly (readonly [seq: number, lane: number])[],
-  lanes: readonly Lane[],
-  status: TaskStatus | null,
-  limit: number,
-): Candidates {
-  const wanted = new Set(lanes.map(({ lane }) => lane))
+/** No index has the errors: of the tasks that may have one as many are looked at as the budget allows. */
+function havingError(state: State, params: ListRows, look: Look, start: string): Pick<Candidates, 'seqs' | 'next'> {
   const seqs: number[] = []
-  for (const [seq, lane] of scanned) {
-    if (!wanted.has(lane) || (status !== null && taskRowBySeq(state, seq)?.[4] !== status)) continue
-    if (seqs.length === limit) return { seqs, next: seqs.at(-1) as number }
-    seqs.push(seq)
+  let { below } = look
+  const some = { limit: ERRORS_AT_ONCE, most: Number.POSITIVE_INFINITY, budget: ERRORS_AT_ONCE }
+  for (let looked = 0; looked < ERRORS_BUDGET; ) {
+    const part = candidates(state, params, { ...look, ...some, below })
+    for (const seq of part.seqs) {
+      if (errorBySeq(state, seq)?.startsWith(start) !== true) continue
+      if (seqs.length === look.limit) return { seqs, next: seqs.at(-1) as number }
+      seqs.push(seq)
+    }
+    if (part.next === null) return { seqs, next: null }
+    below = part.next
+    looked += part.looked
   }
-  const budgetSpent = scanned.length === SCAN_BUDGET
-  return { seqs, next: budgetSpent ? (scanned.at(-1)?.[0] as number) : null }
+  return { seqs, next: below }
 }
 
 function page(state: State, seqs: readonly number[], next: number | null) {
@@ -138,7 +55,7 @@ function page(state: State, seqs: readonly number[], next: number | null) {
   return { rows: found, nextCursor: next === null ? null : encodeCursor(next) }
 }
 
-function windowOf(state: State, { below, createdAfter, createdBefore }: ListRows): Window {
+function windowOf(state: State, { below, createdAfter, createdBefore }: ListRows): Pick<Look, 'above' | 'below'> {
   const above = createdAfter === null ? 0 : firstCreatedAt(state, createdAfter) - 1
   const end = createdBefore === null ? state.nextSeq : firstCreatedAt(state, createdBefore)
   return { above, below: below === null ? end : Math.min(end, below) }

@@ -5,6 +5,7 @@ import {
   type TaskEventKind,
   TERMINAL_STATUS_NUMBER,
   type TerminalStatus,
+  toErrorText,
 } from '@taskyard/core'
 import type { Counter } from '../counters.ts'
 import { row1, type State } from '../state.ts'
@@ -78,7 +79,7 @@ export function finish(
   { result = null, error = null }: Ending,
   now: number,
 ): void {
-  const errorText = error === null ? null : JSON.stringify(error)
+  const errorText = error === null ? null : toErrorText(error)
   const bytes = finishedBytes(task.bytes, result, errorText)
   const insert = state.sql(
     `INSERT INTO finished (seq, lane, status, attempt, token, crashes, worker_id, started_at, finished_at, result, error,

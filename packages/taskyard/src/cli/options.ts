@@ -1,15 +1,16 @@
 import { EVERY_QUEUE, isName, LIMITS, nameRule, TASK_STATUSES, type TaskStatus } from '@taskyard/core'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { readPastTime } from './spoken-time.ts'
 
 /** Which tasks a command means, as its options give it. */
 export interface FilterOptions {
   readonly queue?: string
   readonly type?: string
-  readonly status?: TaskStatus
+  readonly status?: readonly TaskStatus[]
   readonly tag?: string
   readonly createdAfter?: string
   readonly createdBefore?: string
+  readonly errorCode?: string
 }
 
 /** Gives a command the filter of lists and bulk operations. */
@@ -18,16 +19,17 @@ export function withFilterOptions(command: Command, now: () => number): Command 
   return command
     .option('-q, --queue <queue>', 'only of this queue', queueName)
     .option('-t, --type <type>', 'only of this type')
-    .addOption(new Option('-s, --status <status>', 'only in this status').choices(TASK_STATUSES))
+    .option('-s, --status <status>', `only in this status, or in any of several: ${TASK_STATUSES.join(',')}`, statuses)
     .option('--tag <tag>', 'only with this tag')
+    .option('--error-code <code>', 'only with this code of the last error, such as timeout')
     .option('--created-after <time>', 'only created since: RFC 3339, or how long ago (90s, 15m, 2h, 7d)', pastTime)
     .option('--created-before <time>', 'only created before that time', pastTime)
 }
 
 /** The part of a command's options that chooses tasks. */
 export function filterOf(options: FilterOptions): FilterOptions {
-  const { queue, type, status, tag, createdAfter, createdBefore } = options
-  const entries = Object.entries({ queue, type, status, tag, createdAfter, createdBefore })
+  const { queue, type, status, tag, createdAfter, createdBefore, errorCode } = options
+  const entries = Object.entries({ queue, type, status, tag, createdAfter, createdBefore, errorCode })
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
 }
 
@@ -63,6 +65,14 @@ export function queueName(text: string): string {
 /** Reads an option of queues to take from, separated by commas; `*` is every queue. @throws InvalidArgumentError */
 export function queueNames(text: string): string[] {
   return text.split(',').map((name) => (name.trim() === EVERY_QUEUE ? EVERY_QUEUE : queueName(name.trim())))
+}
+
+/** Several are separated by commas, or given one by one. */
+function statuses(text: string, before: readonly TaskStatus[] = []): readonly TaskStatus[] {
+  const named = text.split(',').map((name) => name.trim())
+  const unknown = named.find((name) => !TASK_STATUSES.includes(name as TaskStatus))
+  if (unknown === undefined) return [...before, ...(named as TaskStatus[])]
+  throw new InvalidArgumentError(`Allowed choices are ${TASK_STATUSES.join(', ')}.`)
 }
 
 /** Gathers the values of an option that may be given several times. */

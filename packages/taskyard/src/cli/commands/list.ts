@@ -24,12 +24,31 @@ export function addList(program: Command, terminal: Terminal): void {
 const EXAMPLES = `
 Examples:
   taskyard list --status failed --created-after 1h
+  taskyard list --status failed,scheduled --error-code timeout
   taskyard list --queue mail --limit 100 --json`
 
-async function list({ client, printer, terminal }: ServerCommand, options: ListOptions): Promise<void> {
-  const { limit, cursor } = options
-  const page = await client.list({ ...filterOf(options), limit, ...(cursor === undefined ? {} : { cursor }) })
-  const lines = page.items.length === 0 ? ['no tasks'] : taskTableLines(page.items, printer, terminal.now())
+async function list(server: ServerCommand, options: ListOptions): Promise<void> {
+  const { printer, terminal } = server
+  const page = await nextPage(server, options)
+  const nothing = page.nextCursor === null ? 'no tasks' : 'no tasks so far'
+  const lines = page.items.length === 0 ? [nothing] : taskTableLines(page.items, printer, terminal.now())
   printer.answer(page, lines)
   if (page.nextCursor !== null) printer.note(`There is more: add --cursor ${page.nextCursor}`)
+}
+
+/** Tasks that fit may be far from here: no longer is it looked for the first of them. Milliseconds. */
+const LOOKING_MS = 15_000
+
+/** The next page that is not empty, or the last one. */
+async function nextPage({ client, terminal, progress }: ServerCommand, options: ListOptions) {
+  const { limit, cursor } = options
+  const filter = { ...filterOf(options), limit }
+  const until = terminal.monotonic() + LOOKING_MS
+  let page = await client.list(cursor === undefined ? filter : { ...filter, cursor })
+  while (page.items.length === 0 && page.nextCursor !== null && terminal.monotonic() < until) {
+    progress.show('looking further back …')
+    page = await client.list({ ...filter, cursor: page.nextCursor })
+  }
+  progress.clear()
+  return page
 }
