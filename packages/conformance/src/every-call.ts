@@ -25,6 +25,9 @@ export const EVERY_CALL: Readonly<Record<Exclude<StoreCall, 'migrate'>, Example>
   position: (store, calls) => store.reads.position({ namespace: 'default', taskId: calls.newTask().id, atMost: 10 }),
   readyLanes: (store) => store.reads.readyLanes({ namespace: 'default', limit: 10 }),
   pause: (store) => store.queues.pause({ namespace: 'default', queue: 'default', paused: true }),
+  declareTypes: (store) =>
+    store.taskTypes.declareTypes({ namespace: 'default', types: [{ type: 'test', defaults: null }], limit: 10 }),
+  listTypes: (store) => store.taskTypes.listTypes({ namespace: 'default' }),
   beat: (store) => store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 1_000 }),
   holders: (store) => store.presence.holders(),
   claimers: (store) => store.presence.claimers({ namespace: 'default' }),

@@ -39,6 +39,7 @@ import { describeSlowServer } from './task-store/slow-server.ts'
 import { describeSweep } from './task-store/sweep.ts'
 import { describeTimeouts } from './task-store/timeouts.ts'
 import { describeTwoProcesses } from './task-store/two-processes.ts'
+import { describeTypeDefaults } from './task-store/type-defaults.ts'
 import { describeWakeUp } from './task-store/wake-up.ts'
 import { describeWrongClock } from './task-store/wrong-clock.ts'
 
@@ -59,6 +60,7 @@ const WRITING_AREAS = [
   describeCrashesTakenBack,
   describeTimeouts,
   describeRetention,
+  describeTypeDefaults,
   describePersistence,
   describeConcurrency,
   describeModel,

@@ -64,6 +64,11 @@ export const ERRORS = {
     'Queue {queue} holds {limit} waiting tasks, its limit; try again when workers have caught up',
     { retryable: true },
   ),
+  too_many_types: entry(
+    409,
+    'Too many task types have defaults',
+    'In namespace {namespace} {limit} types may have defaults of their own; take those of others away first',
+  ),
   rate_limited: entry(429, 'Too many requests', 'Too many requests of this kind; try again in {retryAfterSeconds} s', {
     retryable: true,
   }),

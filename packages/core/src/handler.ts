@@ -1,4 +1,7 @@
+import { nounOf } from './noun-of.ts'
+import type { TypeWithDefaults } from './ports/task-types.ts'
 import type { LeasedTaskDocument } from './task-document.ts'
+import { type TypeDefaults, violationsOfTypeDefaults } from './type-defaults.ts'
 
 /** What a handler may do besides returning its result. */
 export interface TaskContext {
@@ -23,12 +26,64 @@ export type TaskHandler<Payload = unknown, Result = unknown> = (
   context: TaskContext,
 ) => Result | Promise<Result>
 
-/** Handlers by task type. Payload and result types of a typed `submit` follow from it. */
+/** A handler with what submissions of its type get that do not say otherwise: a worker declares it when it starts. */
+export interface HandlerWithDefaults<Payload = unknown, Result = unknown> extends TypeDefaults {
+  readonly run: TaskHandler<Payload, Result>
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: a map of handlers must accept handlers of any payload
-export type TaskHandlers = Readonly<Record<string, TaskHandler<any, any>>>
+type AnyHandler = TaskHandler<any, any>
+// biome-ignore lint/suspicious/noExplicitAny: the same
+type AnyHandlerWithDefaults = HandlerWithDefaults<any, any>
+
+/** Handlers by task type. Payload and result types of a typed `submit` follow from it. */
+export type TaskHandlers = Readonly<Record<string, AnyHandler | AnyHandlerWithDefaults>>
+
+/** The function of an entry of {@link TaskHandlers}. */
+type RunOf<Entry> = Entry extends AnyHandler ? Entry : Entry extends { readonly run: infer Run } ? Run : never
+
+type FunctionOf<Entry> = Extract<RunOf<Entry>, AnyHandler>
 
 export type PayloadOf<Handlers extends TaskHandlers, Type extends keyof Handlers> = Parameters<
-  Handlers[Type]
+  FunctionOf<Handlers[Type]>
 >[0]['payload']
 
-export type ResultOf<Handlers extends TaskHandlers, Type extends keyof Handlers> = Awaited<ReturnType<Handlers[Type]>>
+export type ResultOf<Handlers extends TaskHandlers, Type extends keyof Handlers> = Awaited<
+  ReturnType<FunctionOf<Handlers[Type]>>
+>
+
+/** The functions of handlers, each changed by `wrap`; what a type has as defaults stays with it. */
+export function mapHandlers(
+  handlers: TaskHandlers,
+  wrap: (type: string, run: TaskHandler) => TaskHandler,
+): TaskHandlers {
+  const wrapped = (type: string, entry: TaskHandlers[string]) =>
+    typeof entry === 'function' ? wrap(type, entry) : { ...entry, run: wrap(type, entry.run) }
+  return Object.fromEntries(Object.entries(handlers).map(([type, entry]) => [type, wrapped(type, entry)]))
+}
+
+/** The functions of handlers, by type. */
+export function functionsOf(handlers: TaskHandlers): ReadonlyMap<string, TaskHandler> {
+  return new Map(
+    Object.entries(handlers).map(([type, entry]) => [type, typeof entry === 'function' ? entry : entry.run]),
+  )
+}
+
+/** What the handlers declare: those that are plain functions declare nothing. */
+export function declarationsOf(handlers: TaskHandlers): readonly TypeWithDefaults[] {
+  return Object.entries(handlers).flatMap(([type, entry]) => {
+    if (typeof entry === 'function') return []
+    const { run: _, ...defaults } = entry
+    return [{ type, defaults }]
+  })
+}
+
+/** Why a value is no handler, in words that follow its name; `null`: it is one. */
+export function faultOfHandler(value: unknown): string | null {
+  if (typeof value === 'function') return null
+  if (typeof value !== 'object' || value === null || !('run' in value) || typeof value.run !== 'function')
+    return `is ${nounOf(value)}, not a function nor an object with a function "run"`
+  const { run: _, ...defaults } = value
+  const [fault] = violationsOfTypeDefaults(defaults)
+  return fault === undefined ? null : `has an option that is wrong: ${fault.path.slice(1)}: ${fault.message}`
+}

@@ -36,6 +36,8 @@ export const LIMITS = {
   /** Waiting (queued, scheduled or blocked) tasks per queue; over it submissions are refused with `queue_full`. */
   queueDepth: 10_000_000,
   idempotencySeconds: 86_400,
+  /** Task types that may have defaults of their own, per namespace. */
+  typesWithDefaults: 1000,
 } as const
 
 /** What a submission, a claim or a worker gets that does not say otherwise. */

@@ -24,7 +24,7 @@ type Calls = Readonly<Record<string, () => Promise<string>>>
 /** A store each of whose calls answers with its own name. */
 function namingStore(): OpenedStore {
   const facet = new Proxy({}, { get: (_target, name) => async () => name })
-  const facets = ['tasks', 'reads', 'queues', 'presence', 'upkeep', 'wakeUps', 'news', 'lifecycle']
+  const facets = ['tasks', 'reads', 'queues', 'taskTypes', 'presence', 'upkeep', 'wakeUps', 'news', 'lifecycle']
   return Object.fromEntries(facets.map((name) => [name, facet])) as unknown as OpenedStore
 }
 

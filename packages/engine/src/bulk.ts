@@ -1,5 +1,5 @@
-import { LIMITS, type Task, type TaskStatus } from '@taskyard/core'
-import { invalid, isIntegerIn } from './check-submission.ts'
+import { isIntegerIn, LIMITS, type Task, type TaskStatus } from '@taskyard/core'
+import { invalid } from './check-submission.ts'
 import type { BulkFilter, BulkPart, BulkPartOptions } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import { statusesOf, toListParams } from './read.ts'

@@ -1,4 +1,5 @@
-import { assertName, assertNames, assertQueuesOfClaim, invalid, isIntegerIn } from './check-submission.ts'
+import { isIntegerIn } from '@taskyard/core'
+import { assertName, assertNames, assertQueuesOfClaim, invalid } from './check-submission.ts'
 import type { OpenSession } from './engine.ts'
 
 /** Most tasks at a time that a worker may say it takes. */

@@ -1,25 +1,31 @@
 import {
-  type Backoff,
   DEFAULT_BACKOFF,
   DEFAULTS,
+  DELAY_RULE,
   faultOfTag,
   fitsBytes,
   IDEMPOTENCY_KEY_RULE,
   type IdGenerator,
   isIdempotencyKey,
+  isIntegerIn,
+  isMaxAttempts,
   isName,
+  isNumberIn,
   isQueueOfClaim,
+  isTimeoutSeconds,
   LIMITS,
+  MAX_ATTEMPTS_RULE,
   type NewTask,
   nameRule,
   TaskyardError,
+  TIMEOUT_RULE,
   type Violation,
+  violationsOfBackoff,
 } from '@taskyard/core'
 import type { PayloadCheck, Submission } from './engine.ts'
 import { fingerprintOf } from './fingerprint.ts'
 
 const NOTHING: readonly never[] = []
-const DELAY_RULE = `a number of seconds from 0 to ${LIMITS.delaySeconds}`
 
 export interface CheckContext {
   readonly ids: IdGenerator
@@ -78,12 +84,8 @@ function violationsOf(submission: Submission, task: NewTask): readonly Violation
   check(isName(task.type), '/type', nameRule('type'))
   check(isName(task.queue), '/queue', nameRule('queue'))
   check(isIntegerIn(priority, -LIMITS.priority, LIMITS.priority), '/priority', 'a whole number from -1000 to 1000')
-  check(isIntegerIn(maxAttempts, 1, LIMITS.maxAttempts), '/maxAttempts', 'a whole number from 1 to 1000')
-  check(
-    timeoutSeconds === null || isNumberIn(timeoutSeconds, 0.001, LIMITS.timeoutSeconds),
-    '/timeoutSeconds',
-    `a number of seconds from 0.001 to ${LIMITS.timeoutSeconds}, or null for no bound`,
-  )
+  check(isMaxAttempts(maxAttempts), '/maxAttempts', MAX_ATTEMPTS_RULE)
+  check(isTimeoutSeconds(timeoutSeconds), '/timeoutSeconds', TIMEOUT_RULE)
   check(isNumberIn(task.delayMs, 0, LIMITS.delaySeconds * 1000), '/delaySeconds', DELAY_RULE)
   check(task.runAt === null || isNumberIn(task.runAt, 0, 8.64e15), '/runAt', 'a time in RFC 3339, from 1970 on')
   check(
@@ -94,7 +96,7 @@ function violationsOf(submission: Submission, task: NewTask): readonly Violation
   if (tags !== NOTHING) checkTags(tags, check)
   check(idempotency === null || isIdempotencyKey(idempotency.key), '/idempotencyKey', IDEMPOTENCY_KEY_RULE)
   check(fitsBytes(task.payload, LIMITS.bodyBytes), '/payload', `at most ${LIMITS.bodyBytes} bytes of JSON`)
-  if (task.backoff !== DEFAULT_BACKOFF) checkBackoff(task.backoff, check)
+  if (task.backoff !== DEFAULT_BACKOFF) wrong.push(...violationsOfBackoff(task.backoff))
   return wrong.length === 0 ? NOTHING : wrong
 }
 
@@ -106,28 +108,6 @@ function checkTags(tags: readonly string[], check: Check): void {
     const fault = faultOfTag(tag)
     if (fault !== null) check(false, `/tags/${i}`, fault)
   }
-}
-
-function checkBackoff(backoff: Backoff, check: Check): void {
-  const { kind, baseSeconds, factor, maxSeconds } = backoff
-  check(
-    kind === 'exponential' || kind === 'linear' || kind === 'fixed',
-    '/backoff/kind',
-    'exponential, linear or fixed',
-  )
-  check(isNumberIn(baseSeconds, 0, LIMITS.delaySeconds), '/backoff/baseSeconds', DELAY_RULE)
-  check(isNumberIn(factor, 0, 1000), '/backoff/factor', 'a number from 0 to 1000')
-  check(isNumberIn(maxSeconds, 0, LIMITS.delaySeconds), '/backoff/maxSeconds', DELAY_RULE)
-}
-
-/** Whether a value of any type is a whole number within bounds, both inclusive. */
-export function isIntegerIn(value: unknown, least: number, most: number): boolean {
-  return Number.isInteger(value) && isNumberIn(value, least, most)
-}
-
-/** Whether a value of any type is a number within bounds, both inclusive; `NaN` is not. */
-export function isNumberIn(value: unknown, least: number, most: number): boolean {
-  return typeof value === 'number' && value >= least && value <= most
 }
 
 function refusal(

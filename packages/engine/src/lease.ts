@@ -4,6 +4,8 @@ import {
   EVERY_QUEUE,
   fitsBytes,
   givenFirst,
+  isIntegerIn,
+  isNumberIn,
   type JsonText,
   LIMITS,
   type RecordParams,
@@ -14,15 +16,7 @@ import {
   type TaskError,
   type ToldError,
 } from '@taskyard/core'
-import {
-  assertName,
-  assertNames,
-  assertQueuesOfClaim,
-  invalid,
-  isIntegerIn,
-  isNumberIn,
-  toTaskId,
-} from './check-submission.ts'
+import { assertName, assertNames, assertQueuesOfClaim, invalid, toTaskId } from './check-submission.ts'
 import type { ClaimCalls } from './claim-calls.ts'
 import type { Claim, Outcome, Recorded, UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'

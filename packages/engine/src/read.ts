@@ -2,6 +2,8 @@ import {
   createLimiter,
   faultOfTag,
   fitsBytes,
+  isIntegerIn,
+  isNumberIn,
   isPlainText,
   LIMITS,
   type ListParams,
@@ -11,7 +13,7 @@ import {
   type TaskStatus,
   TaskyardError,
 } from '@taskyard/core'
-import { assertName, invalid, isIntegerIn, isNumberIn, toTaskId } from './check-submission.ts'
+import { assertName, invalid, toTaskId } from './check-submission.ts'
 import type { BulkFilter, ListRequest, UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'

@@ -1,5 +1,5 @@
-import { isTerminal, LIMITS, type Task, type TaskEvent, TaskyardError } from '@taskyard/core'
-import { invalid, isNumberIn, toTaskId } from './check-submission.ts'
+import { isNumberIn, isTerminal, LIMITS, type Task, type TaskEvent, TaskyardError } from '@taskyard/core'
+import { invalid, toTaskId } from './check-submission.ts'
 import type { UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import { createFollowedTasks, type TaskName } from './followed-tasks.ts'

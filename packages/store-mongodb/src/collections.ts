@@ -8,6 +8,7 @@ import type {
   QueueDocument,
   RecordDocument,
   TaskDocument,
+  TypeDefaultsDocument,
 } from './documents.ts'
 
 export interface Collections {
@@ -17,6 +18,8 @@ export interface Collections {
   readonly queues: Collection<QueueDocument>
   readonly envelopes: Collection<EnvelopeDocument>
   readonly nodes: Collection<NodeDocument>
+  /** One for each namespace. */
+  readonly types: Collection<TypeDefaultsDocument>
   readonly meta: Collection<MetaDocument>
 }
 
@@ -40,6 +43,7 @@ export function collectionsOf(client: MongoClient, name: string, { kind }: Deplo
     queues: database.collection<QueueDocument>('queues'),
     envelopes: database.collection<EnvelopeDocument>('envelopes'),
     nodes: database.collection<NodeDocument>('nodes'),
+    types: database.collection<TypeDefaultsDocument>('types'),
     meta: database.collection<MetaDocument>('meta'),
   }
 }

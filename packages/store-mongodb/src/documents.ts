@@ -279,6 +279,16 @@ export interface NodeDocument {
   readonly claimersAt?: number
 }
 
+/** The types of a namespace that have defaults. */
+export interface TypeDefaultsDocument {
+  /** The namespace. */
+  readonly _id: string
+  /** Rises with each change. */
+  readonly revision: number
+  /** `defaults` as JSON. */
+  readonly types: readonly { readonly type: string; readonly defaults: string }[]
+}
+
 export interface MetaDocument {
   readonly _id: string
   readonly version?: number

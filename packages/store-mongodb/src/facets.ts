@@ -13,8 +13,8 @@ const TRANSACTION = 'a MongoDB store does not join transactions of yours; a Post
 export function facetsOf(
   database: Database,
   call: StoreCall,
-): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'presence' | 'upkeep'> {
-  // A claim that is repeated while it is under way waits for what it gives.
+): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'taskTypes' | 'presence' | 'upkeep'> {
+  // A claim that is repeated while it is under way waits for what it gives; a declaration for the one before it.
   const turns = createTurns()
   return {
     tasks: {
@@ -42,6 +42,11 @@ export function facetsOf(
       readyLanes: (params) => call((now) => operations.readyLanes(database, params, now)),
     },
     queues: { pause: (params) => call(() => operations.pause(database, params)) },
+    taskTypes: {
+      declareTypes: (params) =>
+        turns.take(`types ${params.namespace}`, () => call(() => operations.declareTypes(database, params))),
+      listTypes: (params) => call(() => operations.listTypes(database, params)),
+    },
     presence: {
       beat: (params) => call((now) => operations.beat(database, params, now)),
       holders: () => call((now) => operations.holders(database, now)),

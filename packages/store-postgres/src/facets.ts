@@ -13,6 +13,7 @@ import type { QueueDepths } from './operations/queue-depths.ts'
 import { counts, pause } from './operations/queues.ts'
 import { settle } from './operations/settle.ts'
 import type { Sweeping } from './operations/sweep.ts'
+import { declareTypes, listTypes } from './operations/type-defaults.ts'
 import type { StoreContext } from './store-context.ts'
 
 /** What operations keep between calls. */
@@ -27,7 +28,7 @@ export function facetsOf(
   context: StoreContext,
   { claims, depths, sweeping }: Kept,
   isClosed: () => boolean,
-): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'presence' | 'upkeep'> {
+): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'taskTypes' | 'presence' | 'upkeep'> {
   const whenOpen =
     <Params, Result>(operation: (params: Params) => Promise<Result>) =>
     async (params: Params): Promise<Result> => {
@@ -53,6 +54,10 @@ export function facetsOf(
       readyLanes: whenOpen((params) => readyLanes(context, params)),
     },
     queues: { pause: whenOpen((params) => pause(context, params)) },
+    taskTypes: {
+      declareTypes: whenOpen((params) => declareTypes(context, params)),
+      listTypes: whenOpen((params) => listTypes(context, params)),
+    },
     presence: {
       beat: whenOpen((params) => beat(context, params)),
       holders: () => whenOpen(() => holders(context))(undefined),

@@ -10,11 +10,12 @@ import { counts, pause, position, readyLanes } from './queue-calls.ts'
 import { findStored, history } from './read-calls.ts'
 import { settle } from './settle-call.ts'
 import { sweep } from './sweep-call.ts'
+import { declareTypes, listTypes } from './type-defaults-calls.ts'
 
 /** The facets whose calls are scripts. */
 export function facetsOf(
   context: CallContext,
-): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'presence' | 'upkeep'> {
+): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'taskTypes' | 'presence' | 'upkeep'> {
   return {
     tasks: {
       enqueue: (params) => enqueue(context, params),
@@ -34,6 +35,10 @@ export function facetsOf(
       readyLanes: (params) => readyLanes(context, params),
     },
     queues: { pause: (params) => pause(context, params) },
+    taskTypes: {
+      declareTypes: (params) => declareTypes(context, params),
+      listTypes: (params) => listTypes(context, params),
+    },
     presence: {
       beat: (params) => beat(context, params),
       holders: () => holders(context),

@@ -46,6 +46,8 @@ export const SCRIPTS = {
   position: script('position'),
   readyLanes: script('ready-lanes'),
   pause: script('pause'),
+  declareTypes: script('declare-types'),
+  listTypes: script('list-types'),
   beat: script('beat'),
   holders: script('holders'),
   claimers: script('claimers'),

@@ -16,7 +16,7 @@ const TRANSACTION =
 export function facetsOf(
   call: OperationCall,
   hintReady: (lanes: readonly ReadyLane[]) => void,
-): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'presence' | 'upkeep'> {
+): Pick<OpenedStore, 'tasks' | 'reads' | 'queues' | 'taskTypes' | 'presence' | 'upkeep'> {
   return {
     tasks: {
       async enqueue(params) {
@@ -49,6 +49,10 @@ export function facetsOf(
       readyLanes: (params) => call('readyLanes', params),
     },
     queues: { pause: (params) => call('pause', params) },
+    taskTypes: {
+      declareTypes: (params) => call('declareTypes', params),
+      listTypes: (params) => call('listTypes', params),
+    },
     presence: {
       beat: (params) => call('beat', params),
       holders: () => call('holders', undefined),

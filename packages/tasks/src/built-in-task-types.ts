@@ -1,4 +1,4 @@
-import type { JsonText, LeasedTaskDocument, TaskHandler, TaskHandlers, Violation } from '@taskyard/core'
+import type { JsonText, LeasedTaskDocument, TaskHandler, Violation } from '@taskyard/core'
 import { emailType } from './email/email-type.ts'
 import { COMMON_FAILURES, failureOf } from './failure.ts'
 import { httpRequestType } from './http-request/http-request-type.ts'
@@ -14,7 +14,8 @@ export const BUILT_IN_TYPES: readonly TaskType[] = [emailType, httpRequestType, 
 export interface BuiltInTaskTypes {
   readonly types: readonly TaskType[]
   /** Ready for a worker. Each checks its payload again: a task may come from a server that knows no schema. */
-  readonly handlers: TaskHandlers
+  // biome-ignore lint/suspicious/noExplicitAny: each handler names the payload of its own schema
+  readonly handlers: Readonly<Record<string, TaskHandler<any, any>>>
   /** What is wrong with a payload of this type, at most 20 violations. Types that are not built in pass, unparsed. */
   readonly checkPayload: (type: string, payload: JsonText) => readonly Violation[]
   /** Closes the connections the handlers keep. Idempotent. */

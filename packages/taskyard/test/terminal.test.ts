@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type LeasedTaskDocument, type TaskContext, TaskyardError } from '@taskyard/core'
+import { functionsOf, type LeasedTaskDocument, type TaskContext, TaskyardError } from '@taskyard/core'
 import type { AttemptEnd } from '@taskyard/worker'
 import { parseExactJson, withoutMark } from '../src/cli/exact-json.ts'
 import { reportFailure, usageFailure } from '../src/cli/failure.ts'
@@ -98,7 +98,7 @@ describe('the end of an attempt', () => {
   const lineFor = (end: Omit<AttemptEnd, 'task' | 'error'>) => {
     const { fake, written } = terminal()
     const report = createWorkReport(fake, true)
-    void report.watching({ slow: () => null })['slow']?.(task, {} as TaskContext)
+    void functionsOf(report.watching({ slow: () => null })).get('slow')?.(task, {} as TaskContext)
     report.ended({ task, error: null, ...end })
     return JSON.parse(written.out.trim().split('\n').at(-1) ?? '').reason
   }

@@ -1,4 +1,11 @@
-import type { LeasedTaskDocument, TaskHandler, TaskHandlers, TaskOutcome, WorkerApi } from '@taskyard/core'
+import {
+  functionsOf,
+  type LeasedTaskDocument,
+  type TaskHandler,
+  type TaskHandlers,
+  type TaskOutcome,
+  type WorkerApi,
+} from '@taskyard/core'
 import { AbortedHandlers } from './aborted-handlers.ts'
 import { Attempt } from './attempt.ts'
 import { attemptEnd } from './attempt-end.ts'
@@ -52,7 +59,7 @@ export class AttemptRunner {
     const { api, handlers, settings, stopping, giveUp, condition } = params
     const { clock, random, report, concurrency, prefetch, abortGraceSeconds, maxAbandoned } = settings
     this.#params = params
-    this.#handlers = new Map(Object.entries(handlers))
+    this.#handlers = functionsOf(handlers)
     this.#lookahead = new Lookahead(prefetch, clock.now())
     this.#deadlines = new Deadlines(clock, (now) => this.#endOverdue(now))
     this.#abortedHandlers = new AbortedHandlers({

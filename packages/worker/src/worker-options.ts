@@ -2,6 +2,7 @@ import {
   type Clock,
   DEFAULTS,
   EVERY_QUEUE,
+  faultOfHandler,
   isName,
   LIMITS,
   monotonicClock,
@@ -109,9 +110,10 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
 }
 
 function typesWithHandlers(handlers: TaskHandlers, wanted: readonly string[] | undefined): readonly string[] {
-  if (typeof handlers !== 'object' || handlers === null) throw wrong('handlers are an object of functions by task type')
+  if (typeof handlers !== 'object' || handlers === null) throw wrong('handlers are an object by task type')
   for (const [type, handler] of Object.entries(handlers)) {
-    if (typeof handler !== 'function') throw wrong(`the handler of "${type}" is not a function`)
+    const fault = faultOfHandler(handler)
+    if (fault !== null) throw wrong(`the handler of "${type}" ${fault}`)
   }
   const types = names('types', wanted ?? Object.keys(handlers))
   const missing = types.find((type) => !Object.hasOwn(handlers, type))

@@ -82,6 +82,8 @@ const SAME_ANSWER_AGAIN: ReadonlySet<StoreOperation> = new Set([
   'history',
   'counts',
   'pause',
+  'declareTypes',
+  'listTypes',
   'beat',
   'holders',
 ] as const)

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict'
-import type { Backoff, EnqueueOutcome, JsonText, NewTask } from '@taskyard/core'
+import type {
+  Backoff,
+  DeclareTypesParams,
+  EnqueueOutcome,
+  JsonText,
+  NewTask,
+  OpenedStore,
+  TypeDefaults,
+} from '@taskyard/core'
 import fc from 'fast-check'
 import { cancelled, failed, type Outcome, released, succeeded, workersOf } from '../test-bed.ts'
 import { claimAndFollow } from './claim-command.ts'
@@ -48,6 +56,13 @@ const NEW_TASK: fc.Arbitrary<Omit<NewTask, 'id'>> = fc.record({
   ),
 })
 
+const MOST_TYPES = 2
+const TYPE_DEFAULTS = fc.constantFrom<TypeDefaults | null>(
+  null,
+  { maxAttempts: 3 },
+  { timeoutSeconds: null, backoff: { kind: 'fixed', baseSeconds: 2 } },
+)
+
 const claim = fc
   .record({
     queues: fc.constantFrom(['a'], ['b'], ['a', 'b'], null),
@@ -88,6 +103,15 @@ const pause = fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()).map(([queue, pau
     for (const { store } of [model, real]) await store.queues.pause({ namespace: 'default', queue, paused })
   }),
 )
+const declareTypes = fc
+  .array(fc.record({ type: fc.constantFrom('x', 'y', 'z'), defaults: TYPE_DEFAULTS }), { maxLength: 3 })
+  .map((types) =>
+    command('declare types', types, async (model, real) => {
+      const params = { namespace: 'default', types, limit: MOST_TYPES }
+      const [expected, found] = await Promise.all([model, real].map(({ store }) => declareAndList(store, params)))
+      assert.deepEqual(found, expected)
+    }),
+  )
 const takeBackCrashes = onLease('take back crashes', fc.constant(null), takeBackBoth)
 const nameForeign = onLease('name in another namespace', fc.constant(null), nameInOtherNamespace)
 const endLeases = fc.constantFrom(...WORKERS).map((workerId) =>
@@ -134,6 +158,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
     position,
     advance,
     pause,
+    declareTypes,
     endLeases,
     takeBackCrashes,
     nameForeign,
@@ -198,6 +223,11 @@ function onLease<Detail>(
       await assertSameHistory(model, real, lease.taskId)
     }),
   )
+}
+
+/** What was declared before, whether it could be changed, and what is declared now. */
+async function declareAndList({ taskTypes }: OpenedStore, params: DeclareTypesParams): Promise<readonly unknown[]> {
+  return [await taskTypes.listTypes(params), await taskTypes.declareTypes(params), await taskTypes.listTypes(params)]
 }
 
 function command(name: string, detail: unknown, act: (model: Model, real: Real) => Promise<void>): StoreCommand {

@@ -5,6 +5,8 @@ export interface ReferenceState {
   readonly tasks: Map<string, ReferenceTask>
   readonly idempotencyKeys: Map<string, UsedKey>
   readonly paused: Set<string>
+  /** By namespace and type, as JSON. */
+  readonly typeDefaults: Map<string, ReadonlyMap<string, string>>
   /** By namespace and queue; a queue is in here from its first task on. */
   readonly lanes: Map<string, ReferenceLane>
   /** The newest beat of each server process, the workers' keys, and until when it holds. */
@@ -38,6 +40,7 @@ export function emptyReferenceState(): ReferenceState {
     tasks: new Map(),
     idempotencyKeys: new Map(),
     paused: new Set(),
+    typeDefaults: new Map(),
     lanes: new Map(),
     nodes: new Map(),
     arrivals: 0,

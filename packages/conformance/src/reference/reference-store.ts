@@ -7,6 +7,8 @@ import {
   type ReadyLane,
   type ReadyListener,
   TaskyardError,
+  typeDefaultsFromText,
+  typeDefaultsText,
   unhealthy,
   workerKey,
 } from '@taskyard/core'
@@ -42,6 +44,7 @@ export function createReferenceStore(clock: Clock, state: ReferenceState = empty
           else state.paused.delete(laneKey({ namespace, queue }))
         }),
     },
+    taskTypes: taskTypesOf(state, answer),
     presence: presenceOf(state, answer),
     upkeep: { sweep: (params) => answer((now) => sweepState(state, params, now)) },
     wakeUps: {
@@ -77,6 +80,28 @@ function readsOf(state: ReferenceState, answer: Answer): OpenedStore['reads'] {
     counts: (params) => answer((now) => countQueues(state, params, now)),
     position: (params) => answer((now) => positionOf(state, params, now)),
     readyLanes: ({ namespace, limit }) => answer((now) => lanesWithReady(state, namespace, now).slice(0, limit)),
+  }
+}
+
+function taskTypesOf({ typeDefaults }: ReferenceState, answer: Answer): OpenedStore['taskTypes'] {
+  return {
+    declareTypes: ({ namespace, types, limit }) =>
+      answer(() => {
+        const after = new Map(typeDefaults.get(namespace))
+        for (const { type, defaults } of types) {
+          if (defaults === null) after.delete(type)
+          else after.set(type, typeDefaultsText(defaults))
+        }
+        if (after.size > limit) return 'too-many'
+        typeDefaults.set(namespace, after)
+        return 'declared'
+      }),
+    listTypes: ({ namespace }) =>
+      answer(() =>
+        [...(typeDefaults.get(namespace) ?? [])]
+          .map(([type, text]) => ({ type, defaults: typeDefaultsFromText(text) }))
+          .sort((one, other) => (one.type < other.type ? -1 : 1)),
+      ),
   }
 }
 

@@ -17,6 +17,7 @@ import {
 /** What somebody may know of a namespace: its own, or another. */
 interface Known {
   readonly queue: string
+  readonly type: string
   readonly key: string
   readonly workerId: string
   readonly requestId: string
@@ -82,6 +83,11 @@ const CALLS: Readonly<Record<Exclude<StoreCall, 'migrate' | 'sweep'>, CallOn>> =
     return lanes.filter((lane) => lane.queue === queue)
   },
   pause: (store, namespace, { queue }) => store.queues.pause({ namespace, queue, paused: true }),
+  declareTypes: (store, namespace, { type }) =>
+    store.taskTypes.declareTypes({ namespace, types: [{ type, defaults: { maxAttempts: 2 } }], limit: 10 }),
+  async listTypes(store, namespace, { type }) {
+    return (await store.taskTypes.listTypes({ namespace })).filter((each) => each.type === type).length
+  },
   beat: (store, namespace, { workerId }) =>
     store.presence.beat({ nodeId: 'node-1', workers: [{ namespace, workerId }], ttlMs: TTL_MS }),
   async holders(store, namespace, known) {
@@ -150,8 +156,10 @@ async function fill(bed: TestBed, namespace: string, name: string): Promise<Know
   await bed.settle(done, SUCCEEDED)
   const running = await bed.start(where, { ...claim, requestId })
   const waiting = await bed.submit({ ...where, idempotency: { key: `${name}-key`, fingerprint: 'print' } })
+  const type = `${name}-type`
+  await bed.store.taskTypes.declareTypes({ namespace, types: [{ type, defaults: { maxAttempts: 1 } }], limit: 1 })
   const ids = { waiting, failed: broken.id, running: leaseRef(running), succeeded: leaseRef(done) }
-  return { queue, key: `${name}-key`, workerId, requestId, ...ids }
+  return { queue, type, key: `${name}-key`, workerId, requestId, ...ids }
 }
 
 function askFor({ namespace, queue }: { namespace: string; queue: string }, workerId: string): Claimers {
@@ -163,7 +171,7 @@ function askFor({ namespace, queue }: { namespace: string; queue: string }, work
 function unknown(bed: TestBed): Known {
   const lease = () => ({ taskId: bed.newTask().id, token: 1 })
   const ids = { waiting: lease().taskId, failed: lease().taskId, running: lease(), succeeded: lease() }
-  return { queue: 'no-queue', key: 'no-key', workerId: 'no-worker', requestId: 'no-request', ...ids }
+  return { queue: 'no-queue', type: 'no-type', key: 'no-key', workerId: 'no-worker', requestId: 'no-request', ...ids }
 }
 
 /** All that can be seen of what is known in a namespace. */
@@ -173,6 +181,7 @@ async function everythingOf({ store }: TestBed, namespace: string, known: Known)
     tasks: await store.reads.find({ namespace, taskIds }),
     histories: await Promise.all(taskIds.map((taskId) => wholeHistory(store, taskId, namespace))),
     counts: await store.reads.counts({ namespace, queue: null }),
+    types: await store.taskTypes.listTypes({ namespace }),
     holders: (await store.presence.holders()).filter((holder) => holder.namespace === namespace),
   }
 }

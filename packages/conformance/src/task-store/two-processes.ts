@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { TypeDefaults } from '@taskyard/core'
 import { eventually, inRealTime } from '../real-time.ts'
 import type { Suite } from '../suite.ts'
 import { type Calls, idsOf, leaseRef, only, released, succeeded, type TestBed, workersOf } from '../test-bed.ts'
@@ -116,6 +117,17 @@ export function describeTwoProcesses(suite: Suite): void {
       assert.deepEqual(await bed.events(task.id), await other.events(task.id))
       const again = await bed.settle(task, succeeded())
       assert.ok(again.status === 'ok' && again.repeated)
+    })
+
+    it('defaults of types, and that they were taken away', async (bed) => {
+      const other = await bed.openAnother()
+      const declare = ({ store }: Calls, defaults: TypeDefaults | null) =>
+        store.taskTypes.declareTypes({ namespace: 'default', types: [{ type: 'a', defaults }], limit: 10 })
+      const list = ({ store }: Calls) => store.taskTypes.listTypes({ namespace: 'default' })
+      await declare(bed, { maxAttempts: 3 })
+      assert.deepEqual(await list(other), [{ type: 'a', defaults: { maxAttempts: 3 } }])
+      await declare(other, null)
+      assert.deepEqual(await list(bed), [])
     })
 
     it('a paused queue, and its end', async (bed) => {

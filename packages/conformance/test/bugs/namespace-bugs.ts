@@ -66,6 +66,14 @@ export const NAMESPACE_BUGS: Readonly<Record<string, Plant>> = {
   'takes workers of the same name elsewhere for alive': ({ presence }, state) => ({
     presence: { beat: (params) => presence.beat({ ...params, workers: everywhere(state, params.workers) }) },
   }),
+  'declares types of the same name elsewhere': ({ taskTypes }) => ({
+    taskTypes: {
+      async declareTypes(params) {
+        await taskTypes.declareTypes({ ...params, namespace: DEFAULTS.namespace })
+        return taskTypes.declareTypes(params)
+      },
+    },
+  }),
   'pauses queues of the same name elsewhere': ({ queues }) => ({
     queues: {
       async pause(params) {

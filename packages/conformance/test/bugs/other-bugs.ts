@@ -55,6 +55,27 @@ export const OTHER_BUGS: Readonly<Record<string, Plant>> = {
   'never asks to be swept again': (store) => ({
     upkeep: { sweep: async (params) => ({ ...(await store.upkeep.sweep(params)), nextAt: null }) },
   }),
+  'declares as many types as there is room for': ({ taskTypes }) => ({
+    taskTypes: {
+      async declareTypes(params) {
+        const outcomes = []
+        for (const one of params.types) outcomes.push(await taskTypes.declareTypes({ ...params, types: [one] }))
+        return outcomes.includes('too-many') ? 'too-many' : 'declared'
+      },
+    },
+  }),
+  'merges the defaults of a type with those before': ({ taskTypes }) => ({
+    taskTypes: {
+      async declareTypes(params) {
+        const before = new Map((await taskTypes.listTypes(params)).map(({ type, defaults }) => [type, defaults]))
+        const types = params.types.map(({ type, defaults }) => ({
+          type,
+          defaults: defaults && { ...before.get(type), ...defaults },
+        }))
+        return taskTypes.declareTypes({ ...params, types })
+      },
+    },
+  }),
   'lists without looking at tags': (store) => ({
     reads: { list: (params) => store.reads.list({ ...params, tag: null }) },
   }),

@@ -3,6 +3,7 @@ import type { NewsPort } from './news.ts'
 import type { PresencePort } from './presence.ts'
 import type { QueuesPort } from './queues.ts'
 import type { ReadsPort } from './reads.ts'
+import type { TaskTypesPort } from './task-types.ts'
 import type { TasksPort } from './tasks.ts'
 import type { UpkeepPort } from './upkeep.ts'
 import type { WakeUpsPort } from './wake-ups.ts'
@@ -26,6 +27,7 @@ export interface OpenedStore {
   readonly tasks: TasksPort
   readonly reads: ReadsPort
   readonly queues: QueuesPort
+  readonly taskTypes: TaskTypesPort
   readonly presence: PresencePort
   readonly upkeep: UpkeepPort
   readonly wakeUps: WakeUpsPort

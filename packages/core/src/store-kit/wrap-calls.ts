@@ -2,6 +2,7 @@ import type { OpenedStore } from '../ports/opened-store.ts'
 import type { PresencePort } from '../ports/presence.ts'
 import type { QueuesPort } from '../ports/queues.ts'
 import type { ReadsPort } from '../ports/reads.ts'
+import type { TaskTypesPort } from '../ports/task-types.ts'
 import type { TasksPort } from '../ports/tasks.ts'
 import type { UpkeepPort } from '../ports/upkeep.ts'
 
@@ -10,6 +11,7 @@ export type StoreCall =
   | keyof TasksPort
   | keyof ReadsPort
   | keyof QueuesPort
+  | keyof TaskTypesPort
   | keyof PresencePort
   | keyof UpkeepPort
   | 'migrate'
@@ -48,6 +50,7 @@ const PRESENCE_CALLS: CallsOf<PresencePort> = {
   endLeases: true,
   takeBackCrashes: true,
 }
+const TYPE_CALLS: CallsOf<TaskTypesPort> = { declareTypes: true, listTypes: true }
 const UPKEEP_CALLS: CallsOf<UpkeepPort> = { sweep: true }
 
 /** The same store with something around every call that asks it: timing, faults, a cache. */
@@ -57,6 +60,7 @@ export function wrapCalls(store: OpenedStore, wrap: WrapCall): OpenedStore {
     tasks: wrapFacet(store.tasks, TASK_CALLS, wrap),
     reads: wrapFacet(store.reads, READ_CALLS, wrap),
     queues: wrapFacet(store.queues, QUEUE_CALLS, wrap),
+    taskTypes: wrapFacet(store.taskTypes, TYPE_CALLS, wrap),
     presence: wrapFacet(store.presence, PRESENCE_CALLS, wrap),
     upkeep: wrapFacet(store.upkeep, UPKEEP_CALLS, wrap),
     wakeUps: store.wakeUps,

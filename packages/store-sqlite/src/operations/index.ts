@@ -12,6 +12,7 @@ import { beat, claimers, holders } from './presence.ts'
 import { counts, pause } from './queues.ts'
 import { settle } from './settle.ts'
 import { sweep } from './sweep.ts'
+import { declareTypes, listTypes } from './type-defaults.ts'
 
 /** What the store's thread can be asked. Each runs inside the shared transaction and may be undone and run again. */
 export const OPERATIONS = {
@@ -29,6 +30,8 @@ export const OPERATIONS = {
   position,
   readyLanes,
   pause,
+  declareTypes,
+  listTypes,
   beat,
   holders,
   claimers,
@@ -51,5 +54,6 @@ export const READS: ReadonlySet<OperationName> = new Set([
   'readyLanes',
   'holders',
   'claimers',
+  'listTypes',
   'beat',
 ])

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { LeasedTaskDocument, TaskHandler, TaskHandlers } from '@taskyard/core'
+import { type LeasedTaskDocument, mapHandlers, type TaskHandler, type TaskHandlers } from '@taskyard/core'
 
 interface RunningTask {
   readonly task: LeasedTaskDocument
@@ -22,7 +22,7 @@ export class FatalErrors {
 
   /** The same handlers, known by what they leave behind. */
   watching(handlers: TaskHandlers): TaskHandlers {
-    return Object.fromEntries(Object.entries(handlers).map(([type, handler]) => [type, this.#watched(handler)]))
+    return mapHandlers(handlers, (_, run) => this.#watched(run))
   }
 
   /** Calls `listener` with each, instead of the process's end. The returned function stops it. */

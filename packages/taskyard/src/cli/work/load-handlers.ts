@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { isName, nameRule, type TaskHandlers } from '@taskyard/core'
+import { faultOfHandler, isName, nameRule, type TaskHandlers } from '@taskyard/core'
 import { usageFailure } from '../failure.ts'
 
-/** The handlers that a module exports: its default export, else its `tasks`, else its exported functions by name. */
+/** The handlers that a module exports: its default export, else its `tasks`, else what it exports by name. */
 export async function loadHandlers(file: string): Promise<TaskHandlers> {
   const exported = await importModule(resolve(file))
   const handlers = handlersAmong(exported)
@@ -26,10 +26,8 @@ or give the function its type as a name: export default { '${name}': … }`
 type Module = Readonly<Record<string, unknown>>
 
 function handlersAmong(exported: Module): Readonly<Record<string, unknown>> | null {
-  const functions = Object.entries(exported).filter(
-    ([name, value]) => name !== 'default' && typeof value === 'function',
-  )
-  const named = Object.fromEntries(functions)
+  const handlers = Object.entries(exported).filter(([name, value]) => name !== 'default' && isHandler(value))
+  const named = Object.fromEntries(handlers)
   for (const candidate of [exported.default, exported.tasks, named]) {
     if (typeof candidate === 'object' && candidate !== null && Object.keys(candidate).length > 0) {
       return candidate as Readonly<Record<string, unknown>>
@@ -38,13 +36,16 @@ function handlersAmong(exported: Module): Readonly<Record<string, unknown>> | nu
   return null
 }
 
+function isHandler(value: unknown): boolean {
+  return typeof value === 'function' || (typeof value === 'object' && value !== null && 'run' in value)
+}
+
 function refuseUnusable(file: string, type: string, handler: unknown): void {
   if (!isName(type)) {
     throw usageFailure(`${file}: "${type}" cannot be a task type: ${nameRule('type')}`)
   }
-  if (typeof handler !== 'function') {
-    throw usageFailure(`${file}: the handler of "${type}" is a ${typeof handler}, not a function`)
-  }
+  const fault = faultOfHandler(handler)
+  if (fault !== null) throw usageFailure(`${file}: the handler of "${type}" ${fault}`)
 }
 
 async function importModule(path: string): Promise<Module> {

@@ -1,4 +1,4 @@
-import { EVERY_QUEUE, type LeasedTaskDocument, type TaskHandler, type TaskHandlers } from '@taskyard/core'
+import { EVERY_QUEUE, type LeasedTaskDocument, mapHandlers, type TaskHandler, type TaskHandlers } from '@taskyard/core'
 import { type AttemptEnd, rateLimited } from '@taskyard/worker'
 import { spokenDuration } from '../spoken-time.ts'
 import { jsonLine, type Paint, paintFor, printable, type Terminal } from '../terminal.ts'
@@ -39,8 +39,7 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
     }
   }
   return {
-    watching: (handlers) =>
-      Object.fromEntries(Object.entries(handlers).map(([type, handler]) => [type, watched(type, handler)])),
+    watching: (handlers) => mapHandlers(handlers, watched),
     started: ({ url, namespace }, types, queues) =>
       tell(
         'ready',

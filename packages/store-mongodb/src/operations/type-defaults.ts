@@ -1,0 +1,64 @@
+import {
+  type DeclareTypesOutcome,
+  type DeclareTypesParams,
+  type ListTypesParams,
+  TaskyardError,
+  type TypeWithDefaults,
+  typeDefaultsFromText,
+  typeDefaultsText,
+} from '@taskyard/core'
+import type { Database } from '../database.ts'
+import type { TypeDefaultsDocument } from '../documents.ts'
+import { isDuplicateKey } from '../mongodb-errors.ts'
+
+/** Processes that declare at the same time keep each other from it at most so often. */
+const MOST_TRIES = 50
+
+type Types = Pick<Database, 'types'>
+
+/** The port's `declareTypes`: what a namespace has is one document, changed as it was read or not at all. */
+export async function declareTypes(
+  database: Types,
+  { namespace, types, limit }: DeclareTypesParams,
+): Promise<DeclareTypesOutcome> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const found = await database.types.findOne({ _id: namespace })
+    const byType = new Map(found?.types.map(({ type, defaults }) => [type, defaults]))
+    for (const { type, defaults } of types) {
+      if (defaults === null) byType.delete(type)
+      else byType.set(type, typeDefaultsText(defaults))
+    }
+    if (byType.size > limit) return 'too-many'
+    const next = [...byType].map(([type, defaults]) => ({ type, defaults }))
+    if (await replaced(database, namespace, found?.revision ?? 0, next)) return 'declared'
+  }
+  throw new TaskyardError('store_unavailable', { reason: 'too many declare task types at the same time' })
+}
+
+/** Whether nobody has changed the document since it was read. */
+async function replaced(
+  { types }: Types,
+  namespace: string,
+  revision: number,
+  next: TypeDefaultsDocument['types'],
+): Promise<boolean> {
+  const $set = { revision: revision + 1, types: next }
+  if (revision > 0) return (await types.updateOne({ _id: namespace, revision }, { $set })).matchedCount === 1
+  try {
+    await types.insertOne({ _id: namespace, ...$set })
+    return true
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error
+    return false
+  }
+}
+
+/** The port's `listTypes`. */
+export async function listTypes(
+  { types }: Types,
+  { namespace }: ListTypesParams,
+): Promise<readonly TypeWithDefaults[]> {
+  const found = await types.findOne({ _id: namespace })
+  const listed = found?.types.toSorted((one, other) => (one.type < other.type ? -1 : 1)) ?? []
+  return listed.map(({ type, defaults }) => ({ type, defaults: typeDefaultsFromText(defaults) }))
+}
