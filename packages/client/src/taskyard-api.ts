@@ -1,5 +1,6 @@
 import type {
   Backoff,
+  HandlerWithDefaults,
   PayloadOf,
   ResultOf,
   StoredResult,
@@ -26,10 +27,12 @@ export type ResultOfTask<Handlers extends TaskHandlers, Type extends TypeOf<Hand
   ResultOf<Handlers, Type>
 >
 
+type HandlerOf<Payload, Result> = TaskHandler<Payload, Result> | HandlerWithDefaults<Payload, Result>
+
 /** Handlers for some of the types. */
 export type HandlersOf<Handlers extends TaskHandlers> = TaskHandlers extends Handlers
   ? TaskHandlers
-  : { readonly [Type in TypeOf<Handlers>]?: TaskHandler<PayloadOf<Handlers, Type>, ResultOf<Handlers, Type>> }
+  : { readonly [Type in TypeOf<Handlers>]?: HandlerOf<PayloadOf<Handlers, Type>, ResultOf<Handlers, Type>> }
 
 export interface TaskOptions {
   /** Default `default`. */

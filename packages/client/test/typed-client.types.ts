@@ -1,5 +1,5 @@
 import { Client, type TaskyardApi } from '@taskyard/client'
-import type { LeasedTaskDocument, TaskDocument, TaskError, TaskHandler } from '@taskyard/core'
+import type { LeasedTaskDocument, TaskDocument, TaskError, TaskHandler, TaskHandlers } from '@taskyard/core'
 
 // Not run, only checked: an expected error that does not come fails the type check.
 
@@ -115,11 +115,34 @@ export async function handlersAreChecked(yard: TaskyardApi<typeof handlers>): Pr
   yard.work({ count: ofTexts })
 }
 
+const withDefaults = {
+  email: { run: handlers.email, maxAttempts: 5, timeoutSeconds: 60 },
+  count: { run: (task: LeasedTaskDocument<number>) => task.payload + 1, backoff: { kind: 'fixed' } },
+  clean: handlers.clean,
+} satisfies TaskHandlers
+
+export async function handlersWithDefaults(yard: TaskyardApi<typeof withDefaults>): Promise<void> {
+  const email = await yard.wait(await yard.submit('email', { to: 'ada@example.com' }))
+  if (email.status === 'succeeded') same<typeof email.result, { messageId: string }>(true)
+  // @ts-expect-error the payload of email has an address
+  await yard.submit('email', { subject: 'x' })
+  await yard.submit('clean', null)
+  yard.work(withDefaults)
+  yard.work(handlers)
+  yard.work({ count: { run: (task) => task.payload * 2, maxAttempts: 3 } })
+  // @ts-expect-error the result of email has a messageId
+  yard.work({ email: { run: () => ({ message: 'x' }) } })
+  // @ts-expect-error a misspelt option
+  yard.work({ count: { run: (task) => task.payload, maxAttemps: 3 } })
+  // @ts-expect-error no function
+  yard.work({ count: { maxAttempts: 3 } })
+}
+
 export async function untypedClient(client: Client): Promise<void> {
   const task = await client.submit('anything', { at: 'all' }, { tags: ['a'] })
   const { result } = await client.wait(task.id)
   result.whatever
-  client.work({ anything: (task) => task.payload.at })
+  client.work({ anything: (task) => task.payload.at, other: { run: (task) => task.payload.at, maxAttempts: 3 } })
 }
 
 export async function eitherTaskyard(yard: TaskyardApi<typeof handlers>): Promise<string | undefined> {

@@ -26,6 +26,7 @@ const BACKOFF_NAMES: Readonly<Record<keyof Backoff, true>> = {
   maxSeconds: true,
 }
 
+/** Whether a value is a number of attempts that a task may have. */
 export function isMaxAttempts(value: unknown): boolean {
   return isIntegerIn(value, 1, LIMITS.maxAttempts)
 }

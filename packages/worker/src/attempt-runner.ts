@@ -1,11 +1,4 @@
-import {
-  functionsOf,
-  type LeasedTaskDocument,
-  type TaskHandler,
-  type TaskHandlers,
-  type TaskOutcome,
-  type WorkerApi,
-} from '@taskyard/core'
+import type { LeasedTaskDocument, TaskHandler, TaskOutcome, WorkerApi } from '@taskyard/core'
 import { AbortedHandlers } from './aborted-handlers.ts'
 import { Attempt } from './attempt.ts'
 import { attemptEnd } from './attempt-end.ts'
@@ -30,7 +23,7 @@ const SLICE_MS = 5
 
 export interface AttemptRunnerParams {
   readonly api: WorkerApi
-  readonly handlers: TaskHandlers
+  readonly handlers: ReadonlyMap<string, TaskHandler>
   readonly settings: WorkerSettings
   readonly stopping: AbortSignal
   readonly giveUp: AbortSignal
@@ -59,7 +52,7 @@ export class AttemptRunner {
     const { api, handlers, settings, stopping, giveUp, condition } = params
     const { clock, random, report, concurrency, prefetch, abortGraceSeconds, maxAbandoned } = settings
     this.#params = params
-    this.#handlers = functionsOf(handlers)
+    this.#handlers = handlers
     this.#lookahead = new Lookahead(prefetch, clock.now())
     this.#deadlines = new Deadlines(clock, (now) => this.#endOverdue(now))
     this.#abortedHandlers = new AbortedHandlers({

@@ -1,4 +1,4 @@
-import type { Clock, TaskHandlers, WorkerApi, WorkerSession } from '@taskyard/core'
+import { type Clock, functionsOf, type TaskHandlers, type WorkerApi, type WorkerSession } from '@taskyard/core'
 import { AttemptRunner } from './attempt-runner.ts'
 import { Condition } from './condition.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -66,7 +66,7 @@ class RunningWorker implements Worker {
     })
     const attempts = new AttemptRunner({
       api,
-      handlers,
+      handlers: functionsOf(handlers),
       settings,
       stopping: this.#stopping.signal,
       giveUp: this.#giveUp.signal,
