@@ -21,7 +21,7 @@ describe('taskyard work', () => {
     const { code, stdout } = await worker.stop('SIGTERM')
     assert.equal(code, 0)
     assert.match(stdout, new RegExp(`▸ greet  ${task.id}\\n(.*\\n)*.*✔ greet  ${task.id}`))
-    assert.match(stdout, /✘ bad .* no /)
+    assert.match(stdout, /✘ bad .* no .*\n +at bad \(.*my-tasks\.ts:1:\d+\)\n\S/)
     assert.match(stdout, /stopped after 2 tasks/)
   })
 
@@ -83,7 +83,48 @@ describe('taskyard work', () => {
     await writeFile(broken, 'export default {')
     const unreadable = await run(['work', broken])
     assert.equal(unreadable.code, 2)
-    assert.match(unreadable.stderr, /broken\.mjs cannot be loaded: /)
+    assert.match(unreadable.stderr, /broken\.mjs cannot be loaded: Unexpected end of input\n$/)
+  })
+
+  for (const [what, text, words] of [
+    ['an enum', 'export enum Colour { red }', /:1: an enum cannot be left out as types are: write erasable TypeScript/],
+    [
+      'an import without extension',
+      "import './unloadable'",
+      /imports \.\/unloadable: give the whole name, \.\/unloadable\.ts$/m,
+    ],
+    ['an import of nothing', "import './void.ts'", /imports \.\/void\.ts, which is not there$/m],
+    ['an absent package', "import 'no-such-package'", /imports the package no-such-package, which is not installed/],
+    [
+      'an error',
+      "throw new Error('no DATABASE_URL')",
+      /cannot be loaded: no DATABASE_URL\n +at .*unloadable\.ts:1:\d+\)?\n$/,
+    ],
+  ] as const) {
+    it(`says in words of its author that a module has ${what}, exit code 2`, async () => {
+      const file = inFolder('unloadable.ts')
+      await writeFile(file, text)
+      const { code, stderr } = await run(['work', file])
+      assert.equal(code, 2)
+      assert.match(stderr, words)
+      assert.doesNotMatch(stderr, /node:|SyntaxError/)
+    })
+  }
+
+  it('says that it works once it has reached the server', async () => {
+    const file = inFolder('early.ts')
+    await writeFile(file, 'export const tasks = { early: () => "done" }')
+    const early = await startServerProcess({ store: inFolder('early.db') })
+    const address = new URL(early.url)
+    await early.stop()
+    const worker = runTaskyard(['work', file], { env: { TASKYARD_URL: early.url } })
+    await worker.line(/! starting: .* cannot be reached/)
+    const server = await startServerProcess({ store: inFolder('early.db'), env: { TASKYARD_PORT: address.port } })
+    await worker.line(/working on early/)
+    const { code, stdout } = await worker.stop()
+    assert.equal(code, 0)
+    assert.ok(stdout.indexOf('cannot be reached') < stdout.indexOf('working on early'), stdout)
+    await server.stop()
   })
 
   for (const [what, text] of [

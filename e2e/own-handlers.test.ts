@@ -10,7 +10,7 @@ import { MAIN, REPOSITORY, type Running, runCommand, runTaskyard, temporaryFolde
 
 interface Block {
   readonly language: string
-  /** What follows the language: a file name, `server`, `worker` or `exits 1`. */
+  /** What follows the language: a file name, `server`, `worker`, `watched` or `exits 1`. */
   readonly note: string
   readonly text: string
 }
@@ -51,7 +51,7 @@ describe('the guide to own handlers', () => {
   })
 
   for (const [index, block] of blocks.entries()) {
-    if (block.language !== 'sh' || block.note === 'server' || block.note === 'worker') continue
+    if (block.language !== 'sh' || ['server', 'worker', 'watched'].includes(block.note)) continue
     it(`runs: ${block.text.split('\n')[0]}`, async () => {
       const { code, stdout, stderr } = await shell(block).ended
       assert.equal(code, block.note === 'exits 1' ? 1 : 0, stderr)
@@ -77,6 +77,15 @@ describe('the guide to own handlers', () => {
     assert.deepEqual(JSON.parse(stdout).result, { title: 'A page' })
     await fetcher.stop()
     page.close()
+  })
+
+  it('starts the worker again when its module changes', async () => {
+    const watched = shell(blockWith('sh', 'watched'))
+    await watched.line(/working on greet, charge/)
+    const file = join(folder.path, 'my-tasks.ts')
+    await writeFile(file, `${await readFile(file, 'utf8')}\n`)
+    await watched.line(/stopped after .*\n(.*\n)*.*working on greet, charge/)
+    assert.equal((await watched.stop()).code, 0)
   })
 
   it('tells of the tasks that the worker ran', async () => {

@@ -58,6 +58,15 @@ describe('the README', () => {
     assert.match(await outputOf(submit?.text ?? ''), /Hello, Ada!/)
   })
 
+  it('its TypeScript is free of errors in a strict editor', async () => {
+    for (const block of [tasks, library]) await writeFile(join(folder.path, block?.note ?? ''), block?.text ?? '')
+    const config = { extends: join(REPOSITORY, 'tsconfig.json'), include: ['./*.ts'], exclude: [] }
+    await writeFile(join(folder.path, 'tsconfig.json'), JSON.stringify(config))
+    const tsc = join(REPOSITORY, 'node_modules/typescript/bin/tsc')
+    const { code, stdout } = await runCommand(process.execPath, [tsc, '-p', folder.path]).ended
+    assert.equal(code, 0, stdout)
+  })
+
   it('the library example prints its result', async () => {
     await writeFile(join(folder.path, library?.note ?? ''), library?.text ?? '')
     const { code, stdout, stderr } = await runCommand(process.execPath, [library?.note ?? ''], { cwd: folder.path })

@@ -1,6 +1,7 @@
 import type { TaskDocument, TaskStatus } from '@taskyard/core'
 import type { Printer } from './printer.ts'
 import { spokenDistance, spokenDuration } from './spoken-time.ts'
+import { stackLines } from './stack-lines.ts'
 import { type Cell, type Column, tableLines } from './table.ts'
 import { type Paint, printable, shortened } from './terminal.ts'
 
@@ -22,8 +23,11 @@ export function taskLines(task: TaskDocument, { paint, width = 1000 }: Printer, 
   const fields = taskFields(task, now).map(([name, value]) => {
     return `  ${paint('dim', name.padEnd(10))}  ${shortened(printable(value), room)}`
   })
-  return [heading, ...fields]
+  const frames = stackLines(task.error?.stack ?? '', MOST_FRAMES)
+  return [heading, ...fields, ...frames.map((frame) => paint('dim', `${' '.repeat(14)}${printable(frame)}`))]
 }
+
+const MOST_FRAMES = 4
 
 function taskFields(task: TaskDocument, now: number): [name: string, value: string][] {
   const at = (time: string) => `${time}  (${spokenDistance(time, now)})`

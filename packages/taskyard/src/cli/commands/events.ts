@@ -1,6 +1,8 @@
 import type { TaskEventDocument } from '@taskyard/client'
+import type { TaskError } from '@taskyard/core'
 import type { Command } from 'commander'
 import { onServer, type ServerCommand, type ServerOptions, withServerOptions } from '../server-command.ts'
+import { stackLines } from '../stack-lines.ts'
 import { type Paint, printable, type Terminal } from '../terminal.ts'
 
 interface EventsOptions extends ServerOptions {
@@ -32,27 +34,46 @@ async function show({ client, printer }: ServerCommand, id: string): Promise<voi
   const events = await client.events(id)
   printer.answer(
     { events },
-    events.map((event) => eventLine(event, printer.paint)),
+    events.flatMap((event) => eventLines(event, printer.paint)),
   )
 }
 
 async function follow({ client, patientClient, printer, terminal }: ServerCommand, id: string): Promise<void> {
   await client.get(id)
   for await (const event of patientClient.watch(id, { signal: terminal.interrupted() })) {
-    printer.answer(event, [eventLine(event, printer.paint)])
+    printer.answer(event, eventLines(event, printer.paint))
   }
 }
 
-function eventLine({ at, kind, attempt, data }: TaskEventDocument, paint: Paint): string {
+/** An event, and below it the stack of its error. */
+function eventLines({ at, kind, attempt, data }: TaskEventDocument, paint: Paint): string[] {
   const time = paint('dim', printable(at))
   const name = printable(kind).padEnd(16)
-  return `${time}  ${attempt}  ${paint(STYLES.get(kind) ?? 'bold', name)}  ${printable(dataText(kind, data))}`.trimEnd()
+  const text = printable(dataText(kind, data))
+  const frames = kind !== 'progress' && isFailure(data) ? stackLines(data.error.stack ?? '', MOST_FRAMES) : []
+  return [
+    `${time}  ${attempt}  ${paint(STYLES.get(kind) ?? 'bold', name)}  ${text}`.trimEnd(),
+    ...frames.map((frame) => paint('dim', `${' '.repeat(INDENT)}${printable(frame)}`)),
+  ]
 }
+
+const MOST_FRAMES = 20
+/** The width of what stands before the text of an event. */
+const INDENT = 47
 
 function dataText(kind: string, data: unknown): string {
   if (data === null || data === undefined) return ''
   if (kind === 'log' && typeof data === 'object' && 'line' in data) return String(data.line)
-  return JSON.stringify(data)
+  if (kind === 'progress' || !isFailure(data)) return JSON.stringify(data)
+  const { error, ...rest } = data
+  const more = Object.keys(rest).length === 0 ? '' : `  ${JSON.stringify(rest)}`
+  return `${error.code}: ${error.message}${more}`
+}
+
+function isFailure(data: unknown): data is { readonly error: TaskError } {
+  if (typeof data !== 'object' || data === null || !('error' in data)) return false
+  const { error } = data
+  return typeof error === 'object' && error !== null && 'code' in error && 'message' in error
 }
 
 const STYLES = new Map<string, Parameters<Paint>[0]>([

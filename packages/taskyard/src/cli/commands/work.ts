@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TaskHandlers } from '@taskyard/core'
 import type { Command } from 'commander'
 import { EXIT } from '../exit-codes.ts'
@@ -7,7 +8,7 @@ import { onServer, type ServerCommand, type ServerOptions, withServerOptions } f
 import type { Terminal } from '../terminal.ts'
 import { FatalErrors } from '../work/fatal-errors.ts'
 import { loadHandlers } from '../work/load-handlers.ts'
-import { createWorkReport } from '../work/work-report.ts'
+import { createWorkReport, type WorkReport } from '../work/work-report.ts'
 
 interface WorkOptions extends ServerOptions {
   readonly queues: readonly string[]
@@ -21,7 +22,7 @@ export function addWork(program: Command, terminal: Terminal): void {
     .command('work')
     .summary('run your own task handlers against a server')
     .description(
-      'Run the handlers of a module against a server. The module exports an object of handlers by task type: as its default, or as "tasks". TypeScript runs as it is. Ctrl-C drains: running tasks finish, or are handed back.',
+      'Run the handlers of a module against a server. The module exports an object of handlers by task type: as its default, or as "tasks". TypeScript runs without a build, as long as it is erasable and its imports have extensions. Ctrl-C drains: running tasks finish, or are handed back.',
     )
     .argument('<file>', 'the module, such as ./my-tasks.ts')
     .option('-q, --queues <queues>', 'queues to take from, comma-separated; * is every queue', queueNames, ['default'])
@@ -51,7 +52,8 @@ async function runWorker(server: ServerCommand, handlers: TaskHandlers, options:
     report.died(fatal)
     died.resolve()
   })
-  await client.queues().catch((error) => report.trouble(error, 'starting'))
+  const reached = await Promise.race([untilReached(server, report), died.promise.then(() => true)])
+  if (!reached) return report.stopped()
   const worker = client.work(report.watching(fatalErrors.watching(handlers)), {
     queues: options.queues,
     concurrency: options.concurrency,
@@ -69,4 +71,22 @@ async function runWorker(server: ServerCommand, handlers: TaskHandlers, options:
   const { running, abandoned } = worker.stats
   // What a handler that does not listen goes on doing counts no more: its task is another worker's now.
   if (hasDied || running + abandoned > 0) process.exit(hasDied ? EXIT.failed : EXIT.ok)
+}
+
+/** Between two looks for a server that is not there. */
+const LOOK_MS = 1000
+
+/** Resolves once the server answers, or with `false` when the command is interrupted before. */
+async function untilReached({ client, terminal }: ServerCommand, report: WorkReport): Promise<boolean> {
+  const signal = terminal.interrupted()
+  while (!signal.aborted) {
+    try {
+      await client.queues()
+      return true
+    } catch (error) {
+      report.trouble(error, 'starting')
+    }
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => {})
+  }
+  return false
 }

@@ -1,11 +1,13 @@
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { faultOfHandler, isName, nameRule, type TaskHandlers } from '@taskyard/core'
 import { usageFailure } from '../failure.ts'
+import { loadFailure } from './load-failure.ts'
 
 /** The handlers that a module exports: its default export, else its `tasks`, else what it exports by name. */
 export async function loadHandlers(file: string): Promise<TaskHandlers> {
-  const exported = await importModule(resolve(file))
+  const exported = await importModule(file)
   const handlers = handlersAmong(exported)
   if (handlers === null && typeof exported.default === 'function') throw usageFailure(nameless(file, exported.default))
   if (handlers === null) throw usageFailure(`${file} exports no handlers. ${EXPECTED}`)
@@ -48,14 +50,12 @@ function refuseUnusable(file: string, type: string, handler: unknown): void {
   if (fault !== null) throw usageFailure(`${file}: the handler of "${type}" ${fault}`)
 }
 
-async function importModule(path: string): Promise<Module> {
+async function importModule(file: string): Promise<Module> {
+  const path = resolve(file)
   try {
     return await import(pathToFileURL(path).href)
   } catch (error) {
-    const isMissing =
-      (error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND' && String(error).includes(`'${path}'`)
-    if (isMissing) throw usageFailure(`there is no file ${path}`)
-    const details = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    throw usageFailure(`${path} cannot be loaded: ${details}`)
+    if (!existsSync(path)) throw usageFailure(`there is no file ${file}`)
+    throw usageFailure(`${file} cannot be loaded: ${loadFailure(error)}`)
   }
 }

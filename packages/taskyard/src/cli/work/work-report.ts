@@ -1,6 +1,7 @@
 import { EVERY_QUEUE, type LeasedTaskDocument, mapHandlers, type TaskHandler, type TaskHandlers } from '@taskyard/core'
 import { type AttemptEnd, rateLimited } from '@taskyard/worker'
 import { spokenDuration } from '../spoken-time.ts'
+import { stackLines } from '../stack-lines.ts'
 import { jsonLine, type Paint, paintFor, printable, type Terminal } from '../terminal.ts'
 import type { FatalError } from './fatal-errors.ts'
 
@@ -57,6 +58,7 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
       const { event, sign, style, details, text } = becameOf(end)
       const words = [`${sign} ${task.type}`, task.id, ...(text === '' ? [] : [text]), spokenDuration(ms)]
       tell(event, { ...taskFields(task), ms, ...details }, words.join('  '), style)
+      if (!json && event === 'failed') writeStack(terminal, end.error?.stack ?? '')
     },
     draining: () =>
       tell('draining', {}, 'draining: no new tasks, running ones finish (again to quit at once)', 'yellow'),
@@ -88,6 +90,14 @@ function createTell(terminal: Terminal, json: boolean): Tell {
     const line = printable(text)
     stdout.write(`${paint('dim', at.slice(11, 23))}  ${style === undefined ? line : paint(style, line)}\n`)
   }
+}
+
+const MOST_FRAMES = 8
+
+function writeStack({ stdout, environment }: Terminal, stack: string): void {
+  const paint = paintFor(stdout, environment)
+  for (const line of stackLines(stack, MOST_FRAMES))
+    stdout.write(`${paint('dim', `${' '.repeat(16)}${printable(line)}`)}\n`)
 }
 
 function shownLines(text: string): string {
