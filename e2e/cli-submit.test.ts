@@ -109,7 +109,7 @@ describe('taskyard submit --batch', () => {
     assert.equal(code, 2)
     assert.match(
       stderr,
-      /lines 1001 to 1002 were refused\n {2}line 1002 .*\n {2}submitted before: 1000 tasks, lines 1 to 1000\n/,
+      /lines 1001 to 1002 were refused\n( {2}line 1002 .*\n)+ {2}submitted before: 1000 tasks, lines 1 to 1000\n/,
     )
   })
 

@@ -6,7 +6,7 @@ import { Taskyard } from '@taskyard/taskyard'
 import { REPOSITORY, runCommand, temporaryFolder } from './support/taskyard-process.ts'
 
 describe('the library reference', () => {
-  it('has code that compiles', async (t) => {
+  it('has code that compiles, and a test that passes', async (t) => {
     const folder = await temporaryFolder()
     t.after(() => folder.remove())
     const place = join(folder.path, 'reference')
@@ -22,11 +22,14 @@ describe('the library reference', () => {
     const tsc = join(REPOSITORY, 'node_modules/typescript/bin/tsc')
     const { code, stdout } = await runCommand(process.execPath, [tsc, '-p', place]).ended
     assert.equal(code, 0, stdout)
+    const test = await runCommand(process.execPath, ['--test', 'sign-up.test.ts'], { cwd: place }).ended
+    assert.equal(test.code, 0, test.stdout)
   })
 
   it('names every method', async () => {
     const markdown = await readFile(join(REPOSITORY, 'docs/reference/library.md'), 'utf8')
-    const methods = Object.getOwnPropertyNames(Taskyard.prototype).filter((name) => name !== 'constructor')
+    const classes = [Taskyard.prototype, Object.getPrototypeOf(Taskyard.prototype)]
+    const methods = classes.flatMap(Object.getOwnPropertyNames).filter((name) => name !== 'constructor')
     for (const method of methods) assert.match(markdown, new RegExp(`\`${method}[(\`]`), `${method} is missing`)
   })
 })

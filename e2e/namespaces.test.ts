@@ -84,7 +84,7 @@ describe('a namespace', () => {
     await client.list()
     await client.close()
     await worker.closed
-    await assert.rejects(client.in('tenant-5').list(), { code: 'connection_failed' })
+    await assert.rejects(client.in('tenant-5').list(), { code: 'closed' })
   })
 
   it('may have its own embedded worker', async (t) => {

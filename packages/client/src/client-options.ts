@@ -1,13 +1,6 @@
-import {
-  type Clock,
-  type JsonText,
-  monotonicClock,
-  namespaceOption,
-  type Random,
-  TaskyardError,
-  unknownName,
-} from '@taskyard/core'
+import { type Clock, type JsonText, monotonicClock, namespaceOption, type Random } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
+import { aFunction, anAmount, anObject, assertConfiguration, type OptionRules } from './checked-configuration.ts'
 import { serverAddress } from './server-address.ts'
 import { parseJson, type TransportParams } from './transport.ts'
 
@@ -28,15 +21,15 @@ export interface ClientOptions {
   readonly random?: Random
 }
 
-const NAMES: Readonly<Record<keyof ClientOptions, true>> = {
-  url: true,
-  namespace: true,
-  headers: true,
-  retrySeconds: true,
-  timeoutSeconds: true,
-  parse: true,
-  clock: true,
-  random: true,
+const RULES: OptionRules<ClientOptions> = {
+  url: null,
+  namespace: null,
+  headers: anObject,
+  retrySeconds: anAmount,
+  timeoutSeconds: anAmount,
+  parse: aFunction,
+  clock: anObject,
+  random: aFunction,
 }
 
 /**
@@ -44,11 +37,7 @@ const NAMES: Readonly<Record<keyof ClientOptions, true>> = {
  * @throws TaskyardError `invalid_configuration`
  */
 export function transportParams(options: ClientOptions): Omit<TransportParams, 'closed'> {
-  const unknown = unknownName(options, NAMES)
-  if (unknown !== null) {
-    const reason = `client: ${unknown} is no option; there are ${Object.keys(NAMES).join(', ')}`
-    throw new TaskyardError('invalid_configuration', { reason })
-  }
+  assertConfiguration(options, RULES, 'client: ', "{ url: 'http://127.0.0.1:8080' }")
   const { url, headers, retrySeconds = 15, timeoutSeconds = 30 } = options
   return {
     address: serverAddress(url, headers, namespaceOption(options)),

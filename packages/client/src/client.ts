@@ -1,18 +1,35 @@
 import {
-  assertTaskList,
   DEFAULTS,
   type PayloadOf,
   type TaskDocument,
   type TaskHandlers,
   type TaskStatus,
   TaskyardError,
-  taskIdOf,
 } from '@taskyard/core'
-import { rateLimited, startWorker, type Worker, type WorkerOptions, warnOnConsole } from '@taskyard/worker'
+import {
+  rateLimited,
+  startWorker,
+  type Worker,
+  type WorkerOptions,
+  warnOnConsole,
+  withDefaults,
+} from '@taskyard/worker'
+import {
+  checkedId,
+  checkedList,
+  checkedMatching,
+  checkedQueue,
+  checkedWait,
+  checkedWatch,
+  taskIdOf,
+} from './checked-options.ts'
+import { checkedSubmission, checkedSubmissions } from './checked-submission.ts'
 import { type ClientOptions, transportParams } from './client-options.ts'
+import { ComposedCalls } from './composed-calls.ts'
 import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
 import { type Expected, isBoolean, isList, isNumber, isObject, isOptional, isText, TASK } from './expected-answer.ts'
 import { createHttpWorkerApi } from './http-worker-api.ts'
+import { bodyOf, filterBody } from './request-documents.ts'
 import { newIdempotencyKey } from './runtime.ts'
 import { NAMESPACE_HEADER } from './server-address.ts'
 import type {
@@ -52,7 +69,10 @@ const INFO: Expected = { nodeId: isText, version: isText }
  * idempotency key of its own (`auto-…`) when it is given none, so that a repeated one adds nothing. `submitMany` is
  * repeated when every task has a key. `cancel` and `retry` are not repeated once the request may have arrived.
  */
-export class Client<Handlers extends TaskHandlers = TaskHandlers> implements TaskyardApi<Handlers> {
+export class Client<Handlers extends TaskHandlers = TaskHandlers>
+  extends ComposedCalls<Handlers>
+  implements TaskyardApi<Handlers>
+{
   readonly #options: ClientOptions
   #transport: Transport
   /** What is one for all namespaces: `in()` of a client may be called for each request. */
@@ -63,6 +83,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
 
   /** @throws TaskyardError `invalid_configuration` */
   constructor(options: ClientOptions) {
+    super()
     this.#options = options
     this.#transport = new Transport({ ...transportParams(options), closed: this.#closing.signal })
   }
@@ -84,21 +105,23 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   async submit<Type extends TypeOf<Handlers>>(
     type: Type,
     payload: PayloadOf<Handlers, Type>,
-    { tx, idempotencyKey = newIdempotencyKey(), ...options }: SubmitOptions & TransactionOptions = {},
+    options?: SubmitOptions & TransactionOptions,
   ): Promise<TaskOf<Handlers, Type>> {
-    refuseTransaction(tx)
+    const submission = checkedSubmission(type, payload, options)
+    refuseTransaction(submission.tx)
+    const { idempotencyKey = newIdempotencyKey(), ...body } = bodyOf(submission, payload)
     const headers = { 'idempotency-key': idempotencyKey }
-    return this.#post('', { ...options, type, payload: payload ?? null }, { headers, repeatable: true, expected: TASK })
+    return this.#post('', body, { headers, repeatable: true, expected: TASK })
   }
 
   async submitMany(
     tasks: readonly Submission<Handlers>[],
-    { tx }: TransactionOptions = {},
+    options?: TransactionOptions,
   ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]> {
-    refuseTransaction(tx)
-    assertTaskList(tasks)
-    const body = { tasks: tasks.map((task) => ({ ...task, payload: task.payload ?? null })) }
-    const repeatable = tasks.every(({ idempotencyKey }) => idempotencyKey !== undefined)
+    const submissions = checkedSubmissions(tasks, options)
+    refuseTransaction(options?.tx)
+    const body = { tasks: submissions.map((submission, i) => bodyOf(submission, tasks[i]?.payload)) }
+    const repeatable = body.tasks.every(({ idempotencyKey }) => idempotencyKey !== undefined)
     return (
       await this.#post<{ tasks: { id: string; status: TaskStatus }[] }>('/batch', body, {
         repeatable,
@@ -107,8 +130,8 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     ).tasks
   }
 
-  get(id: string): Promise<AnyTaskOf<Handlers>> {
-    return this.#transport.get(taskPath(id), TASK)
+  async get(id: string): Promise<AnyTaskOf<Handlers>> {
+    return this.#transport.get(taskPath(checkedId(id, 'get')), TASK)
   }
 
   wait<Type extends TypeOf<Handlers>>(
@@ -116,26 +139,16 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     options?: WaitOptions,
   ): Promise<TaskOf<Handlers, Type>>
   wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
-  async wait(task: string | { readonly id: string }, options: WaitOptions = {}): Promise<TaskDocument> {
-    return waitForEnd(this.#transport, taskIdOf(task), options)
+  async wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<TaskDocument> {
+    return waitForEnd(this.#transport, taskIdOf(task, 'wait'), checkedWait(options))
   }
 
-  list(options: ListOptions = {}): Promise<Page<AnyTaskOf<Handlers>>> {
-    const { createdAfter, createdBefore, ...rest } = options
-    const times = { createdAfter: timeText(createdAfter), createdBefore: timeText(createdBefore) }
-    return this.#transport.get(withQuery('/api/v1/tasks', { ...rest, ...times }), PAGE)
-  }
-
-  async *listAll(options: ListOptions = {}): AsyncGenerator<AnyTaskOf<Handlers>> {
-    let page = await this.list(options)
-    yield* page.items
-    while (page.nextCursor !== null) {
-      page = await this.list({ ...options, cursor: page.nextCursor })
-      yield* page.items
-    }
+  async list(options?: ListOptions): Promise<Page<AnyTaskOf<Handlers>>> {
+    return this.#transport.get(withQuery('/api/v1/tasks', filterBody(checkedList(options))), PAGE)
   }
 
   async events(id: string): Promise<readonly TaskEventDocument[]> {
+    checkedId(id, 'events')
     const all: TaskEventDocument[] = []
     for (;;) {
       const after = all.at(-1)?.n ?? 0
@@ -147,37 +160,42 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     }
   }
 
-  watch(id: string, options: WatchOptions = {}): AsyncGenerator<TaskEventDocument> {
-    return watchEvents(this.#transport, id, options)
+  async *watch(id: string, options?: WatchOptions): AsyncGenerator<TaskEventDocument> {
+    yield* watchEvents(this.#transport, checkedId(id, 'watch'), checkedWatch(options))
   }
 
-  cancel(id: string): Promise<AnyTaskOf<Handlers>> {
-    return this.#transport.call({ method: 'POST', path: `${taskPath(id)}/cancel`, expected: TASK })
+  async cancel(id: string): Promise<AnyTaskOf<Handlers>> {
+    const path = `${taskPath(checkedId(id, 'cancel'))}/cancel`
+    return this.#transport.call({ method: 'POST', path, expected: TASK })
   }
 
-  retry(id: string): Promise<AnyTaskOf<Handlers>> {
-    return this.#transport.call({ method: 'POST', path: `${taskPath(id)}/retry`, expected: TASK })
+  async retry(id: string): Promise<AnyTaskOf<Handlers>> {
+    const path = `${taskPath(checkedId(id, 'retry'))}/retry`
+    return this.#transport.call({ method: 'POST', path, expected: TASK })
   }
 
   cancelMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
-    return this.#forMatching('/cancel', filter, { ...options, repeatable: true })
+    return this.#forMatching('/cancel', filter, options, true)
   }
 
   retryMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
-    return this.#forMatching('/retry', filter, { ...options, repeatable: false })
+    return this.#forMatching('/retry', filter, options, false)
   }
 
   /** The server answers in parts when there is much to do. */
   async #forMatching(
     path: string,
     filter: TaskFilterOptions,
-    { onProgress, dryRun = false, repeatable }: MatchingOptions & { readonly repeatable: boolean },
+    options: MatchingOptions,
+    repeatable: boolean,
   ): Promise<number> {
-    const options = { repeatable: repeatable || dryRun, expected: MATCHED, extraMs: LONGEST_PART_MS }
+    const wanted = filterBody(checkedMatching(filter, options))
+    const { dryRun = false, onProgress } = options
+    const call = { repeatable: repeatable || dryRun, expected: MATCHED, extraMs: LONGEST_PART_MS }
     let matched = 0
     for (let cursor: string | undefined; ; ) {
-      const body = { ...filter, ...(dryRun ? { dryRun } : {}), ...(cursor === undefined ? {} : { cursor }) }
-      const part: { matched: number; cursor?: string } = await this.#post(path, body, options)
+      const body = { ...wanted, ...(dryRun ? { dryRun } : {}), ...(cursor === undefined ? {} : { cursor }) }
+      const part: { matched: number; cursor?: string } = await this.#post(path, body, call)
       matched += part.matched
       cursor = part.cursor
       if (cursor === undefined) return matched
@@ -189,7 +207,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
     return (await this.#transport.get<{ queues: QueueDocument[] }>('/api/v1/queues', { queues: isList })).queues
   }
 
-  queue(name: string): Promise<QueueDocument> {
+  async queue(name: string): Promise<QueueDocument> {
     return this.#transport.get(queuePath(name), QUEUE)
   }
 
@@ -215,10 +233,12 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   }
 
   work(handlers: HandlersOf<Handlers>, options: WorkerOptions = {}): Worker {
+    this.#closing.signal.throwIfAborted()
     const { address, clock, random } = this.#transport.params
-    const report = options.onError ?? rateLimited(warnOnConsole, clock)
+    const wanted = withDefaults(options, { clock, random })
+    const report = wanted.onError ?? rateLimited(warnOnConsole, clock)
     const api = createHttpWorkerApi({ address, clock, random, report })
-    const worker = startWorker(api, handlers as TaskHandlers, { clock, random, onError: report, ...options })
+    const worker = startWorker(api, handlers as TaskHandlers, { onError: report, ...wanted })
     this.#workers.add(worker)
     void worker.closed.then(() => this.#workers.delete(worker))
     return worker
@@ -227,12 +247,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers> implements Tas
   async close(): Promise<void> {
     if (!this.#isOpened) return
     await Promise.all([...this.#workers].map((worker) => worker.stop()))
-    const { url } = this.#transport.params.address
-    this.#closing.abort(new TaskyardError('connection_failed', { url, reason: 'the client was closed' }))
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
+    this.#closing.abort(new TaskyardError('closed', { what: 'Client' }))
   }
 
   #post<Answer>(
@@ -255,10 +270,5 @@ function taskPath(id: string): string {
 }
 
 function queuePath(queue: string): string {
-  return `/api/v1/queues/${encodeURIComponent(queue)}`
-}
-
-function timeText(time: Date | string | undefined): string | undefined {
-  // As in a body, where an invalid date is null: the server refuses it.
-  return time instanceof Date ? String(time.toJSON()) : time
+  return `/api/v1/queues/${checkedQueue(queue)}`
 }

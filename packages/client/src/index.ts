@@ -3,6 +3,7 @@ import '@taskyard/core/require-node'
 export { Client } from './client.ts'
 export type { ClientOptions } from './client-options.ts'
 export type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
+export { TaskResultError } from './task-result.ts'
 export type {
   AnyTaskOf,
   HandlersOf,
@@ -12,6 +13,7 @@ export type {
   Page,
   ResultOfTask,
   Submission,
+  SubmitAndWaitOptions,
   SubmitOptions,
   TaskFilterOptions,
   TaskOf,

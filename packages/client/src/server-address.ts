@@ -1,4 +1,4 @@
-import { TaskyardError } from '@taskyard/core'
+import { nounOf, TaskyardError } from '@taskyard/core'
 
 /** Where a Taskyard answers and what every request to it carries. Can be handed to another thread. */
 export interface ServerAddress {
@@ -19,8 +19,9 @@ export function serverAddress(
   headers: Readonly<Record<string, string>> = {},
   namespace?: string,
 ): ServerAddress {
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    const reason = `client: "${url}" is not a URL that starts with http:// or https://`
+  if (typeof url !== 'string' || !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    const shown = typeof url === 'string' ? `"${url}"` : nounOf(url)
+    const reason = `client: url is ${shown}; expected a URL that starts with http:// or https://`
     throw new TaskyardError('invalid_configuration', { reason })
   }
   const { origin, pathname, username, password } = new URL(url)

@@ -64,6 +64,14 @@ export interface TransactionOptions {
   readonly tx?: unknown
 }
 
+/** There is no transaction to join: the task has to be there before it can be waited for. */
+export interface SubmitAndWaitOptions extends SubmitOptions {
+  /** How long to wait for its end, from its submission on. Default: as long as it takes. */
+  readonly waitSeconds?: number
+  /** Ends the wait, not the task. */
+  readonly signal?: AbortSignal
+}
+
 /** One task of a batch. */
 export type Submission<Handlers extends TaskHandlers> = {
   [Type in TypeOf<Handlers>]: SubmitOptions & { readonly type: Type; readonly payload: PayloadOf<Handlers, Type> }
@@ -140,6 +148,17 @@ export interface NamespaceApi<Handlers extends TaskHandlers = TaskHandlers> {
     options?: TransactionOptions,
   ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]>
 
+  /**
+   * Submits a task and resolves with its result. Under an `idempotencyKey` that was used before it is the result of the first task.
+   * A signal that has aborted already rejects with its reason, and nothing is submitted.
+   * @throws what `submit` and `result` throw
+   */
+  submitAndWait<Type extends TypeOf<Handlers>>(
+    type: Type,
+    payload: PayloadOf<Handlers, Type>,
+    options?: SubmitAndWaitOptions,
+  ): Promise<ResultOfTask<Handlers, Type>>
+
   /** @throws task_not_found */
   get(id: string): Promise<AnyTaskOf<Handlers>>
   /**
@@ -151,6 +170,18 @@ export interface NamespaceApi<Handlers extends TaskHandlers = TaskHandlers> {
     options?: WaitOptions,
   ): Promise<TaskOf<Handlers, Type>>
   wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
+  /**
+   * The result of a task, once it has succeeded.
+   * @throws TaskResultError when it failed, was cancelled, or has not ended when the time is over or the signal aborts; task_not_found
+   */
+  result<Type extends TypeOf<Handlers>>(
+    task: { readonly id: string; readonly type: Type },
+    options?: WaitOptions,
+  ): Promise<ResultOfTask<Handlers, Type>>
+  result(
+    task: string | { readonly id: string },
+    options?: WaitOptions,
+  ): Promise<ResultOfTask<Handlers, TypeOf<Handlers>>>
   /** One page, newest first. */
   list(options?: ListOptions): Promise<Page<AnyTaskOf<Handlers>>>
   /** All pages, newest first, each fetched when the loop gets there. */

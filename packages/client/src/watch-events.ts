@@ -34,11 +34,12 @@ export async function* watchEvents(
         yield entry
       }
     } catch (error) {
-      if (stop.aborted) return
+      if (stop.aborted) break
       if (!(error instanceof FailedCall)) throw error
       giveUpAt = Math.min(giveUpAt, clock.now() + retryMs)
       if (!error.error.retryable || clock.now() > giveUpAt) throw error.error
       await pause(clock, Math.max(error.retryAfterMs, retryDelayMs(failures, random)), stop)
     }
   }
+  if (!signal?.aborted) closed.throwIfAborted()
 }

@@ -120,11 +120,11 @@ test('a closed client ends what waits and takes no more calls', async (t) => {
   })
   const client = new Client({ url })
   const waiting = client.wait('x')
-  const refused = assert.rejects(waiting, { code: 'connection_failed', message: /the client was closed/ })
+  const refused = assert.rejects(waiting, { code: 'closed', message: /^This Client was closed/ })
   await client.close()
   await client.close()
   await refused
-  await assert.rejects(client.info(), { code: 'connection_failed' })
+  await assert.rejects(client.info(), { code: 'closed' })
 })
 
 for (const url of ['', 'localhost:8080', 'ftp://host', '/api']) {

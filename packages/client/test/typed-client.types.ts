@@ -89,6 +89,22 @@ export async function statusesNarrow(yard: TaskyardApi<typeof handlers>): Promis
   }
 }
 
+export async function resultsAreTyped(yard: TaskyardApi<typeof handlers>): Promise<void> {
+  const email = await yard.submitAndWait('email', { to: 'ada@example.com' }, { priority: 1, waitSeconds: 5 })
+  same<typeof email, { messageId: string }>(true)
+  const submitted = await yard.submit('count', 1)
+  const count = await yard.result(submitted, { timeoutSeconds: 5 })
+  same<typeof count, number>(true)
+  const any = await yard.result(submitted.id)
+  same<typeof any, { messageId: string } | number | { id: string } | null>(true)
+  const nothing = await yard.submitAndWait('clean', null)
+  same<typeof nothing, null>(true)
+  // @ts-expect-error the payload of the other type
+  await yard.submitAndWait('count', { to: 'ada@example.com' })
+  // @ts-expect-error it could never be waited for before the transaction is committed
+  await yard.submitAndWait('count', 1, { tx: {} })
+}
+
 export function documentsOfAnyTask(task: TaskDocument): string {
   switch (task.status) {
     case 'succeeded':

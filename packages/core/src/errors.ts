@@ -124,6 +124,9 @@ export const ERRORS = {
     retryable: true,
     definite: false,
   }),
+  closed: entry(503, 'It was closed', 'This {what} was closed by its close(); make another one to go on', {
+    definite: false,
+  }),
   internal: entry(500, 'An unexpected error', 'An unexpected error: {reason}', { definite: false }),
 } as const satisfies Record<string, ErrorEntry>
 

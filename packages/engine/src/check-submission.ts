@@ -1,24 +1,16 @@
 import {
   DEFAULT_BACKOFF,
   DEFAULTS,
-  DELAY_RULE,
-  faultOfTag,
+  faultsOfTaskOptions,
   fitsBytes,
-  IDEMPOTENCY_KEY_RULE,
   type IdGenerator,
-  isIdempotencyKey,
-  isIntegerIn,
-  isMaxAttempts,
   isName,
   isNumberIn,
   isQueueOfClaim,
-  isTimeoutSeconds,
   LIMITS,
-  MAX_ATTEMPTS_RULE,
   type NewTask,
   nameRule,
   TaskyardError,
-  TIMEOUT_RULE,
   type Violation,
   violationsOfBackoff,
 } from '@taskyard/core'
@@ -76,38 +68,19 @@ function withDefaults(namespace: string, submission: Submission, ids: IdGenerato
 }
 
 function violationsOf(submission: Submission, task: NewTask): readonly Violation[] {
-  const wrong: Violation[] = []
+  const wrong = faultsOfTaskOptions(submission)
   const check = (holds: boolean, path: string, message: string) => {
     if (!holds) wrong.push({ path, message })
   }
-  const { priority, maxAttempts, timeoutSeconds, tags, idempotency } = task
   check(isName(task.type), '/type', nameRule('type'))
-  check(isName(task.queue), '/queue', nameRule('queue'))
-  check(isIntegerIn(priority, -LIMITS.priority, LIMITS.priority), '/priority', 'a whole number from -1000 to 1000')
-  check(isMaxAttempts(maxAttempts), '/maxAttempts', MAX_ATTEMPTS_RULE)
-  check(isTimeoutSeconds(timeoutSeconds), '/timeoutSeconds', TIMEOUT_RULE)
-  check(isNumberIn(task.delayMs, 0, LIMITS.delaySeconds * 1000), '/delaySeconds', DELAY_RULE)
   check(task.runAt === null || isNumberIn(task.runAt, 0, 8.64e15), '/runAt', 'a time in RFC 3339, from 1970 on')
   check(
     submission.runAt === undefined || submission.delaySeconds === undefined,
     '/runAt',
     'not together with delaySeconds',
   )
-  if (tags !== NOTHING) checkTags(tags, check)
-  check(idempotency === null || isIdempotencyKey(idempotency.key), '/idempotencyKey', IDEMPOTENCY_KEY_RULE)
   check(fitsBytes(task.payload, LIMITS.bodyBytes), '/payload', `at most ${LIMITS.bodyBytes} bytes of JSON`)
-  if (task.backoff !== DEFAULT_BACKOFF) wrong.push(...violationsOfBackoff(task.backoff))
-  return wrong.length === 0 ? NOTHING : wrong
-}
-
-type Check = (holds: boolean, path: string, message: string) => void
-
-function checkTags(tags: readonly string[], check: Check): void {
-  if (!Array.isArray(tags) || tags.length > LIMITS.tags) return check(false, '/tags', `at most ${LIMITS.tags} tags`)
-  for (const [i, tag] of tags.entries()) {
-    const fault = faultOfTag(tag)
-    if (fault !== null) check(false, `/tags/${i}`, fault)
-  }
+  return wrong.length > 0 || task.backoff === DEFAULT_BACKOFF ? wrong : violationsOfBackoff(task.backoff)
 }
 
 function refusal(

@@ -1,19 +1,16 @@
 import {
   createLimiter,
-  faultOfTag,
-  fitsBytes,
+  FILTER_RULES,
   isIntegerIn,
   isNumberIn,
-  isPlainText,
   LIMITS,
   type ListParams,
-  TASK_STATUSES,
   type Task,
   type TaskEvent,
   type TaskStatus,
   TaskyardError,
 } from '@taskyard/core'
-import { assertName, invalid, toTaskId } from './check-submission.ts'
+import { invalid, toTaskId } from './check-submission.ts'
 import type { BulkFilter, ListRequest, UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
@@ -74,30 +71,17 @@ export function statusesOf({ status }: Pick<BulkFilter, 'status'>): readonly Tas
 }
 
 function checkFilter(request: ListRequest): void {
-  const { status, type, queue, tag, createdAfter, createdBefore, errorCode, cursor } = request
-  if (isSet(status)) assertStatuses(status)
-  if (isSet(type)) assertName(type, '/type', 'type')
-  if (isSet(queue)) assertName(queue, '/queue', 'queue')
-  const fault = isSet(tag) ? faultOfTag(tag) : null
-  if (fault !== null) throw invalid('/tag', fault)
+  for (const name of RULED) {
+    const fault = isSet(request[name]) ? FILTER_RULES[name](request[name]) : null
+    if (fault !== null) throw invalid(`/${name}`, fault)
+  }
+  const { createdAfter, createdBefore, cursor } = request
   if (isSet(createdAfter) && !isTime(createdAfter)) throw invalid('/createdAfter', 'a time')
   if (isSet(createdBefore) && !isTime(createdBefore)) throw invalid('/createdBefore', 'a time')
-  if (isSet(errorCode)) assertErrorCode(errorCode)
   if (isSet(cursor) && typeof cursor !== 'string') throw invalid('/cursor', 'the nextCursor of a page')
 }
 
-function assertStatuses(status: unknown): void {
-  const statuses: readonly unknown[] = Array.isArray(status) ? status : [status]
-  const isKnown = (one: unknown) => (TASK_STATUSES as readonly unknown[]).includes(one)
-  if (statuses.length === 0 || !statuses.every(isKnown))
-    throw invalid('/status', `one of ${TASK_STATUSES.join(', ')}, or a list of them`)
-}
-
-function assertErrorCode(errorCode: unknown): void {
-  const isCode = typeof errorCode === 'string' && errorCode !== '' && fitsBytes(errorCode, LIMITS.nameLength)
-  if (!isCode || !isPlainText(errorCode))
-    throw invalid('/errorCode', `a text of at most ${LIMITS.nameLength} bytes, as the code of an error`)
-}
+const RULED = Object.keys(FILTER_RULES) as readonly (keyof typeof FILTER_RULES)[]
 
 function isSet<Value>(value: Value | null | undefined): value is Value {
   return value !== undefined && value !== null

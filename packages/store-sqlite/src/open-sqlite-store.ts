@@ -50,7 +50,12 @@ export async function openSqliteStore({ path, clock }: SqliteStoreOptions): Prom
   })
   worker.on('exit', () => calls.fail('its thread has ended'))
   const report = await started(worker)
-  return createStore(worker, calls, report, createSteadyClock(clock))
+  return createStore(worker, {
+    calls,
+    report,
+    time: createSteadyClock(clock),
+    durability: file === ':memory:' ? IN_MEMORY : SYNCED,
+  })
 }
 
 async function started(worker: Worker): Promise<MigrationReport> {
@@ -61,7 +66,17 @@ async function started(worker: Worker): Promise<MigrationReport> {
   throw errorFromWire(reply.error)
 }
 
-function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport, time: () => StoreTime): OpenedStore {
+const SYNCED = 'every commit synced to disk (SQLite, WAL, synchronous=FULL)'
+const IN_MEMORY = 'none: tasks are in memory, and end with the process'
+
+interface StartedThread {
+  readonly calls: ThreadCalls
+  readonly report: MigrationReport
+  readonly time: () => StoreTime
+  readonly durability: string
+}
+
+function createStore(worker: Worker, { calls, report, time, durability }: StartedThread): OpenedStore {
   const listeners = new Set<ReadyListener>()
   let closing: Promise<void> | null = null
   function tellReady(lanes: readonly ReadyLane[]): void {
@@ -83,7 +98,7 @@ function createStore(worker: Worker, calls: ThreadCalls, report: MigrationReport
     },
     news: null,
     lifecycle: {
-      durability: 'every commit synced to disk (SQLite, WAL, synchronous=FULL)',
+      durability,
       migrate: async () => report,
       health: () => health(call),
       threadAccess() {

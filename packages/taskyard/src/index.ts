@@ -12,6 +12,7 @@ export type {
   QueueDocument,
   ResultOfTask,
   Submission,
+  SubmitAndWaitOptions,
   SubmitOptions,
   TaskEventDocument,
   TaskFilterOptions,
@@ -23,7 +24,7 @@ export type {
   WatchOptions,
   WorkerDocument,
 } from '@taskyard/client'
-export { Client } from '@taskyard/client'
+export { Client, TaskResultError } from '@taskyard/client'
 export {
   type Backoff,
   type Clock,

@@ -1,11 +1,20 @@
 import {
+  aFlag,
+  aFunction,
+  anAmount,
+  anObject,
+  assertConfiguration,
+  aWholeNumber,
+  type OptionRules,
+} from '@taskyard/client/shared'
+import {
   type Clock,
   type IdGenerator,
   namespaceOption,
+  nounOf,
   type Random,
   type Retention,
   TaskyardError,
-  unknownName,
 } from '@taskyard/core'
 import type { PayloadCheck } from '@taskyard/engine'
 import { defaultSettings, type Settings } from './configuration/settings.ts'
@@ -13,8 +22,14 @@ import { storeUrl, withoutSecrets } from './configuration/store-location.ts'
 import { expectation } from './configuration/value-kinds.ts'
 import { createIncidentLog, type IncidentLog } from './server/incident-log.ts'
 
+/** Tasks that end with the program: for its tests. */
+const IN_MEMORY = 'sqlite::memory:'
+
 export interface OpenOptions {
-  /** Where tasks live, as in `TASKYARD_STORE`: `sqlite:PATH`, `postgres://…`, `redis://…` or `mongodb://…`. */
+  /**
+   * Where tasks live, as in `TASKYARD_STORE`: `sqlite:PATH`, `postgres://…`, `redis://…` or `mongodb://…`; or `sqlite::memory:`, for
+   * tests: nothing is written, and the tasks end with `close()`.
+   */
   readonly store: string
   /** Whose tasks: what belongs to another namespace does not exist here. Default `default`. */
   readonly namespace?: string
@@ -38,42 +53,39 @@ export interface OpenOptions {
   readonly ids?: IdGenerator
 }
 
-const NAMES: Readonly<Record<keyof OpenOptions, true>> = {
-  store: true,
-  namespace: true,
-  allowUnsafeDurability: true,
-  retention: true,
-  queueDepth: true,
-  cancelGraceSeconds: true,
-  checkPayload: true,
-  onError: true,
-  clock: true,
-  random: true,
-  ids: true,
+const RULES: OptionRules<OpenOptions> = {
+  store: null,
+  namespace: null,
+  allowUnsafeDurability: aFlag,
+  retention: anObject,
+  queueDepth: aWholeNumber(1, 1_000_000_000),
+  cancelGraceSeconds: anAmount,
+  checkPayload: aFunction,
+  onError: aFunction,
+  clock: anObject,
+  random: aFunction,
+  ids: aFunction,
 }
 
-const RETENTION_NAMES: Readonly<Record<keyof Retention, true>> = {
-  succeededSeconds: true,
-  failedSeconds: true,
-  finishedBytes: true,
+const RETENTION_RULES: OptionRules<Retention> = {
+  succeededSeconds: anAmount,
+  failedSeconds: anAmount,
+  finishedBytes: anAmount,
 }
+
+const EXAMPLE = "{ store: 'sqlite:./data/tasks.db' }"
 
 /** @throws TaskyardError invalid_configuration */
 function assertOptions(options: OpenOptions): void {
-  assertKnown(options, NAMES, '')
-  assertKnown(options.retention ?? {}, RETENTION_NAMES, 'retention.')
+  assertConfiguration(options, RULES, 'Taskyard.open: ', EXAMPLE)
+  const { retention = {} } = options
+  assertConfiguration<Partial<Retention>>(
+    retention,
+    RETENTION_RULES,
+    'Taskyard.open: retention: ',
+    '{ failedSeconds: 86400 }',
+  )
   namespaceOption(options)
-}
-
-function assertKnown<Options extends object>(
-  options: Options,
-  names: Readonly<Record<keyof Options, true>>,
-  where: string,
-): void {
-  const name = unknownName(options, names)
-  if (name === null) return
-  const reason = `${where}${name} is no option; there are ${Object.keys(names).join(', ')}`
-  throw new TaskyardError('invalid_configuration', { reason })
 }
 
 /**
@@ -81,8 +93,8 @@ function assertKnown<Options extends object>(
  * @throws TaskyardError invalid_configuration
  */
 export function settingsOfOptions(options: OpenOptions): Settings {
-  const store = locationOf(options)
   assertOptions(options)
+  const store = locationOf(options)
   const defaults = defaultSettings()
   return {
     ...defaults,
@@ -94,13 +106,16 @@ export function settingsOfOptions(options: OpenOptions): Settings {
   }
 }
 
-function locationOf(options: OpenOptions): Settings['store'] {
+function locationOf({ store }: OpenOptions): Settings['store'] {
+  if (store === IN_MEMORY) return { kind: 'sqlite', path: ':memory:' }
   // Callers without a compiler may name none, or misspell it.
-  const store = String(options?.store)
-  const location = storeUrl.parse(store)
+  const text = String(store)
+  const location = storeUrl.parse(text)
   if (location !== undefined) return location
-  const reason = `store is ${JSON.stringify(withoutSecrets(store))}; ${expectation(storeUrl, store)}`
-  throw new TaskyardError('invalid_configuration', { reason })
+  const shown = typeof store === 'string' ? JSON.stringify(withoutSecrets(store)) : nounOf(store)
+  throw new TaskyardError('invalid_configuration', {
+    reason: `Taskyard.open: store is ${shown}; ${expectation(storeUrl, text)}`,
+  })
 }
 
 /** Trouble goes to the caller's `onError`, else to the console. */

@@ -16,6 +16,8 @@ export interface Shared {
   readonly workers: Set<Worker>
   readonly closed: AbortController
   closing: Promise<void> | null
+  /** Its workers have stopped, and nothing can be called any more. */
+  isClosed: boolean
 }
 
 /**
@@ -42,6 +44,7 @@ export async function openShared(options: OpenOptions): Promise<Shared> {
       workers: new Set<Worker>(),
       closed: new AbortController(),
       closing: null,
+      isClosed: false,
     }
   } catch (error) {
     letProcessEnd()

@@ -20,7 +20,18 @@ import type {
   WorkerDocument,
 } from '@taskyard/client'
 import {
-  assertTaskList,
+  ComposedCalls,
+  checkedId,
+  checkedList,
+  checkedMatching,
+  checkedQueue,
+  checkedSubmission,
+  checkedSubmissions,
+  checkedWait,
+  checkedWatch,
+  taskIdOf,
+} from '@taskyard/client/shared'
+import {
   checkedNamespace,
   DEFAULTS,
   isTerminal,
@@ -31,12 +42,11 @@ import {
   type TaskHandlers,
   type TaskStatus,
   TaskyardError,
-  taskIdOf,
   toTaskDocument,
 } from '@taskyard/core'
 import type { BulkPart, BulkPartOptions, UseCases } from '@taskyard/engine'
-import { pause, startWorker, type Worker, type WorkerOptions } from '@taskyard/worker'
-import { endOf, toEventDocument, toFilter, toListRequest, toSubmission, toWorkerDocument } from './engine-documents.ts'
+import { pause, startWorker, type Worker, type WorkerOptions, withDefaults } from '@taskyard/worker'
+import { toEventDocument, toSubmission, toWorkerDocument } from './engine-documents.ts'
 import type { OpenOptions } from './open-options.ts'
 import { openShared, type Shared } from './open-shared.ts'
 
@@ -51,9 +61,12 @@ const PART_SECONDS = 2
  * `Taskyard.open<typeof handlers>(…)` knows the payloads and results of these handlers. It keeps the process alive until
  * `close()`.
  */
-export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements TaskyardApi<Handlers> {
+export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
+  extends ComposedCalls<Handlers>
+  implements TaskyardApi<Handlers>
+{
   readonly #shared: Shared
-  readonly #calls: UseCases
+  readonly #useCases: UseCases
   /** Not one that `in()` has given, which ends with the one that was opened. */
   readonly #isOpened: boolean
 
@@ -66,13 +79,20 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   }
 
   private constructor(shared: Shared, namespace: string, isOpened: boolean) {
+    super()
     this.#shared = shared
     this.#isOpened = isOpened
-    this.#calls = shared.assembly.engine.in(namespace)
+    this.#useCases = shared.assembly.engine.in(namespace)
   }
 
   get namespace(): string {
-    return this.#calls.namespace
+    return this.#useCases.namespace
+  }
+
+  /** @throws TaskyardError closed */
+  get #calls(): UseCases {
+    if (this.#shared.isClosed) throw closed()
+    return this.#useCases
   }
 
   /** @throws TaskyardError invalid_configuration */
@@ -83,26 +103,24 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   async submit<Type extends TypeOf<Handlers>>(
     type: Type,
     payload: PayloadOf<Handlers, Type>,
-    { tx, ...options }: SubmitOptions & TransactionOptions = {},
+    options: SubmitOptions & TransactionOptions = {},
   ): Promise<TaskOf<Handlers, Type>> {
-    const { task } = await this.#calls.submit(toSubmission(type, payload, options), { tx })
+    const submission = checkedSubmission(type, payload, options)
+    const { task } = await this.#calls.submit(toSubmission(submission), { tx: submission.tx })
     return toTaskDocument(task) as TaskOf<Handlers, Type>
   }
 
   async submitMany(
     tasks: readonly Submission<Handlers>[],
-    { tx }: TransactionOptions = {},
+    options: TransactionOptions = {},
   ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]> {
-    assertTaskList(tasks)
-    const submissions = tasks.map(({ type, payload, ...options }) =>
-      toSubmission(type, payload, options as SubmitOptions),
-    )
-    const submitted = await this.#calls.submitMany(submissions, { tx })
+    const submissions = checkedSubmissions(tasks, options).map(toSubmission)
+    const submitted = await this.#calls.submitMany(submissions, { tx: options.tx })
     return submitted.map(({ id, status }) => ({ id, status }))
   }
 
   async get(id: string): Promise<AnyTaskOf<Handlers>> {
-    return toTaskDocument(await this.#calls.get(id)) as AnyTaskOf<Handlers>
+    return toTaskDocument(await this.#calls.get(checkedId(id, 'get'))) as AnyTaskOf<Handlers>
   }
 
   wait<Type extends TypeOf<Handlers>>(
@@ -110,38 +128,32 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     options?: WaitOptions,
   ): Promise<TaskOf<Handlers, Type>>
   wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
-  async wait(task: string | { readonly id: string }, options: WaitOptions = {}): Promise<TaskDocument> {
-    const id = taskIdOf(task)
-    const endAt = endOf(options, this.#shared.clock.now())
-    const isOver = () => options.signal?.aborted || this.#shared.clock.now() >= endAt
+  async wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<TaskDocument> {
+    const id = taskIdOf(task, 'wait')
+    const { timeoutSeconds = Number.POSITIVE_INFINITY, signal } = checkedWait(options)
+    const { clock } = this.#shared
+    const endAt = clock.now() + timeoutSeconds * 1000
+    const isOver = () => signal?.aborted || clock.now() >= endAt
     for (;;) {
-      const waitSeconds = Math.max(0, Math.min(LIMITS.waitSeconds, (endAt - this.#shared.clock.now()) / 1000))
+      const waitSeconds = Math.max(0, Math.min(LIMITS.waitSeconds, (endAt - clock.now()) / 1000))
       try {
-        const seen = await this.#calls.wait(id, waitSeconds, options.signal)
+        const seen = await this.#calls.wait(id, waitSeconds, signal)
         if (isTerminal(seen.status) || isOver()) return toTaskDocument(seen)
       } catch (error) {
         if (isOver()) throw error
-        await this.#outlast(error, options.signal)
+        await this.#outlast(error, signal)
       }
-      if (this.#shared.closing !== null) throw new TaskyardError('shutting_down')
+      if (this.#shared.closing !== null) throw closed()
     }
   }
 
-  async list(options: ListOptions = {}): Promise<Page<AnyTaskOf<Handlers>>> {
-    const { items, nextCursor } = await this.#calls.list(toListRequest(options))
+  async list(options?: ListOptions): Promise<Page<AnyTaskOf<Handlers>>> {
+    const { items, nextCursor } = await this.#calls.list(checkedList(options))
     return { items: items.map((task) => toTaskDocument(task) as AnyTaskOf<Handlers>), nextCursor }
   }
 
-  async *listAll(options: ListOptions = {}): AsyncGenerator<AnyTaskOf<Handlers>> {
-    let cursor: string | null = options.cursor ?? null
-    do {
-      const page: Page<AnyTaskOf<Handlers>> = await this.list(cursor === null ? options : { ...options, cursor })
-      yield* page.items
-      cursor = page.nextCursor
-    } while (cursor !== null)
-  }
-
   async events(id: string): Promise<readonly TaskEventDocument[]> {
+    checkedId(id, 'events')
     const all: TaskEventDocument[] = []
     for (;;) {
       const events = await this.#calls.history(id, all.at(-1)?.n)
@@ -150,9 +162,10 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     }
   }
 
-  async *watch(id: string, options: WatchOptions = {}): AsyncGenerator<TaskEventDocument> {
-    const signal = options.signal ?? new AbortController().signal
-    let last = options.after ?? 0
+  async *watch(id: string, options?: WatchOptions): AsyncGenerator<TaskEventDocument> {
+    checkedId(id, 'watch')
+    const { after = 0, signal = new AbortController().signal } = checkedWatch(options)
+    let last = after
     for (;;) {
       try {
         for await (const event of this.#calls.watch(id, last, signal)) {
@@ -164,25 +177,25 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
         if (signal.aborted) return
         await this.#outlast(error, signal)
       }
-      if (this.#shared.closing !== null) throw new TaskyardError('shutting_down')
+      if (this.#shared.closing !== null) throw closed()
     }
   }
 
   async cancel(id: string): Promise<AnyTaskOf<Handlers>> {
-    return toTaskDocument(await this.#calls.cancel(id)) as AnyTaskOf<Handlers>
+    return toTaskDocument(await this.#calls.cancel(checkedId(id, 'cancel'))) as AnyTaskOf<Handlers>
   }
 
   async retry(id: string): Promise<AnyTaskOf<Handlers>> {
-    return toTaskDocument(await this.#calls.retry(id)) as AnyTaskOf<Handlers>
+    return toTaskDocument(await this.#calls.retry(checkedId(id, 'retry'))) as AnyTaskOf<Handlers>
   }
 
   async cancelMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
-    const wanted = toFilter(filter)
+    const wanted = checkedMatching(filter, options)
     return this.#inParts((part) => this.#calls.cancelMatching(wanted, part), options)
   }
 
   async retryMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
-    const wanted = toFilter(filter)
+    const wanted = checkedMatching(filter, options)
     return this.#inParts((part) => this.#calls.retryMatching(wanted, part), options)
   }
 
@@ -196,25 +209,25 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
       matched += part.matched
       cursor = part.cursor
       if (cursor === null) return matched
-      if (this.#shared.closing !== null) throw new TaskyardError('shutting_down')
+      if (this.#shared.closing !== null) throw closed()
       onProgress?.(matched)
     }
   }
 
-  queues(): Promise<readonly QueueDocument[]> {
+  async queues(): Promise<readonly QueueDocument[]> {
     return this.#calls.queues()
   }
 
-  queue(name: string): Promise<QueueDocument> {
-    return this.#calls.queue(name)
+  async queue(name: string): Promise<QueueDocument> {
+    return this.#calls.queue(checkedQueue(name))
   }
 
-  pause(queue: string): Promise<void> {
-    return this.#calls.pause(queue)
+  async pause(queue: string): Promise<void> {
+    return this.#calls.pause(checkedQueue(queue))
   }
 
-  resume(queue: string): Promise<void> {
-    return this.#calls.resume(queue)
+  async resume(queue: string): Promise<void> {
+    return this.#calls.resume(checkedQueue(queue))
   }
 
   async workers(): Promise<readonly WorkerDocument[]> {
@@ -222,6 +235,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   }
 
   async info(): Promise<InfoDocument> {
+    if (this.#shared.isClosed) throw closed()
     return {
       name: 'taskyard',
       nodeId: this.#shared.assembly.engine.nodeId,
@@ -231,12 +245,10 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
   }
 
   work(handlers: HandlersOf<Handlers>, options: WorkerOptions = {}): Worker {
-    if (this.#shared.closing !== null) throw new TaskyardError('shutting_down')
+    if (this.#shared.closing !== null) throw closed()
     const defaults = { clock: this.#shared.clock, random: this.#shared.random, onError: this.#shared.onError }
-    const worker = startWorker(this.#shared.assembly.workerApi(this.#calls.namespace), handlers as TaskHandlers, {
-      ...defaults,
-      ...options,
-    })
+    const api = this.#shared.assembly.workerApi(this.#calls.namespace)
+    const worker = startWorker(api, handlers as TaskHandlers, withDefaults(options, defaults))
     this.#shared.workers.add(worker)
     void worker.closed.then(() => this.#shared.workers.delete(worker))
     return worker
@@ -256,14 +268,15 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers> implements T
     return this.#shared.closing
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
-
   async #close(): Promise<void> {
     this.#shared.closed.abort()
     await Promise.all([...this.#shared.workers].map((worker) => worker.stop()))
+    this.#shared.isClosed = true
     await this.#shared.assembly.close()
     this.#shared.letProcessEnd()
   }
+}
+
+function closed(): TaskyardError {
+  return new TaskyardError('closed', { what: 'Taskyard' })
 }

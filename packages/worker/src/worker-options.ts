@@ -4,9 +4,11 @@ import {
   EVERY_QUEUE,
   faultOfHandler,
   isName,
+  isNumberIn,
   LIMITS,
   monotonicClock,
   nameRule,
+  nounOf,
   type Random,
   type TaskHandlers,
   TaskyardError,
@@ -85,19 +87,25 @@ const NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
   onAttemptEnd: true,
 }
 
+/** Options of a caller, with those of where the worker is started as defaults. @throws TaskyardError `invalid_configuration` */
+export function withDefaults(options: WorkerOptions, defaults: WorkerOptions): WorkerOptions {
+  if (typeof options === 'object' && options !== null) return { ...defaults, ...options }
+  throw wrong(`options are an object, not ${nounOf(options)}`)
+}
+
 /** @throws TaskyardError `invalid_configuration` */
 export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): WorkerSettings {
   const unknown = unknownName(options, NAMES)
   if (unknown !== null) throw wrong(`${unknown} is no option; there are ${Object.keys(NAMES).join(', ')}`)
   const clock = monotonicClock(options.clock ?? systemClock)
-  const report = guarded(options.onError ?? rateLimited(warnOnConsole, clock))
+  const report = guarded(told('onError', options.onError) ?? rateLimited(warnOnConsole, clock))
   return {
     queues: queuesOf(options.queues ?? [DEFAULTS.queue]),
     types: typesWithHandlers(handlers, options.types),
     concurrency: integer('concurrency', options.concurrency ?? 10, 1, 100_000),
     prefetch: options.prefetch === undefined ? null : integer('prefetch', options.prefetch, 0, 100_000),
     leaseSeconds: seconds('leaseSeconds', options.leaseSeconds ?? DEFAULTS.leaseSeconds, 1, LIMITS.leaseSeconds),
-    workerId: options.workerId ?? defaultWorkerId(),
+    workerId: workerIdOf(options.workerId ?? defaultWorkerId()),
     startId: newStartId(),
     drainSeconds: seconds('drainSeconds', options.drainSeconds ?? 30, 0, LIMITS.timeoutSeconds),
     abortGraceSeconds: seconds('abortGraceSeconds', options.abortGraceSeconds ?? 10, 0, Number.POSITIVE_INFINITY),
@@ -105,7 +113,7 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
     clock,
     random: options.random ?? systemRandom,
     report,
-    onAttemptEnd: listening(options.onAttemptEnd, report),
+    onAttemptEnd: listening(told('onAttemptEnd', options.onAttemptEnd), report),
   }
 }
 
@@ -122,7 +130,8 @@ function typesWithHandlers(handlers: TaskHandlers, wanted: readonly string[] | u
 }
 
 function queuesOf(queues: readonly string[] | typeof EVERY_QUEUE): readonly string[] {
-  return queues === EVERY_QUEUE || queues.includes(EVERY_QUEUE) ? [EVERY_QUEUE] : names('queues', queues)
+  const isEvery = queues === EVERY_QUEUE || (Array.isArray(queues) && queues.includes(EVERY_QUEUE))
+  return isEvery ? [EVERY_QUEUE] : names('queues', queues as readonly string[])
 }
 
 function names(option: string, values: readonly string[]): readonly string[] {
@@ -133,13 +142,26 @@ function names(option: string, values: readonly string[]): readonly string[] {
   return [...new Set(values)]
 }
 
+function workerIdOf(workerId: string): string {
+  if (isName(workerId)) return workerId
+  throw wrong(
+    `workerId is ${typeof workerId === 'string' ? `"${workerId}"` : nounOf(workerId)}; ${nameRule('worker id')}`,
+  )
+}
+
+/** A function, or nothing. */
+function told<Listener>(option: string, listener: Listener): Listener {
+  if (listener === undefined || typeof listener === 'function') return listener
+  throw wrong(`${option} is not a function`)
+}
+
 function integer(option: string, value: number, min: number, max: number): number {
-  if (!Number.isInteger(value)) throw wrong(`${option} is not a whole number: ${value}`)
+  if (!Number.isInteger(value)) throw wrong(`${option} is not a whole number: ${String(value)}`)
   return seconds(option, value, min, max)
 }
 
 function seconds(option: string, value: number, min: number, max: number): number {
-  if (!(value >= min && value <= max)) throw wrong(`${option} is not between ${min} and ${max}: ${value}`)
+  if (!isNumberIn(value, min, max)) throw wrong(`${option} is not a number from ${min} to ${max}: ${String(value)}`)
   return value
 }
 

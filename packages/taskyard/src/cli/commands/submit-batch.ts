@@ -84,12 +84,19 @@ function readTask(text: string, number: number, defaults: object): Line['task'] 
     throw usageFailure(`line ${number} is not JSON: ${(error as Error).message}`)
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    const task = { ...defaultsFor(value, defaults), ...value }
-    if ('type' in task || 'task_type' in task) return task as Line['task']
+    const task = withType({ ...defaultsFor(value, defaults), ...value })
+    if ('type' in task) return task as Line['task']
   }
   throw usageFailure(
     `line ${number} is not a task: expected an object with "type", such as {"type":"email","payload":{…}}`,
   )
+}
+
+/** Of two names for its type that differ, none is dropped in silence. */
+function withType(task: { readonly type?: unknown; readonly task_type?: unknown }): object {
+  const { task_type, ...rest } = task
+  if (task_type === undefined || (rest.type ?? task_type) !== task_type) return task
+  return { ...rest, type: task_type }
 }
 
 /** Two names of one thing: a line that has either has it. */

@@ -1,0 +1,24 @@
+// What a program that opens a store and a client have in common: how arguments are checked, and calls that are made of others.
+
+export {
+  aFlag,
+  aFunction,
+  anAmount,
+  anObject,
+  assertConfiguration,
+  aWholeNumber,
+  type OptionRules,
+} from './checked-configuration.ts'
+export {
+  type CheckedFilter,
+  type CheckedList,
+  checkedId,
+  checkedList,
+  checkedMatching,
+  checkedQueue,
+  checkedWait,
+  checkedWatch,
+  taskIdOf,
+} from './checked-options.ts'
+export { type CheckedSubmission, checkedSubmission, checkedSubmissions } from './checked-submission.ts'
+export { ComposedCalls } from './composed-calls.ts'
