@@ -50,6 +50,8 @@ export const DEFAULTS = {
   leaseSeconds: 30,
   cancelGraceSeconds: 10,
   sessionGraceSeconds: 5,
+  /** What runs on when a worker is told to stop. With what follows it fits into the 10 s that Docker gives before it kills. */
+  drainSeconds: 8,
 } as const
 
 /** What finished tasks may cost. A task is removed once any of its bounds is passed, oldest first. */

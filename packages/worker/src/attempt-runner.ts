@@ -90,6 +90,12 @@ export class AttemptRunner {
     this.#pump()
   }
 
+  /** Whether a handler runs whose end still tells what becomes of its attempt. */
+  hasWork(): boolean {
+    for (const { state, abortCode } of this.slots.held()) if (state === 'running' && abortCode === null) return true
+    return false
+  }
+
   /** A cancel request, by push or by heartbeat. A task that has not started ends here. */
   cancel(taskId: string): void {
     for (const attempt of this.slots.held()) if (attempt.task.id === taskId) this.cancelAttempt(attempt)
@@ -244,6 +250,7 @@ export class AttemptRunner {
     if (attempt.state !== 'running' && attempt.state !== 'ready') return
     if (attempt.state === 'running') this.#abortedHandlers.add(attempt)
     attempt.abort(code)
+    this.#params.condition.changed()
     if (attempt.state === 'ready') this.#settleUnstarted(attempt, outcomeOfAbort(attempt))
   }
 

@@ -26,7 +26,7 @@ export interface Worker {
   readonly stats: WorkerStats
   /**
    * Takes no more tasks, gives back those that have not started, lets handlers finish until the deadline, then aborts
-   * and releases them, delivers every outcome and closes. Never rejects. Called again, it can only bring the deadline
+   * and releases them (handlers whose signal has aborted are given 1 s), delivers every outcome and closes. Never rejects. Called again, it can only bring the deadline
    * forward. Outcomes that cannot be delivered within 5 s (an outage) are given up: their leases run out.
    */
   stop(options?: StopOptions): Promise<void>
@@ -144,7 +144,9 @@ class RunningWorker implements Worker {
     const { clock } = this.#settings
     this.#attempts.releaseReady()
     const quiet = this.#condition.until(() => this.#attempts.stats.running === 0)
-    await Promise.race([quiet, aborted(this.#drained.signal)])
+    // What was told to stop before has no outcome to wait for.
+    const hasNoWork = this.#condition.until(() => !this.#attempts.hasWork())
+    await Promise.race([hasNoWork, aborted(this.#drained.signal)])
     this.#attempts.abortRunning('shutting_down')
     await within(clock, OBEY_MS, quiet)
     this.#attempts.abandonRunning()

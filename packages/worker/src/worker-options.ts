@@ -36,7 +36,7 @@ export interface WorkerOptions {
   readonly leaseSeconds?: number
   /** Default: `<hostname>-<pid>-<6 random characters>`. Unique among the workers of a Taskyard. */
   readonly workerId?: string
-  /** How long `stop()` lets handlers run on. Default 30. */
+  /** How long `stop()` lets handlers run on; those whose signal has aborted, 1 s. Default 8. */
   readonly drainSeconds?: number
   /**
    * How long a handler may run on after its signal aborted (cancel, time-out, lost lease). Then its place goes to another
@@ -107,7 +107,7 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
     leaseSeconds: seconds('leaseSeconds', options.leaseSeconds ?? DEFAULTS.leaseSeconds, 1, LIMITS.leaseSeconds),
     workerId: workerIdOf(options.workerId ?? defaultWorkerId()),
     startId: newStartId(),
-    drainSeconds: seconds('drainSeconds', options.drainSeconds ?? 30, 0, LIMITS.timeoutSeconds),
+    drainSeconds: seconds('drainSeconds', options.drainSeconds ?? DEFAULTS.drainSeconds, 0, LIMITS.timeoutSeconds),
     abortGraceSeconds: seconds('abortGraceSeconds', options.abortGraceSeconds ?? 10, 0, Number.POSITIVE_INFINITY),
     maxAbandoned: integer('maxAbandoned', options.maxAbandoned ?? options.concurrency ?? 10, 0, 100_000),
     clock,

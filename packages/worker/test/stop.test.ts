@@ -74,6 +74,38 @@ test('a handler that ignores its signal cannot keep the worker from stopping, no
   )
 })
 
+for (const [what, when] of [
+  ['before', 'running'],
+  ['after', 'stopping'],
+] as const) {
+  test(`a handler that ignores a cancel from ${what} the stop is not waited for to the end of the drain`, async (t) => {
+    const release = Promise.withResolvers<void>()
+    t.after(() => release.resolve())
+    const started = Promise.withResolvers<AbortSignal>()
+    const { api, worker } = openTestBed(
+      t,
+      {
+        wait: (_, { signal }) => {
+          started.resolve(signal)
+          return release.promise
+        },
+      },
+      { drainSeconds: 600 },
+    )
+    const id = api.add('wait')
+    const signal = await started.promise
+    if (when === 'running') api.onCancel(id)
+    const stopped = worker.stop()
+    if (when === 'stopping') api.onCancel(id)
+    assert.equal(signal.aborted, true)
+    await stopped
+    assert.deepEqual(
+      api.accepted.map(({ outcome }) => outcome),
+      ['cancelled'],
+    )
+  })
+}
+
 test('stop is idempotent, and a second call can bring the deadline forward', async (t) => {
   const started = Promise.withResolvers<void>()
   const { api, worker } = openTestBed(t, {

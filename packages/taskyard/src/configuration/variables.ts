@@ -112,8 +112,8 @@ export const VARIABLES = {
   drainSeconds: variable(
     'TASKYARD_DRAIN_SECONDS',
     integer(0, 3600),
-    '20',
-    'After SIGTERM or SIGINT, how long running tasks may take to finish before they are handed back.',
+    String(DEFAULTS.drainSeconds),
+    'After SIGTERM or SIGINT, how long running tasks may take to finish before they are handed back. What kills the process has to wait a few seconds more: Docker waits 10 by itself, Kubernetes 30.',
   ),
   cancelGraceSeconds: variable(
     'TASKYARD_CANCEL_GRACE_SECONDS',

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TaskHandlers } from '@taskyard/core'
+import { DEFAULTS, type TaskHandlers } from '@taskyard/core'
 import type { Command } from 'commander'
 import { EXIT } from '../exit-codes.ts'
 import { untilInterrupted } from '../interruption.ts'
@@ -27,7 +27,12 @@ export function addWork(program: Command, terminal: Terminal): void {
     .argument('<file>', 'the module, such as ./my-tasks.ts')
     .option('-q, --queues <queues>', 'queues to take from, comma-separated; * is every queue', queueNames, ['default'])
     .option('-c, --concurrency <n>', 'tasks at the same time', wholeNumber(1, 1000), 10)
-    .option('--drain <seconds>', 'how long running tasks may take to finish when it stops', seconds(0, 3600), 20)
+    .option(
+      '--drain <seconds>',
+      'how long running tasks may take to finish when it stops',
+      seconds(0, 3600),
+      DEFAULTS.drainSeconds,
+    )
     .addHelpText('after', EXAMPLES)
     .action((file: string, options: WorkOptions) => work(terminal, file, options))
   withServerOptions(command)
