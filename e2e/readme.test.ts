@@ -9,7 +9,7 @@ import { examplesOf } from './support/examples.ts'
 import { openMailbox } from './support/mailbox.ts'
 import { REPOSITORY, type Running, runCommand, temporaryFolder } from './support/taskyard-process.ts'
 
-const [install, start, email, tasks, work, submit, library, python, ...others] = examplesOf(
+const [install, build, inProject, start, email, tasks, work, submit, library, python, ...others] = examplesOf(
   join(REPOSITORY, 'README.md'),
 )
 const processes: Running[] = []
@@ -42,6 +42,11 @@ describe('the README', () => {
     assert.match(start?.text ?? '', / npm start\n$/)
     assert.equal((await fetch(`http://127.0.0.1:${port}/ready`)).status, 200)
     assert.equal((await fetch(`http://127.0.0.1:${port}/docs`)).status, 200)
+  })
+
+  it('says how to build and install the packages as the guide does, whose test runs that', () => {
+    const [fromGuide, installed] = examplesOf(join(REPOSITORY, 'docs/guides/own-project.md'))
+    assert.deepEqual([build?.text, inProject?.text], [fromGuide?.text, installed?.text])
   })
 
   it('the email of the curl example is delivered', async () => {

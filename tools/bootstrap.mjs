@@ -6,7 +6,8 @@ import { constants } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const OLDEST_NODE = 24
+/** Before it, `node:sqlite` mistook parameters of statements. */
+const OLDEST_NODE = [24, 7]
 
 /** Whether `node_modules` holds every package of the lock file in its version (packages of other platforms aside). */
 export function isInstalled(root) {
@@ -54,10 +55,11 @@ function npm(root, command) {
 function findNode(root) {
   const pinned = join(root, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node')
   if (existsSync(pinned) && (process.execPath === pinned || runs(pinned))) return pinned
-  if (Number.parseInt(process.versions.node, 10) >= OLDEST_NODE) return process.execPath
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) return process.execPath
   console.error(
-    `No Node ${OLDEST_NODE} comes with Taskyard for ${process.platform}-${process.arch}, and this is ${process.version}: ` +
-      `install Node ${OLDEST_NODE} or later and try again`,
+    `No Node comes with Taskyard for ${process.platform}-${process.arch}, and this is ${process.version}: ` +
+      `install Node ${OLDEST_NODE.join('.')} or later and try again`,
   )
   process.exit(1)
 }

@@ -1,71 +1,37 @@
-// Makes publishable packages in dist/ (or the folder given): JavaScript and types beside each other, manifests pointing at them.
+// Makes what is published in dist/ (or the folder given): a folder and a tarball for each package. An internal package
+// that a published one uses becomes a folder inside of it, so that one tarball is all that a program needs.
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
-
-interface Manifest {
-  readonly name: string
-  /** Not for publication. */
-  readonly private?: boolean
-  readonly exports: Readonly<Record<string, string>>
-  readonly bin?: Readonly<Record<string, string>>
-  readonly devDependencies?: unknown
-}
+import { mkdirSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { makePackage } from './build/make-package.ts'
+import { packPackage } from './build/pack-package.ts'
+import { readWorkspace } from './build/workspace.ts'
 
 const root = join(import.meta.dirname, '..')
-const packages = join(root, 'packages')
 const dist = resolve(root, process.argv[2] ?? 'dist')
+const compiled = join(dist, '.compiled')
 
 rmSync(dist, { recursive: true, force: true })
-if (emit()) for (const path of globSync('*/package.json', { cwd: packages })) completePackage(dirname(path))
+mkdirSync(dist, { recursive: true })
+process.exitCode = compile()
+if (process.exitCode === 0) await buildPackages()
+rmSync(compiled, { recursive: true, force: true })
 
-/** `packages/x/src/y.ts` → `dist/x/src/y.js` and `y.d.ts`, so that paths relative to a source stay right. */
-function emit(): boolean {
-  const { status, error } = spawnSync('tsc', ['--project', 'tools/tsconfig.build.json', '--outDir', dist], {
+/** `packages/x/src/y.ts` → `x/src/y.js` and `y.d.ts`. */
+function compile(): number {
+  const { status, error } = spawnSync('tsc', ['--project', 'tools/tsconfig.build.json', '--outDir', compiled], {
     cwd: root,
     stdio: 'inherit',
   })
   if (error !== undefined) console.error(error.message)
-  process.exitCode = status ?? 1
-  return status === 0
+  return status ?? 1
 }
 
-function completePackage(folder: string): void {
-  const manifest = JSON.parse(readFileSync(join(packages, folder, 'package.json'), 'utf8')) as Manifest
-  if (manifest.private) return
-  const target = join(dist, folder)
-  for (const asset of globSync('src/**/*.*', { cwd: join(packages, folder), exclude: ['**/*.ts'] })) {
-    mkdirSync(dirname(join(target, asset)), { recursive: true })
-    cpSync(join(packages, folder, asset), join(target, asset))
+async function buildPackages(): Promise<void> {
+  const workspace = readWorkspace(root)
+  for (const pkg of workspace.filter(({ manifest }) => !manifest.private)) {
+    const made = await makePackage({ root, compiled, dist, workspace, pkg })
+    console.log(packPackage(made, dist))
   }
-  cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'))
-  writeFileSync(join(target, 'README.md'), readme(folder, manifest))
-  writeFileSync(join(target, 'package.json'), `${JSON.stringify(publishable(manifest), null, 2)}\n`)
-  for (const file of Object.values(manifest.bin ?? {})) chmodSync(join(target, compiled(file)), 0o755)
-}
-
-function publishable({ devDependencies: _, ...manifest }: Manifest): object {
-  const exports = Object.entries(manifest.exports).map(([path, file]) => [
-    path,
-    { types: file.replace(/\.ts$/, '.d.ts'), default: compiled(file) },
-  ])
-  const bin = Object.entries(manifest.bin ?? {}).map(([name, file]) => [name, compiled(file)])
-  return {
-    ...manifest,
-    engines: { node: '>=24' },
-    exports: Object.fromEntries(exports),
-    ...(bin.length === 0 ? {} : { bin: Object.fromEntries(bin) }),
-    files: ['src'],
-    publishConfig: { access: 'public' },
-  }
-}
-
-function readme(folder: string, manifest: Manifest & { readonly description?: string }): string {
-  if (folder === 'taskyard') return readFileSync(join(root, 'README.md'), 'utf8')
-  return `# ${manifest.name}\n\n${manifest.description ?? ''}\n\nA part of Taskyard; start with the package \`@taskyard/taskyard\`.\n`
-}
-
-function compiled(file: string): string {
-  return file.replace(/\.ts$/, '.js')
 }

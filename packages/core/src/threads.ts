@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+// The whole of it: a name of its own would be met twice where a bundle begins with the usual line that makes `require`.
+import * as modules from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { TaskyardError } from './errors.ts'
 
@@ -21,11 +22,12 @@ interface ThreadModule {
 /**
  * The address of a thread's module. It stands beside the module that asks (`asker` is that one's `import.meta.url`), as
  * `.ts` among sources and `.js` in a package. In a bundle it is part of another one, `taskyard-threads.js` beside it, or of
- * the installed package; its name is then the fragment of the address.
+ * the installed package; its name is then the fragment of the address. A bundle of CommonJS knows `__filename` alone.
  * @throws TaskyardError invalid_configuration
  */
-export function threadModule(asker: string, name: string): URL {
-  const own = new URL(`./${name.slice(name.indexOf('/') + 1)}${asker.slice(-3)}`, whereBundled(asker))
+export function threadModule(asker: string | undefined, name: string): URL {
+  const base = asker ?? pathToFileURL(__filename).href
+  const own = new URL(`./${name.slice(name.indexOf('/') + 1)}${base.slice(-3)}`, base)
   if (existsSync(own)) return own
   const bundle = BUNDLED.map((file) => new URL(`./${file}`, own)).find((url) => existsSync(url)) ?? installed(own)
   if (bundle === undefined) throw new TaskyardError('invalid_configuration', { reason: missing(own) })
@@ -33,13 +35,8 @@ export function threadModule(asker: string, name: string): URL {
   return bundle
 }
 
-/** In a bundle of CommonJS nothing says `import.meta.url`, but `__filename` names the bundle. */
-function whereBundled(asker: string | undefined): string {
-  return asker ?? pathToFileURL(__filename).href
-}
-
 function installed(from: URL): URL | undefined {
-  const { resolve } = createRequire(from)
+  const { resolve } = modules.createRequire(from)
   for (const name of PUBLISHED) {
     try {
       return pathToFileURL(resolve(name))

@@ -1,3 +1,4 @@
+export { nodeBinary } from './node-binary.ts'
 export { startPgbouncer } from './pgbouncer.ts'
 export { postgresBinaries } from './postgres-binaries.ts'
 export { sharedServer, startSharedServers } from './shared-server.ts'

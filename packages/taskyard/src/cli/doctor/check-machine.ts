@@ -1,19 +1,15 @@
 import { type Finding, finding } from '@taskyard/core'
+import { nodeComplaint } from '@taskyard/core/node-version'
 import type { Examined } from './examined.ts'
 
-const LEAST_NODE = 24
 const EARLIEST_SANE_MS = Date.UTC(2026, 0, 1)
 const TOLERATED_OFFSET_MS = 5000
 
 /** Whether this Node is one that Taskyard runs on. */
 export async function checkNode(): Promise<Finding> {
-  const major = Number(process.versions.node.split('.')[0])
-  if (major >= LEAST_NODE) return finding.ok('node', `Node.js ${process.versions.node}`)
-  return finding.problem(
-    'node',
-    `Node.js ${process.versions.node} is too old`,
-    `Install Node.js ${LEAST_NODE} or later.`,
-  )
+  const complaint = nodeComplaint(process.version)
+  if (complaint === null) return finding.ok('node', `Node.js ${process.versions.node}`)
+  return finding.problem('node', complaint, 'Install a newer Node.js.')
 }
 
 /** Delays and leases are judged by the store's clock; people and other machines compare theirs with it. */

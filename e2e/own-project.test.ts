@@ -1,0 +1,255 @@
+// The packages as a user meets them: tarballs alone, in a project of its own, on the oldest Node that they claim and on this one.
+import assert from 'node:assert/strict'
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { nodeBinary, sharedServer } from '@taskyard/test-servers'
+import pg from 'pg'
+import { examplesOf } from './support/examples.ts'
+import { makeOwnProject, type OwnProject, output, pathWith } from './support/own-project.ts'
+import { REPOSITORY, runCommand, temporaryFolder } from './support/taskyard-process.ts'
+
+const OLDEST = '22.20.0'
+const TOO_OLD = '20.20.2'
+const COMPLAINT = `Taskyard needs Node 22.20, 24.7 or later, and this is v${TOO_OLD}.`
+/** What packages may weigh, kB of the tarball: whoever needs more should know why. */
+const LARGEST = { taskyard: 900, client: 140 }
+const MOST_DEPENDENCIES = 15
+
+const GUIDE = join(REPOSITORY, 'docs/guides/own-project.md')
+const README = join(REPOSITORY, 'packages/taskyard/README.md')
+const STRICT = ['--strict', '--exactOptionalPropertyTypes', '--target', 'es2023', '--types', 'node']
+const TOOLS = ['fastify@5', 'pg@8', '@types/pg@8', '@types/node@22', 'typescript@7', 'ts59@npm:typescript@5.9', 'tsx@4']
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let project: OwnProject
+/** Names of versions, and where those Nodes are. */
+const nodes = new Map<string, string>()
+let tooOld = ''
+
+before(async () => {
+  folder = await temporaryFolder()
+  nodes.set(OLDEST, await nodeBinary(OLDEST)).set(process.versions.node, process.execPath)
+  tooOld = await nodeBinary(TOO_OLD)
+  project = await makeOwnProject({
+    folder: folder.path,
+    node: nodes.get(OLDEST) ?? '',
+    others: [...TOOLS, 'esbuild@0.28'],
+  })
+  project.put({
+    'library.ts': example(README, 'library.ts'),
+    'library.js': example(README, 'library.ts'),
+    'library.cjs': asCommonJs(example(README, 'library.ts')),
+  })
+})
+after(() => folder.remove())
+
+describe('the package in a project of its own', () => {
+  it('runs the library on the oldest Node and on this one, with import and with require, and without a word beside', async () => {
+    for (const node of nodes.values()) {
+      assert.equal(await output(node, ['library.js'], { cwd: project.path, isQuiet: true }), '42\n')
+      assert.equal(await output(node, ['library.cjs'], { cwd: project.path, isQuiet: true }), '42\n')
+    }
+  })
+
+  it('runs as TypeScript: by Node itself and by tsx', async () => {
+    assert.equal(await output(oldest(), ['library.ts'], { cwd: project.path }), '42\n')
+    assert.equal(await output(oldest(), ['node_modules/tsx/dist/cli.mjs', 'library.ts'], { cwd: project.path }), '42\n')
+  })
+
+  it('has a command that npx finds, and a server that is started by its path', async () => {
+    const env = { PATH: pathWith(oldest()), TASKYARD_PORT: '0', TASKYARD_STORE: 'sqlite:./server.db' }
+    const server = runCommand('bash', ['-c', `exec ${example(README, 'sh', 0)}`], { cwd: project.path, env })
+    const [, url = ''] = await server.line(/ready at (http\S+)/)
+    const submit = await output('bash', ['-c', example(README, 'sh', 1)], {
+      cwd: project.path,
+      env: { ...env, TASKYARD_URL: url },
+    })
+    assert.match(submit, /HELLO/)
+    const { code, stderr } = await server.stop()
+    assert.equal(code, 0)
+    assert.doesNotMatch(stderr, /Warning/)
+  })
+
+  it('says in one line that a Node is too old', async () => {
+    const command = await runCommand(tooOld, ['node_modules/.bin/taskyard', 'start'], { cwd: project.path }).ended
+    assert.deepEqual([command.code, command.stdout, command.stderr], [1, '', `${COMPLAINT}\n`])
+    for (const file of ['library.js', 'library.cjs']) {
+      const library = await runCommand(tooOld, [file], { cwd: project.path }).ended
+      assert.equal(library.code, 1)
+      assert.ok(library.stderr.includes(`Error: ${COMPLAINT}`), library.stderr)
+      assert.doesNotMatch(library.stderr, /SyntaxError|node:sqlite|\n +at /)
+    }
+  })
+
+  it('refuses wrong types where they are, and nothing else', async () => {
+    project.put({
+      'wrong.ts': `import { Taskyard } from '@taskyard/taskyard'\nexport const yard = Taskyard.open({ store: 7 })\n`,
+    })
+    const { code, stdout } = await runCommand(process.execPath, compiler('typescript', 'nodenext', 'wrong.ts'), {
+      cwd: project.path,
+    }).ended
+    assert.notEqual(code, 0)
+    assert.match(stdout, /^wrong\.ts\(2,\d+\): error TS2322: [^\n]+\n*$/)
+  })
+
+  it('weighs no more than it should, and needs no more packages', () => {
+    for (const [name, kilobytes] of Object.entries(LARGEST)) {
+      const [file = ''] = globSync(`taskyard-${name}-*.tgz`, { cwd: project.dist })
+      assert.ok(statSync(join(project.dist, file)).size <= kilobytes * 1000, `${file} is larger than ${kilobytes} kB`)
+    }
+    const { dependencies } = JSON.parse(readFileSync(join(project.dist, 'taskyard/package.json'), 'utf8'))
+    assert.ok(Object.keys(dependencies).length <= MOST_DEPENDENCIES)
+  })
+
+  it('has documents, whose links lead somewhere', () => {
+    assert.match(readFileSync(join(project.dist, 'taskyard/README.md'), 'utf8'), /\]\(docs\/guides\/own-handlers\.md\)/)
+    for (const name of globSync('{taskyard,client}/{README.md,{docs,contracts}/**/*.md}', { cwd: project.dist })) {
+      const file = join(project.dist, name)
+      for (const [, path = ''] of readFileSync(file, 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)(?:#[^)\s]*)?\)/g)) {
+        assert.ok(existsSync(join(dirname(file), path)), `${name}: ${path}`)
+      }
+    }
+  })
+
+  it('has a client that needs no other package', async () => {
+    const path = join(folder.path, 'client-alone')
+    mkdirSync(path)
+    const [tarball = ''] = globSync('taskyard-client-*.tgz', { cwd: project.dist })
+    await output('npm', [
+      'install',
+      '--offline',
+      '--no-audit',
+      '--no-fund',
+      '--prefix',
+      path,
+      join(project.dist, tarball),
+    ])
+    assert.deepEqual(globSync('node_modules/{*,@*/*}/package.json', { cwd: path }), [
+      'node_modules/@taskyard/client/package.json',
+    ])
+    cpSync(join(project.dist, 'client/README.md'), join(path, 'README.md'))
+    const env = { PATH: pathWith(oldest()), TASKYARD_PORT: '0', TASKYARD_STORE: 'sqlite:./for-client.db' }
+    const server = runCommand('node_modules/.bin/taskyard', ['start'], { cwd: project.path, env })
+    const [, url = ''] = await server.line(/ready at (http\S+)/)
+    const program = example(join(REPOSITORY, 'packages/client/README.md'), 'client.ts')
+    const args = ['--input-type=module', '-e', program.replace('http://127.0.0.1:8080', url)]
+    assert.equal(await output(oldest(), args, { cwd: path, isQuiet: true }), '42\n')
+    await server.stop()
+  })
+})
+
+describe('the sign-up of the guide', () => {
+  before(async () => {
+    project.put({
+      ...Object.fromEntries(['tasks.ts', 'web.ts', 'worker.ts'].map((name) => [name, example(GUIDE, name)])),
+    })
+  })
+
+  it('compiles strictly with TypeScript 7 and 5.9, for Node and for bundlers', async () => {
+    for (const version of ['typescript', 'ts59']) {
+      const args = compiler(version, version === 'ts59' ? 'bundler' : 'nodenext', 'web.ts', 'worker.ts')
+      assert.equal(await output(process.execPath, args, { cwd: project.path }), '')
+    }
+  })
+
+  it('commits a user together with a task that a worker in another process does', async () => {
+    const args = ['node_modules/typescript/bin/tsc', ...STRICT, '--module', 'nodenext', '--outDir', 'out']
+    await output(process.execPath, [...args, 'web.ts', 'worker.ts'], { cwd: project.path })
+    for (const [version, node] of nodes) {
+      const env = { DATABASE_URL: await ownDatabase(`own_project_${version.replaceAll('.', '_')}`), PORT: '0' }
+      const worker = runCommand(node, ['out/worker.js'], { cwd: project.path, env })
+      const web = runCommand(node, ['out/web.js'], { cwd: project.path, env })
+      const [, url = ''] = await web.line(/listening at (\S+)/)
+      const headers = { 'content-type': 'application/json' }
+      const signUp = (email: string) =>
+        fetch(`${url}/users`, { method: 'POST', headers, body: JSON.stringify({ email }) })
+      const { task } = (await (await signUp('ada@example.com')).json()) as { task: string }
+      assert.deepEqual(await (await fetch(`${url}/tasks/${task}`)).json(), {
+        status: 'succeeded',
+        result: { greeted: 'ada@example.com' },
+      })
+      assert.equal((await signUp('ada@example.com')).status, 500, 'the same user again')
+      for (const { code, stderr } of [await web.stop(), await worker.stop()]) assert.deepEqual([code, stderr], [0, ''])
+    }
+  })
+})
+
+describe('a bundle', () => {
+  const bundle = example(GUIDE, 'bundle')
+  const ending = 'process.exitCode = troubles\n'
+
+  before(() => {
+    // A thread that does not start is told to `onError`, and its work is done some other way or time.
+    const text = example(README, 'library.ts').replace(
+      ' })',
+      ', onError: (error) => { troubles = 1; console.error(error) } })',
+    )
+    project.put({ 'library.js': `let troubles = 0\n${text}${ending}` })
+  })
+
+  it('finds its threads in the installed package', async () => {
+    await esbuild('library.js --bundle --platform=node --format=esm --outdir=built')
+    assert.equal(await output(oldest(), ['built/library.js'], { cwd: project.path, isQuiet: true }), '42\n')
+    await esbuild('library.cjs --bundle --platform=node --log-level=error --outfile=built/library.cjs')
+    assert.equal(await output(oldest(), ['built/library.cjs'], { cwd: project.path, isQuiet: true }), '42\n')
+  })
+
+  it('goes alone with its threads beside it, and says so when it lacks them', async () => {
+    await esbuild(bundle.replace(/^npx esbuild /, ''))
+    const path = join(folder.path, 'alone')
+    cpSync(join(project.path, 'dist'), path, { recursive: true })
+    cpSync(join(project.path, 'dist/library.js'), join(folder.path, 'lone/library.js'))
+    for (const at of [path, join(folder.path, 'lone')])
+      cpSync(join(project.path, 'package.json'), join(at, 'package.json'))
+    assert.equal(await output(oldest(), ['library.js'], { cwd: path, isQuiet: true }), '42\n')
+    const { code, stderr } = await runCommand(oldest(), ['library.js'], { cwd: join(folder.path, 'lone') }).ended
+    assert.equal(code, 1)
+    assert.match(stderr, /bundle @taskyard\/taskyard\/threads as taskyard-threads\.js in /)
+  })
+
+  function esbuild(args: string): Promise<string> {
+    const command = `node_modules/.bin/esbuild ${args}`
+    return output('bash', ['-c', command], { cwd: project.path, env: { PATH: pathWith(oldest()) } })
+  }
+})
+
+function oldest(): string {
+  return nodes.get(OLDEST) ?? ''
+}
+
+function compiler(version: string, resolution: 'nodenext' | 'bundler', ...files: string[]): string[] {
+  const module =
+    resolution === 'bundler' ? ['--module', 'esnext', '--moduleResolution', 'bundler'] : ['--module', 'nodenext']
+  return [`node_modules/${version}/bin/tsc`, '--noEmit', ...STRICT, ...module, ...files]
+}
+
+/** The block of a document with this note, or the nth one in this language. */
+function example(file: string, name: string, nth?: number): string {
+  const found = examplesOf(file).filter(({ note, language }) => (nth === undefined ? note : language) === name)
+  const text = found[nth ?? 0]?.text
+  assert.ok(text, `${basename(file)} has no ${name}`)
+  return text
+}
+
+function asCommonJs(text: string): string {
+  const [first = '', ...rest] = text.split('\n')
+  const required = first.replace(/^import (.*) from (.*)$/, 'const $1 = require($2)')
+  return `${required}\nvoid (async () => {\n${rest.join('\n')}})()\n`
+}
+
+async function ownDatabase(name: string): Promise<string> {
+  const { url } = await sharedServer('postgres')
+  const admin = new pg.Client(url)
+  await admin.connect()
+  await admin.query(`DROP DATABASE IF EXISTS ${name}`)
+  await admin.query(`CREATE DATABASE ${name}`)
+  await admin.end()
+  const own = new URL(url)
+  own.pathname = `/${name}`
+  const client = new pg.Client(own.href)
+  await client.connect()
+  await client.query('CREATE TABLE users (email text PRIMARY KEY)')
+  await client.end()
+  return own.href
+}
