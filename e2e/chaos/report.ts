@@ -34,8 +34,9 @@ function words(kind: string): string {
   return kind.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 
-function recoveryLine(name: string, { judged, notJudged, p50Ms, maxMs, limitMs }: Recovery): string {
-  return `${name}: ${judged} judged (${notJudged} not), p50 ${p50Ms ?? '–'} ms, max ${maxMs ?? '–'} ms, limit ${limitMs} ms`
+function recoveryLine(name: string, { judged, notJudged, limitMs, ...times }: Recovery): string {
+  const [p50, p99, max] = [times.p50Ms, times.p99Ms, times.maxMs].map((ms) => `${ms ?? '–'} ms`)
+  return `${name}: ${judged} judged (${notJudged} not), p50 ${p50}, p99 ${p99} (limit ${limitMs} ms), max ${max}`
 }
 
 function counts(record: Readonly<Record<string, number>>): string {
