@@ -50,9 +50,11 @@ describe('operating SQLite', () => {
 
   it('brings tasks back from a backup, after the file was damaged', async () => {
     const first = await startServer(world.folder)
+    world.url = first.url
     const { id } = await submitDelayed(first.url)
+    const backup = await shell(block('backup'), world).ended
+    assert.equal(backup.code, 0, backup.stderr)
     assert.equal((await first.stop()).code, 0)
-    assert.equal((await shell(block('backup'), world).ended).code, 0)
 
     await writeFile(join(world.folder, 'data/taskyard.db'), 'not a database at all, whatever its name says')
     const refused = await runTaskyard(['start'], { cwd: world.folder, env: { TASKYARD_PORT: '0' } }).ended

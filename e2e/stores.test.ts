@@ -13,6 +13,9 @@ import { type Running, runTaskyard } from './support/taskyard-process.ts'
 
 const KINDS: readonly ServerKind[] = ['postgres', 'redis', 'mongodb']
 
+/** What says how it is backed up. */
+const PAGES = { postgres: 'postgresql.md', redis: 'redis.md', mongodb: 'mongodb.md' } as const
+
 interface Node extends Running {
   readonly url: string
 }
@@ -38,6 +41,10 @@ for (const kind of KINDS) {
       await start(store, { TASKYARD_ROLES: 'worker' })
       const client = new Client({ url: api.url })
       assert.equal((await client.info()).stack['store'], kind)
+      await assert.rejects(client.backup(), {
+        code: 'backup_unsupported',
+        message: new RegExp(`operations/${PAGES[kind]}`),
+      })
       const now = await client.submit('uppercase', { text: 'now' })
       const later = await client.submit('uppercase', { text: 'later' }, { delaySeconds: 0.5 })
       assert.deepEqual((await client.wait(now, { timeoutSeconds: 20 })).result, { result: 'NOW' })

@@ -14,6 +14,7 @@ import {
   warnOnConsole,
   withDefaults,
 } from '@taskyard/worker'
+import { openBackup } from './backup.ts'
 import {
   checkedId,
   checkedList,
@@ -230,6 +231,14 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
 
   info(): Promise<InfoDocument> {
     return this.#transport.get('/api/v1/info', INFO)
+  }
+
+  /**
+   * A copy of the whole SQLite store of the server, of all namespaces: a SQLite database. The stream fails when it breaks off.
+   * @throws TaskyardError backup_unsupported, backup_under_way, …
+   */
+  backup(): Promise<ReadableStream<Uint8Array>> {
+    return openBackup(this.#transport.params)
   }
 
   work(handlers: HandlersOf<Handlers>, options: WorkerOptions = {}): Worker {

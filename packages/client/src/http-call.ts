@@ -50,10 +50,14 @@ export async function callOnce<Value>(
   }
 }
 
-/** One request whose answer is a stream of server-sent events. No time limit but the caller's signal. */
-export async function openStream(address: ServerAddress, call: HttpCall): Promise<ReadableStream<Uint8Array>> {
+/** One request whose answer is a stream, of server-sent events unless another type is named. No time limit but the caller's signal. */
+export async function openStream(
+  address: ServerAddress,
+  call: HttpCall,
+  type = 'text/event-stream',
+): Promise<ReadableStream<Uint8Array>> {
   const response = await send(address, call)
-  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+  const isStream = response.headers.get('content-type')?.startsWith(type) === true
   if (response.ok && isStream && response.body !== null) return response.body
   const answer = await read(response, address, call)
   throw failedAnswer(response, response.ok ? answeredInBetween(answer) : errorOfAnswer(answer))

@@ -104,6 +104,13 @@ export const ERRORS = {
     'The store is damaged',
     '{path} is damaged: {reason}. Restore a backup; see the operations guide',
   ),
+  store_log_lost: entry(
+    500,
+    'The store was copied without its log',
+    '{path} comes from a running or killed server, and its log, {path}-wal, is not beside it: the newest tasks are missing. ' +
+      'Restore a backup made by taskyard backup, or put the log there. To go on with what the file holds: ' +
+      'taskyard migrate --accept-lost-log',
+  ),
   store_too_new: entry(
     500,
     'The store is from a newer version',
@@ -119,6 +126,14 @@ export const ERRORS = {
     'The store cannot join the transaction',
     'The task cannot be submitted in this transaction: {reason}',
   ),
+  backup_unsupported: entry(
+    400,
+    'The store is backed up by other means',
+    'Taskyard does not back up this store: {instead}',
+  ),
+  backup_under_way: entry(409, 'A backup is being made', 'Another backup is being made; try again when it is done', {
+    retryable: true,
+  }),
   invalid_configuration: entry(500, 'The configuration is wrong', '{reason}'),
   connection_failed: entry(503, 'The server cannot be reached', '{url} cannot be reached: {reason}', {
     retryable: true,

@@ -65,6 +65,7 @@ export function createEngine(options: EngineOptions): Engine {
     })),
     queuesOfUsedNamespaces: () => queues.ofUsedNamespaces(),
     health: () => healthOf(context),
+    backup: context.store.lifecycle.backup ?? null,
     loops: context.loops.reports,
   }
 }

@@ -14,6 +14,7 @@ import type {
   OpenedStore,
   Random,
   Retention,
+  StoreCopy,
   StoreHealth,
   Task,
   TaskEvent,
@@ -199,6 +200,8 @@ export interface Engine {
   queuesOfUsedNamespaces(): Promise<readonly QueueOfNamespace[]>
   /** Asks the store now. */
   health(): Promise<EngineHealth>
+  /** Copies the whole store, see `LifecyclePort.backup`; `null`: its database is backed up by other means. */
+  readonly backup: (() => Promise<StoreCopy>) | null
   /** How the background work of this process fares. */
   loops(): readonly LoopReport[]
 }

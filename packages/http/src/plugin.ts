@@ -10,6 +10,7 @@ import type { OpenAnswers } from './open-answers.ts'
 import { type HttpLimits, type HttpOptions, SILENT } from './options.ts'
 import { publishReference } from './reference.ts'
 import type { RouteContext } from './route-context.ts'
+import { backupRoute } from './routes/backup.ts'
 import { bulkRoutes } from './routes/bulk.ts'
 import { eventRoutes } from './routes/events.ts'
 import { leaseRoutes } from './routes/leases.ts'
@@ -53,6 +54,7 @@ export async function taskyardHttp(server: FastifyInstance, options: PluginOptio
   queueRoutes(server, context)
   operationsRoutes(server, context)
   infoRoutes(server, context)
+  backupRoute(server, context)
   classicRoutes(server, context)
 }
 

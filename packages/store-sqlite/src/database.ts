@@ -1,32 +1,33 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { MigrationReport } from '@taskyard/core'
 import { TaskyardError } from '@taskyard/core'
+import { assertLogIsThere, closeDatabase, isOurMark, logOf, markOf, WHOLE_FILE } from './log-mark.ts'
 import { MIGRATIONS } from './migration-files.ts'
 import { DatabaseSync } from './sqlite.ts'
 import { isAboutTheFile, toStoreError } from './sqlite-errors.ts'
-
-/** "TSKY": marks the file as ours (https://www.sqlite.org/pragma.html#pragma_application_id). */
-const APPLICATION_ID = 0x54534b59
 
 /** Files up to this size are checked whole at start; larger ones only where the live tasks are. Bytes. */
 const FULL_CHECK_BYTES = 256 * 1024 * 1024
 
 /**
  * Opens the file and keeps it locked for this process: with `locking_mode=EXCLUSIVE` a second server is refused.
- * @throws TaskyardError store_locked, store_corrupt, store_read_only or store_unavailable
+ * @param acceptLostLog opens a file that needs its log without it, too
+ * @throws TaskyardError store_locked, store_corrupt, store_log_lost, store_read_only or store_unavailable
  */
-export function openDatabase(path: string): DatabaseSync {
+export function openDatabase(path: string, acceptLostLog = false): DatabaseSync {
+  const hadLog = existsSync(logOf(path))
   try {
-    if (path !== ':memory:') makeFolder(dirname(path))
+    if (path !== ':memory:') makeFile(path)
     const database = new DatabaseSync(path, { timeout: 0 })
     try {
       lock(database)
       assertOurs(database, path)
+      if (!acceptLostLog) assertLogIsThere(database, path, hadLog)
       configure(database)
       checkIntegrity(database, path)
     } catch (error) {
-      database.close()
+      closeDatabase(database, path, hadLog)
       throw error
     }
     return database
@@ -53,12 +54,23 @@ function whyNotWritable(path: string): string | null {
   return null
 }
 
+/** For its user alone, as SQLite makes the log like it. One that is there is not opened: closing it would end the locks on it. */
+function makeFile(path: string): void {
+  makeFolder(dirname(path))
+  if (existsSync(path)) return
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch {
+    // SQLite says what is wrong with it.
+  }
+}
+
 /** One level after the other: with `recursive`, `mkdirSync` never ends where /proc says that its own folder is not there. */
 function makeFolder(path: string): void {
   if (existsSync(path)) return
   makeFolder(dirname(path))
   try {
-    mkdirSync(path)
+    mkdirSync(path, 0o700)
   } catch (error) {
     // Unless another process was quicker.
     if (!existsSync(path)) throw error
@@ -72,8 +84,7 @@ function lock(database: DatabaseSync): void {
 
 // Before anything is changed, the journal mode included: the file may be somebody else's.
 function assertOurs(database: DatabaseSync, path: string): void {
-  const { application_id } = database.prepare('PRAGMA application_id').get() as { application_id: number }
-  if (!isEmpty(database) && application_id !== APPLICATION_ID) {
+  if (!isEmpty(database) && !isOurMark(markOf(database))) {
     throw new TaskyardError('store_corrupt', { path, reason: 'it is a database of another program' })
   }
 }
@@ -124,7 +135,7 @@ export function migrate(database: DatabaseSync, path: string): MigrationReport {
   for (let version = from + 1; version <= MIGRATIONS.length; version++) {
     database.exec(`BEGIN IMMEDIATE;
       ${MIGRATIONS[version - 1]}
-      PRAGMA application_id = ${APPLICATION_ID};
+      PRAGMA application_id = ${WHOLE_FILE};
       PRAGMA user_version = ${version};
       COMMIT`)
   }

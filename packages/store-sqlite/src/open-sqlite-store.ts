@@ -7,12 +7,14 @@ import {
   type OpenedStore,
   type ReadyLane,
   type ReadyListener,
+  type StoreCopy,
   type StoreHealth,
   TaskyardError,
   unhealthy,
 } from '@taskyard/core'
 import { threadFlags } from '@taskyard/core/runtime'
 import { threadModule } from '@taskyard/core/threads'
+import { backupOf } from './backup.ts'
 import { facetsOf, type OperationCall } from './facets.ts'
 import { createSteadyClock, type StoreTime } from './steady-clock.ts'
 import { createThreadCalls, errorFromWire, type ThreadCalls } from './thread-calls.ts'
@@ -24,17 +26,23 @@ export interface SqliteStoreOptions {
   /** Where the database file is; made when missing, with its folder. */
   readonly path: string
   readonly clock: Clock
+  /** Opens a file that was copied without its log, which is refused otherwise: what was in the log alone is gone. */
+  readonly acceptLostLog?: boolean
 }
 
 /**
  * The task store in one SQLite file, in WAL mode with every commit synced, on a thread of its own. Opening checks the
  * file, locks it for this process and brings its schema up to date.
- * @throws TaskyardError store_locked, store_corrupt, store_too_new, store_read_only, store_full or store_unavailable
+ * @throws TaskyardError store_locked, store_corrupt, store_log_lost, store_too_new, store_read_only, store_full or store_unavailable
  */
-export async function openSqliteStore({ path, clock }: SqliteStoreOptions): Promise<OpenedStore> {
+export async function openSqliteStore({
+  path,
+  clock,
+  acceptLostLog = false,
+}: SqliteStoreOptions): Promise<OpenedStore> {
   const file = path === ':memory:' ? path : resolve(path)
   const worker = new Worker(threadModule(import.meta.url, THREAD), {
-    workerData: { thread: THREAD, path: file },
+    workerData: { thread: THREAD, path: file, acceptLostLog },
     name: 'store-sqlite',
     ...threadFlags(),
     // Calls come and go, so a small young generation serves; the old one holds what one transaction needs.
@@ -52,6 +60,7 @@ export async function openSqliteStore({ path, clock }: SqliteStoreOptions): Prom
   const report = await started(worker)
   return createStore(worker, {
     calls,
+    file,
     report,
     time: createSteadyClock(clock),
     durability: file === ':memory:' ? IN_MEMORY : SYNCED,
@@ -71,12 +80,13 @@ const IN_MEMORY = 'none: tasks are in memory, and end with the process'
 
 interface StartedThread {
   readonly calls: ThreadCalls
+  readonly file: string
   readonly report: MigrationReport
   readonly time: () => StoreTime
   readonly durability: string
 }
 
-function createStore(worker: Worker, { calls, report, time, durability }: StartedThread): OpenedStore {
+function createStore(worker: Worker, { calls, file, report, time, durability }: StartedThread): OpenedStore {
   const listeners = new Set<ReadyListener>()
   let closing: Promise<void> | null = null
   function tellReady(lanes: readonly ReadyLane[]): void {
@@ -101,6 +111,7 @@ function createStore(worker: Worker, { calls, report, time, durability }: Starte
       durability,
       migrate: async () => report,
       health: () => health(call),
+      backup: oneAtATime(() => backupOf(file, calls.copy)),
       threadAccess() {
         const { port1, port2 } = new MessageChannel()
         calls.post({ kind: 'connect', port: port1 }, [port1])
@@ -112,6 +123,19 @@ function createStore(worker: Worker, { calls, report, time, durability }: Starte
         return closing
       },
     },
+  }
+}
+
+function oneAtATime(backup: () => Promise<StoreCopy>): () => Promise<StoreCopy> {
+  let isUnderWay = false
+  return async () => {
+    if (isUnderWay) throw new TaskyardError('backup_under_way')
+    isUnderWay = true
+    try {
+      return await backup()
+    } finally {
+      isUnderWay = false
+    }
   }
 }
 

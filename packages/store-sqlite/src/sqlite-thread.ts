@@ -14,7 +14,7 @@ import type { CallMessage, RepliesMessage, Reply, ThreadMessage, WireError } fro
 const CALLS_PER_TRANSACTION = 64
 
 const main = parentPort as MessagePort
-const { path } = workerData as { path: string }
+const { path, acceptLostLog } = workerData as { path: string; acceptLostLog: boolean }
 const ports: MessagePort[] = [main]
 let file: StoreFile | null = null
 
@@ -28,7 +28,7 @@ post(main, [start()], null)
 
 function start(): Reply {
   try {
-    file = openStoreFile(path, systemClock)
+    file = openStoreFile(path, systemClock, acceptLostLog)
     return { id: 0, value: file.report }
   } catch (error) {
     return { id: 0, error: wireError(toStoreError(error, path)) }
@@ -40,6 +40,7 @@ function onMessage(port: MessagePort, first: ThreadMessage): void {
   for (let message: ThreadMessage | undefined = first, from = port; message !== undefined; ) {
     if (message.kind === 'call') pending.push({ ...message, now: nowOf(message), port: from })
     else if (message.kind === 'connect') connect(message.port)
+    else if (message.kind === 'copy') void copy(message.id, message.to)
     else return stop(pending, message.id)
     if (pending.length === CALLS_PER_TRANSACTION) break
     const next = nextMessage()
@@ -90,6 +91,16 @@ function replyTo(id: number, answer: Answer): Reply {
 function closedAnswers(calls: readonly Call[]): Answer[] {
   const error = new TaskyardError('store_unavailable', { reason: `${path} is closed` })
   return calls.map(() => ({ error }))
+}
+
+async function copy(id: number, to: string): Promise<void> {
+  try {
+    if (file === null) throw new TaskyardError('store_unavailable', { reason: `${path} is closed` })
+    await file.copy(to)
+    post(main, [{ id, value: null }], null)
+  } catch (error) {
+    post(main, [{ id, error: wireError(toStoreError(error, to)) }], null)
+  }
 }
 
 function takeReady(): readonly ReadyLane[] | null {

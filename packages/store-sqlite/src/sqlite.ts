@@ -1,7 +1,9 @@
 import type * as Sqlite from 'node:sqlite'
 
+export { isOurMark, markOf, NEEDS_LOG } from './log-mark.ts'
+
 /** SQLite of Node. Node 22 calls it experimental, once in each process, which would look like trouble of the user's making. */
-export const { DatabaseSync } = withoutWarning(() => process.getBuiltinModule('node:sqlite') as typeof Sqlite)
+export const { DatabaseSync, backup } = withoutWarning(() => process.getBuiltinModule('node:sqlite') as typeof Sqlite)
 
 export type DatabaseSync = Sqlite.DatabaseSync
 

@@ -1,8 +1,13 @@
 import { type Clock, type MigrationReport, TaskyardError } from '@taskyard/core'
+import { removeLeftCopies } from './backup.ts'
+import { createCheckpoints, moveLogIntoFile } from './checkpoints.ts'
+import { copyDatabase, letStepBegin } from './copy-database.ts'
 import { migrate, openDatabase, saveLog } from './database.ts'
 import { IN_MEMORY, watchPlace } from './file-place.ts'
 import { type Answer, type Call, commitTogether } from './group-commit.ts'
+import { closeDatabase, NEEDS_LOG, WHOLE_FILE, writeMark } from './log-mark.ts'
 import { READS } from './operations/index.ts'
+import type { DatabaseSync } from './sqlite.ts'
 import { toStoreError } from './sqlite-errors.ts'
 import { createState, type State } from './state.ts'
 
@@ -12,12 +17,14 @@ export interface StoreFile {
   readonly state: State
   /** Runs the calls in one transaction; acknowledges no write that the next start of a server would not find. */
   commit(calls: readonly Call[]): Answer[]
+  /** Copies everything to a new file; what is committed meanwhile may be in it. */
+  copy(to: string): Promise<void>
   close(): void
 }
 
-/** @throws TaskyardError store_locked, store_corrupt, store_too_new, store_read_only, store_full or store_unavailable */
-export function openStoreFile(path: string, clock: Clock): StoreFile {
-  return new LockedFile(path, clock)
+/** @throws TaskyardError store_locked, store_corrupt, store_log_lost, store_too_new, store_read_only, store_full or store_unavailable */
+export function openStoreFile(path: string, clock: Clock, acceptLostLog: boolean): StoreFile {
+  return new LockedFile(path, clock, acceptLostLog)
 }
 
 class LockedFile implements StoreFile {
@@ -27,12 +34,16 @@ class LockedFile implements StoreFile {
   #opened: OpenFile
   /** Why nothing can be written; asked for again with each call. */
   #trouble: TaskyardError | null = null
+  readonly #checkpoints
+  /** Under way. */
+  #copies = 0
 
-  constructor(path: string, clock: Clock) {
+  constructor(path: string, clock: Clock, acceptLostLog: boolean) {
     this.#path = path
     this.#clock = clock
-    this.#opened = open(path, clock)
+    this.#opened = open(path, clock, acceptLostLog)
     this.report = this.#opened.report
+    this.#checkpoints = createCheckpoints(clock, () => moveLogIntoFile(this.state.database))
   }
 
   get state(): State {
@@ -42,17 +53,30 @@ class LockedFile implements StoreFile {
   commit(calls: readonly Call[]): Answer[] {
     if (this.#trouble !== null) this.#lookAround()
     if (this.#trouble !== null) return this.#commitReads(calls, this.#trouble)
+    if (this.#copies > 0) letStepBegin()
     const answers = commitTogether(this.#opened.state, calls)
     if (calls.every(isRead)) return answers
+    this.#checkpoints.committed()
     // After the commit: what is found in its place now was there when the calls were committed.
     this.#lookAround()
     const error = this.#trouble as TaskyardError | null
     return error === null ? answers : answers.map((answer, i) => (isRead(calls[i] as Call) ? answer : { error }))
   }
 
+  async copy(to: string): Promise<void> {
+    this.#copies += 1
+    try {
+      await copyDatabase(this.state.database, to)
+    } catch (error) {
+      throw toStoreError(error, this.#path)
+    } finally {
+      this.#copies -= 1
+    }
+  }
+
   close(): void {
-    const { database } = this.#opened.state
-    if (database.isOpen) database.close()
+    this.#checkpoints.stop()
+    if (this.#opened.state.database.isOpen) closeWhole(this.#opened, this.#path)
   }
 
   #commitReads(calls: readonly Call[], error: TaskyardError): Answer[] {
@@ -83,11 +107,11 @@ class LockedFile implements StoreFile {
     const { state, watch } = this.#opened
     if (state.database.isOpen) {
       saveLog(state.database)
-      state.database.close()
+      closeWhole(this.#opened, this.#path)
     }
-    const reopened = open(this.#path, this.#clock)
+    const reopened = open(this.#path, this.#clock, false)
     if (!watch.leadsToFile()) {
-      reopened.state.database.close()
+      closeWhole(reopened, this.#path)
       throw new TaskyardError('store_unavailable', { reason: `${this.#path} was replaced while its log was renewed` })
     }
     const { nodes, readyLanes, retentionFloor, skippedMs, unshiftedMs } = state
@@ -98,16 +122,36 @@ class LockedFile implements StoreFile {
 
 type OpenFile = ReturnType<typeof open>
 
-function open(path: string, clock: Clock) {
-  const database = openDatabase(path)
+function open(path: string, clock: Clock, acceptLostLog: boolean) {
+  const database = openDatabase(path, acceptLostLog)
   try {
     const report = migrate(database, path)
+    trySayNeedsLog(database)
+    removeLeftCopies(path)
     const state = createState(database, path)
     return { report, state, watch: path === ':memory:' ? IN_MEMORY : watchPlace(path, clock) }
   } catch (error) {
-    database.close()
+    closeDatabase(database, path, true)
     throw error
   }
+}
+
+/** In the file itself, before anything is in the log alone. On a full disk a server starts all the same. */
+function trySayNeedsLog(database: DatabaseSync): void {
+  try {
+    writeMark(database, NEEDS_LOG)
+    saveLog(database)
+  } catch {}
+}
+
+/** Everything is in the file then, and it says so. */
+function closeWhole({ state: { database }, watch }: OpenFile, path: string): void {
+  try {
+    writeMark(database, WHOLE_FILE)
+    // The close does so as well, but not of a file that was moved.
+    saveLog(database)
+  } catch {}
+  closeDatabase(database, path, watch.leadsToFile())
 }
 
 function trySaveLog({ database }: State): void {

@@ -13,6 +13,8 @@ interface Waiting {
 export interface ThreadCalls {
   /** @param time `null`: what the thread takes it to be, by the last call of the one who knows */
   call(operation: OperationName, params: unknown, time: StoreTime | null): Promise<unknown>
+  /** Copies the database to a new file. */
+  copy(to: string): Promise<unknown>
   stop(): Promise<void>
   post(message: ThreadMessage, transfer: readonly MessagePort[]): void
   settle(replies: readonly Reply[]): void
@@ -37,6 +39,7 @@ export function createThreadCalls(endpoint: Pick<Worker | MessagePort, 'postMess
 
   return {
     call: (operation, params, time) => send((id) => callMessage(id, operation, params, time)),
+    copy: (to) => send((id) => ({ kind: 'copy', id, to })),
     async stop() {
       const stopped = send((id) => ({ kind: 'stop', id }))
       failure = 'the store is closed'

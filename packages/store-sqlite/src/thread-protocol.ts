@@ -11,6 +11,7 @@ export type CallMessage = Omit<Call, 'now'> & {
 
 export type ThreadMessage =
   | CallMessage
+  | { readonly kind: 'copy'; readonly id: number; readonly to: string }
   | { readonly kind: 'connect'; readonly port: MessagePort }
   | { readonly kind: 'stop'; readonly id: number }
 

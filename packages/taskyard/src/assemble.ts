@@ -73,19 +73,24 @@ export async function assemble(settings: Settings, deps: AssemblyDeps): Promise<
   }
 }
 
+interface StoreSettings extends Pick<Settings, 'store' | 'allowUnsafeDurability'> {
+  /** Opens a SQLite file that was copied without its log, too. */
+  readonly acceptLostLog?: boolean
+}
+
 /**
  * Opens the store of these settings alone, and brings its schema up to date.
  * @throws TaskyardError as {@link assemble}
  */
 export function openMigratedStore(
-  { store: location, allowUnsafeDurability }: Pick<Settings, 'store' | 'allowUnsafeDurability'>,
+  { store: location, allowUnsafeDurability, acceptLostLog = false }: StoreSettings,
   { clock = systemClock, random = systemRandom, patience }: RuntimeDeps = {},
 ): Promise<MigratedStore> {
   return waitForStore({
     clock,
     patience,
     async open() {
-      const store = await openStore(location, { clock, random, allowUnsafeDurability })
+      const store = await openStore(location, { clock, random, allowUnsafeDurability, acceptLostLog })
       try {
         return { store, ...(await store.lifecycle.migrate()) }
       } catch (error) {

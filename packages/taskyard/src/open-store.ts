@@ -6,6 +6,8 @@ export interface StoreOptions {
   readonly random: Random
   /** Opens a store whose settings may lose acknowledged tasks, too. */
   readonly allowUnsafeDurability: boolean
+  /** Opens a SQLite file that was copied without its log. Default: it is refused. */
+  readonly acceptLostLog?: boolean
 }
 
 type ServerStoreOptions = StoreOptions & { readonly url: string }
@@ -24,7 +26,7 @@ interface ServerStorePackage {
 export async function openStore(location: StoreLocation, options: StoreOptions): Promise<OpenedStore> {
   if (location.kind !== 'sqlite') return (await load(location.kind)).open({ ...options, url: location.url })
   const { openSqliteStore } = await import('@taskyard/store-sqlite')
-  return openSqliteStore({ path: location.path, clock: options.clock })
+  return openSqliteStore({ path: location.path, clock: options.clock, acceptLostLog: options.acceptLostLog ?? false })
 }
 
 /**

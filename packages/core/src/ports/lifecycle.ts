@@ -16,8 +16,23 @@ export interface LifecyclePort {
   /** How a thread of its own can extend leases while the main thread is blocked. */
   threadAccess(): ThreadAccess
 
+  /**
+   * A copy of the whole store, with all namespaces, as of one moment: what was acknowledged before the call is in it. Calls go on
+   * meanwhile. Absent where the database has tools of its own for that. One at a time.
+   * @throws TaskyardError backup_under_way, store_full
+   */
+  backup?(): Promise<StoreCopy>
+
   /** Finishes what was accepted, then closes. Idempotent. */
   close(): Promise<void>
+}
+
+/** A copy that waits to be read, once. */
+export interface StoreCopy {
+  readonly sizeBytes: number
+  readonly chunks: AsyncIterable<Uint8Array>
+  /** Gives up what is not read yet. Idempotent. */
+  discard(): Promise<void>
 }
 
 export interface MigrationReport {

@@ -69,6 +69,9 @@ export function wrapCalls(store: OpenedStore, wrap: WrapCall): OpenedStore {
       durability: lifecycle.durability,
       migrate: wrap('migrate', () => lifecycle.migrate()) as typeof lifecycle.migrate,
       health: () => lifecycle.health(),
+      ...(lifecycle.backup === undefined
+        ? {}
+        : { backup: () => (lifecycle.backup as NonNullable<typeof lifecycle.backup>)() }),
       threadAccess: () => lifecycle.threadAccess(),
       close: () => lifecycle.close(),
     },

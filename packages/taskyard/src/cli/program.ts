@@ -1,6 +1,7 @@
 import { closestName } from '@taskyard/core'
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../version.ts'
+import { addBackup } from './commands/backup.ts'
 import { addCancelAndRetry } from './commands/cancel-and-retry.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addEvents } from './commands/events.ts'
@@ -37,6 +38,7 @@ export function createProgram(terminal: Terminal = processTerminal()): Command {
   program.commandsGroup('Operate:')
   addQueues(program, terminal)
   addWorkers(program, terminal)
+  addBackup(program, terminal)
   addMigrate(program, terminal)
   addDoctor(program, terminal)
   program.helpCommand('help [command]', 'show the help of a command')

@@ -9,6 +9,12 @@ import { createPrinter } from '../printer.ts'
 import { withJsonOption } from '../server-command.ts'
 import type { Terminal } from '../terminal.ts'
 
+interface MigrateOptions {
+  readonly store?: string
+  readonly acceptLostLog?: boolean
+  readonly json?: boolean
+}
+
 /** `taskyard migrate`: brings the schema of the store up to date, without a server. */
 export function addMigrate(program: Command, terminal: Terminal): void {
   const command = program
@@ -18,23 +24,27 @@ export function addMigrate(program: Command, terminal: Terminal): void {
       'Create the store if there is none and bring its schema up to date. The server does so at start by itself; this command is for doing it before. Not while a server uses a SQLite file; any time on the others.',
     )
     .option('--store <url>', 'the store (default: TASKYARD_STORE)')
-    .action((options: { store?: string; json?: boolean }) => migrate(terminal, options))
+    .option(
+      '--accept-lost-log',
+      'go on with a SQLite file that was copied without its log, without what was there alone',
+    )
+    .action((options: MigrateOptions) => migrate(terminal, options))
   withJsonOption(command)
 }
 
-async function migrate(terminal: Terminal, options: { store?: string; json?: boolean }): Promise<void> {
+async function migrate(terminal: Terminal, options: MigrateOptions): Promise<void> {
   const override = options.store === undefined ? {} : { TASKYARD_STORE: options.store }
   const configuration = readConfiguration({ ...terminal.environment, ...override })
-  const { from, to } = await migrated(configuration)
+  const { from, to } = await migrated(configuration, options.acceptLostLog === true)
   const name = storeName(configuration.store)
   const text = from === to ? `${name} is up to date: schema version ${to}` : `${name}: schema version ${from} → ${to}`
   const { kind } = configuration.store
   createPrinter(terminal, options.json === true).answer({ store: kind, path: name, from, to }, [text])
 }
 
-async function migrated(configuration: Configuration) {
+async function migrated(configuration: Configuration, acceptLostLog: boolean) {
   try {
-    const { store, from, to } = await openMigratedStore(configuration)
+    const { store, from, to } = await openMigratedStore({ ...configuration, acceptLostLog })
     await store.lifecycle.close()
     return { from, to }
   } catch (error) {

@@ -45,6 +45,12 @@ function checkFile(path: string, bytes: number, { server, url }: Examined): Find
         `${path} is a database of another program`,
         'Let TASKYARD_STORE name a file of its own.',
       )
+    case 'log-lost':
+      return finding.problem(
+        'store',
+        `${path} was copied without its log, ${path}-wal: a start refuses it`,
+        'Restore a backup made by taskyard backup, or see "Copied without its log" in docs/operations/sqlite.md.',
+      )
     case 'damaged':
       return finding.problem(
         'store',

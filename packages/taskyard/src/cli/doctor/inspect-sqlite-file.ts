@@ -1,22 +1,21 @@
 import { existsSync, rmSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { DatabaseSync } from '@taskyard/store-sqlite/sqlite'
+import { DatabaseSync, isOurMark, markOf, NEEDS_LOG } from '@taskyard/store-sqlite/sqlite'
 
 export type Inspection =
-  | { readonly kind: 'whole' | 'locked' | 'foreign' }
+  | { readonly kind: 'whole' | 'locked' | 'foreign' | 'log-lost' }
   | { readonly kind: 'damaged'; readonly reason: string }
 
-/** What store-sqlite marks its files with. */
-const APPLICATION_ID = 0x54534b59
 const SQLITE_BUSY = 5
 
 /** Reads a store's file without changing it. A running server keeps it locked. */
 export function inspectSqliteFile(path: string): Inspection {
+  const hadLog = existsSync(`${path}-wal`)
   const hadIndex = existsSync(`${path}-shm`)
   try {
     const database = new DatabaseSync(locationOf(path), { readOnly: true, timeout: 0 })
     try {
-      return inspect(database)
+      return inspect(database, hadLog)
     } finally {
       database.close()
       // Left behind by another user, it would keep the server from its own file.
@@ -35,11 +34,12 @@ function locationOf(path: string): URL {
   return url
 }
 
-function inspect(database: DatabaseSync): Inspection {
+function inspect(database: DatabaseSync, hadLog: boolean): Inspection {
   const isEmpty = database.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get() === undefined
   if (isEmpty) return { kind: 'whole' }
-  const mark = database.prepare('PRAGMA application_id').get() as { application_id: number }
-  if (mark.application_id !== APPLICATION_ID) return { kind: 'foreign' }
+  const mark = markOf(database)
+  if (!isOurMark(mark)) return { kind: 'foreign' }
+  if (mark === NEEDS_LOG && !hadLog) return { kind: 'log-lost' }
   const { quick_check: answer } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
   return answer === 'ok' ? { kind: 'whole' } : { kind: 'damaged', reason: answer }
 }

@@ -1,0 +1,49 @@
+import { Readable } from 'node:stream'
+import { TaskyardError } from '@taskyard/core'
+import type { FastifyInstance } from 'fastify'
+import type { RouteContext } from '../route-context.ts'
+import { problems } from '../schemas/problem.ts'
+
+export const BACKUP_CONTENT_TYPE = 'application/vnd.sqlite3'
+
+/** How the stores are backed up that Taskyard does not back up, by their kind. */
+const OTHER_MEANS: Readonly<Record<string, string>> = {
+  postgres: 'use pg_dump; see Backup in docs/operations/postgresql.md',
+  redis: 'use its own files; see Backup in docs/operations/redis.md',
+  mongodb: 'use mongodump; see Backup in docs/operations/mongodb.md',
+}
+
+/** The whole store as one file. It goes to whoever asks and nowhere on the server: no request says where to write. */
+export function backupRoute(server: FastifyInstance, { engine, info, lifecycle }: RouteContext): void {
+  server.post('/api/v1/backup', { schema: backupSchema }, async (_request, reply) => {
+    lifecycle.refuseWhenClosing()
+    if (engine.backup === null) throw unsupported(info.stack['store'])
+    const copy = await engine.backup()
+    reply.raw.once('close', () => void copy.discard())
+    reply.header('content-type', BACKUP_CONTENT_TYPE).header('content-length', copy.sizeBytes)
+    return reply.send(Readable.from(copy.chunks))
+  })
+}
+
+function unsupported(kind: string | null | undefined): TaskyardError {
+  return new TaskyardError('backup_unsupported', {
+    instead: OTHER_MEANS[kind ?? ''] ?? 'use the tools of its database',
+  })
+}
+
+const backupSchema = {
+  operationId: 'backup',
+  tags: ['monitoring'],
+  summary: 'A copy of the whole store',
+  description:
+    'Of a SQLite store: a SQLite database with the tasks of all namespaces, whole to one moment, in which everything is that was ' +
+    'acknowledged before. The server goes on meanwhile. Other stores have tools of their own (400 `backup_unsupported`).',
+  produces: [BACKUP_CONTENT_TYPE],
+  response: {
+    200: {
+      description: 'The database',
+      content: { [BACKUP_CONTENT_TYPE]: { schema: { type: 'string', format: 'binary' } } },
+    },
+    ...problems(400, 409, 503),
+  },
+} as const

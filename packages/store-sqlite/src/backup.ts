@@ -1,0 +1,58 @@
+import { readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { type StoreCopy, TaskyardError } from '@taskyard/core'
+
+const READ_BYTES = 1_048_576
+/** What has to be left beside a copy, so that the store does not run full because of it. */
+const SPARE_BYTES = 64 * 1_048_576
+
+/** Where the copy is until it is read: beside the file, where there is room for files of its size, and for nobody else to see. */
+function copyPath(path: string): string {
+  return `${path}.copy-${process.pid}-${performance.now()}`
+}
+
+/** Removes what a process left that was killed while it copied. Only while the file is locked. */
+export function removeLeftCopies(path: string): void {
+  const begin = `${basename(path)}.copy-`
+  try {
+    for (const name of readdirSync(dirname(path))) {
+      if (name.startsWith(begin)) rmSync(join(dirname(path), name), { force: true })
+    }
+  } catch {
+    // It will be tried again by the next start.
+  }
+}
+
+/**
+ * @param copy copies the database to a new file
+ * @throws TaskyardError store_full before anything was copied; what `copy` throws
+ */
+export async function backupOf(path: string, copy: (to: string) => Promise<unknown>): Promise<StoreCopy> {
+  if (path === ':memory:') throw new TaskyardError('backup_unsupported', { instead: 'a store in memory has no file' })
+  assertRoom(path)
+  const to = copyPath(path)
+  try {
+    await copy(to)
+    const file = await open(to, 'r')
+    const { size } = await file.stat()
+    const stream = file.createReadStream({ highWaterMark: READ_BYTES })
+    return {
+      sizeBytes: size,
+      chunks: stream,
+      discard: async () => void stream.destroy(),
+    }
+  } finally {
+    // Whoever has it open reads on; nothing is left when he ends.
+    await rm(to, { force: true })
+  }
+}
+
+function assertRoom(path: string): void {
+  const { bavail, bsize } = statfsSync(dirname(path))
+  const needed = statSync(path).size + SPARE_BYTES
+  const free = bavail * bsize
+  if (free >= needed) return
+  const reason = `a copy of ${path} needs ${needed} bytes beside it, and ${free} are free`
+  throw new TaskyardError('store_full', { reason })
+}

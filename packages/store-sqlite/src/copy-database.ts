@@ -1,0 +1,70 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { TaskyardError } from '@taskyard/core'
+import { MARK_OFFSET, WHOLE_FILE } from './log-mark.ts'
+import { backup, type DatabaseSync } from './sqlite.ts'
+
+/** Pages that are copied at a time: so long, about a millisecond, a transaction may have to wait. */
+const PAGES_PER_STEP = 64
+/** Pages between two syncs of the copy: what is left for the end, when transactions wait for it, is little. */
+const PAGES_PER_SYNC = 4096
+/** The first step fails where a transaction is open, which is seldom and soon over. */
+const MOST_TRIES = 100
+const FIRST_STEP_MS = 5
+
+const asleep = new Int32Array(new SharedArrayBuffer(4))
+
+/** Halts the thread between two transactions, so that a step of a copy, which another thread does, begins. */
+export function letStepBegin(ms = 0.3): void {
+  Atomics.wait(asleep, 0, 0, ms)
+}
+
+/**
+ * Copies a database that is in use to a new file, for its user alone, by SQLite's online backup. The copy is that of one moment,
+ * the end of copying: what is committed meanwhile through the same connection goes to both. It needs no log.
+ * @throws what SQLite and the file system throw; TaskyardError store_unavailable when the database was closed meanwhile
+ */
+export async function copyDatabase(database: DatabaseSync, path: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await copyInSteps(database, path, file)
+    if (!database.isOpen)
+      throw new TaskyardError('store_unavailable', { reason: 'the file was closed while it was copied' })
+    const mark = Buffer.alloc(4)
+    mark.writeUInt32BE(WHOLE_FILE)
+    await file.write(mark, 0, mark.length, MARK_OFFSET)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function copyInSteps(database: DatabaseSync, path: string, file: FileHandle): Promise<void> {
+  const progress = syncingAlong(file)
+  for (let tries = 1; ; tries++) {
+    const copying = backup(database, path, { rate: PAGES_PER_STEP, progress })
+    letStepBegin(FIRST_STEP_MS)
+    try {
+      await copying
+      return
+    } catch (error) {
+      const wasBusy = (error as { errcode?: number }).errcode === 0
+      if (!wasBusy || tries === MOST_TRIES) throw error
+    }
+  }
+}
+
+function syncingAlong(file: FileHandle) {
+  let syncedPages = 0
+  let isSyncing = false
+  return ({ totalPages, remainingPages }: { totalPages: number; remainingPages: number }) => {
+    const copied = totalPages - remainingPages
+    if (isSyncing || copied < syncedPages + PAGES_PER_SYNC) return
+    syncedPages = copied
+    isSyncing = true
+    const over = () => {
+      isSyncing = false
+    }
+    // One that fails is made once more at the end, and tells why.
+    file.datasync().then(over, over)
+  }
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { createWriteStream, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { type TestContext, test } from 'node:test'
+import type { OpenedStore, StoreCopy } from '@taskyard/core'
+import { newTask, openStore, temporaryFolder } from './test-bed.ts'
+
+const BATCH = 500
+
+async function openFilled(t: TestContext, batches: number) {
+  const folder = await temporaryFolder(t)
+  const store = await openStore(t, join(folder, 'tasks.db'))
+  for (let batch = 0; batch < batches; batch++) await addBatch(store)
+  return { folder, store }
+}
+
+async function addBatch(store: OpenedStore): Promise<void> {
+  await store.tasks.enqueue({
+    submissions: [{ tasks: Array.from({ length: BATCH }, () => newTask()) }],
+    queueDepth: 1e6,
+  })
+}
+
+function backup(store: OpenedStore): Promise<StoreCopy> {
+  assert.ok(store.lifecycle.backup)
+  return store.lifecycle.backup()
+}
+
+async function save({ chunks, sizeBytes }: StoreCopy, path: string): Promise<void> {
+  let bytes = 0
+  const counted = Readable.from(chunks).on('data', (chunk: Uint8Array) => {
+    bytes += chunk.length
+  })
+  await pipeline(counted, createWriteStream(path))
+  assert.equal(bytes, sizeBytes)
+}
+
+test('a copy that is made while tasks come in is whole, and a store opens on it with all that was there before', async (t) => {
+  const { folder, store } = await openFilled(t, 40)
+  const before = 40 * BATCH
+  let isDone = false
+  let acknowledged = 0
+  const load = (async () => {
+    for (; !isDone; acknowledged += BATCH) await addBatch(store)
+  })()
+  const path = join(folder, 'backup.db')
+  await save(await backup(store), path)
+  isDone = true
+  await load
+
+  const file = new DatabaseSync(path, { readOnly: true })
+  assert.equal(file.prepare('PRAGMA integrity_check').get()?.integrity_check, 'ok')
+  const tasks = Number(file.prepare('SELECT count(*) AS n FROM tasks').get()?.n)
+  const ready = Number(file.prepare('SELECT count(*) AS n FROM ready').get()?.n)
+  const counted = Number(file.prepare('SELECT sum(queued) AS n FROM counters').get()?.n)
+  file.close()
+  assert.ok(tasks >= before && tasks <= before + acknowledged, `${tasks} of ${before} and ${acknowledged}`)
+  assert.equal(tasks % BATCH, 0, 'batches are all or nothing')
+  assert.deepEqual([ready, counted], [tasks, tasks])
+
+  const [queue] = await (await openStore(t, path)).reads.counts({ namespace: 'default', queue: 'default' })
+  assert.equal(queue?.counts.queued, tasks)
+})
+
+test('nothing is left beside the file, also of a copy that nobody reads', async (t) => {
+  const { folder, store } = await openFilled(t, 1)
+  const copy = await backup(store)
+  assert.deepEqual(readdirSync(folder).toSorted(), ['tasks.db', 'tasks.db-wal'])
+  await copy.discard()
+  await copy.discard()
+  await save(await backup(store), join(folder, 'backup.db'))
+})
+
+test('one is made at a time', async (t) => {
+  const { store } = await openFilled(t, 2)
+  const first = backup(store)
+  await assert.rejects(backup(store), { code: 'backup_under_way' })
+  await (await first).discard()
+  await (await backup(store)).discard()
+})
+
+test('a store that is closed meanwhile gives no part for the whole', async (t) => {
+  const { store } = await openFilled(t, 60)
+  const copying = backup(store)
+  const refused = assert.rejects(copying, { code: 'store_unavailable' })
+  await store.lifecycle.close()
+  await refused
+})
