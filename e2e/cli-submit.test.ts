@@ -34,7 +34,49 @@ describe('taskyard submit', () => {
 
   it('adds nothing when it is repeated under the same key', async () => {
     const again = ['submit', 'nobody', '1', '--key', 'k-2']
-    assert.equal((await runJson(again)).id, (await runJson(again)).id)
+    const first = await runJson(again)
+    assert.equal(first.replayed, undefined)
+    const { id, replayed } = await runJson(again)
+    assert.deepEqual([id, replayed], [first.id, true])
+    assert.match((await run(again)).stdout, /queued in default, already submitted under this key: nothing was added\n$/)
+    const other = await run(['submit', 'nobody', '2', '--key', 'k-2'])
+    assert.deepEqual([other.code, /used for another task/.test(other.stderr)], [2, true])
+    const wrong = await run(['submit', 'email', '{}', '--key', 'k-3'])
+    assert.match(wrong.stderr, /is wrong: \/payload/)
+  })
+
+  it('says of a batch that is submitted again that nothing was added', async () => {
+    const file = inFolder('again.ndjson')
+    await writeFile(file, '{"type":"nobody","payload":1}\n{"type":"nobody","payload":2}\n')
+    const batch = ['submit', '--batch', file, '--key', 'again']
+    assert.equal((await run(batch)).stdout, 'submitted 2 tasks\n')
+    const second = await run(batch)
+    assert.equal(second.stdout, 'submitted 0 tasks; 2 tasks had been submitted before under the same keys\n')
+  })
+
+  it('takes --wait before the type, and times with a unit', async () => {
+    const { code, stdout } = await run(['submit', '--wait', 'uppercase', '{"text":"x"}'])
+    assert.deepEqual([code, /"X"/.test(stdout)], [0, true])
+    const { runAt, createdAt } = await runJson(['submit', 'nobody', '--delay', '5m'])
+    assert.equal(Date.parse(runAt) - Date.parse(createdAt), 300_000)
+    assert.equal((await run(['submit', 'nobody', '-w', '0.2s'])).code, 6)
+  })
+
+  it('says which option is meant by the word of another queue', async () => {
+    for (const [option, meant] of [
+      ['--attempts', '--max-attempts'],
+      ['--retries', '--max-attempts'],
+      ['--countdown', '--delay'],
+      ['--at', '--run-at'],
+      ['--eta', '--run-at'],
+      ['--job-id', '--key'],
+      ['--max-attempt', '--max-attempts'],
+    ] as const) {
+      const { code, stderr } = await run(['submit', 'nobody', '1', option, '3'])
+      assert.deepEqual([code, stderr.split('\n')[1]], [2, `(Did you mean ${meant}?)`], stderr)
+    }
+    const { stdout } = await run(['submit', 'nobody', '--attempts', '3', '--json'])
+    assert.match(JSON.parse(stdout).error.message, /unknown option '--attempts'\n\(Did you mean --max-attempts\?\)$/)
   })
 
   it('waits and shows the result', async () => {

@@ -110,7 +110,27 @@ describe('taskyard queues and workers', () => {
     const { id } = await runJson(['submit', 'uppercase', '{"text":"a"}'])
     assert.equal((await run(['get', id, '--wait', '0.3'])).code, 6)
     assert.equal((await run(['queues', 'resume', 'default'])).code, 0)
+    await run(['queues', 'pause', 'in-advance'])
+    assert.equal((await run(['queues', 'resume', 'in-advance'])).code, 0)
     assert.equal((await run(['get', id, '--wait', '30'])).code, 0)
+  })
+
+  it('are looked at one at a time, and a misspelt queue or command is told', async () => {
+    await run(['submit', 'nobody', '{}', '--queue', 'counted'])
+    const { stdout } = await run(['queues', 'counted'])
+    assert.match(stdout, /^QUEUE +QUEUED +SCHEDULED +RUNNING .*\ncounted +\d+ [^\n]*\n$/)
+    assert.equal((await runJson(['queues', 'counted'])).queue, 'counted')
+    for (const command of [
+      ['queues', 'nope'],
+      ['queues', 'resume', 'nope'],
+    ]) {
+      const { code, stderr } = await run(command)
+      assert.equal(code, 3)
+      assert.match(stderr, /No task was ever submitted to queue nope/)
+    }
+    const misspelt = await run(['queues', 'pasue', 'mail'])
+    assert.equal(misspelt.code, 2)
+    assert.match(misspelt.stderr, /there is no taskyard queues pasue; did you mean pause\?/)
   })
 
   it('keep showing queues line by line where there is no terminal, until they are told to stop', async () => {
@@ -134,6 +154,6 @@ describe('taskyard queues and workers', () => {
     const claim = { workerId: 'sessionless', queues: ['remote'], types: ['remote'], limit: 1, waitSeconds: 30 }
     const request = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(claim) }
     assert.equal((await fetch(`${serverUrl()}/api/v1/leases`, request)).status, 200)
-    assert.match((await run(['workers'])).stdout, /^sessionless +no session +1 +- +-$/m)
+    assert.match((await run(['workers'])).stdout, /^sessionless +no session +1 +- +- +-$/m)
   })
 })

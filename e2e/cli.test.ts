@@ -47,7 +47,10 @@ describe('the command line', () => {
     assert.match((await run(['help', 'list'])).stdout, /Usage: taskyard list/)
   })
 
-  it('says its version', async () => assert.match((await run(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/))
+  it('says its version', async () => {
+    assert.match((await run(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/)
+    assert.match((await run(['version'])).stdout, /^Taskyard \d+\.\d+\.\d+, Node\.js \d+\.\d+\.\d+, \w+ \w+\n$/)
+  })
 
   it('uses no colours where there is no terminal, and does when forced to', async () => {
     await run(['submit', 'nobody', '{}', '--queue', 'waiting'])

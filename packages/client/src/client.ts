@@ -1,11 +1,4 @@
-import {
-  DEFAULTS,
-  type PayloadOf,
-  type TaskDocument,
-  type TaskHandlers,
-  type TaskStatus,
-  TaskyardError,
-} from '@taskyard/core'
+import { DEFAULTS, type PayloadOf, type TaskDocument, type TaskHandlers, TaskyardError } from '@taskyard/core'
 import {
   rateLimited,
   startWorker,
@@ -42,6 +35,7 @@ import type {
   Page,
   Submission,
   SubmitOptions,
+  SubmittedTask,
   TaskFilterOptions,
   TaskOf,
   TaskyardApi,
@@ -118,13 +112,13 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
   async submitMany(
     tasks: readonly Submission<Handlers>[],
     options?: TransactionOptions,
-  ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]> {
+  ): Promise<readonly SubmittedTask[]> {
     const submissions = checkedSubmissions(tasks, options)
     refuseTransaction(options?.tx)
     const body = { tasks: submissions.map((submission, i) => bodyOf(submission, tasks[i]?.payload)) }
     const repeatable = body.tasks.every(({ idempotencyKey }) => idempotencyKey !== undefined)
     return (
-      await this.#post<{ tasks: { id: string; status: TaskStatus }[] }>('/batch', body, {
+      await this.#post<{ tasks: SubmittedTask[] }>('/batch', body, {
         repeatable,
         expected: { tasks: isList },
       })

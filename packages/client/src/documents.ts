@@ -40,7 +40,7 @@ export interface InfoDocument {
   readonly name: string
   readonly version: string
   readonly nodeId: string
-  /** The kind behind each role, such as `{store: 'sqlite', broker: null}`. */
+  /** The kind behind each role, such as `{store: 'sqlite'}`. */
   readonly stack: Readonly<Record<string, string | null>>
   /** What an acknowledgement is worth. */
   readonly durability: string

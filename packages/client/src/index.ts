@@ -15,6 +15,7 @@ export type {
   Submission,
   SubmitAndWaitOptions,
   SubmitOptions,
+  SubmittedTask,
   TaskFilterOptions,
   TaskOf,
   TaskOptions,

@@ -55,6 +55,14 @@ export interface SubmitOptions extends TaskOptions {
   readonly idempotencyKey?: string
 }
 
+/** What became of a task of a batch. */
+export interface SubmittedTask {
+  readonly id: string
+  readonly status: TaskStatus
+  /** It was submitted before under the same idempotency key: nothing was added, this is the first task. */
+  readonly replayed?: true
+}
+
 export interface TransactionOptions {
   /**
    * A transaction of yours on the store's own PostgreSQL database: the tasks exist when it commits, and only then. A `pg`
@@ -143,10 +151,7 @@ export interface NamespaceApi<Handlers extends TaskHandlers = TaskHandlers> {
     options?: SubmitOptions & TransactionOptions,
   ): Promise<TaskOf<Handlers, Type>>
   /** All or nothing, at most 1000; over HTTP at most 1 MiB. Resolves, in the same order, when all are durable. */
-  submitMany(
-    tasks: readonly Submission<Handlers>[],
-    options?: TransactionOptions,
-  ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]>
+  submitMany(tasks: readonly Submission<Handlers>[], options?: TransactionOptions): Promise<readonly SubmittedTask[]>
 
   /**
    * Submits a task and resolves with its result. Under an `idempotencyKey` that was used before it is the result of the first task.

@@ -30,7 +30,7 @@ export interface HostNames {
 
 export interface HttpInfo {
   readonly version: string
-  /** The kind behind each role, such as `{store: 'sqlite', broker: null}`. */
+  /** The kind behind each role, such as `{store: 'sqlite'}`. */
   readonly stack: Readonly<Record<string, string | null>>
   /** The store's own words on what an acknowledgement is worth. */
   readonly durability: string

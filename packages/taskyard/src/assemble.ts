@@ -132,6 +132,6 @@ function observerOf({ metrics, incidents }: AssemblyDeps): EngineObserver {
   }
 }
 
-function stackOf({ store, broker, cache, blobs }: Settings): HttpInfo['stack'] {
-  return { store: store.kind, broker, cache, blobs }
+function stackOf({ store }: Settings): HttpInfo['stack'] {
+  return { store: store.kind }
 }

@@ -14,6 +14,7 @@ export type {
   Submission,
   SubmitAndWaitOptions,
   SubmitOptions,
+  SubmittedTask,
   TaskEventDocument,
   TaskFilterOptions,
   TaskOf,

@@ -9,6 +9,7 @@ import type {
   QueueDocument,
   Submission,
   SubmitOptions,
+  SubmittedTask,
   TaskEventDocument,
   TaskFilterOptions,
   TaskOf,
@@ -40,7 +41,6 @@ import {
   type PayloadOf,
   type TaskDocument,
   type TaskHandlers,
-  type TaskStatus,
   TaskyardError,
   toTaskDocument,
 } from '@taskyard/core'
@@ -113,10 +113,10 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
   async submitMany(
     tasks: readonly Submission<Handlers>[],
     options: TransactionOptions = {},
-  ): Promise<readonly { readonly id: string; readonly status: TaskStatus }[]> {
+  ): Promise<readonly SubmittedTask[]> {
     const submissions = checkedSubmissions(tasks, options).map(toSubmission)
     const submitted = await this.#calls.submitMany(submissions, { tx: options.tx })
-    return submitted.map(({ id, status }) => ({ id, status }))
+    return submitted.map(({ id, status, replayed }) => (replayed ? { id, status, replayed } : { id, status }))
   }
 
   async get(id: string): Promise<AnyTaskOf<Handlers>> {

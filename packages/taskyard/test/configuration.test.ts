@@ -35,7 +35,7 @@ describe('readConfiguration', () => {
 
   it('takes an empty value as unset', () => {
     assert.equal(readConfiguration({ TASKYARD_PORT: '' }).port, 8080)
-    assert.equal(readConfiguration({ TASKYARD_BROKER: '' }).broker, null)
+    assert.equal(readConfiguration({ TASKYARD_SMTP_URL: '' }).smtpUrl, null)
   })
 
   it('looks only at names of its own', () => {
@@ -105,9 +105,6 @@ describe('readConfiguration', () => {
     ['TASKYARD_STORE', 'mysql://localhost/x'],
     ['TASKYARD_STORE', 'sqlite:'],
     ['TASKYARD_STORE', 'sqlite::memory:'],
-    ['TASKYARD_BROKER', 'redis://localhost'],
-    ['TASKYARD_CACHE', 'redis://localhost'],
-    ['TASKYARD_BLOBS', 's3://bucket'],
     ['TASKYARD_PORT', '65536'],
     ['TASKYARD_PORT', '-1'],
     ['TASKYARD_PORT', '1e3'],

@@ -18,7 +18,7 @@ describe('tableLines', () => {
 
   it('shortens the flexible column to the width of the terminal', () => {
     const columns = [
-      { title: 'QUEUE', flexible: true },
+      { title: 'QUEUE', least: 12 },
       { title: 'N', align: 'right' as const },
     ]
     const lines = tableLines(columns, rows, { paint: plain, width: 20 })

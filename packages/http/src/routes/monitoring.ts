@@ -122,7 +122,7 @@ function statusSchema(operationId: string, summary: string) {
 }
 
 function readySchema(operationId: string) {
-  const schema = statusSchema(operationId, 'Store and broker can serve')
+  const schema = statusSchema(operationId, 'The server can serve')
   return { ...schema, response: { ...schema.response, ...problems(503) } }
 }
 

@@ -49,7 +49,9 @@ export function submitRoutes(server: FastifyInstance, { inNamespaceOf, lifecycle
         submissionOf(body, payloads[index] as JsonText, undefined, `/tasks/${index}`),
       )
       const submitted = await inNamespaceOf(request).submitMany(submissions, { signal: lifecycle.signal })
-      const tasks = submitted.map(({ id, status }) => `{"id":"${id}","status":"${status}"}`)
+      const tasks = submitted.map(
+        ({ id, status, replayed }) => `{"id":"${id}","status":"${status}"${replayed ? ',"replayed":true' : ''}}`,
+      )
       return sendJsonText(reply.code(202), `{"tasks":[${tasks.join(',')}]}`)
     },
   )
@@ -122,7 +124,15 @@ const submitBatchSchema = {
           items: {
             type: 'object',
             required: ['id', 'status'],
-            properties: { id: { type: 'string' }, status: { type: 'string' } },
+            properties: {
+              id: { type: 'string' },
+              status: { type: 'string' },
+              replayed: {
+                type: 'boolean',
+                const: true,
+                description: 'Its key was used before: nothing was added, this is the first task.',
+              },
+            },
           },
         },
       },

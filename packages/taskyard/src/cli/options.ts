@@ -1,6 +1,9 @@
 import { EVERY_QUEUE, isName, LIMITS, nameRule, TASK_STATUSES, type TaskStatus } from '@taskyard/core'
 import { type Command, InvalidArgumentError } from 'commander'
-import { readPastTime } from './spoken-time.ts'
+import { readPastTime, readSeconds } from './spoken-time.ts'
+
+/** Nothing can be blocked yet. */
+const OFFERED = TASK_STATUSES.filter((status) => status !== 'blocked')
 
 /** Which tasks a command means, as its options give it. */
 export interface FilterOptions {
@@ -19,7 +22,7 @@ export function withFilterOptions(command: Command, now: () => number): Command 
   return command
     .option('-q, --queue <queue>', 'only of this queue', queueName)
     .option('-t, --type <type>', 'only of this type')
-    .option('-s, --status <status>', `only in this status, or in any of several: ${TASK_STATUSES.join(',')}`, statuses)
+    .option('-s, --status <status>', `only in this status, or in any of several: ${OFFERED.join(',')}`, statuses)
     .option('--tag <tag>', 'only with this tag')
     .option('--error-code <code>', 'only with this code of the last error, such as timeout')
     .option('--created-after <time>', 'only created since: RFC 3339, or how long ago (90s, 15m, 2h, 7d)', pastTime)
@@ -47,12 +50,12 @@ export function wholeNumber(minimum: number, maximum: number): (text: string) =>
   }
 }
 
-/** Reads an option; fractions are allowed, bounds are inclusive. @throws InvalidArgumentError */
+/** Reads an option in seconds, or as `90s`, `15m`, `2h`, `7d`; fractions are allowed, bounds are inclusive. @throws InvalidArgumentError */
 export function seconds(minimum: number, maximum: number): (text: string) => number {
   return (text) => {
-    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+    const value = readSeconds(text) ?? Number.NaN
     if (value >= minimum && value <= maximum) return value
-    throw new InvalidArgumentError(`Expected seconds from ${minimum} to ${maximum}.`)
+    throw new InvalidArgumentError(`Expected seconds from ${minimum} to ${maximum}, or a time such as 30s, 5m or 2h.`)
   }
 }
 
@@ -72,7 +75,7 @@ function statuses(text: string, before: readonly TaskStatus[] = []): readonly Ta
   const named = text.split(',').map((name) => name.trim())
   const unknown = named.find((name) => !TASK_STATUSES.includes(name as TaskStatus))
   if (unknown === undefined) return [...before, ...(named as TaskStatus[])]
-  throw new InvalidArgumentError(`Allowed choices are ${TASK_STATUSES.join(', ')}.`)
+  throw new InvalidArgumentError(`Allowed choices are ${OFFERED.join(', ')}.`)
 }
 
 /** Gathers the values of an option that may be given several times. */

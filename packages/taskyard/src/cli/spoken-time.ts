@@ -31,9 +31,21 @@ export function spokenDistance(time: string, now: number): string {
  * `2h`, `7d`). Milliseconds since the epoch; `null` for anything else.
  */
 export function readPastTime(text: string, now: number): number | null {
-  const ago = /^(\d+)\s*([smhd])$/.exec(text)
-  if (ago !== null) return now - Number(ago[1]) * (UNITS.find(({ name }) => name === ago[2]) as { ms: number }).ms
+  const ago = /^\d+\s*[smhd]$/.test(text) ? readSeconds(text) : null
+  if (ago !== null) return now - ago * 1000
   if (!/^\d{4}-\d{2}-\d{2}([T ]|$)/.test(text)) return null
   const parsed = Date.parse(text)
   return Number.isNaN(parsed) ? null : parsed
+}
+
+/** A length of time as a person gives it, in seconds: `90`, `0.5`, `90s`, `15m`, `2h`, `7d`; `null` for anything else. */
+export function readSeconds(text: string): number | null {
+  const [, count, unit = 's'] = /^(\d+(?:\.\d+)?)\s*([smhd])?$/.exec(text) ?? []
+  const ms = UNITS.find(({ name }) => name === unit)?.ms
+  return count === undefined || ms === undefined ? null : (Number(count) * ms) / 1000
+}
+
+/** As {@link spokenDistance}, in the largest unit alone, for columns. */
+export function briefDistance(time: string, now: number): string {
+  return spokenDistance(time, now).replace(/(\d+ [dhm]) \d+ \w+/, '$1')
 }

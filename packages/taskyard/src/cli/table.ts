@@ -3,8 +3,8 @@ import { type Paint, printable, shortened, visibleWidth } from './terminal.ts'
 export interface Column {
   readonly title: string
   readonly align?: 'left' | 'right'
-  /** Gives way when the table is wider than the terminal. */
-  readonly flexible?: boolean
+  /** Gives way when the table is wider than the terminal, the widest such column first: down to so many characters. */
+  readonly least?: number
   /** Left out when the terminal is too narrow; the highest rank goes first. */
   readonly dropRank?: number
 }
@@ -72,19 +72,23 @@ function columnsThatFit(columns: readonly Column[], widths: readonly number[], w
   return kept
 }
 
-/** The widths, with the flexible column as narrow as the terminal wants it. */
-function shrunk(columns: readonly Column[], widths: readonly number[], width = Infinity): readonly number[] {
-  const excess = Math.max(0, totalWidth(widths) - width)
-  return columns.map((column, index) => {
-    const natural = widths[index] as number
-    return Math.max(leastWidth(column, natural), natural - excess)
-  })
+/** The widths, with the flexible columns as narrow as the terminal wants them. */
+function shrunk(columns: readonly Column[], naturals: readonly number[], width = Infinity): readonly number[] {
+  const widths = [...naturals]
+  const room = (index: number) => {
+    const current = widths[index] as number
+    return current > leastWidth(columns[index] as Column, naturals[index] as number) ? current : 0
+  }
+  while (totalWidth(widths) > width) {
+    const widest = columns.map((_, index) => index).toSorted((a, b) => room(b) - room(a))[0] as number
+    if (room(widest) === 0) break
+    widths[widest] = (widths[widest] as number) - 1
+  }
+  return widths
 }
 
-const LEAST_FLEXIBLE_WIDTH = 12
-
-function leastWidth({ flexible, title }: Column, natural: number): number {
-  return flexible ? Math.max(title.length, Math.min(natural, LEAST_FLEXIBLE_WIDTH)) : natural
+function leastWidth({ least, title }: Column, natural: number): number {
+  return least === undefined ? natural : Math.max(title.length, Math.min(natural, least))
 }
 
 function totalWidth(widths: readonly number[]): number {

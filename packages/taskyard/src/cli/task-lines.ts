@@ -1,6 +1,6 @@
 import type { TaskDocument, TaskStatus } from '@taskyard/core'
 import type { Printer } from './printer.ts'
-import { spokenDistance, spokenDuration } from './spoken-time.ts'
+import { briefDistance, spokenDistance, spokenDuration } from './spoken-time.ts'
 import { stackLines } from './stack-lines.ts'
 import { type Cell, type Column, tableLines } from './table.ts'
 import { type Paint, printable, shortened } from './terminal.ts'
@@ -46,7 +46,7 @@ function taskFields(task: TaskDocument, now: number): [name: string, value: stri
     ['payload', JSON.stringify(task.payload)],
     ['progress', task.progress !== null && JSON.stringify(task.progress)],
     ['result', task.status === 'succeeded' && JSON.stringify(task.result)],
-    ['error', task.error && `${task.error.code}: ${task.error.message}`],
+    ['error', task.error && errorText(task)],
   ]
   return fields.filter((field): field is [string, string] => typeof field[1] === 'string')
 }
@@ -64,12 +64,15 @@ function took({ startedAt, finishedAt }: TaskDocument): string {
 const COLUMNS: readonly Column[] = [
   { title: 'ID' },
   { title: 'STATUS' },
-  { title: 'TYPE' },
-  { title: 'QUEUE', dropRank: 2 },
+  { title: 'TYPE', least: 9 },
+  { title: 'QUEUE', least: 8, dropRank: 2 },
   { title: 'ATTEMPT', align: 'right', dropRank: 3 },
   { title: 'CREATED', dropRank: 1 },
-  { title: 'ERROR', flexible: true },
 ]
+
+const ERROR: Column = { title: 'ERROR', least: 12 }
+/** A terminal of less has no room for errors beside the rest: they stand below. */
+const ROOM_FOR_ERRORS = 100
 
 /** Tasks as a table. */
 export function taskTableLines(tasks: readonly TaskDocument[], { paint, width }: Printer, now: number): string[] {
@@ -79,9 +82,17 @@ export function taskTableLines(tasks: readonly TaskDocument[], { paint, width }:
     { text: task.type },
     { text: task.queue },
     { text: `${task.attempt}/${task.maxAttempts}` },
-    { text: spokenDistance(task.createdAt, now) },
-    { text: task.error === null ? '' : `${task.error.code}: ${task.error.message}`, style: 'red' },
+    { text: briefDistance(task.createdAt, now) },
+    { text: errorText(task), style: 'red' },
   ])
-  const columns = tasks.some(({ error }) => error !== null) ? COLUMNS : COLUMNS.slice(0, -1)
-  return tableLines(columns, rows, { paint, width })
+  if (tasks.every(({ error }) => error === null)) return tableLines(COLUMNS, rows, { paint, width })
+  if (width === undefined || width >= ROOM_FOR_ERRORS) return tableLines([...COLUMNS, ERROR], rows, { paint, width })
+  const [heading = '', ...lines] = tableLines(COLUMNS, rows, { paint, width })
+  const below = ({ error }: TaskDocument, text: string) =>
+    error === null ? [] : [paint('red', `  ${shortened(printable(text), width - 2)}`)]
+  return [heading, ...tasks.flatMap((task, index) => [lines[index] as string, ...below(task, errorText(task))])]
+}
+
+function errorText({ error }: TaskDocument): string {
+  return error === null ? '' : `${error.code}: ${error.message}`
 }

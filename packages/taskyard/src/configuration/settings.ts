@@ -5,15 +5,7 @@ import { type Configuration, readConfiguration, retentionOf } from './read-confi
 export interface Settings
   extends Pick<
     Configuration,
-    | 'store'
-    | 'broker'
-    | 'cache'
-    | 'blobs'
-    | 'allowUnsafeDurability'
-    | 'roles'
-    | 'queueDepth'
-    | 'cancelGraceSeconds'
-    | 'sessionGraceSeconds'
+    'store' | 'allowUnsafeDurability' | 'roles' | 'queueDepth' | 'cancelGraceSeconds' | 'sessionGraceSeconds'
   > {
   readonly retention: Retention
 }

@@ -20,11 +20,6 @@ export function expectation(kind: Pick<ValueKind<unknown>, 'expected' | 'mistake
 
 export const ROLES = ['api', 'worker', 'scheduler'] as const
 
-/** A variable whose feature is designed but not built: only its absence is accepted. */
-export function notYet(feature: string, instead: string): ValueKind<null> {
-  return { expected: `no value: ${feature} are not in this version; ${instead}`, parse: () => undefined }
-}
-
 /** Digits alone, within bounds, both inclusive. */
 export function integer(minimum: number, maximum: number): ValueKind<number> {
   return {

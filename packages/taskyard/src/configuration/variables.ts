@@ -10,7 +10,6 @@ import {
   mailbox,
   namespaceName,
   namespaceNames,
-  notYet,
   oneOf,
   privateAddresses,
   queueNames,
@@ -39,21 +38,6 @@ export const VARIABLES = {
     storeUrl,
     'sqlite:./data/taskyard.db',
     'Where tasks live: `sqlite:PATH`, `postgres://…`, `redis://…` or `mongodb://…`.',
-  ),
-  broker: optional(
-    'TASKYARD_BROKER',
-    notYet('brokers', "leave it unset to use the store's own queue"),
-    "Reserved for brokers; refused in this version. Unset: the store's own queue.",
-  ),
-  cache: optional(
-    'TASKYARD_CACHE',
-    notYet('caches', 'leave it unset'),
-    'Reserved for a cache of finished tasks; refused in this version.',
-  ),
-  blobs: optional(
-    'TASKYARD_BLOBS',
-    notYet('blob stores', 'leave it unset'),
-    'Reserved for a store of large results; refused in this version.',
   ),
   host: variable(
     'TASKYARD_HOST',

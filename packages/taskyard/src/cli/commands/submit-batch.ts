@@ -39,12 +39,14 @@ export async function submitBatch(server: ServerCommand, source: Batch): Promise
   const { client, patientClient, printer, progress } = server
   await client.info()
   const ids: string[] = []
+  let replayed = 0
   let lastLine = 0
   try {
     for await (const batch of batches(readTasks(server.terminal, source))) {
       const tasks = batch.map(({ task, number }) => ({ idempotencyKey: keyOf(source, number), ...task }))
       const submitted = await patientClient.submitMany(tasks).catch((error) => Promise.reject(refusal(batch, error)))
       ids.push(...submitted.map(({ id }) => id))
+      replayed += submitted.filter((task) => task.replayed).length
       lastLine = batch.at(-1)?.number ?? 0
       progress.show(`submitted ${ids.length.toLocaleString('en')} tasks`)
     }
@@ -52,7 +54,13 @@ export async function submitBatch(server: ServerCommand, source: Batch): Promise
     throw error instanceof CommandFailure ? stopped(error, ids.length, lastLine) : error
   }
   progress.clear()
-  printer.answer({ submitted: ids.length, ids }, [`submitted ${ids.length.toLocaleString('en')} tasks`])
+  printer.answer({ submitted: ids.length, replayed, ids }, [words(ids.length - replayed, replayed)])
+}
+
+function words(submitted: number, replayed: number): string {
+  const tasks = (count: number) => `${count.toLocaleString('en')} ${count === 1 ? 'task' : 'tasks'}`
+  if (replayed === 0) return `submitted ${tasks(submitted)}`
+  return `submitted ${tasks(submitted)}; ${tasks(replayed)} had been submitted before under the same keys`
 }
 
 function keyOf({ key }: Batch, line: number): string {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { LIMITS, type TaskDocument } from '@taskyard/core'
+import type { SubmittedTask } from '@taskyard/client'
+import { LIMITS, type TaskDocument, TaskyardError } from '@taskyard/core'
 import type { Command } from 'commander'
 import { parseExactJson, withoutMark } from '../exact-json.ts'
 import { usageFailure } from '../failure.ts'
@@ -33,7 +34,11 @@ export function addSubmit(program: Command, terminal: Terminal): void {
     .argument('[payload]', 'JSON; - reads it from standard input, @FILE from a file (default: null)')
     .option('-q, --queue <queue>', 'where it waits', queueName)
     .option('-p, --priority <n>', 'higher runs first, -1000 to 1000', priority)
-    .option('--delay <seconds>', 'not before so many seconds from now', seconds(0, LIMITS.delaySeconds))
+    .option(
+      '--delay <seconds>',
+      'not before so many seconds from now; also 5m, 2h, 1d',
+      seconds(0, LIMITS.delaySeconds),
+    )
     .option('--run-at <time>', 'not before this time, RFC 3339', futureTime)
     .option('--max-attempts <n>', 'tries that may fail before it fails for good', wholeNumber(1, LIMITS.maxAttempts))
     .option('--timeout <seconds>', 'how long one attempt may run', seconds(0.001, LIMITS.timeoutSeconds))
@@ -66,9 +71,28 @@ async function submit(
 ) {
   if (options.batch !== undefined) return submitBatch(server, batchOf(options.batch, type, payload, options))
   if (type === undefined) throw usageFailure('name the type of the task: taskyard submit TYPE [PAYLOAD]')
-  const task = await server.client.submit(type, await readPayload(payload, server.terminal), submitOptions(options))
-  if (options.wait === undefined) return answerSubmitted(server, task)
+  const { task, replayed } = await submitOne(server, type, await readPayload(payload, server.terminal), options)
+  if (options.wait === undefined) return answerSubmitted(server, task, replayed)
+  if (replayed) server.printer.note(`already submitted under this key, as ${task.id}`)
   answerTask(server, await waitForEnd(server, task.id, options.wait))
+}
+
+/** `replayed`: it was submitted before under this key, and nothing was added. */
+async function submitOne({ client }: ServerCommand, type: string, payload: unknown, options: SubmitOptions) {
+  if (options.key === undefined) {
+    return { task: await client.submit(type, payload, submitOptions(options)), replayed: false }
+  }
+  // Of a batch each task is told whether it was added.
+  const [submitted] = await client.submitMany([{ type, payload, ...submitOptions(options) }]).catch(refusedAlone)
+  const { id, replayed = false } = submitted as SubmittedTask
+  return { task: await client.get(id), replayed }
+}
+
+function refusedAlone(error: unknown): never {
+  if (!(error instanceof TaskyardError)) throw error
+  const plain = (text: string) => text.replaceAll('/tasks/0/', '/')
+  const violations = error.violations.map(({ path, message }) => ({ path: plain(path), message }))
+  throw new TaskyardError(error.code, {}, { message: plain(error.message), violations, cause: error })
 }
 
 function batchOf(file: string, type: string | undefined, payload: string | undefined, options: SubmitOptions): Batch {
@@ -78,9 +102,16 @@ function batchOf(file: string, type: string | undefined, payload: string | undef
   return { file, key, defaults: { ...(type === undefined ? {} : { type }), ...submitOptions(others) } }
 }
 
-function answerSubmitted({ printer, terminal, sameServer }: ServerCommand, task: TaskDocument): void {
+function answerSubmitted(
+  { printer, terminal, sameServer }: ServerCommand,
+  task: TaskDocument,
+  replayed: boolean,
+): void {
   const due = task.status === 'scheduled' ? `, due ${spokenDistance(task.runAt, terminal.now())}` : ''
-  printer.answer(task, [`${printer.paint('bold', task.id)}  ${task.status} in ${task.queue}${due}`])
+  const before = replayed ? ', already submitted under this key: nothing was added' : ''
+  printer.answer(replayed ? { ...task, replayed } : task, [
+    `${printer.paint('bold', task.id)}  ${task.status} in ${task.queue}${due}${before}`,
+  ])
   printer.note(`See what becomes of it: taskyard get ${task.id} --wait${sameServer}`)
 }
 

@@ -11,7 +11,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'RUNNING', align: 'right' },
   { title: 'QUEUES' },
   { title: 'SINCE' },
-  { title: 'TYPES', flexible: true },
+  { title: 'TYPES', least: 12 },
 ]
 
 /** `taskyard workers`: who is connected or holds leases. */
@@ -36,7 +36,7 @@ function workerCells(worker: WorkerDocument, now: number): Cell[] {
     stateCell(worker),
     { text: worker.concurrency === null ? `${worker.leases}` : `${worker.leases}/${worker.concurrency}` },
     { text: worker.queues.join(',') || '-' },
-    { text: worker.connectedAt === null ? '' : spokenDistance(worker.connectedAt, now) },
+    { text: worker.connectedAt === null ? '-' : spokenDistance(worker.connectedAt, now) },
     { text: worker.types?.join(',') ?? (worker.connectedAt === null ? '-' : 'all') },
   ]
 }
