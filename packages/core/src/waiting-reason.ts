@@ -42,4 +42,12 @@ export type WaitingReason = { readonly message: string } & (
   | { readonly code: 'about_to_start'; readonly workers: number; readonly seenAgoSeconds: number }
 )
 
-export type WaitingCode = WaitingReason['code']
+/** Queues and types of one namespace that have ready tasks, and that nothing starts as things are. */
+export interface StuckLanes {
+  /** Some of them, each with what keeps its tasks. */
+  readonly lanes: readonly { readonly queue: string; readonly type: string; readonly reason: WaitingReason }[]
+  /** How many there are. */
+  readonly total: number
+  /** `false`: there were too many queues and types to look at all. */
+  readonly isComplete: boolean
+}

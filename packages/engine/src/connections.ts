@@ -1,4 +1,4 @@
-import type { WorkerKey } from '@taskyard/core'
+import { type WorkerKey, workerOfKey } from '@taskyard/core'
 import type { OpenSession } from './engine.ts'
 
 /** A worker that is connected to this process. */
@@ -15,6 +15,8 @@ export interface Connections {
   has(worker: WorkerKey): boolean
   of(worker: WorkerKey): Connected | undefined
   workers(): readonly WorkerKey[]
+  /** The ids of those of a namespace. */
+  idsIn(namespace: string): readonly string[]
   add(worker: WorkerKey, session: OpenSession): void
   /** Answers with the worker as it was connected when this was the last of its sessions; else with `null`. */
   remove(worker: WorkerKey, session: OpenSession): Connected | null
@@ -27,6 +29,10 @@ export function createConnections(timeOfDay: () => number): Connections {
     has: (worker) => connected.has(worker),
     of: (worker) => connected.get(worker),
     workers: () => [...connected.keys()],
+    idsIn(namespace) {
+      const workers = [...connected.keys()].map(workerOfKey)
+      return workers.filter((worker) => worker.namespace === namespace).map(({ workerId }) => workerId)
+    },
     add(worker, session) {
       const { startId = null } = session
       const { sessions = [], since = timeOfDay() } = connected.get(worker) ?? {}

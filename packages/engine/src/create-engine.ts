@@ -14,6 +14,7 @@ import { createSessions } from './sessions.ts'
 import { createSubmit } from './submit.ts'
 import { createSweeper } from './sweeper.ts'
 import { createWaiting } from './wait.ts'
+import { createWhyWaiting } from './why-waiting.ts'
 
 /** The use cases over a store; see {@link Engine}. */
 export function createEngine(options: EngineOptions): Engine {
@@ -35,6 +36,7 @@ export function createEngine(options: EngineOptions): Engine {
   const submitting = createSubmit(context)
   const leasing = createLeasing(context, longPolls, calls, giveBack, sessions)
   const cancelAndRetry = createCancelAndRetry(context, reading)
+  const whyWaiting = createWhyWaiting(context, reading, sessions.askKnownWorkers)
   return {
     nodeId: options.nodeId,
     async start() {
@@ -60,6 +62,7 @@ export function createEngine(options: EngineOptions): Engine {
       ...sessions.inNamespace(namespace),
       ...reading(namespace),
       ...waiting.inNamespace(namespace),
+      ...whyWaiting(namespace),
       ...cancelAndRetry(namespace),
       ...queues.inNamespace(namespace),
     })),

@@ -16,11 +16,13 @@ import type {
   Retention,
   StoreCopy,
   StoreHealth,
+  StuckLanes,
   Task,
   TaskEvent,
   TaskFilter,
   TaskPage,
   TaskStatus,
+  TaskWaiting,
   ToldError,
   Violation,
   WorkerRef,
@@ -246,13 +248,17 @@ export interface UseCases {
    * @throws TaskyardError invalid_request
    */
   openSession(session: OpenSession): { readonly opened: Promise<void>; close(): void }
-  /** Workers that are connected to this process, or hold leases. */
+  /** Workers that are connected, hold leases, or have claimed within the last minute, at whatever process of the store. */
   workers(): Promise<readonly WorkerView[]>
 
   /** @throws task_not_found */
   get(taskId: string): Promise<Task>
   /** The task once it is terminal, or as it is when `waitSeconds` are over or `signal` aborts. */
   wait(taskId: string, waitSeconds: number, signal?: AbortSignal): Promise<Task>
+  /** Why a task does not run, as far as is known: what keeps it for good before what passes by itself. @throws task_not_found */
+  waiting(taskId: string): Promise<TaskWaiting>
+  /** Queues and types whose ready tasks nothing starts as things are: paused, or not taken by any known worker. */
+  stuckLanes(): Promise<StuckLanes>
   /** Newest first. A page may be shorter than its limit although more follow. @throws invalid_request */
   list(request: ListRequest): Promise<TaskPage>
   /** The next events after `n`; none when there are no more. @throws task_not_found */

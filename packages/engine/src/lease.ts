@@ -44,7 +44,8 @@ export function createLeasing(
       context.usedNamespaces.note(namespace)
       const params = toClaimParams(namespace, claim)
       if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
-      const tasks = await longPolls.claim(params, waitSeconds * 1000, signal)
+      const ended = sessions.noteAsking(params)
+      const tasks = await longPolls.claim(params, waitSeconds * 1000, signal).finally(ended)
       if (tasks.length > 0) claimed(params, tasks)
       return tasks
     },
@@ -61,6 +62,7 @@ export function createLeasing(
       if (outcomes.length > 0 || claim === undefined) assertBatch(outcomes.length)
       const settlements = outcomes.map((outcome, i) => toSettlement(outcome, i, random()))
       const next = claim === undefined || context.isStopping() ? null : toClaimParams(namespace, claim)
+      if (next !== null) sessions.noteAsking(next)()
       const report =
         next === null
           ? store.tasks.settle({ namespace, settlements, claim: null })

@@ -1,5 +1,6 @@
-import { TaskyardError, type WorkerName } from '@taskyard/core'
+import { type Claimers, TaskyardError, type WorkerName } from '@taskyard/core'
 import { Beats, TTL_MS } from './beats.ts'
+import { createClaimersSaid } from './claimers-said.ts'
 import type { EngineContext } from './engine-context.ts'
 import { LOOPS } from './loops.ts'
 
@@ -24,16 +25,26 @@ export interface Presence {
   isTrusted(): boolean
 }
 
-/** Says in the store, every second, that this server process lives and which workers it answers for. */
+export interface PresenceParams {
+  readonly nodeId: string
+  connectedWorkers(): readonly WorkerName[]
+  /** What is asked for here now, and by whom. */
+  claimers(): readonly Claimers[]
+}
+
+/** Says in the store, every second, that this server process lives, which workers it answers for, and what is asked for here. */
 export function createPresence(
   context: EngineContext,
-  nodeId: string,
-  connectedWorkers: () => readonly WorkerName[],
+  { nodeId, connectedWorkers, claimers }: PresenceParams,
 ): Presence {
   const { store, clock, timeOfDay } = context
+  const said = createClaimersSaid(clock, claimers)
   let stopped = false
   const beats = new Beats(async () => {
-    if (!stopped) await store.presence.beat({ nodeId, workers: connectedWorkers(), ttlMs: TTL_MS })
+    if (stopped) return
+    const { params, noted } = said.next()
+    await store.presence.beat({ nodeId, workers: connectedWorkers(), ttlMs: TTL_MS, ...params })
+    noted()
   }, timeOfDay)
   const loop = context.loops.create('presence', async () => {
     await beats.beat()

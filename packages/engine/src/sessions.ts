@@ -1,5 +1,6 @@
 import { type EndedLease, type WorkerKey, type WorkerRef, workerKey, workerOfKey } from '@taskyard/core'
 import { checkSession } from './check-session.ts'
+import { type ClaimersHere, createClaimersHere } from './claimers-here.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { createDeadWorkersLoop, type DeadWorkersParams, endOrphanedLeasesAtStart } from './dead-workers.ts'
 import { createEndLeases } from './end-leases.ts'
@@ -7,17 +8,20 @@ import { createEndLeasesOfDeadStart, type EndLeasesOfDeadStart } from './end-lea
 import type { OpenSession, UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
+import { type AskKnownWorkers, createKnownWorkers } from './known-workers.ts'
 import { createAskHolders, createAskWhenTrusted } from './lease-holders.ts'
 import type { Loop } from './loop.ts'
 import { createPresence, type Presence } from './presence.ts'
 import { createSessionGraces, type SessionGraces } from './session-graces.ts'
-import type { WorkerView } from './views.ts'
 import { viewWorker } from './worker-view.ts'
 
 export interface Sessions {
   readonly inNamespace: InNamespace<Pick<UseCases, 'openSession' | 'workers'>>
   /** The worker was given tasks. One that keeps a session of which no server knows has a grace to open it in. */
   noteClaim(namespace: string, worker: WorkerRef): void
+  /** A worker claims; what is returned says that its call has ended. */
+  readonly noteAsking: ClaimersHere['noteClaim']
+  readonly askKnownWorkers: AskKnownWorkers
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -38,6 +42,9 @@ export function createSessions(
 class WorkerSessions implements Sessions {
   readonly #context: EngineContext
   readonly #connections: Connections
+  readonly #claimersHere: ClaimersHere
+  readonly noteAsking: ClaimersHere['noteClaim']
+  readonly askKnownWorkers: AskKnownWorkers
   readonly #presence: Presence | null
   readonly #endLeasesOfDeadStart: EndLeasesOfDeadStart
   readonly #graces: SessionGraces
@@ -48,14 +55,19 @@ class WorkerSessions implements Sessions {
   constructor(context: EngineContext, nodeId: string, onEnded: (ended: readonly EndedLease[]) => void) {
     const { store, clock } = context
     const connections = createConnections(context.timeOfDay)
+    const claimersHere = createClaimersHere(context, connections)
+    const connectedWorkers = () => connections.workers().map(workerOfKey)
     const presence = context.shared
-      ? createPresence(context, nodeId, () => connections.workers().map(workerOfKey))
+      ? createPresence(context, { nodeId, connectedWorkers, claimers: claimersHere.told })
       : null
     const askHolders = createAskHolders(store.presence, clock)
     const endLeases = createEndLeases(store.presence, onEnded)
     const askWhenTrusted = createAskWhenTrusted(askHolders, presence)
     this.#context = context
     this.#connections = connections
+    this.#claimersHere = claimersHere
+    this.noteAsking = claimersHere.noteClaim
+    this.askKnownWorkers = createKnownWorkers(context, { nodeId, connections, claimersHere })
     this.#presence = presence
     this.#endLeasesOfDeadStart = createEndLeasesOfDeadStart(context, connections, askWhenTrusted, endLeases)
     this.#graces = createSessionGraces(context, { connections, askHolders, askWhenTrusted, endLeases })
@@ -81,7 +93,12 @@ class WorkerSessions implements Sessions {
 
   readonly inNamespace = (namespace: string) => ({
     openSession: (session: OpenSession) => this.#openSession(namespace, session),
-    workers: () => this.#workers(namespace),
+    workers: async () => {
+      return (await this.askKnownWorkers(namespace)).map((worker) => {
+        const { workerId } = worker
+        return viewWorker(worker, this.#connections.of(workerKey({ namespace, workerId })), this.#context.timeOfDay())
+      })
+    },
   })
 
   noteClaim(namespace: string, { workerId, nodeId, session }: WorkerRef): void {
@@ -111,23 +128,16 @@ class WorkerSessions implements Sessions {
     }
   }
 
-  async #workers(namespace: string): Promise<readonly WorkerView[]> {
-    const holders = Map.groupBy(await this.#context.store.presence.holders(), workerKey)
-    const all = [...new Set([...this.#connections.workers(), ...holders.keys()])].sort()
-    const here = all.filter((worker) => workerOfKey(worker).namespace === namespace)
-    return here.map((worker) =>
-      viewWorker(workerOfKey(worker).workerId, this.#connections.of(worker), holders.get(worker) ?? []),
-    )
-  }
-
   #connect(worker: WorkerKey, session: OpenSession): () => void {
     const isNew = !this.#connections.has(worker)
     this.#connections.add(worker, session)
+    const endNote = this.#claimersHere.noteSession(workerOfKey(worker).namespace, session)
     this.#graces.end(worker)
     // The process that it was connected to before may be about to end its leases. A beat that fails is reported by the next one.
     if (isNew) this.#presence?.beat().catch(() => {})
     return () => {
       const lost = this.#connections.remove(worker, session)
+      endNote()
       if (lost !== null) this.#graces.awaitReturn(worker, lost.startId)
     }
   }

@@ -15,17 +15,21 @@ export interface QueueOfNamespace extends QueueView {
   readonly namespace: string
 }
 
-/** A worker that is connected or holds leases. */
+/** A worker that is connected, holds leases, or has claimed lately. */
 export interface WorkerView {
   readonly workerId: string
+  /** `*` is every queue; empty: not known. */
   readonly queues: readonly string[]
+  /** `null`: every type, or not known. */
   readonly types: readonly string[] | null
   readonly concurrency: number | null
   readonly connected: boolean
-  /** Its death would be noticed; `false`: it holds leases that it claimed without a session. */
+  /** Its death would be noticed; `false`: it claims without a session. */
   readonly watched: boolean
   readonly embedded: boolean
   readonly leases: number
   /** Milliseconds since the epoch. */
   readonly connectedAt: number | null
+  /** When it asked for tasks last, milliseconds since the epoch; `null`: not known. */
+  readonly seenAt: number | null
 }

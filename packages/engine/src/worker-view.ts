@@ -1,23 +1,34 @@
-import { isWatched, type LeaseHolder } from '@taskyard/core'
+import { EVERY_QUEUE } from '@taskyard/core'
 import type { Connected } from './connections.ts'
+import type { KnownWorker } from './known-workers.ts'
 import type { WorkerView } from './views.ts'
 
-/** What a worker does is known to the process that it is connected to; of the others' workers, the leases are. */
-export function viewWorker(
-  workerId: string,
-  worker: Connected | undefined,
-  holders: readonly LeaseHolder[],
-): WorkerView {
-  const [newest] = [...(worker?.sessions ?? [])].reverse()
+/**
+ * A worker as people see it: what it says in a session with this process, or else what it asks for.
+ * @param now ms since the epoch
+ */
+export function viewWorker(worker: KnownWorker, connected: Connected | undefined, now: number): WorkerView {
+  const { workerId, seenAgoMs, leases, watched } = worker
+  const newest = [...(connected?.sessions ?? [])].at(-1)
   return {
     workerId,
-    queues: newest?.queues ?? [],
-    types: newest?.types ?? null,
-    concurrency: newest?.concurrency ?? null,
-    connected: newest !== undefined || holders.some(({ alive, session }) => alive && session),
-    watched: newest !== undefined || holders.every(isWatched),
-    embedded: newest?.embedded ?? holders.some(({ nodeId }) => nodeId !== null),
-    leases: holders.reduce((sum, { leases }) => sum + leases, 0),
-    connectedAt: worker?.since ?? null,
+    queues: newest?.queues ?? queuesOf(worker),
+    types: newest?.types ?? typesOf(worker),
+    concurrency: newest?.concurrency ?? worker.concurrency,
+    connected: worker.connected,
+    watched,
+    embedded: newest?.embedded ?? worker.embedded,
+    leases,
+    connectedAt: connected?.since ?? null,
+    seenAt: seenAgoMs === null ? null : now - seenAgoMs,
   }
+}
+
+function queuesOf({ asked }: KnownWorker): readonly string[] {
+  return [...new Set(asked.flatMap(({ queues }) => queues ?? [EVERY_QUEUE]))]
+}
+
+function typesOf({ asked }: KnownWorker): readonly string[] | null {
+  if (asked.length === 0 || asked.some(({ types }) => types === null)) return null
+  return [...new Set(asked.flatMap(({ types }) => types ?? []))]
 }

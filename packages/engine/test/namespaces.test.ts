@@ -37,7 +37,12 @@ test('what belongs to another namespace is answered as what does not exist', asy
   assert.deepEqual(await elsewhere.claim(claimOf('worker-2')), [])
   assert.deepEqual(await elsewhere.queues(), [])
   await assert.rejects(elsewhere.queue('default'), { code: 'queue_not_found' })
-  assert.deepEqual(await elsewhere.workers(), [])
+  await assert.rejects(elsewhere.waiting(taskId), NOT_FOUND)
+  assert.deepEqual((await elsewhere.stuckLanes()).lanes, [])
+  assert.deepEqual(
+    (await elsewhere.workers()).map(({ workerId }) => workerId),
+    ['worker-2'],
+  )
   assert.deepEqual([await engine.get(taskId), await engine.history(taskId)], before)
 })
 

@@ -163,7 +163,7 @@ async function fill(bed: TestBed, namespace: string, name: string): Promise<Know
 }
 
 function askFor({ namespace, queue }: { namespace: string; queue: string }, workerId: string): Claimers {
-  const worker = { workerId, seenAgoMs: 0, concurrency: null, connected: false, watched: false }
+  const worker = { workerId, seenAgoMs: 0, concurrency: null, connected: false, watched: false, embedded: false }
   return { namespace, queues: [queue], types: null, isPart: false, workers: [worker] }
 }
 

@@ -58,7 +58,7 @@ export interface Claimers {
 /** A worker that claims, or keeps a session. */
 export interface Claimer {
   readonly workerId: string
-  /** How long ago it asked last; 0 while it waits for tasks. */
+  /** How long ago it asked last; 0 while it waits for tasks, or keeps a session. */
   readonly seenAgoMs: number
   /** Tasks that it runs at a time; `null`: it does not say. */
   readonly concurrency: number | null
@@ -66,6 +66,8 @@ export interface Claimer {
   readonly connected: boolean
   /** Its death would be noticed: it lives in a server process, or claims with a session. */
   readonly watched: boolean
+  /** It lives in the process. */
+  readonly embedded: boolean
 }
 
 export interface ClaimersParams {

@@ -2,7 +2,14 @@ import type { Claimer, Claimers, ClaimersOfNode } from '../ports/presence.ts'
 
 // A store keeps what a process says of its claimers as one text: nobody looks for anything in it but this.
 
-type WorkerRow = readonly [id: string, seenAgoMs: number, concurrency: number | null, connected: 0 | 1, watched: 0 | 1]
+type WorkerRow = readonly [
+  id: string,
+  seenAgoMs: number,
+  concurrency: number | null,
+  connected: 0 | 1,
+  watched: 0 | 1,
+  embedded: 0 | 1,
+]
 type Row = readonly [
   namespace: string,
   queues: readonly string[] | null,
@@ -40,14 +47,19 @@ function toRow({ namespace, queues, types, isPart, workers }: Claimers): Row {
     queues,
     types,
     isPart ? 1 : 0,
-    workers.map(({ workerId, seenAgoMs, concurrency, connected, watched }): WorkerRow => {
-      return [workerId, seenAgoMs, concurrency, connected ? 1 : 0, watched ? 1 : 0]
+    workers.map(({ workerId, seenAgoMs, concurrency, connected, watched, embedded }): WorkerRow => {
+      return [workerId, seenAgoMs, concurrency, flag(connected), flag(watched), flag(embedded)]
     }),
   ]
 }
 
-function toClaimer([workerId, seenAgoMs, concurrency, connected, watched]: WorkerRow, elapsedMs: number): Claimer {
-  return { workerId, seenAgoMs: seenAgoMs + elapsedMs, concurrency, connected: connected === 1, watched: watched === 1 }
+function flag(isSet: boolean): 0 | 1 {
+  return isSet ? 1 : 0
+}
+
+function toClaimer([workerId, seenAgoMs, concurrency, ...flags]: WorkerRow, elapsedMs: number): Claimer {
+  const [connected, watched, embedded] = flags.map((flag) => flag === 1) as [boolean, boolean, boolean]
+  return { workerId, seenAgoMs: seenAgoMs + elapsedMs, concurrency, connected, watched, embedded }
 }
 
 function rowsOf(text: string): readonly Row[] {
@@ -70,7 +82,7 @@ function isWorkerRow(row: unknown): row is WorkerRow {
   if (!Array.isArray(row)) return false
   const [id, seenAgoMs, concurrency, ...flags] = row as unknown[]
   const hasNumbers = typeof seenAgoMs === 'number' && (concurrency === null || typeof concurrency === 'number')
-  return typeof id === 'string' && hasNumbers && flags.length === 2
+  return typeof id === 'string' && hasNumbers && flags.length >= 3
 }
 
 function isListOrNull(value: unknown): boolean {

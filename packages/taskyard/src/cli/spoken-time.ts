@@ -1,23 +1,6 @@
-const UNITS = [
-  { name: 'd', ms: 86_400_000 },
-  { name: 'h', ms: 3_600_000 },
-  { name: 'm', ms: 60_000 },
-  { name: 's', ms: 1000 },
-] as const
+import { spokenDuration, TIME_UNITS } from '@taskyard/core'
 
-/** A length of time for people, in its two largest units: `850 ms`, `12 s`, `3 m 20 s`, `2 d 4 h`. */
-export function spokenDuration(milliseconds: number): string {
-  if (milliseconds < 1000) return `${Math.max(0, Math.round(milliseconds))} ms`
-  const first = UNITS.findIndex(({ ms }) => milliseconds >= ms)
-  const parts: string[] = []
-  let rest = milliseconds
-  for (const { name, ms } of UNITS.slice(first, first + 2)) {
-    const count = Math.floor(rest / ms)
-    rest -= count * ms
-    if (count > 0) parts.push(`${count} ${name}`)
-  }
-  return parts.join(' ')
-}
+export { spokenDuration }
 
 /** `3 s ago`, or `in 5 m` for what is to come. */
 export function spokenDistance(time: string, now: number): string {
@@ -41,7 +24,7 @@ export function readPastTime(text: string, now: number): number | null {
 /** A length of time as a person gives it, in seconds: `90`, `0.5`, `90s`, `15m`, `2h`, `7d`; `null` for anything else. */
 export function readSeconds(text: string): number | null {
   const [, count, unit = 's'] = /^(\d+(?:\.\d+)?)\s*([smhd])?$/.exec(text) ?? []
-  const ms = UNITS.find(({ name }) => name === unit)?.ms
+  const ms = TIME_UNITS.find(({ name }) => name === unit)?.ms
   return count === undefined || ms === undefined ? null : (Number(count) * ms) / 1000
 }
 

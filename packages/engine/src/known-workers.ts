@@ -1,0 +1,98 @@
+import { type Claimers, isWatched, type LeaseHolder, workerKey } from '@taskyard/core'
+import type { Asked } from './asked.ts'
+import type { ClaimersHere } from './claimers-here.ts'
+import type { Connections } from './connections.ts'
+import type { EngineContext } from './engine-context.ts'
+
+/** Who claims without a session is known as a worker for so long after that. */
+const KNOWN_MS = 60_000
+/** Who claims with one that no process says it has: that may be about to open, or be with a server of the version before. */
+const KNOWN_WITH_SESSION_MS = 20_000
+
+/** A worker that asks for tasks somewhere, keeps a session, or holds tasks. */
+export interface KnownWorker {
+  readonly workerId: string
+  /** What it asks for; empty: not known. */
+  readonly asked: readonly Asked[]
+  /** `null`: all that is known of it are the tasks that it holds. */
+  readonly seenAgoMs: number | null
+  readonly concurrency: number | null
+  readonly connected: boolean
+  readonly watched: boolean
+  readonly embedded: boolean
+  readonly leases: number
+}
+
+/** The workers of a namespace that are known now, at whatever process of the store. */
+export type AskKnownWorkers = (namespace: string) => Promise<readonly KnownWorker[]>
+
+interface KnownWorkersParams {
+  readonly nodeId: string
+  readonly connections: Connections
+  readonly claimersHere: ClaimersHere
+}
+
+/** Puts together what this process knows, what others say in their beats, and who holds leases. */
+export function createKnownWorkers(
+  { store, shared }: EngineContext,
+  { nodeId, connections, claimersHere }: KnownWorkersParams,
+): AskKnownWorkers {
+  async function claimersElsewhere(namespace: string): Promise<readonly Claimers[]> {
+    if (!shared) return []
+    return (await store.presence.claimers({ namespace })).filter((said) => said.nodeId !== nodeId)
+  }
+
+  return async (namespace) => {
+    const [holders, elsewhere] = await Promise.all([store.presence.holders(), claimersElsewhere(namespace)])
+    const held = Map.groupBy(
+      holders.filter((holder) => holder.namespace === namespace),
+      ({ workerId }) => workerId,
+    )
+    const said = saidByWorker([...claimersHere.of(namespace), ...elsewhere])
+    const ids = [...new Set([...connections.idsIn(namespace), ...held.keys(), ...said.keys()])].sort()
+    const workers = ids.map((workerId) => {
+      const isConnectedHere = connections.has(workerKey({ namespace, workerId }))
+      return knownWorker(workerId, isConnectedHere, said.get(workerId) ?? [], held.get(workerId) ?? [])
+    })
+    return workers.filter(isKnown)
+  }
+}
+
+function isKnown({ connected, leases, seenAgoMs, watched }: KnownWorker): boolean {
+  if (connected || leases > 0) return true
+  return seenAgoMs !== null && seenAgoMs <= (watched ? KNOWN_WITH_SESSION_MS : KNOWN_MS)
+}
+
+/** What was said of one worker, and one thing that it asks for. */
+type Said = Claimers['workers'][number] & { readonly asked: Asked }
+
+function saidByWorker(all: readonly Claimers[]): ReadonlyMap<string, readonly Said[]> {
+  const said = all.flatMap(({ queues, types, isPart, workers }) => {
+    const asked = { queues, types, isPart }
+    return workers.map((worker): Said => ({ ...worker, asked }))
+  })
+  return Map.groupBy(said, ({ workerId }) => workerId)
+}
+
+function knownWorker(
+  workerId: string,
+  isConnectedHere: boolean,
+  said: readonly Said[],
+  held: readonly LeaseHolder[],
+): KnownWorker {
+  const connected =
+    isConnectedHere || said.some((each) => each.connected) || held.some((each) => each.alive && each.session)
+  const claims = held.length > 0 ? held.map(isWatched) : said.map(({ watched }) => watched)
+  const seenAgoMs = said.length === 0 ? null : Math.min(...said.map((each) => each.seenAgoMs))
+  return {
+    workerId,
+    // What it asked for before that may be of another start of it.
+    asked: said.filter((each) => each.seenAgoMs <= (seenAgoMs ?? 0) + KNOWN_MS).map(({ asked }) => asked),
+    seenAgoMs: connected ? 0 : seenAgoMs,
+    concurrency: said.find(({ concurrency }) => concurrency !== null)?.concurrency ?? null,
+    connected,
+    watched: connected || claims.every((isWatched) => isWatched),
+    embedded: said.some(({ embedded }) => embedded) || held.some(({ nodeId }) => nodeId !== null),
+    leases: held.reduce((sum, { leases }) => sum + leases, 0),
+  }
+}

@@ -1,0 +1,112 @@
+import { isTerminal, type StuckLanes, type Task, type WaitingReason } from '@taskyard/core'
+import type { UseCases } from './engine.ts'
+import type { EngineContext } from './engine-context.ts'
+import type { InNamespace } from './in-namespace.ts'
+import type { AskKnownWorkers, KnownWorker } from './known-workers.ts'
+import type { Reading } from './read.ts'
+import { type QueueAndType, type Taking, takingOf } from './taking.ts'
+import * as because from './waiting-reasons.ts'
+
+/** Tasks before one are counted up to so many. */
+const MOST_BEFORE = 10_000
+/** So many lanes are looked at, and so many of those that are stuck told. */
+const MOST_LANES = 10_000
+const MOST_TOLD = 100
+
+/** Why tasks do not run: of one task, and of lanes for whose tasks nobody will come as things are. */
+export function createWhyWaiting(
+  context: EngineContext,
+  reading: InNamespace<Reading>,
+  askKnownWorkers: AskKnownWorkers,
+): InNamespace<Pick<UseCases, 'waiting' | 'stuckLanes'>> {
+  const { reads } = context.store
+
+  /** What keeps a task that waits; `before`: how many come first. */
+  async function waitingReasons(task: Task): Promise<readonly WaitingReason[]> {
+    const { id: taskId, namespace, queue, status } = task
+    const isReady = status === 'queued'
+    const [[counts], workers, before] = await Promise.all([
+      reads.counts({ namespace, queue }),
+      askKnownWorkers(namespace),
+      isReady ? reads.position({ namespace, taskId, atMost: MOST_BEFORE }) : null,
+    ])
+    const taking = takingOf(workers)
+    const lasting = [
+      ...(counts?.paused ? [because.queuePaused(queue, namespace)] : []),
+      ...(taking.isTaken(task) ? [] : [notTaken(task, taking, namespace)]),
+    ]
+    if (!isReady) return [...lasting, notDue(task, context.timeOfDay())]
+    const found = [...lasting, ...busyReasons(taking.takers(task)), ...behindReasons(before ?? 0)]
+    return found.length > 0 ? found : [nextInLine(taking.takers(task))]
+  }
+
+  async function reasonsOf(task: Task): Promise<readonly WaitingReason[]> {
+    if (isTerminal(task.status)) return []
+    if (task.status === 'blocked') return [because.blocked()]
+    const { cancelRequestedAt } = task
+    const now = context.timeOfDay()
+    if (task.status !== 'running') return waitingReasons(task)
+    return [
+      cancelRequestedAt === null ? because.running(task, now) : because.cancelRequested(task, cancelRequestedAt, now),
+    ]
+  }
+
+  async function stuckLanes(namespace: string): Promise<StuckLanes> {
+    const [lanes, queues, workers] = await Promise.all([
+      reads.readyLanes({ namespace, limit: MOST_LANES }),
+      reads.counts({ namespace, queue: null }),
+      askKnownWorkers(namespace),
+    ])
+    const paused = new Set(queues.filter((queue) => queue.paused).map(({ queue }) => queue))
+    const taking = takingOf(workers)
+    const stuck = lanes.filter((lane) => paused.has(lane.queue) || !taking.isTaken(lane))
+    const told = stuck.slice(0, MOST_TOLD).map(({ queue, type }) => {
+      const isPaused = paused.has(queue)
+      const reason = isPaused ? because.queuePaused(queue, namespace) : notTaken({ queue, type }, taking, namespace)
+      return { queue, type, reason }
+    })
+    return { lanes: told, total: stuck.length, isComplete: lanes.length < MOST_LANES }
+  }
+
+  return (namespace) => ({
+    async waiting(id) {
+      const task = await reading(namespace).get(id)
+      return { taskId: task.id, status: task.status, reasons: await reasonsOf(task) }
+    },
+    stuckLanes: () => stuckLanes(namespace),
+  })
+}
+
+function notTaken({ queue, type }: QueueAndType, taking: Taking, namespace: string): WaitingReason {
+  const takenFrom = taking.queuesOf(type)
+  return takenFrom.length > 0
+    ? because.otherQueues(queue, type, takenFrom)
+    : because.noWorker(type, taking.types(), namespace)
+}
+
+function notDue(task: Task, now: number): WaitingReason {
+  return task.attempt > 0 ? because.backingOff(task, now) : because.dueLater(task, now)
+}
+
+function busyReasons(takers: readonly KnownWorker[]): readonly WaitingReason[] {
+  if (takers.length === 0 || !takers.every(isBusy)) return []
+  return [
+    because.workersBusy(
+      takers.length,
+      takers.reduce((sum, { leases }) => sum + leases, 0),
+    ),
+  ]
+}
+
+/** One that does not say how many tasks it runs at a time asks again when it has room. */
+function isBusy({ leases, concurrency }: KnownWorker): boolean {
+  return leases >= (concurrency ?? 1)
+}
+
+function behindReasons(before: number): readonly WaitingReason[] {
+  return before > 0 ? [because.behindOthers(before, MOST_BEFORE)] : []
+}
+
+function nextInLine(takers: readonly KnownWorker[]): WaitingReason {
+  return because.aboutToStart(takers.length, Math.min(...takers.map(({ seenAgoMs }) => seenAgoMs ?? 0)))
+}
