@@ -1,4 +1,11 @@
-import { DEFAULTS, type PayloadOf, type TaskDocument, type TaskHandlers, TaskyardError } from '@taskyard/core'
+import {
+  DEFAULTS,
+  type PayloadOf,
+  type TaskDocument,
+  type TaskHandlers,
+  type TaskWaiting,
+  TaskyardError,
+} from '@taskyard/core'
 import {
   rateLimited,
   startWorker,
@@ -53,6 +60,7 @@ const LONGEST_PART_MS = 20_000
 
 const PAGE: Expected = { items: isList, nextCursor: (value) => isText(value) || value === null }
 const MATCHED: Expected = { matched: isNumber, cursor: isOptional(isText) }
+const WAITING: Expected = { taskId: isText, reasons: isList }
 const QUEUE: Expected = { queue: isText, counts: isObject }
 const PAUSED: Expected = { queue: isText, paused: isBoolean }
 const INFO: Expected = { nodeId: isText, version: isText }
@@ -140,6 +148,10 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
 
   async list(options?: ListOptions): Promise<Page<AnyTaskOf<Handlers>>> {
     return this.#transport.get(withQuery('/api/v1/tasks', filterBody(checkedList(options))), PAGE)
+  }
+
+  async waiting(id: string): Promise<TaskWaiting> {
+    return this.#transport.get(`${taskPath(checkedId(id, 'waiting'))}/waiting`, WAITING)
   }
 
   async events(id: string): Promise<readonly TaskEventDocument[]> {

@@ -21,19 +21,22 @@ export interface QueueDocument {
 
 export interface WorkerDocument {
   readonly workerId: string
+  /** `*` is every queue; empty: not known. */
   readonly queues: readonly string[]
-  /** `null`: every type, or not known: only the server that a worker is connected to (`connectedAt`) knows. */
+  /** `null`: every type, or not known. */
   readonly types: readonly string[] | null
   readonly concurrency: number | null
   readonly connected: boolean
-  /** Its death would be noticed; `false`: it holds tasks that it claimed without a session. */
+  /** Its death would be noticed; `false`: it claims without a session. */
   readonly watched: boolean
   /** It lives in a server's process. */
   readonly embedded: boolean
   /** Tasks it holds now. */
   readonly leases: number
-  /** RFC 3339. */
+  /** RFC 3339; `null`: it has no session with the server that was asked. */
   readonly connectedAt: string | null
+  /** When it asked for tasks last, RFC 3339: now, while it waits or keeps a session; `null`: not known. */
+  readonly seenAt: string | null
 }
 
 export interface InfoDocument {

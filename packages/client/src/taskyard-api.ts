@@ -8,6 +8,7 @@ import type {
   TaskHandler,
   TaskHandlers,
   TaskStatus,
+  TaskWaiting,
 } from '@taskyard/core'
 import type { Worker, WorkerOptions } from '@taskyard/worker'
 import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
@@ -191,6 +192,8 @@ export interface NamespaceApi<Handlers extends TaskHandlers = TaskHandlers> {
   list(options?: ListOptions): Promise<Page<AnyTaskOf<Handlers>>>
   /** All pages, newest first, each fetched when the loop gets there. */
   listAll(options?: ListOptions): AsyncIterable<AnyTaskOf<Handlers>>
+  /** Why a task does not run, as far as is known: what keeps it for good before what passes by itself. @throws task_not_found */
+  waiting(id: string): Promise<TaskWaiting>
   /** A task's history up to now. @throws task_not_found */
   events(id: string): Promise<readonly TaskEventDocument[]>
   /** A task's events as they happen, until it has ended or the signal aborts. @throws task_not_found */

@@ -44,85 +44,80 @@ interface Entry {
 
 /** Nobody is known yet. Of too many those go that were seen longest ago, of the namespace that has the most. */
 export function createKnownClaimers(clock: Clock): KnownClaimers {
-  const kept = createKeptAsked()
-  /** By namespace; in each, who began to ask longest ago comes first. */
-  const entries = new Map<string, Map<string, Entry>>()
-  let size = 0
-
-  /** Takes the newest place. */
-  function put(entry: Entry): void {
-    const own = entries.get(entry.namespace) ?? new Map<string, Entry>()
-    entries.set(entry.namespace, own)
-    if (!own.delete(entry.key)) size += 1
-    own.set(entry.key, entry)
-    if (size > MOST) forgetOne()
-  }
-
-  function remove(entry: Entry): void {
-    const own = entries.get(entry.namespace)
-    if (!own?.delete(entry.key)) return
-    if (own.size === 0) entries.delete(entry.namespace)
-    size -= 1
-    kept.release(entry.asked)
-  }
-
-  function forgetOne(): void {
-    const largest = [...entries.values()].reduce((most, own) => (own.size > most.size ? own : most))
-    const [first] = largest.values()
-    const idle = largest.values().find(({ waiting }) => waiting === 0) ?? first
-    if (idle !== undefined) remove(idle)
-  }
-
-  function entryOf({ namespace, worker, queues, types }: Asking): Entry {
-    const asked = kept.keep(queues, types)
-    const key = `${asked.number} ${worker.workerId}`
-    const known = entries.get(namespace)?.get(key)
-    if (known === undefined)
-      return {
-        namespace,
-        key,
-        workerId: worker.workerId,
-        asked,
-        watched: false,
-        embedded: false,
-        seenAt: 0,
-        waiting: 0,
-      }
-    kept.release(asked)
-    return known
-  }
-
-  function listed(own: Map<string, Entry>): readonly KnownClaimer[] {
-    const now = clock.now()
-    const seenAgo = ({ waiting, seenAt }: Entry) => (waiting > 0 ? 0 : now - seenAt)
-    for (const entry of [...own.values()]) if (seenAgo(entry) > KEPT_MS) remove(entry)
-    return [...own.values()].map((entry) => {
-      const { namespace, workerId, asked, watched, embedded } = entry
-      return { namespace, workerId, asked, seenAgoMs: seenAgo(entry), watched, embedded }
-    })
-  }
-
+  const entries = new Entries()
   return {
     note(asking) {
       const { nodeId, session } = asking.worker
-      const entry = entryOf(asking)
+      const entry = entries.newest(asking)
       entry.embedded = nodeId !== null
       entry.watched = session || entry.embedded
       entry.seenAt = clock.now()
       entry.waiting += 1
-      put(entry)
       return () => {
         entry.waiting -= 1
         entry.seenAt = clock.now()
       }
     },
     forget(namespace, workerId) {
-      const own = [...(entries.get(namespace)?.values() ?? [])]
-      for (const entry of own) if (entry.workerId === workerId && entry.waiting === 0) remove(entry)
+      for (const entry of entries.of(namespace))
+        if (entry.workerId === workerId && entry.waiting === 0) entries.remove(entry)
     },
     list(namespace) {
-      const owns = namespace === undefined ? [...entries.values()] : [entries.get(namespace) ?? new Map()]
-      return owns.flatMap(listed).sort((one, other) => one.seenAgoMs - other.seenAgoMs)
+      const now = clock.now()
+      const seenAgo = ({ waiting, seenAt }: Entry) => (waiting > 0 ? 0 : now - seenAt)
+      const listed: KnownClaimer[] = []
+      for (const entry of entries.of(namespace)) {
+        const { namespace, workerId, asked, watched, embedded } = entry
+        const seenAgoMs = seenAgo(entry)
+        if (seenAgoMs > KEPT_MS) entries.remove(entry)
+        else listed.push({ namespace, workerId, asked, seenAgoMs, watched, embedded })
+      }
+      return listed.sort((one, other) => one.seenAgoMs - other.seenAgoMs)
     },
+  }
+}
+
+/** By namespace, worker and what is asked for; so many at most. */
+class Entries {
+  readonly #kept = createKeptAsked()
+  /** By namespace; in each, who began to ask longest ago comes first. */
+  readonly #byNamespace = new Map<string, Map<string, Entry>>()
+  #size = 0
+
+  /** Those there are now, of one namespace or of all. */
+  of(namespace: string | undefined): readonly Entry[] {
+    if (namespace !== undefined) return [...(this.#byNamespace.get(namespace)?.values() ?? [])]
+    return [...this.#byNamespace.values()].flatMap((own) => [...own.values()])
+  }
+
+  /** The entry of who asks, made when there is none; it is the newest now. */
+  newest({ namespace, worker: { workerId }, queues, types }: Asking): Entry {
+    const asked = this.#kept.keep(queues, types)
+    const key = `${asked.number} ${workerId}`
+    const own = this.#byNamespace.get(namespace) ?? new Map<string, Entry>()
+    this.#byNamespace.set(namespace, own)
+    const known = own.get(key)
+    const entry = known ?? { namespace, key, workerId, asked, watched: false, embedded: false, seenAt: 0, waiting: 0 }
+    own.delete(key)
+    own.set(key, entry)
+    if (known === undefined) this.#size += 1
+    else this.#kept.release(asked)
+    if (this.#size > MOST) this.#removeOne()
+    return entry
+  }
+
+  remove(entry: Entry): void {
+    const own = this.#byNamespace.get(entry.namespace)
+    if (!own?.delete(entry.key)) return
+    if (own.size === 0) this.#byNamespace.delete(entry.namespace)
+    this.#size -= 1
+    this.#kept.release(entry.asked)
+  }
+
+  #removeOne(): void {
+    const largest = [...this.#byNamespace.values()].reduce((most, own) => (own.size > most.size ? own : most))
+    const [first] = largest.values()
+    const idle = largest.values().find(({ waiting }) => waiting === 0) ?? first
+    if (idle !== undefined) this.remove(idle)
   }
 }

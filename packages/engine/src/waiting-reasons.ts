@@ -21,8 +21,9 @@ export function noWorker(type: string, knownTypes: readonly string[], namespace:
     return { ...told, message: `no worker is known in namespace ${namespace}; start one that handles ${type}` }
   }
   const closest = closestName(type, knownTypes)
-  const cure = closest === null ? `start one that does; they take ${spoken(knownTypes)}` : `did you mean ${closest}?`
-  return { ...told, message: `no known worker takes type ${type}, from whatever queue; ${cure}` }
+  if (closest !== null) return { ...told, message: `no known worker takes type ${type}; did you mean ${closest}?` }
+  const message = `no known worker takes type ${type}, they take ${spoken(knownTypes)}; start one that handles it`
+  return { ...told, message }
 }
 
 /** @param takenFrom the queues from which known workers take the type */
@@ -32,11 +33,13 @@ export function otherQueues(queue: string, type: string, takenFrom: readonly str
   return { code: 'other_queues', message, queue, type, takenFrom: someOf(takenFrom) }
 }
 
+/** Its worker was asked to stop, and has neither obeyed nor run out of time. */
 export function cancelRequested({ workerId }: Task, requestedAt: number, now: number): ReasonOf<'cancel_requested'> {
   const message = `it was asked to stop ${ago(now - requestedAt)}; ${by(workerId)} has yet to say that it has`
   return { code: 'cancel_requested', message, workerId, requestedAt: formatRfc3339(requestedAt) }
 }
 
+/** It does run. */
 export function running({ workerId, attempt, startedAt }: Task, now: number): ReasonOf<'running'> {
   const since = startedAt ?? now
   const message = `${by(workerId)} has been running it for ${spokenDuration(now - since)}, attempt ${attempt}`
@@ -51,6 +54,7 @@ export function backingOff({ attempt, maxAttempts, error, runAt }: Task, now: nu
   return { code: 'backing_off', message, attempt, maxAttempts, error: told, dueAt: formatRfc3339(runAt) }
 }
 
+/** Its submission said so. */
 export function dueLater({ runAt }: Task, now: number): ReasonOf<'due_later'> {
   return { code: 'due_later', message: `it is due ${due(runAt, now)}`, dueAt: formatRfc3339(runAt) }
 }

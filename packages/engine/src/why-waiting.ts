@@ -1,17 +1,15 @@
-import { isTerminal, type StuckLanes, type Task, type WaitingReason } from '@taskyard/core'
+import { isTerminal, type Task, type WaitingReason } from '@taskyard/core'
 import type { UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
 import type { AskKnownWorkers, KnownWorker } from './known-workers.ts'
 import type { Reading } from './read.ts'
-import { type QueueAndType, type Taking, takingOf } from './taking.ts'
+import { notTaken, stuckLanes } from './stuck-lanes.ts'
+import { takingOf } from './taking.ts'
 import * as because from './waiting-reasons.ts'
 
 /** Tasks before one are counted up to so many. */
 const MOST_BEFORE = 10_000
-/** So many lanes are looked at, and so many of those that are stuck told. */
-const MOST_LANES = 10_000
-const MOST_TOLD = 100
 
 /** Why tasks do not run: of one task, and of lanes for whose tasks nobody will come as things are. */
 export function createWhyWaiting(
@@ -36,8 +34,10 @@ export function createWhyWaiting(
       ...(taking.isTaken(task) ? [] : [notTaken(task, taking, namespace)]),
     ]
     if (!isReady) return [...lasting, notDue(task, context.timeOfDay())]
-    const found = [...lasting, ...busyReasons(taking.takers(task)), ...behindReasons(before ?? 0)]
-    return found.length > 0 ? found : [nextInLine(taking.takers(task))]
+    const takers = taking.takers(task)
+    const passing = takers.length === 0 ? [] : [...busyReasons(takers), ...behindReasons(before ?? 0)]
+    const found = [...lasting, ...passing]
+    return found.length > 0 ? found : [nextInLine(takers)]
   }
 
   async function reasonsOf(task: Task): Promise<readonly WaitingReason[]> {
@@ -51,37 +51,13 @@ export function createWhyWaiting(
     ]
   }
 
-  async function stuckLanes(namespace: string): Promise<StuckLanes> {
-    const [lanes, queues, workers] = await Promise.all([
-      reads.readyLanes({ namespace, limit: MOST_LANES }),
-      reads.counts({ namespace, queue: null }),
-      askKnownWorkers(namespace),
-    ])
-    const paused = new Set(queues.filter((queue) => queue.paused).map(({ queue }) => queue))
-    const taking = takingOf(workers)
-    const stuck = lanes.filter((lane) => paused.has(lane.queue) || !taking.isTaken(lane))
-    const told = stuck.slice(0, MOST_TOLD).map(({ queue, type }) => {
-      const isPaused = paused.has(queue)
-      const reason = isPaused ? because.queuePaused(queue, namespace) : notTaken({ queue, type }, taking, namespace)
-      return { queue, type, reason }
-    })
-    return { lanes: told, total: stuck.length, isComplete: lanes.length < MOST_LANES }
-  }
-
   return (namespace) => ({
     async waiting(id) {
       const task = await reading(namespace).get(id)
       return { taskId: task.id, status: task.status, reasons: await reasonsOf(task) }
     },
-    stuckLanes: () => stuckLanes(namespace),
+    stuckLanes: () => stuckLanes(context, namespace, askKnownWorkers),
   })
-}
-
-function notTaken({ queue, type }: QueueAndType, taking: Taking, namespace: string): WaitingReason {
-  const takenFrom = taking.queuesOf(type)
-  return takenFrom.length > 0
-    ? because.otherQueues(queue, type, takenFrom)
-    : because.noWorker(type, taking.types(), namespace)
 }
 
 function notDue(task: Task, now: number): WaitingReason {
@@ -89,7 +65,7 @@ function notDue(task: Task, now: number): WaitingReason {
 }
 
 function busyReasons(takers: readonly KnownWorker[]): readonly WaitingReason[] {
-  if (takers.length === 0 || !takers.every(isBusy)) return []
+  if (!takers.every(isBusy)) return []
   return [
     because.workersBusy(
       takers.length,

@@ -18,6 +18,7 @@ import { infoRoutes, operationsRoutes } from './routes/monitoring.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { submitRoutes } from './routes/submit.ts'
 import { taskRoutes } from './routes/tasks.ts'
+import { waitingRoutes } from './routes/waiting.ts'
 import { workerSessionRoute } from './routes/worker-session.ts'
 import { addComponents } from './schemas/components.ts'
 import { createValidatorCompiler } from './schemas/validator.ts'
@@ -48,6 +49,7 @@ export async function taskyardHttp(server: FastifyInstance, options: PluginOptio
   await publishReference(server, options.info.version)
   submitRoutes(server, context)
   taskRoutes(server, context)
+  waitingRoutes(server, context)
   eventRoutes(server, context)
   await server.register(bulkRoutes, context)
   leaseRoutes(server, context, workerSessionRoute(server, context))

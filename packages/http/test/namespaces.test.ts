@@ -43,8 +43,12 @@ test('what is submitted, claimed and settled in a namespace is nothing in anothe
   assert.deepEqual((await api.post('/api/v1/leases', CLAIM)).json().tasks, [])
   const [task] = (await api.post('/api/v1/leases', CLAIM, TENANT)).json().tasks
   assert.equal(task.id, id)
-  assert.deepEqual((await api.get('/api/v1/workers')).json().workers, [])
-  assert.equal((await api.get('/api/v1/workers', TENANT)).json().workers.length, 1)
+  const leasesOf = async (headers = {}) =>
+    (await api.get('/api/v1/workers', headers)).json().workers.map(({ leases }: { leases: number }) => leases)
+  assert.deepEqual(await leasesOf(), [0])
+  assert.deepEqual(await leasesOf(TENANT), [1])
+  assert.equal((await api.get(`/api/v1/tasks/${id}/waiting`)).statusCode, 404)
+  assert.equal((await api.get(`/api/v1/tasks/${id}/waiting`, TENANT)).json().reasons[0].code, 'running')
   const outcomes = [{ taskId: id, token: task.lease.token, outcome: 'succeeded' }]
   const settle = async (headers = {}) => (await api.post('/api/v1/leases/settle', { outcomes }, headers)).json()
   assert.equal((await settle()).results[0].status, 'lost')

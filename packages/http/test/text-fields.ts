@@ -162,6 +162,7 @@ export const TEXT_FIELDS: readonly TextField[] = [
   inPath('getTask', 'GET', '/api/v1/tasks/{id}', 'id', never),
   inPath('cancelTask', 'POST', '/api/v1/tasks/{id}/cancel', 'id', never),
   inPath('retryTask', 'POST', '/api/v1/tasks/{id}/retry', 'id', never),
+  inPath('whyTaskWaits', 'GET', '/api/v1/tasks/{id}/waiting', 'id', never),
   inPath('getTaskEvents', 'GET', '/api/v1/tasks/{id}/events', 'id', never),
   {
     name: 'getTaskEvents Last-Event-ID',

@@ -41,6 +41,7 @@ test('workers tell who is connected and what they run', async (context) => {
     embedded: false,
     leases: 0,
     connectedAt: worker.connectedAt,
+    seenAt: worker.seenAt,
   }
   assert.deepEqual(worker, expected)
 })

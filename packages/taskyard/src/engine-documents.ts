@@ -1,6 +1,6 @@
 import type { TaskEventDocument, WorkerDocument } from '@taskyard/client'
 import type { CheckedSubmission } from '@taskyard/client/shared'
-import { fromJsonText, type TaskEvent } from '@taskyard/core'
+import { formatRfc3339, fromJsonText, type TaskEvent } from '@taskyard/core'
 import type { Submission, WorkerView } from '@taskyard/engine'
 
 // What the library's callers say and see, in the engine's terms and back.
@@ -16,6 +16,10 @@ export function toEventDocument({ at, data, ...event }: TaskEvent): TaskEventDoc
 }
 
 /** As over HTTP: times in RFC 3339. */
-export function toWorkerDocument({ connectedAt, ...worker }: WorkerView): WorkerDocument {
-  return { ...worker, connectedAt: connectedAt === null ? null : new Date(connectedAt).toISOString() }
+export function toWorkerDocument({ connectedAt, seenAt, ...worker }: WorkerView): WorkerDocument {
+  return { ...worker, connectedAt: timeOrNull(connectedAt), seenAt: timeOrNull(seenAt) }
+}
+
+function timeOrNull(milliseconds: number | null): string | null {
+  return milliseconds === null ? null : formatRfc3339(milliseconds)
 }

@@ -43,7 +43,9 @@ export {
   type TaskHandler,
   type TaskHandlers,
   type TaskStatus,
+  type TaskWaiting,
   TaskyardError,
+  type WaitingReason,
 } from '@taskyard/core'
 export { type AbortCode, TaskAborted, type Worker, type WorkerOptions } from '@taskyard/worker'
 export type { OpenOptions } from './open-options.ts'

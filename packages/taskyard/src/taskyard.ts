@@ -41,6 +41,7 @@ import {
   type PayloadOf,
   type TaskDocument,
   type TaskHandlers,
+  type TaskWaiting,
   TaskyardError,
   toTaskDocument,
 } from '@taskyard/core'
@@ -150,6 +151,11 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
   async list(options?: ListOptions): Promise<Page<AnyTaskOf<Handlers>>> {
     const { items, nextCursor } = await this.#calls.list(checkedList(options))
     return { items: items.map((task) => toTaskDocument(task) as AnyTaskOf<Handlers>), nextCursor }
+  }
+
+  async waiting(id: string): Promise<TaskWaiting> {
+    checkedId(id, 'waiting')
+    return this.#calls.waiting(id)
   }
 
   async events(id: string): Promise<readonly TaskEventDocument[]> {

@@ -84,5 +84,13 @@ function asking(what: Partial<Claimers>, ...workers: readonly Claimer[]): Claime
 }
 
 function worker(overrides: Partial<Claimer> = {}): Claimer {
-  return { workerId: 'worker-1', seenAgoMs: 0, concurrency: null, connected: false, watched: false, embedded: false, ...overrides }
+  return {
+    workerId: 'worker-1',
+    seenAgoMs: 0,
+    concurrency: null,
+    connected: false,
+    watched: false,
+    embedded: false,
+    ...overrides,
+  }
 }

@@ -97,8 +97,8 @@ function loopDocument({ name, intervalMs, healthy, lastRunAt, failingSince, reas
   }
 }
 
-function workerDocument({ connectedAt, ...worker }: WorkerView): object {
-  return { ...worker, connectedAt: timeOrNull(connectedAt) }
+function workerDocument({ connectedAt, seenAt, ...worker }: WorkerView): object {
+  return { ...worker, connectedAt: timeOrNull(connectedAt), seenAt: timeOrNull(seenAt) }
 }
 
 function timeOrNull(milliseconds: number | null): string | null {
@@ -143,7 +143,9 @@ const infoRoute = {
 const workersRoute = {
   operationId: 'listWorkers',
   tags: ['monitoring'],
-  summary: 'Who is connected and what they run',
+  summary: 'Who works, and what they take',
+  description:
+    'Workers that are connected, hold tasks, or have claimed within the last minute, at any server on the store.',
   response: {
     200: {
       description: 'The workers',

@@ -5,6 +5,7 @@ import { healthSchema, infoSchema, queueSchema, workerSchema } from './monitorin
 import { problemSchema } from './problem.ts'
 import { submissionSchema } from './submission.ts'
 import { leasedTaskSchema, taskErrorSchema, taskEventSchema, taskPageSchema, taskSchema } from './task.ts'
+import { stuckLanesSchema, taskWaitingSchema, waitingReasonSchema } from './waiting.ts'
 
 const COMPONENTS = [
   bulkFilterSchema,
@@ -14,11 +15,14 @@ const COMPONENTS = [
   leasedTaskSchema,
   problemSchema,
   queueSchema,
+  stuckLanesSchema,
   submissionSchema,
   taskErrorSchema,
   taskEventSchema,
   taskPageSchema,
   taskSchema,
+  taskWaitingSchema,
+  waitingReasonSchema,
   workerSchema,
 ]
 

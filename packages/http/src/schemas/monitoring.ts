@@ -20,24 +20,44 @@ export const queueSchema = {
 export const workerSchema = {
   $id: 'Worker',
   type: 'object',
-  required: ['workerId', 'queues', 'types', 'concurrency', 'connected', 'watched', 'embedded', 'leases', 'connectedAt'],
+  required: [
+    'workerId',
+    'queues',
+    'types',
+    'concurrency',
+    'connected',
+    'watched',
+    'embedded',
+    'leases',
+    'connectedAt',
+    'seenAt',
+  ],
   properties: {
     workerId: { type: 'string' },
-    queues: { type: 'array', items: { type: 'string' } },
+    queues: { type: 'array', items: { type: 'string' }, description: '* is every queue; none: not known.' },
     types: {
       type: ['array', 'null'],
       items: { type: 'string' },
-      description: 'null: every type, or not known, as of a worker that is not connected to this server.',
+      description: 'null: every type, or not known (queues says none then).',
     },
     concurrency: { type: ['integer', 'null'] },
     connected: { type: 'boolean' },
     watched: {
       type: 'boolean',
-      description: 'Its death would be noticed; false: it holds tasks that it claimed without a session.',
+      description: 'Its death would be noticed; false: it claims without a session.',
     },
     embedded: { type: 'boolean', description: 'It lives in the server process.' },
     leases: { type: 'integer', description: 'Tasks it holds now.' },
-    connectedAt: { type: ['string', 'null'], format: 'date-time' },
+    connectedAt: {
+      type: ['string', 'null'],
+      format: 'date-time',
+      description: 'null: it has no session with this server.',
+    },
+    seenAt: {
+      type: ['string', 'null'],
+      format: 'date-time',
+      description: 'When it asked for tasks last; now, while it waits or keeps a session. null: not known.',
+    },
   },
 } as const
 

@@ -1,9 +1,10 @@
-import type { TaskDocument, TaskStatus } from '@taskyard/core'
+import type { TaskDocument, TaskStatus, WaitingReason } from '@taskyard/core'
 import type { Printer } from './printer.ts'
 import { briefDistance, spokenDistance, spokenDuration } from './spoken-time.ts'
 import { stackLines } from './stack-lines.ts'
 import { type Cell, type Column, tableLines } from './table.ts'
 import { type Paint, printable, shortened } from './terminal.ts'
+import { waitingLines } from './waiting-lines.ts'
 
 const STATUS_STYLES: Readonly<Record<TaskStatus, Parameters<Paint>[0]>> = {
   blocked: 'magenta',
@@ -15,8 +16,13 @@ const STATUS_STYLES: Readonly<Record<TaskStatus, Parameters<Paint>[0]>> = {
   cancelled: 'dim',
 }
 
-/** Everything about one task, a field a line. */
-export function taskLines(task: TaskDocument, { paint, width = 1000 }: Printer, now: number): string[] {
+/** Everything about one task, a field a line. @param reasons why it does not run */
+export function taskLines(
+  task: TaskDocument,
+  { paint, width = 1000 }: Printer,
+  now: number,
+  reasons: readonly WaitingReason[] = [],
+): string[] {
   const [id, type, status] = [task.id, task.type, task.status].map(printable) as [string, string, TaskStatus]
   const heading = `${paint('bold', id)}  ${type}  ${paint(STATUS_STYLES[status] ?? 'bold', status)}`
   const room = Math.max(20, width - 14)
@@ -24,7 +30,12 @@ export function taskLines(task: TaskDocument, { paint, width = 1000 }: Printer, 
     return `  ${paint('dim', name.padEnd(10))}  ${shortened(printable(value), room)}`
   })
   const frames = stackLines(task.error?.stack ?? '', MOST_FRAMES)
-  return [heading, ...fields, ...frames.map((frame) => paint('dim', `${' '.repeat(14)}${printable(frame)}`))]
+  return [
+    heading,
+    ...waitingLines(reasons, paint, width),
+    ...fields,
+    ...frames.map((frame) => paint('dim', `${' '.repeat(14)}${printable(frame)}`)),
+  ]
 }
 
 const MOST_FRAMES = 4

@@ -6,6 +6,7 @@ import { askServer, checkPort, checkServer, checkSmtp, ownUrl } from '../doctor/
 import { checkQueues } from '../doctor/check-queues.ts'
 import { checkDurability, checkExposure, checkRoles } from '../doctor/check-settings.ts'
 import { checkStore } from '../doctor/check-store.ts'
+import { checkWaiting } from '../doctor/check-waiting.ts'
 import type { Examined } from '../doctor/examined.ts'
 import { EXIT } from '../exit-codes.ts'
 import { createPrinter, type Printer } from '../printer.ts'
@@ -34,6 +35,7 @@ const CHECKS: readonly ((examined: Examined) => Promise<Finding | readonly Findi
   checkSmtp,
   checkServer,
   checkQueues,
+  checkWaiting,
 ]
 
 async function doctor(terminal: Terminal, options: ServerOptions): Promise<void> {

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { onServer, type ServerCommand, type ServerOptions, withServerOptions } from '../server-command.ts'
 import { stackLines } from '../stack-lines.ts'
 import { type Paint, printable, type Terminal } from '../terminal.ts'
+import { remarkWhyWaiting } from '../waiting-remarks.ts'
 
 interface EventsOptions extends ServerOptions {
   readonly follow?: boolean
@@ -38,11 +39,14 @@ async function show({ client, printer }: ServerCommand, id: string): Promise<voi
   )
 }
 
-async function follow({ client, patientClient, printer, terminal }: ServerCommand, id: string): Promise<void> {
+async function follow(server: ServerCommand, id: string): Promise<void> {
+  const { client, patientClient, printer, terminal } = server
   await client.get(id)
+  const endRemarks = remarkWhyWaiting(server, id)
   for await (const event of patientClient.watch(id, { signal: terminal.interrupted() })) {
     printer.answer(event, eventLines(event, printer.paint))
   }
+  endRemarks()
 }
 
 /** An event, and below it the stack of its error. */

@@ -1,6 +1,7 @@
+import { isTerminal, type TaskDocument, type WaitingReason } from '@taskyard/core'
 import type { Command } from 'commander'
 import { waitSeconds } from '../options.ts'
-import { onServer, type ServerOptions, withServerOptions } from '../server-command.ts'
+import { onServer, type ServerCommand, type ServerOptions, withServerOptions } from '../server-command.ts'
 import { taskLines } from '../task-lines.ts'
 import type { Terminal } from '../terminal.ts'
 import { answerTask, waitForEnd } from './task-answer.ts'
@@ -14,7 +15,7 @@ export function addGet(program: Command, terminal: Terminal): void {
   const command = program
     .command('get')
     .summary('show a task')
-    .description('Show a task: its state, payload, result and error.')
+    .description('Show a task: its state, payload, result and error; of one that waits, why.')
     .argument('<id>', 'the task')
     .option('-w, --wait [seconds]', 'wait until it ends; exit 1 unless it succeeded', waitSeconds)
     .addHelpText('after', EXAMPLES)
@@ -22,10 +23,19 @@ export function addGet(program: Command, terminal: Terminal): void {
       onServer(terminal, options, async (server) => {
         const task = await server.client.get(id)
         if (options.wait !== undefined) return answerTask(server, await waitForEnd(server, id, options.wait))
-        server.printer.answer(task, taskLines(task, server.printer, terminal.now()))
+        server.printer.answer(task, taskLines(task, server.printer, terminal.now(), await reasonsOf(server, task)))
       }),
     )
   withServerOptions(command)
+}
+
+/** Of one that has not ended. A server that does not say, such as one of the version before, spoils nothing. */
+async function reasonsOf(
+  { client, printer }: ServerCommand,
+  { id, status }: TaskDocument,
+): Promise<readonly WaitingReason[]> {
+  if (printer.json || isTerminal(status)) return []
+  return (await client.waiting(id).catch(() => null))?.reasons ?? []
 }
 
 const EXAMPLES = `

@@ -3,6 +3,7 @@ import { EXIT } from '../exit-codes.ts'
 import { CommandFailure } from '../failure.ts'
 import type { ServerCommand } from '../server-command.ts'
 import { taskLines } from '../task-lines.ts'
+import { remarkWhyWaiting } from '../waiting-remarks.ts'
 
 /** Shows a task that was waited for; the exit code says whether it succeeded. */
 export function answerTask({ printer, terminal }: ServerCommand, task: TaskDocument): void {
@@ -13,9 +14,12 @@ export function answerTask({ printer, terminal }: ServerCommand, task: TaskDocum
 /** The task once it has ended; restarts of the server are waited out. `limit`: seconds to wait, `true` for as long as it takes. */
 export async function waitForEnd(server: ServerCommand, id: string, limit: true | number): Promise<TaskDocument> {
   const { patientClient, progress, terminal } = server
-  progress.show(`waiting for ${id} …`)
+  const show = () => progress.show(`waiting for ${id} …`)
+  show()
   const signal = terminal.interrupted()
-  const task = await patientClient.wait(id, limit === true ? { signal } : { signal, timeoutSeconds: limit })
+  const endRemarks = remarkWhyWaiting(server, id, show)
+  const options = limit === true ? { signal } : { signal, timeoutSeconds: limit }
+  const task = await patientClient.wait(id, options).finally(endRemarks)
   progress.clear()
   if (isTerminal(task.status)) return task
   if (signal.aborted) throw new CommandFailure(`no longer waiting: task ${id} is ${task.status}`, EXIT.interrupted)

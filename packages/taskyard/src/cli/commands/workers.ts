@@ -10,16 +10,17 @@ const COLUMNS: readonly Column[] = [
   { title: 'STATE' },
   { title: 'RUNNING', align: 'right' },
   { title: 'QUEUES' },
-  { title: 'SINCE' },
+  { title: 'SINCE', dropRank: 1 },
+  { title: 'SEEN' },
   { title: 'TYPES', least: 12 },
 ]
 
-/** `taskyard workers`: who is connected or holds leases. */
+/** `taskyard workers`: who is connected, holds leases or has claimed lately. */
 export function addWorkers(program: Command, terminal: Terminal): void {
   const command = program
     .command('workers')
     .summary('show who is connected and what they run')
-    .description('Show the workers that are connected or hold tasks.')
+    .description('Show the workers that are connected, hold tasks, or have asked for some within the last minute.')
     .action((options: ServerOptions) =>
       onServer(terminal, options, async ({ client, printer }) => {
         const workers = await client.workers()
@@ -36,9 +37,15 @@ function workerCells(worker: WorkerDocument, now: number): Cell[] {
     stateCell(worker),
     { text: worker.concurrency === null ? `${worker.leases}` : `${worker.leases}/${worker.concurrency}` },
     { text: worker.queues.join(',') || '-' },
-    { text: worker.connectedAt === null ? '-' : spokenDistance(worker.connectedAt, now) },
-    { text: worker.types?.join(',') ?? (worker.connectedAt === null ? '-' : 'all') },
+    { text: distance(worker.connectedAt, now) },
+    { text: distance(worker.seenAt, now) },
+    { text: worker.types?.join(',') ?? (worker.queues.length === 0 ? '-' : 'all') },
   ]
+}
+
+/** A server of the version before does not say when it has seen a worker. */
+function distance(time: string | null | undefined, now: number): string {
+  return typeof time === 'string' ? spokenDistance(time, now) : '-'
 }
 
 function stateCell({ connected, watched, embedded }: WorkerDocument): Cell {

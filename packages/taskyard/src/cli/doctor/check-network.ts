@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Socket, connect as tcpConnect } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 import type { QueueDocument } from '@taskyard/client'
-import { type Finding, finding } from '@taskyard/core'
+import { type Finding, finding, type StuckLanes } from '@taskyard/core'
 import type { Configuration } from '../../configuration/read-configuration.ts'
 import type { AnsweringServer, Examined } from './examined.ts'
 
@@ -28,6 +28,7 @@ export async function askServer(url: string, namespace: string, now: () => numbe
     const headers = { 'taskyard-namespace': namespace }
     const ask = (path: string) => fetch(new URL(path, url), { headers, signal: AbortSignal.timeout(PATIENCE_MS) })
     const [health, ready, queues] = [await ask('/health'), await ask('/ready'), await ask('/api/v1/queues')]
+    const waiting = await ask('/api/v1/waiting').catch(() => null)
     const { name, version = null, dependencies } = await jsonOf<HealthReport>(health)
     const date = Date.parse(health.headers.get('date') ?? '')
     return {
@@ -39,10 +40,15 @@ export async function askServer(url: string, namespace: string, now: () => numbe
       clockOffsetMs: Number.isNaN(date) ? null : date + 500 - now(),
       // One without the role api knows no queues.
       queues: queues.ok ? ((await jsonOf<{ queues: readonly QueueDocument[] }>(queues)).queues ?? []) : [],
+      stuck: waiting?.ok ? stuckLanes(await jsonOf<StuckLanes>(waiting)) : null,
     }
   } catch {
     return null
   }
+}
+
+function stuckLanes({ lanes, total, isComplete }: Partial<StuckLanes>): StuckLanes | null {
+  return lanes === undefined || total === undefined || isComplete === undefined ? null : { lanes, total, isComplete }
 }
 
 interface HealthReport {

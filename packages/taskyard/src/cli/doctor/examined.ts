@@ -1,4 +1,5 @@
 import type { QueueDocument } from '@taskyard/client'
+import type { StuckLanes } from '@taskyard/core'
 import type { Configuration } from '../../configuration/read-configuration.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -19,4 +20,6 @@ export interface AnsweringServer {
   /** Its clock less ours, ms. */
   readonly clockOffsetMs: number | null
   readonly queues: readonly QueueDocument[]
+  /** `null`: it does not say. */
+  readonly stuck: StuckLanes | null
 }
