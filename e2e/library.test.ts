@@ -168,6 +168,12 @@ describe('a Taskyard', () => {
         mended.map(({ status }) => status),
         ['succeeded', 'succeeded', 'succeeded'],
       )
+      await yard.delete(ids[0] as string)
+      await assert.rejects(yard.get(ids[0] as string), isError('task_not_found', /There is no task/))
+      await assert.rejects(yard.deleteMatching({ status: ['queued'] }), isError('invalid_request', /have ended/))
+      assert.equal(await yard.deleteMatching({ type: 'greet' }, { dryRun: true }), 2)
+      assert.equal(await yard.deleteMatching({ type: 'greet' }), 2)
+      assert.deepEqual((await yard.list({ type: 'greet' })).items, [])
     }))
 
   it('pauses and resumes a queue', () =>

@@ -70,7 +70,7 @@ const INFO: Expected = { nodeId: isText, version: isText }
  *
  * A call that finds no server, or one that cannot serve now, is repeated for `retrySeconds`. `submit` carries an
  * idempotency key of its own (`auto-…`) when it is given none, so that a repeated one adds nothing. `submitMany` is
- * repeated when every task has a key. `cancel` and `retry` are not repeated once the request may have arrived.
+ * repeated when every task has a key. `cancel`, `retry` and `delete` are not repeated once the request may have arrived.
  */
 export class Client<Handlers extends TaskHandlers = TaskHandlers>
   extends ComposedCalls<Handlers>
@@ -187,6 +187,14 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
 
   retryMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
     return this.#forMatching('/retry', filter, options, false)
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#transport.call({ method: 'DELETE', path: taskPath(checkedId(id, 'delete')), expected: null })
+  }
+
+  deleteMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
+    return this.#forMatching('/delete', filter, options, true)
   }
 
   /** The server answers in parts when there is much to do. */

@@ -15,6 +15,11 @@ export function asExpected(answer: unknown, expected: Expected): unknown {
   return answer
 }
 
+/** @throws UnexpectedAnswer unless the server said that there is nothing to say */
+export function assertNoContent(status: number): void {
+  if (status !== 204) throw new UnexpectedAnswer()
+}
+
 /** Also an empty one. */
 export function isText(value: unknown): value is string {
   return typeof value === 'string'

@@ -5,7 +5,7 @@ import { timeoutSignal } from './runtime.ts'
 import type { ServerAddress } from './server-address.ts'
 
 export interface HttpCall {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   /** From `/api/v1/…` on, with its query. */
   readonly path: string
   readonly body?: JsonText
@@ -37,13 +37,13 @@ export class FailedCall extends Error {
 export async function callOnce<Value>(
   address: ServerAddress,
   call: HttpCall,
-  parse: (text: JsonText) => Value,
+  parse: (text: JsonText, status: number) => Value,
 ): Promise<Value> {
   const response = await send(address, call)
   const answer = await read(response, address, call)
   if (!response.ok) throw failedAnswer(response, errorOfAnswer(answer))
   try {
-    return parse(answer.body as JsonText)
+    return parse(answer.body as JsonText, answer.status)
   } catch (error) {
     const isAnother = error instanceof UnexpectedAnswer || !isJson(answer.body)
     throw isAnother ? failedAnswer(response, answeredInBetween(answer)) : error
@@ -73,7 +73,7 @@ async function send({ url, headers }: ServerAddress, call: HttpCall): Promise<Re
       headers: { ...headers, ...type, ...call.headers },
       body: body ?? null,
       // A redirected POST may arrive as a GET, whose answer would be taken for that of the POST.
-      redirect: method === 'POST' ? 'manual' : 'follow',
+      redirect: method === 'GET' ? 'follow' : 'manual',
       signal: signalOf(call),
     })
   } catch (error) {

@@ -207,6 +207,10 @@ export interface NamespaceApi<Handlers extends TaskHandlers = TaskHandlers> {
   cancelMatching(filter: TaskFilterOptions, options?: MatchingOptions): Promise<number>
   /** Makes failed (or, by `status`, cancelled) tasks that match ready again. Resolves with how many it was. */
   retryMatching(filter: TaskFilterOptions, options?: MatchingOptions): Promise<number>
+  /** Removes a task that has ended, with its history, for good. @throws task_not_found, not_deletable */
+  delete(id: string): Promise<void>
+  /** Removes tasks that match and have ended, for good. Resolves with how many it was. @throws invalid_request for the status of one that has not */
+  deleteMatching(filter: TaskFilterOptions, options?: MatchingOptions): Promise<number>
 
   queues(): Promise<readonly QueueDocument[]>
   /** @throws queue_not_found */

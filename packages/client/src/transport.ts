@@ -1,6 +1,6 @@
 import { type Clock, fromJsonText, type JsonText, type Random, TaskyardError, toJsonText } from '@taskyard/core'
 import { pause, retryDelayMs } from '@taskyard/worker'
-import { asExpected, type Expected } from './expected-answer.ts'
+import { asExpected, assertNoContent, type Expected } from './expected-answer.ts'
 import { callOnce, FailedCall, type HttpCall } from './http-call.ts'
 import type { ServerAddress } from './server-address.ts'
 
@@ -18,7 +18,7 @@ export interface TransportParams {
 }
 
 export interface TransportCall {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly path: string
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
@@ -27,8 +27,8 @@ export interface TransportCall {
   readonly extraMs?: number
   /** Doing it twice is the same as doing it once, so a lost reply is no reason to stop. Default: of GET only. */
   readonly repeatable?: boolean
-  /** What the answer always has: one without it is not the server's. */
-  readonly expected: Expected
+  /** What the answer always has: one without it is not the server's. `null`: it is 204. */
+  readonly expected: Expected | null
 }
 
 /** Calls that mend what can be mended: repeated while that is safe and can help, with jittered backoff. */
@@ -43,7 +43,9 @@ export class Transport {
   async call<Answer>(call: TransportCall): Promise<Answer> {
     const { clock, random, retryMs, parse } = this.params
     const httpCall = this.#httpCall(call)
-    const read = (text: JsonText) => asExpected(parse(text), call.expected)
+    const { expected } = call
+    const read = (text: JsonText, status: number) =>
+      expected === null ? assertNoContent(status) : asExpected(parse(text), expected)
     const giveUpAt = clock.now() + retryMs
     for (let failures = 0; ; failures++) {
       try {

@@ -139,6 +139,19 @@ test('bulk operations answer how many they touched', async (t) => {
   assert.equal(await client.retryMatching({ status: 'cancelled' }), 1)
 })
 
+test('delete answers nothing, and refuses what has not ended', async (t) => {
+  const { client } = await open(t)
+  const { id } = await client.submit('double', { n: 1 }, { tags: ['a'] })
+  await assert.rejects(client.delete(id), { code: 'not_deletable' })
+  await client.cancel(id)
+  assert.equal(await client.delete(id), undefined)
+  await assert.rejects(client.delete(id), { code: 'task_not_found' })
+  await client.cancel((await client.submit('double', { n: 1 }, { tags: ['a'] })).id)
+  assert.equal(await client.deleteMatching({ tag: 'a' }, { dryRun: true }), 1)
+  assert.equal(await client.deleteMatching({ tag: 'a', status: 'cancelled' }), 1)
+  await assert.rejects(client.deleteMatching({ status: 'queued' }), { code: 'invalid_request' })
+})
+
 test('queues, pause and resume, workers and info', async (t) => {
   const { client } = await open(t)
   const worker = client.work(handlers, { concurrency: 7, workerId: 'w-1' })

@@ -32,6 +32,8 @@ const CALLS: Readonly<Record<string, (client: Client) => Promise<unknown>>> = {
   retry: (client) => client.retry('some-id'),
   cancelMatching: (client) => client.cancelMatching({ queue: 'q' }),
   retryMatching: (client) => client.retryMatching({ queue: 'q' }),
+  delete: (client) => client.delete('some-id'),
+  deleteMatching: (client) => client.deleteMatching({ queue: 'q' }),
   queues: (client) => client.queues(),
   queue: (client) => client.queue('q'),
   pause: (client) => client.pause('q'),
@@ -63,7 +65,7 @@ for (const [name, call] of Object.entries(CALLS)) {
     for (body of ANSWERS) await assert.rejects(call(client), NOT_REACHED, body)
   })
 
-  const isRepeatable = !['cancel', 'retry', 'submitMany', 'retryMatching'].includes(name)
+  const isRepeatable = !['cancel', 'retry', 'delete', 'submitMany', 'retryMatching'].includes(name)
   test(`${name} ${isRepeatable ? 'asks' : 'does not ask'} again when something else has answered`, async (t) => {
     const { url, seen } = await fakeServer(t, (n, _seen, response) =>
       n === 0 ? json(response, {}) : json(response, REFUSED, 404),

@@ -17,6 +17,7 @@ export const EVERY_CALL: Readonly<Record<Exclude<StoreCall, 'migrate'>, Example>
     }),
   cancel: (store, calls) => store.tasks.cancel({ namespace: 'default', taskIds: [calls.newTask().id] }),
   retry: (store, calls) => store.tasks.retry({ namespace: 'default', taskIds: [calls.newTask().id] }),
+  delete: (store, calls) => store.tasks.delete({ namespace: 'default', taskIds: [calls.newTask().id] }),
   find: (store, calls) => store.reads.find({ namespace: 'default', taskIds: [calls.newTask().id] }),
   list: (store) => store.reads.list({ ...EVERYTHING, limit: 10, cursor: null }),
   history: (store, calls) =>

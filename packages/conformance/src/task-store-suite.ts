@@ -7,6 +7,7 @@ import { describeConcurrency } from './task-store/concurrency.ts'
 import { describeCounts } from './task-store/counts.ts'
 import { describeCrashes } from './task-store/crashes.ts'
 import { describeCrashesTakenBack } from './task-store/crashes-taken-back.ts'
+import { describeDelete } from './task-store/delete.ts'
 import { describeEnqueue } from './task-store/enqueue.ts'
 import { describeEveryQueue } from './task-store/every-queue.ts'
 import { describeFencing } from './task-store/fencing.ts'
@@ -56,6 +57,7 @@ const WRITING_AREAS = [
   describeRecord,
   describeCancel,
   describeRetry,
+  describeDelete,
   describeCrashes,
   describeCrashesTakenBack,
   describeTimeouts,

@@ -4,6 +4,7 @@ import {
   type ClaimParams,
   type Clock,
   DEFAULT_RETENTION,
+  type DeleteOutcome,
   type EnqueueOutcome,
   type EnqueueParams,
   type ExtendStatus,
@@ -55,6 +56,7 @@ export interface Calls {
   record(task: LeasedTask, entry: { progress?: unknown; log?: string }): Promise<LeaseStatus>
   cancel(taskId: string): Promise<CancelOutcome>
   retry(taskId: string): Promise<RetryOutcome>
+  delete(taskId: string): Promise<DeleteOutcome>
   sweep(overrides?: Partial<SweepParams>): Promise<SweepReport>
   /** The task, which must exist. */
   find(taskId: string): Promise<Task>
@@ -186,6 +188,7 @@ export function callsOn(storeNow: () => OpenedStore, newTask: Calls['newTask']):
       return only(await storeNow().tasks.record({ namespace: task.namespace, entries }))
     },
     cancel: async (taskId) => only(await storeNow().tasks.cancel({ namespace, taskIds: [taskId] })),
+    delete: async (taskId) => only(await storeNow().tasks.delete({ namespace, taskIds: [taskId] })),
     retry: async (taskId) => only(await storeNow().tasks.retry({ namespace, taskIds: [taskId] })),
     sweep: (overrides) => storeNow().upkeep.sweep({ ...SWEEP, ...overrides }),
     async find(taskId) {

@@ -22,7 +22,7 @@ export const ERRORS = {
   idempotent_task_gone: entry(
     409,
     'The first task of this key is gone',
-    'The key "{key}" was used for task {id}, which retention has removed since',
+    'The key "{key}" was used for task {id}, which has been deleted since, or removed by retention',
   ),
   cross_origin: entry(
     403,
@@ -39,7 +39,7 @@ export const ERRORS = {
   task_not_found: entry(
     404,
     'There is no such task',
-    'There is no task {id} in namespace {namespace}; finished tasks are kept only as long as retention says',
+    'There is no task {id} in namespace {namespace}; finished tasks are kept only as long as retention says, or until somebody deletes them',
   ),
   queue_not_found: entry(
     404,
@@ -57,6 +57,11 @@ export const ERRORS = {
     409,
     'The task cannot be retried',
     'Task {id} is {status}: only failed and cancelled tasks can be retried',
+  ),
+  not_deletable: entry(
+    409,
+    'The task has not ended',
+    'Task {id} is {status}: only tasks that have ended can be deleted',
   ),
   queue_full: entry(
     429,

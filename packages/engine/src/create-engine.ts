@@ -2,6 +2,7 @@ import { type EndedLease, workerKey } from '@taskyard/core'
 import { createCancelAndRetry } from './cancel-and-retry.ts'
 import { createClaimCalls } from './claim-calls.ts'
 import { createEngineContext } from './create-engine-context.ts'
+import { createDeletion } from './delete.ts'
 import type { Engine, EngineHealth, EngineOptions } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import { createGiveBack } from './give-back.ts'
@@ -37,6 +38,7 @@ export function createEngine(options: EngineOptions): Engine {
   const leasing = createLeasing(context, longPolls, calls, giveBack, sessions)
   const cancelAndRetry = createCancelAndRetry(context, reading)
   const whyWaiting = createWhyWaiting(context, reading, sessions.askKnownWorkers)
+  const deletion = createDeletion(context)
   return {
     nodeId: options.nodeId,
     async start() {
@@ -64,6 +66,7 @@ export function createEngine(options: EngineOptions): Engine {
       ...waiting.inNamespace(namespace),
       ...whyWaiting(namespace),
       ...cancelAndRetry(namespace),
+      ...deletion(namespace),
       ...queues.inNamespace(namespace),
     })),
     queuesOfUsedNamespaces: () => queues.ofUsedNamespaces(),

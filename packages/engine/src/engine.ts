@@ -277,6 +277,13 @@ export interface UseCases {
   cancelMatching(filter: BulkFilter, options?: BulkPartOptions): Promise<BulkPart>
   /** Redrives every matching failed or cancelled task (default: failed), and counts them. */
   retryMatching(filter: BulkFilter, options?: BulkPartOptions): Promise<BulkPart>
+  /**
+   * Removes a task that has ended, with its history. Who waits for it or watches it is told task_not_found.
+   * @throws task_not_found, not_deletable
+   */
+  delete(taskId: string): Promise<void>
+  /** Removes every matching task that has ended, and counts them. @throws invalid_request for the status of one that has not */
+  deleteMatching(filter: BulkFilter, options?: BulkPartOptions): Promise<BulkPart>
 
   /** Every queue that has ever had a task. */
   queues(): Promise<readonly QueueView[]>

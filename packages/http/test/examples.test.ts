@@ -41,6 +41,7 @@ const calls: readonly Call[] = Object.entries(document.paths).flatMap(([path, me
 /** In which state the task is that an operation names, where any will not do. */
 const STATES: Readonly<Record<string, 'failed' | 'leased'>> = {
   retryTask: 'failed',
+  deleteTask: 'failed',
   classicRetryTask: 'failed',
   heartbeat: 'leased',
   record: 'leased',

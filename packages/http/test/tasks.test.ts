@@ -207,52 +207,6 @@ test('an unknown task is 404', async (context) => {
   }
 })
 
-test('bulk operations touch what matches and say how many', async (context) => {
-  const { post, get, submit } = await startApi(context)
-  for (const type of ['a', 'a', 'b']) await submit({ type })
-  assert.deepEqual((await post('/api/v1/tasks/cancel', { type: 'a' })).json(), { matched: 2 })
-  assert.deepEqual((await post('/api/v1/tasks/retry', { type: 'a', status: 'cancelled' })).json(), { matched: 2 })
-  assert.equal((await get('/api/v1/tasks?status=queued')).json().items.length, 3)
-})
-
-test('a list takes several statuses, one by one or with commas, and the code of the last error', async (context) => {
-  const { post, get, submit } = await startApi(context)
-  const [failed, cancelled] = [await submit({ type: 'a' }), await submit({ type: 'b' })]
-  await submit({ type: 'c' })
-  const claim = { workerId: 'w', queues: ['default'], types: ['a'], limit: 1 }
-  const [{ lease }] = (await post('/api/v1/leases', claim)).json().tasks
-  const error = { code: 'http 404, "gone"', message: 'Not there' }
-  const outcome = { taskId: failed, token: lease.token, outcome: 'failed', error, retryable: false }
-  await post('/api/v1/leases/settle', { outcomes: [outcome] })
-  await post(`/api/v1/tasks/${cancelled}/cancel`)
-  const listed = async (query: string) =>
-    (await get(`/api/v1/tasks?${query}`)).json().items.map(({ id }: { id: string }) => id)
-  for (const query of [
-    'status=failed&status=cancelled',
-    'status=failed,cancelled',
-    'status=failed,cancelled&status=failed',
-  ])
-    assert.deepEqual(await listed(query), [cancelled, failed], query)
-  assert.deepEqual(await listed(`errorCode=${encodeURIComponent(error.code)}`), [failed])
-  assert.deepEqual(await listed('errorCode=http'), [])
-  const retry = (body: object) => post('/api/v1/tasks/retry', body).then((answer) => answer.json())
-  assert.deepEqual(await retry({ errorCode: error.code, dryRun: true }), { matched: 1 })
-  assert.deepEqual(await retry({ status: ['failed', 'cancelled'], dryRun: true }), { matched: 2 })
-  assert.deepEqual(await listed('status=queued'), await listed('type=c'))
-  assert.deepEqual(await retry({ status: ['failed', 'cancelled'] }), { matched: 2 })
-})
-
-test('bulk operations are rate-limited with Retry-After, and only they', async (context) => {
-  const { post, get } = await startApi(context, { limits: { bulkPerMinute: 2 } })
-  for (let call = 0; call < 2; call++) assert.equal((await post('/api/v1/tasks/cancel', { type: 'a' })).statusCode, 200)
-  const refused = await post('/api/v1/tasks/cancel', { type: 'a' })
-  assert.equal(refused.statusCode, 429)
-  assert.equal(refused.json().code, 'rate_limited')
-  assert.ok(Number(refused.headers['retry-after']) > 0)
-  assert.equal((await post('/api/v1/tasks', { type: 't', payload: 1 })).statusCode, 202)
-  assert.equal((await get('/api/v1/tasks')).statusCode, 200)
-})
-
 test('a batch with keys may be sent again: no task is added twice', async (context) => {
   const { post, get } = await startApi(context)
   const tasks = ['a', 'b'].map((idempotencyKey) => ({ type: 't', payload: 1, idempotencyKey }))
@@ -270,24 +224,4 @@ test('a batch that uses a key for another task is refused whole', async (context
   const response = await post('/api/v1/tasks/batch', { tasks: [task, { ...task, payload: 2, idempotencyKey: 'a' }] })
   assert.equal(response.statusCode, 422)
   assert.equal((await get('/api/v1/tasks')).json().items.length, 1)
-})
-
-test('an operation by filter that takes long is answered in parts', async (context) => {
-  const { submit, post } = await startApi(context, { limits: { bulkSeconds: 0 } })
-  for (let i = 0; i < 3; i++) await submit({ type: 'a' })
-  const first = await post('/api/v1/tasks/cancel', { type: 'a' })
-  assert.equal(first.statusCode, 202)
-  assert.equal(first.json().done, false)
-  let matched = 0
-  for (let part = first; ; ) {
-    matched += part.json().matched
-    if (part.statusCode === 200) break
-    part = await post('/api/v1/tasks/cancel', { type: 'a', cursor: part.json().cursor })
-  }
-  assert.equal(matched, 3)
-})
-
-test('a cursor without a filter is refused', async (context) => {
-  const { post } = await startApi(context)
-  assert.equal((await post('/api/v1/tasks/cancel', { cursor: 'x' })).statusCode, 400)
 })

@@ -32,6 +32,7 @@ export function facetsOf(
       record: (params) => call((now) => operations.record(database, params, now)),
       cancel: (params) => call((now) => operations.cancel(database, params, now)),
       retry: (params) => call((now) => operations.retry(database, params, now)),
+      delete: (params) => call((now) => operations.deleteTasks(database, params, now)),
     },
     reads: {
       find: (params) => call((now) => operations.find(database, params, now)),

@@ -1,6 +1,7 @@
 import { type OpenedStore, TaskyardError } from '@taskyard/core'
 import { cancel, retry } from './operations/cancel-and-retry.ts'
 import type { Claims } from './operations/claim.ts'
+import { deleteTasks } from './operations/delete.ts'
 import { enqueue } from './operations/enqueue.ts'
 import { find } from './operations/find.ts'
 import { history } from './operations/history.ts'
@@ -44,6 +45,7 @@ export function facetsOf(
       record: whenOpen((params) => record(context, params)),
       cancel: whenOpen((params) => cancel(context, params)),
       retry: whenOpen((params) => retry(context, params)),
+      delete: whenOpen((params) => deleteTasks(context, params)),
     },
     reads: {
       find: whenOpen((params) => find(context, params)),

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import type { LeasedTask, Settlement } from '@taskyard/core'
+import type { Run } from '../src/database.ts'
+import { stepRewrite } from '../src/operations/time-slot-rewrite.ts'
 import type { TimeSlot } from '../src/operations/time-slot-tables.ts'
 import { EVERYTHING } from './calls.ts'
 import { DAY, FAILED, LONG_CLAIM, openTimeSlotTestBed, type TimeSlotTestBed } from './time-slot-test-bed.ts'
 
-test('slots are rewritten beside claims, settlements, cancels and retries of their tasks', async (t) => {
+test('slots are rewritten beside claims, settlements, cancels, retries and removals of their tasks', async (t) => {
   const bed = await openTimeSlotTestBed()
   t.after(() => bed.close())
   const slot = await bed.beginSlot()
@@ -19,7 +22,7 @@ test('slots are rewritten beside claims, settlements, cancels and retries of the
     stages.add(stage)
     for (const call of Object.values(calls)) {
       // Once the copy has taken the slot's place, what is over is gone.
-      if (stage === 'drop' && call === calls.retryCancelled) continue
+      if (stage === 'drop' && (call === calls.retryCancelled || call === calls.deleteCancelled)) continue
       await call()
     }
   })
@@ -28,7 +31,7 @@ test('slots are rewritten beside claims, settlements, cancels and retries of the
   const ids = [...expected.keys()]
   assert.deepEqual(await bed.statuses(ids), [...expected.values()])
   const having = (status: string | null) => [...expected.values()].filter((one) => one === status).length
-  assert.equal(removed, having(null))
+  assert.equal(removed, having(null) - tasks.deleted.size)
   const counts = await bed.counts()
   for (const status of ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const) {
     assert.equal(counts[status], having(status), status)
@@ -46,6 +49,7 @@ interface Tasks {
   readonly leases: LeasedTask[]
   /** What becomes of each when the slot is old; `null`: it is removed. */
   readonly expected: Map<string, string | null>
+  readonly deleted: Set<string>
 }
 
 async function tasksOfAllStates(bed: TimeSlotTestBed, count: number): Promise<Tasks> {
@@ -65,11 +69,11 @@ async function tasksOfAllStates(bed: TimeSlotTestBed, count: number): Promise<Ta
   for (const id of failed) expected.set(id, 'failed')
   for (const id of waiting) expected.set(id, 'queued')
   for (const id of running) expected.set(id, 'running')
-  return { waiting, failed, cancelled, done, leases, expected }
+  return { waiting, failed, cancelled, done, leases, expected, deleted: new Set() }
 }
 
 /** Each changes one task, and what is expected of it. */
-function callsOn(bed: TimeSlotTestBed, { waiting, failed, cancelled, leases, expected }: Tasks) {
+function callsOn(bed: TimeSlotTestBed, { waiting, failed, cancelled, leases, expected, deleted }: Tasks) {
   const settleOne = async (outcome: object, status: string) => {
     const lease = leases.pop()
     assert.ok(lease)
@@ -80,6 +84,12 @@ function callsOn(bed: TimeSlotTestBed, { waiting, failed, cancelled, leases, exp
     const id = ids.pop() as string
     assert.deepEqual(await bed.store.tasks.retry({ namespace: 'default', taskIds: [id] }), [{ kind: 'retried' }])
     expected.set(id, 'queued')
+  }
+  const deleteOne = async (ids: string[]) => {
+    const id = ids.pop() as string
+    assert.deepEqual(await bed.store.tasks.delete({ namespace: 'default', taskIds: [id] }), [{ kind: 'deleted' }])
+    expected.set(id, null)
+    deleted.add(id)
   }
   return {
     claim: async () => expected.set((await bed.claim({ queues: ['waiting'] })).id, 'running'),
@@ -93,7 +103,46 @@ function callsOn(bed: TimeSlotTestBed, { waiting, failed, cancelled, leases, exp
     retryFailed: () => retryOne(failed),
     /** What was counted as over is not any more. */
     retryCancelled: () => retryOne(cancelled),
+    deleteFailed: () => deleteOne(failed),
+    deleteCancelled: () => deleteOne(cancelled),
   }
+}
+
+test('a task that is deleted while its slot is copied, between its end and itself, leaves nothing behind', async (t) => {
+  const bed = await openTimeSlotTestBed()
+  t.after(() => bed.close())
+  const { maintenance } = bed.context
+  const slot = await bed.beginSlot()
+  const [kept, gone] = [await bed.fail({ tags: ['kept'] }), await bed.fail({ tags: ['gone'] })]
+  await bed.clock.advance(8 * DAY)
+  await bed.rewrite([slot])
+  let isDeleted = false
+  await bed.finishRewrite(async (stage) => {
+    if (stage !== 'copy-finished' || isDeleted) return
+    isDeleted = true
+    const [row] = await maintenance.run<[string]>('SELECT target FROM @slot_rewrites')
+    await maintenance.transaction(async (run) => {
+      await run(`LOCK TABLE @tasks_s${row?.[0]} IN SHARE MODE`)
+      const step = stepRewrite(bed.access)
+      step.catch(() => {})
+      // It has copied how the task has ended, and waits for the lock with the task itself.
+      while (!(await hasWaiting(run))) await setImmediate()
+      await bed.store.tasks.delete({ namespace: 'default', taskIds: [gone] })
+    })
+  })
+  assert.ok(isDeleted)
+  assert.deepEqual(await bed.statuses([kept, gone]), ['failed', null])
+  assert.deepEqual((await bed.counts()).failed, 1)
+  const rows = await bed.context.database.run<[string]>('SELECT id FROM @finished')
+  assert.deepEqual(rows, [[kept]])
+})
+
+async function hasWaiting(run: Run): Promise<boolean> {
+  const rows = await run(
+    `SELECT 1 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+     WHERE NOT l.granted AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = '@slots'::regclass)`,
+  )
+  return rows.length > 0
 }
 
 test('slots are rewritten, merged and dissolved beside a busy queue, and nothing is lost or counted twice', async (t) => {

@@ -1,4 +1,4 @@
-import type { CancelOutcome, RetryOutcome, TaskIdsParams } from '@taskyard/core'
+import type { CancelOutcome, DeleteOutcome, RetryOutcome, TaskIdsParams } from '@taskyard/core'
 import { type CallContext, inParts } from './call-context.ts'
 import { SCRIPTS } from './scripts.ts'
 import { statusOf } from './task-records.ts'
@@ -52,4 +52,27 @@ export async function retry(
 function retryOutcome(answer: string): RetryOutcome {
   if (answer === 'y') return { kind: 'retried' }
   return answer === 'n' ? { kind: 'not-found' } : { kind: 'not-retryable', status: statusOf(answer.slice(1)) }
+}
+
+/** So few at a time: a script holds everybody up, and each may have megabytes to free. */
+const DELETED_PER_CALL = 100
+
+/** The port's `delete`. */
+export async function deleteTasks(
+  context: CallContext,
+  { namespace, taskIds }: TaskIdsParams,
+): Promise<readonly DeleteOutcome[]> {
+  const outcomes: DeleteOutcome[] = []
+  for (const part of inParts(taskIds, DELETED_PER_CALL)) {
+    const args = [context.now(), namespace, ...part]
+    const [, readyLanes, ...answers] = (await context.run(SCRIPTS.delete, args)) as string[]
+    context.publishReady(readyLanes as string)
+    outcomes.push(...answers.map(deleteOutcome))
+  }
+  return outcomes
+}
+
+function deleteOutcome(answer: string): DeleteOutcome {
+  if (answer === 'y') return { kind: 'deleted' }
+  return answer === 'n' ? { kind: 'not-found' } : { kind: 'not-ended', status: statusOf(answer.slice(1)) }
 }

@@ -1,6 +1,6 @@
 import type { OpenedStore } from '@taskyard/core'
 import type { CallContext } from './call-context.ts'
-import { cancel, retry } from './cancel-and-retry-calls.ts'
+import { cancel, deleteTasks, retry } from './cancel-and-retry-calls.ts'
 import { claim } from './claim-call.ts'
 import { enqueue } from './enqueue-call.ts'
 import { endLeases, extend, record, takeBackCrashes } from './lease-calls.ts'
@@ -25,6 +25,7 @@ export function facetsOf(
       record: (params) => record(context, params),
       cancel: (params) => cancel(context, params),
       retry: (params) => retry(context, params),
+      delete: (params) => deleteTasks(context, params),
     },
     reads: {
       find: async (params) => (await findStored(context, params)).map((stored) => stored?.task ?? null),

@@ -38,6 +38,7 @@ export const SCRIPTS = {
   record: script('record'),
   cancel: script('cancel'),
   retry: script('retry'),
+  delete: script('delete'),
   find: script('find'),
   index: script('index'),
   live: script('live'),

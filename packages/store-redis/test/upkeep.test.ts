@@ -1,7 +1,14 @@
 // No key outlives its tasks, and no time runs backwards.
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { DEFAULT_RETENTION, type LeaseRef, type OpenedStore, POISON_CRASHES, type WorkerRef } from '@taskyard/core'
+import {
+  DEFAULT_RETENTION,
+  type JsonText,
+  type LeaseRef,
+  type OpenedStore,
+  POISON_CRASHES,
+  type WorkerRef,
+} from '@taskyard/core'
 import { sharedServer } from '@taskyard/test-servers'
 import { Redis } from 'ioredis'
 import { batch, counted, idsOf, listAll, SUCCEEDED, submit } from './calls.ts'
@@ -34,6 +41,42 @@ describe('names of claims in Redis', () => {
       (await keys()).filter((key) => key.startsWith('claims:')),
       [],
     )
+  })
+})
+
+describe('tasks that are deleted', () => {
+  it('leave nothing in any list or count, wherever retention had got to among those that ended with them', async (t) => {
+    const { store, redis, prefix, keys } = await storeWithKeys(t)
+    for (const isBefore of [true, false]) {
+      const tasks = Array.from({ length: 40 }, (_, n) => newTask({ payload: `"${'x'.repeat(n * 100)}"` as JsonText }))
+      await submit(store, tasks)
+      const claimed = await store.tasks.claim({ ...CLAIM, limit: 40 })
+      const settlements = claimed.map(({ id, lease: { token } }, n) => {
+        const isPlain = n % 5 > 0
+        const outcome = isPlain ? SUCCEEDED : ({ outcome: 'cancelled' } as const)
+        return { taskId: id, token, ...outcome }
+      })
+      await store.tasks.settle({ namespace, settlements, claim: null })
+      const some = idsOf(tasks).filter((_, n) => n % 3 === 0)
+      const remove = () => store.tasks.delete({ namespace, taskIds: some })
+      const bytes = async () => Number(await redis.hget(`{${prefix}}:meta`, 'bytes'))
+      if (isBefore) await remove()
+      const half = { ...DEFAULT_RETENTION, finishedBytes: (await bytes()) / 2 }
+      while ((await store.upkeep.sweep({ ...SWEEP, retention: half, limit: 4 })).removed > 0);
+      await remove()
+      assert.ok((await bytes()) > 0)
+      const nothing = { ...DEFAULT_RETENTION, finishedBytes: -1 }
+      while ((await store.upkeep.sweep({ ...SWEEP, retention: nothing, limit: 4 })).removed > 0);
+      await store.upkeep.sweep({ ...SWEEP, retention: nothing })
+      assert.equal(await bytes(), 0)
+      assert.equal(await counted(store, 'succeeded'), 0)
+      const left = await keys()
+      const ofTasks = /^(tasks|states|running|deleted|removed|done|failed|index:|ended:|history:)/
+      assert.deepEqual(
+        left.filter((key) => ofTasks.test(key)),
+        [],
+      )
+    }
   })
 })
 

@@ -35,6 +35,7 @@ export function facetsOf(
       record: (params) => call('record', params),
       cancel: (params) => call('cancel', params),
       retry: (params) => call('retry', params),
+      delete: (params) => call('delete', params),
     },
     reads: {
       find: async (params) => (await call('find', params)).map((row) => row && taskFromRow(row)),

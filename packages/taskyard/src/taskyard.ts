@@ -205,6 +205,15 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
     return this.#inParts((part) => this.#calls.retryMatching(wanted, part), options)
   }
 
+  async delete(id: string): Promise<void> {
+    return this.#calls.delete(checkedId(id, 'delete'))
+  }
+
+  async deleteMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
+    const wanted = checkedMatching(filter, options)
+    return this.#inParts((part) => this.#calls.deleteMatching(wanted, part), options)
+  }
+
   async #inParts(
     work: (options: BulkPartOptions) => Promise<BulkPart>,
     { dryRun = false, onProgress }: MatchingOptions,

@@ -98,6 +98,14 @@ const retry = onTask('retry', async (taskIds, model, real) => {
 const position = onTask('position', async (taskIds, model, { store }) => {
   for (const taskId of taskIds) await assertSamePosition(model, store, taskId)
 })
+const remove = onTask('delete', async (taskIds, model, real) => {
+  const params = { namespace: 'default', taskIds }
+  const expected = await model.store.tasks.delete(params)
+  assert.deepEqual(await real.store.tasks.delete(params), expected)
+  if (expected[0]?.kind !== 'deleted') return
+  assert.deepEqual(await real.store.reads.find(params), [null])
+  for (const taskId of taskIds) model.shown.delete(taskId)
+})
 const pause = fc.tuple(fc.constantFrom('a', 'b'), fc.boolean()).map(([queue, paused]) =>
   command('pause', { queue, paused }, async (model, real) => {
     for (const { store } of [model, real]) await store.queues.pause({ namespace: 'default', queue, paused })
@@ -155,6 +163,7 @@ export function storeCommands(nextId: () => string): fc.Arbitrary<Iterable<Store
     extend,
     giveBack,
     retry,
+    remove,
     position,
     advance,
     pause,

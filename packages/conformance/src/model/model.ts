@@ -63,7 +63,7 @@ export async function assertSameHistory({ state, shown }: Model, { store }: Real
   shown.set(taskId, events)
   assert.deepEqual(
     events.map(comparableEvent).filter(isFixed),
-    state.tasks.get(taskId)?.events.map(comparableEvent).filter(isFixed),
+    (state.tasks.get(taskId)?.events ?? []).map(comparableEvent).filter(isFixed),
   )
 }
 

@@ -1,6 +1,7 @@
 import {
   type AcceptedSettlement,
   type CancelOutcome,
+  type DeleteOutcome,
   isTerminal,
   type LeaseRef,
   type OpenedStore,
@@ -58,6 +59,8 @@ export function tasksOf(state: ReferenceState, answer: Answer): OpenedStore['tas
       answer((now) => taskIds.map((id) => cancelOne(taskOf(state, namespace, id), now))),
     retry: ({ namespace, taskIds }) =>
       answer((now) => taskIds.map((id) => retryOne(taskOf(state, namespace, id), now))),
+    delete: ({ namespace, taskIds }) =>
+      answer((now) => taskIds.map((id) => deleteOne(state, taskOf(state, namespace, id), now))),
   }
 }
 
@@ -115,4 +118,12 @@ function retryOne(entry: ReferenceTask | undefined, now: number): RetryOutcome {
   if (status !== 'failed' && status !== 'cancelled') return { kind: 'not-retryable', status }
   retryTask(entry, now)
   return { kind: 'retried' }
+}
+
+function deleteOne({ tasks }: ReferenceState, entry: ReferenceTask | undefined, now: number): DeleteOutcome {
+  if (entry === undefined) return { kind: 'not-found' }
+  const { id, status } = asRead(entry, now)
+  if (!isTerminal(status)) return { kind: 'not-ended', status }
+  tasks.delete(id)
+  return { kind: 'deleted' }
 }

@@ -9,7 +9,7 @@ const OUTCOMES: readonly Outcome[] = [succeeded(), failed(), failed({ retryable:
 /** What names nothing is answered so, in every call, and what is beside it in the call is served as if it were alone. */
 export function describeHostileNames({ describe, it }: Suite): void {
   describe('names of nothing', () => {
-    it('what is no id finds, cancels and retries no task', async (bed) => {
+    it('what is no id finds, cancels, retries and deletes no task', async (bed) => {
       const id = await bed.submit()
       const taskIds = [...notIds(id), id]
       const nothing = <Answer>(answer: Answer) => taskIds.slice(1).map(() => answer)
@@ -20,6 +20,8 @@ export function describeHostileNames({ describe, it }: Suite): void {
       )
       const retried = await bed.store.tasks.retry({ namespace: 'default', taskIds })
       assert.deepEqual(retried, [...nothing({ kind: 'not-found' }), { kind: 'not-retryable', status: 'queued' }])
+      const deleted = await bed.store.tasks.delete({ namespace: 'default', taskIds })
+      assert.deepEqual(deleted, [...nothing({ kind: 'not-found' }), { kind: 'not-ended', status: 'queued' }])
       const outcomes = await bed.store.tasks.cancel({ namespace: 'default', taskIds })
       assert.deepEqual(outcomes, [...nothing({ kind: 'not-found' }), { kind: 'cancelled' }])
       for (const taskId of taskIds.slice(0, -1)) {
@@ -36,6 +38,11 @@ export function describeHostileNames({ describe, it }: Suite): void {
         )
         assert.deepEqual(
           await bed.store.tasks.retry({ namespace: 'default', taskIds: [taskId] }),
+          [{ kind: 'not-found' }],
+          shown(taskId),
+        )
+        assert.deepEqual(
+          await bed.store.tasks.delete({ namespace: 'default', taskIds: [taskId] }),
           [{ kind: 'not-found' }],
           shown(taskId),
         )

@@ -62,6 +62,7 @@ const CALLS: Readonly<Record<Exclude<StoreCall, 'migrate' | 'sweep'>, CallOn>> =
     }),
   cancel: (store, namespace, known) => store.tasks.cancel({ namespace, taskIds: idsOf(known) }),
   retry: (store, namespace, known) => store.tasks.retry({ namespace, taskIds: idsOf(known) }),
+  delete: (store, namespace, known) => store.tasks.delete({ namespace, taskIds: idsOf(known) }),
   async find(store, namespace, known) {
     const found = await store.reads.find({ namespace, taskIds: idsOf(known) })
     return found.map((task) => task?.status ?? null)

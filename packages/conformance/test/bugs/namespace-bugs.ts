@@ -27,6 +27,12 @@ export const NAMESPACE_BUGS: Readonly<Record<string, Plant>> = {
         (await eachIn(state, taskIds, (namespace, taskId) => tasks.retry({ namespace, taskIds: [taskId] }))).flat(),
     },
   }),
+  'deletes tasks of another namespace': ({ tasks }, state) => ({
+    tasks: {
+      delete: async ({ taskIds }) =>
+        (await eachIn(state, taskIds, (namespace, taskId) => tasks.delete({ namespace, taskIds: [taskId] }))).flat(),
+    },
+  }),
   'extends leases of another namespace': ({ tasks }, state) => ({
     tasks: {
       extend: async ({ leases, leaseMs }) =>

@@ -79,6 +79,23 @@ export const OTHER_BUGS: Readonly<Record<string, Plant>> = {
   'lists without looking at tags': (store) => ({
     reads: { list: (params) => store.reads.list({ ...params, tag: null }) },
   }),
+  'lists by the first of several statuses': (store) => ({
+    reads: {
+      list: (params) => store.reads.list({ ...params, statuses: params.statuses?.slice(0, 1) ?? null }),
+    },
+  }),
+  'lists without looking at errors': (store) => ({
+    reads: { list: (params) => store.reads.list({ ...params, errorCode: null }) },
+  }),
+  'knows the error of a task only when it has ended': (store) => ({
+    reads: {
+      list: (params) =>
+        store.reads.list({
+          ...params,
+          statuses: params.errorCode === null ? params.statuses : ['failed', 'cancelled'],
+        }),
+    },
+  }),
   'takes any cursor': (store) => ({
     reads: { list: (params) => store.reads.list(params).catch(() => ({ items: [], nextCursor: null })) },
   }),

@@ -133,6 +133,57 @@ export const TASK_BUGS: Readonly<Record<string, Plant>> = {
       },
     },
   }),
+  'deletes tasks that have not ended': (store, state) => ({
+    tasks: {
+      delete: async (params) => {
+        const outcomes = await store.tasks.delete(params)
+        for (const [i, { kind }] of outcomes.entries()) {
+          if (kind === 'not-ended') state.tasks.delete(params.taskIds[i] as string)
+        }
+        return outcomes
+      },
+    },
+  }),
+  'hides what is deleted, and counts it': (store, state) => {
+    const hidden = new Set<string>()
+    return {
+      tasks: {
+        delete: async ({ taskIds }) =>
+          taskIds.map((id) => {
+            if (!state.tasks.has(id) || hidden.has(id)) return { kind: 'not-found' }
+            hidden.add(id)
+            return { kind: 'deleted' }
+          }),
+      },
+      reads: {
+        find: async (params) =>
+          (await store.reads.find(params)).map((task) => (hidden.has(task?.id ?? '') ? null : task)),
+      },
+    }
+  },
+  'frees the key of a task that is deleted': (store, state) => ({
+    tasks: {
+      delete: (params) => {
+        for (const [key, { taskId }] of state.idempotencyKeys) {
+          if (params.taskIds.includes(taskId)) state.idempotencyKeys.delete(key)
+        }
+        return store.tasks.delete(params)
+      },
+    },
+  }),
+  'forgets that a deleted task was ever finished': (store, state) => ({
+    tasks: {
+      delete: async (params) => {
+        const lanes = params.taskIds.map((id) => state.tasks.get(id)?.lane)
+        const outcomes = await store.tasks.delete(params)
+        for (const [i, { kind }] of outcomes.entries()) {
+          const lane = lanes[i]
+          if (kind === 'deleted' && lane !== undefined) lane.finishedTotal -= 1
+        }
+        return outcomes
+      },
+    },
+  }),
   'fails a call for an id that is none': (store) => ({
     tasks: {
       cancel: async (params) => {

@@ -35,6 +35,12 @@ export interface TasksPort {
 
   /** Makes failed and cancelled tasks ready again: attempts and crashes reset, history and token kept. */
   retry(params: TaskIdsParams): Promise<readonly RetryOutcome[]>
+
+  /**
+   * Removes tasks that have ended with all that belongs to them, as retention does: they leave the counts, but not `finishedTotal`,
+   * and an idempotency key of theirs is that of a task that is gone. What has not ended stays.
+   */
+  delete(params: TaskIdsParams): Promise<readonly DeleteOutcome[]>
 }
 
 export interface NewTask {
@@ -193,4 +199,10 @@ export type CancelOutcome =
 export type RetryOutcome =
   | { readonly kind: 'retried' }
   | { readonly kind: 'not-retryable'; readonly status: TaskStatus }
+  | { readonly kind: 'not-found' }
+
+export type DeleteOutcome =
+  | { readonly kind: 'deleted' }
+  | { readonly kind: 'not-ended'; readonly status: TaskStatus }
+  /** Also where the same call, whose answer was lost, has deleted it. */
   | { readonly kind: 'not-found' }

@@ -33,6 +33,7 @@ const TASK_CALLS: CallsOf<TasksPort> = {
   record: true,
   cancel: true,
   retry: true,
+  delete: true,
 }
 const READ_CALLS: CallsOf<ReadsPort> = {
   find: true,

@@ -41,6 +41,15 @@ export async function bulkRoutes(server: FastifyInstance, context: RouteContext)
     },
   )
 
+  server.post<{ Body: BulkBody }>(
+    '/api/v1/tasks/delete',
+    { config, schema: bulkSchema('deleteTasks', 'Delete every matching task that has ended') },
+    async (request, reply) => {
+      const { filter, options } = readBody(request.body, reply)
+      return partOf(reply, await inNamespaceOf(request).deleteMatching(filter, options))
+    },
+  )
+
   function readBody({ dryRun = false, cursor, ...filter }: BulkBody, reply: FastifyReply) {
     const signal = lifecycle.untilDisconnect(reply)
     const options = { dryRun, seconds: limits.bulkSeconds, signal, ...(cursor === undefined ? undefined : { cursor }) }

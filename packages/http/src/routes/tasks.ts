@@ -26,7 +26,7 @@ interface WaitQuery {
   waitSeconds?: number
 }
 
-/** A task, or its end when it is waited for; lists of tasks; cancel and retry of one. */
+/** A task, or its end when it is waited for; lists of tasks; cancel, retry and removal of one. */
 export function taskRoutes(server: FastifyInstance, { inNamespaceOf, lifecycle, pages }: RouteContext): void {
   server.get<{ Params: IdParams; Querystring: WaitQuery }>(
     '/api/v1/tasks/:id',
@@ -62,6 +62,11 @@ export function taskRoutes(server: FastifyInstance, { inNamespaceOf, lifecycle, 
   server.post<{ Params: IdParams }>('/api/v1/tasks/:id/retry', { schema: retrySchema }, async (request, reply) =>
     sendTask(reply, await inNamespaceOf(request).retry(request.params.id)),
   )
+
+  server.delete<{ Params: IdParams }>('/api/v1/tasks/:id', { schema: deleteSchema }, async (request, reply) => {
+    await inNamespaceOf(request).delete(request.params.id)
+    return reply.code(204).send()
+  })
 }
 
 /** Several statuses are written as several parameters, or with commas between them. */
@@ -111,6 +116,15 @@ const cancelSchema = {
   description: 'A waiting task is cancelled at once; the worker of a running one is asked to stop.',
   params: idParams,
   response: { ...taskResponse, ...problems(400, 404, 409, 503) },
+} as const
+
+const deleteSchema = {
+  operationId: 'deleteTask',
+  tags: ['tasks'],
+  summary: 'Delete a task that has ended',
+  description: 'With its history. A task that has not ended is refused with 409: cancel it first.',
+  params: idParams,
+  response: { 204: { description: 'It is gone', type: 'null' }, ...problems(404, 409, 503) },
 } as const
 
 const retrySchema = {

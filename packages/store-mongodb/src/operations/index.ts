@@ -1,5 +1,6 @@
 export { cancel, retry } from './cancel-and-retry.ts'
 export { claim } from './claim.ts'
+export { deleteTasks } from './delete.ts'
 export { enqueue } from './enqueue.ts'
 export { extend } from './extend.ts'
 export { find, history } from './find.ts'

@@ -1,8 +1,8 @@
 import type { Retention, TerminalStatus } from '@taskyard/core'
-import { addCounts, type QueueCounts } from '../counters.ts'
 import type { Database } from '../database.ts'
-import { keyId, LIGHT, type LightTask, queueId, recordId } from '../documents.ts'
-import { idIn, markedBy, writeStatements } from '../write-transitions.ts'
+import { LIGHT, type LightTask } from '../documents.ts'
+import { idIn } from '../write-transitions.ts'
+import { outsideEnvelopes, removeEnded, takeAway } from './removal.ts'
 
 const ENDINGS: readonly TerminalStatus[] = ['succeeded', 'failed', 'cancelled']
 
@@ -21,28 +21,21 @@ export async function removeFinished(
       return finishedBefore(database, state, before(seconds), limit)
     }),
   )
-  let removed = await remove(database, old.flat().slice(0, limit), now)
+  let removed = (await removeEnded(database, old.flat().slice(0, limit), now)).length
   if (removed < limit) removed += await removeOverBytes(database, retention.finishedBytes, limit - removed, now)
   return removed
 }
 
 async function finishedBefore(
-  { tasks, envelopes }: Database,
+  database: Database,
   state: TerminalStatus,
   time: number,
   limit: number,
 ): Promise<readonly LightTask[]> {
   if (limit <= 0) return []
   const filter = { state, finishedAt: { $gt: 0, $lte: time } }
-  const found = await tasks.find(filter, { projection: LIGHT }).sort({ finishedAt: 1 }).limit(limit).toArray()
-  if (found.length === 0) return []
-  // While an envelope may still be opened, what came with it or after it stays: it would be stored a second time.
-  const [envelope] = await envelopes
-    .find({}, { projection: { at: 1 } })
-    .sort({ at: 1 })
-    .limit(1)
-    .toArray()
-  return (found as LightTask[]).filter(({ createdAt }) => envelope === undefined || createdAt < envelope.at)
+  const found = await database.tasks.find(filter, { projection: LIGHT }).sort({ finishedAt: 1 }).limit(limit).toArray()
+  return outsideEnvelopes(database, found as LightTask[])
 }
 
 async function removeOverBytes(database: Database, maxBytes: number, limit: number, now: number): Promise<number> {
@@ -58,7 +51,7 @@ async function removeOverBytes(database: Database, maxBytes: number, limit: numb
     over -= task.finishedBytes ?? 0
     chosen.push(task)
   }
-  return remove(database, chosen, now)
+  return (await removeEnded(database, chosen, now)).length
 }
 
 /** Of many queues the sum is read anew only now and then, unless it is over the bound: then before each removal. */
@@ -77,64 +70,11 @@ async function finishedBytes({ queues, upkeep }: Database, maxBytes: number, now
 const FEW_QUEUES = 1_000
 const SUM_LIFE_MS = 30_000
 
-/**
- * Marks the tasks as removed, which nobody else does while they are finished, and then takes away what belongs to them,
- * themselves last: what a crash leaves is still to be found.
- */
-async function remove(database: Database, tasks: readonly LightTask[], now: number): Promise<number> {
-  if (tasks.length === 0) return 0
-  const mark = database.nextMark()
-  const groups = Map.groupBy(tasks, ({ state }) => state)
-  const operations = [...groups].map(([state, some]) => ({
-    updateMany: {
-      filter: { ...idIn(some.map(({ _id }) => _id)), state },
-      update: { $set: { state: 'removed' as const, marks: [mark] } },
-    },
-  }))
-  const matchedCount = await writeStatements(database, operations, tasks)
-  const marked = matchedCount === tasks.length ? null : await markedBy(database, tasks, mark, matchedCount)
-  const mine = marked === null ? tasks : tasks.filter(({ _id }) => marked.has(_id))
-  await uncount(database, mine, now)
-  await deleteTasks(database, mine)
-  return mine.length
-}
-
-async function uncount(database: Database, tasks: readonly LightTask[], now: number): Promise<void> {
-  const counts: QueueCounts = new Map()
-  for (const { namespace, queue, state, finishedBytes = 0 } of tasks) {
-    addCounts(counts, queueId(namespace, queue), { [state]: -1, finishedBytes: -finishedBytes })
-  }
-  await database.counters.add(counts, now)
-}
-
-async function deleteTasks(database: Database, tasks: readonly LightTask[]): Promise<void> {
-  if (tasks.length === 0) return
-  const keys = tasks.flatMap(({ _id, namespace, idempotencyKey }) =>
-    idempotencyKey === undefined ? [] : { _id: keyId(namespace, idempotencyKey), taskId: _id },
-  )
-  if (keys.length > 0) {
-    const operations = keys.map((filter) => ({ updateMany: { filter, update: { $set: { isTaskGone: true } } } }))
-    await database.keys.bulkWrite(operations, { ordered: false })
-  }
-  // Few tasks have a history beyond what their own document holds.
-  const withHistory = tasks.filter(({ records }) => records > 0)
-  for (let at = 0; at < withHistory.length; at += HISTORIES_AT_ONCE) {
-    await Promise.all(withHistory.slice(at, at + HISTORIES_AT_ONCE).map((task) => removeHistory(database, task)))
-  }
-  await database.tasks.deleteMany({ ...idIn(tasks.map(({ _id }) => _id)), state: 'removed' })
-}
-
-const HISTORIES_AT_ONCE = 20
-
-async function removeHistory(database: Database, { _id, records }: LightTask): Promise<void> {
-  await database.records.deleteMany({ _id: { $gt: recordId(_id, 0), $lte: recordId(_id, records) } })
-}
-
-// A sweep died after it had marked and before it had taken away; its counts are mended with the others.
+// Somebody died after they had marked and before they had taken away, or had to leave it; the counts are mended with the others.
 async function completeRemovals(database: Database, limit: number, now: number): Promise<void> {
   const filter = { state: 'removed' as const, finishedAt: { $gt: 0, $lte: now - LEFT_AFTER_MS } }
   const left = await database.tasks.find(filter, { projection: LIGHT }).limit(limit).toArray()
-  await deleteTasks(database, left as LightTask[])
+  await takeAway(database, left as LightTask[])
 }
 
 /** A removal as old as this is not under way any more. */

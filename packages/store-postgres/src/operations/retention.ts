@@ -248,7 +248,8 @@ async function holdPartition(run: Run, { suffix, slot }: Partition): Promise<boo
 
 const STATUS_NAMES = ['succeeded', 'failed', 'cancelled'] as const
 
-function uncount(
+/** Takes ended tasks of a lane off the counts. */
+export function uncount(
   transitions: ReturnType<typeof newTransitions>,
   lane: number,
   status: number,

@@ -1,5 +1,6 @@
-import { ids as idArray } from '../arrays.ts'
+import { ids as idArray, numbers } from '../arrays.ts'
 import { BY_INDEX, type Run } from '../database.ts'
+import type { Text } from '../driver.ts'
 import { type Bounds, isOver } from './retention-bounds.ts'
 
 /** Copied at a time. */
@@ -33,35 +34,38 @@ export async function copyTasks(run: Run, target: number, taskIds: readonly stri
 
 /** Copies tasks that have changed anew, and says how many changes there were. */
 export async function catchUp(run: Run, rewrite: Copying): Promise<number> {
-  const rows = await run<[string, string]>(
+  const rows = await run<[id: string, changes: string, lane: Text]>(
     `WITH taken AS (
        DELETE FROM @slot_changes WHERE ctid = ANY (ARRAY(SELECT ctid FROM @slot_changes LIMIT ${TASKS_PER_STEP})) RETURNING *
      ), counted AS (
        INSERT INTO @slot_removals SELECT lane, status, sum(tasks), sum(bytes) FROM taken
        WHERE lane IS NOT NULL AND ${isOver(rewrite)} GROUP BY 1, 2
      )
-     SELECT id, count(*) FROM taken GROUP BY id`,
+     SELECT id, count(*), max(lane) FROM taken GROUP BY id`,
   )
   if (rows.length > 0) {
-    await copyAnew(
-      run,
-      rewrite,
-      rows.map(([id]) => id),
-    )
+    await copyAnew(run, rewrite, rows)
   }
   return rows.reduce((sum, [, changes]) => sum + Number(changes), 0)
 }
 
 const ENDED = `SELECT * FROM @finished f WHERE f.lane = one.lane AND f.status IN (1, 2, 3) AND f.id = one.id`
 
-async function copyAnew(run: Run, rewrite: Copying, taskIds: readonly string[]): Promise<void> {
+async function copyAnew(run: Run, rewrite: Copying, rows: readonly (readonly [string, string, Text])[]): Promise<void> {
   const { target } = rewrite
   await run(BY_INDEX)
-  const changed = [idArray(taskIds)]
+  const changed = [idArray(rows.map(([id]) => id))]
   // How it ended before is looked up by the lane, and tags by name: no table has these by id alone.
   await run(
     `DELETE FROM @finished_s${target} d USING ${each(`tasks_s${target}`)} WHERE d.lane = one.lane AND d.status IN (1, 2, 3) AND d.id = one.id`,
     changed,
+  )
+  // One that was deleted when its end had been copied, and it had not: the change says its lane.
+  const withLane = rows.filter(([, , lane]) => lane !== null)
+  await run(
+    `DELETE FROM @finished_s${target} d USING unnest($1::uuid[], $2::integer[]) AS one (id, lane)
+     WHERE d.lane = one.lane AND d.status IN (1, 2, 3) AND d.id = one.id`,
+    [idArray(withLane.map(([id]) => id)), numbers(withLane.map(([, , lane]) => Number(lane)))],
   )
   await run(
     `DELETE FROM @task_tags_s${target} d USING ${each(`tasks_s${target}`, 'AND o.tags IS NOT NULL')}

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
 -- include includes/workers.lua
+-- include includes/removal.lua
 
 -- Housekeeping in one bounded step.
 -- ARGV: time, cancelGraceMs, limit, jitter, succeededMs, failedMs, finishedBytes, most leases to end.
@@ -44,7 +45,6 @@ rememberCompany(now)
 -- since then no longer fits its entry and is only dropped from it.
 
 local REMOVED_BYTES = 4 * 1024 * 1024
-local removed, removedBytes = 0, 0
 local keptBytes = tonumber(ARGV[7])
 local storedBytes = tonumber(call('HGET', META, 'bytes') or 0)
 
@@ -80,39 +80,34 @@ local function closeReader(list)
   call('LPUSH', list.key, finishedEntry(whole(list.finishedAt), text, { unpack(list.ids, list.at) }))
 end
 
-local gone, isGone, removedOf = {}, {}, {}
+local hasDeleted = call('EXISTS', DELETED) == 1
 
--- Counts a removed task, and those of its chunk in the index.
-local function forget(id, lane, base, chunkSize, status, bytes)
-  removed, removedBytes, finishedBytes = removed + 1, removedBytes + bytes, finishedBytes - bytes
-  gone[removed], isGone[id] = id, true
-  count(lane, status, -1)
-  local ofLane = removedOf[lane] or {}
-  removedOf[lane] = ofLane
-  local chunk = ofLane[base] or { size = chunkSize, n = 0 }
-  ofLane[base] = chunk
-  chunk.n = chunk.n + 1
+-- What a task counted that was deleted since; nil for one that was not.
+local function deletedBytesOf(id, finishedAt)
+  local field = deletedField(id, finishedAt)
+  local bytes = hasDeleted and call('HGET', DELETED, field)
+  if not bytes then return nil end
+  call('HDEL', DELETED, field)
+  return tonumber(bytes)
 end
 
-local function removeTags(id, lane, task)
-  local tags = match(task, '^%d+\31[^\31]*\31%d+\31%d+\31[^\31]*\31([^\31]*)\31')
-  -- What cjson cannot read (half a surrogate pair) is left in the index, where lists pass over tasks that are gone.
-  local isRead, list = pcall(cjson.decode, tags)
-  for _, tag in ipairs(isRead and list or {}) do call('ZREM', P .. 'tag:' .. lane.namespace .. '\n' .. tag, id) end
+-- Of the bytes of all in an entry each takes its share when it is removed, and a task that was deleted took its own: what they
+-- differ by is made good here.
+local function passOver(common, bytes)
+  common.bytes, common.left = common.bytes - bytes, common.left - 1
+  if common.bytes < 0 or common.left == 0 then
+    finishedBytes = finishedBytes - common.bytes
+    common.bytes = 0
+  end
 end
 
-local function removeTask(id, s, length)
-  local head, lane = s.head, laneOf(s.head.lane)
-  if head.tagged then removeTags(id, lane, call('HGET', TASKS, id)) end
-  if s.historyBytes > 0 then call('UNLINK', historyKey(id)) end
-  if s.status ~= 'o' then call('ZREM', endedIndex(lane, s.status), id) end
-  forget(id, lane, head.base, head.size, s.status, finishedSize(length, s))
-end
-
--- Takes the longest finished task of a list; one that was retried meanwhile only leaves the list.
+-- Takes the longest finished task of a list; one that was retried or deleted meanwhile only leaves the list.
 local function takeFirst(list)
   local id, common = list.ids[list.at], list.common
-  if common then
+  local deletedBytes = deletedBytesOf(id, list.finishedAt)
+  if deletedBytes then
+    if common then passOver(common, deletedBytes) end
+  elseif common then
     local bytes = floor(common.bytes / common.left)
     common.bytes, common.left = common.bytes - bytes, common.left - 1
     forget(id, common.lane, common.base, common.size, 'o', bytes)
@@ -143,18 +138,7 @@ closeReader(failed)
 local isBehind = promoted == limit or #ended == mostEnded or removed == limit or removedBytes >= REMOVED_BYTES
   or done.taken + failed.taken >= 4 * limit
 
--- A chunk of the index goes with the last of its tasks.
-for lane, chunks in pairs(removedOf) do
-  for base, chunk in pairs(chunks) do
-    local key, field = P .. 'removed', lane.number .. ',' .. base
-    if chunk.size == chunk.n or call('HINCRBY', key, field, chunk.n) == chunk.size then
-      call('ZREMRANGEBYSCORE', lane.index, base, base)
-      if chunk.size > chunk.n then call('HDEL', key, field) end
-    end
-  end
-end
-callWithAll('HDEL', TASKS, gone, 4000)
-callWithAll('HDEL', STATES, gone, 4000)
+removeGone()
 saveCounts()
 
 -- `workers` may hold a time before that of a worker's first lease; those in front are put right.

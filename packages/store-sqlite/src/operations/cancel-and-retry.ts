@@ -1,6 +1,6 @@
 import type { CancelOutcome, RetryOutcome, TaskIdsParams, TaskStatus } from '@taskyard/core'
 import { row1, type State } from '../state.ts'
-import { locate } from './find.ts'
+import { locate, unfinishedStatus } from './find.ts'
 import { priorityOf } from './leases.ts'
 import { promoteDue } from './promote.ts'
 import { keepFloorBelowNext } from './retention.ts'
@@ -87,13 +87,6 @@ export function retry(state: State, { namespace, taskIds }: TaskIdsParams, now: 
     if (waiting !== null) return { kind: 'not-retryable', status: waiting }
     return retryFinished(state, task.seq, task.lane, now)
   })
-}
-
-function unfinishedStatus(state: State, seq: number): TaskStatus | null {
-  if (row1(state.sql('SELECT 1 FROM ready WHERE seq = ?'), seq)) return 'queued'
-  if (row1(state.sql('SELECT 1 FROM leases WHERE seq = ?'), seq)) return 'running'
-  if (row1(state.sql('SELECT 1 FROM scheduled WHERE seq = ?'), seq)) return 'scheduled'
-  return null
 }
 
 function retryFinished(state: State, seq: number, lane: number, now: number): RetryOutcome {

@@ -22,6 +22,14 @@ export function locate(state: State, namespace: string, taskId: string): { seq: 
   return row === undefined || !state.lanes.isOf(row[1], namespace) ? null : { seq: row[0], lane: row[1] }
 }
 
+/** Where a task is that has not ended; `null` for one that has. */
+export function unfinishedStatus(state: State, seq: number): TaskStatus | null {
+  if (row1(state.sql('SELECT 1 FROM ready WHERE seq = ?'), seq)) return 'queued'
+  if (row1(state.sql('SELECT 1 FROM leases WHERE seq = ?'), seq)) return 'running'
+  if (row1(state.sql('SELECT 1 FROM scheduled WHERE seq = ?'), seq)) return 'scheduled'
+  return null
+}
+
 const TASK_COLUMNS = `id, lane, priority, payload, created_at, run_at, max_attempts, timeout_seconds, backoff, tags,
   idempotency_key`
 type TaskColumns = [

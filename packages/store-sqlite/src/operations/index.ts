@@ -1,5 +1,6 @@
 import { cancel, retry } from './cancel-and-retry.ts'
 import { claim } from './claim.ts'
+import { deleteTasks } from './delete.ts'
 import { enqueue } from './enqueue.ts'
 import { find } from './find.ts'
 import { probe } from './health.ts'
@@ -23,6 +24,7 @@ export const OPERATIONS = {
   record,
   cancel,
   retry,
+  delete: deleteTasks,
   find,
   list,
   history,

@@ -53,8 +53,8 @@ function inRounds(step: Step, round: (most: number) => 'more' | 'done'): void {
   }
 }
 
-type FinishedRow = [n: number, seq: number, lane: number, status: number, bytes: number, finishedAt: number]
-const FINISHED_COLUMNS = 'n, seq, lane, status, bytes, finished_at'
+export type FinishedRow = [n: number, seq: number, lane: number, status: number, bytes: number, finishedAt: number]
+export const FINISHED_COLUMNS = 'n, seq, lane, status, bytes, finished_at'
 
 // Failed tasks are passed over on the way: they are kept longer than the others.
 function removeOldSucceeded(state: State, before: number, step: Step): void {
@@ -111,6 +111,12 @@ function removeOverBytes(state: State, maxBytes: number, step: Step): void {
 const STATUS_NAMES = ['succeeded', 'failed', 'cancelled'] as const
 
 function removeTasks(state: State, removed: readonly FinishedRow[], step: Step): void {
+  removeEnded(state, removed)
+  step.left -= removed.length
+}
+
+/** Takes ended tasks away with all that belongs to them, and out of the counts. `keepFloorBelowNext` is to be called afterwards. */
+export function removeEnded(state: State, removed: readonly FinishedRow[]): void {
   if (removed.length === 0) return
   const seqs = JSON.stringify(removed.map(([, seq]) => seq))
   removeTags(state, seqs)
@@ -120,7 +126,6 @@ function removeTasks(state: State, removed: readonly FinishedRow[], step: Step):
     state.counters.add(lane, STATUS_NAMES[status - 1] as (typeof STATUS_NAMES)[number], -1)
     state.counters.add(lane, 'finished_bytes', -bytes)
   }
-  step.left -= removed.length
 }
 
 function deleteAll(state: State, table: string, column: string, values: string): void {

@@ -1,0 +1,44 @@
+import { isTerminal, TaskyardError, TERMINAL_STATUSES } from '@taskyard/core'
+import { createBulkWalks, statusesToWalk } from './bulk.ts'
+import { invalid, toTaskId } from './check-submission.ts'
+import type { BulkFilter, UseCases } from './engine.ts'
+import type { EngineContext } from './engine-context.ts'
+import type { InNamespace } from './in-namespace.ts'
+import { statusesOf } from './read.ts'
+
+const ENDED = { possible: TERMINAL_STATUSES, usual: TERMINAL_STATUSES } as const
+
+/** The removal of ended tasks, by id and by filter. */
+export function createDeletion(context: EngineContext): InNamespace<Pick<UseCases, 'delete' | 'deleteMatching'>> {
+  const { store } = context
+  const walk = createBulkWalks(context)
+
+  return (namespace) => ({
+    async delete(id) {
+      const [outcome] = await store.tasks.delete({ namespace, taskIds: [toTaskId(id)] })
+      if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id, namespace })
+      if (outcome?.kind === 'not-ended') throw new TaskyardError('not_deletable', { id, status: outcome.status })
+    },
+    async deleteMatching(filter, options = {}) {
+      const statuses = statusesToWalk(namespace, filter, ENDED)
+      assertOfEnded(filter)
+      return walk(namespace, filter, options, {
+        statuses,
+        // What has ended stays where it is until it is deleted, or retried.
+        quietPasses: 0,
+        wants: () => true,
+        wouldChange: () => true,
+        async act(tasks) {
+          const outcomes = await store.tasks.delete({ namespace, taskIds: tasks.map(({ id }) => id) })
+          return outcomes.filter(({ kind }) => kind === 'deleted').length
+        },
+      })
+    },
+  })
+}
+
+/** Somebody who names queued tasks too may believe that they go as well. */
+function assertOfEnded(filter: BulkFilter): void {
+  if (statusesOf(filter)?.every(isTerminal) === false)
+    throw invalid('/status', `only tasks that have ended can be deleted: ${TERMINAL_STATUSES.join(', ')}`)
+}
