@@ -71,6 +71,41 @@ describe('the package in a project of its own', () => {
     assert.doesNotMatch(stderr, /Warning/)
   })
 
+  it('runs handlers in a TypeScript file by its command', async () => {
+    project.put({ 'double.ts': 'export default { double: (task: { payload: number }) => task.payload * 2 }\n' })
+    const env = { PATH: pathWith(oldest()), TASKYARD_PORT: '0', TASKYARD_STORE: 'sqlite:./for-work.db' }
+    const command = (args: string) => ({
+      args: ['-c', `exec node_modules/.bin/taskyard ${args}`],
+      options: { cwd: project.path, env },
+    })
+    const start = command('start')
+    const server = runCommand('bash', start.args, start.options)
+    const [, url = ''] = await server.line(/ready at (http\S+)/)
+    const work = command(`work ./double.ts --url ${url}`)
+    const worker = runCommand('bash', work.args, work.options)
+    const submit = command(`submit double 21 --wait --json --url ${url}`)
+    assert.equal(JSON.parse(await output('bash', submit.args, submit.options)).result, 42)
+    assert.equal((await worker.stop()).code, 0)
+    await server.stop()
+  })
+
+  it('loads no server and no driver for a client', async () => {
+    const hooks = `import { registerHooks } from 'node:module'
+      const names = new Set()
+      registerHooks({ load: (url, context, next) => (names.add(url.split('/node_modules/')[1]), next(url, context)) })
+      process.once('exit', () => console.log([...names].join('\\n')))`
+    project.put({
+      'hooks.js': hooks,
+      'import.js': `import { Client } from '@taskyard/taskyard'\nnew Client({ url: 'http://localhost' })\n`,
+    })
+    const loaded = await output(oldest(), ['--import', './hooks.js', 'import.js'], { cwd: project.path })
+    assert.match(loaded, /@taskyard\/taskyard\/lib\/client\/client\.js/)
+    assert.doesNotMatch(
+      loaded,
+      /^(fastify|@fastify|mongodb|pg|ioredis|commander|pino|prom-client|undici)\/|\/lib\/(http|store-)/m,
+    )
+  })
+
   it('says in one line that a Node is too old', async () => {
     const command = await runCommand(tooOld, ['node_modules/.bin/taskyard', 'start'], { cwd: project.path }).ended
     assert.deepEqual([command.code, command.stdout, command.stderr], [1, '', `${COMPLAINT}\n`])

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { nodeBinary } from '@taskyard/test-servers'
 import { isInstalled } from '../bootstrap.mjs'
 import { plant, ROOT } from './support/plant.ts'
 
@@ -22,15 +23,17 @@ test('this repository is installed', () => {
   assert.equal(isInstalled(ROOT), true)
 })
 
-test('the bootstrap passes arguments, signals and the exit code on', async () => {
-  const child = spawn(process.execPath, [
-    join(ROOT, 'tools/bootstrap.mjs'),
-    'tools/test/support/echo-until-term.ts',
-    'a b',
-  ])
-  const [line] = (await once(child.stdout, 'data')) as [Buffer]
-  assert.deepEqual(JSON.parse(String(line)), { arguments: ['a b'], major: 24 })
-  child.kill('SIGTERM')
-  const [code] = await once(child, 'exit')
-  assert.equal(code, 7)
-})
+for (const [name, node] of [
+  ['the Node that comes along', async () => process.execPath],
+  ['Node 20', () => nodeBinary('20.20.2')],
+] as const) {
+  test(`the bootstrap, on ${name}, passes arguments, signals and the exit code on`, async () => {
+    const args = [join(ROOT, 'tools/bootstrap.mjs'), 'tools/test/support/echo-until-term.ts', 'a b']
+    const child = spawn(await node(), args)
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    assert.deepEqual(JSON.parse(String(line)), { arguments: ['a b'], major: 24 })
+    child.kill('SIGTERM')
+    const [code] = await once(child, 'exit')
+    assert.equal(code, 7)
+  })
+}
