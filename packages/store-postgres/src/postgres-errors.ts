@@ -33,7 +33,7 @@ export function isOutOfMemory(error: unknown): boolean {
 
 /** What is short and what to do, of an error that `isOutOfMemory`. */
 export function shortageReason(error: unknown): string {
-  return `${reasonOf(causeOf(error))}; mostly max_locks_per_transaction is too low, see docs/guides/postgresql.md`
+  return `${reasonOf(causeOf(error))}; mostly max_locks_per_transaction is too low, see the page "Running on PostgreSQL", section "Settings"`
 }
 
 /** Somebody else has the lock, and `lock_timeout` was over. */
@@ -72,7 +72,7 @@ export function toStoreError(error: unknown): TaskyardError {
     case '42501': // insufficient privilege
       return new TaskyardError(
         'store_unavailable',
-        { reason: `its role lacks a right (${reason}); see docs/guides/postgresql.md` },
+        { reason: `its role lacks a right (${reason}); see the page "Tasks in PostgreSQL", section "Set up"` },
         { cause: error },
       )
     case '3F000':

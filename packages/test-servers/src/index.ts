@@ -1,3 +1,4 @@
+export { nginxBinary } from './nginx.ts'
 export { nodeBinary } from './node-binary.ts'
 export { startPgbouncer } from './pgbouncer.ts'
 export { postgresBinaries } from './postgres-binaries.ts'

@@ -16,6 +16,37 @@ test('a link to a missing page or heading is found', (t) => {
   assert.deepEqual(brokenLinks(folder), ['a.md: two.md', 'a.md: #two', 'a.md: docs/x.md#y'])
 })
 
+test('every page of the documents is linked from their first page', () => {
+  assert.deepEqual(unlinkedPages(readFileSync(join(ROOT, 'docs/README.md'), 'utf8')), [])
+  assert.deepEqual(unlinkedPages('[one](guides/redis.md)').includes('guides/redis.md'), false)
+  assert.ok(unlinkedPages('').includes('operations/sqlite.md'))
+})
+
+test('what a program says names pages and sections that exist, and no files of the repository', () => {
+  const sources = globSync('packages/*/src/**/*.ts', { cwd: ROOT }).map((path) =>
+    readFileSync(join(ROOT, path), 'utf8'),
+  )
+  const said = sources.map((source) => source.replaceAll(/^ *(\*|\/\/|\/\*).*$/gm, '')).join('\n')
+  assert.deepEqual([...said.matchAll(/docs\/[\w/-]+\.md/g)].flat(), [])
+  const named = [...said.matchAll(/the page "([^"]+)"(?:, sections? (?:"([^"]+)")(?: and "([^"]+)")?)?/g)]
+  assert.ok(named.length > 5)
+  for (const [text, page, ...sections] of named) {
+    for (const section of sections) assert.ok(section === undefined || hasSection(page as string, section), text)
+    assert.ok(hasSection(page as string, page as string), text)
+  }
+})
+
+function unlinkedPages(index: string): readonly string[] {
+  const pages = globSync('{guides,reference,operations}/*.md', { cwd: join(ROOT, 'docs') })
+  return pages.filter((page) => !index.includes(`](${page})`))
+}
+
+function hasSection(title: string, section: string): boolean {
+  const texts = globSync('docs/*/*.md', { cwd: ROOT }).map((path) => readFileSync(join(ROOT, path), 'utf8'))
+  const page = texts.find((text) => text.startsWith(`# ${title}\n`))
+  return page !== undefined && new RegExp(`^#+ ${section}$`, 'm').test(page)
+}
+
 /** Relative links whose file or heading does not exist, as `page: link`. */
 function brokenLinks(root: string): readonly string[] {
   const pages = globSync(PAGES, { cwd: root, exclude: ['**/node_modules/**'] })

@@ -8,9 +8,9 @@ export const BACKUP_CONTENT_TYPE = 'application/vnd.sqlite3'
 
 /** How the stores are backed up that Taskyard does not back up, by their kind. */
 const OTHER_MEANS: Readonly<Record<string, string>> = {
-  postgres: 'use pg_dump; see Backup in docs/operations/postgresql.md',
-  redis: 'use its own files; see Backup in docs/operations/redis.md',
-  mongodb: 'use mongodump; see Backup in docs/operations/mongodb.md',
+  postgres: 'use pg_dump; see the page "Running on PostgreSQL", section "Backup"',
+  redis: 'use its own files; see the page "Running on Redis", section "Backup"',
+  mongodb: 'use mongodump; see the page "Running on MongoDB", section "Backup"',
 }
 
 /** The whole store as one file. It goes to whoever asks and nowhere on the server: no request says where to write. */

@@ -14,6 +14,7 @@ import { addSubmit } from './commands/submit.ts'
 import { addVersion } from './commands/version.ts'
 import { addWork } from './commands/work.ts'
 import { addWorkers } from './commands/workers.ts'
+import { environmentHelp } from './environment-help.ts'
 import { EXIT } from './exit-codes.ts'
 import { reportFailure } from './failure.ts'
 import { withOptionMeant, withWaitLast } from './option-words.ts'
@@ -55,6 +56,7 @@ export async function runProgram(
 ): Promise<void> {
   const program = createProgram(terminal, commandLine)
   try {
+    if (isHelpOnEnvironment(commandLine)) return void terminal.stdout.write(`${environmentHelp()}\n`)
     refuseHelpOnNothing(program, commandLine)
     await program.parseAsync([...withWaitLast(commandLine)], { from: 'user' })
   } catch (error) {
@@ -75,6 +77,7 @@ Try it:
   taskyard start                                              in one terminal
   taskyard submit --wait uppercase '{"text":"hello"}'         in another
 
+taskyard help environment lists every environment variable.
 Commands that talk to a server use --url, else TASKYARD_URL, else http://127.0.0.1:8080, and talk about
 --namespace, else TASKYARD_NAMESPACE, else default.
 All take --json. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not found,
@@ -106,9 +109,13 @@ function speakThrough(program: Command, terminal: Terminal, commandLine: readonl
     .showHelpAfterError('(see --help)')
 }
 
+function isHelpOnEnvironment([help, topic]: readonly string[]): boolean {
+  return help === 'help' && topic === 'environment'
+}
+
 /** The parser would answer with the whole help, and not say why. */
 function refuseHelpOnNothing(program: Command, [help, name]: readonly string[]): void {
-  const names = program.commands.map((command) => command.name())
+  const names = [...program.commands.map((command) => command.name()), 'environment']
   if (help !== 'help' || name === undefined || name.startsWith('-') || [...names, 'help'].includes(name)) return
   const closest = closestName(name, names)
   program.error(`error: unknown command '${name}'${closest === null ? '' : `\n(Did you mean ${closest}?)`}`)

@@ -61,7 +61,7 @@ function unknownNames(environment: Environment): string[] {
 function didYouMean(name: string, known: readonly string[]): string {
   if (/^TASKYARD_(SERVICE_|PORT_\d+_)/.test(name)) return `. ${KUBERNETES_LINKS}`
   const closest = closestName(name, known)
-  return closest === null ? '; see docs/reference/environment.md' : `; did you mean ${closest}?`
+  return closest === null ? '; taskyard help environment lists them' : `; did you mean ${closest}?`
 }
 
 function unacceptable(variable: Variable<unknown>, text: string): string {

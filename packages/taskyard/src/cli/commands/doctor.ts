@@ -60,7 +60,8 @@ async function examine(terminal: Terminal, options: ServerOptions): Promise<Find
     return [finding.ok('configuration', 'every TASKYARD_… variable is known and valid'), ...(await runChecks(examined))]
   } catch (error) {
     if (!(error instanceof TaskyardError) || error.code !== 'invalid_configuration') throw error
-    const advice = 'Correct it and run doctor again; the other checks need it. See docs/reference/environment.md.'
+    const advice =
+      'Correct it and run doctor again; the other checks need it. taskyard help environment lists every variable.'
     return error.message.split('\n').map((line) => finding.problem('configuration', line, advice))
   }
 }

@@ -40,7 +40,7 @@ export function addStart(program: Command, terminal: Terminal): void {
     .command('start')
     .summary('start the server')
     .description(
-      'Start the server: HTTP API, scheduler and a worker for the built-in task types, on one SQLite file or on a PostgreSQL, Redis or MongoDB server. Its environment variables are in docs/reference/environment.md; an option overrides its variable.',
+      'Start the server: HTTP API, scheduler and a worker for the built-in task types, on one SQLite file or on a PostgreSQL, Redis or MongoDB server. taskyard help environment lists its environment variables; an option overrides its variable.',
     )
     .addHelpText('after', EXAMPLES)
     .action((options: StartOptions) => start(terminal, options))

@@ -2,7 +2,7 @@ import { type Finding, finding } from '@taskyard/core'
 import type { Examined } from './examined.ts'
 
 const advice = (queue: string, namespace: string) =>
-  `Run more workers, cancel what is not wanted (taskyard cancel --queue ${queue} --namespace ${namespace}), or raise TASKYARD_QUEUE_DEPTH and restart the server. See docs/operations/full-queues-and-poisoned-tasks.md.`
+  `Run more workers, cancel what is not wanted (taskyard cancel --queue ${queue} --namespace ${namespace}), or raise TASKYARD_QUEUE_DEPTH and restart the server. See the page "Full queues and poisoned tasks".`
 
 /** Whether a queue of the running server refuses submissions, because it holds all that this configuration lets it hold. */
 export async function checkQueues({

@@ -49,7 +49,7 @@ function checkFile(path: string, bytes: number, { server, url }: Examined): Find
       return finding.problem(
         'store',
         `${path} was copied without its log, ${path}-wal: a start refuses it`,
-        'Restore a backup made by taskyard backup, or see "Copied without its log" in docs/operations/sqlite.md.',
+        'Restore a backup made by taskyard backup, or see the page "Running on SQLite", section "Copied without its log".',
       )
     case 'damaged':
       return finding.problem(
@@ -82,7 +82,7 @@ function notWritable(path: string): Finding {
   return finding.problem('store', `${path} or its folder is not writable`, WRITABLE)
 }
 
-const WHILE_RUNNING = 'See "When the file is moved or removed" and "Full disk" in docs/operations/sqlite.md.'
+const WHILE_RUNNING = 'See the page "Running on SQLite", sections "When the file is moved or removed" and "Full disk".'
 
 const WRITABLE = 'Give the user that runs Taskyard the right to write there, or change TASKYARD_STORE.'
 

@@ -22,9 +22,7 @@ async function checkServerStore(
     return [finding.ok('store', `${name} answers`), ...(await inspectStore(location, options))]
   } catch (error) {
     if (!(error instanceof TaskyardError)) throw error
-    return [
-      finding.problem('store', `${name}: ${error.message}`, ADVICE[error.code] ?? 'See docs/reference/errors.md.'),
-    ]
+    return [finding.problem('store', `${name}: ${error.message}`, ADVICE[error.code] ?? 'See the page "Errors".')]
   }
 }
 
