@@ -47,6 +47,15 @@ export {
   TaskyardError,
   type WaitingReason,
 } from '@taskyard/core'
-export { type AbortCode, TaskAborted, type Worker, type WorkerOptions } from '@taskyard/worker'
+export {
+  type AbortCode,
+  type AttemptEnd,
+  TaskAborted,
+  type Worker,
+  type WorkerEvent,
+  type WorkerEvents,
+  type WorkerListener,
+  type WorkerOptions,
+} from '@taskyard/worker'
 export type { OpenOptions } from './open-options.ts'
 export { Taskyard } from './taskyard.ts'

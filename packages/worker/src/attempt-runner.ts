@@ -1,7 +1,6 @@
 import type { LeasedTaskDocument, TaskHandler, TaskOutcome, WorkerApi } from '@taskyard/core'
 import { AbortedHandlers } from './aborted-handlers.ts'
 import { Attempt } from './attempt.ts'
-import { attemptEnd } from './attempt-end.ts'
 import { callHandler, noHandler } from './call-handler.ts'
 import type { Condition } from './condition.ts'
 import { Deadlines } from './deadlines.ts'
@@ -29,6 +28,8 @@ export interface AttemptRunnerParams {
   readonly giveUp: AbortSignal
   /** Told whenever something that a stopping worker waits for may have happened. */
   readonly condition: Condition
+  /** It is known what became of an attempt: the server's answer to its outcome, or `lost`. */
+  onEnd(attempt: Attempt, status: 'ok' | 'lost'): void
 }
 
 /** Runs handlers for leased tasks: from `receive` over the handler to the outcome, within `concurrency`. */
@@ -119,7 +120,7 @@ export class AttemptRunner {
     this.slots.release(attempt)
     this.#counts.lost++
     if (wasReady) attempt.state = 'ended'
-    this.#params.settings.onAttemptEnd(attemptEnd(attempt, 'lost'))
+    this.#params.onEnd(attempt, 'lost')
     this.#pumpSoon()
   }
 
@@ -282,7 +283,7 @@ export class AttemptRunner {
     if (this.#ready.reservedUntil > 0) this.#pumpSoon()
     if (status === 'lost') this.#counts.lost++
     else this.#counts[(attempt.outcome as TaskOutcome).outcome]++
-    this.#params.settings.onAttemptEnd(attemptEnd(attempt, status))
+    this.#params.onEnd(attempt, status)
   }
 
   #endOverdue(now: number): number {

@@ -1,9 +1,11 @@
 import { type Clock, functionsOf, type TaskHandlers, type WorkerApi, type WorkerSession } from '@taskyard/core'
+import { attemptEnd } from './attempt-end.ts'
 import { AttemptRunner } from './attempt-runner.ts'
 import { Condition } from './condition.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { pause } from './retry.ts'
 import { keepProcessAlive } from './runtime.ts'
+import { type WorkerEvent, type WorkerListener, WorkerListeners } from './worker-events.ts'
 import { resolveOptions, type WorkerOptions, type WorkerSettings } from './worker-options.ts'
 import type { WorkerStats } from './worker-stats.ts'
 
@@ -24,6 +26,13 @@ export interface Worker {
   /** Resolves when the worker has stopped. */
   readonly closed: Promise<void>
   readonly stats: WorkerStats
+  /**
+   * Calls `listener` with each attempt of this worker that ends so, once what became of it is known. What a listener throws, or
+   * rejects with, goes to `onError`.
+   * @throws TaskyardError `invalid_request` for what is no event
+   */
+  on<Event extends WorkerEvent>(event: Event, listener: WorkerListener<Event>): this
+  off<Event extends WorkerEvent>(event: Event, listener: WorkerListener<Event>): this
   /**
    * Takes no more tasks, gives back those that have not started, lets handlers finish until the deadline, then aborts
    * and releases them (handlers whose signal has aborted are given 1 s), delivers every outcome and closes. Never rejects. Called again, it can only bring the deadline
@@ -54,6 +63,7 @@ class RunningWorker implements Worker {
   readonly #giveUp = new AbortController()
   readonly #condition = new Condition()
   readonly #started: Promise<void>
+  readonly #listeners: WorkerListeners
   readonly #letProcessEnd = keepProcessAlive()
   #resolveClosed: () => void = () => {}
 
@@ -61,6 +71,7 @@ class RunningWorker implements Worker {
     const { workerId, startId, queues, types, concurrency, leaseSeconds, clock, random, report } = settings
     this.workerId = workerId
     this.#settings = settings
+    this.#listeners = new WorkerListeners(report)
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
@@ -71,6 +82,10 @@ class RunningWorker implements Worker {
       stopping: this.#stopping.signal,
       giveUp: this.#giveUp.signal,
       condition: this.#condition,
+      onEnd: (attempt, status) => {
+        settings.onAttemptEnd(attemptEnd(attempt, status))
+        this.#listeners.tell(attempt, status)
+      },
     })
     this.#attempts = attempts
     this.#heartbeat = new Heartbeat({
@@ -101,6 +116,16 @@ class RunningWorker implements Worker {
 
   get stats(): WorkerStats {
     return this.#attempts.stats
+  }
+
+  on<Event extends WorkerEvent>(event: Event, listener: WorkerListener<Event>): this {
+    this.#listeners.on(event, listener)
+    return this
+  }
+
+  off<Event extends WorkerEvent>(event: Event, listener: WorkerListener<Event>): this {
+    this.#listeners.off(event, listener)
+    return this
   }
 
   stop(options: StopOptions = {}): Promise<void> {

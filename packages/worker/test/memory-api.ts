@@ -52,10 +52,14 @@ export class MemoryApi implements WorkerApi {
   add(
     type: string,
     payload: unknown = null,
-    { timeoutSeconds = null, crashes = 0 }: { timeoutSeconds?: number | null; crashes?: number } = {},
+    {
+      timeoutSeconds = null,
+      crashes = 0,
+      maxAttempts = 10,
+    }: { timeoutSeconds?: number | null; crashes?: number; maxAttempts?: number } = {},
   ): string {
     const id = `00000000-0000-7000-8000-${String(++this.#nextId).padStart(12, '0')}`
-    const document = { ...taskDocument(id, type, payload, timeoutSeconds), crashes }
+    const document = { ...taskDocument(id, type, payload, timeoutSeconds), crashes, maxAttempts }
     this.tasks.set(id, { document, token: 0, state: 'queued', cancelRequested: false })
     this.events.emit('ready')
     return id

@@ -1,0 +1,95 @@
+import { afterFailure, DEFAULT_BACKOFF, fromJsonText, type TaskOutcome, TaskyardError } from '@taskyard/core'
+import type { Attempt } from './attempt.ts'
+import { type AttemptEnd, attemptEnd } from './attempt-end.ts'
+import type { ReportError } from './report-error.ts'
+
+/** What a worker tells of the ends of its attempts, by the names that they have in the history of a task. */
+export interface WorkerEvents {
+  readonly succeeded: AttemptEnd & { readonly result: unknown }
+  /** The task has failed: no attempt is left, or another one is useless. */
+  readonly failed: AttemptEnd
+  /** The attempt failed, and there will be another. */
+  readonly 'retry-scheduled': AttemptEnd
+  readonly cancelled: AttemptEnd
+  /** The task was handed back, as by a worker that stops. */
+  readonly released: AttemptEnd
+  /** No outcome was taken: the lease was over. */
+  readonly lost: AttemptEnd
+}
+
+export type WorkerEvent = keyof WorkerEvents
+
+/** One that throws, or rejects, harms nobody: `onError` is told. */
+export type WorkerListener<Event extends WorkerEvent> = (end: WorkerEvents[Event]) => unknown
+
+const NAMES: Readonly<Record<WorkerEvent, true>> = {
+  succeeded: true,
+  failed: true,
+  'retry-scheduled': true,
+  cancelled: true,
+  released: true,
+  lost: true,
+}
+
+/** Who listens for the ends of a worker's attempts. */
+export class WorkerListeners {
+  readonly #report: ReportError
+  readonly #listeners = new Map<WorkerEvent, Set<(end: never) => unknown>>()
+
+  constructor(report: ReportError) {
+    this.#report = report
+  }
+
+  /** @throws TaskyardError invalid_request for what is no event, or no function */
+  on<Event extends WorkerEvent>(event: Event, listener: WorkerListener<Event>): void {
+    if (!Object.hasOwn(NAMES, event))
+      throw refusal(`"${event}" is no event; there are ${Object.keys(NAMES).join(', ')}`)
+    if (typeof listener !== 'function') throw refusal(`the listener of ${event} is not a function`)
+    const known = this.#listeners.get(event) ?? new Set()
+    this.#listeners.set(event, known.add(listener))
+  }
+
+  off<Event extends WorkerEvent>(event: Event, listener: WorkerListener<Event>): void {
+    this.#listeners.get(event)?.delete(listener)
+  }
+
+  /** @param status the server's answer to the outcome */
+  tell(attempt: Attempt, status: 'ok' | 'lost'): void {
+    if (this.#listeners.size === 0) return
+    const event = eventOf(attempt, status)
+    const end = attemptEnd(attempt, status)
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+      const told = event === 'succeeded' ? { ...end, result: resultOf(attempt) } : end
+      this.#call(event, () => listener(told as never))
+    }
+  }
+
+  #call(event: WorkerEvent, listener: () => unknown): void {
+    const during = `a listener of ${event}`
+    try {
+      Promise.resolve(listener()).catch((error: unknown) => this.#report(error, during))
+    } catch (error) {
+      this.#report(error, during)
+    }
+  }
+}
+
+/** As the server decides, which goes by the same rule. */
+function eventOf({ task, outcome, cancelRequested }: Attempt, status: 'ok' | 'lost'): WorkerEvent {
+  if (status === 'lost' || outcome === null) return 'lost'
+  if (outcome.outcome !== 'failed')
+    return cancelRequested && outcome.outcome === 'released' ? 'cancelled' : outcome.outcome
+  const { attempt, maxAttempts } = task
+  const retryable = outcome.retryable !== false
+  const rule = { backoff: DEFAULT_BACKOFF, retryDelayMs: 0, jitter: 0 }
+  const after = afterFailure({ ...rule, attempt, maxAttempts, retryable, cancelRequested })
+  return after.status === 'scheduled' ? 'retry-scheduled' : after.status
+}
+
+function resultOf({ outcome }: { readonly outcome: TaskOutcome | null }): unknown {
+  return outcome?.result === undefined ? null : fromJsonText(outcome.result)
+}
+
+function refusal(reason: string): TaskyardError {
+  return new TaskyardError('invalid_request', { reason: `worker: ${reason}` })
+}
