@@ -196,6 +196,43 @@ describe('a Taskyard', () => {
       assert.equal((await waiting).status, 'queued')
     }))
 
+  it('tells of tasks as they end, typed by how, until it is told to stop', async () => {
+    const errors: string[] = []
+    const onError = (error: unknown, during: string) => errors.push(`${during}: ${(error as Error).message}`)
+    const yard = await Taskyard.open<typeof handlers>({ store: 'sqlite::memory:', onError })
+    const told: string[] = []
+    const failed = (task: { readonly error: { readonly message: string } }) => told.push(task.error.message)
+    yard
+      .on('succeeded', ({ result }) => told.push(result.greeting), { type: 'greet', tag: 'told' })
+      .on('failed', failed)
+      .on('failed', () => {
+        throw new Error('a bad listener')
+      })
+    yard.work({
+      greet: ({ payload }) => {
+        if (payload.name === '') throw new TaskFailure('nobody', { retryable: false })
+        return { greeting: payload.name }
+      },
+    })
+    for (const [name, tag] of [
+      ['Ada', 'told'],
+      ['Bob', 'untold'],
+      ['', 'told'],
+    ] as const)
+      await yard.wait(await yard.submit('greet', { name }, { tags: [tag] }))
+    while (told.length < 2) await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(told, ['Ada', 'nobody'])
+    yard.off('failed', failed)
+    await yard.wait(await yard.submit('greet', { name: '' }))
+    while (errors.length < 2) await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(told, ['Ada', 'nobody'])
+    assert.equal(errors[0], 'a listener of failed: a bad listener')
+    assert.throws(() => yard.on('completed' as 'failed', failed), isError('invalid_request', /is no event/))
+    assert.throws(() => yard.on('failed', failed, { tags: 'a' } as object), isError('invalid_request', /mean tag\?/))
+    await yard.close()
+    assert.throws(() => yard.on('failed', failed), isError('closed'))
+  })
+
   it('drains its workers when it is closed', async () => {
     const store = newStore()
     const yard = await Taskyard.open<typeof handlers>({ store })

@@ -32,6 +32,7 @@ const FILTER: Names<TaskFilterOptions> = {
 }
 const LIST: Names<ListOptions> = { ...FILTER, limit: true, cursor: true }
 const MATCHING: Names<MatchingOptions> = { dryRun: true, onProgress: true }
+const INTEREST: Names<TaskInterest> = { type: true, queue: true, tag: true }
 const WAIT: Names<WaitOptions> = { timeoutSeconds: true, signal: true }
 const SUBMIT_AND_WAIT: Names<SubmitAndWaitOptions> = { ...SUBMIT_OPTIONS, waitSeconds: true, signal: true }
 const WATCH: Names<WatchOptions> = { after: true, signal: true }
@@ -72,6 +73,17 @@ export function checkedMatching(filter: unknown, options: unknown = {}): Checked
   if (wrong.length > 0) throw invalid(wrong)
   if (Object.keys(checked).length > 0) return checked
   throw new TaskyardError('invalid_request', { reason: `name at least one of ${Object.keys(FILTER).join(', ')}` })
+}
+
+/** Which tasks somebody wants to hear of; what is left out filters nothing. */
+export type TaskInterest = Pick<TaskFilterOptions, 'type' | 'queue' | 'tag'>
+
+/** @throws TaskyardError invalid_request */
+export function checkedInterest(interest: unknown = {}): TaskInterest {
+  const wrong: Violation[] = []
+  const checked = filterIn(known<TaskInterest>(interest, INTEREST, 'the filter'), wrong)
+  if (wrong.length > 0) throw invalid(wrong)
+  return checked
 }
 
 /** @throws TaskyardError invalid_request */

@@ -13,11 +13,13 @@ export {
   type CheckedFilter,
   type CheckedList,
   checkedId,
+  checkedInterest,
   checkedList,
   checkedMatching,
   checkedQueue,
   checkedWait,
   checkedWatch,
+  type TaskInterest,
   taskIdOf,
 } from './checked-options.ts'
 export { type CheckedSubmission, checkedSubmission, checkedSubmissions } from './checked-submission.ts'

@@ -3,6 +3,7 @@ import { createCancelAndRetry } from './cancel-and-retry.ts'
 import { createClaimCalls } from './claim-calls.ts'
 import { createEngineContext } from './create-engine-context.ts'
 import { createDeletion } from './delete.ts'
+import { createEndedTasks } from './ended-tasks.ts'
 import type { Engine, EngineHealth, EngineOptions } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import { createGiveBack } from './give-back.ts'
@@ -33,6 +34,7 @@ export function createEngine(options: EngineOptions): Engine {
   const sessions = createSessions(context, options.nodeId, onEnded)
   const reading = createReading(context)
   const waiting = createWaiting(context)
+  const endedTasks = createEndedTasks(context)
   const queues = createQueues(context)
   const submitting = createSubmit(context)
   const leasing = createLeasing(context, longPolls, calls, giveBack, sessions)
@@ -51,6 +53,7 @@ export function createEngine(options: EngineOptions): Engine {
     async stop() {
       stopping = true
       submitting.stop()
+      endedTasks.stop()
       void context.pendingCalls.track(
         Promise.all([context.standstills.stop(), longPolls.stop(), waiting.stop(), queues.stop()]),
       )
@@ -65,6 +68,7 @@ export function createEngine(options: EngineOptions): Engine {
       ...reading(namespace),
       ...waiting.inNamespace(namespace),
       ...whyWaiting(namespace),
+      ...endedTasks.inNamespace(namespace),
       ...cancelAndRetry(namespace),
       ...deletion(namespace),
       ...queues.inNamespace(namespace),

@@ -27,6 +27,7 @@ import type {
   Violation,
   WorkerRef,
 } from '@taskyard/core'
+import type { EndedTasksInterest, EndListener } from './end-listener.ts'
 import type { LoopReport } from './loop-report.ts'
 import type { EngineObserver } from './observer.ts'
 import type { QueueOfNamespace, QueueView, WorkerView } from './views.ts'
@@ -259,6 +260,11 @@ export interface UseCases {
   waiting(taskId: string): Promise<TaskWaiting>
   /** Queues and types whose ready tasks nothing starts as things are: paused, or not taken by any known worker. */
   stuckLanes(): Promise<StuckLanes>
+  /**
+   * Tells of tasks as they end, whoever ran them, until the returned function is called. Best effort, by news: it takes a moment until
+   * other processes know that somebody listens here, and what is missed is not told later.
+   */
+  onEnded(interest: EndedTasksInterest, listener: EndListener): () => void
   /** Newest first. A page may be shorter than its limit although more follow. @throws invalid_request */
   list(request: ListRequest): Promise<TaskPage>
   /** The next events after `n`; none when there are no more. @throws task_not_found */

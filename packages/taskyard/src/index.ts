@@ -58,4 +58,5 @@ export {
   type WorkerOptions,
 } from '@taskyard/worker'
 export type { OpenOptions } from './open-options.ts'
+export type { EndEvent, TaskEndListener, TaskEnds } from './task-listeners.ts'
 export { Taskyard } from './taskyard.ts'

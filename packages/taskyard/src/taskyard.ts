@@ -30,6 +30,7 @@ import {
   checkedSubmissions,
   checkedWait,
   checkedWatch,
+  type TaskInterest,
   taskIdOf,
 } from '@taskyard/client/shared'
 import {
@@ -45,16 +46,16 @@ import {
   TaskyardError,
   toTaskDocument,
 } from '@taskyard/core'
-import type { BulkPart, BulkPartOptions, UseCases } from '@taskyard/engine'
+import type { UseCases } from '@taskyard/engine'
 import { pause, startWorker, type Worker, type WorkerOptions, withDefaults } from '@taskyard/worker'
 import { toEventDocument, toSubmission, toWorkerDocument } from './engine-documents.ts'
+import { inParts } from './in-parts.ts'
 import type { OpenOptions } from './open-options.ts'
 import { openShared, type Shared } from './open-shared.ts'
+import { type EndEvent, type TaskEndListener, type TaskEnds, TaskListeners } from './task-listeners.ts'
 
 /** A wait or a watch looks again after so long when the store was away. */
 const STORE_AWAY_MS = 500
-/** An operation by filter tells this often how far it is. */
-const PART_SECONDS = 2
 
 /**
  * Taskyard inside your own program: durable tasks, and workers beside the code that submits them. A SQLite file belongs
@@ -64,12 +65,13 @@ const PART_SECONDS = 2
  */
 export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
   extends ComposedCalls<Handlers>
-  implements TaskyardApi<Handlers>
+  implements TaskyardApi<Handlers>, TaskEnds<Handlers>
 {
   readonly #shared: Shared
   readonly #useCases: UseCases
   /** Not one that `in()` has given, which ends with the one that was opened. */
   readonly #isOpened: boolean
+  readonly #listeners: TaskListeners
 
   /**
    * @throws TaskyardError invalid_configuration, store_locked, store_corrupt, store_too_new, store_read_only,
@@ -83,11 +85,17 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
     super()
     this.#shared = shared
     this.#isOpened = isOpened
+    this.#listeners = new TaskListeners(shared.onError)
     this.#useCases = shared.assembly.engine.in(namespace)
   }
 
   get namespace(): string {
     return this.#useCases.namespace
+  }
+
+  /** @throws TaskyardError closed */
+  readonly #assertOpen = (): void => {
+    if (this.#shared.closing !== null) throw closed()
   }
 
   /** @throws TaskyardError closed */
@@ -97,7 +105,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
   }
 
   /** @throws TaskyardError invalid_configuration */
-  in(namespace: string): NamespaceApi<Handlers> {
+  in(namespace: string): NamespaceApi<Handlers> & TaskEnds<Handlers> {
     return new Taskyard<Handlers>(this.#shared, checkedNamespace(namespace), false)
   }
 
@@ -144,7 +152,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
         if (isOver()) throw error
         await this.#outlast(error, signal)
       }
-      if (this.#shared.closing !== null) throw closed()
+      this.#assertOpen()
     }
   }
 
@@ -183,7 +191,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
         if (signal.aborted) return
         await this.#outlast(error, signal)
       }
-      if (this.#shared.closing !== null) throw closed()
+      this.#assertOpen()
     }
   }
 
@@ -197,12 +205,12 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
 
   async cancelMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
     const wanted = checkedMatching(filter, options)
-    return this.#inParts((part) => this.#calls.cancelMatching(wanted, part), options)
+    return inParts((part) => this.#calls.cancelMatching(wanted, part), this.#assertOpen, options)
   }
 
   async retryMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
     const wanted = checkedMatching(filter, options)
-    return this.#inParts((part) => this.#calls.retryMatching(wanted, part), options)
+    return inParts((part) => this.#calls.retryMatching(wanted, part), this.#assertOpen, options)
   }
 
   async delete(id: string): Promise<void> {
@@ -211,22 +219,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
 
   async deleteMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
     const wanted = checkedMatching(filter, options)
-    return this.#inParts((part) => this.#calls.deleteMatching(wanted, part), options)
-  }
-
-  async #inParts(
-    work: (options: BulkPartOptions) => Promise<BulkPart>,
-    { dryRun = false, onProgress }: MatchingOptions,
-  ): Promise<number> {
-    let matched = 0
-    for (let cursor: string | null = null; ; ) {
-      const part: BulkPart = await work({ dryRun, seconds: PART_SECONDS, ...(cursor === null ? {} : { cursor }) })
-      matched += part.matched
-      cursor = part.cursor
-      if (cursor === null) return matched
-      if (this.#shared.closing !== null) throw closed()
-      onProgress?.(matched)
-    }
+    return inParts((part) => this.#calls.deleteMatching(wanted, part), this.#assertOpen, options)
   }
 
   async queues(): Promise<readonly QueueDocument[]> {
@@ -259,8 +252,18 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
     }
   }
 
+  on<Event extends EndEvent>(event: Event, listener: TaskEndListener<Handlers, Event>, interest?: TaskInterest): this {
+    this.#listeners.add(this.#calls, event, listener, interest)
+    return this
+  }
+
+  off<Event extends EndEvent>(event: Event, listener: TaskEndListener<Handlers, Event>): this {
+    this.#listeners.remove(event, listener)
+    return this
+  }
+
   work(handlers: HandlersOf<Handlers>, options: WorkerOptions = {}): Worker {
-    if (this.#shared.closing !== null) throw closed()
+    this.#assertOpen()
     const defaults = { clock: this.#shared.clock, random: this.#shared.random, onError: this.#shared.onError }
     const api = this.#shared.assembly.workerApi(this.#calls.namespace)
     const worker = startWorker(api, handlers as TaskHandlers, withDefaults(options, defaults))

@@ -91,12 +91,6 @@ export class AttemptRunner {
     this.#pump()
   }
 
-  /** Whether a handler runs whose end still tells what becomes of its attempt. */
-  hasWork(): boolean {
-    for (const { state, abortCode } of this.slots.held()) if (state === 'running' && abortCode === null) return true
-    return false
-  }
-
   /** A cancel request, by push or by heartbeat. A task that has not started ends here. */
   cancel(taskId: string): void {
     for (const attempt of this.slots.held()) if (attempt.task.id === taskId) this.cancelAttempt(attempt)

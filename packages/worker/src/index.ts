@@ -1,5 +1,5 @@
 export type { AttemptEnd } from './attempt-end.ts'
-export { type ReportError, rateLimited } from './report-error.ts'
+export { callListener, type ReportError, rateLimited } from './report-error.ts'
 export { pause, retryDelayMs } from './retry.ts'
 export { warnOnConsole } from './runtime.ts'
 export { type StopOptions, startWorker, type Worker } from './start-worker.ts'

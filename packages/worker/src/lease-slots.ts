@@ -49,4 +49,10 @@ export class LeaseSlots {
   *held(): Iterable<Attempt> {
     for (const attempt of this.#attempts) if (attempt !== null) yield attempt
   }
+
+  /** Whether a handler runs whose end still tells what becomes of its attempt. */
+  hasWork(): boolean {
+    for (const { state, abortCode } of this.held()) if (state === 'running' && abortCode === null) return true
+    return false
+  }
 }

@@ -18,3 +18,12 @@ export function rateLimited(report: ReportError, { now }: Pick<Clock, 'now'>, ag
     report(error, during)
   }
 }
+
+/** Calls somebody else's listener: what it throws, or rejects with, is reported. */
+export function callListener(report: ReportError, during: string, listener: () => unknown): void {
+  try {
+    Promise.resolve(listener()).catch((error: unknown) => report(error, during))
+  } catch (error) {
+    report(error, during)
+  }
+}

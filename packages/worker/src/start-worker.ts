@@ -170,7 +170,7 @@ class RunningWorker implements Worker {
     this.#attempts.releaseReady()
     const quiet = this.#condition.until(() => this.#attempts.stats.running === 0)
     // What was told to stop before has no outcome to wait for.
-    const hasNoWork = this.#condition.until(() => !this.#attempts.hasWork())
+    const hasNoWork = this.#condition.until(() => !this.#attempts.slots.hasWork())
     await Promise.race([hasNoWork, aborted(this.#drained.signal)])
     this.#attempts.abortRunning('shutting_down')
     await within(clock, OBEY_MS, quiet)

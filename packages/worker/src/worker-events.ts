@@ -1,7 +1,7 @@
 import { afterFailure, DEFAULT_BACKOFF, fromJsonText, type TaskOutcome, TaskyardError } from '@taskyard/core'
 import type { Attempt } from './attempt.ts'
 import { type AttemptEnd, attemptEnd } from './attempt-end.ts'
-import type { ReportError } from './report-error.ts'
+import { callListener, type ReportError } from './report-error.ts'
 
 /** What a worker tells of the ends of its attempts, by the names that they have in the history of a task. */
 export interface WorkerEvents {
@@ -60,16 +60,7 @@ export class WorkerListeners {
     const end = attemptEnd(attempt, status)
     for (const listener of [...(this.#listeners.get(event) ?? [])]) {
       const told = event === 'succeeded' ? { ...end, result: resultOf(attempt) } : end
-      this.#call(event, () => listener(told as never))
-    }
-  }
-
-  #call(event: WorkerEvent, listener: () => unknown): void {
-    const during = `a listener of ${event}`
-    try {
-      Promise.resolve(listener()).catch((error: unknown) => this.#report(error, during))
-    } catch (error) {
-      this.#report(error, during)
+      callListener(this.#report, `a listener of ${event}`, () => listener(told as never))
     }
   }
 }
