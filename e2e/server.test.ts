@@ -49,6 +49,20 @@ describe('a server', () => {
     await mailbox.close()
   })
 
+  it('keeps the paths of its files to itself when a task of a built-in type fails', async () => {
+    const server = await startServerProcess({ store: newStore() })
+    for (const task of [
+      { type: 'test', payload: { fail: true }, maxAttempts: 1 },
+      { type: 'http-request', payload: { url: 'http://127.0.0.1:9/' }, maxAttempts: 1 },
+    ]) {
+      const { status, error } = await finished(server.url, (await submit(server.url, task)).id)
+      assert.equal(status, 'failed')
+      assert.notEqual(error.message, '')
+      assert.doesNotMatch(JSON.stringify(error), /\.ts:|node_modules|packages/)
+    }
+    await server.stop()
+  })
+
   it('is ready in less than 2 s at the best of three starts, and quiet on stdout but for one line', async () => {
     const elapsed: number[] = []
     for (let start = 0; start < 3; start++) {

@@ -26,6 +26,7 @@ it('a file that is moved away and back: 503, not ready, a finding of doctor; the
   const { code, detail } = (await refused.json()) as { code: string; detail: string }
   assert.equal(code, 'store_unavailable')
   assert.match(detail, /tasks\.db was removed or moved away while it was in use/)
+  assert.ok(!detail.includes(folder.path), detail)
   assert.equal((await fetch(`${server.url}/readyz`)).status, 503)
   assert.equal((await fetch(`${server.url}/livez`)).status, 200)
   const doctor = await askDoctor(server.url, path)

@@ -260,10 +260,7 @@ export interface UseCases {
   waiting(taskId: string): Promise<TaskWaiting>
   /** Queues and types whose ready tasks nothing starts as things are: paused, or not taken by any known worker. */
   stuckLanes(): Promise<StuckLanes>
-  /**
-   * Tells of tasks as they end, whoever ran them, until the returned function is called. Best effort, by news: it takes a moment until
-   * other processes know that somebody listens here, and what is missed is not told later.
-   */
+  /** Tells of tasks as they end, whoever ran them, until the returned function is called. By news: best effort. */
   onEnded(interest: EndedTasksInterest, listener: EndListener): () => void
   /** Newest first. A page may be shorter than its limit although more follow. @throws invalid_request */
   list(request: ListRequest): Promise<TaskPage>

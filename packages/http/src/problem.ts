@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode, problemType, TaskyardError, type Violation } from '@taskyard/core'
+import { ERRORS, type ErrorCode, problemType, TaskyardError, type Violation, withoutFolders } from '@taskyard/core'
 
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json; charset=utf-8'
 const RETRY_AFTER_SECONDS = 1
@@ -22,7 +22,8 @@ export function problemOf(error: TaskyardError, instance?: string): Problem {
     type: problemType(error.code),
     title: error.title,
     status: error.status,
-    detail: error.message,
+    // What went wrong here may name files of this machine; what was wrong with a request names places in it.
+    detail: error.status >= 500 ? withoutFolders(error.message) : error.message,
     code: error.code,
     ...(instance === undefined ? {} : { instance }),
     ...(error.violations.length === 0 ? {} : { errors: error.violations }),

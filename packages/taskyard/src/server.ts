@@ -11,6 +11,7 @@ import { settingsOf } from './configuration/settings.ts'
 import { storeName } from './configuration/store-location.ts'
 import { keepHeapSmall } from './keep-heap-small.ts'
 import { keepProcessAlive } from './keep-process-alive.ts'
+import { withoutServerPaths } from './server/built-in-outcomes.ts'
 import { createIncidentLog, type IncidentLog } from './server/incident-log.ts'
 import { type HttpDeps, listen, listenForOperations } from './server/listen.ts'
 import type { StorePatience } from './server/wait-for-store.ts'
@@ -147,7 +148,7 @@ function startEmbeddedWorkers(configuration: Configuration, deps: WorkerDeps, st
   const onError = (error: unknown, during: string) => incidents.workerFailed(during, error)
   const options = { queues, concurrency, drainSeconds, onError }
   const workers = [...new Set(workerNamespaces)].map((namespace) =>
-    startWorker(assembly.workerApi(namespace), types.handlers, options),
+    startWorker(withoutServerPaths(assembly.workerApi(namespace)), types.handlers, options),
   )
   stops.push(async () => void (await Promise.all(workers.map((worker) => worker.stop()))))
 }

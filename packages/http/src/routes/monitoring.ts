@@ -1,4 +1,4 @@
-import { ERRORS, formatRfc3339, LIMITS, TaskyardError } from '@taskyard/core'
+import { ERRORS, formatRfc3339, LIMITS, TaskyardError, withoutFolders } from '@taskyard/core'
 import type { EngineHealth, LoopReport, WorkerView } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
 import type { HttpInfo } from '../options.ts'
@@ -78,7 +78,7 @@ function healthReport({ ready, store, loops }: EngineHealth, { version, stack }:
         kind,
         status: state,
         latencyMs: Math.round(store.latencyMs * 1000) / 1000,
-        reason: store.reason,
+        reason: shownReason(store.reason),
         sizeBytes: store.sizeBytes,
       },
     },
@@ -93,7 +93,7 @@ function loopDocument({ name, intervalMs, healthy, lastRunAt, failingSince, reas
     healthy,
     lastRunAt: timeOrNull(lastRunAt),
     failingSince: timeOrNull(failingSince),
-    reason,
+    reason: shownReason(reason),
   }
 }
 
@@ -164,3 +164,8 @@ const metricsSchema = {
   produces: ['text/plain'],
   response: { 200: { description: 'The metrics', content: { 'text/plain': { schema: { type: 'string' } } } } },
 } as const
+
+/** The log has it whole. */
+function shownReason(reason: string | null): string | null {
+  return reason === null ? null : withoutFolders(reason)
+}

@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { withoutFolders } from '../src/index.ts'
+
+for (const [text, shown] of [
+  ['/srv/taskyard/data/tasks.db was removed', 'tasks.db was removed'],
+  ['    at send (file:///opt/node_modules/a/handler.js:45:11)', '    at send (handler.js:45:11)'],
+  ["ENOENT: no such file, open '/etc/taskyard/key'", "ENOENT: no such file, open 'key'"],
+  ['connect ECONNREFUSED /var/run/postgresql/.s.PGSQL.5432', 'connect ECONNREFUSED .s.PGSQL.5432'],
+  ['http://127.0.0.1:8080/api/v1/tasks cannot be reached', 'http://127.0.0.1:8080/api/v1/tasks cannot be reached'],
+  ['postgres://host/database/x', 'postgres://host/database/x'],
+  ['./data/tasks.db is damaged', './data/tasks.db is damaged'],
+  ['GET /livez took 1/2 s', 'GET /livez took 1/2 s'],
+] as const)
+  it(`"${text}" is shown as "${shown}"`, () => assert.equal(withoutFolders(text), shown))
