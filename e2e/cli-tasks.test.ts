@@ -149,11 +149,11 @@ describe('taskyard queues and workers', () => {
     assert.match((await run(['workers'])).stdout, /embedded/)
   })
 
-  it('show a worker without a session that holds a task as what it is, and no types that nobody knows', async () => {
+  it('show a worker without a session as what it is, with what it asked for and when', async () => {
     await run(['submit', 'remote', '--queue', 'remote'])
     const claim = { workerId: 'sessionless', queues: ['remote'], types: ['remote'], limit: 1, waitSeconds: 30 }
     const request = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(claim) }
     assert.equal((await fetch(`${serverUrl()}/api/v1/leases`, request)).status, 200)
-    assert.match((await run(['workers'])).stdout, /^sessionless +no session +1 +- +- +-$/m)
+    assert.match((await run(['workers'])).stdout, /^sessionless +no session +1 +remote +- +(now|\d+ s ago) +remote$/m)
   })
 })

@@ -58,6 +58,28 @@ export function describeRetry({ describe, it, itWithoutFaults }: Suite): void {
       assert.deepEqual({ status, crashes }, { status: 'queued', crashes: 1 })
     })
 
+    it('tells of a task that has ended when its last attempt was due', async (bed) => {
+      const tried = await bed.start()
+      const byHand = await bed.start({ maxAttempts: 1 })
+      await bed.settle(tried, failed({ retryDelayMs: 5_000 }))
+      await bed.settle(byHand, failed())
+      const dueAt = bed.clock.now() + 5_000
+      await bed.clock.advance(7_000)
+      await bed.retry(byHand.id)
+      const retriedAt = bed.clock.now()
+      await bed.clock.advance(1_000)
+      for (const [{ id, queue }, runAt] of [
+        [tried, dueAt],
+        [byHand, retriedAt],
+      ] as const) {
+        const again = await bed.claimOne({ queues: [queue] })
+        assert.equal(again.runAt, runAt)
+        await bed.settle(again, succeeded())
+        assert.equal((await bed.find(id)).runAt, runAt)
+        assert.equal((await bed.listAll({ queue }))[0]?.runAt, runAt)
+      }
+    })
+
     it('keeps the history', async (bed) => {
       const task = await bed.start({ maxAttempts: 1 })
       await bed.settle(task, failed())

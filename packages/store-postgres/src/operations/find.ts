@@ -1,8 +1,8 @@
-import { isTaskId, type Task, type TaskIdsParams } from '@taskyard/core'
+import { dueAgainAt, isTaskId, type JsonText, type Task, type TaskIdsParams } from '@taskyard/core'
 import { ids } from '../arrays.ts'
 import type { Text } from '../driver.ts'
 import type { StoreContext } from '../store-context.ts'
-import { TASK_COLUMNS, taskFromRow } from './task-columns.ts'
+import { TASK_COLUMN_COUNT, TASK_COLUMNS, taskFromRow } from './task-columns.ts'
 
 /** A task, and the token of its present or last lease. */
 export interface Found {
@@ -24,6 +24,18 @@ export async function find(context: Reading, { namespace, taskIds }: TaskIdsPara
 /** With more than this the server looks up whose task it is before it reads its texts; with less that would cost more than they. */
 const LARGE_BYTES = 16_384
 
+/**
+ * Of one that has ended, and had more leases than one or began before its time, the line of history that made its last attempt due:
+ * three columns more.
+ */
+const DUE_LAST = `LEFT JOIN LATERAL @due_again(t.id) AS again ON t.finished_at IS NOT NULL AND (t.token > 1 OR t.run_at > t.started_at)`
+
+function withLastDue(row: readonly Text[], task: Task): Task {
+  const [kind, at, data = null] = row.slice(TASK_COLUMN_COUNT)
+  if (kind == null) return task
+  return { ...task, runAt: dueAgainAt({ kind, at: Number(at), data: data as JsonText | null }) }
+}
+
 /** The tasks there are, in the order of their ids' first mention; ends early once their texts reach `maxBytes`. */
 export async function findTasks(
   { database, lanes, time }: Reading,
@@ -34,12 +46,12 @@ export async function findTasks(
   const wanted = [...new Set(taskIds.filter(isTaskId))]
   if (wanted.length === 0) return []
   const rows: Text[][] = await database.run(
-    `SELECT ${TASK_COLUMNS} FROM @find_tasks_2($1, $2, $3, $4)
+    `SELECT ${TASK_COLUMNS}, again.* FROM @find_tasks_2($1, $2, $3, $4) AS t ${DUE_LAST}
      WHERE octet_length(payload) + coalesce(octet_length(result), 0) <= ${LARGE_BYTES} OR @is_lane_of(lane, $5)`,
     [...time.params(), ids(wanted), maxBytes, namespace],
   )
   await lanes.load(new Set(rows.map((row) => Number(row[1]))))
   return rows
-    .map((row) => ({ task: taskFromRow(row, lanes.get(Number(row[1]))), token: Number(row[14]) }))
+    .map((row) => ({ task: withLastDue(row, taskFromRow(row, lanes.get(Number(row[1])))), token: Number(row[14]) }))
     .filter(({ task }) => task.namespace === namespace)
 }

@@ -7,6 +7,8 @@ import { backoffFromText, numberOrNull, tagsFromText } from './column-text.ts'
 export const TASK_COLUMNS = `id, lane, priority, payload, created_at, max_attempts, timeout_seconds, backoff, tags, idempotency_key,
   status, run_at, attempt, crashes, token, worker_id, started_at, finished_at, cancel_requested_at, progress, result, failure`
 
+export const TASK_COLUMN_COUNT = TASK_COLUMNS.split(',').length
+
 /** A row of `TASK_COLUMNS`. Until a task has ended, its failure is the last line of a retry, which holds the error. */
 export function taskFromRow(row: readonly Text[], { namespace, queue, type }: Lane): Task {
   return {

@@ -1,4 +1,4 @@
-import type { TaskIdsParams, TaskStatus } from '@taskyard/core'
+import { dueAgainAt, type JsonText, type TaskIdsParams, type TaskStatus } from '@taskyard/core'
 import { row1, type State } from '../state.ts'
 import type { TaskRow } from '../wire.ts'
 import { promoteDue } from './promote.ts'
@@ -185,5 +185,16 @@ function finishedState(state: State, seq: number, lane: number): Present | null 
   return {
     status: TERMINAL[status - 1] as TaskStatus,
     ...{ attempt, crashes, token, startedAt, finishedAt, workerId, progress, result, error },
+    ...lastDue(state, seq, token),
   }
+}
+
+/** When the last of several attempts was due; that of the first is the task's own. */
+function lastDue(state: State, seq: number, token: number): Pick<Present, 'runAt'> {
+  if (token === 0) return {}
+  const last = state.sql(
+    `SELECT kind, at, data FROM history WHERE seq = ? AND kind IN ('retry-scheduled', 'lease-expired', 'retried') ORDER BY n DESC LIMIT 1`,
+  )
+  const row = row1<[string, number, JsonText | null]>(last, seq)
+  return row === undefined ? {} : { runAt: dueAgainAt({ kind: row[0], at: row[1], data: row[2] }) }
 }
