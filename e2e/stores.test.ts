@@ -130,6 +130,18 @@ for (const kind of KINDS) {
       await client.close()
     })
 
+    it('tell a program of tasks that a server has run', async () => {
+      const store = await newStore()
+      await start(store)
+      await using yard = await Taskyard.open({ store, allowUnsafeDurability: kind === 'mongodb' })
+      const told = new Set<string>()
+      yard.on('succeeded', (task) => told.add(task.id), { type: 'uppercase' })
+      // It takes a moment until the server knows that somebody listens here.
+      const ids = new Set<string>()
+      while (told.size === 0) ids.add((await yard.wait(await yard.submit('uppercase', { text: 'yard' }))).id)
+      assert.ok([...told].every((id) => ids.has(id)))
+    })
+
     it('are migrated and examined by the command line', async () => {
       const env = storeSettings(kind, await newStore())
       const migrated = await runTaskyard(['migrate', '--json'], { env }).ended
