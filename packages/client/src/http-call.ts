@@ -125,8 +125,12 @@ function failureOf(error: unknown, url: string, { signal, timeoutMs }: HttpCall)
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
   if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join('; ')
+  if (NO_TLS.test(String(codeOf(cause)))) return 'it speaks plain HTTP: write http:// instead of https://'
   return cause instanceof Error ? cause.message || String(codeOf(cause) ?? cause.name) : String(cause)
 }
+
+/** What is read as TLS is none. */
+const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$/
 
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 

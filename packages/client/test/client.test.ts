@@ -251,3 +251,11 @@ test('what is over the limit of a body is refused before it is sent', async (t) 
   await assert.rejects(client.submit('t', 'ü'.repeat(600_000)), refused)
   assert.deepEqual(seen, [])
 })
+
+test('https:// to a server that speaks HTTP is told in words', async (t) => {
+  const { server } = await open(t)
+  const client = new Client({ url: server.url.replace('http:', 'https:'), retrySeconds: 0 })
+  t.after(() => client.close())
+  const words = /cannot be reached: it speaks plain HTTP: write http:\/\/ instead of https:\/\/$/
+  await assert.rejects(client.info(), words)
+})

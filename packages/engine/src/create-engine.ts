@@ -74,6 +74,7 @@ export function createEngine(options: EngineOptions): Engine {
       ...queues.inNamespace(namespace),
     })),
     queuesOfUsedNamespaces: () => queues.ofUsedNamespaces(),
+    connectedWorkers: sessions.connectedWorkers,
     health: () => healthOf(context),
     backup: context.store.lifecycle.backup ?? null,
     loops: context.loops.reports,

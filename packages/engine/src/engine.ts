@@ -201,6 +201,8 @@ export interface Engine {
   in(namespace: string): UseCases
   /** The queues of the namespaces in which something was done in this process within the last hour, 100 at most, and of the default one. */
   queuesOfUsedNamespaces(): Promise<readonly QueueOfNamespace[]>
+  /** How many workers are connected to this process, of all namespaces. */
+  connectedWorkers(): number
   /** Asks the store now. */
   health(): Promise<EngineHealth>
   /** Copies the whole store, see `LifecyclePort.backup`; `null`: its database is backed up by other means. */

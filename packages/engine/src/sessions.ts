@@ -22,6 +22,8 @@ export interface Sessions {
   /** A worker claims; what is returned says that its call has ended. */
   readonly noteAsking: ClaimersHere['noteClaim']
   readonly askKnownWorkers: AskKnownWorkers
+  /** At this process, of all namespaces. */
+  readonly connectedWorkers: () => number
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -90,6 +92,8 @@ class WorkerSessions implements Sessions {
     void this.#context.pendingCalls.track(Promise.all([this.#graces.stop(), this.#deadWorkers?.stop()]))
     await this.#presence?.stop()
   }
+
+  readonly connectedWorkers = () => this.#connections.workers().length
 
   readonly inNamespace = (namespace: string) => ({
     openSession: (session: OpenSession) => this.#openSession(namespace, session),

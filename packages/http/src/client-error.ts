@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { PROBLEM_CONTENT_TYPE, problemWithStatus } from './problem.ts'
 
-interface ClientError extends Error {
+/** Why a connection is not understood. */
+export interface ClientError extends Error {
   readonly code?: string | undefined
   /** The bytes at which reading ended, where they are known. */
   readonly rawPacket?: unknown
@@ -26,6 +27,13 @@ export function answerClientError(error: ClientError, socket: Socket, answers: r
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${isHead ? '' : body}`,
     () => socket.destroy(),
   )
+}
+
+const TLS_HANDSHAKE = 0x16
+
+/** Whether what came is the beginning of a TLS connection (RFC 8446 §5.1). */
+export function speaksTls({ rawPacket }: ClientError): boolean {
+  return Buffer.isBuffer(rawPacket) && rawPacket[0] === TLS_HANDSHAKE
 }
 
 /** To a request that arrived whole, or begun. */

@@ -76,6 +76,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
 
 export interface ErrorLog {
   error(details: object, message: string): void
+  warn?(details: object, message: string): void
 }
 
 export const SILENT: ErrorLog = { error: () => undefined }

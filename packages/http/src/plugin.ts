@@ -5,6 +5,7 @@ import { classicRoutes } from './classic-routes.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { acceptJsonBodies } from './json-body.ts'
 import { createLifecycle } from './lifecycle.ts'
+import { timeRequests } from './metrics/request-durations.ts'
 import { inNamespacesOf } from './namespace-of.ts'
 import type { OpenAnswers } from './open-answers.ts'
 import { type HttpLimits, type HttpOptions, SILENT } from './options.ts'
@@ -70,6 +71,7 @@ function prepare(server: FastifyInstance, options: PluginOptions) {
   const clock = monotonicClock(options.clock)
   server.decorate('noteLargeAnswer', boundUnreadAnswers(server.server, connections, clock, limits.unreadBytes))
   server.setErrorHandler(createErrorHandler(options.logger ?? SILENT, metrics.problemSent))
+  timeRequests(server, metrics.requestServed)
   guardAgainstPages(server, options.hosts ?? ANY_HOST)
   addComponents(server)
   server.setValidatorCompiler(createValidatorCompiler())

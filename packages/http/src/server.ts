@@ -1,7 +1,8 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { LIMITS } from '@taskyard/core'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import { answerClientError } from './client-error.ts'
+import { answerClientError, type ClientError, speaksTls } from './client-error.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { answerUnknownRoutes } from './not-found.ts'
 import { trackAnswers } from './open-answers.ts'
@@ -34,9 +35,13 @@ async function serverOf(
 ): Promise<FastifyInstance> {
   const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits }
   const handleError = createErrorHandler(options.logger ?? SILENT, options.metrics.problemSent)
+  const noteTls = createTlsNote(options)
   const server = Fastify({
     ...fastifyOptions(limits),
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, connections.get(socket) ?? []),
+    clientErrorHandler: (error, socket) => {
+      noteTls(error, socket)
+      answerClientError(error, socket, connections.get(socket) ?? [])
+    },
     frameworkErrors: handleError,
     ...(options.requestLogger === undefined ? undefined : { loggerInstance: options.requestLogger }),
   }) as FastifyInstance
@@ -47,6 +52,21 @@ async function serverOf(
   answerUnknownRoutes(server, handleError, home)
   await server.register(plugin, { ...options, limits, connections })
   return server
+}
+
+const TLS_NOTE_MS = 60_000
+
+/** Who writes https:// sees nothing but an error of their TLS library: the log says what is wrong, once a minute at most. */
+function createTlsNote({ logger = SILENT, clock }: HttpOptions): (error: ClientError, socket: Socket) => void {
+  let nextAt = Number.NEGATIVE_INFINITY
+  return (error, { remoteAddress }) => {
+    if (!speaksTls(error) || clock.now() < nextAt) return
+    nextAt = clock.now() + TLS_NOTE_MS
+    logger.warn?.(
+      { peer: remoteAddress },
+      'somebody speaks HTTPS to this port, which speaks HTTP: its URL begins with http://',
+    )
+  }
 }
 
 function fastifyOptions(limits: HttpLimits): FastifyServerOptions {

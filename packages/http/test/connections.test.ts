@@ -200,3 +200,15 @@ test('a request that asks for another protocol is the last of its connection: no
   assert.match(text, /connection: close/i)
   assert.equal(text.split('HTTP/1.1 ').length, 2)
 })
+
+test('HTTPS to the port is told in the log, once a minute', async (context) => {
+  const { listen, warned } = await startApi(context)
+  const base = await listen()
+  for (let i = 0; i < 2; i++) {
+    const socket = open(context, base)
+    socket.write('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 'latin1')
+    await answer(socket)
+  }
+  assert.equal(warned.length, 1)
+  assert.match(warned[0] ?? '', /speaks HTTPS to this port, which speaks HTTP/)
+})

@@ -104,3 +104,32 @@ test('the number of series is bounded', async (context) => {
   assert.equal(await sample(api, 'taskyard_tasks_submitted_total{namespace="other",queue="other",type="other"}'), 2)
   assert.equal(await sample(api, 'taskyard_queue_depth{namespace="other",queue="other",status="queued"}'), 2)
 })
+
+test('the process says what it is, who is connected, how large its store is, and whether it drains', async (context) => {
+  const draining = new AbortController()
+  const api = await startApi(context, { draining: draining.signal })
+  api.engine.openSession({ workerId: 'w', queues: ['default'], types: null, onCancel: () => {} })
+  assert.equal(await sample(api, 'taskyard_info{version="9.9.9",store="sqlite"}'), 1)
+  assert.equal(await sample(api, 'taskyard_workers_connected'), 1)
+  assert.ok(((await sample(api, 'taskyard_store_size_bytes')) as number) > 0)
+  assert.equal(await sample(api, 'taskyard_draining'), 0)
+  draining.abort()
+  assert.equal(await sample(api, 'taskyard_draining'), 1)
+})
+
+test('requests are timed by route and status, streams not', async (context) => {
+  const api = await startApi(context)
+  const id = await api.submit({ type: 't' })
+  for (const unknown of ['1', '2']) await api.get(`/api/v1/tasks/${unknown}`)
+  await api.post(`/api/v1/tasks/${id}/cancel`)
+  await api.get(`/api/v1/tasks/${id}/events`, { accept: 'text/event-stream' })
+  const count = (labels: string) => sample(api, `taskyard_http_request_seconds_count{${labels}}`)
+  assert.equal(await count('method="GET",route="/api/v1/tasks/:id",status="404"'), 2)
+  assert.equal(await count('method="POST",route="/api/v1/tasks",status="202"'), 1)
+  assert.doesNotMatch((await api.get('/metrics')).body, /route="[^"]*\/events"/)
+})
+
+test('no gauge has a name that ends as that of a counter', async (context) => {
+  const { body } = await (await startApi(context)).get('/metrics')
+  assert.doesNotMatch(body, /^# TYPE \S+_total (?!counter)/m)
+})

@@ -68,7 +68,7 @@ test('info tells version, stack, durability and limits', async (context) => {
   const info = (await get('/api/v1/info')).json()
   assert.equal(info.version, '9.9.9')
   assert.equal(info.nodeId, 'test-node')
-  assert.deepEqual(info.stack, { store: 'sqlite', broker: null })
+  assert.deepEqual(info.stack, { store: 'sqlite' })
   assert.match(info.durability, /synced/)
   assert.equal(info.limits.batch, 1000)
 })

@@ -16,6 +16,7 @@ export interface Api {
   readonly engine: Engine & UseCases
   readonly store: OpenedStore
   readonly logged: { details: object; message: string }[]
+  readonly warned: string[]
   /** Listens on a free port of the loopback interface and answers with the base URL. */
   listen(): Promise<string>
   post(url: string, body?: unknown, headers?: Record<string, string>): ReturnType<typeof request>
@@ -56,7 +57,8 @@ export async function startApi(context: TestContext, options: ApiOptions = {}): 
   })
   await engine.start()
   const logged: Api['logged'] = []
-  const server = await createServer({ engine, metrics, ...serverOptions(store, logged, options) })
+  const warned: string[] = []
+  const server = await createServer({ engine, metrics, ...serverOptions(store, { logged, warned }, options) })
   context.after(async () => {
     await server.close()
     await engine.stop()
@@ -69,6 +71,7 @@ export async function startApi(context: TestContext, options: ApiOptions = {}): 
     engine: { ...engine, ...engine.in('default') },
     store,
     logged,
+    warned,
     post,
     get: (url, headers = {}) => request(server, 'GET', url, undefined, headers),
     async listen() {
@@ -83,11 +86,14 @@ export async function startApi(context: TestContext, options: ApiOptions = {}): 
   }
 }
 
-function serverOptions(store: OpenedStore, logged: Api['logged'], options: ApiOptions) {
+function serverOptions(store: OpenedStore, { logged, warned }: Pick<Api, 'logged' | 'warned'>, options: ApiOptions) {
   return {
     clock: options.clock ?? systemClock,
-    info: { version: '9.9.9', stack: { store: 'sqlite', broker: null }, durability: store.lifecycle.durability },
-    logger: { error: (details, message) => void logged.push({ details, message }) },
+    info: { version: '9.9.9', stack: { store: 'sqlite' }, durability: store.lifecycle.durability },
+    logger: {
+      error: (details, message) => void logged.push({ details, message }),
+      warn: (_, message) => void warned.push(message),
+    },
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
     ...(options.draining === undefined ? {} : { draining: options.draining }),

@@ -50,7 +50,7 @@ describe('readConfiguration', () => {
   })
 
   it('points to the reference when no name is near', () => {
-    assert.match(reasonFor({ TASKYARD_FROBNICATE_ALL: '1' }), /see docs\/reference\/environment\.md/)
+    assert.match(reasonFor({ TASKYARD_FROBNICATE_ALL: '1' }), /; taskyard help environment lists them$/)
   })
 
   it('names everything that is wrong at once', () => {

@@ -4,7 +4,9 @@ import { collectDefaultMetrics, Registry } from 'prom-client'
 import { addCounter, type Labels } from './computed-metric.ts'
 import { createLoopMetrics } from './loop-metrics.ts'
 import { observeStore } from './observe-store.ts'
+import { createProcessGauges, type ProcessState } from './process-gauges.ts'
 import { createQueueGauges } from './queue-gauges.ts'
+import { createRequestDurations, type ServedRequest } from './request-durations.ts'
 import { createTaskObserver } from './task-observer.ts'
 
 /** A server's own metrics: nothing is shared between two servers in one process. */
@@ -18,6 +20,10 @@ export interface Metrics {
   recordQueues(queues: readonly QueueOfNamespace[]): void
   /** The background loops as they are now, for the next scrape. */
   recordLoops(loops: readonly LoopReport[]): void
+  /** The process as it is now, for the next scrape. */
+  recordProcess(state: ProcessState): void
+  /** A request was answered. */
+  requestServed(served: ServedRequest): void
   /** A problem document was sent. */
   problemSent(code: ErrorCode): void
 }
@@ -33,6 +39,8 @@ export interface MetricsOptions {
 export function createMetrics({ monotonicMs, labelLimit = 500 }: MetricsOptions): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  // Sums of other gauges, whose names say that they are counters.
+  for (const what of ['resources', 'handles', 'requests']) registry.removeSingleMetric(`nodejs_active_${what}_total`)
   const observer = createTaskObserver(registry, labelLimit)
   const recordQueues = createQueueGauges(registry, labelLimit)
   const problems = new Map<string, number>()
@@ -46,6 +54,8 @@ export function createMetrics({ monotonicMs, labelLimit = 500 }: MetricsOptions)
     observeStore: timedStore,
     recordQueues,
     recordLoops: createLoopMetrics(registry),
+    recordProcess: createProcessGauges(registry),
+    requestServed: createRequestDurations(registry),
     problemSent: (code) => void problems.set(code, (problems.get(code) ?? 0) + 1),
   }
 }

@@ -39,11 +39,18 @@ export function infoRoutes(server: FastifyInstance, { engine, info, inNamespaceO
   }))
 }
 
-function metricsRoute(server: FastifyInstance, { engine, metrics }: OperationsContext): void {
+function metricsRoute(server: FastifyInstance, { engine, metrics, info, lifecycle }: OperationsContext): void {
   server.get('/metrics', { schema: metricsSchema }, async (_request, reply) => {
     // Without the store the queues are unknown, which is itself counted; the rest of the metrics matters most then.
     metrics.recordQueues(await engine.queuesOfUsedNamespaces().catch(() => []))
     metrics.recordLoops(engine.loops())
+    metrics.recordProcess({
+      version: info.version,
+      store: info.stack['store'] ?? 'unknown',
+      connectedWorkers: engine.connectedWorkers(),
+      storeBytes: (await engine.health()).store.sizeBytes ?? null,
+      draining: lifecycle.closing,
+    })
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
 }
