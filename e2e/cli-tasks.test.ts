@@ -56,7 +56,7 @@ describe('taskyard get, list and events', () => {
   })
 })
 
-describe('taskyard cancel and retry', () => {
+describe('taskyard cancel, retry and delete', () => {
   it('work by id, and refuse what the state does not allow with exit code 4', async () => {
     const { id } = await runJson(['submit', 'nobody', '1'])
     assert.equal((await runJson(['cancel', id])).status, 'cancelled')
@@ -76,12 +76,50 @@ describe('taskyard cancel and retry', () => {
     await run(['retry', first.id])
     const again = await run(['cancel', last.id, first.id, '--json'])
     assert.equal(again.code, 4)
-    const { error } = JSON.parse(again.stdout)
+    const { error, results } = JSON.parse(again.stdout)
+    assert.equal(error.code, 'not_cancellable')
+    assert.deepEqual([results[0].id, results[0].error.code], [last.id, 'not_cancellable'])
+    assert.deepEqual([results[1].id, results[1].task.status], [first.id, 'cancelled'])
+    const { results: both } = await runJson(['retry', first.id, last.id])
     assert.deepEqual(
-      [error.code, error.failed[0].id, error.failed[0].code],
-      ['not_cancellable', last.id, 'not_cancellable'],
+      both.map(({ id, task }: Document) => [id, task.status]),
+      [first.id, last.id].map((id) => [id, 'queued']),
     )
-    assert.deepEqual([error.tasks[0].id, error.tasks[0].status], [first.id, 'cancelled'])
+  })
+
+  it('delete tasks that have ended by id, and refuse others with exit code 4', async () => {
+    const { id } = await runJson(['submit', 'nobody', '1'])
+    const early = await run(['delete', id])
+    assert.equal(early.code, 4)
+    assert.match(early.stderr, /is queued: only tasks that have ended can be deleted/)
+    await run(['cancel', id])
+    const twice = await run(['delete', id, id, '--json'])
+    assert.equal(twice.code, 3)
+    const { error, results } = JSON.parse(twice.stdout)
+    assert.deepEqual([error.code, results[0]], ['task_not_found', { id, deleted: true }])
+    assert.deepEqual([results[1].id, results[1].error.code], [id, 'task_not_found'])
+    assert.equal((await run(['get', id])).code, 3)
+    const other = await runJson(['submit', 'nobody', '1'])
+    await run(['cancel', other.id])
+    assert.equal((await run(['delete', other.id])).stdout, `${other.id}  deleted\n`)
+  })
+
+  it('delete by filter, with --yes where there is no terminal', async () => {
+    for (const n of [1, 2, 3]) await run(['submit', 'nobody', `${n}`, '--queue', 'over'])
+    await run(['cancel', '--queue', 'over'])
+    await run(['submit', 'nobody', '4', '--queue', 'over'])
+    assert.deepEqual(await runJson(['delete', '--queue', 'over', '--dry-run']), { matched: 3, dryRun: true })
+    const refused = await run(['delete', '--queue', 'over'])
+    assert.equal(refused.code, 2)
+    assert.match(refused.stderr, /add --yes/)
+    assert.equal((await run(['delete', '--queue', 'over', '--yes'])).stdout, '3 tasks deleted\n')
+    assert.equal((await runJson(['list', '--queue', 'over', '--status', 'queued,cancelled'])).items.length, 1)
+  })
+
+  it('say what status of tasks cannot be deleted', async () => {
+    const { code, stderr } = await run(['delete', '--status', 'failed,running', '--yes'])
+    assert.equal(code, 2)
+    assert.match(stderr, /only tasks that have ended can be deleted: succeeded, failed, cancelled/)
   })
 
   it('work by filter', async () => {

@@ -27,7 +27,19 @@ describe('the command line', () => {
   it('has help with examples for every command', async () => {
     const { code, stdout } = await run(['--help'])
     assert.equal(code, 0)
-    for (const name of ['start', 'work', 'submit', 'get', 'list', 'cancel', 'retry', 'queues', 'migrate', 'doctor']) {
+    for (const name of [
+      'start',
+      'work',
+      'submit',
+      'get',
+      'list',
+      'cancel',
+      'retry',
+      'delete',
+      'queues',
+      'migrate',
+      'doctor',
+    ]) {
       assert.match(stdout, new RegExp(`\\n  ${name} `))
     }
     assert.match((await run(['submit', '--help'])).stdout, /Examples:\n {2}taskyard submit email/)

@@ -16,11 +16,14 @@ export class CommandFailure extends Error {
   readonly exitCode: number
   /** Told to programs, besides `code` and `message` or in their place. */
   readonly details: object
+  /** What there is to tell programs beside the error: some of it was done. */
+  readonly answer: object
 
-  constructor(message: string, exitCode: number, details: object = {}) {
+  constructor(message: string, exitCode: number, details: object = {}, answer: object = {}) {
     super(message)
     this.exitCode = exitCode
     this.details = details
+    this.answer = answer
   }
 }
 
@@ -34,16 +37,18 @@ export function reportFailure(terminal: Terminal, error: unknown, json: boolean)
   const failure = describe(error)
   const label = paintFor(terminal.stderr, terminal.environment)('red', 'error:')
   terminal.stderr.write(`${label} ${failure.lines.map(printable).join('\n  ')}\n`)
-  if (json) terminal.stdout.write(`${jsonLine({ error: failure.document })}\n`)
+  if (json) terminal.stdout.write(`${jsonLine({ ...failure.answer, error: failure.document })}\n`)
   terminal.exitWith(failure.exitCode)
 }
+
+const PLAIN = { exitCode: EXIT.failed, details: {}, answer: {} }
 
 function describe(error: unknown) {
   if (error instanceof TaskyardError) return describeTaskyardError(error)
   const message = error instanceof Error ? error.message : String(error)
-  const { exitCode, details } = error instanceof CommandFailure ? error : { exitCode: EXIT.failed, details: {} }
+  const { exitCode, details, answer } = error instanceof CommandFailure ? error : PLAIN
   const code = COMMAND_CODES[exitCode]
-  return { lines: message.split(/\n */), document: { code, message, ...details }, exitCode }
+  return { lines: message.split(/\n */), document: { code, message, ...details }, exitCode, answer }
 }
 
 function describeTaskyardError(error: TaskyardError) {
@@ -52,7 +57,7 @@ function describeTaskyardError(error: TaskyardError) {
     .filter((violation) => !message.includes(violation.message))
     .map(({ path, message: what }) => `${path || '/'}: ${what}`)
   const lines = [...message.split('\n'), ...details, ...adviceFor(error)]
-  return { lines, document: { code, message, retryable, violations }, exitCode: exitCodeOf(error) }
+  return { lines, document: { code, message, retryable, violations }, exitCode: exitCodeOf(error), answer: {} }
 }
 
 function adviceFor({ code }: TaskyardError): string[] {

@@ -2,7 +2,7 @@ import { closestName } from '@taskyard/core'
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../version.ts'
 import { addBackup } from './commands/backup.ts'
-import { addCancelAndRetry } from './commands/cancel-and-retry.ts'
+import { addChanges } from './commands/change-tasks.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addEvents } from './commands/events.ts'
 import { addGet } from './commands/get.ts'
@@ -37,7 +37,7 @@ export function createProgram(terminal: Terminal = processTerminal(), commandLin
   addGet(program, terminal)
   addList(program, terminal)
   addEvents(program, terminal)
-  addCancelAndRetry(program, terminal)
+  addChanges(program, terminal)
   program.commandsGroup('Operate:')
   addQueues(program, terminal)
   addWorkers(program, terminal)

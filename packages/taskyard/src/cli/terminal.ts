@@ -6,7 +6,7 @@ type Style = Parameters<typeof styleText>[0]
 /** The world outside the command line, so that tests can be one. */
 export interface Terminal {
   readonly environment: Environment
-  readonly stdin: AsyncIterable<string | Uint8Array>
+  readonly stdin: Input
   readonly stdout: Output
   readonly stderr: Output
   /** Aborts at the first Ctrl-C or SIGTERM, once somebody asked for it; before that the signal ends the process. */
@@ -16,6 +16,10 @@ export interface Terminal {
   now(): number
   /** Milliseconds of a clock that nobody sets, since any moment: for spans. */
   monotonic(): number
+}
+
+export interface Input extends AsyncIterable<string | Uint8Array> {
+  readonly isTTY?: boolean | undefined
 }
 
 export interface Output {
