@@ -11,7 +11,7 @@ before(async () => {
 })
 after(() => folder.remove())
 
-const OPERATIONS = /probes and metrics at (http\S+)/
+const OPERATIONS = /probes and metrics at (http[^\s"]+)/
 const WITHOUT_API = { TASKYARD_ROLES: 'worker,scheduler' }
 
 describe('a process without an API', () => {

@@ -60,6 +60,8 @@ describe('a database of its own', () => {
     assert.equal((await second.get(id)).status, 'scheduled')
     assert.equal((await second.list({ tag: 'kept' })).items.length, 1)
     await second.submit('another', {})
+    await succeeds(shell(block(OPERATIONS, 'restored'), admin))
+    assert.equal((await second.list({ tag: 'kept' })).items.length, 1)
   })
 })
 
@@ -74,6 +76,21 @@ describe('the application’s own database', () => {
     const env = { TASKYARD_STORE: storeOf('taskyard', 'shop') }
     await succeeds(runTaskyard(['migrate'], { env }).ended)
     for (const statement of statementsOf('application')) await query('shop', statement)
+  })
+
+  it('loses nothing by a restore with a role that may not, nor by one from a file that is no backup', async () => {
+    const store = storeOf('taskyard', 'shop')
+    const yard = await Taskyard.open({ store })
+    const { id } = await yard.submit('later', null, { delaySeconds: 3600 })
+    await yard.close()
+    const restore = block(OPERATIONS, 'restore')
+    const mayNot = await shell(restore, store)
+    assert.match(mayNot.stderr, /permission denied/)
+    await writeFile(join(folder.path, 'taskyard.dump'), 'no backup')
+    const isNone = await shell(restore, storeOf('admin', 'shop'))
+    for (const { code } of [mayNot, isNone]) assert.notEqual(code, 0)
+    await using again = await Taskyard.open({ store })
+    assert.equal((await again.get(id)).status, 'scheduled')
   })
 
   const programs = GUIDE.filter(({ language }) => language === 'ts')
@@ -174,7 +191,7 @@ async function shell(text: string, databaseUrl: string) {
   const { folder: programs, env } = await postgresBinaries()
   const path = [programs, process.env.PATH].join(delimiter)
   const script = `set -e\n${text.replaceAll('npx @taskyard/taskyard', TASKYARD)}`
-  const options = { cwd: folder.path, env: { ...env, PATH: path, DATABASE_URL: databaseUrl } }
+  const options = { cwd: folder.path, env: { ...env, PATH: path, DATABASE_URL: databaseUrl, ADMIN_URL: databaseUrl } }
   return runCommand('bash', ['-c', script], options).ended
 }
 

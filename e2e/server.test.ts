@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
@@ -71,7 +72,7 @@ describe('a server', () => {
       elapsed.push(performance.now() - since)
       const { code, stdout } = await server.stop()
       assert.equal(code, 0)
-      assert.match(stdout, /^Taskyard is ready at http:\/\/127\.0\.0\.1:\d+ .*\n$/)
+      assert.match(stdout, /^\{[^\n]*"msg":"Taskyard is ready at http:\/\/127\.0\.0\.1:\d+ [^\n]*\}\n$/)
     }
     assert.ok(Math.min(...elapsed) < 2000, `they took ${elapsed.join(', ')} ms`)
   })
@@ -183,8 +184,10 @@ describe('a server that cannot start', () => {
     const blocker = createTcpServer().listen(0, '127.0.0.1')
     await once(blocker, 'listening')
     const { port } = blocker.address() as { port: number }
-    const { code, stderr } = await runTaskyard(['start', '--port', `${port}`, '--store', `sqlite:${newStore()}`]).ended
+    const store = newStore()
+    const { code, stderr } = await runTaskyard(['start', '--port', `${port}`, '--store', `sqlite:${store}`]).ended
     blocker.close()
+    assert.equal(existsSync(store), false, 'nothing is made for a server that cannot be reached')
     assert.equal(code, 1)
     assert.match(complaint(stderr), new RegExp(`127\\.0\\.0\\.1:${port} is in use.*--port`))
   })
@@ -260,10 +263,18 @@ async function drains(url: string): Promise<void> {
 }
 
 /** The one line that a failed start says on stderr, besides its log. */
+/** Why a start failed: the last line of its log. */
 function complaint(stderr: string): string {
-  const lines = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'))
-  assert.equal(lines.length, 1, stderr)
-  return lines[0] as string
+  const lines = stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { level: string; msg: string })
+  assert.deepEqual(
+    lines.map(({ level }) => level).filter((level) => level === 'fatal'),
+    ['fatal'],
+    stderr,
+  )
+  return lines.at(-1)?.msg ?? ''
 }
 
 async function startMailServer() {

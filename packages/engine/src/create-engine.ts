@@ -10,6 +10,7 @@ import { createGiveBack } from './give-back.ts'
 import { cacheByNamespace } from './in-namespace.ts'
 import { createLeasing } from './lease.ts'
 import { createLongPolls } from './long-polls.ts'
+import type { EndedAttempt } from './observer.ts'
 import { createQueues } from './queues.ts'
 import { createReading } from './read.ts'
 import { createSessions } from './sessions.ts'
@@ -86,6 +87,7 @@ function tellEnded({ observer, taskNews }: EngineContext): (ended: readonly Ende
   return (ended) => {
     for (const lease of ended) {
       observer.leaseEnded?.(lease, lease.reason)
+      observer.attemptFailed?.(endedAttempt(lease))
       taskNews.statusChanged(lease.taskStatus, lease.taskId, { ...lease, tags: null })
     }
   }
@@ -96,4 +98,8 @@ async function healthOf({ store, loops, isStopping }: EngineContext): Promise<En
   const reports = loops.reports()
   const canServe = reports.every(({ essential, healthy }) => healthy || !essential)
   return { ready: health.healthy && !isStopping() && canServe, store: health, loops: reports }
+}
+
+function endedAttempt({ reason, taskId, namespace, queue, type, workerId, taskStatus }: EndedLease): EndedAttempt {
+  return { taskId, namespace, queue, type, taskStatus, cause: reason, workerId, error: null, runAt: null }
 }

@@ -27,11 +27,26 @@ export function createLeaseObservations(
       sessions.noteClaim(namespace, worker)
       taskNews.started(tasks)
     },
-    settled({ taskId, outcome }, result) {
+    settled(settlement, result) {
       if (result.status === 'lost' || result.repeated) return
+      const { taskId, outcome } = settlement
       const { namespace, queue, type, waitMs, runMs, taskStatus, runAt } = result
       if (taskStatus === 'scheduled' && runAt !== null) context.wakeSweeperAt(runAt)
       observer.settled?.({ namespace, queue, type, waitMs, runMs, outcome: seenOutcome(outcome, taskStatus) })
+      if (settlement.outcome === 'failed') {
+        const { error } = settlement
+        observer.attemptFailed?.({
+          taskId,
+          namespace,
+          queue,
+          type,
+          taskStatus,
+          cause: 'failed',
+          workerId: null,
+          error,
+          runAt,
+        })
+      }
       taskNews.statusChanged(taskStatus, taskId, { namespace, queue, type, tags: null })
     },
     answered(operation, namespace, leases, statuses) {

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { LIMITS } from '@taskyard/core'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { answerClientError, type ClientError, speaksTls } from './client-error.ts'
-import { createErrorHandler } from './error-handler.ts'
+import { createErrorHandler, pathOf } from './error-handler.ts'
 import { answerUnknownRoutes } from './not-found.ts'
 import { trackAnswers } from './open-answers.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits, type HttpOptions, SILENT } from './options.ts'
@@ -47,6 +47,7 @@ async function serverOf(
   }) as FastifyInstance
   const connections = trackAnswers(server.server)
   server.setErrorHandler(handleError)
+  if (options.answered !== undefined) tellAnswered(server, options.answered)
   // Nobody reads the body of a request that no route takes.
   server.removeAllContentTypeParsers()
   answerUnknownRoutes(server, handleError, home)
@@ -67,6 +68,13 @@ function createTlsNote({ logger = SILENT, clock }: HttpOptions): (error: ClientE
       'somebody speaks HTTPS to this port, which speaks HTTP: its URL begins with http://',
     )
   }
+}
+
+function tellAnswered(server: FastifyInstance, answered: NonNullable<HttpOptions['answered']>): void {
+  server.addHook('onResponse', async (request, reply) => {
+    const { method } = request
+    answered({ method, path: pathOf(request), status: reply.statusCode, ms: Math.round(reply.elapsedTime * 10) / 10 })
+  })
 }
 
 function fastifyOptions(limits: HttpLimits): FastifyServerOptions {

@@ -15,6 +15,7 @@ import { createLockTurns, type LockTurns } from './operations/lock-turns.ts'
 import { createQueueDepths } from './operations/queue-depths.ts'
 import { settle } from './operations/settle.ts'
 import { createSweeping } from './operations/sweep.ts'
+import { asRefusal } from './postgres-errors.ts'
 import { checkSettings, lockTableSize } from './server-settings.ts'
 import { createServerTime } from './server-time.ts'
 import { createSignals } from './signals.ts'
@@ -45,7 +46,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     return createStore(options, location, database, durability, lockTurns)
   } catch (error) {
     await database.close()
-    throw error
+    throw asRefusal(error)
   }
 }
 

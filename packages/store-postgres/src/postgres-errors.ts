@@ -99,6 +99,13 @@ export function toConnectError(error: unknown): TaskyardError {
   return new TaskyardError('invalid_configuration', { reason }, { cause: error })
 }
 
+/** Of a store that is opened: a server that refuses its user (SQLSTATE class 28) is not away, and waiting does not help. */
+export function asRefusal(error: unknown): unknown {
+  if (!codeOf(causeOf(error))?.startsWith('28')) return error
+  const reason = `TASKYARD_STORE: the server refuses the user: ${reasonOf(causeOf(error))}`
+  return new TaskyardError('invalid_configuration', { reason }, { cause: error })
+}
+
 /**
  * Rejects with what went wrong after something was committed: however certain the error is, its call has had an effect.
  * @throws TaskyardError store_unavailable

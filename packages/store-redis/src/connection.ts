@@ -49,8 +49,14 @@ export async function connect(address: RedisAddress, clock: Clock): Promise<Clie
     client.disconnect()
     if (error instanceof TaskyardError) throw error
     const reason = messageOf(lastError ?? error)
+    if (/^(WRONGPASS|NOAUTH|NOPERM)/.test(reason)) throw refused(address, reason, error)
     throw new TaskyardError('store_unavailable', { reason: `${address.shown}: ${reason}` }, { cause: error })
   }
+}
+
+/** A server that refuses its user is not away, and waiting does not help. */
+function refused({ shown }: RedisAddress, reason: string, cause: unknown): TaskyardError {
+  return new TaskyardError('invalid_configuration', { reason: `${shown} refuses the user: ${reason}` }, { cause })
 }
 
 // A client whose database the server refuses would go on in database 0.

@@ -49,7 +49,7 @@ describe('opening a Redis store', () => {
     await adminClient(t, url).config('SET', 'requirepass', 'right')
     const wrong = url.replace('redis://', 'redis://:wrong-one@')
     await assert.rejects(open({ url: wrong }), (error) => {
-      assert.ok(error instanceof TaskyardError && error.code === 'store_unavailable', String(error))
+      assert.ok(error instanceof TaskyardError && error.code === 'invalid_configuration', String(error))
       assert.doesNotMatch(error.message, /wrong-one/)
       return true
     })

@@ -6,6 +6,8 @@ import type { Settings } from './configuration/settings.ts'
 import { createEmbeddedWorkerApi } from './embedded-worker-api.ts'
 import { openStore } from './open-store.ts'
 import type { IncidentLog } from './server/incident-log.ts'
+import { type StoreLog, traceCalls } from './server/store-log.ts'
+import type { TaskLog } from './server/task-log.ts'
 import { type StorePatience, waitForStore } from './server/wait-for-store.ts'
 import { VERSION } from './version.ts'
 
@@ -22,6 +24,10 @@ export interface AssemblyDeps extends RuntimeDeps {
   /** Told of trouble in the background. */
   readonly incidents: Pick<IncidentLog, 'failed' | 'recovered'>
   readonly metrics?: Metrics | undefined
+  /** Told of each call of the store, where `trace` is logged. */
+  readonly storeLog?: StoreLog | undefined
+  /** Told of attempts that fail. */
+  readonly taskLog?: Pick<TaskLog, 'ended'> | undefined
   readonly checkPayload?: PayloadCheck | undefined
 }
 
@@ -51,7 +57,8 @@ export interface Assembly extends MigratedStore {
 export async function assemble(settings: Settings, deps: AssemblyDeps): Promise<Assembly> {
   const { metrics } = deps
   const migrated = await openMigratedStore(settings, deps)
-  const store = metrics === undefined ? migrated.store : metrics.observeStore(migrated.store)
+  const observed = metrics === undefined ? migrated.store : metrics.observeStore(migrated.store)
+  const store = deps.storeLog?.isLevelEnabled('trace') ? traceCalls(observed, deps.storeLog) : observed
   const engine = assembleEngine(settings, deps, store)
   return {
     ...migrated,
@@ -121,9 +128,10 @@ function assembleEngine(settings: Settings, deps: AssemblyDeps, store: OpenedSto
   })
 }
 
-function observerOf({ metrics, incidents }: AssemblyDeps): EngineObserver {
+function observerOf({ metrics, incidents, taskLog }: AssemblyDeps): EngineObserver {
   return {
     ...metrics?.observer,
+    ...(taskLog === undefined ? {} : { attemptFailed: (attempt) => taskLog.ended(attempt) }),
     backgroundError(service, error) {
       metrics?.observer.backgroundError(service, error)
       incidents.failed(service, error)

@@ -13,7 +13,8 @@ import { keepHeapSmall } from './keep-heap-small.ts'
 import { keepProcessAlive } from './keep-process-alive.ts'
 import { withoutServerPaths } from './server/built-in-outcomes.ts'
 import { createIncidentLog, type IncidentLog } from './server/incident-log.ts'
-import { type HttpDeps, listen, listenForOperations } from './server/listen.ts'
+import { assertPortIsFree, type HttpDeps, listen, listenForOperations } from './server/listen.ts'
+import { createTaskLog } from './server/task-log.ts'
 import type { StorePatience } from './server/wait-for-store.ts'
 
 export interface RunningServer {
@@ -46,34 +47,47 @@ interface StartOptions {
  */
 export async function startServer(configuration: Configuration, options: StartOptions): Promise<RunningServer> {
   const letProcessEnd = keepProcessAlive()
-  const stops: Stop[] = [async () => letProcessEnd()]
-  const stop = stopOnce(stops, options.log)
+  const parts: Parts = { stops: [async () => letProcessEnd()], running: () => 0 }
+  const stop = stopOnce(parts, configuration, options.log)
   try {
-    return { ...(await startAll(configuration, options, stops)), stop }
+    return { ...(await startAll(configuration, options, parts)), stop }
   } catch (error) {
-    await stopAll(stops, options.log)
+    await stopAll(parts.stops, options.log)
     throw error
   }
 }
 
+interface Parts {
+  readonly stops: Stop[]
+  /** Tasks that run in this process. */
+  running: () => number
+}
+
 /** Starts each part after those it stands on; `stops` is in the order of starting. */
-async function startAll(configuration: Configuration, options: StartOptions, stops: Stop[]): Promise<Places> {
+async function startAll(configuration: Configuration, options: StartOptions, parts: Parts): Promise<Places> {
   const { log } = options
+  const { stops } = parts
+  await assertPortIsFree(configuration)
   const metrics = createMetrics({ monotonicMs: () => performance.now() })
   const types = openTaskTypes(configuration)
   stops.push(() => types.close())
   const incidents = openIncidentLog(log)
   const { checkPayload } = types
   const patience = storePatience(configuration, options)
-  const assembly = await assemble(settingsOf(configuration), { metrics, incidents, checkPayload, patience })
+  const taskLog = createTaskLog({ lines: log, clock: systemClock, find: (ids) => assembly.store.reads.find(ids) })
+  const deps = { metrics, incidents, taskLog, checkPayload, patience, storeLog: log }
+  const assembly = await assemble(settingsOf(configuration), deps)
   stops.push(() => assembly.close())
+  stops.push(() => taskLog.flush())
   const { from, to, engine } = assembly
   if (from !== to) log.info({ from, to }, 'the schema of the store was brought up to date')
   await engine.start()
   const draining = new AbortController()
   const http = { assembly, metrics, log, draining: draining.signal }
   const places = await listenAll(configuration, http, stops)
-  if (configuration.roles.includes('worker')) startEmbeddedWorkers(configuration, { assembly, types, incidents }, stops)
+  if (configuration.roles.includes('worker')) {
+    parts.running = startEmbeddedWorkers(configuration, { assembly, types, incidents }, stops)
+  }
   // While the worker drains the API takes no new work, and answers everything else.
   stops.push(async () => draining.abort())
   keepHeapSmall()
@@ -142,7 +156,8 @@ interface WorkerDeps {
   readonly incidents: IncidentLog
 }
 
-function startEmbeddedWorkers(configuration: Configuration, deps: WorkerDeps, stops: Stop[]): void {
+/** Gives what counts the tasks they run. */
+function startEmbeddedWorkers(configuration: Configuration, deps: WorkerDeps, stops: Stop[]): () => number {
   const { workerNamespaces, queues, concurrency, drainSeconds } = configuration
   const { assembly, types, incidents } = deps
   const onError = (error: unknown, during: string) => incidents.workerFailed(during, error)
@@ -151,14 +166,18 @@ function startEmbeddedWorkers(configuration: Configuration, deps: WorkerDeps, st
     startWorker(withoutServerPaths(assembly.workerApi(namespace)), types.handlers, options),
   )
   stops.push(async () => void (await Promise.all(workers.map((worker) => worker.stop()))))
+  return () => workers.reduce((sum, { stats }) => sum + stats.running, 0)
 }
 
 /** Everything is stopped in the opposite order of its start; a part that fails to stop does not hold up the others. */
-function stopOnce(stops: readonly Stop[], log: Logger): () => Promise<void> {
+function stopOnce(parts: Parts, { drainSeconds }: Configuration, log: Logger): () => Promise<void> {
   let stopping: Promise<void> | null = null
   const stop = async () => {
-    log.info('stopping')
-    await stopAll(stops, log)
+    const tasks = parts.running()
+    if (tasks === 0) log.info('stopping')
+    else
+      log.info({ tasks, seconds: drainSeconds }, 'draining: no new tasks, running ones finish (again to quit at once)')
+    await stopAll(parts.stops, log)
     log.info('stopped')
   }
   return () => {

@@ -13,7 +13,7 @@ import { createTaskObserver } from './task-observer.ts'
 export interface Metrics {
   readonly registry: Registry
   /** For `EngineOptions.observer`. */
-  readonly observer: Required<Omit<EngineObserver, 'backgroundRecovered'>>
+  readonly observer: Required<Omit<EngineObserver, 'backgroundRecovered' | 'attemptFailed'>>
   /** The same store, every call of it timed and its failures counted. */
   observeStore(store: OpenedStore): OpenedStore
   /** The queues as they are now, for the gauges of the next scrape. */

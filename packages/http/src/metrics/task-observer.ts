@@ -8,7 +8,7 @@ import { createTaskSeriesTable, type TaskSeriesTable } from './task-series.ts'
 export function createTaskObserver(
   registry: Registry,
   labelLimit: number,
-): Required<Omit<EngineObserver, 'backgroundRecovered'>> {
+): Required<Omit<EngineObserver, 'backgroundRecovered' | 'attemptFailed'>> {
   const table = createTaskSeriesTable(labelLimit)
   const leasesEnded = { expired: 0, timeout: 0, cancelled: 0 }
   const staleWrites = { extend: 0, settle: 0, record: 0 }

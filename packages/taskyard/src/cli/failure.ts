@@ -34,7 +34,7 @@ export function usageFailure(message: string): CommandFailure {
 
 /** Says what went wrong: for people on stderr; with `--json` also as the one document on stdout. */
 export function reportFailure(terminal: Terminal, error: unknown, json: boolean): void {
-  const failure = describe(error)
+  const failure = describeFailure(error)
   const label = paintFor(terminal.stderr, terminal.environment)('red', 'error:')
   terminal.stderr.write(`${label} ${failure.lines.map(printable).join('\n  ')}\n`)
   if (json) terminal.stdout.write(`${jsonLine({ ...failure.answer, error: failure.document })}\n`)
@@ -43,7 +43,8 @@ export function reportFailure(terminal: Terminal, error: unknown, json: boolean)
 
 const PLAIN = { exitCode: EXIT.failed, details: {}, answer: {} }
 
-function describe(error: unknown) {
+/** What went wrong, for people and for programs, and the exit code that tells it. */
+export function describeFailure(error: unknown) {
   if (error instanceof TaskyardError) return describeTaskyardError(error)
   const message = error instanceof Error ? error.message : String(error)
   const { exitCode, details, answer } = error instanceof CommandFailure ? error : PLAIN

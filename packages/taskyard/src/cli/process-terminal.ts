@@ -1,4 +1,5 @@
 import { EXIT } from './exit-codes.ts'
+import { NPM_HAS_ENDED, watchNpm } from './npm-process.ts'
 import type { Terminal } from './terminal.ts'
 
 /** The process the command line runs in. */
@@ -38,5 +39,6 @@ function listenForInterrupts(): AbortController {
     lastCtrlC = performance.now()
     if (!isSame) interrupt()
   })
+  watchNpm(process.env, () => controller.abort(NPM_HAS_ENDED))
   return controller
 }

@@ -1,3 +1,4 @@
+import { createServer as createProbe } from 'node:net'
 import { systemClock } from '@taskyard/core/runtime'
 import { createOperationsServer, createServer, type HttpOptions, type Metrics } from '@taskyard/http'
 import type { Logger } from 'pino'
@@ -59,7 +60,25 @@ function httpOptions(configuration: Configuration, { assembly, metrics, log, dra
   const { engine, info } = assembly
   const { host, publicHosts } = configuration
   const hosts = { loopbackOnly: isLoopback(host), others: publicHosts ?? [] }
-  return { engine, metrics, info, hosts, draining, clock: systemClock, logger: log }
+  const answered = (details: object) => log.debug(details, 'request')
+  const requests = log.isLevelEnabled('debug') ? { answered } : {}
+  return { engine, metrics, info, hosts, draining, clock: systemClock, logger: log, ...requests }
+}
+
+/**
+ * Before a store is made for a server that could not be reached: whether the API can listen where the configuration says.
+ * @throws Error when it cannot
+ */
+export async function assertPortIsFree({ roles, host, port }: Configuration): Promise<void> {
+  if (!roles.includes('api') || port === 0) return
+  const probe = createProbe()
+  try {
+    await new Promise<void>((resolve, reject) => probe.once('error', reject).listen({ host, port }, resolve))
+  } catch (error) {
+    throw new Error(listenFailure(host, port, API_PORT, error), { cause: error })
+  } finally {
+    await new Promise((resolve) => probe.close(resolve))
+  }
 }
 
 type Server = Awaited<ReturnType<typeof createServer>>

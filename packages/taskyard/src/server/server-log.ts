@@ -2,9 +2,21 @@ import { type Logger, pino } from 'pino'
 import { type Output, paintFor, printable } from '../cli/terminal.ts'
 import type { Configuration, Environment } from '../configuration/read-configuration.ts'
 
-/** The server's log: JSON lines on `output` for programs, short lines for people when it is a terminal. */
-export function createServerLog({ logLevel }: Configuration, output: Output, environment: Environment): Logger {
-  const options = { level: logLevel, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` }
+/**
+ * The log of a server: on a terminal short lines for people, else one JSON document on each line, as everything that such a
+ * server writes: `{"level":"info","time":"2026-03-01T08:00:00.000Z","msg":"…",…}`.
+ */
+export function createServerLog(
+  { logLevel }: Pick<Configuration, 'logLevel'>,
+  output: Output,
+  environment: Environment,
+): Logger {
+  const options = {
+    level: logLevel,
+    base: null,
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+  }
   return pino(options, output.isTTY ? peopleStream(output, environment) : { write: (line) => void output.write(line) })
 }
 
@@ -13,25 +25,25 @@ function peopleStream(output: Output, environment: Environment) {
   return {
     write(line: string) {
       const { level, time, msg, err, ...details } = JSON.parse(line)
-      const [word, style] = LEVELS.get(level) ?? ['info', 'cyan']
       const rest = Object.entries(details).map(([key, value]) => `${key}=${spoken(value)}`)
       const trace = typeof err?.stack === 'string' ? `\n${err.stack.split('\n').map(printable).join('\n')}` : ''
       const [text, more] = [printable(msg), printable(rest.join(' '))]
-      const parts = [paint('dim', time.slice(11, 23)), paint(style, word.padEnd(5)), text, paint('dim', more)]
+      const word = paint(STYLES[level as keyof typeof STYLES] ?? 'cyan', String(level).padEnd(5))
+      const parts = [paint('dim', timeOfDay(new Date(time))), word, text, paint('dim', more)]
       output.write(`${parts.filter((part) => part !== '').join('  ')}${trace}\n`)
     },
   }
+}
+
+/** By the clock of whoever looks at the terminal: `TZ`, or that of the machine. */
+function timeOfDay(time: Date): string {
+  const two = (value: number) => String(value).padStart(2, '0')
+  const milliseconds = String(time.getMilliseconds()).padStart(3, '0')
+  return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${milliseconds}`
 }
 
 function spoken(value: unknown): string {
   return typeof value === 'string' && /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value)
 }
 
-const LEVELS = new Map([
-  [10, ['trace', 'dim']],
-  [20, ['debug', 'dim']],
-  [30, ['info', 'cyan']],
-  [40, ['warn', 'yellow']],
-  [50, ['error', 'red']],
-  [60, ['fatal', 'red']],
-] as const)
+const STYLES = { trace: 'dim', debug: 'dim', info: 'cyan', warn: 'yellow', error: 'red', fatal: 'red' } as const

@@ -6,10 +6,11 @@ import { storeName } from '../../configuration/store-location.ts'
 import { VARIABLES } from '../../configuration/variables.ts'
 import type { RunningServer } from '../../server.ts'
 import { EXIT } from '../exit-codes.ts'
-import { CommandFailure } from '../failure.ts'
+import { CommandFailure, describeFailure } from '../failure.ts'
 import { untilInterrupted } from '../interruption.ts'
+import { NPM_HAS_ENDED } from '../npm-process.ts'
 import { withJsonOption } from '../server-command.ts'
-import type { Terminal } from '../terminal.ts'
+import { jsonLine, type Terminal } from '../terminal.ts'
 
 type StartOptions = Readonly<Record<keyof typeof OVERRIDES, string | undefined>> & { readonly json?: boolean }
 
@@ -59,6 +60,15 @@ Examples:
   TASKYARD_SMTP_URL=smtp://user:password@mail.example.com:587 taskyard start`
 
 async function start(terminal: Terminal, options: StartOptions): Promise<void> {
+  try {
+    await startAndStop(terminal, options)
+  } catch (error) {
+    if (terminal.stderr.isTTY) throw error
+    await logFailure(terminal, error, options.json === true)
+  }
+}
+
+async function startAndStop(terminal: Terminal, options: StartOptions): Promise<void> {
   const configuration = readConfiguration(withOverrides(terminal.environment, options))
   const { createServerLog } = await import('../../server/server-log.ts')
   const log = createServerLog(configuration, terminal.stderr, terminal.environment)
@@ -66,9 +76,20 @@ async function start(terminal: Terminal, options: StartOptions): Promise<void> {
   // A signal that comes during the start stops what was started.
   const signal = terminal.interrupted()
   const server = await startOrExplain(configuration, { log, signal })
-  terminal.stdout.write(readyLine(configuration, server, options.json === true))
+  await tellReady(terminal, configuration, server, options.json === true)
   await untilInterrupted(terminal)
+  if (signal.reason === NPM_HAS_ENDED) log.info('npx has ended, and so does the server it started')
   await server.stop()
+}
+
+/** Where nobody watches, the failure of a start is a line of the log like all others. */
+async function logFailure(terminal: Terminal, error: unknown, json: boolean): Promise<void> {
+  const { createServerLog } = await import('../../server/server-log.ts')
+  const { lines, document, exitCode } = describeFailure(error)
+  const log = createServerLog({ logLevel: 'fatal' }, terminal.stderr, terminal.environment)
+  log.fatal({ code: document.code }, lines.join(' '))
+  if (json) terminal.stdout.write(`${jsonLine({ error: document })}\n`)
+  terminal.exitWith(exitCode)
 }
 
 function withOverrides(environment: Environment, options: StartOptions): Environment {
@@ -98,12 +119,22 @@ function storeIsAway(error: TaskyardError, { store }: Configuration, signal: Abo
   return new CommandFailure(`${error.message}\n  ${advice}`, EXIT.failed, { code: error.code })
 }
 
-function readyLine({ roles }: Configuration, { url, operationsUrl }: RunningServer, json: boolean): string {
-  if (json) return `${JSON.stringify({ ready: true, url, operationsUrl, roles, pid: process.pid })}\n`
+/** On a terminal a line for people; elsewhere, and with `--json`, a document of the same shape as the log's. */
+async function tellReady(
+  { stdout, environment }: Terminal,
+  { roles }: Configuration,
+  { url, operationsUrl }: RunningServer,
+  json: boolean,
+): Promise<void> {
   const api =
     url === null ? `without an HTTP API (roles: ${roles.join(', ')})` : `at ${url}  (API reference: ${url}/docs)`
   const operations = url === operationsUrl ? '' : `; probes and metrics at ${operationsUrl}`
-  return `Taskyard is ready ${api}${operations}\n`
+  const text = `Taskyard is ready ${api}${operations}`
+  if (stdout.isTTY && !json) return void stdout.write(`${text}\n`)
+  const { createServerLog } = await import('../../server/server-log.ts')
+  const lines = { write: (line: string) => stdout.write(line) }
+  const document = { ready: true, url, operationsUrl, roles, pid: process.pid }
+  createServerLog({ logLevel: 'info' }, lines, environment).info(document, text)
 }
 
 /** After an error that nobody expected the process is in an unknown state; a restart recovers every task. */
