@@ -1,5 +1,6 @@
 // The packages as a user meets them: tarballs alone, in a project of its own, on the oldest Node that they claim and on this one.
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -15,6 +16,8 @@ const COMPLAINT = `Taskyard needs Node 22.20, 24.7 or later, and this is v${TOO_
 /** What packages may weigh, kB of the tarball: whoever needs more should know why. */
 const LARGEST = { taskyard: 900, client: 140 }
 const MOST_DEPENDENCIES = 15
+/** To build, to install and to compile all that takes its time. */
+const LONG = { timeout: 480_000 }
 
 const GUIDE = join(REPOSITORY, 'docs/guides/own-project.md')
 const README = join(REPOSITORY, 'packages/taskyard/README.md')
@@ -44,7 +47,7 @@ before(async () => {
 })
 after(() => folder.remove())
 
-describe('the package in a project of its own', () => {
+describe('the package in a project of its own', LONG, () => {
   it('runs the library on the oldest Node and on this one, with import and with require, and without a word beside', async () => {
     for (const node of nodes.values()) {
       assert.equal(await output(node, ['library.js'], { cwd: project.path, isQuiet: true }), '42\n')
@@ -174,7 +177,7 @@ describe('the package in a project of its own', () => {
   })
 })
 
-describe('the sign-up of the guide', () => {
+describe('the sign-up of the guide', LONG, () => {
   before(async () => {
     project.put({
       ...Object.fromEntries(['tasks.ts', 'web.ts', 'worker.ts'].map((name) => [name, example(GUIDE, name)])),
@@ -191,8 +194,8 @@ describe('the sign-up of the guide', () => {
   it('commits a user together with a task that a worker in another process does', async () => {
     const args = ['node_modules/typescript/bin/tsc', ...STRICT, '--module', 'nodenext', '--outDir', 'out']
     await output(process.execPath, [...args, 'web.ts', 'worker.ts'], { cwd: project.path })
-    for (const [version, node] of nodes) {
-      const env = { DATABASE_URL: await ownDatabase(`own_project_${version.replaceAll('.', '_')}`), PORT: '0' }
+    for (const node of nodes.values()) {
+      const env = { DATABASE_URL: await ownDatabase(), PORT: '0' }
       const worker = runCommand(node, ['out/worker.js'], { cwd: project.path, env })
       const web = runCommand(node, ['out/web.js'], { cwd: project.path, env })
       const [, url = ''] = await web.line(/listening at (\S+)/)
@@ -210,7 +213,7 @@ describe('the sign-up of the guide', () => {
   })
 })
 
-describe('a bundle', () => {
+describe('a bundle', LONG, () => {
   const bundle = example(GUIDE, 'bundle')
   const ending = 'process.exitCode = troubles\n'
 
@@ -273,11 +276,11 @@ function asCommonJs(text: string): string {
   return `${required}\nvoid (async () => {\n${rest.join('\n')}})()\n`
 }
 
-async function ownDatabase(name: string): Promise<string> {
+async function ownDatabase(): Promise<string> {
+  const name = `own_project_${randomUUID().replaceAll('-', '')}`
   const { url } = await sharedServer('postgres')
   const admin = new pg.Client(url)
   await admin.connect()
-  await admin.query(`DROP DATABASE IF EXISTS ${name}`)
   await admin.query(`CREATE DATABASE ${name}`)
   await admin.end()
   const own = new URL(url)

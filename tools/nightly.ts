@@ -22,6 +22,10 @@ const STEPS: readonly Step[] = [
     ],
     env: { MODEL_RUNS: '5000' },
   })),
+  ...STORES.map((store) => ({
+    name: `oldest Node on ${store}`,
+    command: ['tools/test-oldest-node.ts', `packages/store-${store}/test/conformance*.test.ts`],
+  })),
   ...STORES.map((store) => ({ name: `fuzz on ${store}`, command: ['e2e/fuzz/main.ts', '--store', store] })),
   ...STORES.map((store) => ({ name: `soak on ${store}`, command: ['e2e/soak/main.ts', '--store', store] })),
   ...STORES.map((store) => ({
