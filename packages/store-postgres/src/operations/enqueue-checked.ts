@@ -1,9 +1,11 @@
 import { type EnqueueOutcome, type EnqueueParams, LIMITS, type NewTask, type TaskStatus } from '@taskyard/core'
 import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
+import type { Text } from '../driver.ts'
 import { partsBySize, STATEMENT_SIZE } from '../parts-by-size.ts'
 import type { StoreContext } from '../store-context.ts'
 import { insertTasks } from './insert-tasks.ts'
+import { DUE_LAST, lastDue } from './last-due.ts'
 import { waitingIn } from './queue-depths.ts'
 import { type Known, SubmissionJudge, type UsedKey } from './submission-judge.ts'
 import { lockKeys, lockWhatIsFree } from './submission-locks.ts'
@@ -56,14 +58,14 @@ async function usedKeys(run: Run, tasks: readonly NewTask[], now: number): Promi
 }
 
 async function knownTasks(run: Run, taskIds: readonly string[], now: number): Promise<Map<string, Known>> {
-  const rows = await run<[string, string, string, string]>(
-    'SELECT id, status, created_at, run_at FROM @find_tasks_2($1::bigint, $1::bigint, $2::uuid[], $3::bigint)',
+  const rows = await run<[string, string, string, string, ...Text[]]>(
+    `SELECT id, status, created_at, run_at, again.* FROM @find_tasks_2($1::bigint, $1::bigint, $2::uuid[], $3::bigint) AS t ${DUE_LAST}`,
     [now, ids(taskIds), Number.MAX_SAFE_INTEGER],
   )
   return new Map(
-    rows.map(([id, status, createdAt, runAt]) => [
+    rows.map(([id, status, createdAt, runAt, ...again]) => [
       id,
-      { status: status as TaskStatus, createdAt: Number(createdAt), runAt: Number(runAt) },
+      { status: status as TaskStatus, createdAt: Number(createdAt), runAt: lastDue(again) ?? Number(runAt) },
     ]),
   )
 }

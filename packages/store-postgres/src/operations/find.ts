@@ -1,7 +1,9 @@
-import { dueAgainAt, isTaskId, type JsonText, type Task, type TaskIdsParams } from '@taskyard/core'
+import { isTaskId, type Task, type TaskIdsParams } from '@taskyard/core'
 import { ids } from '../arrays.ts'
 import type { Text } from '../driver.ts'
+import type { Lane } from '../lanes.ts'
 import type { StoreContext } from '../store-context.ts'
+import { DUE_LAST, lastDue } from './last-due.ts'
 import { TASK_COLUMN_COUNT, TASK_COLUMNS, taskFromRow } from './task-columns.ts'
 
 /** A task, and the token of its present or last lease. */
@@ -24,18 +26,6 @@ export async function find(context: Reading, { namespace, taskIds }: TaskIdsPara
 /** With more than this the server looks up whose task it is before it reads its texts; with less that would cost more than they. */
 const LARGE_BYTES = 16_384
 
-/**
- * Of one that has ended, and had more leases than one or began before its time, the line of history that made its last attempt due:
- * three columns more.
- */
-const DUE_LAST = `LEFT JOIN LATERAL @due_again(t.id) AS again ON t.finished_at IS NOT NULL AND (t.token > 1 OR t.run_at > t.started_at)`
-
-function withLastDue(row: readonly Text[], task: Task): Task {
-  const [kind, at, data = null] = row.slice(TASK_COLUMN_COUNT)
-  if (kind == null) return task
-  return { ...task, runAt: dueAgainAt({ kind, at: Number(at), data: data as JsonText | null }) }
-}
-
 /** The tasks there are, in the order of their ids' first mention; ends early once their texts reach `maxBytes`. */
 export async function findTasks(
   { database, lanes, time }: Reading,
@@ -52,6 +42,11 @@ export async function findTasks(
   )
   await lanes.load(new Set(rows.map((row) => Number(row[1]))))
   return rows
-    .map((row) => ({ task: withLastDue(row, taskFromRow(row, lanes.get(Number(row[1])))), token: Number(row[14]) }))
+    .map((row) => ({ task: foundTask(row, lanes.get(Number(row[1]))), token: Number(row[14]) }))
     .filter(({ task }) => task.namespace === namespace)
+}
+
+function foundTask(row: readonly Text[], lane: Lane): Task {
+  const task = taskFromRow(row, lane)
+  return { ...task, runAt: lastDue(row.slice(TASK_COLUMN_COUNT)) ?? task.runAt }
 }

@@ -1,6 +1,7 @@
-import { dueAgainAt, type JsonText, type TaskIdsParams, type TaskStatus } from '@taskyard/core'
+import type { TaskIdsParams, TaskStatus } from '@taskyard/core'
 import { row1, type State } from '../state.ts'
 import type { TaskRow } from '../wire.ts'
+import { lastDue } from './last-due.ts'
 import { promoteDue } from './promote.ts'
 
 export const TERMINAL: readonly TaskStatus[] = ['succeeded', 'failed', 'cancelled']
@@ -52,7 +53,8 @@ interface Present {
   readonly attempt: number
   readonly crashes: number
   readonly token: number
-  readonly runAt?: number
+  /** `null`: as it was submitted. */
+  readonly runAt?: number | null
   readonly startedAt?: number | null
   readonly finishedAt?: number
   readonly workerId?: string | null
@@ -185,16 +187,6 @@ function finishedState(state: State, seq: number, lane: number): Present | null 
   return {
     status: TERMINAL[status - 1] as TaskStatus,
     ...{ attempt, crashes, token, startedAt, finishedAt, workerId, progress, result, error },
-    ...lastDue(state, seq, token),
+    runAt: lastDue(state, seq),
   }
-}
-
-/** When the last of several attempts was due; that of the first is the task's own. */
-function lastDue(state: State, seq: number, token: number): Pick<Present, 'runAt'> {
-  if (token === 0) return {}
-  const last = state.sql(
-    `SELECT kind, at, data FROM history WHERE seq = ? AND kind IN ('retry-scheduled', 'lease-expired', 'retried') ORDER BY n DESC LIMIT 1`,
-  )
-  const row = row1<[string, number, JsonText | null]>(last, seq)
-  return row === undefined ? {} : { runAt: dueAgainAt({ kind: row[0], at: row[1], data: row[2] }) }
 }

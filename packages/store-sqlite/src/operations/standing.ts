@@ -1,6 +1,7 @@
 import type { AcceptedTask, TaskStatus } from '@taskyard/core'
 import { row1, type State } from '../state.ts'
 import { locate, TERMINAL } from './find.ts'
+import { lastDue } from './last-due.ts'
 import { promoteDue } from './promote.ts'
 
 /** Where a task has got to, as `find` has it, without its texts, which may be large. */
@@ -16,7 +17,10 @@ export function standing(state: State, namespace: string, taskId: string, now: n
     state.sql('SELECT created_at, run_at FROM tasks WHERE seq = ?'),
     seq,
   ) as TimesColumns
-  const [status, runAt] = waitingOrRunning(state, seq) ?? [finishedStatus(state, seq, lane), firstRunAt]
+  const [status, runAt] = waitingOrRunning(state, seq) ?? [
+    finishedStatus(state, seq, lane),
+    lastDue(state, seq) ?? firstRunAt,
+  ]
   return { status, createdAt, runAt }
 }
 
