@@ -2,7 +2,7 @@
 export const testSchema = {
   type: ['object', 'array', 'string', 'number', 'boolean', 'null'],
   properties: {
-    message: { description: 'Any value; comes back in the result.' },
+    message: { description: 'Any value; comes back in the result, its numbers as JavaScript holds them.' },
     delayMs: {
       type: 'integer',
       minimum: 0,
