@@ -4,7 +4,7 @@ import { createClaimCalls } from './claim-calls.ts'
 import { createEngineContext } from './create-engine-context.ts'
 import { createDeletion } from './delete.ts'
 import { createEndedTasks } from './ended-tasks.ts'
-import type { Engine, EngineHealth, EngineOptions } from './engine.ts'
+import type { Engine, EngineOptions } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import { createGiveBack } from './give-back.ts'
 import { cacheByNamespace } from './in-namespace.ts'
@@ -16,6 +16,7 @@ import { createReading } from './read.ts'
 import { createSessions } from './sessions.ts'
 import { createSubmit } from './submit.ts'
 import { createSweeper } from './sweeper.ts'
+import type { EngineHealth } from './views.ts'
 import { createWaiting } from './wait.ts'
 import { createWhyWaiting } from './why-waiting.ts'
 
@@ -40,7 +41,6 @@ export function createEngine(options: EngineOptions): Engine {
   const submitting = createSubmit(context)
   const leasing = createLeasing(context, longPolls, calls, giveBack, sessions)
   const cancelAndRetry = createCancelAndRetry(context, reading)
-  const whyWaiting = createWhyWaiting(context, reading, sessions.askKnownWorkers)
   const deletion = createDeletion(context)
   return {
     nodeId: options.nodeId,
@@ -68,7 +68,7 @@ export function createEngine(options: EngineOptions): Engine {
       ...sessions.inNamespace(namespace),
       ...reading(namespace),
       ...waiting.inNamespace(namespace),
-      ...whyWaiting(namespace),
+      ...createWhyWaiting(context, reading, sessions.askKnownWorkers)(namespace),
       ...endedTasks.inNamespace(namespace),
       ...cancelAndRetry(namespace),
       ...deletion(namespace),

@@ -15,7 +15,6 @@ import type {
   Random,
   Retention,
   StoreCopy,
-  StoreHealth,
   StuckLanes,
   Task,
   TaskEvent,
@@ -30,7 +29,7 @@ import type {
 import type { EndedTasksInterest, EndListener } from './end-listener.ts'
 import type { LoopReport } from './loop-report.ts'
 import type { EngineObserver } from './observer.ts'
-import type { QueueOfNamespace, QueueView, WorkerView } from './views.ts'
+import type { EngineHealth, QueueOfNamespace, QueueView, WorkerView } from './views.ts'
 
 /** Everything the engine is made of. It owns none of it: close the store after `stop()`. */
 export interface EngineOptions {
@@ -174,14 +173,6 @@ export interface OpenSession {
    */
   readonly startId?: string
   onCancel(taskId: string): void
-}
-
-/** Whether tasks can be taken in and given out, and what stands in the way. */
-export interface EngineHealth {
-  readonly ready: boolean
-  readonly store: StoreHealth
-  /** Of this process; those that are essential must be healthy. */
-  readonly loops: readonly LoopReport[]
 }
 
 /** Taskyard in one process. */

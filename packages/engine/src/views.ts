@@ -1,4 +1,5 @@
-import type { TaskStatus } from '@taskyard/core'
+import type { StoreHealth, TaskStatus } from '@taskyard/core'
+import type { LoopReport } from './loop-report.ts'
 
 /** A queue as people see it. */
 export interface QueueView {
@@ -32,4 +33,12 @@ export interface WorkerView {
   readonly connectedAt: number | null
   /** When it asked for tasks last, milliseconds since the epoch; `null`: not known. */
   readonly seenAt: number | null
+}
+
+/** Whether tasks can be taken in and given out, and what stands in the way. */
+export interface EngineHealth {
+  readonly ready: boolean
+  readonly store: StoreHealth
+  /** Of this process; those that are essential must be healthy. */
+  readonly loops: readonly LoopReport[]
 }
