@@ -40,6 +40,7 @@ const STEPS: readonly Step[] = [
     name: `chaos on ${store}`,
     command: ['e2e/chaos/main.ts', '--store', store, ...(store === 'mongodb' ? ['--tasks', '6000'] : [])],
   })),
+  { name: 'backups under load on sqlite', command: ['bench/main.ts', 'backup'] },
   {
     name: 'chaos with power failures on redis',
     command: ['e2e/chaos/main.ts', '--store', 'redis', '--power-failures'],

@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts'
 import { ageing } from './ageing.ts'
+import { backup } from './backup.ts'
 import { drain } from './drain.ts'
 import { httpBatch } from './http-batch.ts'
 import { httpCycle } from './http-cycle.ts'
@@ -25,4 +26,5 @@ export const scenarios: readonly Scenario[] = [
   postgresHistory,
   postgresLayouts,
   ageing,
+  backup,
 ]

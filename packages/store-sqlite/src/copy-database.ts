@@ -4,17 +4,31 @@ import { MARK_OFFSET, WHOLE_FILE } from './log-mark.ts'
 import { backup, type DatabaseSync } from './sqlite.ts'
 
 /** Pages that are copied at a time: so long, about a millisecond, a transaction may have to wait. */
-const PAGES_PER_STEP = 64
+const PAGES_PER_STEP = 128
+/** Between two turns of a copy where transactions follow each other. */
+const TURN_MS = 10
 /** Pages between two syncs of the copy: what is left for the end, when transactions wait for it, is little. */
 const PAGES_PER_SYNC = 4096
 /** The first step fails where a transaction is open, which is seldom and soon over. */
 const MOST_TRIES = 100
 const FIRST_STEP_MS = 5
+/** So long it takes until another thread has begun a step. */
+const STEP_BEGINS_MS = 0.3
 
 const asleep = new Int32Array(new SharedArrayBuffer(4))
 
-/** Halts the thread between two transactions, so that a step of a copy, which another thread does, begins. */
-export function letStepBegin(ms = 0.3): void {
+/** Between two transactions, now and then: else a copy would never get a step done while transactions follow each other. */
+export function createTurns(): () => void {
+  let lastAt = Number.NEGATIVE_INFINITY
+  return () => {
+    if (performance.now() - lastAt < TURN_MS) return
+    letStepBegin(STEP_BEGINS_MS)
+    lastAt = performance.now()
+  }
+}
+
+/** Halts this thread, so that a step, which another thread does, begins. It has the database to itself then until it is done. */
+function letStepBegin(ms: number): void {
   Atomics.wait(asleep, 0, 0, ms)
 }
 

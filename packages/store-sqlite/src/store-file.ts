@@ -1,7 +1,7 @@
 import { type Clock, type MigrationReport, TaskyardError } from '@taskyard/core'
 import { removeLeftCopies } from './backup.ts'
 import { createCheckpoints, moveLogIntoFile } from './checkpoints.ts'
-import { copyDatabase, letStepBegin } from './copy-database.ts'
+import { copyDatabase, createTurns } from './copy-database.ts'
 import { migrate, openDatabase, saveLog } from './database.ts'
 import { IN_MEMORY, watchPlace } from './file-place.ts'
 import { type Answer, type Call, commitTogether } from './group-commit.ts'
@@ -37,6 +37,7 @@ class LockedFile implements StoreFile {
   readonly #checkpoints
   /** Under way. */
   #copies = 0
+  readonly #letCopiesGoOn = createTurns()
 
   constructor(path: string, clock: Clock, acceptLostLog: boolean) {
     this.#path = path
@@ -53,7 +54,7 @@ class LockedFile implements StoreFile {
   commit(calls: readonly Call[]): Answer[] {
     if (this.#trouble !== null) this.#lookAround()
     if (this.#trouble !== null) return this.#commitReads(calls, this.#trouble)
-    if (this.#copies > 0) letStepBegin()
+    if (this.#copies > 0) this.#letCopiesGoOn()
     const answers = commitTogether(this.#opened.state, calls)
     if (calls.every(isRead)) return answers
     this.#checkpoints.committed()
