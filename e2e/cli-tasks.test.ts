@@ -195,3 +195,49 @@ describe('taskyard queues and workers', () => {
     assert.match((await run(['workers'])).stdout, /^sessionless +no session +1 +remote +- +(now|\d+ s ago) +remote$/m)
   })
 })
+
+describe('taskyard types', () => {
+  const withTypes = (...types: object[]) => ({ types })
+
+  it('sets, shows and takes away what tasks of a type get by default', async () => {
+    assert.match((await run(['types'])).stdout, /^no type has defaults of its own/)
+    const set = await run(['types', 'set', 'letter', '--max-attempts', '5', '--timeout', '90s'])
+    assert.equal(set.stdout, 'letter: 5 attempts, time-out 1 m 30 s\n')
+    const backoff = { kind: 'linear', baseSeconds: 5 }
+    const document = { type: 'bill', timeoutSeconds: null, backoff }
+    assert.deepEqual(
+      await runJson(['types', 'set', 'bill', '--timeout', 'none', '--backoff', JSON.stringify(backoff)]),
+      document,
+    )
+    const letter = { type: 'letter', maxAttempts: 5, timeoutSeconds: 90 }
+    assert.deepEqual(await runJson(['types']), withTypes(document, letter))
+    assert.equal(
+      (await run(['types'])).stdout,
+      [
+        'TYPE    ATTEMPTS  TIME-OUT  BACKOFF',
+        'bill           ·      none  linear 5 s ×2 to 1 h',
+        'letter         5  1 m 30 s  ·',
+        '',
+      ].join('\n'),
+    )
+    assert.equal((await runJson(['submit', 'letter'])).maxAttempts, 5)
+    assert.equal((await runJson(['submit', 'letter', '--max-attempts', '2'])).maxAttempts, 2)
+    assert.equal((await run(['types', 'delete', 'letter'])).stdout, 'letter is as every type\n')
+    assert.equal((await runJson(['submit', 'letter'])).maxAttempts, 10)
+    assert.deepEqual(await runJson(['types']), withTypes(document))
+  })
+
+  it('refuse what is wrong, and say what is right', async () => {
+    for (const [options, says] of [
+      [[], /say what: --max-attempts, --timeout or --backoff; "taskyard types delete letter"/],
+      [['--max-attempts', '0'], /Expected a whole number from 1 to 1000/],
+      [['--backoff', 'fixed'], /Expected JSON, such as/],
+      [['--backoff', '{"kind":"random"}'], /\/backoff\/kind: exponential, linear or fixed/],
+    ] as const) {
+      const { code, stderr } = await run(['types', 'set', 'letter', ...options])
+      assert.equal(code, 2, stderr)
+      assert.match(stderr, says)
+    }
+    assert.match((await run(['types', 'delete', 'a b'])).stderr, /Expected a type: a type has/)
+  })
+})

@@ -121,7 +121,11 @@ async function startServer(folder: string): Promise<Running & { readonly url: st
 }
 
 function shell(text: string, { folder, url }: World): Running {
-  const script = `set -e\n${text.replaceAll('npx @taskyard/taskyard', TASKYARD).replace(/^python3/m, 'exec python3')}`
+  const here = text
+    .replaceAll('npx @taskyard/taskyard', TASKYARD)
+    .replace(/^python3/m, 'exec python3')
+    .replaceAll('http://127.0.0.1:8080', url)
+  const script = `set -e\n${here}`
   return runCommand('bash', ['-c', script], { cwd: folder, env: url === '' ? {} : { TASKYARD_URL: url } })
 }
 

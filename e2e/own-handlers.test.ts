@@ -4,13 +4,14 @@ import { readFile, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { eventually } from '@taskyard/conformance'
 import { MAIN, REPOSITORY, type Running, runCommand, runTaskyard, temporaryFolder } from './support/taskyard-process.ts'
 
 // The guide is run as a reader would run it: every code block, in order, in an empty folder.
 
 interface Block {
   readonly language: string
-  /** What follows the language: a file name, `server`, `worker`, `watched` or `exits 1`. */
+  /** What follows the language: a file name, `server`, `worker`, `reports`, `watched` or `exits 1`. */
   readonly note: string
   readonly text: string
 }
@@ -21,6 +22,7 @@ const blocks = readBlocks(await readFile(GUIDE, 'utf8'))
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let server: Running & { readonly url: string }
 let worker: Running
+let reports: Running
 
 before(async () => {
   folder = await temporaryFolder()
@@ -34,8 +36,11 @@ before(async () => {
   server = { ...started, url }
   worker = shell(blockWith('sh', 'worker'))
   await worker.line(/working on greet, charge/)
+  reports = shell(blockWith('sh', 'reports'))
+  await eventually('the types are declared', 60_000, async () => (await declaredTypes()).length > 0)
 })
 after(async () => {
+  await reports?.stop()
   await worker?.stop()
   await server?.stop()
   await folder.remove()
@@ -51,7 +56,7 @@ describe('the guide to own handlers', () => {
   })
 
   for (const [index, block] of blocks.entries()) {
-    if (block.language !== 'sh' || ['server', 'worker', 'watched'].includes(block.note)) continue
+    if (block.language !== 'sh' || ['server', 'worker', 'reports', 'watched'].includes(block.note)) continue
     it(`runs: ${block.text.split('\n')[0]}`, async () => {
       const { code, stdout, stderr } = await shell(block).ended
       assert.equal(code, block.note === 'exits 1' ? 1 : 0, stderr)
@@ -119,6 +124,11 @@ function shell({ text }: Block, env: Readonly<Record<string, string>> = {}): Run
     .replaceAll('http://127.0.0.1:8080', server?.url ?? '')
   const url = server === undefined ? {} : { TASKYARD_URL: server.url }
   return runCommand('sh', ['-c', here], { cwd: folder.path, env: { ...url, ...env } })
+}
+
+async function declaredTypes(): Promise<readonly object[]> {
+  const { stdout } = await runTaskyard(['types', '--json'], { env: { TASKYARD_URL: server.url } }).ended
+  return JSON.parse(stdout).types
 }
 
 /** Output without what differs from run to run: ids, times, durations and the worker's name. */

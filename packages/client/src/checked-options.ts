@@ -6,8 +6,12 @@ import {
   LIMITS,
   nameRule,
   nounOf,
+  setDefaults,
   TaskyardError,
+  type TypeDefaults,
+  type TypeWithDefaults,
   type Violation,
+  violationsOfTypeDefaults,
 } from '@taskyard/core'
 import { SUBMIT_OPTIONS, timeIn } from './checked-submission.ts'
 import { assertObject, invalid, type Names, unknownNames } from './refusals.ts'
@@ -139,6 +143,14 @@ export function checkedId(id: unknown, call: string): string {
 export function checkedQueue(queue: unknown): string {
   if (isName(queue)) return queue
   throw invalid([{ path: '/queue', message: nameRule('queue') }])
+}
+
+/** What a type gets by default, as it is now. @throws TaskyardError invalid_request */
+export function checkedDeclaration(type: unknown, defaults: unknown): TypeWithDefaults {
+  const wrong = isName(type) ? [] : [{ path: '/type', message: nameRule('type') }]
+  wrong.push(...violationsOfTypeDefaults(defaults))
+  if (wrong.length > 0) throw invalid(wrong)
+  return { type: type as string, defaults: setDefaults(defaults as TypeDefaults) }
 }
 
 type Unchecked<Options extends object> = { readonly [Name in keyof Options]?: unknown }

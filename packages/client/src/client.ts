@@ -5,6 +5,7 @@ import {
   type TaskHandlers,
   type TaskWaiting,
   TaskyardError,
+  type TypeDefaults,
 } from '@taskyard/core'
 import {
   rateLimited,
@@ -15,10 +16,11 @@ import {
   withDefaults,
 } from '@taskyard/worker'
 import { openBackup } from './backup.ts'
+import { callMatching } from './call-matching.ts'
 import {
+  checkedDeclaration,
   checkedId,
   checkedList,
-  checkedMatching,
   checkedQueue,
   checkedWait,
   checkedWatch,
@@ -27,8 +29,8 @@ import {
 import { checkedSubmission, checkedSubmissions } from './checked-submission.ts'
 import { type ClientOptions, transportParams } from './client-options.ts'
 import { ComposedCalls } from './composed-calls.ts'
-import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
-import { type Expected, isBoolean, isList, isNumber, isObject, isOptional, isText, TASK } from './expected-answer.ts'
+import type { InfoDocument, QueueDocument, TaskEventDocument, TaskTypeDocument, WorkerDocument } from './documents.ts'
+import { type Expected, isBoolean, isList, isObject, isText, TASK } from './expected-answer.ts'
 import { createHttpWorkerApi } from './http-worker-api.ts'
 import { bodyOf, filterBody } from './request-documents.ts'
 import { newIdempotencyKey } from './runtime.ts'
@@ -52,14 +54,11 @@ import type {
   WatchOptions,
 } from './taskyard-api.ts'
 import { Transport, type TransportCall, withQuery } from './transport.ts'
+import { TYPE, TYPES, TYPES_PATH, typePath } from './type-routes.ts'
 import { waitForEnd } from './wait-for-end.ts'
 import { watchEvents } from './watch-events.ts'
 
-/** A server that works by filter answers after about this long, with what it has done so far. */
-const LONGEST_PART_MS = 20_000
-
 const PAGE: Expected = { items: isList, nextCursor: (value) => isText(value) || value === null }
-const MATCHED: Expected = { matched: isNumber, cursor: isOptional(isText) }
 const WAITING: Expected = { taskId: isText, reasons: isList }
 const QUEUE: Expected = { queue: isText, counts: isObject }
 const PAUSED: Expected = { queue: isText, paused: isBoolean }
@@ -181,41 +180,20 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
     return this.#transport.call({ method: 'POST', path, expected: TASK })
   }
 
-  cancelMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
-    return this.#forMatching('/cancel', filter, options, true)
+  async cancelMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
+    return callMatching(this.#transport, { action: 'cancel', repeatable: true }, filter, options)
   }
 
-  retryMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
-    return this.#forMatching('/retry', filter, options, false)
+  async retryMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
+    return callMatching(this.#transport, { action: 'retry', repeatable: false }, filter, options)
   }
 
   async delete(id: string): Promise<void> {
     await this.#transport.call({ method: 'DELETE', path: taskPath(checkedId(id, 'delete')), expected: null })
   }
 
-  deleteMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
-    return this.#forMatching('/delete', filter, options, true)
-  }
-
-  /** The server answers in parts when there is much to do. */
-  async #forMatching(
-    path: string,
-    filter: TaskFilterOptions,
-    options: MatchingOptions,
-    repeatable: boolean,
-  ): Promise<number> {
-    const wanted = filterBody(checkedMatching(filter, options))
-    const { dryRun = false, onProgress } = options
-    const call = { repeatable: repeatable || dryRun, expected: MATCHED, extraMs: LONGEST_PART_MS }
-    let matched = 0
-    for (let cursor: string | undefined; ; ) {
-      const body = { ...wanted, ...(dryRun ? { dryRun } : {}), ...(cursor === undefined ? {} : { cursor }) }
-      const part: { matched: number; cursor?: string } = await this.#post(path, body, call)
-      matched += part.matched
-      cursor = part.cursor
-      if (cursor === undefined) return matched
-      onProgress?.(matched)
-    }
+  async deleteMatching(filter: TaskFilterOptions, options: MatchingOptions = {}): Promise<number> {
+    return callMatching(this.#transport, { action: 'delete', repeatable: true }, filter, options)
   }
 
   async queues(): Promise<readonly QueueDocument[]> {
@@ -237,6 +215,15 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
   async #steer(queue: string, step: 'pause' | 'resume'): Promise<void> {
     const path = `${queuePath(queue)}/${step}`
     await this.#transport.call({ method: 'POST', path, repeatable: true, expected: PAUSED })
+  }
+
+  async types(): Promise<readonly TaskTypeDocument[]> {
+    return (await this.#transport.get<{ types: TaskTypeDocument[] }>(TYPES_PATH, TYPES)).types
+  }
+
+  async declareType(type: TypeOf<Handlers>, defaults: TypeDefaults): Promise<void> {
+    const { type: name, defaults: body } = checkedDeclaration(type, defaults)
+    await this.#transport.call({ method: 'PUT', path: typePath(name), body, repeatable: true, expected: TYPE })
   }
 
   async workers(): Promise<readonly WorkerDocument[]> {
@@ -276,7 +263,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
   #post<Answer>(
     path: string,
     body: unknown,
-    options: Pick<TransportCall, 'headers' | 'repeatable' | 'expected' | 'extraMs'>,
+    options: Pick<TransportCall, 'headers' | 'repeatable' | 'expected'>,
   ): Promise<Answer> {
     return this.#transport.call({ method: 'POST', path: `/api/v1/tasks${path}`, body, ...options })
   }

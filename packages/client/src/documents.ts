@@ -1,4 +1,4 @@
-import type { TaskEventKind, TaskStatus } from '@taskyard/core'
+import type { TaskEventKind, TaskStatus, TypeDefaults } from '@taskyard/core'
 
 /** One entry of a task's history as the HTTP API shows it. */
 export interface TaskEventDocument {
@@ -17,6 +17,11 @@ export interface QueueDocument {
   readonly oldestReadyAgeSeconds: number | null
   /** Tasks finished per second, over the last minute at most. */
   readonly throughput: number
+}
+
+/** A task type with what its submissions get that do not say otherwise; what is not there is as for every type. */
+export interface TaskTypeDocument extends TypeDefaults {
+  readonly type: string
 }
 
 export interface WorkerDocument {

@@ -4,8 +4,10 @@ import { type Answer, answeredInBetween, errorOfAnswer } from './problem-error.t
 import { timeoutSignal } from './runtime.ts'
 import type { ServerAddress } from './server-address.ts'
 
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
 export interface HttpCall {
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: Method
   /** From `/api/v1/…` on, with its query. */
   readonly path: string
   readonly body?: JsonText

@@ -15,9 +15,10 @@ import {
 import { threadModule } from '@taskyard/core/threads'
 import type { ReportError } from '@taskyard/worker'
 import { asExpected, type Expected, isList, isOptional } from './expected-answer.ts'
-import { callOnce, FailedCall } from './http-call.ts'
+import { callOnce, FailedCall, type HttpCall } from './http-call.ts'
 import { requestBodies } from './request-bodies.ts'
 import type { ServerAddress } from './server-address.ts'
+import { TYPE, TYPES, TYPES_PATH, typePath } from './type-routes.ts'
 import { openWorkerSession, type SessionState } from './worker-session.ts'
 
 const ANSWER_MS = 30_000
@@ -52,6 +53,16 @@ export function createHttpWorkerApi({ address, clock, random, report }: HttpWork
       }
       return results
     },
+    async declareTypes(types) {
+      for (const { type, defaults } of types) {
+        const call = { method: 'PUT', path: typePath(type), body: toJsonText(defaults) } as const
+        await callTaskyard(address, call, TYPE)
+      }
+    },
+    async declaredTypes() {
+      const { types } = await callTaskyard<DeclaredTypes>(address, { method: 'GET', path: TYPES_PATH }, TYPES)
+      return types.map(({ type }) => type)
+    },
     openSession(worker, onCancel, tell) {
       const onChange = ({ isOpen, knowsSession }: SessionState) => {
         if (knowsSession) inSession.add(worker.workerId)
@@ -80,6 +91,10 @@ interface PostOptions {
   readonly timeoutMs?: number
 }
 
+interface DeclaredTypes {
+  readonly types: readonly { readonly type: string }[]
+}
+
 interface Recorded {
   readonly results: { readonly taskId: string; readonly status: 'ok' | 'lost' }[]
 }
@@ -101,10 +116,18 @@ export async function postOnce<Answer>(
   body: JsonText,
   { signal, timeoutMs = ANSWER_MS }: PostOptions = {},
 ): Promise<Answer> {
+  const call = { method: 'POST', path: `/api/v1/leases${path}`, body, timeoutMs } as const
+  return callTaskyard(address, signal === undefined ? call : { ...call, signal }, expected)
+}
+
+async function callTaskyard<Answer>(
+  address: ServerAddress,
+  call: Omit<HttpCall, 'timeoutMs'> & { readonly timeoutMs?: number },
+  expected: Expected,
+): Promise<Answer> {
   try {
-    const call = { method: 'POST', path: `/api/v1/leases${path}`, body, timeoutMs } as const
     const parse = (text: JsonText) => asExpected(JSON.parse(text), expected)
-    return (await callOnce(address, signal === undefined ? call : { ...call, signal }, parse)) as Answer
+    return (await callOnce(address, { timeoutMs: ANSWER_MS, ...call }, parse)) as Answer
   } catch (error) {
     throw error instanceof FailedCall ? error.error : error
   }

@@ -3,7 +3,7 @@ import '@taskyard/core/require-node'
 export type { TaskWaiting, WaitingReason } from '@taskyard/core'
 export { Client } from './client.ts'
 export type { ClientOptions } from './client-options.ts'
-export type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
+export type { InfoDocument, QueueDocument, TaskEventDocument, TaskTypeDocument, WorkerDocument } from './documents.ts'
 export { TaskResultError } from './task-result.ts'
 export type {
   AnyTaskOf,

@@ -12,6 +12,7 @@ export {
 export {
   type CheckedFilter,
   type CheckedList,
+  checkedDeclaration,
   checkedId,
   checkedInterest,
   checkedList,

@@ -9,9 +9,10 @@ import type {
   TaskHandlers,
   TaskStatus,
   TaskWaiting,
+  TypeDefaults,
 } from '@taskyard/core'
 import type { Worker, WorkerOptions } from '@taskyard/worker'
-import type { InfoDocument, QueueDocument, TaskEventDocument, WorkerDocument } from './documents.ts'
+import type { InfoDocument, QueueDocument, TaskEventDocument, TaskTypeDocument, WorkerDocument } from './documents.ts'
 
 export type TypeOf<Handlers extends TaskHandlers> = keyof Handlers & string
 
@@ -43,10 +44,11 @@ export interface TaskOptions {
   /** Not before this time; a text is RFC 3339. Not together with `delaySeconds`. */
   readonly runAt?: Date | string
   readonly delaySeconds?: number
-  /** Tries that may fail; one whose worker is lost puts the task back whatever this says. Default 10. */
+  /** Tries that may fail; one whose worker is lost puts the task back whatever this says. Default: that of the type, else 10. */
   readonly maxAttempts?: number
+  /** Default: that of the type, else exponential from a second to an hour. */
   readonly backoff?: Partial<Backoff>
-  /** Seconds one attempt may run; `null`: no bound. Default 3600. */
+  /** Seconds one attempt may run; `null`: no bound. Default: that of the type, else 3600. */
   readonly timeoutSeconds?: number | null
   readonly tags?: readonly string[]
 }
@@ -218,6 +220,13 @@ export interface NamespaceApi<Handlers extends TaskHandlers = TaskHandlers> {
   /** A paused queue accepts tasks and gives none out. */
   pause(queue: string): Promise<void>
   resume(queue: string): Promise<void>
+  /** The types that have defaults of their own, declared by workers or by `declareType`. */
+  types(): Promise<readonly TaskTypeDocument[]>
+  /**
+   * Sets what submissions of a type get that do not say otherwise, in the place of what was declared before; `{}` takes it
+   * away. Submissions by way of this process or server see it at once, others within 5 s. @throws invalid_request, too_many_types
+   */
+  declareType(type: TypeOf<Handlers>, defaults: TypeDefaults): Promise<void>
   workers(): Promise<readonly WorkerDocument[]>
   info(): Promise<InfoDocument>
 

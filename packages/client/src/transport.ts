@@ -1,7 +1,7 @@
 import { type Clock, fromJsonText, type JsonText, type Random, TaskyardError, toJsonText } from '@taskyard/core'
 import { pause, retryDelayMs } from '@taskyard/worker'
 import { asExpected, assertNoContent, type Expected } from './expected-answer.ts'
-import { callOnce, FailedCall, type HttpCall } from './http-call.ts'
+import { callOnce, FailedCall, type HttpCall, type Method } from './http-call.ts'
 import type { ServerAddress } from './server-address.ts'
 
 export interface TransportParams {
@@ -18,7 +18,7 @@ export interface TransportParams {
 }
 
 export interface TransportCall {
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: Method
   readonly path: string
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>

@@ -1,6 +1,6 @@
 import { isIntegerIn, LIMITS, type Task, type TaskStatus } from '@taskyard/core'
+import type { BulkFilter, BulkPart, BulkPartOptions } from './bulk-calls.ts'
 import { invalid } from './check-submission.ts'
-import type { BulkFilter, BulkPart, BulkPartOptions } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import { statusesOf, toListParams } from './read.ts'
 

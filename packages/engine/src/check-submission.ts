@@ -16,12 +16,16 @@ import {
 } from '@taskyard/core'
 import type { PayloadCheck, Submission } from './engine.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import type { KnownDefaults, KnownTypes } from './known-types.ts'
 
 const NOTHING: readonly never[] = []
+const AS_EVERY_TYPE: KnownDefaults = {}
 
 export interface CheckContext {
   readonly ids: IdGenerator
   readonly checkPayload: PayloadCheck
+  /** The types with defaults of their own. */
+  readonly types: KnownTypes
 }
 
 /**
@@ -33,9 +37,9 @@ export function toNewTask(
   namespace: string,
   submission: Submission,
   at: string,
-  { ids, checkPayload }: CheckContext,
+  { ids, checkPayload, types }: CheckContext,
 ): NewTask {
-  const task = withDefaults(namespace, submission, ids)
+  const task = withDefaults(namespace, submission, ids, types.get(submission.type) ?? AS_EVERY_TYPE)
   const wrong = violationsOf(submission, task)
   if (wrong.length > 0) throw refusal('invalid_request', wrong, at)
   const payloadWrong = checkPayload(task.type, task.payload)
@@ -46,7 +50,7 @@ export function toNewTask(
   return task
 }
 
-function withDefaults(namespace: string, submission: Submission, ids: IdGenerator): NewTask {
+function withDefaults(namespace: string, submission: Submission, ids: IdGenerator, ofType: KnownDefaults): NewTask {
   return {
     id: ids(),
     namespace,
@@ -56,15 +60,22 @@ function withDefaults(namespace: string, submission: Submission, ids: IdGenerato
     priority: submission.priority ?? DEFAULTS.priority,
     runAt: submission.runAt === undefined ? null : Math.round(submission.runAt),
     delayMs: submission.delaySeconds === undefined ? 0 : Math.round(submission.delaySeconds * 1000),
-    maxAttempts: submission.maxAttempts ?? DEFAULTS.maxAttempts,
-    backoff: submission.backoff === undefined ? DEFAULT_BACKOFF : { ...DEFAULT_BACKOFF, ...submission.backoff },
-    timeoutSeconds: submission.timeoutSeconds === undefined ? DEFAULTS.timeoutSeconds : submission.timeoutSeconds,
+    maxAttempts: submission.maxAttempts ?? ofType.maxAttempts ?? DEFAULTS.maxAttempts,
+    backoff:
+      submission.backoff === undefined
+        ? (ofType.backoff ?? DEFAULT_BACKOFF)
+        : { ...DEFAULT_BACKOFF, ...submission.backoff },
+    timeoutSeconds: submission.timeoutSeconds === undefined ? timeoutOf(ofType) : submission.timeoutSeconds,
     tags: submission.tags === undefined ? NOTHING : submission.tags,
     idempotency:
       submission.idempotencyKey === undefined
         ? null
         : { key: submission.idempotencyKey, fingerprint: fingerprintOf(submission) },
   }
+}
+
+function timeoutOf({ timeoutSeconds }: KnownDefaults): number | null {
+  return timeoutSeconds === undefined ? DEFAULTS.timeoutSeconds : timeoutSeconds
 }
 
 function violationsOf(submission: Submission, task: NewTask): readonly Violation[] {
@@ -83,7 +94,8 @@ function violationsOf(submission: Submission, task: NewTask): readonly Violation
   return wrong.length > 0 || task.backoff === DEFAULT_BACKOFF ? wrong : violationsOfBackoff(task.backoff)
 }
 
-function refusal(
+/** What a request is told of which several things may be wrong. @param at JSON Pointer of what was looked at, within the request */
+export function refusal(
   code: 'invalid_request' | 'invalid_payload',
   violations: readonly Violation[],
   at: string,

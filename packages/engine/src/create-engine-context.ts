@@ -2,6 +2,7 @@ import { createLocalNews, DEFAULT_RETENTION, DEFAULTS, LIMITS, monotonicClock, T
 import type { EngineOptions } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import { createIncidents } from './incidents.ts'
+import { TypesAtHand } from './known-types.ts'
 import { createLoops } from './loops.ts'
 import { createPendingCalls } from './pending-calls.ts'
 import { createStandstills } from './standstills.ts'
@@ -39,6 +40,7 @@ export function createEngineContext(options: EngineOptions, later: Later): Engin
     standstills: createStandstills(clock, timeOfDay, loops),
     pendingCalls: createPendingCalls(clock),
     usedNamespaces: createUsedNamespaces(clock),
+    typesAtHand: new TypesAtHand({ taskTypes: options.store.taskTypes, clock, shared: shared !== null }),
     checkPayload: options.checkPayload ?? (() => []),
     retention: options.retention ?? DEFAULT_RETENTION,
     queueDepth: options.queueDepth ?? LIMITS.queueDepth,

@@ -16,10 +16,12 @@ import { createReading } from './read.ts'
 import { createSessions } from './sessions.ts'
 import { createSubmit } from './submit.ts'
 import { createSweeper } from './sweeper.ts'
+import { createTypes } from './types.ts'
 import type { EngineHealth } from './views.ts'
 import { createWaiting } from './wait.ts'
 import { createWhyWaiting } from './why-waiting.ts'
 
+// Long: a line or two for each of its parts.
 /** The use cases over a store; see {@link Engine}. */
 export function createEngine(options: EngineOptions): Engine {
   let stopping = false
@@ -38,6 +40,7 @@ export function createEngine(options: EngineOptions): Engine {
   const waiting = createWaiting(context)
   const endedTasks = createEndedTasks(context)
   const queues = createQueues(context)
+  const types = createTypes(context)
   const submitting = createSubmit(context)
   const leasing = createLeasing(context, longPolls, calls, giveBack, sessions)
   const cancelAndRetry = createCancelAndRetry(context, reading)
@@ -73,6 +76,7 @@ export function createEngine(options: EngineOptions): Engine {
       ...cancelAndRetry(namespace),
       ...deletion(namespace),
       ...queues.inNamespace(namespace),
+      ...types(namespace),
     })),
     queuesOfUsedNamespaces: () => queues.ofUsedNamespaces(),
     connectedWorkers: sessions.connectedWorkers,

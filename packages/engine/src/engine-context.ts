@@ -1,6 +1,7 @@
 import type { Clock, IdGenerator, NewsPort, OpenedStore, Random, Retention } from '@taskyard/core'
 import type { PayloadCheck } from './engine.ts'
 import type { Incidents } from './incidents.ts'
+import type { TypesAtHand } from './known-types.ts'
 import type { Loops } from './loops.ts'
 import type { EngineObserver } from './observer.ts'
 import type { PendingCalls } from './pending-calls.ts'
@@ -27,6 +28,7 @@ export interface EngineContext {
   readonly standstills: Standstills
   readonly pendingCalls: PendingCalls
   readonly usedNamespaces: UsedNamespaces
+  readonly typesAtHand: TypesAtHand
   readonly checkPayload: PayloadCheck
   readonly retention: Retention
   readonly queueDepth: number

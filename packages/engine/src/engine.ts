@@ -18,14 +18,14 @@ import type {
   StuckLanes,
   Task,
   TaskEvent,
-  TaskFilter,
   TaskPage,
-  TaskStatus,
   TaskWaiting,
   ToldError,
+  TypeWithDefaults,
   Violation,
   WorkerRef,
 } from '@taskyard/core'
+import type { BulkFilter, BulkPart, BulkPartOptions } from './bulk-calls.ts'
 import type { EndedTasksInterest, EndListener } from './end-listener.ts'
 import type { LoopReport } from './loop-report.ts'
 import type { EngineObserver } from './observer.ts'
@@ -133,32 +133,6 @@ export interface Recorded extends LeaseRef {
 
 /** What is left out filters nothing; `limit` has a default. */
 export interface ListRequest extends BulkFilter, Partial<Pick<ListParams, 'limit' | 'cursor'>> {}
-
-/** Which tasks a bulk operation means: at least one of the fields must be set. */
-export interface BulkFilter extends Partial<Omit<TaskFilter, 'namespace' | 'statuses'>> {
-  /** One, or any of several. */
-  readonly status?: TaskStatus | readonly TaskStatus[] | null
-}
-
-/** How far one call of an operation by filter goes. */
-export interface BulkPartOptions {
-  /** Where an answer before has left off; the filter must be the same. */
-  readonly cursor?: string
-  /** Changes nothing, and counts what would be changed now. Default: false. */
-  readonly dryRun?: boolean
-  /** Leaves off after so long, but not before it has done something. Default: at the end. */
-  readonly seconds?: number
-  /** Leaves off when it aborts. */
-  readonly signal?: AbortSignal
-}
-
-/** What an operation by filter has done, or would do. */
-export interface BulkPart {
-  /** Tasks of this part alone. */
-  readonly matched: number
-  /** Goes on with the rest; `null`: it is done. */
-  readonly cursor: string | null
-}
 
 /** Who opens a session, and who is told of cancel requests. */
 export interface OpenSession {
@@ -289,4 +263,13 @@ export interface UseCases {
   pause(queue: string): Promise<void>
   /** Undoes `pause`. Idempotent. */
   resume(queue: string): Promise<void>
+
+  /** The types that have defaults of their own, in the order of their names. */
+  types(): Promise<readonly TypeWithDefaults[]>
+  /**
+   * Sets what submissions of these types get that do not say otherwise; without any option a type is as every type again. All
+   * or nothing; the last declaration of a type wins. Submissions that come to this process afterwards see it, others within 5 s.
+   * @throws invalid_request, too_many_types
+   */
+  declareTypes(types: readonly TypeWithDefaults[]): Promise<void>
 }

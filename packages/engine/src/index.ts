@@ -1,3 +1,4 @@
+export type * from './bulk-calls.ts'
 export { createEngine } from './create-engine.ts'
 export type * from './end-listener.ts'
 export type * from './engine.ts'

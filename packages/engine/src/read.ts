@@ -10,8 +10,9 @@ import {
   type TaskStatus,
   TaskyardError,
 } from '@taskyard/core'
+import type { BulkFilter } from './bulk-calls.ts'
 import { invalid, toTaskId } from './check-submission.ts'
-import type { BulkFilter, ListRequest, UseCases } from './engine.ts'
+import type { ListRequest, UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
 

@@ -4,6 +4,7 @@ import type { Submission, SubmitContext, UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import { createEnqueueCalls } from './enqueue-calls.ts'
 import type { InNamespace } from './in-namespace.ts'
+import type { KnownTypes } from './known-types.ts'
 
 export interface Submitting {
   readonly inNamespace: InNamespace<Pick<UseCases, 'submit' | 'submitMany'>>
@@ -15,8 +16,7 @@ export interface Submitting {
  * Checks submissions, stores them in calls that are shared where that is safe, and tells metrics, news and the sweeper.
  */
 export function createSubmit(context: EngineContext): Submitting {
-  const { store, observer, taskNews } = context
-  const checks: CheckContext = { ids: context.ids, checkPayload: context.checkPayload }
+  const { store, observer, taskNews, typesAtHand } = context
   const stopping = new AbortController()
   const { enqueueOne, enqueueMany } = createEnqueueCalls(context, stopping.signal)
 
@@ -35,12 +35,17 @@ export function createSubmit(context: EngineContext): Submitting {
     throw new TaskyardError('task_not_found', { id: accepted.id, namespace: task.namespace })
   }
 
+  function checksWith(types: KnownTypes): CheckContext {
+    return { ids: context.ids, checkPayload: context.checkPayload, types }
+  }
+
   return {
     inNamespace: (namespace) => ({
       async submit(submission, inside = {}) {
         context.assertRunning()
         context.usedNamespaces.note(namespace)
-        const task = toNewTask(namespace, submission, '', checks)
+        const types = typesAtHand.known(namespace) ?? (await typesAtHand.read(namespace))
+        const task = toNewTask(namespace, submission, '', checksWith(types))
         const accepted = await enqueueOne(task, inside)
         const { replayed } = accepted
         if (replayed) return { task: await firstTask(task, accepted, inside), replayed }
@@ -52,6 +57,7 @@ export function createSubmit(context: EngineContext): Submitting {
         context.usedNamespaces.note(namespace)
         assertBatch(submissions.length)
         assertBatchBytes(submissions)
+        const checks = checksWith(typesAtHand.known(namespace) ?? (await typesAtHand.read(namespace)))
         const tasks = submissions.map((submission, i) => toNewTask(namespace, submission, `/tasks/${i}`, checks))
         const accepted = await enqueueMany(tasks, inside)
         for (const [i, task] of tasks.entries()) {

@@ -19,6 +19,7 @@ import { infoRoutes, operationsRoutes } from './routes/monitoring.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { submitRoutes } from './routes/submit.ts'
 import { taskRoutes } from './routes/tasks.ts'
+import { typeRoutes } from './routes/types.ts'
 import { waitingRoutes } from './routes/waiting.ts'
 import { workerSessionRoute } from './routes/worker-session.ts'
 import { addComponents } from './schemas/components.ts'
@@ -55,6 +56,7 @@ export async function taskyardHttp(server: FastifyInstance, options: PluginOptio
   await server.register(bulkRoutes, context)
   leaseRoutes(server, context, workerSessionRoute(server, context))
   queueRoutes(server, context)
+  typeRoutes(server, context)
   operationsRoutes(server, context)
   infoRoutes(server, context)
   backupRoute(server, context)

@@ -29,10 +29,10 @@ function send({ server }: Api, { method, url, body, headers }: TextField, text: 
 }
 
 /** Whether HTTP itself carries a text to where the field is. */
-function arrives({ headers, body }: TextField, text: string): boolean {
+function arrives({ headers, url }: TextField, text: string): boolean {
   if (headers !== undefined) return /^[\x20-\x7e]*$/.test(text) && text === text.trim() && text !== ''
   // A path takes no part that is a dot or two.
-  return body !== undefined || (text.isWellFormed() && text.length < 500 && !/^\.{1,2}$/.test(text))
+  return url('a') === url('b') || (text.isWellFormed() && text.length < 500 && !/^\.{1,2}$/.test(text))
 }
 
 /** Which texts a field meets: what it may not hold, and a third of the others, another third than the field before. */

@@ -18,6 +18,7 @@ const BODIES: Readonly<Record<string, object>> = {
   heartbeat: { leases: [LEASE] },
   record: { entries: [{ ...LEASE, log: 'line' }] },
   settle: { outcomes: [{ ...LEASE, outcome: 'released' }] },
+  declareType: { maxAttempts: 3 },
   classicCreateTask: { type: 't' },
 }
 
@@ -25,7 +26,7 @@ test('every route but those about the server itself is about the namespace of th
   const { server } = await startApi(context)
   const about: string[] = []
   for (const { operationId, method, url } of await operations()) {
-    const payload = method === 'POST' ? (BODIES[operationId] ?? {}) : undefined
+    const payload = method === 'POST' || method === 'PUT' ? (BODIES[operationId] ?? {}) : undefined
     const headers = { 'taskyard-namespace': 'a b' }
     const answer = await server.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) })
     if (answer.statusCode === 400 && answer.body.includes('Taskyard-Namespace: a namespace has')) continue
@@ -67,7 +68,7 @@ async function operations() {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { operationId }]) => ({
       operationId,
-      method: method.toUpperCase() as 'GET' | 'POST',
+      method: method.toUpperCase() as 'GET' | 'POST' | 'PUT',
       url: path.replace('{id}', NOBODY).replace(/\{\w+\}/, 'nowhere'),
     })),
   )

@@ -4,7 +4,7 @@ import { faultOfTag, isIdempotencyKey, isName } from '@taskyard/core'
 export interface TextField {
   /** As the contract names it: the operation, and where in the request the text is. */
   readonly name: string
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   url(text: string): string
   body?(text: string): unknown
   headers?(text: string): Record<string, string>
@@ -151,6 +151,8 @@ export const TEXT_FIELDS: readonly TextField[] = [
   ),
   inPath('getQueue', 'GET', '/api/v1/queues/{queue}', 'queue', isName),
   inPath('pauseQueue', 'POST', '/api/v1/queues/{queue}/pause', 'queue', isName),
+  { ...inPath('declareType', 'PUT', '/api/v1/types/{type}', 'type', isName), body: () => ({}) },
+  inPath('deleteType', 'DELETE', '/api/v1/types/{type}', 'type', isName),
   inPath('resumeQueue', 'POST', '/api/v1/queues/{queue}/resume', 'queue', isName),
   {
     ...inPath('openWorkerSession', 'GET', '/api/v1/workers/{workerId}/session?concurrency=0', 'workerId', never),

@@ -53,6 +53,10 @@ export function createEmbeddedWorkerApi(
     async record(entries) {
       return withTaskIds(entries, await calls.record(entries))
     },
+    declareTypes: (types) => calls.declareTypes(types),
+    async declaredTypes() {
+      return (await calls.types()).map(({ type }) => type)
+    },
     openSession(worker, onCancel) {
       workerId = worker.workerId
       const session = calls.openSession({ ...worker, embedded: true, onCancel })

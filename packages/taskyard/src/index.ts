@@ -19,6 +19,7 @@ export type {
   TaskFilterOptions,
   TaskOf,
   TaskOptions,
+  TaskTypeDocument,
   TaskyardApi,
   TransactionOptions,
   WaitOptions,
@@ -30,6 +31,7 @@ export {
   type Backoff,
   type Clock,
   type ErrorCode,
+  type HandlerWithDefaults,
   type IdGenerator,
   type LeasedTaskDocument,
   type PayloadOf,
@@ -45,6 +47,7 @@ export {
   type TaskStatus,
   type TaskWaiting,
   TaskyardError,
+  type TypeDefaults,
   type WaitingReason,
 } from '@taskyard/core'
 export {

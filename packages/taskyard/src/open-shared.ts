@@ -1,4 +1,4 @@
-import { type Clock, monotonicClock, type Random } from '@taskyard/core'
+import { type Clock, monotonicClock, type Random, TaskyardError } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import type { Worker } from '@taskyard/worker'
 import { type Assembly, assemble } from './assemble.ts'
@@ -50,4 +50,9 @@ export async function openShared(options: OpenOptions): Promise<Shared> {
     letProcessEnd()
     throw error
   }
+}
+
+/** What is thrown at calls after the end. */
+export function closed(): TaskyardError {
+  return new TaskyardError('closed', { what: 'Taskyard' })
 }

@@ -13,6 +13,7 @@ import type {
   TaskEventDocument,
   TaskFilterOptions,
   TaskOf,
+  TaskTypeDocument,
   TaskyardApi,
   TransactionOptions,
   TypeOf,
@@ -22,6 +23,7 @@ import type {
 } from '@taskyard/client'
 import {
   ComposedCalls,
+  checkedDeclaration,
   checkedId,
   checkedList,
   checkedMatching,
@@ -43,19 +45,17 @@ import {
   type TaskDocument,
   type TaskHandlers,
   type TaskWaiting,
-  TaskyardError,
+  type TypeDefaults,
   toTaskDocument,
 } from '@taskyard/core'
 import type { UseCases } from '@taskyard/engine'
-import { pause, startWorker, type Worker, type WorkerOptions, withDefaults } from '@taskyard/worker'
+import { startWorker, type Worker, type WorkerOptions, withDefaults } from '@taskyard/worker'
 import { toEventDocument, toSubmission, toWorkerDocument } from './engine-documents.ts'
 import { inParts } from './in-parts.ts'
 import type { OpenOptions } from './open-options.ts'
-import { openShared, type Shared } from './open-shared.ts'
+import { closed, openShared, type Shared } from './open-shared.ts'
+import { outlast } from './outlast.ts'
 import { type EndEvent, type TaskEndListener, type TaskEnds, TaskListeners } from './task-listeners.ts'
-
-/** A wait or a watch looks again after so long when the store was away. */
-const STORE_AWAY_MS = 500
 
 /**
  * Taskyard inside your own program: durable tasks, and workers beside the code that submits them. A SQLite file belongs
@@ -150,7 +150,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
         if (isTerminal(seen.status) || isOver()) return toTaskDocument(seen)
       } catch (error) {
         if (isOver()) throw error
-        await this.#outlast(error, signal)
+        await outlast(error, this.#shared, signal)
       }
       this.#assertOpen()
     }
@@ -189,7 +189,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
         return
       } catch (error) {
         if (signal.aborted) return
-        await this.#outlast(error, signal)
+        await outlast(error, this.#shared, signal)
       }
       this.#assertOpen()
     }
@@ -238,6 +238,14 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
     return this.#calls.resume(checkedQueue(queue))
   }
 
+  async types(): Promise<readonly TaskTypeDocument[]> {
+    return (await this.#calls.types()).map(({ type, defaults }) => ({ type, ...defaults }))
+  }
+
+  async declareType(type: TypeOf<Handlers>, defaults: TypeDefaults): Promise<void> {
+    return this.#calls.declareTypes([checkedDeclaration(type, defaults)])
+  }
+
   async workers(): Promise<readonly WorkerDocument[]> {
     return (await this.#calls.workers()).map(toWorkerDocument)
   }
@@ -272,14 +280,6 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
     return worker
   }
 
-  /** Lets a moment pass when the store is away; any other error is the caller's. */
-  async #outlast(error: unknown, signal: AbortSignal | undefined): Promise<void> {
-    const isStoreAway = error instanceof TaskyardError && error.code === 'store_unavailable'
-    if (!isStoreAway || this.#shared.closing !== null) throw error
-    const closed = this.#shared.closed.signal
-    await pause(this.#shared.clock, STORE_AWAY_MS, signal === undefined ? closed : AbortSignal.any([signal, closed]))
-  }
-
   async close(): Promise<void> {
     if (!this.#isOpened) return
     this.#shared.closing ??= this.#close()
@@ -293,8 +293,4 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
     await this.#shared.assembly.close()
     this.#shared.letProcessEnd()
   }
-}
-
-function closed(): TaskyardError {
-  return new TaskyardError('closed', { what: 'Taskyard' })
 }

@@ -1,7 +1,15 @@
-import { type Clock, functionsOf, type TaskHandlers, type WorkerApi, type WorkerSession } from '@taskyard/core'
+import {
+  type Clock,
+  declarationsOf,
+  functionsOf,
+  type TaskHandlers,
+  type WorkerApi,
+  type WorkerSession,
+} from '@taskyard/core'
 import { attemptEnd } from './attempt-end.ts'
 import { AttemptRunner } from './attempt-runner.ts'
 import { Condition } from './condition.ts'
+import { DeclaredTypes, noticeTrouble } from './declared-types.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { pause } from './retry.ts'
 import { keepProcessAlive } from './runtime.ts'
@@ -58,6 +66,7 @@ class RunningWorker implements Worker {
   readonly #attempts: AttemptRunner
   readonly #heartbeat: Heartbeat
   readonly #session: WorkerSession
+  readonly #declared: DeclaredTypes
   readonly #stopping = new AbortController()
   readonly #drained = new AbortController()
   readonly #giveUp = new AbortController()
@@ -68,15 +77,17 @@ class RunningWorker implements Worker {
   #resolveClosed: () => void = () => {}
 
   constructor(api: WorkerApi, handlers: TaskHandlers, settings: WorkerSettings) {
-    const { workerId, startId, queues, types, concurrency, leaseSeconds, clock, random, report } = settings
+    const { workerId, leaseSeconds, clock, random, report } = settings
     this.workerId = workerId
     this.#settings = settings
     this.#listeners = new WorkerListeners(report)
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
+    const types = declarationsOf(handlers).filter(({ type }) => settings.types.includes(type))
+    this.#declared = new DeclaredTypes({ api, types, settings, stopping: this.#stopping.signal })
     const attempts = new AttemptRunner({
-      api,
+      api: types.length === 0 ? api : noticeTrouble(api, () => this.#declared.restore()),
       handlers: functionsOf(handlers),
       settings,
       stopping: this.#stopping.signal,
@@ -106,11 +117,8 @@ class RunningWorker implements Worker {
         }
       },
     })
-    this.#session = api.openSession(
-      { workerId, startId, queues, types, concurrency },
-      (taskId) => attempts.cancel(taskId),
-      (isOpen) => this.#heartbeat.hurry(!isOpen),
-    )
+    this.#declared.declare()
+    this.#session = this.#openSession(api)
     this.#started = this.#start()
   }
 
@@ -141,6 +149,18 @@ class RunningWorker implements Worker {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
+  }
+
+  #openSession(api: WorkerApi): WorkerSession {
+    const { workerId, startId, queues, types, concurrency } = this.#settings
+    return api.openSession(
+      { workerId, startId, queues, types, concurrency },
+      (taskId) => this.#attempts.cancel(taskId),
+      (isOpen) => {
+        this.#heartbeat.hurry(!isOpen)
+        if (!isOpen) this.#declared.restore()
+      },
+    )
   }
 
   async #start(): Promise<void> {

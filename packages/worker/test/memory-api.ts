@@ -12,6 +12,8 @@ import {
   type SettleResponse,
   type TaskOutcome,
   type ThreadAccess,
+  type TypeDefaults,
+  type TypeWithDefaults,
   type WorkerApi,
   type WorkerSession,
 } from '@taskyard/core'
@@ -42,6 +44,7 @@ export class MemoryApi implements WorkerApi {
   /** The same of a record call. */
   refuseRecords: (entries: readonly RecordEntry[]) => Error | null = () => null
   sessions = 0
+  readonly declared = new Map<string, TypeDefaults>()
   readonly heartbeatsRefused: (readonly LeaseRef[])[] = []
   onCancel: (taskId: string) => void = () => {}
   onSessionChange: (isOpen: boolean) => void = () => {}
@@ -95,6 +98,18 @@ export class MemoryApi implements WorkerApi {
     }
     this.events.emit('recorded')
     return entries.map(({ taskId, token }) => ({ taskId, status: this.#holds(taskId, token) ? 'ok' : 'lost' }) as const)
+  }
+
+  async declareTypes(types: readonly TypeWithDefaults[]): Promise<void> {
+    this.#enter('declareTypes')
+    for (const { type, defaults } of types) this.declared.set(type, defaults)
+    this.events.emit('declared')
+  }
+
+  async declaredTypes(): Promise<readonly string[]> {
+    this.#enter('declaredTypes')
+    this.events.emit('listed')
+    return [...this.declared.keys()]
   }
 
   openSession(

@@ -5,6 +5,7 @@ import { healthSchema, infoSchema, queueSchema, workerSchema } from './monitorin
 import { problemSchema } from './problem.ts'
 import { submissionSchema } from './submission.ts'
 import { leasedTaskSchema, taskErrorSchema, taskEventSchema, taskPageSchema, taskSchema } from './task.ts'
+import { taskTypeSchema, typeDefaultsSchema } from './types.ts'
 import { stuckLanesSchema, taskWaitingSchema, waitingReasonSchema } from './waiting.ts'
 
 const COMPONENTS = [
@@ -23,6 +24,8 @@ const COMPONENTS = [
   taskSchema,
   taskWaitingSchema,
   waitingReasonSchema,
+  taskTypeSchema,
+  typeDefaultsSchema,
   workerSchema,
 ]
 

@@ -5,7 +5,7 @@ const name = { type: 'string', pattern: NAME_PATTERN } as const
 const backoff = {
   type: 'object',
   additionalProperties: false,
-  description: 'The wait between attempts; the default is exponential with full jitter (1, 2, 3600).',
+  description: 'The wait between attempts. Default: that of the type, else exponential with full jitter (1, 2, 3600).',
   properties: {
     kind: { type: 'string', enum: ['exponential', 'linear', 'fixed'] },
     baseSeconds: { type: 'number', minimum: 0, maximum: LIMITS.delaySeconds },
@@ -28,13 +28,18 @@ export const submissionOptions = {
   },
   runAt: { type: 'string', format: 'date-time', description: 'Not before this time. Not together with delaySeconds.' },
   delaySeconds: { type: 'number', minimum: 0, maximum: LIMITS.delaySeconds },
-  maxAttempts: { type: 'integer', minimum: 1, maximum: LIMITS.maxAttempts },
+  maxAttempts: {
+    type: 'integer',
+    minimum: 1,
+    maximum: LIMITS.maxAttempts,
+    description: 'Tries that may fail. Default: that of the type, else 10.',
+  },
   backoff,
   timeoutSeconds: {
     type: ['number', 'null'],
     minimum: 0.001,
     maximum: LIMITS.timeoutSeconds,
-    description: 'How long one attempt may run; null: without bound. Default 3600.',
+    description: 'How long one attempt may run; null: without bound. Default: that of the type, else 3600.',
   },
   tags: { type: 'array', maxItems: LIMITS.tags, items: { type: 'string', minLength: 1, maxLength: LIMITS.tagLength } },
 } as const

@@ -4,6 +4,7 @@ import { bulkFilterSchema } from './filters.ts'
 import { claimSchema } from './leases.ts'
 import { submissionSchema } from './submission.ts'
 import { taskErrorSchema } from './task.ts'
+import { typeDefaultsSchema } from './types.ts'
 
 interface ValidatorRequest {
   readonly schema: unknown
@@ -29,5 +30,5 @@ export function createValidatorCompiler(): (request: ValidatorRequest) => Valida
 }
 
 function withComponents(ajv: Ajv): Ajv {
-  return ajv.addSchema([taskErrorSchema, submissionSchema, claimSchema, bulkFilterSchema])
+  return ajv.addSchema([taskErrorSchema, submissionSchema, claimSchema, bulkFilterSchema, typeDefaultsSchema])
 }

@@ -65,6 +65,12 @@ export function queueName(text: string): string {
   throw new InvalidArgumentError(`Expected a queue: ${nameRule('queue')}.`)
 }
 
+/** Reads an argument. @throws InvalidArgumentError for what cannot be the name of a type */
+export function typeName(text: string): string {
+  if (isName(text)) return text
+  throw new InvalidArgumentError(`Expected a type: ${nameRule('type')}.`)
+}
+
 /** Reads an option of queues to take from, separated by commas; `*` is every queue. @throws InvalidArgumentError */
 export function queueNames(text: string): string[] {
   return text.split(',').map((name) => (name.trim() === EVERY_QUEUE ? EVERY_QUEUE : queueName(name.trim())))

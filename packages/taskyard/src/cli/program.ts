@@ -11,6 +11,7 @@ import { addMigrate } from './commands/migrate.ts'
 import { addQueues } from './commands/queues.ts'
 import { addStart } from './commands/start.ts'
 import { addSubmit } from './commands/submit.ts'
+import { addTypes } from './commands/types.ts'
 import { addVersion } from './commands/version.ts'
 import { addWork } from './commands/work.ts'
 import { addWorkers } from './commands/workers.ts'
@@ -41,6 +42,7 @@ export function createProgram(terminal: Terminal = processTerminal(), commandLin
   program.commandsGroup('Operate:')
   addQueues(program, terminal)
   addWorkers(program, terminal)
+  addTypes(program, terminal)
   addBackup(program, terminal)
   addMigrate(program, terminal)
   addDoctor(program, terminal)

@@ -1,0 +1,48 @@
+import {
+  isName,
+  isWithoutDefaults,
+  LIMITS,
+  nameRule,
+  TaskyardError,
+  type TypeDeclaration,
+  type TypeWithDefaults,
+  type Violation,
+  violationsOfTypeDefaults,
+} from '@taskyard/core'
+import { refusal } from './check-submission.ts'
+import type { UseCases } from './engine.ts'
+import type { EngineContext } from './engine-context.ts'
+import type { InNamespace } from './in-namespace.ts'
+import { assertBatch } from './submit.ts'
+
+/** What is declared for types, and the types that have something declared. */
+export function createTypes(context: EngineContext): InNamespace<Pick<UseCases, 'types' | 'declareTypes'>> {
+  const { store, typesAtHand } = context
+  return (namespace) => ({
+    types: () => store.taskTypes.listTypes({ namespace }),
+    async declareTypes(types) {
+      context.assertRunning()
+      assertDeclarable(types)
+      const limit = LIMITS.typesWithDefaults
+      const declaring = store.taskTypes.declareTypes({ namespace, types: types.map(asDeclaration), limit })
+      const outcome = await typesAtHand.whileDeclaring(namespace, declaring)
+      if (outcome === 'too-many') throw new TaskyardError('too_many_types', { namespace, limit })
+    },
+  })
+}
+
+function asDeclaration({ type, defaults }: TypeWithDefaults): TypeDeclaration {
+  return { type, defaults: isWithoutDefaults(defaults) ? null : defaults }
+}
+
+/** @throws TaskyardError batch_too_large, invalid_request */
+function assertDeclarable(types: readonly TypeWithDefaults[]): void {
+  assertBatch(types.length)
+  const wrong = types.flatMap(violationsOf)
+  if (wrong.length > 0) throw refusal('invalid_request', wrong, '')
+}
+
+function violationsOf({ type, defaults }: TypeWithDefaults): readonly Violation[] {
+  if (!isName(type)) return [{ path: '/type', message: nameRule('type') }]
+  return violationsOfTypeDefaults(defaults)
+}

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { describe, test } from 'node:test'
+import { type TaskHandlers, TaskyardError } from '@taskyard/core'
+import { startWorker } from '@taskyard/worker'
+import { MemoryApi } from './memory-api.ts'
+import { ignoreErrors, openTestBed, until } from './test-bed.ts'
+
+const run = () => null
+const HANDLERS: TaskHandlers = {
+  email: { run, maxAttempts: 5, timeoutSeconds: null },
+  report: { run, backoff: { kind: 'fixed', baseSeconds: 7 } },
+  bare: { run },
+  plain: run,
+}
+const AWAY = new TaskyardError('store_unavailable', { reason: 'test' })
+
+const told = ({ declared }: MemoryApi) => Object.fromEntries(declared)
+
+describe('a worker', () => {
+  test('declares what stands beside its functions, before anything else is done', (t) => {
+    const { api } = openTestBed(t, HANDLERS)
+    assert.deepEqual(told(api), {
+      email: { maxAttempts: 5, timeoutSeconds: null },
+      report: { backoff: { kind: 'fixed', baseSeconds: 7 } },
+      bare: {},
+    })
+  })
+
+  test('runs the functions that have something beside them', async (t) => {
+    const { api } = openTestBed(t, { email: { run: (task) => task.payload, maxAttempts: 5 } })
+    api.add('email', 'hello')
+    assert.equal((await api.settled(1))[0]?.result, 'hello')
+  })
+
+  test('declares nothing for functions alone, nor for types that it does not take', (t) => {
+    const { api } = openTestBed(t, HANDLERS, { types: ['plain', 'report'] })
+    assert.deepEqual(Object.keys(told(api)), ['report'])
+    assert.deepEqual(openTestBed(t, { plain: run }).api.calls, [])
+  })
+
+  test('declares until it is heard', async (t) => {
+    const api = new MemoryApi()
+    api.outage = AWAY
+    const worker = startWorker(api, HANDLERS, { ...ignoreErrors, random: () => 0.01 })
+    t.after(() => worker.stop({ deadlineSeconds: 0 }))
+    for (let tries = 0; tries < 3; tries++) await once(api.events, 'refused declareTypes')
+    api.outage = null
+    await once(api.events, 'declared')
+    assert.equal(told(api)['email']?.maxAttempts, 5)
+  })
+
+  test('goes on when its declaration is refused, and says so once', async (t) => {
+    const refusal = new TaskyardError('too_many_types', { namespace: 'default', limit: 1000 })
+    class Full extends MemoryApi {
+      override async declareTypes(): Promise<void> {
+        throw refusal
+      }
+    }
+    const [api, troubles] = [new Full(), [] as unknown[]]
+    const onError = (error: unknown, during: string) => troubles.push([during, error])
+    const worker = startWorker(api, HANDLERS, { onError })
+    t.after(() => worker.stop({ deadlineSeconds: 0 }))
+    api.add('email')
+    await api.settled(1)
+    assert.deepEqual(troubles, [['declare types', refusal]])
+  })
+
+  test('that stops declares no more', async () => {
+    const api = new MemoryApi()
+    api.outage = AWAY
+    const worker = startWorker(api, HANDLERS, { ...ignoreErrors, random: () => 0.01 })
+    await once(api.events, 'refused declareTypes')
+    await worker.stop({ deadlineSeconds: 0 })
+    api.outage = null
+    await new Promise(setImmediate)
+    assert.deepEqual(told(api), {})
+  })
+})
+
+describe('after an outage a worker declares', () => {
+  const afterOutage: Readonly<Record<string, (api: MemoryApi) => Promise<void>>> = {
+    'in which a claim failed': async (api) => {
+      const refused = once(api.events, 'refused claim')
+      api.outage = AWAY
+      api.add('other')
+      await refused
+      api.outage = null
+    },
+    'that its session noticed': async (api) => {
+      api.onSessionChange(false)
+      api.onSessionChange(true)
+    },
+  }
+
+  for (const [what, happen] of Object.entries(afterOutage)) {
+    test(`what is lost, and leaves what others have declared since: ${what}`, async (t) => {
+      const { api } = openTestBed(t, HANDLERS, { random: () => 0.01 })
+      await once(api.events, 'claim')
+      api.declared.delete('bare')
+      api.declared.delete('report')
+      api.declared.set('email', { maxAttempts: 2 })
+      await happen(api)
+      await until(() => api.declared.has('report'))
+      assert.deepEqual(told(api), { email: { maxAttempts: 2 }, report: { backoff: { kind: 'fixed', baseSeconds: 7 } } })
+    })
+  }
+
+  test('nothing where nothing is lost', async (t) => {
+    const { api } = openTestBed(t, HANDLERS)
+    await once(api.events, 'claim')
+    const listed = once(api.events, 'listed')
+    api.onSessionChange(false)
+    await listed
+    await new Promise(setImmediate)
+    assert.equal(api.calls.filter((call) => call === 'declareTypes').length, 1)
+  })
+})
