@@ -27,15 +27,6 @@ describe('a server', () => {
     await server.stop()
   })
 
-  it('runs the built-in types from every queue, also one that is new', async () => {
-    const server = await startServerProcess({ store: newStore() })
-    for (const queue of ['default', 'mail']) {
-      const { id } = await submit(server.url, { type: 'uppercase', payload: { text: 'hello' }, queue })
-      assert.equal((await finished(server.url, id)).status, 'succeeded')
-    }
-    await server.stop()
-  })
-
   it('sends an email over SMTP and shows its message id', async () => {
     const mailbox = await startMailServer()
     const env = { TASKYARD_SMTP_URL: mailbox.url, TASKYARD_SMTP_FROM: 'yard@example.com' }

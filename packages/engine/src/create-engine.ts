@@ -23,6 +23,7 @@ import { createWhyWaiting } from './why-waiting.ts'
 
 // Long: a line or two for each of its parts.
 /** The use cases over a store; see {@link Engine}. */
+// Long: everything that an engine is made of, put together once.
 export function createEngine(options: EngineOptions): Engine {
   let stopping = false
   const context = createEngineContext(options, { sweeper: () => sweeper, isStopping: () => stopping })
