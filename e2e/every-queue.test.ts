@@ -13,12 +13,11 @@ describe('every queue', () => {
     }
   })
 
-  it('can be taken from by a worker of one’s own, which waited before there was the queue', async () => {
+  it('can be taken from by a worker of one’s own, which waited before there was the queue', async (t) => {
     const client = new Client({ url: serverUrl() })
-    const worker = client.work({ greet: (name) => `Hello ${name}` }, { queues: '*' })
+    t.after(() => client.close())
+    client.work({ greet: ({ payload }) => `Hello ${payload}` }, { queues: '*' })
     const id = await client.submit('greet', 'Ada', { queue: 'new' })
     assert.equal((await client.wait(id, { timeoutSeconds: 30 })).result, 'Hello Ada')
-    await worker.stop()
-    await client.close()
   })
 })
