@@ -6,7 +6,7 @@ import { RawJson } from './raw-json.ts'
 import type { Values } from './values.ts'
 
 /** Operations on whatever matches: they name something of the fuzzer's own, so that the sentinels are none of it. */
-const BY_FILTER = new Set(['cancelTasks', 'retryTasks'])
+const BY_FILTER = new Set(['cancelTasks', 'retryTasks', 'deleteTasks'])
 
 /** Makes bodies for an operation, and the headers that go with them. */
 export function createBodies(values: Values, { chance, one, between }: Choice) {

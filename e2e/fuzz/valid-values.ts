@@ -16,6 +16,7 @@ export function createValidValues(contract: Contract, knowledge: Knowledge, choi
     if (known !== undefined) return known(schema)
     const { type, ...resolved } = contract.resolve(schema)
     if (resolved.enum !== undefined) return one(resolved.enum)
+    if (type === undefined && resolved.anyOf !== undefined) return valid(one(resolved.anyOf), name)
     switch (typeof type === 'string' ? type : one(type ?? ['null'])) {
       case 'object':
         return validObject(resolved)
