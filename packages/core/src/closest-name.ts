@@ -1,10 +1,17 @@
+/** Longer ones are not compared: what comes from outside may be as long as a body, and there may be many names. */
+const MAX_LENGTH = 64
+const MAX_NAMES = 500
+
 /** The name most like `wanted`, or `null` when none is near enough to be what was meant. */
 export function closestName(wanted: string, names: readonly string[]): string | null {
-  const ranked = names
+  if (wanted.length > MAX_LENGTH) return null
+  const most = Math.max(2, Math.floor(wanted.length / 4))
+  const [best] = names
+    .slice(0, MAX_NAMES)
+    .filter((name) => Math.abs(name.length - wanted.length) <= most)
     .map((name) => ({ name, distance: editDistance(wanted.toLowerCase(), name.toLowerCase()) }))
     .toSorted((a, b) => a.distance - b.distance)
-  const best = ranked[0]
-  return best !== undefined && best.distance <= Math.max(2, Math.floor(wanted.length / 4)) ? best.name : null
+  return best !== undefined && best.distance <= most ? best.name : null
 }
 
 /** Insertions, deletions and replacements from one word to the other (V. Levenshtein, 1966), row by row. */

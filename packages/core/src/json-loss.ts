@@ -35,11 +35,13 @@ function lossInObject(value: object): JsonLoss | null {
   if (Array.isArray(value)) return lossInList(value)
   if (value instanceof Number || value instanceof String || value instanceof Boolean) return null
   const keys = Object.keys(value)
-  if (value instanceof Error || ArrayBuffer.isView(value) || (keys.length === 0 && !isPlain(value))) {
+  if (isContainer(value) || (keys.length === 0 && !isPlain(value))) {
     const advice = value instanceof Promise ? 'await it' : 'give what it holds as an object, a list or a text'
     return here(`JSON would lose what a ${nameOf(value)} holds; ${advice}`)
   }
-  const [symbol] = Object.getOwnPropertySymbols(value)
+  const symbol = Object.getOwnPropertySymbols(value).find((name) =>
+    Object.prototype.propertyIsEnumerable.call(value, name),
+  )
   if (symbol !== undefined) return here(`${String(symbol)} is no name in JSON: it would be left out`)
   for (const key of keys) {
     const property = (value as Readonly<Record<string, unknown>>)[key]
@@ -68,6 +70,11 @@ function hasOwnForm<Value extends object | bigint>(
   value: Value,
 ): value is Value & { readonly toJSON: (key: string) => unknown } {
   return typeof (value as { readonly toJSON?: unknown }).toJSON === 'function'
+}
+
+/** What it holds is in no property of its own, whatever properties it has beside. */
+function isContainer(value: object): boolean {
+  return [Error, Map, Set, Promise].some((kind) => value instanceof kind) || ArrayBuffer.isView(value)
 }
 
 /** Also one of another realm (`node:vm`). */

@@ -37,6 +37,7 @@ const LOST: readonly (readonly [what: string, value: unknown, path: string, mess
   ['infinity', { n: Number.POSITIVE_INFINITY }, '/n', /Infinity/],
   ['undefined in a list', { list: [1, undefined] }, '/list/1', /undefined/],
   ['a hole in a list', new Array(1), '/0', /undefined/],
+  ['a Set with a property of its own', Object.assign(new Set([1]), { name: 'x' }), '', /a Set holds/],
   ['a Map', { users: new Map([[1, 2]]) }, '/users', /a Map holds/],
   ['a Set', [new Set([1])], '/0', /a Set holds/],
   ['a Promise', { user: Promise.resolve(1) }, '/user', /await it/],
@@ -54,6 +55,7 @@ const LOST: readonly (readonly [what: string, value: unknown, path: string, mess
 
 const KEPT: readonly (readonly [what: string, value: unknown])[] = [
   ['null', null],
+  ['a symbol that nobody lists', Object.defineProperty({ a: 1 }, Symbol('hidden'), { value: 1 })],
   ['a property that is undefined', { a: undefined, b: 1 }],
   ['a Date', { at: new Date(0) }],
   ['a URL', { url: new URL('http://a.example') }],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { meantInstead, meantName } from '../src/index.ts'
+import { closestName, meantInstead, meantName } from '../src/index.ts'
 
 const SUBMISSION = ['type', 'payload', 'queue', 'delaySeconds', 'maxAttempts', 'idempotencyKey']
 
@@ -18,4 +18,17 @@ test('what is different about a name is said with it', () => {
   assert.equal(meantInstead('delay', SUBMISSION), 'did you mean delaySeconds (in seconds)?')
   assert.equal(meantInstead('opts', SUBMISSION), 'its fields stand by themselves, beside payload')
   assert.equal(meantInstead('frobnicate', SUBMISSION), null)
+})
+
+test('names of any length and number are not compared', () => {
+  let compared = 0
+  const names = Array.from({ length: 100_000 }, () => ({
+    get length() {
+      compared += 1
+      return 100
+    },
+  })) as unknown as readonly string[]
+  assert.equal(closestName('x'.repeat(1_000_000), ['payload']), null)
+  assert.equal(closestName('payload', names), null)
+  assert.ok(compared <= 500, `${compared} of 100,000 names were looked at`)
 })

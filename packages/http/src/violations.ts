@@ -50,10 +50,15 @@ function unknownField({ instancePath, parentSchema }: Failure, name: unknown): T
   return invalidRequest(path, instead === null ? 'is not a known field' : `is not a known field: ${instead}`)
 }
 
+/** A body may have any number of fields that are not known. */
+const MAX_LOOKED_AT = 100
+/** Of a name that somebody sent, as far as it is repeated to him. */
+const MAX_NAME_LENGTH = 200
+
 /** It may be there, under the name that it has elsewhere. */
 function missingField(failure: Failure, missing: string): TaskyardError {
   const sent = typeof failure.data === 'object' && failure.data !== null ? Object.keys(failure.data) : []
-  const other = sent.find((name) => name !== missing && meantName(name, [missing]) !== null)
+  const other = sent.slice(0, MAX_LOOKED_AT).find((name) => name !== missing && meantName(name, [missing]) !== null)
   const known = { ...failure, parentSchema: { properties: { [missing]: true } } }
   if (other !== undefined) return unknownField(known, other)
   return invalidRequest(`${failure.instancePath}/${pointerToken(missing)}`, 'is required')
@@ -87,5 +92,7 @@ function failureIsEmpty({ data }: Failure): boolean {
 }
 
 function pointerToken(name: unknown): string {
-  return String(name).replaceAll('~', '~0').replaceAll('/', '~1')
+  const text = String(name)
+  const shown = text.length > MAX_NAME_LENGTH ? `${text.slice(0, MAX_NAME_LENGTH)}…` : text
+  return shown.replaceAll('~', '~0').replaceAll('/', '~1')
 }

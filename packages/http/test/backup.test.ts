@@ -22,6 +22,16 @@ test('a backup is the whole database, of all namespaces, under its own content t
   copy.close()
 })
 
+test('who asks in the name of a namespace is not given those of the others', async (context) => {
+  const { server } = await startApi(context)
+  for (const namespace of ['acme', 'default']) {
+    const headers = { 'taskyard-namespace': namespace }
+    const response = await server.inject({ method: 'POST', url: '/api/v1/backup', headers })
+    assert.equal(response.statusCode, 400)
+    assert.match(response.json().detail, /holds the tasks of all namespaces/)
+  }
+})
+
 test('a server that drains starts no backup', async (context) => {
   const { server } = await startApi(context, { draining: AbortSignal.abort() })
   const response = await server.inject({ method: 'POST', url: '/api/v1/backup' })

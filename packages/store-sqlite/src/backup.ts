@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -26,9 +27,14 @@ export function removeLeftCopies(path: string): void {
 
 /**
  * @param copy copies the database to a new file
+ * @param ended called once the copy was read, or given up
  * @throws TaskyardError store_full before anything was copied; what `copy` throws
  */
-export async function backupOf(path: string, copy: (to: string) => Promise<unknown>): Promise<StoreCopy> {
+export async function backupOf(
+  path: string,
+  copy: (to: string) => Promise<unknown>,
+  ended: () => void,
+): Promise<StoreCopy> {
   if (path === ':memory:') throw new TaskyardError('backup_unsupported', { instead: 'a store in memory has no file' })
   assertRoom(path)
   const to = copyPath(path)
@@ -36,11 +42,14 @@ export async function backupOf(path: string, copy: (to: string) => Promise<unkno
     await copy(to)
     const file = await open(to, 'r')
     const { size } = await file.stat()
-    const stream = file.createReadStream({ highWaterMark: READ_BYTES })
+    const stream = file.createReadStream({ highWaterMark: READ_BYTES }).once('close', ended)
     return {
       sizeBytes: size,
       chunks: stream,
-      discard: async () => void stream.destroy(),
+      async discard() {
+        stream.destroy()
+        if (!stream.closed) await once(stream, 'close')
+      },
     }
   } finally {
     // Whoever has it open reads on; nothing is left when he ends.

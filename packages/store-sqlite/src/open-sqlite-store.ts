@@ -111,7 +111,7 @@ function createStore(worker: Worker, { calls, file, report, time, durability }: 
       durability,
       migrate: async () => report,
       health: () => health(call),
-      backup: oneAtATime(() => backupOf(file, calls.copy)),
+      backup: oneAtATime((ended) => backupOf(file, calls.copy, ended)),
       threadAccess() {
         const { port1, port2 } = new MessageChannel()
         calls.post({ kind: 'connect', port: port1 }, [port1])
@@ -126,15 +126,20 @@ function createStore(worker: Worker, { calls, file, report, time, durability }: 
   }
 }
 
-function oneAtATime(backup: () => Promise<StoreCopy>): () => Promise<StoreCopy> {
+/** @param backup calls `ended` when its copy was read or given up: until then it takes up its room on the disk */
+function oneAtATime(backup: (ended: () => void) => Promise<StoreCopy>): () => Promise<StoreCopy> {
   let isUnderWay = false
+  const ended = () => {
+    isUnderWay = false
+  }
   return async () => {
     if (isUnderWay) throw new TaskyardError('backup_under_way')
     isUnderWay = true
     try {
-      return await backup()
-    } finally {
-      isUnderWay = false
+      return await backup(ended)
+    } catch (error) {
+      ended()
+      throw error
     }
   }
 }

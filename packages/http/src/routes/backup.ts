@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream'
 import { TaskyardError } from '@taskyard/core'
 import type { FastifyInstance } from 'fastify'
+import { NAMESPACE_HEADER } from '../namespace-of.ts'
+import { invalidRequest } from '../problem.ts'
 import type { RouteContext } from '../route-context.ts'
 import { problems } from '../schemas/problem.ts'
 
@@ -15,14 +17,21 @@ const OTHER_MEANS: Readonly<Record<string, string>> = {
 
 /** The whole store as one file. It goes to whoever asks and nowhere on the server: no request says where to write. */
 export function backupRoute(server: FastifyInstance, { engine, info, lifecycle }: RouteContext): void {
-  server.post('/api/v1/backup', { schema: backupSchema }, async (_request, reply) => {
+  server.post('/api/v1/backup', { schema: backupSchema }, async (request, reply) => {
     lifecycle.refuseWhenClosing()
+    // Whoever speaks for one namespace, as behind a gateway, is not given those of the others.
+    if (request.headers['taskyard-namespace'] !== undefined) throw ofAllNamespaces()
     if (engine.backup === null) throw unsupported(info.stack['store'])
     const copy = await engine.backup()
+    if (reply.raw.destroyed) return await copy.discard()
     reply.raw.once('close', () => void copy.discard())
     reply.header('content-type', BACKUP_CONTENT_TYPE).header('content-length', copy.sizeBytes)
     return reply.send(Readable.from(copy.chunks))
   })
+}
+
+function ofAllNamespaces(): TaskyardError {
+  return invalidRequest('', `a backup holds the tasks of all namespaces: ask for it without ${NAMESPACE_HEADER}`)
 }
 
 function unsupported(kind: string | null | undefined): TaskyardError {
@@ -37,7 +46,7 @@ const backupSchema = {
   summary: 'A copy of the whole store',
   description:
     'Of a SQLite store: a SQLite database with the tasks of all namespaces, whole to one moment, in which everything is that was ' +
-    'acknowledged before. The server goes on meanwhile. Other stores have tools of their own (400 `backup_unsupported`).',
+    'acknowledged before. The server goes on meanwhile. A request that names a namespace is refused (400 `invalid_request`). Other stores have tools of their own (400 `backup_unsupported`).',
   produces: [BACKUP_CONTENT_TYPE],
   response: {
     200: {
