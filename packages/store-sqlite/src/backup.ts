@@ -10,15 +10,19 @@ const SPARE_BYTES = 64 * 1_048_576
 
 /** Where the copy is until it is read: beside the file, where there is room for files of its size, and for nobody else to see. */
 function copyPath(path: string): string {
-  return `${path}.copy-${process.pid}-${performance.now()}`
+  return `${path}.copy-under-way-${process.pid}-${Math.round(performance.now())}`
 }
+
+/** What `copyPath` makes, and SQLite beside it; a name that begins alike is a file of the user's. */
+const LEFT = /^\.copy-under-way-\d+-\d+(-journal|-wal|-shm)?$/
 
 /** Removes what a process left that was killed while it copied. Only while the file is locked. */
 export function removeLeftCopies(path: string): void {
-  const begin = `${basename(path)}.copy-`
+  const begin = basename(path)
   try {
     for (const name of readdirSync(dirname(path))) {
-      if (name.startsWith(begin)) rmSync(join(dirname(path), name), { force: true })
+      if (name.startsWith(begin) && LEFT.test(name.slice(begin.length)))
+        rmSync(join(dirname(path), name), { force: true })
     }
   } catch {
     // It will be tried again by the next start.

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createWriteStream, readdirSync } from 'node:fs'
+import { createWriteStream, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Readable } from 'node:stream'
@@ -90,4 +90,17 @@ test('a store that is closed meanwhile gives no part for the whole', async (t) =
   const refused = assert.rejects(copying, { code: 'store_unavailable' })
   await store.lifecycle.close()
   await refused
+})
+
+test('a start removes what a killed process left of a copy, and no file of the user', async (t) => {
+  const folder = await temporaryFolder(t)
+  const path = join(folder, 'tasks.db')
+  const own = ['tasks.db.copy-before-upgrade', 'tasks.db.copy-under-way-monday', 'tasks.db.copy-under-way-1-2.gz']
+  const left = ['tasks.db.copy-under-way-12-345', 'tasks.db.copy-under-way-12-345-journal']
+  for (const name of [...own, ...left]) writeFileSync(join(folder, name), '')
+  await openStore(t, path)
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.includes('copy')),
+    own.toSorted(),
+  )
 })

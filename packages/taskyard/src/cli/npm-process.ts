@@ -11,6 +11,8 @@ const MOST_STEPS = 2
 
 interface Ancestor {
   readonly parent: number
+  /** Its process group: what is started to go on by itself has one of its own. */
+  readonly group: number
   readonly command: string
 }
 
@@ -32,10 +34,11 @@ export function watchNpm(environment: Environment, ended: () => void): void {
 }
 
 function npmAmongAncestors(): number | null {
+  const own = look(process.pid)
   let pid = process.ppid
   for (let step = 0; step < MOST_STEPS; step++) {
     const ancestor = look(pid)
-    if (ancestor === null) return null
+    if (ancestor === null || ancestor.group !== own?.group) return null
     if (/\bnp[mx]\b/.test(ancestor.command)) return pid
     pid = ancestor.parent
   }
@@ -51,14 +54,18 @@ function look(pid: number): Ancestor | null {
 }
 
 function lookInProc(pid: number): Ancestor {
-  const parent = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return { parent: Number(parent), command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') }
+  // Behind the name in parentheses, which may hold anything: state, parent, process group (proc(5)).
+  const [, parent, group] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+  return { parent: Number(parent), group: Number(group), command }
 }
 
 function askPs(pid: number): Ancestor | null {
-  const text = execFileSync('ps', ['-o', 'ppid=,args=', '-p', String(pid)], { encoding: 'utf8', timeout: 2000 })
-  const [, parent, command = ''] = /^\s*(\d+)\s+(.*)$/m.exec(text) ?? []
-  return parent === undefined ? null : { parent: Number(parent), command }
+  const text = execFileSync('ps', ['-o', 'ppid=,pgid=,args=', '-p', String(pid)], { encoding: 'utf8', timeout: 2000 })
+  const [, parent, group, command = ''] = /^\s*(\d+)\s+(\d+)\s+(.*)$/m.exec(text) ?? []
+  return parent === undefined ? null : { parent: Number(parent), group: Number(group), command }
 }
 
 function isAlive(pid: number): boolean {
