@@ -60,7 +60,8 @@ function asksForLog(database: DatabaseSync): boolean {
   }
 }
 
-function leaveEmptyLog(path: string): void {
+/** Makes a log with nothing in it where there is none. */
+export function leaveEmptyLog(path: string): void {
   try {
     closeSync(openSync(logOf(path), 'wx', 0o600))
   } catch {

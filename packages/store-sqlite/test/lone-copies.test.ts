@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -108,3 +109,22 @@ test('files are for their user alone, and so are folders that are made for them'
   const modeOf = (file: string) => (statSync(file).mode & 0o777).toString(8)
   assert.deepEqual([folder, path, `${path}-wal`].map(modeOf), ['700', '600', '600'])
 })
+
+for (const end of ['process.exit(7)', 'throw new Error("on purpose")', 'queueMicrotask(() => process.exit(0))']) {
+  test(`a program that ends by ${end} without closing its store leaves a file that opens with all its tasks`, async (t) => {
+    const path = join(await temporaryFolder(t), 'tasks.db')
+    const program = `
+      import { systemClock } from '@taskyard/core/runtime'
+      import { openSqliteStore } from '../src/index.ts'
+      import { newTask, submissions } from './test-bed.ts'
+      const store = await openSqliteStore({ path: ${JSON.stringify(path)}, clock: systemClock })
+      await store.tasks.enqueue(submissions(newTask()))
+      ${end}`
+    const run = spawnSync(process.execPath, ['--input-type=module-typescript', '-e', program], {
+      cwd: import.meta.dirname,
+      encoding: 'utf8',
+    })
+    assert.equal(run.signal, null, run.stderr)
+    assert.equal(await waitingIn(await openStore(t, path)), 1, run.stderr)
+  })
+}
