@@ -14,7 +14,7 @@ import { type Running, runTaskyard } from './support/taskyard-process.ts'
 const KINDS: readonly ServerKind[] = ['postgres', 'redis', 'mongodb']
 
 /** What says how it is backed up. */
-const PAGES = { postgres: 'postgresql.md', redis: 'redis.md', mongodb: 'mongodb.md' } as const
+const PAGES = { postgres: 'PostgreSQL', redis: 'Redis', mongodb: 'MongoDB' } as const
 
 interface Node extends Running {
   readonly url: string
@@ -43,7 +43,7 @@ for (const kind of KINDS) {
       assert.equal((await client.info()).stack['store'], kind)
       await assert.rejects(client.backup(), {
         code: 'backup_unsupported',
-        message: new RegExp(`operations/${PAGES[kind]}`),
+        message: new RegExp(`see the page "Running on ${PAGES[kind]}"`),
       })
       const now = await client.submit('uppercase', { text: 'now' })
       const later = await client.submit('uppercase', { text: 'later' }, { delaySeconds: 0.5 })
