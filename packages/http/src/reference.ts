@@ -58,7 +58,7 @@ export async function publishReference(server: FastifyInstance, version: string)
 
 /** What is asked of a namespace, and not of the server as a whole. */
 function isOfNamespace(url: string): boolean {
-  return /^\/(api\/v1\/(?!info$)|tasks|queue\/)/.test(url)
+  return /^\/(api\/v1\/(?!(?:info|backup)$)|tasks|queue\/)/.test(url)
 }
 
 function withNamespace(schema: FastifySchema): FastifySchema {

@@ -14,6 +14,7 @@ const BODIES: Readonly<Record<string, object>> = {
   submitTasks: { tasks: [{ type: 't', payload: 1 }] },
   cancelTasks: { queue: 'nowhere' },
   retryTasks: { queue: 'nowhere' },
+  deleteTasks: { queue: 'nowhere' },
   claimTasks: CLAIM,
   heartbeat: { leases: [LEASE] },
   record: { entries: [{ ...LEASE, log: 'line' }] },
@@ -32,7 +33,7 @@ test('every route but those about the server itself is about the namespace of th
     if (answer.statusCode === 400 && answer.body.includes('Taskyard-Namespace: a namespace has')) continue
     about.push(operationId)
   }
-  assert.deepEqual(about.sort(), ['health', 'info', 'livez', 'metrics', 'ready', 'readyz'])
+  assert.deepEqual(about.sort(), ['backup', 'health', 'info', 'livez', 'metrics', 'ready', 'readyz'])
 })
 
 test('what is submitted, claimed and settled in a namespace is nothing in another', async (context) => {

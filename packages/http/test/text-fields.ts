@@ -1,4 +1,4 @@
-import { faultOfTag, isIdempotencyKey, isName } from '@taskyard/core'
+import { FILTER_RULES, faultOfTag, isIdempotencyKey, isName } from '@taskyard/core'
 
 /** A request with one text of the caller's in it, everything else being as it should. */
 export interface TextField {
@@ -19,6 +19,9 @@ const lease = { taskId: NOBODY, token: 1 }
 const claim = { workerId: 'w', queues: ['nowhere'], limit: 1 }
 const task = { type: 't', payload: 1 }
 const never = () => false
+const isErrorCode = (text: string) => FILTER_RULES.errorCode(text) === null
+/** `*` is every queue. */
+const isQueueToClaim = (text: string) => text === '*' || isName(text)
 /** One that is refused in any case: it would not end. */
 const SESSION = '/api/v1/workers/w/session?concurrency=0'
 
@@ -73,6 +76,7 @@ function filters(operation: string, url: string): readonly TextField[] {
     field('type', isName),
     field('queue', isName),
     field('tag', (tag) => faultOfTag(tag) === null),
+    field('errorCode', isErrorCode),
     field('createdAfter', never),
     field('createdBefore', never),
     { ...inBody(operation, url, '/cursor', never, (cursor) => ({ queue: 'nowhere', cursor })), path: null },
@@ -80,12 +84,12 @@ function filters(operation: string, url: string): readonly TextField[] {
 }
 
 function claims(operation: string, url: string, at: string, wrap: (claim: object) => unknown): readonly TextField[] {
-  const field = (path: string, own: (text: string) => object) =>
-    inBody(operation, url, at + path, isName, (text) => wrap({ ...claim, ...own(text) }))
+  const field = (path: string, own: (text: string) => object, takes: (text: string) => boolean = isName) =>
+    inBody(operation, url, at + path, takes, (text) => wrap({ ...claim, ...own(text) }))
   return [
     field('/workerId', (workerId) => ({ workerId })),
     field('/requestId', (requestId) => ({ requestId })),
-    field('/queues/0', (queue) => ({ queues: [queue] })),
+    field('/queues/0', (queue) => ({ queues: [queue] }), isQueueToClaim),
     field('/types/0', (type) => ({ types: [type] })),
   ]
 }
@@ -123,9 +127,11 @@ export const TEXT_FIELDS: readonly TextField[] = [
   ...submissions('classicCreateTask', '/tasks', '', (one) => one),
   ...filters('cancelTasks', `${bulk}/cancel`),
   ...filters('retryTasks', `${bulk}/retry`),
+  ...filters('deleteTasks', `${bulk}/delete`),
   inQuery('listTasks', bulk, 'type', isName),
   inQuery('listTasks', bulk, 'queue', isName),
   inQuery('listTasks', bulk, 'tag', (tag) => faultOfTag(tag) === null),
+  inQuery('listTasks', bulk, 'errorCode', isErrorCode),
   inQuery('listTasks', bulk, 'createdAfter', never),
   inQuery('listTasks', bulk, 'createdBefore', never),
   { ...inQuery('listTasks', bulk, 'cursor', never), path: null },
@@ -162,6 +168,7 @@ export const TEXT_FIELDS: readonly TextField[] = [
   { ...inQuery('openWorkerSession', SESSION, 'types', never), path: null },
   { ...inQuery('openWorkerSession', SESSION, 'startId', never), path: null },
   inPath('getTask', 'GET', '/api/v1/tasks/{id}', 'id', never),
+  inPath('deleteTask', 'DELETE', '/api/v1/tasks/{id}', 'id', never),
   inPath('cancelTask', 'POST', '/api/v1/tasks/{id}/cancel', 'id', never),
   inPath('retryTask', 'POST', '/api/v1/tasks/{id}/retry', 'id', never),
   inPath('whyTaskWaits', 'GET', '/api/v1/tasks/{id}/waiting', 'id', never),
