@@ -136,7 +136,7 @@ export const ERRORS = {
     'The store is backed up by other means',
     'Taskyard does not back up this store: {instead}',
   ),
-  backup_under_way: entry(409, 'A backup is being made', 'Another backup is being made; try again when it is done', {
+  backup_under_way: entry(429, 'A backup is being made', 'Another backup is being made; try again when it is done', {
     retryable: true,
   }),
   invalid_configuration: entry(500, 'The configuration is wrong', '{reason}'),

@@ -53,6 +53,6 @@ const backupSchema = {
       description: 'The database',
       content: { [BACKUP_CONTENT_TYPE]: { schema: { type: 'string', format: 'binary' } } },
     },
-    ...problems(400, 409, 503),
+    ...problems(400, 429, 503),
   },
 } as const
