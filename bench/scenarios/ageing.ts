@@ -1,8 +1,6 @@
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { startServer } from '@taskyard/test-servers'
-import { startPostgres } from '../processes/databases.ts'
 import { runProgram } from '../processes/program.ts'
+import { withStore } from '../processes/with-store.ts'
 import type { AgeingOptions, AgeingResult } from '../programs/ageing.ts'
 import type { Figure, RunContext, Scenario } from '../scenario.ts'
 
@@ -22,27 +20,7 @@ export const ageing: Scenario = {
         'retention, then until it has removed nothing for 8 s; the same 8 and 31 days after the last day, until nothing is removed for 30 s',
     ]
   },
-  run: (context) => withStore(context, (url) => age(context, url)),
-}
-
-async function withStore(context: RunContext, use: (url: string) => Promise<readonly Figure[]>) {
-  const { store } = { ...defaults, ...context.options }
-  switch (store) {
-    case 'sqlite':
-      return use(`sqlite:${join(context.directory, 'ageing.db')}`)
-    case 'postgres': {
-      const server = await startPostgres()
-      for (const condition of server.conditions) context.record(condition)
-      return server.withDatabase(use).finally(() => server.destroy())
-    }
-    case 'redis':
-    case 'mongodb': {
-      const server = await startServer(store)
-      return use(server.url).finally(() => server.destroy())
-    }
-    default:
-      throw new Error(`--store takes sqlite, postgres, redis or mongodb, not ${store}`)
-  }
+  run: (context) => withStore(context, { ...defaults, ...context.options }.store, (url) => age(context, url)),
 }
 
 async function age({ options, tell }: RunContext, url: string): Promise<readonly Figure[]> {

@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario.ts'
 import { ageing } from './ageing.ts'
 import { backup } from './backup.ts'
+import { claimAnyQueue } from './claim-any-queue.ts'
 import { drain } from './drain.ts'
 import { httpBatch } from './http-batch.ts'
 import { httpCycle } from './http-cycle.ts'
@@ -27,4 +28,5 @@ export const scenarios: readonly Scenario[] = [
   postgresLayouts,
   ageing,
   backup,
+  claimAnyQueue,
 ]
