@@ -35,7 +35,7 @@ export function startWorker(worker: string, { calls, history, now }: SmallWorker
     })
     const { results } = await calls.settle(outcomes)
     for (const [index, { taskId, token, outcome }] of outcomes.entries()) {
-      const answer = results[index] ?? 'unknown'
+      const answer = results[index]?.status ?? 'unknown'
       history.push({ e: 'settle', sentAt, at: now(), worker, id: taskId, token, outcome, answer })
     }
   }

@@ -8,6 +8,7 @@ import {
   type TypeDefaults,
 } from '@taskyard/core'
 import {
+  guarded,
   rateLimited,
   startWorker,
   type Worker,
@@ -246,7 +247,7 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
     this.#closing.signal.throwIfAborted()
     const { address, clock, random } = this.#transport.params
     const wanted = withDefaults(options, { clock, random })
-    const report = wanted.onError ?? rateLimited(warnOnConsole, clock)
+    const report = wanted.onError === undefined ? rateLimited(warnOnConsole, clock) : guarded(wanted.onError)
     const api = createHttpWorkerApi({ address, clock, random, report })
     const worker = startWorker(api, handlers as TaskHandlers, { onError: report, ...wanted })
     this.#workers.add(worker)

@@ -14,6 +14,7 @@ import type {
   OpenedStore,
   Random,
   Retention,
+  SettleResult,
   StoreCopy,
   StuckLanes,
   Task,
@@ -121,7 +122,7 @@ export type Outcome = LeaseRef & {
 
 /** `results` in the order of the outcomes; `tasks` are those of the claim beside them. */
 export interface Settled {
-  readonly results: readonly LeaseStatus[]
+  readonly results: readonly SettleResult[]
   readonly tasks: readonly LeasedTask[]
 }
 

@@ -72,7 +72,7 @@ export function createLeasing(
       if (next !== null && tasks.length > 0) claimed(next, tasks)
       const statuses = results.map(({ status }) => status)
       answered('settle', namespace, settlements, statuses)
-      return { results: statuses, tasks }
+      return { results, tasks }
     },
     async record(entries) {
       assertBatch(entries.length)

@@ -30,7 +30,7 @@ test('what belongs to another namespace is answered as what does not exist', asy
   await assert.rejects(elsewhere.retry(taskId), NOT_FOUND)
   assert.deepEqual(await elsewhere.heartbeat([lease]), ['lost'])
   assert.deepEqual(await elsewhere.record([{ ...lease, log: 'line' }]), ['lost'])
-  assert.deepEqual((await elsewhere.settle([{ ...lease, outcome: 'succeeded' }])).results, ['lost'])
+  assert.deepEqual((await elsewhere.settle([{ ...lease, outcome: 'succeeded' }])).results, [{ status: 'lost' }])
   assert.equal((await elsewhere.cancelMatching({ queue: 'default' })).matched, 0)
   assert.equal((await elsewhere.retryMatching({ queue: 'default' })).matched, 0)
   assert.deepEqual((await elsewhere.list({})).items, [])

@@ -55,7 +55,7 @@ test('a worker that ignores a cancel loses the task after the grace', async (t) 
   await clock.advance(3001)
   assert.equal((await engine.get(task.id)).status, 'cancelled')
   const late = await engine.settle([{ taskId: task.id, token: leased?.lease.token ?? 0, outcome: 'succeeded' }])
-  assert.deepEqual([late.results, ended], [['lost'], ['cancelled']])
+  assert.deepEqual([late.results, ended], [[{ status: 'lost' }], ['cancelled']])
 })
 
 test('a store that was away is swept again when it is back, and health says so', async (t) => {
@@ -160,7 +160,7 @@ test('stale writes are refused and counted', async (t) => {
   const stale = { taskId: task.id, token: 1 }
   assert.deepEqual(await engine.heartbeat([stale]), ['lost'])
   assert.deepEqual(await engine.record([{ ...stale, log: 'still here' }]), ['lost'])
-  assert.deepEqual((await engine.settle([{ ...stale, outcome: 'succeeded' }])).results, ['lost'])
+  assert.deepEqual((await engine.settle([{ ...stale, outcome: 'succeeded' }])).results, [{ status: 'lost' }])
   assert.deepEqual(refused, ['extend', 'record', 'settle'])
 })
 

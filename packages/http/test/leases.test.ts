@@ -116,6 +116,31 @@ test('a failure carries its error, and retryable: false ends the task', async (c
   assert.deepEqual(task.error, error)
 })
 
+test('the answer to an outcome says where the task went, and when its next attempt is due', async (context) => {
+  const { post, get, submit, claim } = await startApi(context)
+  const fail = async (options: object) => {
+    const id = await submit({ type: 't', ...options })
+    const { lease } = await claim()
+    const outcomes = [{ taskId: id, token: lease.token, outcome: 'failed', retryDelaySeconds: 60 }]
+    return { id, outcomes }
+  }
+  const again = await fail({})
+  const [scheduled] = (await post('/api/v1/leases/settle', { outcomes: again.outcomes })).json().results
+  const { runAt } = (await get(`/api/v1/tasks/${again.id}`)).json()
+  assert.deepEqual(scheduled, { taskId: again.id, status: 'ok', taskStatus: 'scheduled', runAt })
+
+  const last = await fail({ maxAttempts: 1 })
+  assert.deepEqual((await post('/api/v1/leases/settle', { outcomes: last.outcomes })).json().results, [
+    { taskId: last.id, status: 'ok', taskStatus: 'failed' },
+  ])
+
+  const unwanted = await fail({})
+  await post(`/api/v1/tasks/${unwanted.id}/cancel`)
+  assert.deepEqual((await post('/api/v1/leases/settle', { outcomes: unwanted.outcomes })).json().results, [
+    { taskId: unwanted.id, status: 'ok', taskStatus: 'cancelled' },
+  ])
+})
+
 test('a released task is ready again with its attempt given back', async (context) => {
   const { post, get, submit, claim } = await startApi(context)
   const id = await submit({ type: 't' })

@@ -1,8 +1,10 @@
 import {
   type ClaimRequest,
+  type LeaseRef,
   type LeaseStatus,
   type ThreadAccess,
   toLeasedTaskDocument,
+  toOutcomeAnswer,
   type WorkerApi,
   workerKey,
 } from '@taskyard/core'
@@ -48,7 +50,11 @@ export function createEmbeddedWorkerApi(
     async settle({ outcomes, claim }) {
       const next = claim === undefined ? undefined : toClaim(engine.nodeId, claim)
       const settled = await calls.settle(outcomes, next)
-      return { results: withTaskIds(outcomes, settled.results), tasks: settled.tasks.map(toLeasedTaskDocument) }
+      const results = settled.results.map((result, index) => ({
+        taskId: (outcomes[index] as LeaseRef).taskId,
+        ...toOutcomeAnswer(result),
+      }))
+      return { results, tasks: settled.tasks.map(toLeasedTaskDocument) }
     },
     async record(entries) {
       return withTaskIds(entries, await calls.record(entries))

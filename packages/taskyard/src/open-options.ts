@@ -17,6 +17,7 @@ import {
   TaskyardError,
 } from '@taskyard/core'
 import type { PayloadCheck } from '@taskyard/engine'
+import { guarded } from '@taskyard/worker'
 import { defaultSettings, type Settings } from './configuration/settings.ts'
 import { storeUrl, withoutSecrets } from './configuration/store-location.ts'
 import { expectation } from './configuration/value-kinds.ts'
@@ -121,16 +122,20 @@ function locationOf({ store }: OpenOptions): Settings['store'] {
 /** Trouble goes to the caller's `onError`, else to the console. */
 export function incidentLogFor({ onError }: OpenOptions, clock: Clock): IncidentLog {
   if (onError === undefined) return consoleIncidentLog(clock)
+  const report = guarded(onError, consoleWarning)
   return {
-    failed: (service, error) => onError(error, service),
+    failed: (service, error) => report(error, service),
     recovered: () => {},
-    workerFailed: (during, error) => onError(error, during),
+    workerFailed: (during, error) => report(error, during),
   }
 }
 
 function consoleIncidentLog(clock: Clock): IncidentLog {
-  const began = (during: string, error: unknown) =>
-    console.warn(`taskyard: ${during}: ${error instanceof Error ? error.message : String(error)}`)
+  const began = (during: string, error: unknown) => consoleWarning(error, during)
   const ended = (what: string, seconds: number) => console.warn(`taskyard: ${what}: works again after ${seconds} s`)
   return createIncidentLog({ began, ended }, clock)
+}
+
+function consoleWarning(error: unknown, during: string): void {
+  console.warn(`taskyard: ${during}: ${error instanceof Error ? error.message : String(error)}`)
 }

@@ -4,6 +4,7 @@ import type { Worker } from '@taskyard/worker'
 import { type Assembly, assemble } from './assemble.ts'
 import { keepProcessAlive } from './keep-process-alive.ts'
 import { incidentLogFor, type OpenOptions, settingsOfOptions } from './open-options.ts'
+import { TaskListeners } from './task-listeners.ts'
 
 /** What a Taskyard in a program is in all its namespaces. */
 export interface Shared {
@@ -12,6 +13,7 @@ export interface Shared {
   readonly clock: Clock
   readonly random: Random
   readonly onError: (error: unknown, during: string) => void
+  readonly listeners: TaskListeners
   readonly letProcessEnd: () => void
   readonly workers: Set<Worker>
   readonly closed: AbortController
@@ -35,11 +37,13 @@ export async function openShared(options: OpenOptions): Promise<Shared> {
       await assembly.close()
       throw error
     })
+    const onError: Shared['onError'] = (error, during) => incidents.workerFailed(during, error)
     return {
       assembly,
       clock: monotonicClock(clock),
       random,
-      onError: (error, during) => incidents.workerFailed(during, error),
+      onError,
+      listeners: new TaskListeners(onError),
       letProcessEnd,
       workers: new Set<Worker>(),
       closed: new AbortController(),

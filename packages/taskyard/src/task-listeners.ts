@@ -23,24 +23,29 @@ export interface TaskEnds<Handlers extends TaskHandlers = TaskHandlers> {
   /**
    * Calls `listener` with each task of this namespace that ends so. Best effort: not with tasks that ended before it was called, or
    * within the first moment after where other processes use the store, and what was missed is told to `onError`, not later. To be sure
-   * of one task take `wait`, of all `list`.
+   * of one task take `wait`, of all `list`. Added again with the same interest, it is told once all the same.
    * @throws TaskyardError invalid_request, closed
    */
   on<Event extends EndEvent>(event: Event, listener: TaskEndListener<Handlers, Event>, interest?: TaskInterest): this
-  /** Whatever it was interested in. */
+  /** Whatever it was interested in, and by whichever `in()` of this namespace it was added. */
   off<Event extends EndEvent>(event: Event, listener: TaskEndListener<Handlers, Event>): this
 }
 
-interface Listening {
-  readonly event: EndEvent
-  readonly listener: unknown
+interface Listening extends Listener {
+  readonly interest: TaskInterest
   stop(): void
 }
 
-/** Who listens for the ends of tasks in one namespace. */
+interface Listener {
+  readonly namespace: string
+  readonly event: EndEvent
+  readonly listener: unknown
+}
+
+/** Who listens for the ends of tasks, in every namespace. */
 export class TaskListeners {
   readonly #report: ReportError
-  #listening: readonly Listening[] = []
+  readonly #listening = new Set<Listening>()
 
   constructor(report: ReportError) {
     this.#report = report
@@ -51,22 +56,34 @@ export class TaskListeners {
     if (!TERMINAL_STATUSES.includes(event))
       throw refusal(`"${event}" is no event; there are ${TERMINAL_STATUSES.join(', ')}`)
     if (typeof listener !== 'function') throw refusal(`the listener of ${event} is not a function`)
+    const wanted = { namespace: calls.namespace, event, listener, interest: checkedInterest(interest) }
+    if (this.#listening.values().some((one) => isSame(one, wanted) && hasSameInterest(one, wanted))) return
     const during = `a listener of ${event}`
     const stop = calls.onEnded(
-      { status: event, ...checkedInterest(interest) },
+      { status: event, ...wanted.interest },
       {
         ended: (task) => callListener(this.#report, during, () => listener(toTaskDocument(task) as never)),
         missed: (error) => this.#report(error ?? new Error('some tasks that ended were not told'), during),
       },
     )
-    this.#listening = [...this.#listening, { event, listener, stop }]
+    this.#listening.add({ ...wanted, stop })
   }
 
-  remove(event: EndEvent, listener: unknown): void {
-    const isMeant = (one: Listening) => one.event === event && one.listener === listener
-    for (const one of this.#listening) if (isMeant(one)) one.stop()
-    this.#listening = this.#listening.filter((one) => !isMeant(one))
+  remove(wanted: Listener): void {
+    for (const one of this.#listening) {
+      if (!isSame(one, wanted)) continue
+      this.#listening.delete(one)
+      one.stop()
+    }
   }
+}
+
+function isSame(one: Listener, other: Listener): boolean {
+  return one.namespace === other.namespace && one.event === other.event && one.listener === other.listener
+}
+
+function hasSameInterest({ interest: one }: Listening, { interest: other }: Pick<Listening, 'interest'>): boolean {
+  return one.type === other.type && one.queue === other.queue && one.tag === other.tag
 }
 
 function refusal(reason: string): TaskyardError {

@@ -55,7 +55,7 @@ import { inParts } from './in-parts.ts'
 import type { OpenOptions } from './open-options.ts'
 import { closed, openShared, type Shared } from './open-shared.ts'
 import { outlast } from './outlast.ts'
-import { type EndEvent, type TaskEndListener, type TaskEnds, TaskListeners } from './task-listeners.ts'
+import type { EndEvent, TaskEndListener, TaskEnds } from './task-listeners.ts'
 
 /**
  * Taskyard inside your own program: durable tasks, and workers beside the code that submits them. A SQLite file belongs
@@ -71,7 +71,6 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
   readonly #useCases: UseCases
   /** Not one that `in()` has given, which ends with the one that was opened. */
   readonly #isOpened: boolean
-  readonly #listeners: TaskListeners
 
   /**
    * @throws TaskyardError invalid_configuration, store_locked, store_corrupt, store_too_new, store_read_only,
@@ -85,7 +84,6 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
     super()
     this.#shared = shared
     this.#isOpened = isOpened
-    this.#listeners = new TaskListeners(shared.onError)
     this.#useCases = shared.assembly.engine.in(namespace)
   }
 
@@ -261,12 +259,12 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
   }
 
   on<Event extends EndEvent>(event: Event, listener: TaskEndListener<Handlers, Event>, interest?: TaskInterest): this {
-    this.#listeners.add(this.#calls, event, listener, interest)
+    this.#shared.listeners.add(this.#calls, event, listener, interest)
     return this
   }
 
   off<Event extends EndEvent>(event: Event, listener: TaskEndListener<Handlers, Event>): this {
-    this.#listeners.remove(event, listener)
+    this.#shared.listeners.remove({ namespace: this.namespace, event, listener })
     return this
   }
 

@@ -98,7 +98,7 @@ async function startRace() {
     const token = tokens[lease]
     if (token === undefined) return
     const { results } = await engine.settle(kinds.map((kind) => ({ taskId, token, ...OUTCOMES[kind] })))
-    results.forEach((status, i) => {
+    results.forEach(({ status }, i) => {
       if (status !== 'ok') return
       accepted.set(token, (accepted.get(token) ?? new Set()).add(kinds[i] as Kind))
     })

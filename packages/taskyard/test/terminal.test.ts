@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { functionsOf, type LeasedTaskDocument, type TaskContext, TaskyardError } from '@taskyard/core'
-import type { AttemptEnd } from '@taskyard/worker'
+import type { AttemptEnd, WorkerEvent } from '@taskyard/worker'
 import { parseExactJson, withoutMark } from '../src/cli/exact-json.ts'
 import { reportFailure, usageFailure } from '../src/cli/failure.ts'
 import { createPrinter } from '../src/cli/printer.ts'
@@ -95,21 +95,21 @@ describe('a byte order mark', () => {
 
 describe('the end of an attempt', () => {
   const task = { id: 'a', type: 'slow', queue: 'default', attempt: 1, maxAttempts: 1 } as LeasedTaskDocument
-  const lineFor = (end: Omit<AttemptEnd, 'task' | 'error'>) => {
+  const lineFor = (event: WorkerEvent, aborted: AttemptEnd['aborted']) => {
     const { fake, written } = terminal()
     const report = createWorkReport(fake, true)
     void functionsOf(report.watching({ slow: () => null })).get('slow')?.(task, {} as TaskContext)
-    report.ended({ task, error: null, ...end })
+    report.ended(event, { task, taskStatus: null, runAt: null, error: null, aborted })
     return JSON.parse(written.out.trim().split('\n').at(-1) ?? '').reason
   }
 
   it('is called a time-out when it was one, whether the worker or the server was the first to end it', () => {
-    assert.equal(lineFor({ outcome: 'failed', aborted: 'timeout' }), 'timeout')
-    assert.equal(lineFor({ outcome: 'lost', aborted: 'timeout' }), 'timeout')
+    assert.equal(lineFor('failed', 'timeout'), 'timeout')
+    assert.equal(lineFor('lost', 'timeout'), 'timeout')
   })
 
   it('is called a lost lease when the lease was lost for another reason', () => {
     for (const aborted of [null, 'lease_lost', 'cancelled'] as const)
-      assert.equal(lineFor({ outcome: 'lost', aborted }), 'lease lost')
+      assert.equal(lineFor('lost', aborted), 'lease lost')
   })
 })

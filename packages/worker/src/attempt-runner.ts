@@ -1,4 +1,5 @@
-import type { LeasedTaskDocument, TaskHandler, TaskOutcome, WorkerApi } from '@taskyard/core'
+import type { LeasedTaskDocument, OutcomeAnswer, TaskHandler, TaskOutcome, WorkerApi } from '@taskyard/core'
+import { LOST } from '@taskyard/core'
 import { AbortedHandlers } from './aborted-handlers.ts'
 import { Attempt } from './attempt.ts'
 import { callHandler, noHandler } from './call-handler.ts'
@@ -29,7 +30,7 @@ export interface AttemptRunnerParams {
   /** Told whenever something that a stopping worker waits for may have happened. */
   readonly condition: Condition
   /** It is known what became of an attempt: the server's answer to its outcome, or `lost`. */
-  onEnd(attempt: Attempt, status: 'ok' | 'lost'): void
+  onEnd(attempt: Attempt, answer: OutcomeAnswer): void
 }
 
 /** Runs handlers for leased tasks: from `receive` over the handler to the outcome, within `concurrency`. */
@@ -77,7 +78,7 @@ export class AttemptRunner {
       room: () => this.#room(),
       idle: () => this.#running === 0 && this.#ready.length === 0,
       onTasks: (tasks) => this.#receive(tasks),
-      onSettled: (attempt, status) => this.#settled(attempt, status),
+      onSettled: (attempt, answer) => this.#settled(attempt, answer),
       onChange: () => condition.changed(),
     })
   }
@@ -114,7 +115,7 @@ export class AttemptRunner {
     this.slots.release(attempt)
     this.#counts.lost++
     if (wasReady) attempt.state = 'ended'
-    this.#params.onEnd(attempt, 'lost')
+    this.#params.onEnd(attempt, LOST)
     this.#pumpSoon()
   }
 
@@ -270,14 +271,14 @@ export class AttemptRunner {
     this.traffic.add(attempt)
   }
 
-  #settled(attempt: Attempt, status: 'ok' | 'lost'): void {
+  #settled(attempt: Attempt, answer: OutcomeAnswer): void {
     attempt.state = 'ended'
     this.#settling--
     this.slots.release(attempt)
     if (this.#ready.reservedUntil > 0) this.#pumpSoon()
-    if (status === 'lost') this.#counts.lost++
+    if (answer.status === 'lost') this.#counts.lost++
     else this.#counts[(attempt.outcome as TaskOutcome).outcome]++
-    this.#params.onEnd(attempt, status)
+    this.#params.onEnd(attempt, answer)
   }
 
   #endOverdue(now: number): number {

@@ -1,4 +1,5 @@
 import type { Clock } from '@taskyard/core'
+import { warnOnConsole } from './runtime.ts'
 
 export type ReportError = (error: unknown, during: string) => void
 
@@ -26,4 +27,9 @@ export function callListener(report: ReportError, during: string, listener: () =
   } catch (error) {
     report(error, during)
   }
+}
+
+/** Somebody else's `onError`: what it throws, or rejects with, goes to `warn`, and takes nothing with it. */
+export function guarded(report: ReportError, warn: ReportError = warnOnConsole): ReportError {
+  return (error, during) => callListener(warn, `onError, told of trouble during ${during}`, () => report(error, during))
 }

@@ -2,6 +2,8 @@ import {
   type ClaimRequest,
   type LeasedTaskDocument,
   LIMITS,
+  LOST,
+  type OutcomeAnswer,
   type SettleResponse,
   type TaskOutcome,
   type WorkerApi,
@@ -38,7 +40,7 @@ export interface SettleTrafficParams {
   /** Nothing runs and nothing is ready to. */
   idle(): boolean
   onTasks(tasks: readonly LeasedTaskDocument[]): void
-  onSettled(attempt: Attempt, status: 'ok' | 'lost'): void
+  onSettled(attempt: Attempt, answer: OutcomeAnswer): void
   /** Something that a stopping worker waits for may have happened. */
   onChange(): void
 }
@@ -173,7 +175,7 @@ export class SettleTraffic {
     const attempt = batch[0]
     if (attempt === undefined) return []
     if (attempt.refused) {
-      this.#params.onSettled(attempt, 'lost')
+      this.#params.onSettled(attempt, LOST)
       return []
     }
     const { code = 'error' } = error as { code?: string }
@@ -183,15 +185,15 @@ export class SettleTraffic {
     return []
   }
 
-  #settled(batch: readonly Attempt[], results: readonly { readonly status: 'ok' | 'lost' }[]): void {
+  #settled(batch: readonly Attempt[], results: readonly OutcomeAnswer[]): void {
     for (let index = 0; index < batch.length; index++) {
-      this.#params.onSettled(batch[index] as Attempt, results[index]?.status ?? 'lost')
+      this.#params.onSettled(batch[index] as Attempt, results[index] ?? LOST)
     }
   }
 
   #dropLost(batch: readonly Attempt[]): readonly Attempt[] {
     if (!batch.some(({ leaseLost }) => leaseLost)) return batch
-    for (const attempt of batch) if (attempt.leaseLost) this.#params.onSettled(attempt, 'lost')
+    for (const attempt of batch) if (attempt.leaseLost) this.#params.onSettled(attempt, LOST)
     return batch.filter(({ leaseLost }) => !leaseLost)
   }
 

@@ -6,7 +6,6 @@ import {
   type WorkerApi,
   type WorkerSession,
 } from '@taskyard/core'
-import { attemptEnd } from './attempt-end.ts'
 import { AttemptRunner } from './attempt-runner.ts'
 import { Condition } from './condition.ts'
 import { DeclaredTypes, noticeTrouble } from './declared-types.ts'
@@ -93,10 +92,7 @@ class RunningWorker implements Worker {
       stopping: this.#stopping.signal,
       giveUp: this.#giveUp.signal,
       condition: this.#condition,
-      onEnd: (attempt, status) => {
-        settings.onAttemptEnd(attemptEnd(attempt, status))
-        this.#listeners.tell(attempt, status)
-      },
+      onEnd: (attempt, answer) => this.#listeners.tell(attempt, answer),
     })
     this.#attempts = attempts
     this.#heartbeat = new Heartbeat({

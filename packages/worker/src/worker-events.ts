@@ -1,4 +1,4 @@
-import { afterFailure, DEFAULT_BACKOFF, fromJsonText, type TaskOutcome, TaskyardError } from '@taskyard/core'
+import { fromJsonText, type OutcomeAnswer, type TaskOutcome, TaskyardError } from '@taskyard/core'
 import type { Attempt } from './attempt.ts'
 import { type AttemptEnd, attemptEnd } from './attempt-end.ts'
 import { callListener, type ReportError } from './report-error.ts'
@@ -22,14 +22,14 @@ export type WorkerEvent = keyof WorkerEvents
 /** One that throws, or rejects, harms nobody: `onError` is told. */
 export type WorkerListener<Event extends WorkerEvent> = (end: WorkerEvents[Event]) => unknown
 
-const NAMES: Readonly<Record<WorkerEvent, true>> = {
-  succeeded: true,
-  failed: true,
-  'retry-scheduled': true,
-  cancelled: true,
-  released: true,
-  lost: true,
-}
+export const WORKER_EVENTS = [
+  'succeeded',
+  'failed',
+  'retry-scheduled',
+  'cancelled',
+  'released',
+  'lost',
+] as const satisfies readonly WorkerEvent[]
 
 /** Who listens for the ends of a worker's attempts. */
 export class WorkerListeners {
@@ -42,8 +42,7 @@ export class WorkerListeners {
 
   /** @throws TaskyardError invalid_request for what is no event, or no function */
   on<Event extends WorkerEvent>(event: Event, listener: WorkerListener<Event>): void {
-    if (!Object.hasOwn(NAMES, event))
-      throw refusal(`"${event}" is no event; there are ${Object.keys(NAMES).join(', ')}`)
+    if (!WORKER_EVENTS.includes(event)) throw refusal(`"${event}" is no event; there are ${WORKER_EVENTS.join(', ')}`)
     if (typeof listener !== 'function') throw refusal(`the listener of ${event} is not a function`)
     const known = this.#listeners.get(event) ?? new Set()
     this.#listeners.set(event, known.add(listener))
@@ -53,11 +52,11 @@ export class WorkerListeners {
     this.#listeners.get(event)?.delete(listener)
   }
 
-  /** @param status the server's answer to the outcome */
-  tell(attempt: Attempt, status: 'ok' | 'lost'): void {
+  /** @param answer of the server to the outcome */
+  tell(attempt: Attempt, answer: OutcomeAnswer): void {
     if (this.#listeners.size === 0) return
-    const event = eventOf(attempt, status)
-    const end = attemptEnd(attempt, status)
+    const event = eventOf(attempt, answer)
+    const end = attemptEnd(attempt, answer)
     for (const listener of [...(this.#listeners.get(event) ?? [])]) {
       const told = event === 'succeeded' ? { ...end, result: resultOf(attempt) } : end
       callListener(this.#report, `a listener of ${event}`, () => listener(told as never))
@@ -65,16 +64,12 @@ export class WorkerListeners {
   }
 }
 
-/** As the server decides, which goes by the same rule. */
-function eventOf({ task, outcome, cancelRequested }: Attempt, status: 'ok' | 'lost'): WorkerEvent {
-  if (status === 'lost' || outcome === null) return 'lost'
-  if (outcome.outcome !== 'failed')
-    return cancelRequested && outcome.outcome === 'released' ? 'cancelled' : outcome.outcome
-  const { attempt, maxAttempts } = task
-  const retryable = outcome.retryable !== false
-  const rule = { backoff: DEFAULT_BACKOFF, retryDelayMs: 0, jitter: 0 }
-  const after = afterFailure({ ...rule, attempt, maxAttempts, retryable, cancelRequested })
-  return after.status === 'scheduled' ? 'retry-scheduled' : after.status
+/** What the server has decided: it knows of cancel requests that have not come here. */
+function eventOf({ outcome }: Attempt, answer: OutcomeAnswer): WorkerEvent {
+  if (answer.status === 'lost' || outcome === null) return 'lost'
+  if (answer.taskStatus === 'cancelled') return 'cancelled'
+  if (outcome.outcome !== 'failed') return outcome.outcome
+  return answer.taskStatus === 'failed' ? 'failed' : 'retry-scheduled'
 }
 
 function resultOf({ outcome }: { readonly outcome: TaskOutcome | null }): unknown {

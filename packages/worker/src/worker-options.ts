@@ -15,8 +15,7 @@ import {
   unknownName,
 } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
-import type { AttemptEnd } from './attempt-end.ts'
-import { type ReportError, rateLimited } from './report-error.ts'
+import { guarded, type ReportError, rateLimited } from './report-error.ts'
 import { defaultWorkerId, newStartId, warnOnConsole } from './runtime.ts'
 
 export interface WorkerOptions {
@@ -49,8 +48,6 @@ export interface WorkerOptions {
   readonly random?: Random
   /** Told of every trouble that the worker works around: outages, refused outcomes. Default: lines on the console, the same at most every 30 s. */
   readonly onError?: ReportError
-  /** Told what became of each attempt, once that is known: a handler that returned may still have failed, or lost its lease. */
-  readonly onAttemptEnd?: (end: AttemptEnd) => void
 }
 
 export interface WorkerSettings {
@@ -68,7 +65,6 @@ export interface WorkerSettings {
   readonly clock: Clock
   readonly random: Random
   readonly report: ReportError
-  readonly onAttemptEnd: (end: AttemptEnd) => void
 }
 
 const NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
@@ -84,7 +80,6 @@ const NAMES: Readonly<Record<keyof WorkerOptions, true>> = {
   clock: true,
   random: true,
   onError: true,
-  onAttemptEnd: true,
 }
 
 /** Options of a caller, with those of where the worker is started as defaults. @throws TaskyardError `invalid_configuration` */
@@ -113,7 +108,6 @@ export function resolveOptions(handlers: TaskHandlers, options: WorkerOptions): 
     clock,
     random: options.random ?? systemRandom,
     report,
-    onAttemptEnd: listening(told('onAttemptEnd', options.onAttemptEnd), report),
   }
 }
 
@@ -167,26 +161,4 @@ function seconds(option: string, value: number, min: number, max: number): numbe
 
 function wrong(reason: string): TaskyardError {
   return new TaskyardError('invalid_configuration', { reason: `worker: ${reason}` })
-}
-
-// A report that throws must not take the worker with it.
-function guarded(report: ReportError): ReportError {
-  return (error, during) => {
-    try {
-      report(error, during)
-    } catch (secondError) {
-      warnOnConsole(secondError, `onError, told of trouble during ${during}`)
-    }
-  }
-}
-
-function listening(listener: WorkerOptions['onAttemptEnd'], report: ReportError): (end: AttemptEnd) => void {
-  if (listener === undefined) return () => {}
-  return (end) => {
-    try {
-      listener(end)
-    } catch (error) {
-      report(error, 'onAttemptEnd')
-    }
-  }
 }

@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TaskHandler } from '@taskyard/core'
-import type { AttemptEnd, WorkerOptions } from '@taskyard/worker'
+import { type AttemptEnd, WORKER_EVENTS, type WorkerEvent, type WorkerOptions } from '@taskyard/worker'
 import { openTestBed, until, whenAborted } from './test-bed.ts'
 
 function watched(t: { after(fn: () => Promise<void>): void }, handler: TaskHandler, options: WorkerOptions = {}) {
-  const ends: AttemptEnd[] = []
+  const ends: (AttemptEnd & { became: WorkerEvent })[] = []
   const started = Promise.withResolvers<void>()
   const watchedHandler: TaskHandler = (task, context) => {
     started.resolve()
     return handler(task, context)
   }
-  const { api } = openTestBed(t, { job: watchedHandler }, { ...options, onAttemptEnd: (end) => ends.push(end) })
+  const { api, worker } = openTestBed(t, { job: watchedHandler }, options)
+  for (const became of WORKER_EVENTS) worker.on(became, (end) => ends.push({ ...end, became }))
   const told = async (count: number) => {
     await until(() => ends.length >= count)
     const byToken = ends.toSorted((a, b) => a.task.lease.token - b.task.lease.token)
-    return byToken.map(({ task, outcome, error, aborted }) => [task.id, outcome, error?.code ?? null, aborted])
+    return byToken.map(({ task, became, error, aborted }) => [task.id, became, error?.code ?? null, aborted])
   }
   return { api, started: started.promise, told }
 }
@@ -48,7 +49,7 @@ test('a handler that returned after its cancel was cancelled', async (t) => {
 test('a handler that does not heed its time-out has failed with it', async (t) => {
   const { api, told } = watched(t, () => new Promise(() => {}), { abortGraceSeconds: 0 })
   const id = api.add('job', null, { timeoutSeconds: 0.1 })
-  assert.deepEqual((await told(1))[0], [id, 'failed', 'timeout', 'timeout'])
+  assert.deepEqual((await told(1))[0], [id, 'retry-scheduled', 'timeout', 'timeout'])
 })
 
 test('a result that came after the lease was taken away is lost', async (t) => {
@@ -80,21 +81,4 @@ test('a lease that is lost under a running handler ends its attempt, once', asyn
     [id, 'lost', null, 'lease_lost'],
     [id, 'succeeded', null, null],
   ])
-})
-
-test('a listener that throws is reported and holds nothing up', async (t) => {
-  const reported = Promise.withResolvers<string>()
-  const { api } = openTestBed(
-    t,
-    { job: () => 1 },
-    {
-      onError: (_, during) => reported.resolve(during),
-      onAttemptEnd() {
-        throw new Error('no')
-      },
-    },
-  )
-  api.add('job')
-  assert.equal(await reported.promise, 'onAttemptEnd')
-  assert.equal((await api.settled(1)).length, 1)
 })

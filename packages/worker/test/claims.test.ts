@@ -109,7 +109,7 @@ class ForgetfulApi extends MemoryApi {
     this.#given.set(String(claim.requestId), given)
     const tasks = await given
     if (tasks.length > 0 && this.loseSettles-- > 0) throw lostAnswer()
-    return { results: results.map((result) => ({ ...result, status: 'ok' as const })), tasks }
+    return { results: results.map((result) => ({ ...result, status: 'ok', taskStatus: 'succeeded' }) as const), tasks }
   }
 }
 

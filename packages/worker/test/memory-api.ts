@@ -7,6 +7,8 @@ import {
   fromJsonText,
   type LeasedTaskDocument,
   type LeaseRef,
+  LOST,
+  type OutcomeAnswer,
   type RecordEntry,
   type SettleRequest,
   type SettleResponse,
@@ -84,7 +86,7 @@ export class MemoryApi implements WorkerApi {
     const refusal = this.refuse({ outcomes })
     if (refusal !== null) throw refusal
     await new Promise((resolve) => setImmediate(resolve))
-    const results = outcomes.map((outcome) => ({ taskId: outcome.taskId, status: this.#settle(outcome) }))
+    const results = outcomes.map((outcome) => ({ taskId: outcome.taskId, ...this.#settle(outcome) }))
     this.events.emit('settled')
     return claim === undefined ? { results } : { results, tasks: this.#lease(claim) }
   }
@@ -153,6 +155,12 @@ export class MemoryApi implements WorkerApi {
     this.events.emit('ready')
   }
 
+  /** A cancel request of which the worker does not hear. */
+  requestCancel(taskId: string): void {
+    const task = this.tasks.get(taskId) as MemoryTask
+    task.cancelRequested = true
+  }
+
   /** Ends a task without its worker's word, as a cancel that was not obeyed would. */
   end(taskId: string): void {
     const task = this.tasks.get(taskId) as MemoryTask
@@ -196,15 +204,25 @@ export class MemoryApi implements WorkerApi {
     this.tasks.set(taskId, task)
   }
 
-  #settle(outcome: TaskOutcome): 'ok' | 'lost' {
-    if (!this.#holds(outcome.taskId, outcome.token)) return 'lost'
+  #settle(outcome: TaskOutcome): OutcomeAnswer {
+    if (!this.#holds(outcome.taskId, outcome.token)) return LOST
     const task = this.tasks.get(outcome.taskId) as MemoryTask
     task.state = outcome.outcome === 'released' ? 'queued' : 'ended'
     if (task.state === 'queued') this.#toTheEndOfTheLine(outcome.taskId, task)
     const { result, ...rest } = outcome
     this.accepted.push(result === undefined ? rest : { ...rest, result: fromJsonText(result) })
-    return 'ok'
+    return { status: 'ok', ...wentTo(outcome, task) }
   }
+}
+
+function wentTo({ outcome, retryable = true }: TaskOutcome, { document, cancelRequested }: MemoryTask) {
+  if (outcome === 'succeeded') return { taskStatus: outcome }
+  if (outcome === 'cancelled' || cancelRequested) return { taskStatus: 'cancelled' } as const
+  if (outcome === 'released') return { taskStatus: 'queued' } as const
+  const hasMore = retryable && document.attempt < document.maxAttempts
+  return hasMore
+    ? ({ taskStatus: 'scheduled', runAt: document.createdAt } as const)
+    : ({ taskStatus: 'failed' } as const)
 }
 
 export function taskDocument(id: string, type: string, payload: unknown, timeoutSeconds: number | null) {

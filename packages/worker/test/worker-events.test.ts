@@ -121,3 +121,56 @@ test('what is no event is refused', async (t) => {
   assert.throws(() => worker.on('completed' as 'succeeded', () => {}), refused)
   assert.throws(() => worker.on('failed', null as never), { message: /listener of failed is not a function/ })
 })
+
+test('the server decides: a cancel request that has not come here makes of a failure a cancelled task', async (t) => {
+  const told: unknown[] = []
+  const started = Promise.withResolvers<void>()
+  const end = Promise.withResolvers<void>()
+  const { api, worker } = openTestBed(t, {
+    slow: async () => {
+      started.resolve()
+      await end.promise
+      throw new Error('not yet')
+    },
+  })
+  for (const event of EVENTS) worker.on(event, ({ taskStatus }) => told.push([event, taskStatus]))
+  const id = api.add('slow')
+  await started.promise
+  api.requestCancel(id)
+  end.resolve()
+  await until(() => told.length > 0)
+  assert.deepEqual(told, [['cancelled', 'cancelled']])
+})
+
+test('a failure that is tried again tells when', async (t) => {
+  const told: unknown[] = []
+  const { api, worker } = openTestBed(t, {
+    flaky: () => {
+      throw new Error('not yet')
+    },
+  })
+  worker.on('retry-scheduled', ({ taskStatus, runAt }) => told.push([taskStatus, runAt]))
+  api.add('flaky')
+  await until(() => told.length > 0)
+  assert.deepEqual(told, [['scheduled', '2026-01-01T00:00:00.000Z']])
+})
+
+test('an onError that throws or rejects harms nobody either', async (t) => {
+  for (const onError of [
+    () => {
+      throw new Error('onError throws')
+    },
+    () => Promise.reject(new Error('onError rejects')),
+  ]) {
+    const warn = t.mock.method(console, 'warn', () => {})
+    const { api, worker } = openTestBed(t, { fine: () => 1 }, { onError })
+    worker.on('succeeded', () => Promise.reject(null))
+    api.add('fine')
+    await until(() => warn.mock.callCount() === 1)
+    assert.match(
+      String(warn.mock.calls[0]?.arguments[0]),
+      /onError, told of trouble during a listener of succeeded: onError/,
+    )
+    warn.mock.restore()
+  }
+})

@@ -1,5 +1,5 @@
 import type { JsonText } from '../json.ts'
-import type { LeaseRef, TaskError } from '../task.ts'
+import type { LeaseRef, TaskError, TaskStatus } from '../task.ts'
 import type { LeasedTaskDocument } from '../task-document.ts'
 import type { ThreadAccess } from './lifecycle.ts'
 import type { TypeWithDefaults } from './task-types.ts'
@@ -86,8 +86,19 @@ export interface SettleRequest {
   readonly claim?: Omit<ClaimRequest, 'waitSeconds'>
 }
 
+/** What the Taskyard has decided on an outcome. `lost`: the lease was over, and the outcome was not taken. */
+export type OutcomeAnswer =
+  | { readonly status: 'lost' }
+  | {
+      readonly status: 'ok'
+      /** Where the task went. */
+      readonly taskStatus: TaskStatus
+      /** When its next attempt is due, of one that is `scheduled`. */
+      readonly runAt?: string
+    }
+
 export interface SettleResponse {
-  readonly results: readonly { readonly taskId: string; readonly status: 'ok' | 'lost' }[]
+  readonly results: readonly ({ readonly taskId: string } & OutcomeAnswer)[]
   readonly tasks?: readonly LeasedTaskDocument[]
 }
 

@@ -3,8 +3,10 @@ import {
   type LeasedTask,
   type LeaseRef,
   leasedTaskDocumentText,
+  type SettleResult,
   TaskyardError,
   type ToldError,
+  toOutcomeAnswer,
 } from '@taskyard/core'
 import type { Claim, Outcome, Recorded, UseCases } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
@@ -13,7 +15,14 @@ import { whileDisconnectNoticed, wouldNoticeDisconnect } from '../disconnect-det
 import { sendJsonText } from '../json-reply.ts'
 import { slices } from '../json-slices.ts'
 import type { RouteContext } from '../route-context.ts'
-import { heartbeatSchema, leasedTasksSchema, recordSchema, resultsSchema, settleSchema } from '../schemas/leases.ts'
+import {
+  heartbeatSchema,
+  leasedTasksSchema,
+  recordSchema,
+  resultsSchema,
+  settledSchema,
+  settleSchema,
+} from '../schemas/leases.ts'
 import { BODY_PROBLEMS, problems } from '../schemas/problem.ts'
 import type { OpenSessions } from './worker-session.ts'
 
@@ -101,7 +110,7 @@ export function leaseRoutes(
     const settled = await calls.settle(outcomes, next)
     await answers.sent(reply, calls, next, settled.tasks)
     const tasks = claim === undefined ? '' : `,"tasks":${leasedTasksText(settled.tasks)}`
-    return sendJsonText(reply, `{"results":${resultsText(outcomes, settled.results)}${tasks}}`)
+    return sendJsonText(reply, `{"results":${answersText(outcomes, settled.results)}${tasks}}`)
   })
 }
 
@@ -130,6 +139,12 @@ function resultsText(leases: readonly LeaseRef[], statuses: readonly string[]): 
   return `[${results.join(',')}]`
 }
 
+function answersText(outcomes: readonly Outcome[], results: readonly SettleResult[]): string {
+  return JSON.stringify(
+    results.map((result, index) => ({ taskId: outcomes[index]?.taskId, ...toOutcomeAnswer(result) })),
+  )
+}
+
 const claimRoute = {
   operationId: 'claimTasks',
   tags: ['leases'],
@@ -146,25 +161,24 @@ const claimRoute = {
   },
 } as const
 
-const heartbeatRoute = leaseRoute('heartbeat', 'Extend leases', heartbeatSchema, ['ok', 'lost', 'cancel'])
-const recordRoute = leaseRoute('record', 'Append progress and log lines', recordSchema, ['ok', 'lost'])
+const heartbeatRoute = leaseRoute(
+  'heartbeat',
+  'Extend leases',
+  heartbeatSchema,
+  resultsSchema(['ok', 'lost', 'cancel']),
+)
+const recordRoute = leaseRoute('record', 'Append progress and log lines', recordSchema, resultsSchema(['ok', 'lost']))
 const settleRoute = leaseRoute(
   'settle',
   'Report how leased tasks ended, and lease the next',
   settleSchema,
-  ['ok', 'lost'],
+  settledSchema,
   {
     tasks: { ...leasedTasksSchema, description: 'With claim: the next tasks, possibly none.' },
   },
 )
 
-function leaseRoute(
-  operationId: string,
-  summary: string,
-  body: object,
-  statuses: readonly string[],
-  more: object = {},
-) {
+function leaseRoute(operationId: string, summary: string, body: object, results: object, more: object = {}) {
   return {
     operationId,
     tags: ['leases'],
@@ -175,7 +189,7 @@ function leaseRoute(
         description: 'One result per lease, in the order of the request',
         type: 'object',
         required: ['results'],
-        properties: { results: resultsSchema(statuses), ...more },
+        properties: { results, ...more },
       },
       ...problems(...BODY_PROBLEMS),
     },

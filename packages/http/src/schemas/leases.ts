@@ -1,4 +1,4 @@
-import { EVERY_QUEUE, LIMITS, NAME_PATTERN } from '@taskyard/core'
+import { EVERY_QUEUE, LIMITS, NAME_PATTERN, TASK_STATUSES } from '@taskyard/core'
 import { EXAMPLE_ID, EXAMPLE_WORKER } from './parameters.ts'
 import { taskErrorSchema } from './task.ts'
 
@@ -123,16 +123,26 @@ export const settleSchema = {
 } as const
 
 /** One result per lease, in the order of the request. */
-export function resultsSchema(statuses: readonly string[]) {
+export function resultsSchema(statuses: readonly string[], more: object = {}) {
   return {
     type: 'array',
     items: {
       type: 'object',
       required: ['taskId', 'status'],
-      properties: { taskId: { type: 'string' }, status: { type: 'string', enum: statuses } },
+      properties: { taskId: { type: 'string' }, status: { type: 'string', enum: statuses }, ...more },
     },
   } as const
 }
+
+/** What the server has decided on each outcome. */
+export const settledSchema = resultsSchema(['ok', 'lost'], {
+  taskStatus: { type: 'string', enum: TASK_STATUSES, description: 'Of ok: where the task went.' },
+  runAt: {
+    type: 'string',
+    format: 'date-time',
+    description: 'Of a task that is scheduled: when its next attempt is due.',
+  },
+})
 
 export const leasedTasksSchema = { type: 'array', items: { $ref: 'LeasedTask#' } } as const
 

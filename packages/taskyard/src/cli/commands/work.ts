@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DEFAULTS, type TaskHandlers } from '@taskyard/core'
+import { WORKER_EVENTS } from '@taskyard/worker'
 import type { Command } from 'commander'
 import { EXIT } from '../exit-codes.ts'
 import { untilInterrupted } from '../interruption.ts'
@@ -64,8 +65,8 @@ async function runWorker(server: ServerCommand, handlers: TaskHandlers, options:
     concurrency: options.concurrency,
     drainSeconds: options.drain,
     onError: report.trouble,
-    onAttemptEnd: report.ended,
   })
+  for (const event of WORKER_EVENTS) worker.on(event, (end) => report.ended(event, end))
   report.started({ url, namespace: client.namespace }, Object.keys(handlers), options.queues)
   const hasDied = await Promise.race([untilInterrupted(terminal).then(() => false), died.promise.then(() => true)])
   if (!hasDied) report.draining()

@@ -1,5 +1,5 @@
 import { EVERY_QUEUE, type LeasedTaskDocument, mapHandlers, type TaskHandler, type TaskHandlers } from '@taskyard/core'
-import { type AttemptEnd, rateLimited } from '@taskyard/worker'
+import { type AttemptEnd, rateLimited, type WorkerEvent } from '@taskyard/worker'
 import { spokenDuration } from '../spoken-time.ts'
 import { stackLines } from '../stack-lines.ts'
 import { jsonLine, type Paint, paintFor, printable, type Terminal } from '../terminal.ts'
@@ -10,7 +10,7 @@ export interface WorkReport {
   /** The same handlers, reported on. */
   watching(handlers: TaskHandlers): TaskHandlers
   /** What became of an attempt: whether its handler returned does not tell. */
-  ended(end: AttemptEnd): void
+  ended(event: WorkerEvent, end: AttemptEnd): void
   started(
     server: { readonly url: string; readonly namespace: string },
     types: readonly string[],
@@ -48,14 +48,14 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
         `working on ${types.join(', ')} from ${queuesInWords(queues)} of namespace ${namespace} at ${url}  (Ctrl-C drains)`,
         'bold',
       ),
-    ended(end) {
+    ended(became, end) {
       const { task } = end
       const since = startedAt.get(task)
       // Given back, or taken away, before its handler was called.
-      if (since === undefined && end.outcome !== 'failed') return
+      if (since === undefined && !isFailure(became)) return
       done++
       const ms = since === undefined ? 0 : Math.round(terminal.monotonic() - since)
-      const { event, sign, style, details, text } = becameOf(end)
+      const { event, sign, style, details, text } = becameOf(became, end)
       const words = [`${sign} ${task.type}`, task.id, ...(text === '' ? [] : [text]), spokenDuration(ms)]
       tell(event, { ...taskFields(task), ms, ...details }, words.join('  '), style)
       if (!json && event === 'failed') writeStack(terminal, end.error?.stack ?? '')
@@ -112,18 +112,23 @@ interface EndLine {
   readonly text: string
 }
 
-function becameOf({ outcome, error, aborted }: AttemptEnd): EndLine {
+function isFailure(became: WorkerEvent): boolean {
+  return became === 'failed' || became === 'retry-scheduled'
+}
+
+function becameOf(became: WorkerEvent, { error, aborted }: AttemptEnd): EndLine {
   // Whether the worker or the server was the first to end it for that.
-  if (aborted === 'timeout' && (outcome === 'failed' || outcome === 'lost')) return stoppedEarly('timeout')
-  switch (outcome) {
+  if (aborted === 'timeout' && (isFailure(became) || became === 'lost')) return stoppedEarly('timeout')
+  switch (became) {
     case 'succeeded':
       return { event: 'finished', sign: '✔', style: 'green', details: {}, text: '' }
     case 'lost':
       return stoppedEarly('lease lost', 'lease lost: its outcome does not count')
     case 'cancelled':
     case 'released':
-      return stoppedEarly((aborted ?? outcome).replace('_', ' '))
-    case 'failed': {
+      return stoppedEarly((aborted ?? became).replace('_', ' '))
+    case 'failed':
+    case 'retry-scheduled': {
       const message = error?.message ?? ''
       return { event: 'failed', sign: '✘', style: 'red', details: { error: message }, text: message }
     }
