@@ -89,14 +89,19 @@ export function timeIn(time: unknown, path: string, wrong: Violation[]): number 
 function ownOptions<Options extends SubmitOptions>({ tags, backoff, ...options }: Options): Options {
   return {
     ...withoutUndefined(options),
-    ...(tags === undefined ? {} : { tags: Array.isArray(tags) ? [...tags] : tags }),
-    ...(backoff === undefined ? {} : { backoff: typeof backoff === 'object' ? withoutUndefined(backoff) : backoff }),
+    ...(tags !== undefined && { tags: Array.isArray(tags) ? [...tags] : tags }),
+    ...(backoff !== undefined && { backoff: isObject(backoff) ? withoutUndefined({ ...backoff }) : backoff }),
   } as Options
 }
 
-function withoutUndefined<Value extends object>(value: Value): Value {
-  if (value === null) return value
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Value
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+/** @param own an object that nobody else has */
+function withoutUndefined<Value extends object>(own: Value): Value {
+  for (const name in own) if (own[name] === undefined) delete own[name]
+  return own
 }
 
 /** The text of a payload, `null` of one that has none: what is wrong with it is added to `wrong`. */

@@ -52,8 +52,16 @@ const CLOSE_BRACE = 0x7d
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 
+/** By `indexOf`, as most of a text is inside its strings. */
 function closingQuote(text: string, open: number): number {
-  let at = open + 1
-  while (text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1
-  return at
+  let at = open
+  do at = text.indexOf('"', at + 1)
+  while (at !== -1 && isEscaped(text, at))
+  return at === -1 ? text.length : at
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let first = at
+  while (text.charCodeAt(first - 1) === BACKSLASH) first--
+  return (at - first) % 2 === 1
 }
