@@ -9,13 +9,17 @@ export function closestName(wanted: string, names: readonly string[]): string | 
   const [best] = names
     .slice(0, MAX_NAMES)
     .filter((name) => Math.abs(name.length - wanted.length) <= most)
-    .map((name) => ({ name, distance: editDistance(wanted.toLowerCase(), name.toLowerCase()) }))
+    .map((name) => ({ name, distance: editDistance(wanted.toLowerCase(), name.toLowerCase(), most) }))
+    .filter(({ distance }) => distance <= most)
     .toSorted((a, b) => a.distance - b.distance)
-  return best !== undefined && best.distance <= most ? best.name : null
+  return best?.name ?? null
 }
 
-/** Insertions, deletions and replacements from one word to the other (V. Levenshtein, 1966), row by row. */
-function editDistance(from: string, to: string): number {
+/**
+ * Insertions, deletions and replacements from one word to the other (V. Levenshtein, 1966), row by row; some number above `most`
+ * as soon as it is more than that.
+ */
+function editDistance(from: string, to: string, most: number): number {
   let row = Array.from({ length: to.length + 1 }, (_, column) => column)
   for (let i = 1; i <= from.length; i++) {
     const next = [i]
@@ -23,6 +27,7 @@ function editDistance(from: string, to: string): number {
       const replaced = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1)
       next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1))
     }
+    if (Math.min(...next) > most) return most + 1
     row = next
   }
   return row[to.length] as number

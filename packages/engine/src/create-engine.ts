@@ -46,6 +46,7 @@ export function createEngine(options: EngineOptions): Engine {
   const leasing = createLeasing(context, longPolls, calls, giveBack, sessions)
   const cancelAndRetry = createCancelAndRetry(context, reading)
   const deletion = createDeletion(context)
+  const whyWaiting = createWhyWaiting(context, reading, sessions.askKnownWorkers)
   return {
     nodeId: options.nodeId,
     async start() {
@@ -72,7 +73,7 @@ export function createEngine(options: EngineOptions): Engine {
       ...sessions.inNamespace(namespace),
       ...reading(namespace),
       ...waiting.inNamespace(namespace),
-      ...createWhyWaiting(context, reading, sessions.askKnownWorkers)(namespace),
+      ...whyWaiting(namespace),
       ...endedTasks.inNamespace(namespace),
       ...cancelAndRetry(namespace),
       ...deletion(namespace),

@@ -33,7 +33,5 @@ export async function stuckLanes(
 /** Why no known worker takes tasks of a lane. */
 export function notTaken({ queue, type }: QueueAndType, taking: Taking, namespace: string): WaitingReason {
   const takenFrom = taking.queuesOf(type)
-  return takenFrom.length > 0
-    ? because.otherQueues(queue, type, takenFrom)
-    : because.noWorker(type, taking.types(), namespace)
+  return takenFrom.length > 0 ? because.otherQueues(queue, type, takenFrom) : because.noWorker(type, taking, namespace)
 }

@@ -1,6 +1,11 @@
-import { EVERY_QUEUE, type ReadyLane } from '@taskyard/core'
+import { closestName, EVERY_QUEUE, type ReadyLane } from '@taskyard/core'
 import { type Asked, isAsked } from './asked.ts'
 import type { KnownWorker } from './known-workers.ts'
+
+/** So many queues are looked at to say from which a type is taken. */
+const MOST_QUEUES = 10_000
+/** For so many types it is looked what they may be misspelt from. */
+const MOST_MEANT = 20
 
 export type QueueAndType = Pick<ReadyLane, 'queue' | 'type'>
 
@@ -12,45 +17,64 @@ export interface Taking {
   /** From which queues a type is taken, in order; `*` is every queue. */
   queuesOf(type: string): readonly string[]
   /** Those that are taken by name, from whatever queue, in order. */
-  types(): readonly string[]
+  readonly types: readonly string[]
+  /** Which of these was meant, if any looks like it. Of many types it is told for the first. */
+  meantBy(type: string): string | null
 }
 
 /** Looks once at what each of them asks for. */
 export function takingOf(workers: readonly KnownWorker[]): Taking {
-  const all = workers.flatMap(({ asked }) => asked)
-  const distinct = [...new Map(all.map((asked) => [JSON.stringify(asked), asked])).values()]
+  const index = indexOf(new Set(workers.flatMap(({ asked }) => asked)))
+  const types = [...index.byType.keys()].sort()
+  const meant = new Map<string, string | null>()
   return {
     takers: (lane) => workers.filter(({ asked }) => asked.some((one) => isAsked(one, lane))),
-    isTaken: indexOf(distinct),
-    queuesOf(type) {
-      const takesType = ({ types }: Asked) => types?.includes(type) ?? true
-      return inOrder(distinct.filter(takesType).flatMap(({ queues }) => queues ?? [EVERY_QUEUE]))
+    isTaken({ queue, type }) {
+      const { takesMore, ofEveryType, byType } = index
+      return takesMore || has(ofEveryType, queue) || (byType.get(type)?.some((queues) => has(queues, queue)) ?? false)
     },
-    types: () => inOrder(distinct.flatMap(({ types }) => types ?? [])),
+    queuesOf: (type) => namesOf([index.ofEveryType, ...(index.byType.get(type) ?? [])]),
+    types,
+    meantBy(type) {
+      if (!meant.has(type) && meant.size < MOST_MEANT) meant.set(type, closestName(type, types))
+      return meant.get(type) ?? null
+    },
   }
 }
 
-/** The same as asking `isAsked` of each, but not by the number of lanes times that of names. */
-function indexOf(all: readonly Asked[]): (lane: QueueAndType) => boolean {
+type Queues = ReadonlySet<string>
+
+interface Index {
+  /** The queues of which every type is asked for. */
+  readonly ofEveryType: Queues
+  /** Those that are asked for together with a type. */
+  readonly byType: ReadonlyMap<string, readonly Queues[]>
+  /** Somebody asks for more than is known. */
+  readonly takesMore: boolean
+}
+
+function indexOf(all: ReadonlySet<Asked>): Index {
   const ofEveryType = new Set<string>()
-  const fromEveryQueue = new Set<string>()
-  const byType = new Map<string, Set<string>[]>()
-  let takesAll = false
+  const byType = new Map<string, Queues[]>()
+  let takesMore = false
   for (const { queues, types, isPart } of all) {
-    if (isPart || (queues === null && types === null)) takesAll = true
-    else if (types === null) for (const queue of queues ?? []) ofEveryType.add(queue)
-    else if (queues === null) for (const type of types) fromEveryQueue.add(type)
-    else {
-      const own = new Set(queues)
-      for (const type of types) byType.set(type, [...(byType.get(type) ?? []), own])
+    const own = new Set(queues ?? [EVERY_QUEUE])
+    takesMore ||= isPart
+    if (types === null) for (const queue of own) ofEveryType.add(queue)
+    for (const type of types ?? []) {
+      const others = byType.get(type)
+      if (others === undefined) byType.set(type, [own])
+      else others.push(own)
     }
   }
-  return ({ queue, type }) => {
-    if (takesAll || ofEveryType.has(queue) || fromEveryQueue.has(type)) return true
-    return byType.get(type)?.some((queues) => queues.has(queue)) ?? false
-  }
+  return { ofEveryType, byType, takesMore }
 }
 
-function inOrder(names: readonly string[]): readonly string[] {
-  return [...new Set(names)].sort()
+function has(queues: Queues, queue: string): boolean {
+  return queues.has(queue) || queues.has(EVERY_QUEUE)
+}
+
+function namesOf(all: readonly Queues[]): readonly string[] {
+  const names = all.values().flatMap((queues) => queues.values())
+  return [...new Set(names.take(MOST_QUEUES))].sort()
 }

@@ -1,4 +1,5 @@
-import { closestName, DEFAULTS, formatRfc3339, spokenDuration, type Task, type WaitingReason } from '@taskyard/core'
+import { DEFAULTS, formatRfc3339, spokenDuration, type Task, type WaitingReason } from '@taskyard/core'
+import type { Taking } from './taking.ts'
 
 // Each reason with its words. They are for people wherever they read them, so they name commands and not routes.
 
@@ -14,14 +15,15 @@ export function queuePaused(queue: string, namespace: string): ReasonOf<'queue_p
   return { code: 'queue_paused', message, queue }
 }
 
-/** @param knownTypes what known workers take, from whatever queue */
-export function noWorker(type: string, knownTypes: readonly string[], namespace: string): ReasonOf<'no_worker'> {
+/** @param taking what known workers take, from whatever queue */
+export function noWorker(type: string, taking: Taking, namespace: string): ReasonOf<'no_worker'> {
+  const { types: knownTypes } = taking
   const told = { code: 'no_worker', type, knownTypes: someOf(knownTypes) } as const
   if (knownTypes.length === 0) {
     return { ...told, message: `no worker is known in namespace ${namespace}; start one that handles ${type}` }
   }
-  const closest = closestName(type, knownTypes)
-  if (closest !== null) return { ...told, message: `no known worker takes type ${type}; did you mean ${closest}?` }
+  const meant = taking.meantBy(type)
+  if (meant !== null) return { ...told, message: `no known worker takes type ${type}; did you mean ${meant}?` }
   const message = `no known worker takes type ${type}, they take ${spoken(knownTypes)}; start one that handles it`
   return { ...told, message }
 }

@@ -1,4 +1,4 @@
-import { isTerminal, type Task, type WaitingReason } from '@taskyard/core'
+import { createLimiter, isTerminal, type Task, type WaitingReason } from '@taskyard/core'
 import type { UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
@@ -10,6 +10,8 @@ import * as because from './waiting-reasons.ts'
 
 /** Tasks before one are counted up to so many. */
 const MOST_BEFORE = 10_000
+/** So many questions are answered at a time: each looks at all workers of its namespace. */
+const MOST_ANSWERS = 4
 
 /** Why tasks do not run: of one task, and of lanes for whose tasks nobody will come as things are. */
 export function createWhyWaiting(
@@ -17,7 +19,9 @@ export function createWhyWaiting(
   reading: InNamespace<Reading>,
   askKnownWorkers: AskKnownWorkers,
 ): InNamespace<Pick<UseCases, 'waiting' | 'stuckLanes'>> {
-  const { reads } = context.store
+  const { clock, store, timeOfDay } = context
+  const { reads } = store
+  const answers = createLimiter({ most: MOST_ANSWERS, clock, what: 'questions why tasks wait' })
 
   /** What keeps a task that waits; `before`: how many come first. */
   async function waitingReasons(task: Task): Promise<readonly WaitingReason[]> {
@@ -33,7 +37,7 @@ export function createWhyWaiting(
       ...(counts?.paused ? [because.queuePaused(queue, namespace)] : []),
       ...(taking.isTaken(task) ? [] : [notTaken(task, taking, namespace)]),
     ]
-    if (!isReady) return [...lasting, notDue(task, context.timeOfDay())]
+    if (!isReady) return [...lasting, notDue(task, timeOfDay())]
     const takers = taking.takers(task)
     const passing = takers.length === 0 ? [] : [...busyReasons(takers), ...behindReasons(before ?? 0)]
     const found = [...lasting, ...passing]
@@ -44,7 +48,7 @@ export function createWhyWaiting(
     if (isTerminal(task.status)) return []
     if (task.status === 'blocked') return [because.blocked()]
     const { cancelRequestedAt } = task
-    const now = context.timeOfDay()
+    const now = timeOfDay()
     if (task.status !== 'running') return waitingReasons(task)
     return [
       cancelRequestedAt === null ? because.running(task, now) : because.cancelRequested(task, cancelRequestedAt, now),
@@ -54,9 +58,9 @@ export function createWhyWaiting(
   return (namespace) => ({
     async waiting(id) {
       const task = await reading(namespace).get(id)
-      return { taskId: task.id, status: task.status, reasons: await reasonsOf(task) }
+      return { taskId: task.id, status: task.status, reasons: await answers(() => reasonsOf(task)) }
     },
-    stuckLanes: () => stuckLanes(context, namespace, askKnownWorkers),
+    stuckLanes: () => answers(() => stuckLanes(context, namespace, askKnownWorkers)),
   })
 }
 
