@@ -1,7 +1,7 @@
-import { nounOf } from './noun-of.ts'
 import type { TypeWithDefaults } from './ports/task-types.ts'
 import type { LeasedTaskDocument } from './task-document.ts'
 import { type TypeDefaults, violationsOfTypeDefaults } from './type-defaults.ts'
+import { nounOf } from './words/noun-of.ts'
 
 /** What a handler may do besides returning its result. */
 export interface TaskContext {

@@ -1,4 +1,4 @@
-import { nounOf } from './noun-of.ts'
+import { nounOf } from './words/noun-of.ts'
 
 /** A place in a value that its JSON text would not have, or not as it is. */
 export interface JsonLoss {

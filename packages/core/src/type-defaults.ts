@@ -2,7 +2,7 @@ import type { Backoff } from './backoff.ts'
 import { isIntegerIn, isNumberIn } from './bounds.ts'
 import type { Violation } from './errors.ts'
 import { LIMITS } from './limits.ts'
-import { unknownName } from './unknown-name.ts'
+import { unknownName } from './words/unknown-name.ts'
 
 /** What submissions of a type get that do not say otherwise. What is left out is as for every type. */
 export interface TypeDefaults {

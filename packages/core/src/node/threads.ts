@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 // The whole of it: a name of its own would be met twice where a bundle begins with the usual line that makes `require`.
 import * as modules from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { TaskyardError } from './errors.ts'
+import { TaskyardError } from '../errors.ts'
 
 // Where threads find what they run. A thread loads a module by its address, and a bundler leaves none at its own.
 
