@@ -25,7 +25,7 @@ export function violationError(failures: readonly Failure[], context: string | u
   return invalidRequest(instancePath, messageOf(failure))
 }
 
-/** Where one of several forms would do, all of their failures are told: the deepest one is of the form that was meant. */
+/** Where one of several forms would do, all of their failures are told: the deepest one is of the form that was meant, of equals the first, as the schema names them. */
 function mostExact(failures: readonly Failure[]): Failure | undefined {
   return failures.toSorted((one, other) => other.instancePath.length - one.instancePath.length)[0]
 }
