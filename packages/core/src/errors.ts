@@ -102,7 +102,7 @@ export const ERRORS = {
   store_locked: entry(
     503,
     'The store is in use',
-    '{path} is in use by another Taskyard server; stop that one, or give this one a file of its own',
+    '{path} is in use by another Taskyard server, or this program has opened it already; stop that one, or give this one a file of its own',
   ),
   store_corrupt: entry(
     500,
@@ -112,9 +112,9 @@ export const ERRORS = {
   store_log_lost: entry(
     500,
     'The store was copied without its log',
-    '{path} comes from a running or killed server, and its log, {path}-wal, is not beside it: the newest tasks are missing. ' +
-      'Restore a backup made by taskyard backup, or put the log there. To go on with what the file holds: ' +
-      'taskyard migrate --accept-lost-log',
+    '{path} comes from a running or killed server, and its log, {path}-wal, is not beside it, or is empty or damaged: the newest ' +
+      'tasks are missing. Restore a backup made by taskyard backup, or put the log there. To go on with what the file holds: ' +
+      "taskyard migrate --accept-lost-log --store 'sqlite:{path}'",
   ),
   store_too_new: entry(
     500,

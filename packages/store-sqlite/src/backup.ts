@@ -3,6 +3,7 @@ import { readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type StoreCopy, TaskyardError } from '@taskyard/core'
+import { logOf } from './write-ahead-log.ts'
 
 const READ_BYTES = 1_048_576
 /** What has to be left beside a copy, so that the store does not run full because of it. */
@@ -63,9 +64,13 @@ export async function backupOf(
 
 function assertRoom(path: string): void {
   const { bavail, bsize } = statfsSync(dirname(path))
-  const needed = statSync(path).size + SPARE_BYTES
+  const needed = sizeOf(path) + sizeOf(logOf(path)) + SPARE_BYTES
   const free = bavail * bsize
   if (free >= needed) return
   const reason = `a copy of ${path} needs ${needed} bytes beside it, and ${free} are free`
   throw new TaskyardError('store_full', { reason })
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }

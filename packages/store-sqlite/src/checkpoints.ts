@@ -1,5 +1,5 @@
+import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '@taskyard/core'
-import type { DatabaseSync } from './sqlite.ts'
 
 /** So long nothing is committed when the log is moved into the file; and so long it waits at most. Milliseconds. */
 const IDLE_MS = 500
@@ -46,4 +46,10 @@ export function createCheckpoints(clock: Clock, save: () => void): Checkpoints {
 /** Moves what it can without waiting for anybody; the log keeps its length and is written from its beginning next. */
 export function moveLogIntoFile(database: DatabaseSync): void {
   database.exec('PRAGMA wal_checkpoint(PASSIVE)')
+}
+
+/** Moves all of it into the file, synced, and empties the log. */
+export function saveLog(database: DatabaseSync): void {
+  const { busy } = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
+  if (busy !== 0) throw new Error('the write-ahead log is in use')
 }

@@ -35,12 +35,14 @@ function letStepBegin(ms: number): void {
 /**
  * Copies a database that is in use to a new file, for its user alone, by SQLite's online backup. The copy is that of one moment,
  * the end of copying: what is committed meanwhile through the same connection goes to both. It needs no log.
- * @throws what SQLite and the file system throw; TaskyardError store_unavailable when the database was closed meanwhile
+ * @param signal ends it; the part that is there is the caller's to remove
+ * @throws what SQLite and the file system throw; TaskyardError store_unavailable when the database was closed meanwhile; the reason
+ * of the signal
  */
-export async function copyDatabase(database: DatabaseSync, path: string): Promise<void> {
+export async function copyDatabase(database: DatabaseSync, path: string, signal?: AbortSignal): Promise<void> {
   const file = await open(path, 'wx', 0o600)
   try {
-    await copyInSteps(database, path, file)
+    await copyInSteps(database, path, { file, signal })
     if (!database.isOpen)
       throw new TaskyardError('store_unavailable', { reason: 'the file was closed while it was copied' })
     const mark = Buffer.alloc(4)
@@ -52,8 +54,17 @@ export async function copyDatabase(database: DatabaseSync, path: string): Promis
   }
 }
 
-async function copyInSteps(database: DatabaseSync, path: string, file: FileHandle): Promise<void> {
-  const progress = syncingAlong(file)
+interface CopyUnderWay {
+  readonly file: FileHandle
+  readonly signal: AbortSignal | undefined
+}
+
+async function copyInSteps(database: DatabaseSync, path: string, { file, signal }: CopyUnderWay): Promise<void> {
+  const syncAlong = syncingAlong(file)
+  const progress = (pages: Pages) => {
+    signal?.throwIfAborted()
+    syncAlong(pages)
+  }
   for (let tries = 1; ; tries++) {
     const copying = backup(database, path, { rate: PAGES_PER_STEP, progress })
     letStepBegin(FIRST_STEP_MS)
@@ -67,10 +78,15 @@ async function copyInSteps(database: DatabaseSync, path: string, file: FileHandl
   }
 }
 
-function syncingAlong(file: FileHandle) {
+interface Pages {
+  readonly totalPages: number
+  readonly remainingPages: number
+}
+
+function syncingAlong(file: FileHandle): (pages: Pages) => void {
   let syncedPages = 0
   let isSyncing = false
-  return ({ totalPages, remainingPages }: { totalPages: number; remainingPages: number }) => {
+  return ({ totalPages, remainingPages }) => {
     const copied = totalPages - remainingPages
     if (isSyncing || copied < syncedPages + PAGES_PER_SYNC) return
     syncedPages = copied

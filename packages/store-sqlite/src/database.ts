@@ -1,11 +1,13 @@
 import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { MigrationReport } from '@taskyard/core'
 import { TaskyardError } from '@taskyard/core'
-import { assertLogIsThere, closeDatabase, isOurMark, logOf, markOf, WHOLE_FILE } from './log-mark.ts'
+import { closeDatabase, isOurMark, markOf, NEEDS_LOG, WHOLE_FILE } from './log-mark.ts'
 import { MIGRATIONS } from './migration-files.ts'
 import { DatabaseSync } from './sqlite.ts'
 import { isAboutTheFile, toStoreError } from './sqlite-errors.ts'
+import { hasLog, isLogFilled, logOf } from './write-ahead-log.ts'
 
 /** Files up to this size are checked whole at start; larger ones only where the live tasks are. Bytes. */
 const FULL_CHECK_BYTES = 256 * 1024 * 1024
@@ -16,14 +18,16 @@ const FULL_CHECK_BYTES = 256 * 1024 * 1024
  * @throws TaskyardError store_locked, store_corrupt, store_log_lost, store_read_only or store_unavailable
  */
 export function openDatabase(path: string, acceptLostLog = false): DatabaseSync {
-  const hadLog = existsSync(logOf(path))
+  const hadLog = hasLog(path)
   try {
-    if (path !== ':memory:') makeFile(path)
+    if (path !== ':memory:') {
+      assertBothAreThere(path, hadLog || acceptLostLog)
+      makeFile(path)
+    }
     const database = new DatabaseSync(path, { timeout: 0 })
     try {
       lock(database)
       assertOurs(database, path)
-      if (!acceptLostLog) assertLogIsThere(database, path, hadLog)
       configure(database)
       checkIntegrity(database, path)
     } catch (error) {
@@ -36,6 +40,40 @@ export function openDatabase(path: string, acceptLostLog = false): DatabaseSync 
     throw reason === null
       ? toStoreError(error, path)
       : new TaskyardError('store_read_only', { reason }, { cause: error })
+  }
+}
+
+// Before SQLite opens them: it takes a log away that it cannot read, and one whose file is empty.
+function assertBothAreThere(path: string, hasLogOrNeedsNone: boolean): void {
+  if (!isFilled(path)) {
+    if (isLogFilled(path)) throw new TaskyardError('store_corrupt', { path, reason: logAlone(path) })
+  } else if (!hasLogOrNeedsNone && markInFile(path) === NEEDS_LOG) {
+    throw new TaskyardError('store_log_lost', { path })
+  }
+}
+
+function logAlone(path: string): string {
+  return `only its log is there, ${logOf(path)}: put the file beside it, or move the log away to begin with an empty store`
+}
+
+function isFilled(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0
+}
+
+/** What the file says without its log. Nothing is locked, made or removed (`immutable`). */
+function markInFile(path: string): number {
+  const url = pathToFileURL(path)
+  url.searchParams.set('immutable', '1')
+  try {
+    const database = new DatabaseSync(url, { readOnly: true })
+    try {
+      return markOf(database)
+    } finally {
+      database.close()
+    }
+  } catch {
+    // Whatever is wrong with it is told when it is opened in earnest.
+    return 0
   }
 }
 
@@ -116,12 +154,6 @@ function checkIntegrity(database: DatabaseSync, path: string): void {
 function checkTargets(path: string): readonly (string | number)[] {
   const isSmall = path === ':memory:' || statSync(path).size <= FULL_CHECK_BYTES
   return isSmall ? [1] : ['lanes', 'counters', 'leases', 'scheduled']
-}
-
-/** Moves what is in the write-ahead log into the file, synced, and empties the log. */
-export function saveLog(database: DatabaseSync): void {
-  const { busy } = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
-  if (busy !== 0) throw new Error('the write-ahead log is in use')
 }
 
 /**

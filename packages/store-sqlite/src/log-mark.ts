@@ -1,10 +1,11 @@
-import { closeSync, openSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
-import { TaskyardError } from '@taskyard/core'
+import { moveLogIntoFile, saveLog } from './checkpoints.ts'
+import { leaveEmptyLog } from './write-ahead-log.ts'
 
 // While a server has the file, what was acknowledged may be in its write-ahead log alone. So the file says that it needs
 // its log, and at an orderly end that it does not: whoever starts on a copy that was made without the log is told, and does
-// not begin with an empty store. The mark is SQLite's own "application id", four bytes of the file's header.
+// not begin with an empty store. The mark is SQLite's own "application id", four bytes of the file's header. As long as the
+// file says so there is a log with a header: `sayInUse` moves the mark from the log into the file and leaves the log.
 
 /** "TSKY": marks the file as ours (https://www.sqlite.org/pragma.html#pragma_application_id). */
 export const WHOLE_FILE = 0x54534b59
@@ -24,22 +25,20 @@ export function isOurMark(mark: number): boolean {
   return mark === WHOLE_FILE || mark === NEEDS_LOG
 }
 
-/** Changes the mark, durably. */
-export function writeMark(database: DatabaseSync, mark: typeof WHOLE_FILE | typeof NEEDS_LOG): void {
+/** In the file itself, before anything else is in the log alone. */
+export function sayInUse(database: DatabaseSync): void {
+  writeMark(database, NEEDS_LOG)
+  moveLogIntoFile(database)
+}
+
+/** Everything is in the file then, and it says so; nothing is in the log. */
+export function sayWhole(database: DatabaseSync): void {
+  writeMark(database, WHOLE_FILE)
+  saveLog(database)
+}
+
+function writeMark(database: DatabaseSync, mark: typeof WHOLE_FILE | typeof NEEDS_LOG): void {
   if (markOf(database) !== mark) database.exec(`PRAGMA application_id = ${mark}`)
-}
-
-/**
- * @param hadLog whether there was a log before the database was opened
- * @throws TaskyardError store_log_lost
- */
-export function assertLogIsThere(database: DatabaseSync, path: string, hadLog: boolean): void {
-  if (!hadLog && markOf(database) === NEEDS_LOG) throw new TaskyardError('store_log_lost', { path })
-}
-
-/** The log of a database at `path`. */
-export function logOf(path: string): string {
-  return `${path}-wal`
 }
 
 /**
@@ -57,14 +56,5 @@ function asksForLog(database: DatabaseSync): boolean {
     return markOf(database) === NEEDS_LOG
   } catch {
     return true
-  }
-}
-
-/** Makes a log with nothing in it where there is none. */
-export function leaveEmptyLog(path: string): void {
-  try {
-    closeSync(openSync(logOf(path), 'wx', 0o600))
-  } catch {
-    // It is there. Where it cannot be made, the next start refuses the file and says how it goes on.
   }
 }

@@ -16,10 +16,10 @@ import { threadFlags } from '@taskyard/core/runtime'
 import { threadModule } from '@taskyard/core/threads'
 import { backupOf } from './backup.ts'
 import { facetsOf, type OperationCall } from './facets.ts'
-import { leaveEmptyLog } from './log-mark.ts'
 import { createSteadyClock, type StoreTime } from './steady-clock.ts'
 import { createThreadCalls, errorFromWire, type ThreadCalls } from './thread-calls.ts'
 import type { RepliesMessage, Reply } from './thread-protocol.ts'
+import { leaveEmptyLog } from './write-ahead-log.ts'
 
 const THREAD = 'store-sqlite/sqlite-thread'
 

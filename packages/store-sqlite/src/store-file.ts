@@ -1,11 +1,11 @@
 import { type Clock, type MigrationReport, TaskyardError } from '@taskyard/core'
 import { removeLeftCopies } from './backup.ts'
-import { createCheckpoints, moveLogIntoFile } from './checkpoints.ts'
+import { createCheckpoints, moveLogIntoFile, saveLog } from './checkpoints.ts'
 import { copyDatabase, createTurns } from './copy-database.ts'
-import { migrate, openDatabase, saveLog } from './database.ts'
+import { migrate, openDatabase } from './database.ts'
 import { IN_MEMORY, watchPlace } from './file-place.ts'
 import { type Answer, type Call, commitTogether } from './group-commit.ts'
-import { closeDatabase, NEEDS_LOG, WHOLE_FILE, writeMark } from './log-mark.ts'
+import { closeDatabase, sayInUse, sayWhole } from './log-mark.ts'
 import { READS } from './operations/index.ts'
 import type { DatabaseSync } from './sqlite.ts'
 import { toStoreError } from './sqlite-errors.ts'
@@ -89,7 +89,8 @@ class LockedFile implements StoreFile {
     const before = this.#trouble
     this.#trouble = this.#findTrouble()
     // Whoever finds the file where it is now finds all of it there, and no log stays behind for a file that took its place.
-    if (before === null && this.#trouble !== null) trySaveLog(this.#opened.state)
+    if (before === null && this.#trouble !== null) trySayWhole(this.state.database)
+    if (before !== null && this.#trouble === null) trySayInUse(this.state.database)
   }
 
   #findTrouble(): TaskyardError | null {
@@ -127,7 +128,7 @@ function open(path: string, clock: Clock, acceptLostLog: boolean) {
   const database = openDatabase(path, acceptLostLog)
   try {
     const report = migrate(database, path)
-    trySayNeedsLog(database)
+    trySayInUse(database)
     removeLeftCopies(path)
     const state = createState(database, path)
     return { report, state, watch: path === ':memory:' ? IN_MEMORY : watchPlace(path, clock) }
@@ -137,30 +138,25 @@ function open(path: string, clock: Clock, acceptLostLog: boolean) {
   }
 }
 
-/** In the file itself, before anything is in the log alone. On a full disk a server starts all the same. */
-function trySayNeedsLog(database: DatabaseSync): void {
+/** On a full disk a server starts all the same. */
+function trySayInUse(database: DatabaseSync): void {
   try {
-    writeMark(database, NEEDS_LOG)
-    saveLog(database)
+    sayInUse(database)
   } catch {}
 }
 
-/** Everything is in the file then, and it says so. */
-function closeWhole({ state: { database }, watch }: OpenFile, path: string): void {
+function trySayWhole(database: DatabaseSync): void {
   try {
-    writeMark(database, WHOLE_FILE)
-    // The close does so as well, but not of a file that was moved.
-    saveLog(database)
-  } catch {}
-  closeDatabase(database, path, watch.leadsToFile())
-}
-
-function trySaveLog({ database }: State): void {
-  try {
-    saveLog(database)
+    sayWhole(database)
   } catch {
-    // The calls are refused already, with the reason that matters.
+    // What is acknowledged is in the log; and the calls that come now are refused, with the reason that matters.
   }
+}
+
+/** What SQLite does at its end it does not do with a file that was moved. */
+function closeWhole({ state: { database }, watch }: OpenFile, path: string): void {
+  trySayWhole(database)
+  closeDatabase(database, path, watch.leadsToFile())
 }
 
 function isRead({ operation }: Call): boolean {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
-import { createWriteStream, readdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, createWriteStream, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type TestContext, test } from 'node:test'
 import type { OpenedStore, StoreCopy } from '@taskyard/core'
+import { copySqliteFile } from '../src/index.ts'
+import { MIGRATIONS } from '../src/migration-files.ts'
 import { newTask, openStore, temporaryFolder } from './test-bed.ts'
 
 const BATCH = 500
@@ -103,4 +105,41 @@ test('a start removes what a killed process left of a copy, and no file of the u
     readdirSync(folder).filter((name) => name.includes('copy')),
     own.toSorted(),
   )
+})
+
+test('a file of an older schema is copied as it is, and stays so itself', async (t) => {
+  const folder = await temporaryFolder(t)
+  const [path, copy] = [join(folder, 'old.db'), join(folder, 'copy.db')]
+  const old = new DatabaseSync(path)
+  old.exec(`${MIGRATIONS[0]}; PRAGMA application_id = 0x54534b59; PRAGMA user_version = 1; PRAGMA journal_mode = WAL`)
+  old.close()
+  await copySqliteFile(path, copy)
+  for (const file of [path, copy]) {
+    const database = new DatabaseSync(file, { readOnly: true })
+    assert.equal(database.prepare('PRAGMA user_version').get()?.user_version, 1, file)
+    database.close()
+    await openStore(t, file)
+  }
+})
+
+test('of a file that was left by a killed server everything is copied, and nothing of it is lost', async (t) => {
+  const { folder, store } = await openFilled(t, 1)
+  const killed = join(folder, 'killed.db')
+  for (const suffix of ['', '-wal']) copyFileSync(join(folder, `tasks.db${suffix}`), killed + suffix)
+  await store.lifecycle.close()
+  const copy = join(folder, 'copy.db')
+  await copySqliteFile(killed, copy)
+  for (const file of [killed, copy]) {
+    const [queue] = await (await openStore(t, file)).reads.counts({ namespace: 'default', queue: 'default' })
+    assert.equal(queue?.counts.queued, BATCH, file)
+  }
+})
+
+test('a copy of a file ends when it is told to, and the file can be opened then', async (t) => {
+  const { folder, store } = await openFilled(t, 20)
+  await store.lifecycle.close()
+  const path = join(folder, 'tasks.db')
+  const reason = new Error('enough')
+  await assert.rejects(copySqliteFile(path, join(folder, 'copy.db'), AbortSignal.abort(reason)), reason)
+  await openStore(t, path)
 })

@@ -103,6 +103,8 @@ test('a second server on the path of a moved file is the only one that acknowled
   const { path, elsewhere, store } = await setUp(t)
   await submit(store)
   await rename(path, elsewhere)
+  await assert.rejects(openStore(t, path), { code: 'store_corrupt', message: /only its log is there/ })
+  await assert.rejects(submit(store), GONE)
   const second = await openStore(t, path)
   await assert.rejects(submit(store), REPLACED)
   const task = await submit(second)

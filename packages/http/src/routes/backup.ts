@@ -15,8 +15,12 @@ const OTHER_MEANS: Readonly<Record<string, string>> = {
   mongodb: 'use mongodump; see the page "Running on MongoDB", section "Backup"',
 }
 
+/** A copy takes up its room on the disk, and keeps others from theirs, until it is read: whoever takes longer is cut off. */
+const LEAST_BYTES_PER_SECOND = 256 * 1024
+const LEAST_SECONDS = 60
+
 /** The whole store as one file. It goes to whoever asks and nowhere on the server: no request says where to write. */
-export function backupRoute(server: FastifyInstance, { engine, info, lifecycle }: RouteContext): void {
+export function backupRoute(server: FastifyInstance, { engine, clock, info, lifecycle }: RouteContext): void {
   server.post('/api/v1/backup', { schema: backupSchema }, async (request, reply) => {
     lifecycle.refuseWhenClosing()
     // Whoever speaks for one namespace, as behind a gateway, is not given those of the others.
@@ -24,7 +28,12 @@ export function backupRoute(server: FastifyInstance, { engine, info, lifecycle }
     if (engine.backup === null) throw unsupported(info.stack['store'])
     const copy = await engine.backup()
     if (reply.raw.destroyed) return await copy.discard()
-    reply.raw.once('close', () => void copy.discard())
+    const seconds = LEAST_SECONDS + copy.sizeBytes / LEAST_BYTES_PER_SECOND
+    const callOff = clock.after(seconds * 1000, () => reply.raw.destroy())
+    reply.raw.once('close', () => {
+      callOff()
+      void copy.discard()
+    })
     reply.header('content-type', BACKUP_CONTENT_TYPE).header('content-length', copy.sizeBytes)
     return reply.send(Readable.from(copy.chunks))
   })
@@ -46,7 +55,7 @@ const backupSchema = {
   summary: 'A copy of the whole store',
   description:
     'Of a SQLite store: a SQLite database with the tasks of all namespaces, whole to one moment, in which everything is that was ' +
-    'acknowledged before. The server goes on meanwhile. A request that names a namespace is refused (400 `invalid_request`). Other stores have tools of their own (400 `backup_unsupported`).',
+    'acknowledged before. The server goes on meanwhile. It has to be taken at 256 KiB a second at least, after a first minute. A request that names a namespace is refused (400 `invalid_request`). Other stores have tools of their own (400 `backup_unsupported`).',
   produces: [BACKUP_CONTENT_TYPE],
   response: {
     200: {

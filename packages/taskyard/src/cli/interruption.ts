@@ -12,3 +12,14 @@ export function untilInterrupted(terminal: Terminal): Promise<void> {
   }
   return promise
 }
+
+/**
+ * What comes of the work, unless the signal aborts first.
+ * @throws the reason of the signal
+ */
+export function unlessAborted<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  if (signal.aborted) reject(signal.reason)
+  return Promise.race([work, promise])
+}

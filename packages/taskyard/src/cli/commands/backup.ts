@@ -1,10 +1,13 @@
-import { existsSync } from 'node:fs'
+import { createWriteStream, existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type { Command } from 'commander'
 import { storeUrl } from '../../configuration/store-location.ts'
 import { inspectSqliteFile } from '../doctor/inspect-sqlite-file.ts'
 import { EXIT } from '../exit-codes.ts'
 import { CommandFailure, usageFailure } from '../failure.ts'
+import { unlessAborted } from '../interruption.ts'
 import { createPrinter } from '../printer.ts'
 import { onServer, urlOption, withJsonOption } from '../server-command.ts'
 import type { Terminal } from '../terminal.ts'
@@ -42,37 +45,39 @@ Examples:
 
 async function backup(terminal: Terminal, file: string, options: BackupOptions): Promise<void> {
   if (existsSync(file)) throw new CommandFailure(`${file} is there already; name a new file`, EXIT.failed)
-  const bytes =
-    options.store === undefined ? await fromServer(terminal, file, options) : await fromFile(options.store, file)
+  const signal = terminal.interrupted()
+  const copying =
+    options.store === undefined ? fromServer(terminal, file, options) : fromFile(options.store, file, signal)
+  const bytes = await copying.catch((error) => {
+    throw signal.aborted ? new CommandFailure(`stopped: ${file} was not made`, EXIT.interrupted) : error
+  })
   const size = `${(bytes / 1_048_576).toFixed(1)} MiB`
   createPrinter(terminal, options.json === true).answer({ file, bytes }, [`${file}: the whole store, ${size}, checked`])
 }
 
+const SYNCED = { flags: 'wx', mode: 0o600, flush: true }
+
 async function fromServer(terminal: Terminal, file: string, options: BackupOptions): Promise<number> {
+  const signal = terminal.interrupted()
   let bytes = 0
   await onServer(terminal, options, async ({ client, progress }) => {
     progress.show('the server makes a copy')
-    const chunks = await client.backup()
-    bytes = await writeNewFile(file, chunks, assertWhole)
+    const chunks = await unlessAborted(signal, client.backup())
+    const write = (path: string) =>
+      // A web stream from which nothing comes would not be ended by the signal.
+      pipeline(Readable.fromWeb(chunks), createWriteStream(path, SYNCED), { signal })
+    bytes = await writeNewFile(file, write, assertWhole)
   })
   return bytes
 }
 
-async function fromFile(store: string, file: string): Promise<number> {
+async function fromFile(store: string, file: string, signal: AbortSignal): Promise<number> {
   const location = storeUrl.parse(store)
   if (location?.kind !== 'sqlite') throw usageFailure(`--store is no SQLite file: ${storeUrl.expected}`)
   const path = resolve(location.path)
   if (!existsSync(path)) throw new CommandFailure(`there is no ${path}`, EXIT.notFound)
-  const { openSqliteStore } = await import('@taskyard/store-sqlite')
-  const { systemClock } = await import('@taskyard/core/runtime')
-  const { lifecycle } = await openSqliteStore({ path, clock: systemClock }).catch(explainLock)
-  try {
-    const copy = await lifecycle.backup?.()
-    if (copy === undefined) throw new Error(`${path} cannot be copied`)
-    return await writeNewFile(file, copy.chunks, assertWhole)
-  } finally {
-    await lifecycle.close()
-  }
+  const { copySqliteFile } = await import('@taskyard/store-sqlite')
+  return writeNewFile(file, (to) => copySqliteFile(path, to, signal).catch(explainLock), assertWhole)
 }
 
 function explainLock(error: Error & { code?: string }): never {

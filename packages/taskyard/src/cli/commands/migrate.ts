@@ -1,10 +1,12 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { TaskyardError } from '@taskyard/core'
 import type { Command } from 'commander'
 import { openMigratedStore } from '../../assemble.ts'
 import { type Configuration, readConfiguration } from '../../configuration/read-configuration.ts'
 import { storeName } from '../../configuration/store-location.ts'
 import { EXIT } from '../exit-codes.ts'
-import { CommandFailure } from '../failure.ts'
+import { CommandFailure, usageFailure } from '../failure.ts'
 import { createPrinter } from '../printer.ts'
 import { withJsonOption } from '../server-command.ts'
 import type { Terminal } from '../terminal.ts'
@@ -35,11 +37,19 @@ export function addMigrate(program: Command, terminal: Terminal): void {
 async function migrate(terminal: Terminal, options: MigrateOptions): Promise<void> {
   const override = options.store === undefined ? {} : { TASKYARD_STORE: options.store }
   const configuration = readConfiguration({ ...terminal.environment, ...override })
+  if (options.acceptLostLog) assertIsFile(configuration)
   const { from, to } = await migrated(configuration, options.acceptLostLog === true)
   const name = storeName(configuration.store)
   const text = from === to ? `${name} is up to date: schema version ${to}` : `${name}: schema version ${from} → ${to}`
   const { kind } = configuration.store
   createPrinter(terminal, options.json === true).answer({ store: kind, path: name, from, to }, [text])
+}
+
+/** Else a new store would be made, as if all were well with the one that was meant. */
+function assertIsFile({ store }: Configuration): void {
+  if (store.kind !== 'sqlite') throw usageFailure(`--accept-lost-log is for SQLite files; this is ${storeName(store)}`)
+  const path = resolve(store.path)
+  if (!existsSync(path)) throw new CommandFailure(`there is no ${path}; --store names another file`, EXIT.notFound)
 }
 
 async function migrated(configuration: Configuration, acceptLostLog: boolean) {

@@ -1,50 +1,50 @@
 import { existsSync } from 'node:fs'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { mkdtemp, open, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { EXIT } from '../exit-codes.ts'
 import { CommandFailure } from '../failure.ts'
 
 /**
- * Writes a file that is there whole and synced, or not at all; for its user alone.
- * @param check is called with a name under which it can be read, before it gets its own
+ * Makes a file that is there whole, or not at all.
+ * @param write makes it under another name, and syncs it
+ * @param check is called with that name, before the file gets its own
  * @returns its size in bytes
  */
 export async function writeNewFile(
   path: string,
-  chunks: AsyncIterable<Uint8Array>,
+  write: (path: string) => Promise<void>,
   check: (path: string) => void,
 ): Promise<number> {
-  const partPath = `${path}.part-${process.pid}`
+  const folder = await makeFolderBeside(path)
+  const partPath = join(folder, basename(path))
   try {
-    const bytes = await writeSynced(partPath, chunks)
+    await write(partPath)
     check(partPath)
+    const { size } = await stat(partPath)
     if (existsSync(path)) throw new CommandFailure(`${path} was made by somebody else meanwhile`, EXIT.failed)
     await rename(partPath, path)
     await syncFolder(dirname(path))
-    return bytes
+    return size
   } catch (error) {
-    await rm(partPath, { force: true })
-    throw isAboutFile(error) ? new CommandFailure(`${path} cannot be written: ${error.message}`, EXIT.failed) : error
-  }
-}
-
-async function writeSynced(path: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
-  const file = await open(path, 'wx', 0o600)
-  try {
-    return await writeAll(file, chunks)
+    throw isAboutFile(error) ? cannotBeWritten(path, error) : error
   } finally {
-    await file.close()
+    await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function writeAll(file: FileHandle, chunks: AsyncIterable<Uint8Array>): Promise<number> {
-  let bytes = 0
-  for await (const chunk of chunks) {
-    await file.writeFile(chunk)
-    bytes += chunk.length
+/** Of a name that nobody has, whatever others have left; for its user alone. */
+async function makeFolderBeside(path: string): Promise<string> {
+  try {
+    return await mkdtemp(`${path}.part-`)
+  } catch (error) {
+    throw cannotBeWritten(path, error as NodeJS.ErrnoException)
   }
-  await file.sync()
-  return bytes
+}
+
+function cannotBeWritten(path: string, { code, message }: NodeJS.ErrnoException): CommandFailure {
+  const isFolderMissing = code === 'ENOENT' && !existsSync(dirname(path))
+  const reason = isFolderMissing ? `there is no folder ${dirname(path)}` : message
+  return new CommandFailure(`${path} cannot be written: ${reason}`, EXIT.failed)
 }
 
 /** So that the name survives a power failure, too. Not every system can. */

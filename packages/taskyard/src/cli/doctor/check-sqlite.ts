@@ -1,6 +1,7 @@
 import { access, constants, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type Finding, finding } from '@taskyard/core'
+import { isLogFilled } from '@taskyard/store-sqlite/sqlite'
 import type { Examined } from './examined.ts'
 import { inspectSqliteFile } from './inspect-sqlite-file.ts'
 import { nearestFolder } from './nearest-folder.ts'
@@ -14,6 +15,7 @@ export async function checkSqliteFile(storePath: string, examined: Examined): Pr
   // A server that says why it cannot serve, and names this file, knows more than the file shows.
   if (server?.isTaskyard && server.reason?.includes(path)) return finding.problem('store', server.reason, WHILE_RUNNING)
   const file = await stat(path).catch(() => null)
+  if ((file === null || file.size === 0) && isLogFilled(path)) return logAlone(path)
   if (file === null) return checkPlaceForNewFile(path)
   if (file.isDirectory())
     return finding.problem('store', `${path} is a folder`, 'Let TASKYARD_STORE name a file: sqlite:PATH.')
@@ -48,7 +50,7 @@ function checkFile(path: string, bytes: number, { server, url }: Examined): Find
     case 'log-lost':
       return finding.problem(
         'store',
-        `${path} was copied without its log, ${path}-wal: a start refuses it`,
+        `${path} was copied without its log, or ${path}-wal is empty or damaged: a start refuses it`,
         'Restore a backup made by taskyard backup, or see the page "Running on SQLite", section "Copied without its log".',
       )
     case 'damaged':
@@ -69,6 +71,14 @@ function lockedBySomebody(path: string, url: string): Finding {
     'store',
     `${path} is in use, but no server answers at ${url}`,
     'If that server listens elsewhere, name it with --url. If it hangs, end it: its tasks are recovered at the next start.',
+  )
+}
+
+function logAlone(path: string): Finding {
+  return finding.problem(
+    'store',
+    `${path} is missing or empty, and its log is there, ${path}-wal: a start refuses it`,
+    'Put the file beside its log, restore a backup, or move the log away to begin with an empty store.',
   )
 }
 

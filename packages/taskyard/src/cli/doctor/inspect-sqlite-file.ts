@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { DatabaseSync, isOurMark, markOf, NEEDS_LOG } from '@taskyard/store-sqlite/sqlite'
+import { DatabaseSync, hasLog, isOurMark, markOf, NEEDS_LOG } from '@taskyard/store-sqlite/sqlite'
 
 export type Inspection =
   | { readonly kind: 'whole' | 'locked' | 'foreign' | 'log-lost' }
@@ -10,12 +10,12 @@ const SQLITE_BUSY = 5
 
 /** Reads a store's file without changing it. A running server keeps it locked. */
 export function inspectSqliteFile(path: string): Inspection {
-  const hadLog = existsSync(`${path}-wal`)
+  const isLogThere = hasLog(path)
   const hadIndex = existsSync(`${path}-shm`)
   try {
-    const database = new DatabaseSync(locationOf(path), { readOnly: true, timeout: 0 })
+    const database = new DatabaseSync(locationOf(path, isLogThere), { readOnly: true, timeout: 0 })
     try {
-      return inspect(database, hadLog)
+      return inspect(database, isLogThere)
     } finally {
       database.close()
       // Left behind by another user, it would keep the server from its own file.
@@ -28,18 +28,18 @@ export function inspectSqliteFile(path: string): Inspection {
 }
 
 /** Without a log beside it nobody uses the file, and SQLite can be kept from making one (`immutable`). */
-function locationOf(path: string): URL {
+function locationOf(path: string, isLogThere: boolean): URL {
   const url = pathToFileURL(path)
-  if (!existsSync(`${path}-wal`)) url.searchParams.set('immutable', '1')
+  if (!isLogThere) url.searchParams.set('immutable', '1')
   return url
 }
 
-function inspect(database: DatabaseSync, hadLog: boolean): Inspection {
+function inspect(database: DatabaseSync, isLogThere: boolean): Inspection {
   const isEmpty = database.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get() === undefined
   if (isEmpty) return { kind: 'whole' }
   const mark = markOf(database)
   if (!isOurMark(mark)) return { kind: 'foreign' }
-  if (mark === NEEDS_LOG && !hadLog) return { kind: 'log-lost' }
+  if (mark === NEEDS_LOG && !isLogThere) return { kind: 'log-lost' }
   const { quick_check: answer } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
   return answer === 'ok' ? { kind: 'whole' } : { kind: 'damaged', reason: answer }
 }
