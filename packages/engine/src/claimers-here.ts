@@ -1,79 +1,88 @@
-import { type Claimer, type Claimers, EVERY_QUEUE, workerKey } from '@taskyard/core'
+import { type Claimer, type Claimers, EVERY_QUEUE, type WorkerKey, workerKey, workerOfKey } from '@taskyard/core'
+import { createClaimerLog, type LoggedClaimer, type NotedClaim } from './claimer-log.ts'
 import type { Connections } from './connections.ts'
 import type { OpenSession } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
-import { type Asking, createKnownClaimers, type KnownClaimer } from './known-claimers.ts'
 
 /** So much of a beat may be about claimers, counted in characters of names. */
 const MOST_TOLD = 65_536
 /** Characters of a claimer beside its name. */
 const CLAIMER_LENGTH = 32
+/** Who asked within such a time of each other are alike: else each claim would put others into a beat. */
+const ALIKE_MS = 10_000
 
 /** What is asked for at this process, by those who claim and those who keep a session. */
 export interface ClaimersHere {
   /** A worker claims; what is returned says that its call has ended. */
-  noteClaim(asking: Asking): () => void
+  claimBegins(claim: NotedClaim): () => void
   /** A worker keeps a session that is among the connections; what is returned says that it is there no longer. */
-  noteSession(namespace: string, session: OpenSession): () => void
+  sessionBegins(namespace: string, session: OpenSession): () => void
+  /** The worker is gone, unless it is connected again. */
+  forget(worker: WorkerKey): void
   /** Of one namespace. */
   of(namespace: string): readonly Claimers[]
-  /** Of all, as much as goes into a beat: those that were seen last. */
+  /** Of all, as much as goes into a beat: those that were seen last, within 10 s. */
   told(): readonly Claimers[]
 }
 
 /** Nobody has asked yet. */
 export function createClaimersHere({ clock }: EngineContext, connections: Connections): ClaimersHere {
-  const known = createKnownClaimers(clock)
+  const log = createClaimerLog(clock)
 
-  function grouped(claimers: readonly KnownClaimer[]): readonly Claimers[] {
+  function grouped(claimers: readonly LoggedClaimer[]): readonly Claimers[] {
     return groupsOf(claimers).map((alike) => {
-      const { namespace, asked } = alike[0] as KnownClaimer
-      const { queues, types, isPart } = asked
+      const { namespace, scope } = alike[0] as LoggedClaimer
+      const { queues, types, isPart } = scope
       return { namespace, queues, types, isPart, workers: alike.map(toClaimer) }
     })
   }
 
-  function toClaimer({ namespace, workerId, seenAgoMs, watched, embedded }: KnownClaimer): Claimer {
+  function toClaimer({ namespace, workerId, seenAgoMs, watched, embedded }: LoggedClaimer): Claimer {
     const connected = connections.of(workerKey({ namespace, workerId }))
     const concurrency = [...(connected?.sessions ?? [])].at(-1)?.concurrency ?? null
     return { workerId, seenAgoMs, concurrency, connected: connected !== undefined, watched, embedded }
   }
 
   return {
-    noteClaim: known.note,
-    noteSession(namespace, { workerId, queues = [], types = null, embedded = false }) {
+    claimBegins: log.note,
+    sessionBegins(namespace, { workerId, queues = [], types = null, embedded = false }) {
       const worker = { workerId, nodeId: embedded ? '' : null, session: true }
-      const asking = { namespace, worker, queues: queues.includes(EVERY_QUEUE) ? null : queues, types }
+      const claim = { namespace, worker, queues: queues.includes(EVERY_QUEUE) ? null : queues, types }
       // One that does not say what it takes may still claim.
-      const end = queues.length === 0 ? () => {} : known.note(asking)
-      return () => {
-        end()
-        if (!connections.has(workerKey({ namespace, workerId }))) known.forget(namespace, workerId)
-      }
+      return queues.length === 0 ? () => {} : log.note(claim)
     },
-    of: (namespace) => grouped(known.list(namespace)),
-    told: () => grouped(asMuchAsIsTold(known.list())),
+    forget(worker) {
+      const { namespace, workerId } = workerOfKey(worker)
+      if (!connections.has(worker)) log.forget(namespace, workerId)
+    },
+    of: (namespace) => grouped(log.list(namespace)),
+    told: () => grouped(asMuchAsIsTold(log.list().toSorted(inSteadyOrder))),
   }
 }
 
 /** Those of one namespace that ask for the same. */
-function groupsOf(claimers: readonly KnownClaimer[]): readonly (readonly KnownClaimer[])[] {
+function groupsOf(claimers: readonly LoggedClaimer[]): readonly (readonly LoggedClaimer[])[] {
   const byNamespace = Map.groupBy(claimers, ({ namespace }) => namespace)
-  return [...byNamespace.values()].flatMap((own) => [...Map.groupBy(own, ({ asked }) => asked).values()])
+  return [...byNamespace.values()].flatMap((own) => [...Map.groupBy(own, ({ scope }) => scope).values()])
+}
+
+function inSteadyOrder(one: LoggedClaimer, other: LoggedClaimer): number {
+  const age = ({ seenAgoMs }: LoggedClaimer) => Math.floor(seenAgoMs / ALIKE_MS)
+  return age(one) - age(other) || (one.workerId < other.workerId ? -1 : 1)
 }
 
 /** In turn of the namespaces, and in each of what is asked for, so that nobody crowds the others out. */
-function asMuchAsIsTold(claimers: readonly KnownClaimer[]): readonly KnownClaimer[] {
+function asMuchAsIsTold(claimers: readonly LoggedClaimer[]): readonly LoggedClaimer[] {
   const byNamespace = [...Map.groupBy(claimers, ({ namespace }) => namespace).values()]
   const turns = inTurn(byNamespace.map((own) => inTurn(groupsOf(own))))
   const met = new Map<string, Set<unknown>>()
   let room = MOST_TOLD
-  return turns.filter(({ namespace, workerId, asked }) => {
+  return turns.filter(({ namespace, workerId, scope }) => {
     const metHere = met.get(namespace) ?? new Set()
-    const length = workerId.length + CLAIMER_LENGTH + (metHere.has(asked) ? 0 : asked.length + namespace.length)
+    const length = workerId.length + CLAIMER_LENGTH + (metHere.has(scope) ? 0 : scope.length + namespace.length)
     if (length > room) return false
     room -= length
-    met.set(namespace, metHere.add(asked))
+    met.set(namespace, metHere.add(scope))
     return true
   })
 }

@@ -178,6 +178,19 @@ export interface Engine {
 }
 
 /**
+ * Once it is over, in whichever way, and unless the same worker opens another within the session grace, or shows a sign of life,
+ * the worker's leases that were claimed with a session end early.
+ */
+export interface WorkerConnection {
+  /** Resolves, within about 10 s, when the leases of a dead start of this worker (`startId`) have ended, or are left to their time. */
+  readonly opened: Promise<void>
+  /** It broke. Until its grace is over the worker counts among those that take tasks. */
+  lost(): void
+  /** The worker has ended it: it takes no more tasks. */
+  close(): void
+}
+
+/**
  * The use cases of Taskyard, in one namespace: whatever a caller names is looked for there, and what belongs to another is
  * answered as what does not exist. Inputs are checked here, whatever way they came, so transports only translate.
  * Rejects with `TaskyardError`. Hot calls of the same kind that arrive together share one store call (group commit).
@@ -209,14 +222,8 @@ export interface UseCases {
   settle(outcomes: readonly Outcome[], claim?: Claim): Promise<Settled>
   /** Adds to the histories of running tasks. `lost`: refused, and nothing was changed. */
   record(entries: readonly Recorded[]): Promise<readonly LeaseStatus[]>
-  /**
-   * A worker's live connection. Cancel requests for its tasks reach `onCancel` at once. After `close()`, unless the
-   * same worker opens another within the session grace, or shows a sign of life, its leases that were claimed with a session
-   * end early. `opened` resolves, within about 10 s, when the leases of a dead start of this worker (`startId`) have ended, or are
-   * left to their time.
-   * @throws TaskyardError invalid_request
-   */
-  openSession(session: OpenSession): { readonly opened: Promise<void>; close(): void }
+  /** A worker's live connection. Cancel requests for its tasks reach `onCancel` at once. @throws TaskyardError invalid_request */
+  openSession(session: OpenSession): WorkerConnection
   /** Workers that are connected, hold leases, or have claimed within the last minute, at whatever process of the store. */
   workers(): Promise<readonly WorkerView[]>
 

@@ -1,8 +1,8 @@
-import { type Claimers, isWatched, type LeaseHolder, workerKey } from '@taskyard/core'
-import type { Asked } from './asked.ts'
+import { type Claimer, type Claimers, isWatched, type LeaseHolder, workerKey } from '@taskyard/core'
 import type { ClaimersHere } from './claimers-here.ts'
 import type { Connections } from './connections.ts'
 import type { EngineContext } from './engine-context.ts'
+import type { Scope } from './scope.ts'
 
 /** Who claims without a session is known as a worker for so long after that. */
 const KNOWN_MS = 60_000
@@ -13,7 +13,7 @@ const KNOWN_WITH_SESSION_MS = 20_000
 export interface KnownWorker {
   readonly workerId: string
   /** What it asks for; empty: not known. */
-  readonly asked: readonly Asked[]
+  readonly scopes: readonly Scope[]
   /** `null`: all that is known of it are the tasks that it holds. */
   readonly seenAgoMs: number | null
   readonly concurrency: number | null
@@ -39,7 +39,7 @@ export function createKnownWorkers(
 ): AskKnownWorkers {
   async function claimersElsewhere(namespace: string): Promise<readonly Claimers[]> {
     if (!shared) return []
-    return (await store.presence.claimers({ namespace })).filter((said) => said.nodeId !== nodeId)
+    return (await store.presence.claimers({ namespace })).filter((claimers) => claimers.nodeId !== nodeId)
   }
 
   return async (namespace) => {
@@ -48,11 +48,11 @@ export function createKnownWorkers(
       holders.filter((holder) => holder.namespace === namespace),
       ({ workerId }) => workerId,
     )
-    const said = saidByWorker([...claimersHere.of(namespace), ...elsewhere])
-    const ids = [...new Set([...connections.idsIn(namespace), ...held.keys(), ...said.keys()])].sort()
+    const claimers = byWorker([...claimersHere.of(namespace), ...elsewhere])
+    const ids = [...new Set([...connections.idsIn(namespace), ...held.keys(), ...claimers.keys()])].sort()
     const workers = ids.map((workerId) => {
       const isConnectedHere = connections.has(workerKey({ namespace, workerId }))
-      return knownWorker(workerId, isConnectedHere, said.get(workerId) ?? [], held.get(workerId) ?? [])
+      return knownWorker(workerId, isConnectedHere, claimers.get(workerId) ?? [], held.get(workerId) ?? [])
     })
     return workers.filter(isKnown)
   }
@@ -63,36 +63,36 @@ function isKnown({ connected, leases, seenAgoMs, watched }: KnownWorker): boolea
   return seenAgoMs !== null && seenAgoMs <= (watched ? KNOWN_WITH_SESSION_MS : KNOWN_MS)
 }
 
-/** What was said of one worker, and one thing that it asks for. */
-type Said = Claimers['workers'][number] & { readonly asked: Asked }
+/** A worker as some process knows it, with one thing that it asks for. */
+type ScopedClaimer = Claimer & { readonly scope: Scope }
 
-function saidByWorker(all: readonly Claimers[]): ReadonlyMap<string, readonly Said[]> {
-  const said = all.flatMap(({ queues, types, isPart, workers }) => {
-    const asked = { queues, types, isPart }
-    return workers.map((worker): Said => ({ ...worker, asked }))
+function byWorker(all: readonly Claimers[]): ReadonlyMap<string, readonly ScopedClaimer[]> {
+  const claimers = all.flatMap(({ queues, types, isPart, workers }) => {
+    const scope = { queues, types, isPart }
+    return workers.map((worker): ScopedClaimer => ({ ...worker, scope }))
   })
-  return Map.groupBy(said, ({ workerId }) => workerId)
+  return Map.groupBy(claimers, ({ workerId }) => workerId)
 }
 
 function knownWorker(
   workerId: string,
   isConnectedHere: boolean,
-  said: readonly Said[],
+  claimers: readonly ScopedClaimer[],
   held: readonly LeaseHolder[],
 ): KnownWorker {
   const connected =
-    isConnectedHere || said.some((each) => each.connected) || held.some((each) => each.alive && each.session)
-  const claims = held.length > 0 ? held.map(isWatched) : said.map(({ watched }) => watched)
-  const seenAgoMs = said.length === 0 ? null : Math.min(...said.map((each) => each.seenAgoMs))
+    isConnectedHere || claimers.some((each) => each.connected) || held.some((each) => each.alive && each.session)
+  const watches = held.length > 0 ? held.map(isWatched) : claimers.map(({ watched }) => watched)
+  const seenAgoMs = claimers.length === 0 ? null : Math.min(...claimers.map((each) => each.seenAgoMs))
   return {
     workerId,
     // What it asked for before that may be of another start of it.
-    asked: said.filter((each) => each.seenAgoMs <= (seenAgoMs ?? 0) + KNOWN_MS).map(({ asked }) => asked),
+    scopes: claimers.filter((each) => each.seenAgoMs <= (seenAgoMs ?? 0) + KNOWN_MS).map(({ scope }) => scope),
     seenAgoMs: connected ? 0 : seenAgoMs,
-    concurrency: said.find(({ concurrency }) => concurrency !== null)?.concurrency ?? null,
+    concurrency: claimers.find(({ concurrency }) => concurrency !== null)?.concurrency ?? null,
     connected,
-    watched: connected || claims.every((isWatched) => isWatched),
-    embedded: said.some(({ embedded }) => embedded) || held.some(({ nodeId }) => nodeId !== null),
+    watched: connected || watches.every((watched) => watched),
+    embedded: claimers.some(({ embedded }) => embedded) || held.some(({ nodeId }) => nodeId !== null),
     leases: held.reduce((sum, { leases }) => sum + leases, 0),
   }
 }

@@ -19,12 +19,12 @@ export interface LeaseObservations {
 /** Nothing in here fails or holds up the call that it follows. */
 export function createLeaseObservations(
   context: EngineContext,
-  sessions: Pick<Sessions, 'noteClaim'>,
+  sessions: Pick<Sessions, 'leasesGiven'>,
 ): LeaseObservations {
   const { store, observer, taskNews } = context
   return {
     claimed({ namespace, worker }, tasks) {
-      sessions.noteClaim(namespace, worker)
+      sessions.leasesGiven(namespace, worker)
       taskNews.started(tasks)
     },
     settled(settlement, result) {

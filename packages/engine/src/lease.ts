@@ -44,8 +44,7 @@ export function createLeasing(
       context.usedNamespaces.note(namespace)
       const params = toClaimParams(namespace, claim)
       if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
-      const ended = sessions.noteAsking(params)
-      const tasks = await longPolls.claim(params, waitSeconds * 1000, signal).finally(ended)
+      const tasks = await longPolls.claim(params, waitSeconds * 1000, signal).finally(sessions.claimBegins(params))
       if (tasks.length > 0) claimed(params, tasks)
       return tasks
     },
@@ -62,11 +61,10 @@ export function createLeasing(
       if (outcomes.length > 0 || claim === undefined) assertBatch(outcomes.length)
       const settlements = outcomes.map((outcome, i) => toSettlement(outcome, i, random()))
       const next = claim === undefined || context.isStopping() ? null : toClaimParams(namespace, claim)
-      if (next !== null) sessions.noteAsking(next)()
       const report =
         next === null
           ? store.tasks.settle({ namespace, settlements, claim: null })
-          : context.pendingCalls.track(settleAndClaim(settlements, next))
+          : context.pendingCalls.track(settleAndClaim(settlements, next)).finally(sessions.claimBegins(next))
       const { results, tasks } = await report
       for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
       if (next !== null && tasks.length > 0) claimed(next, tasks)

@@ -1,6 +1,6 @@
 import { type Claimers, TaskyardError, type WorkerName } from '@taskyard/core'
+import { createBeatNotes } from './beat-notes.ts'
 import { Beats, TTL_MS } from './beats.ts'
-import { createClaimersSaid } from './claimers-said.ts'
 import type { EngineContext } from './engine-context.ts'
 import { LOOPS } from './loops.ts'
 
@@ -38,13 +38,13 @@ export function createPresence(
   { nodeId, connectedWorkers, claimers }: PresenceParams,
 ): Presence {
   const { store, clock, timeOfDay } = context
-  const said = createClaimersSaid(clock, claimers)
+  const notes = createBeatNotes(clock, claimers)
   let stopped = false
   const beats = new Beats(async () => {
     if (stopped) return
-    const { params, noted } = said.next()
+    const { params, kept } = notes.next()
     await store.presence.beat({ nodeId, workers: connectedWorkers(), ttlMs: TTL_MS, ...params })
-    noted()
+    kept()
   }, timeOfDay)
   const loop = context.loops.create('presence', async () => {
     await beats.beat()

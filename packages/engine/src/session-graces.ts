@@ -1,5 +1,6 @@
 import { isWatched, type WorkerKey, workerKey } from '@taskyard/core'
 import { createAbsentWorkers, type EndedGraces, type LastStart } from './absent-workers.ts'
+import type { ClaimersHere } from './claimers-here.ts'
 import type { Connections } from './connections.ts'
 import type { EndLeases } from './end-leases.ts'
 import type { EngineContext } from './engine-context.ts'
@@ -44,6 +45,7 @@ export interface SessionGraces {
 
 export interface SessionGracesParams {
   readonly connections: Connections
+  readonly claimersHere: Pick<ClaimersHere, 'forget'>
   readonly askHolders: AskHolders
   readonly askWhenTrusted: AskWhenTrusted
   readonly endLeases: EndLeases
@@ -185,7 +187,9 @@ class Graces implements SessionGraces {
       const alive = aliveWorkers(answer.holders)
       const firstSeen = new Set(this.#observe(answer))
       this.#startAgain(ended.unchanged().filter((worker) => firstSeen.has(worker) && !alive.has(worker)))
-      await this.#params.endLeases(ended.unchanged().filter((worker) => !alive.has(worker)))
+      const dead = ended.unchanged().filter((worker) => !alive.has(worker))
+      await this.#params.endLeases(dead)
+      for (const worker of dead) this.#params.claimersHere.forget(worker)
       for (const worker of ended.unchanged()) this.end(worker)
       this.#loop.worked()
     } catch (error) {

@@ -5,7 +5,7 @@ import { type Connections, createConnections } from './connections.ts'
 import { createDeadWorkersLoop, type DeadWorkersParams, endOrphanedLeasesAtStart } from './dead-workers.ts'
 import { createEndLeases } from './end-leases.ts'
 import { createEndLeasesOfDeadStart, type EndLeasesOfDeadStart } from './end-leases-of-dead-start.ts'
-import type { OpenSession, UseCases } from './engine.ts'
+import type { OpenSession, UseCases, WorkerConnection } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
 import { type AskKnownWorkers, createKnownWorkers } from './known-workers.ts'
@@ -18,9 +18,9 @@ import { viewWorker } from './worker-view.ts'
 export interface Sessions {
   readonly inNamespace: InNamespace<Pick<UseCases, 'openSession' | 'workers'>>
   /** The worker was given tasks. One that keeps a session of which no server knows has a grace to open it in. */
-  noteClaim(namespace: string, worker: WorkerRef): void
+  leasesGiven(namespace: string, worker: WorkerRef): void
   /** A worker claims; what is returned says that its call has ended. */
-  readonly noteAsking: ClaimersHere['noteClaim']
+  readonly claimBegins: ClaimersHere['claimBegins']
   readonly askKnownWorkers: AskKnownWorkers
   /** At this process, of all namespaces. */
   readonly connectedWorkers: () => number
@@ -45,7 +45,7 @@ class WorkerSessions implements Sessions {
   readonly #context: EngineContext
   readonly #connections: Connections
   readonly #claimersHere: ClaimersHere
-  readonly noteAsking: ClaimersHere['noteClaim']
+  readonly claimBegins: ClaimersHere['claimBegins']
   readonly askKnownWorkers: AskKnownWorkers
   readonly #presence: Presence | null
   readonly #endLeasesOfDeadStart: EndLeasesOfDeadStart
@@ -68,11 +68,11 @@ class WorkerSessions implements Sessions {
     this.#context = context
     this.#connections = connections
     this.#claimersHere = claimersHere
-    this.noteAsking = claimersHere.noteClaim
+    this.claimBegins = claimersHere.claimBegins
     this.askKnownWorkers = createKnownWorkers(context, { nodeId, connections, claimersHere })
     this.#presence = presence
     this.#endLeasesOfDeadStart = createEndLeasesOfDeadStart(context, connections, askWhenTrusted, endLeases)
-    this.#graces = createSessionGraces(context, { connections, askHolders, askWhenTrusted, endLeases })
+    this.#graces = createSessionGraces(context, { connections, claimersHere, askHolders, askWhenTrusted, endLeases })
     this.#deadWorkersParams = { connections, askHolders, endLeases, graces: this.#graces }
     this.#deadWorkers =
       presence !== null && context.sweeps ? createDeadWorkersLoop(context, presence, this.#deadWorkersParams) : null
@@ -105,29 +105,37 @@ class WorkerSessions implements Sessions {
     },
   })
 
-  noteClaim(namespace: string, { workerId, nodeId, session }: WorkerRef): void {
+  leasesGiven(namespace: string, { workerId, nodeId, session }: WorkerRef): void {
     // Where processes share the store, they look for such workers anyway.
     if (this.#presence !== null || !session || nodeId !== null) return
     const worker = workerKey({ namespace, workerId })
     if (!this.#connections.has(worker) && !this.#graces.isAwaited(worker)) this.#graces.awaitReturn(worker)
   }
 
-  #openSession(namespace: string, session: OpenSession): { readonly opened: Promise<void>; close(): void } {
+  #openSession(namespace: string, session: OpenSession): WorkerConnection {
     checkSession(session)
     const worker = workerKey({ namespace, workerId: session.workerId })
     const left = this.#graces.heldByDeadStart(worker, session.startId)
-    if (left === null) return { opened: Promise.resolve(), close: this.#connect(worker, session) }
-    let close: (() => void) | null = null
-    let isClosed = false
+    if (left === null) return { opened: Promise.resolve(), ...this.#endings(worker, this.#connect(worker, session)) }
+    let end: (() => void) | null = null
+    let isOver = false
     const opened = this.#endLeasesOfDeadStart(worker, left).then(() => {
-      if (!isClosed) close = this.#connect(worker, session)
+      if (!isOver) end = this.#connect(worker, session)
     })
+    const endOrAwait = () => {
+      if (!isOver && end === null) this.#graces.awaitReturn(worker)
+      isOver = true
+      end?.()
+    }
+    return { opened, ...this.#endings(worker, endOrAwait) }
+  }
+
+  #endings(worker: WorkerKey, lost: () => void): Pick<WorkerConnection, 'lost' | 'close'> {
     return {
-      opened,
+      lost,
       close: () => {
-        if (!isClosed && close === null) this.#graces.awaitReturn(worker)
-        isClosed = true
-        close?.()
+        lost()
+        this.#claimersHere.forget(worker)
       },
     }
   }
@@ -135,13 +143,13 @@ class WorkerSessions implements Sessions {
   #connect(worker: WorkerKey, session: OpenSession): () => void {
     const isNew = !this.#connections.has(worker)
     this.#connections.add(worker, session)
-    const endNote = this.#claimersHere.noteSession(workerOfKey(worker).namespace, session)
+    const sessionEnded = this.#claimersHere.sessionBegins(workerOfKey(worker).namespace, session)
     this.#graces.end(worker)
     // The process that it was connected to before may be about to end its leases. A beat that fails is reported by the next one.
     if (isNew) this.#presence?.beat().catch(() => {})
     return () => {
       const lost = this.#connections.remove(worker, session)
-      endNote()
+      sessionEnded()
       if (lost !== null) this.#graces.awaitReturn(worker, lost.startId)
     }
   }

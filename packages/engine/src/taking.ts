@@ -1,6 +1,6 @@
 import { closestName, EVERY_QUEUE, type ReadyLane } from '@taskyard/core'
-import { type Asked, isAsked } from './asked.ts'
 import type { KnownWorker } from './known-workers.ts'
+import { isInScope, type Scope } from './scope.ts'
 
 /** So many queues are looked at to say from which a type is taken. */
 const MOST_QUEUES = 10_000
@@ -24,11 +24,11 @@ export interface Taking {
 
 /** Looks once at what each of them asks for. */
 export function takingOf(workers: readonly KnownWorker[]): Taking {
-  const index = indexOf(new Set(workers.flatMap(({ asked }) => asked)))
+  const index = indexOf(new Set(workers.flatMap(({ scopes }) => scopes)))
   const types = [...index.byType.keys()].sort()
   const meant = new Map<string, string | null>()
   return {
-    takers: (lane) => workers.filter(({ asked }) => asked.some((one) => isAsked(one, lane))),
+    takers: (lane) => workers.filter(({ scopes }) => scopes.some((scope) => isInScope(scope, lane))),
     isTaken({ queue, type }) {
       const { takesMore, ofEveryType, byType } = index
       return takesMore || has(ofEveryType, queue) || (byType.get(type)?.some((queues) => has(queues, queue)) ?? false)
@@ -53,7 +53,7 @@ interface Index {
   readonly takesMore: boolean
 }
 
-function indexOf(all: ReadonlySet<Asked>): Index {
+function indexOf(all: ReadonlySet<Scope>): Index {
   const ofEveryType = new Set<string>()
   const byType = new Map<string, Queues[]>()
   let takesMore = false

@@ -24,11 +24,11 @@ export function viewWorker(worker: KnownWorker, connected: Connected | undefined
   }
 }
 
-function queuesOf({ asked }: KnownWorker): readonly string[] {
-  return [...new Set(asked.flatMap(({ queues }) => queues ?? [EVERY_QUEUE]))]
+function queuesOf({ scopes }: KnownWorker): readonly string[] {
+  return [...new Set(scopes.flatMap(({ queues }) => queues ?? [EVERY_QUEUE]))]
 }
 
-function typesOf({ asked }: KnownWorker): readonly string[] | null {
-  if (asked.length === 0 || asked.some(({ types }) => types === null)) return null
-  return [...new Set(asked.flatMap(({ types }) => types ?? []))]
+function typesOf({ scopes }: KnownWorker): readonly string[] | null {
+  if (scopes.length === 0 || scopes.some(({ types }) => types === null)) return null
+  return [...new Set(scopes.flatMap(({ types }) => types ?? []))]
 }

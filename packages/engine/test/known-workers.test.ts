@@ -65,6 +65,36 @@ test('a worker that has closed its session is no longer counted on', async (t) =
   assert.deepEqual(await idsOf(engine), [])
 })
 
+test('a worker whose session broke is counted on until its grace is over', async (t) => {
+  const bed = await startEngine(t)
+  const { engine, clock } = bed
+  const session = engine.openSession({ workerId: 'worker-1', queues: ['default'], onCancel: deaf })
+  const id = await submit(bed)
+  session.lost()
+  assert.deepEqual(await codesOf(engine, id), ['about_to_start'])
+  await clock.advance(4000)
+  const again = engine.openSession({ workerId: 'worker-1', queues: ['default'], onCancel: deaf })
+  await clock.advance(4000)
+  assert.deepEqual(await codesOf(engine, id), ['about_to_start'])
+  again.lost()
+  await clock.advance(4999)
+  assert.deepEqual(await idsOf(engine), ['worker-1'])
+  await clock.advance(2)
+  assert.deepEqual(await codesOf(engine, id), ['no_worker'])
+  assert.deepEqual(await idsOf(engine), [])
+})
+
+test('a worker whose session broke, and that claims meanwhile, is counted on', async (t) => {
+  const bed = await startEngine(t)
+  const { engine, clock } = bed
+  engine.openSession({ workerId: 'worker-1', queues: ['default'], onCancel: deaf }).lost()
+  const waiting = engine.claim({ ...claimOf('worker-1', 1, true), ...nothing }, 50)
+  await clock.advance(10_000)
+  assert.deepEqual(await idsOf(engine), ['worker-1'])
+  await clock.advance(40_000)
+  await waiting
+})
+
 test('a worker that asks for other types under its name is not counted on for those before', async (t) => {
   const bed = await startEngine(t)
   const { engine, clock } = bed
@@ -167,6 +197,70 @@ test('lanes for whose tasks nobody comes are told, within bounds', async (t) => 
   await engine.submitMany(Array.from({ length: 150 }, (_, n) => ({ ...TASK, queue: 'many', type: `type-${n}` })))
   const many = await engine.stuckLanes()
   assert.deepEqual([many.lanes.length, many.total], [100, 153])
+})
+
+test('beats tell of claimers when these are others, and else every 10 s', async (t) => {
+  let told = 0
+  const { clock, node } = startCluster(t, (store) => ({
+    ...store,
+    presence: {
+      ...store.presence,
+      async beat(params) {
+        if (params.claimers !== undefined) told += 1
+        await store.presence.beat(params)
+      },
+    },
+  }))
+  const engine = await node('node-1')
+  const ids = ['worker-1', 'worker-2', 'worker-3', 'worker-4', 'worker-5']
+  const claimAll = async (more: readonly string[] = []) => {
+    for (const id of [...ids, ...more]) {
+      await engine.claim({ ...claimOf(id), types: ['x'] })
+      await engine.claim({ ...claimOf(id), types: ['y'] })
+    }
+    await clock.advance(1000)
+  }
+  for (let second = 0; second < 60; second++) {
+    ids.push(ids.shift() as string)
+    await claimAll()
+  }
+  assert.ok(told >= 6 && told <= 7, `${told} of 60 beats told of claimers`)
+  const before = told
+  await claimAll(['worker-6'])
+  await clock.advance(1000)
+  assert.equal(told, before + 1)
+})
+
+test('of too many claimers beats tell the same ones, as long as these ask', async (t) => {
+  const { clock, node, store } = startCluster(t)
+  const engine = await node('node-1')
+  const ids = Array.from({ length: 1500 }, (_, n) => `${'w'.repeat(60)}-${n}`)
+  const toldIds = async () =>
+    (await store.presence.claimers({ namespace: 'default' })).flatMap(({ workers }) =>
+      workers.map((each) => each.workerId),
+    )
+  const claimAll = async (order: readonly string[]) => {
+    for (const id of order) await engine.claim({ ...claimOf(id), ...nothing })
+    await clock.advance(2000)
+  }
+  await claimAll(ids)
+  const first = await toldIds()
+  await claimAll(ids.toReversed())
+  await clock.advance(9000)
+  assert.ok(first.length < ids.length)
+  assert.deepEqual((await toldIds()).sort(), first.sort())
+})
+
+test('names that are asked for fill no more than their room, and make nobody else unknown', async (t) => {
+  const { engine } = await startEngine(t)
+  await engine.in('quiet').claim({ ...claimOf('quiet-worker'), types: ['quiet'] })
+  const types = (n: number) => Array.from({ length: 40 }, (_, i) => `${n}-${i}-${'t'.repeat(80)}`)
+  for (let n = 0; n < 500; n++) await engine.claim({ ...claimOf(`flood-${n}`), types: types(n) })
+  const known = await engine.workers()
+  const length = known.reduce((sum, each) => sum + (each.types?.join('').length ?? 0), 0)
+  assert.ok(length > 900_000 && length < 1_048_576, `${length} characters`)
+  assert.ok(known.some(({ workerId }) => workerId === 'flood-499'))
+  assert.equal((await engine.in('quiet').workers()).length, 1)
 })
 
 test('one client cannot fill the memory with names of workers, nor push out the workers of others', async (t) => {

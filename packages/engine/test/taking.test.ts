@@ -9,19 +9,19 @@ const names = (prefix: string) =>
     fc.integer({ min: 0, max: 3 }).map((n) => `${prefix}${n}`),
     { maxLength: 3 },
   )
-const asked = fc.record({
+const scope = fc.record({
   queues: fc.option(names('q')),
   types: fc.option(names('t')),
   isPart: fc.integer({ max: 0, min: -9 }).map((n) => n === -9),
 })
-const asking = (all: KnownWorker['asked'], workerId = 'worker'): KnownWorker => ({
-  ...{ workerId, asked: all, seenAgoMs: 0, concurrency: null },
+const asking = (scopes: KnownWorker['scopes'], workerId = 'worker'): KnownWorker => ({
+  ...{ workerId, scopes, seenAgoMs: 0, concurrency: null },
   ...{ connected: false, watched: false, embedded: false, leases: 0 },
 })
 
 test('a lane is taken when somebody takes it', () => {
   fc.assert(
-    fc.property(fc.array(asked), fc.array(asked), fc.integer({ min: 0, max: 4 }), (one, other, n) => {
+    fc.property(fc.array(scope), fc.array(scope), fc.integer({ min: 0, max: 4 }), (one, other, n) => {
       const taking = takingOf([asking(one), asking(other)])
       const lane = { queue: `q${n}`, type: `t${4 - n}` }
       assert.equal(taking.isTaken(lane), taking.takers(lane).length > 0)

@@ -86,7 +86,7 @@ test('a claim that comes while a session opens, or after it was given up, is one
   const closed = Promise.withResolvers<void>()
   engine.in('default').openSession = () => {
     asked.resolve()
-    return { opened: opened.promise, close: closed.resolve }
+    return { opened: opened.promise, lost: closed.resolve, close: closed.resolve }
   }
   const session = await openEvents(context, `${base}/api/v1/workers/w1/session`)
   await asked.promise

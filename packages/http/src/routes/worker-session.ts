@@ -48,7 +48,7 @@ export function workerSessionRoute(server: FastifyInstance, context: RouteContex
       const stream = openEventStream(reply, lifecycle.untilDisconnect(reply), clock, limits.sessionPingMs)
       onceAborted(stream.signal, () => {
         // A server that hangs up itself has no reason to think that the worker is gone.
-        if (!lifecycle.closing) session.close()
+        if (!lifecycle.closing) session.lost()
       })
       await session.opened
       // Only now: what a start before this one left may have been ended meanwhile, and a claim must not be ended with it.
