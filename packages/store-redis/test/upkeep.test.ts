@@ -134,7 +134,7 @@ describe('retention in Redis', () => {
     }
     const left = (await keys()).map((key) => key.split(':')[0])
     // Of each tag that Redis' JSON reader does not read, the index keeps what lists pass over.
-    const registry = ['counts', 'lanes', 'lanesof', 'meta', 'names', 'queues', 'tag']
+    const registry = ['counts', 'lanes', 'lanesof', 'meta', 'names', 'ordered', 'queues', 'tag']
     assert.deepEqual([...new Set(left)].sort(), registry)
     assert.deepEqual(await listAll(store, { tag: 'a' }), [])
   })

@@ -38,7 +38,7 @@ local function cancelWaiting(id, s)
     call('ZREM', SCHEDULED, id)
   else
     takeReady(id, s, lane)
-    if call('EXISTS', lane.ready) == 0 then call('SREM', lane.waiting, lane.number) end
+    noteMoved(lane)
   end
   count(lane, s.status, -1)
   finish(id, s, 'c', '', now)
@@ -68,6 +68,6 @@ end
 
 local reply = { whole(now), '' }
 for i = 3, #ARGV do reply[i] = cancelOne(ARGV[i]) end
-saveCounts()
+saveLanes()
 reply[2] = readyLaneNames()
 return reply

@@ -12,6 +12,6 @@ claimReady(reply, {
   namespace = ARGV[2], queues = ARGV[3], types = ARGV[4], limit = tonumber(ARGV[5]), leaseMs = tonumber(ARGV[6]),
   worker = ARGV[7], node = ARGV[8], request = ARGV[9],
 }, now)
-saveCounts()
+saveLanes()
 reply[2], reply[3] = readyLaneNames(), laneTable()
 return reply

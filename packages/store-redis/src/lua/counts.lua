@@ -6,7 +6,7 @@
 
 local now = storeTime(ARGV[1])
 local promoted = promoteDue(now)
-saveCounts()
+saveLanes()
 local namespace = ARGV[2]
 
 -- Within a priority the set is in order of readiness, so one step per priority in use finds the oldest of all.

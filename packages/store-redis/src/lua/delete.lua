@@ -22,6 +22,6 @@ end
 local reply = { whole(now), '' }
 for i = 3, #ARGV do reply[i] = deleteOne(ARGV[i]) end
 removeGone()
-saveCounts()
+saveLanes()
 reply[2] = readyLaneNames()
 return reply

@@ -41,7 +41,7 @@ for i = 3, #ARGV, 2 do
   end
 end
 rememberCompany(now)
-saveCounts()
+saveLanes()
 table.insert(ended, 1, laneTable())
 table.insert(ended, 1, readyLaneNames())
 return ended

@@ -133,7 +133,7 @@ if #taken > 0 then
   for inCall, positions in pairs(positionsOf) do storeLane(made(inCall), positions, base, records) end
   callWithAll('HSET', TASKS, records, 4000)
 end
-saveCounts()
+saveLanes()
 
 local readyNames = readyLaneNames()
 if ARGV[6] ~= '' and readyNames ~= '' then call('PUBLISH', P .. 'ready', ARGV[6] .. F .. readyNames) end

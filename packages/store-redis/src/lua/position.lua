@@ -6,7 +6,7 @@
 
 local now, namespace, id, most = storeTime(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
 promoteDue(now)
-saveCounts()
+saveLanes()
 
 -- Its member in the lane's set, and how many tasks come before it there.
 local function memberOf(lane, s)

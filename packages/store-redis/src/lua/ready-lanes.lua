@@ -4,7 +4,7 @@
 -- Lanes that have ready tasks. ARGV: time, namespace, how many. Reply: ready lanes that have come to be so now; then names of lanes.
 
 promoteDue(storeTime(ARGV[1]))
-saveCounts()
+saveLanes()
 local namespace, most = ARGV[2], tonumber(ARGV[3])
 
 local numbers = {}

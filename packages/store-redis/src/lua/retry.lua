@@ -34,6 +34,6 @@ end
 
 local reply = { whole(now), '' }
 for i = 3, #ARGV do reply[i] = retryOne(ARGV[i]) end
-saveCounts()
+saveLanes()
 reply[2] = readyLaneNames()
 return reply

@@ -188,6 +188,6 @@ if ARGV[4] ~= '' then
     worker = ARGV[9], node = ARGV[10], request = ARGV[11],
   }, now)
 end
-saveCounts()
+saveLanes()
 reply[2], reply[3] = readyLaneNames(), laneTable()
 return reply

@@ -139,7 +139,7 @@ local isBehind = promoted == limit or #ended == mostEnded or removed == limit or
   or done.taken + failed.taken >= 4 * limit
 
 removeGone()
-saveCounts()
+saveLanes()
 
 -- `workers` may hold a time before that of a worker's first lease; those in front are put right.
 local function firstLease()

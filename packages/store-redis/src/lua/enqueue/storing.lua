@@ -33,7 +33,7 @@ local function storeReady(lane, score, positions, base)
     call('ZADD', lane.ready, score, readyChunk(base + positions[from], ids))
     from = to + 1
   end
-  call('SADD', lane.waiting, lane.number)
+  noteMoved(lane)
   count(lane, 'q', #positions)
   addReadyLane(lane)
 end

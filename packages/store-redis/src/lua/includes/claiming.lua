@@ -1,5 +1,4 @@
--- include includes/leases.lua
--- include includes/ready.lua
+-- include includes/lane-readers.lua
 
 -- A claim ends with the task whose payload brings it to this, so that a thousand large ones do not fill the memory. No more
 -- than a few are read beyond it.
@@ -16,9 +15,8 @@ local function listOrNil(text)
   return text ~= '*' and split(text) or nil
 end
 
--- Numbers of the lanes asked for that may have ready tasks. No queues are all there are.
+-- Numbers of the lanes asked for that may have ready tasks.
 local function wantedLanes(namespace, queues, types)
-  queues = queues or call('SMEMBERS', P .. 'queues:' .. namespace)
   local names, numbers, seen = {}, {}, {}
   for _, queue in ipairs(queues) do
     local inQueue = namespace .. '\n' .. queue
@@ -51,69 +49,28 @@ local function withReady(numbers)
   return ready
 end
 
--- Reads the ready tasks of a lane in order, a few members of its set at a time, more with each turn.
-local function laneReader(lane)
-  local reader = { lane = lane, members = {}, scores = {}, read = 0, member = 0, ids = {}, at = 1, step = 2 }
-
-  local function nextMember()
-    if reader.member == reader.read then
-      local entries = call('ZRANGE', lane.ready, reader.read, reader.read + reader.step - 1, 'WITHSCORES')
-      for i = 1, #entries, 2 do
-        reader.read = reader.read + 1
-        reader.members[reader.read], reader.scores[reader.read] = entries[i], entries[i + 1]
-      end
-      reader.step = math.min(reader.step * 2, 256)
+local function readersOfEveryQueue(namespace, types)
+  placeAll(namespace)
+  local ordered = P .. 'ordered:' .. namespace
+  local readers, seen = {}, {}
+  for _, type in ipairs(types or call('SMEMBERS', ordered)) do
+    if not seen[type] then
+      local reader = orderReader(orderKey(namespace, type))
+      if not reader.id then call('SREM', ordered, type) end
+      readers[#readers + 1] = reader
     end
-    reader.member = reader.member + 1
-    local member = reader.members[reader.member]
-    if not member then
-      reader.id = nil
-      return
-    end
-    reader.score = tonumber(reader.scores[reader.member])
-    reader.number, reader.ids = splitReady(member)
-    reader.tried = reader.number == -1
-    reader.at, reader.id = 1, reader.ids[1]
+    seen[type] = true
   end
-
-  function reader.advance()
-    reader.at, reader.number = reader.at + 1, reader.number + 1
-    reader.id = reader.ids[reader.at]
-    if not reader.id then nextMember() end
-  end
-
-  nextMember()
-  return reader
+  return readers
 end
 
--- Tasks with a state have no number; their ids rise in order of submission, and a lane's set is in order of ids, too.
-local function isBefore(one, other)
-  if one.score ~= other.score then return one.score < other.score end
-  if one.number ~= other.number then return one.number < other.number end
-  return one.id < other.id
-end
-
-local function bestOf(readers)
-  local best
-  for _, reader in ipairs(readers) do
-    if reader.id and (not best or isBefore(reader, best)) then best = reader end
-  end
-  return best
-end
-
--- Ready tasks of all lanes in order, for each the reader it is from, and which of them were tried.
-local function readyInOrder(numbers, limit)
-  local readers, ids, from, tried = {}, {}, {}, {}
-  for i, number in ipairs(numbers) do readers[i] = laneReader(laneOf(number)) end
-  while #ids < limit do
-    local best = #readers == 1 and readers[1] or bestOf(readers)
-    if not best or not best.id then break end
-    local n = #ids + 1
-    ids[n], from[n] = best.id, best
-    if best.tried then tried[n] = true end
-    best.advance()
-  end
-  return ids, from, tried
+-- Of the lanes that a claim asks for; no queues are all there are.
+local function readersFor(namespace, queues, types)
+  placeMoved()
+  if not queues then return readersOfEveryQueue(namespace, types) end
+  local readers = {}
+  for i, number in ipairs(withReady(wantedLanes(namespace, queues, types))) do readers[i] = laneReader(laneOf(number)) end
+  return readers
 end
 
 -- A task with so many crashes is given out alone; of packages/core/src/states.ts.
@@ -149,7 +106,7 @@ local function takeFromLanes(from, n)
     local lane = reader.lane
     local members = takeFromLane(reader, k)
     call('ZREM', lane.ready, unpack(reader.members, 1, members))
-    if call('EXISTS', lane.ready) == 0 then call('SREM', lane.waiting, lane.number) end
+    noteMoved(lane)
     count(lane, 'q', -k)
     count(lane, 'r', k)
   end
@@ -171,8 +128,8 @@ end
 
 -- Leases ready tasks. Adds to `reply` their ids, joined, what differs from a first attempt, joined, and each task's record.
 local function leaseReady(reply, wanted, now)
-  local numbers = withReady(wantedLanes(wanted.namespace, listOrNil(wanted.queues), listOrNil(wanted.types)))
-  local ids, from, tried = readyInOrder(numbers, wanted.limit)
+  local readers = readersFor(wanted.namespace, listOrNil(wanted.queues), listOrNil(wanted.types))
+  local ids, from, tried = readyInOrder(readers, wanted.limit)
   local slot = #reply + 2
   reply[slot - 1], reply[slot] = '', ''
   local expiresAt = now + wanted.leaseMs

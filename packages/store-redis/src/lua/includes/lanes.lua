@@ -5,13 +5,11 @@
 
 local lanes = {}
 
-local function laneOf(number)
-  local lane = lanes[number]
-  if lane then return lane end
+local function readLane(number)
   local names = call('HGET', P .. 'names', number)
   local namespace, queue, type = match(names, '^([^\n]*)\n([^\n]*)\n(.*)$')
   local inQueue = namespace .. '\n' .. queue
-  lane = {
+  return {
     number = number,
     names = names,
     namespace = namespace,
@@ -22,6 +20,10 @@ local function laneOf(number)
     waiting = P .. 'waiting:' .. inQueue,
     index = P .. 'index:' .. number,
   }
+end
+
+local function laneOf(number)
+  local lane = lanes[number] or readLane(number)
   lanes[number] = lane
   return lane
 end

@@ -1,4 +1,4 @@
--- include includes/lanes.lua
+-- include includes/lane-order.lua
 
 -- Ready tasks of a lane are a sorted set: higher priority first, then by readiness, then in order of submission. A member
 -- is one task with a state, "!id", or a chunk of tasks that were never tried, "number:id,id,…": they were submitted one
@@ -38,7 +38,7 @@ local function makeReady(id, s, readyAt)
   local lane = laneOf(s.head.lane)
   s.status, s.readyAt = 'q', readyAt
   call('ZADD', lane.ready, readyScore(s.head.priority, readyAt), '!' .. id)
-  call('SADD', lane.waiting, lane.number)
+  noteMoved(lane)
   count(lane, 'q', 1)
   addReadyLane(lane)
 end

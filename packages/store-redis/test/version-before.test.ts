@@ -1,0 +1,76 @@
+// A server of the version before may work on the store until all are replaced.
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import type { LeasedTask, NewTask } from '@taskyard/core'
+import { sharedServer } from '@taskyard/test-servers'
+import { Redis } from 'ioredis'
+import type { Reply } from '../src/connection.ts'
+import { facetsOf } from '../src/facets.ts'
+import type { Script } from '../src/scripts.ts'
+import { idsOf, submit } from './calls.ts'
+import { CLAIM, freshPrefix, namespace, newTask, openTestStore } from './test-bed.ts'
+
+const EVERY = { ...CLAIM, queues: null } as const
+
+describe('claims of every queue, beside a server of the version before', () => {
+  it('find what that has stored before the first server of this one came', async (t) => {
+    const { before, after } = await bothVersions(t)
+    const tasks = [3, 1, 2].map((n) => newTask({ queue: `q${n}` }))
+    await enqueue(before, [...tasks, newTask({ queue: 'held', priority: 9 })])
+    await before.queues.pause({ namespace, queue: 'held', paused: true })
+    assert.deepEqual(idsOf(await after.tasks.claim({ ...EVERY, limit: 2 })), idsOf(tasks.slice(0, 2)))
+    assert.deepEqual(idsOf(await after.tasks.claim({ ...EVERY, limit: 9 })), idsOf(tasks.slice(2)))
+  })
+
+  it('find what that makes ready now, and pass over what it takes and pauses', async (t) => {
+    const { before, after, beats } = await bothVersions(t)
+    await submit(after, [newTask({ queue: 'taken' }), newTask({ queue: 'held' }), newTask({ queue: 'open' })])
+    assert.equal((await before.tasks.claim({ ...CLAIM, queues: ['taken'] })).length, 1)
+    await before.queues.pause({ namespace, queue: 'held', paused: true })
+    const queuesOf = (tasks: readonly LeasedTask[]) => tasks.map(({ queue }) => queue)
+    assert.deepEqual(queuesOf(await after.tasks.claim(EVERY)), ['open'])
+    for (const queue of ['open', 'new', 'taken']) {
+      await enqueue(before, [newTask({ queue })])
+      assert.deepEqual(queuesOf(await beats(() => after.tasks.claim(EVERY))), [queue])
+    }
+    await before.queues.pause({ namespace, queue: 'held', paused: false })
+    assert.deepEqual(queuesOf(await beats(() => after.tasks.claim(EVERY))), ['held'])
+  })
+})
+
+/** A store of this version, and the calls of a server of the version before on the same keys. */
+async function bothVersions(t: TestContext) {
+  const { url } = await sharedServer('redis')
+  const prefix = freshPrefix()
+  const key = `{${prefix}}:`
+  const redis = new Redis(url)
+  t.after(() => redis.disconnect())
+  const none = () => {}
+  const run = (script: Script, args: readonly (string | number)[]) =>
+    redis.eval(textBefore(script), 1, `${key}meta`, ...args) as Promise<Reply>
+  const before = facetsOf({ run, now: () => '', publishReady: none, hintReady: none, signature: () => '' })
+  const after = await openTestStore(t, { url, prefix })
+  /** Its calls are noticed with a beat at the latest. */
+  const beats = async (claim: () => Promise<readonly LeasedTask[]>) => {
+    for (;;) {
+      const tasks = await claim()
+      if (tasks.length > 0) return tasks
+      await before.presence.beat({ nodeId: 'before', workers: [], ttlMs: 5000 })
+    }
+  }
+  return { before, after, beats }
+}
+
+async function enqueue({ tasks: port }: Pick<ReturnType<typeof facetsOf>, 'tasks'>, tasks: readonly NewTask[]) {
+  const [outcome] = await port.enqueue({ submissions: [{ tasks }], queueDepth: 1000 })
+  assert.equal(outcome?.kind, 'accepted')
+}
+
+/** What is new of a script taken away: it knew no order of lanes, and did not note the time that it had written. */
+function textBefore({ text }: Script): string {
+  return [
+    [/(local function placeLane[\s\S]*?lane\.number\)\n)/, '$1  do return end\n'] as const,
+    [/ {2}if wasStranger then .*\n/, ''] as const,
+    [/, 'noted', whole\(now\)/, ''] as const,
+  ].reduce((before, [pattern, replacement]) => before.replace(pattern, replacement), text)
+}
