@@ -71,7 +71,7 @@ describe('tasks that are deleted', () => {
       assert.equal(await bytes(), 0)
       assert.equal(await counted(store, 'succeeded'), 0)
       const left = await keys()
-      const ofTasks = /^(tasks|states|running|deleted|removed|done|failed|index:|ended:|history:)/
+      const ofTasks = /^(tasks|states|running|removed|done|failed|index:|ended:|history:)/
       assert.deepEqual(
         left.filter((key) => ofTasks.test(key)),
         [],

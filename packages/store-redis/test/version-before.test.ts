@@ -1,13 +1,14 @@
 // A server of the version before may work on the store until all are replaced.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, it, type TestContext } from 'node:test'
-import type { LeasedTask, NewTask } from '@taskyard/core'
+import { DEFAULT_RETENTION, type LeasedTask, type NewTask } from '@taskyard/core'
 import { sharedServer } from '@taskyard/test-servers'
 import { Redis } from 'ioredis'
 import type { Reply } from '../src/connection.ts'
 import { facetsOf } from '../src/facets.ts'
 import type { Script } from '../src/scripts.ts'
-import { idsOf, submit } from './calls.ts'
+import { batch, counted, idsOf, listAll, SUCCEEDED, submit } from './calls.ts'
 import { CLAIM, freshPrefix, namespace, newTask, openTestStore } from './test-bed.ts'
 
 const EVERY = { ...CLAIM, queues: null } as const
@@ -38,6 +39,45 @@ describe('claims of every queue, beside a server of the version before', () => {
   })
 })
 
+describe('tasks that are deleted, and a server of the version before that sweeps', () => {
+  it('are counted once, and those that came with them stay in lists until their own time', async (t) => {
+    const { before, after, redis, key } = await bothVersions(t)
+    const bytes = async () => Number(await redis.hget(`${key}meta`, 'bytes'))
+    const tasks = batch(60)
+    await submit(after, tasks)
+    const claimed = await after.tasks.claim({ ...CLAIM, limit: 60 })
+    const settlements = claimed.map(({ id, lease: { token } }) => ({ taskId: id, token, ...SUCCEEDED }))
+    for (const some of [settlements.slice(0, 40), settlements.slice(40)])
+      await after.tasks.settle({ namespace, settlements: some, claim: null })
+    const remove = (wanted: (n: number) => boolean) =>
+      after.tasks.delete({ namespace, taskIds: idsOf(tasks.filter((_, n) => wanted(n))) })
+    const left = new Set(idsOf(tasks))
+    const checkLeft = async (what: string) => {
+      assert.deepEqual(await listAll(after, {}), [...left].reverse(), what)
+      assert.equal(await counted(after, 'succeeded'), left.size, what)
+    }
+
+    await remove((n) => n % 3 === 0 || n >= 50)
+    for (const [n, { id }] of tasks.entries()) if (n % 3 === 0 || n >= 50) left.delete(id)
+    await checkLeft('deleted')
+    const half = { ...DEFAULT_RETENTION, finishedBytes: (await bytes()) / 2 }
+    const { removed } = await before.upkeep.sweep({ ...SWEEP, retention: half })
+    for (const id of [...left].slice(0, removed)) left.delete(id)
+    assert.ok(removed > 0 && left.size > 0)
+    await checkLeft('swept by half')
+    await remove((n) => n % 3 === 1)
+    for (const [n, { id }] of tasks.entries()) if (n % 3 === 1) left.delete(id)
+    await checkLeft('deleted behind the sweep')
+    await before.upkeep.sweep({ ...SWEEP, retention: { ...DEFAULT_RETENTION, finishedBytes: -1 } })
+    left.clear()
+    await checkLeft('swept')
+    assert.equal(await bytes(), 0)
+    assert.deepEqual(await redis.keys(`${key}index:*`), [])
+  })
+})
+
+const SWEEP = { cancelGraceMs: 0, limit: 1000, jitter: 0 }
+
 /** A store of this version, and the calls of a server of the version before on the same keys. */
 async function bothVersions(t: TestContext) {
   const { url } = await sharedServer('redis')
@@ -58,7 +98,7 @@ async function bothVersions(t: TestContext) {
       await before.presence.beat({ nodeId: 'before', workers: [], ttlMs: 5000 })
     }
   }
-  return { before, after, beats }
+  return { before, after, redis, key, beats }
 }
 
 async function enqueue({ tasks: port }: Pick<ReturnType<typeof facetsOf>, 'tasks'>, tasks: readonly NewTask[]) {
@@ -67,10 +107,23 @@ async function enqueue({ tasks: port }: Pick<ReturnType<typeof facetsOf>, 'tasks
 }
 
 /** What is new of a script taken away: it knew no order of lanes, and did not note the time that it had written. */
-function textBefore({ text }: Script): string {
+function textBefore({ name, text }: Script): string {
+  if (name === 'sweep') return sweepBefore()
   return [
     [/(local function placeLane[\s\S]*?lane\.number\)\n)/, '$1  do return end\n'] as const,
     [/ {2}if wasStranger then .*\n/, ''] as const,
     [/, 'noted', whole\(now\)/, ''] as const,
   ].reduce((before, [pattern, replacement]) => before.replace(pattern, replacement), text)
+}
+
+function sweepBefore(): string {
+  const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
+  const included = new Set<string>()
+  const whole = (text: string): string =>
+    text.replace(/^-- include (\S+)$/gm, (_, file: string) => {
+      if (included.has(file)) return ''
+      included.add(file)
+      return whole(read(`../src/lua/${file}`))
+    })
+  return whole(read('./version-before/sweep.lua'))
 }

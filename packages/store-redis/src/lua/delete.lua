@@ -1,26 +1,28 @@
 #!lua flags=allow-oom
--- include includes/removal.lua
+-- include includes/finished-entries.lua
 
 -- Removes tasks that have ended. ARGV: time, namespace, ids.
 -- Reply: time, ready lanes, then for each task: 'y' removed, 'e' and its status where it has not ended, 'n' there is none.
 
 local now, namespace = storeTime(ARGV[1]), ARGV[2]
 promoteDue(now)
+local plain = {}
 
 local function deleteOne(id)
-  if isGone[id] then return 'n' end
+  if isGone[id] or plain[id] then return 'n' end
   local text = readState(id)
   local task = not text and call('HGET', TASKS, id)
   local s = text and parseState(text) or task and freshState(task)
   if not s or not liesIn(namespace, s.head) then return 'n' end
   if not find('ofc', s.status, 1, true) then return 'e' .. s.status end
-  local bytes = removeTask(id, s, #text)
-  if s.status == 'o' then call('HSET', DELETED, deletedField(id, s.endAt), bytes) end
+  s.size = finishedSize(#text, s)
+  if s.status == 'o' and isPlain(s) then plain[id] = s else removeTask(id, s, s.size) end
   return 'y'
 end
 
 local reply = { whole(now), '' }
 for i = 3, #ARGV do reply[i] = deleteOne(ARGV[i]) end
+removePlain(plain)
 removeGone()
 saveLanes()
 reply[2] = readyLaneNames()

@@ -109,7 +109,7 @@ local function successOf(text)
   local one = { result = resultText('o', s, nil, false), ids = {}, bytes = 0 }
   -- No settlement fits a lease of another namespace.
   if liesIn(namespace, s.head) then one.token, one.success = s.token, 'o' .. s.token end
-  one.isPlain = not s.head.tagged and s.historyBytes == 0
+  one.isPlain = isPlain(s)
   one.head = s.head
   one.lane, one.hasCancel, one.hasCrashed = laneOf(s.head.lane), s.cancelAt ~= nil, s.loneCrashes > 0
   local holder = holderOf(s)

@@ -54,14 +54,8 @@ local function readEntry(list)
     list.finishedAt, list.ids = math.huge, {}
     return
   end
-  local time, common, ids = match(entry, '^(%d+):([%d,]*):(.*)$')
-  list.read, list.at, list.finishedAt, list.ids = list.read + 1, 1, tonumber(time), {}
-  for id in string.gmatch(ids, '[^,]+') do list.ids[#list.ids + 1] = id end
-  list.common = nil
-  if common ~= '' then
-    local lane, base, size, bytes = match(common, '^(%d+),(%d+),(%d+),(%d+)$')
-    list.common = { lane = laneOf(lane), base = base, size = tonumber(size), bytes = tonumber(bytes), left = #list.ids }
-  end
+  list.read, list.at = list.read + 1, 1
+  list.finishedAt, list.common, list.ids = splitFinishedEntry(entry)
 end
 
 local function reader(status, keptMs)
@@ -75,47 +69,21 @@ local function closeReader(list)
   if list.taken == 0 then return end
   call('LTRIM', list.key, list.read, -1)
   if #list.ids == 0 then return end
-  local common = list.common
-  local text = common and table.concat({ common.lane.number, common.base, common.size, common.bytes }, ',') or ''
-  call('LPUSH', list.key, finishedEntry(whole(list.finishedAt), text, { unpack(list.ids, list.at) }))
-end
-
-local hasDeleted = call('EXISTS', DELETED) == 1
-
--- What a task counted that was deleted since; nil for one that was not.
-local function deletedBytesOf(id, finishedAt)
-  local field = deletedField(id, finishedAt)
-  local bytes = hasDeleted and call('HGET', DELETED, field)
-  if not bytes then return nil end
-  call('HDEL', DELETED, field)
-  return tonumber(bytes)
-end
-
--- Of the bytes of all in an entry each takes its share when it is removed, and a task that was deleted took its own: what they
--- differ by is made good here.
-local function passOver(common, bytes)
-  common.bytes, common.left = common.bytes - bytes, common.left - 1
-  if common.bytes < 0 or common.left == 0 then
-    finishedBytes = finishedBytes - common.bytes
-    common.bytes = 0
-  end
+  call('LPUSH', list.key, restOfEntry(list.finishedAt, list.common, { unpack(list.ids, list.at) }))
 end
 
 -- Takes the longest finished task of a list; one that was retried or deleted meanwhile only leaves the list.
 local function takeFirst(list)
   local id, common = list.ids[list.at], list.common
-  local deletedBytes = deletedBytesOf(id, list.finishedAt)
-  if deletedBytes then
-    if common then passOver(common, deletedBytes) end
-  elseif common then
-    local bytes = floor(common.bytes / common.left)
-    common.bytes, common.left = common.bytes - bytes, common.left - 1
-    forget(id, common.lane, common.base, common.size, 'o', bytes)
+  if common then
+    forget(id, laneOf(common.lane), common.base, common.size, 'o', takeShare(common))
   else
     -- One at a time: a state may hold a large result.
     local text = not isGone[id] and call('HGET', STATES, id)
     local s = text and parseState(text)
-    if s and find('ofc', s.status, 1, true) and s.endAt == list.finishedAt then removeTask(id, s, #text) end
+    if s and find('ofc', s.status, 1, true) and s.endAt == list.finishedAt then
+      removeTask(id, s, finishedSize(#text, s))
+    end
   end
   list.at, list.taken = list.at + 1, list.taken + 1
   if list.at > #list.ids then readEntry(list) end

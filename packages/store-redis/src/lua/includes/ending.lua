@@ -20,6 +20,34 @@ local function finishedEntry(time, common, ids)
   return time .. ':' .. common .. ':' .. table.concat(ids, ',')
 end
 
+local function splitFinishedEntry(entry)
+  local time, common, joined = match(entry, '^(%d+):([%d,]*):(.*)$')
+  local ids, shared = {}, nil
+  for id in string.gmatch(joined, '[^,]+') do ids[#ids + 1] = id end
+  if common ~= '' then
+    local lane, base, size, bytes = match(common, '^(%d+),(%d+),(%d+),(%d+)$')
+    shared = { lane = lane, base = base, size = tonumber(size), bytes = tonumber(bytes), left = #ids }
+  end
+  return tonumber(time), shared, ids
+end
+
+-- Of the bytes of all in an entry each task takes its share when it is removed, and the last one the rest.
+local function takeShare(common)
+  local bytes = floor(common.bytes / common.left)
+  common.bytes, common.left = common.bytes - bytes, common.left - 1
+  return bytes
+end
+
+local function restOfEntry(time, common, ids)
+  local text = common and table.concat({ common.lane, common.base, common.size, common.bytes }, ',') or ''
+  return finishedEntry(whole(time), text, ids)
+end
+
+-- Whether its entry says all that retention needs to know of a success.
+local function isPlain(s)
+  return not s.head.tagged and s.historyBytes == 0
+end
+
 -- Failed and cancelled tasks are few and looked for: they have an index of their own.
 local function endedIndex(lane, status)
   return P .. 'ended:' .. lane.number .. ':' .. status

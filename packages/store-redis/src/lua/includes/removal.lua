@@ -24,14 +24,12 @@ local function removeTags(id, lane, task)
   for _, tag in ipairs(isRead and list or {}) do call('ZREM', P .. 'tag:' .. lane.namespace .. '\n' .. tag, id) end
 end
 
-local function removeTask(id, s, length)
+local function removeTask(id, s, bytes)
   local head, lane = s.head, laneOf(s.head.lane)
   if head.tagged then removeTags(id, lane, call('HGET', TASKS, id)) end
   if s.historyBytes > 0 then call('UNLINK', historyKey(id)) end
   if s.status ~= 'o' then call('ZREM', endedIndex(lane, s.status), id) end
-  local bytes = finishedSize(length, s)
   forget(id, lane, head.base, head.size, s.status, bytes)
-  return bytes
 end
 
 -- A chunk of the index goes with the last of its tasks.
@@ -47,12 +45,4 @@ local function removeGone()
   end
   callWithAll('HDEL', TASKS, gone, 4000)
   callWithAll('HDEL', STATES, gone, 4000)
-end
-
--- Successes that were deleted before their time, each with what it counted: retention still comes upon them in its list, where
--- an entry for several says only what they have in common.
-local DELETED = P .. 'deleted'
-
-local function deletedField(id, endAt)
-  return id .. ',' .. whole(endAt)
 end
