@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { text } from 'node:stream/consumers'
+import { after, before, describe, it, type TestContext } from 'node:test'
 import { Client } from '@taskyard/client'
 import { untilEvent } from './support/task-events.ts'
 import { runTaskyard, startServerProcess, temporaryFolder } from './support/taskyard-process.ts'
@@ -36,6 +40,17 @@ function linesOf({ stdout, stderr }: { readonly stdout: string; readonly stderr:
     })
 }
 
+/** A server that refuses whatever comes, and repeats it. */
+async function serveAnEcho(t: TestContext): Promise<string> {
+  const server = createServer(async (request, response) => {
+    response.writeHead(422).end(`${request.headers.authorization} ${await text(request)}`)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
 describe('the log of a server', () => {
   it('tells of tasks that fail for good, with no payload, and of what it waits for at its end', async () => {
     const server = await startServerProcess({ store: newStore() })
@@ -55,6 +70,22 @@ describe('the log of a server', () => {
     assert.ok(!JSON.stringify(lines).includes('hunter2'))
     assert.equal(lines.find(({ msg }) => msg.startsWith('draining'))?.['tasks'], 1)
     assert.equal(lines.at(-1)?.msg, 'stopped')
+  })
+
+  it('has where a request went and what status came back, and nothing of what the other side said', async (t) => {
+    const url = await serveAnEcho(t)
+    const server = await startServerProcess({ store: newStore(), env: { TASKYARD_HTTP_ALLOW_PRIVATE: '1' } })
+    const client = new Client({ url: server.url })
+    const request = { method: 'POST', url: `${url}/hook?key=QSECRET`, body: { card: 'BSECRET' } }
+    const payload = { ...request, headers: { authorization: 'Bearer HSECRET' } }
+    const { id } = await client.submit('http-request', payload, { maxAttempts: 1 })
+    const { error } = await client.wait(id)
+    assert.match(error?.message ?? '', /HSECRET.*BSECRET/s)
+    const lines = linesOf(await server.stop())
+    await client.close()
+    const failed = lines.find(({ msg }) => msg === 'a task failed for good')
+    assert.equal(failed?.['error'], `POST ${url}/hook answered 422 Unprocessable Entity`)
+    assert.doesNotMatch(JSON.stringify(lines), /SECRET/)
   })
 
   it('has attempts that are made again and requests at debug, and calls of the store at trace', async () => {

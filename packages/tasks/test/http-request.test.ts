@@ -182,7 +182,7 @@ describe('http-request: statuses', () => {
     const http = await startHttp(t, (_request, response) => response.writeHead(422).end(`no ${'x'.repeat(10_000)}`))
     const { run } = openTypes(t, LOOPBACK)
     const { message } = await failureFrom(run('http-request', { url: `${http.origin}/a?token=secret` }))
-    assert.match(message, /^GET http:\/\/127\.0\.0\.1:\d+\/a answered 422 Unprocessable Entity: no xxx/)
+    assert.match(message, /^GET http:\/\/127\.0\.0\.1:\d+\/a answered 422 Unprocessable Entity:\nno xxx/)
     assert.ok(message.length < 700)
     assert.doesNotMatch(message, /secret/)
   })

@@ -81,6 +81,14 @@ test('a worker that is not heard of any more is a line, however much it ran', as
   assert.deepEqual(lines, [{ level: 'info', worker: 'worker-1', leases: 50, msg }])
 })
 
+test('of a message the first line is told, and nothing of what others said below it', async () => {
+  const { lines, log } = testBed('debug')
+  const message = 'POST http://host/path answered 422 Unprocessable Entity:\nbad request: {"card":"secret"}'
+  log.ended({ ...FAILED, taskStatus: 'scheduled', error: { code: 'refused', message } })
+  await log.flush()
+  assert.equal((lines[0] as { error: string }).error, 'POST http://host/path answered 422 Unprocessable Entity')
+})
+
 test('a text that is too long is cut, and a store that is away loses no line', async () => {
   const lines: object[] = []
   const clock = createSimulatedClock()

@@ -16,10 +16,16 @@ export const EMAIL_FAILURES = {
   smtp_auth_failed: { retryable: false, when: 'the SMTP server refused the user or password, or wants some' },
 } as const satisfies FailureCatalogue
 
-/** What a failed delivery means for the task. The message ends with the server's answer, if it gave one. */
+/** What a failed delivery means for the task. What the server said begins on the second line, which no log has: it may repeat addresses. */
 export function smtpFailure(cause: unknown): TaskFailure {
   const error = cause as NodemailerError
-  return failureOf(EMAIL_FAILURES, failureCode(error), error.message, { cause })
+  return failureOf(EMAIL_FAILURES, failureCode(error), messageOf(error), { cause })
+}
+
+function messageOf({ message, code, response, responseCode }: NodemailerError): string {
+  if (response === undefined) return code === 'EENVELOPE' ? `The message has no valid envelope:\n${message}` : message
+  const what = message.slice(0, message.indexOf(response)).replace(/[\s:.=]+$/, '')
+  return `${what}${responseCode === undefined ? '' : ` (${responseCode})`}:\n${response}`
 }
 
 function failureCode({ code, responseCode = 0 }: NodemailerError): keyof typeof EMAIL_FAILURES {

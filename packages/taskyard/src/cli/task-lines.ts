@@ -3,7 +3,7 @@ import type { Printer } from './printer.ts'
 import { briefDistance, spokenDistance, spokenDuration } from './spoken-time.ts'
 import { stackLines } from './stack-lines.ts'
 import { type Cell, type Column, tableLines } from './table.ts'
-import { type Paint, printable, shortened } from './terminal.ts'
+import { inOneLine, type Paint, printable, shortened } from './terminal.ts'
 import { waitingLines } from './waiting-lines.ts'
 
 const STATUS_STYLES: Readonly<Record<TaskStatus, Parameters<Paint>[0]>> = {
@@ -105,5 +105,5 @@ export function taskTableLines(tasks: readonly TaskDocument[], { paint, width }:
 }
 
 function errorText({ error }: TaskDocument): string {
-  return error === null ? '' : `${error.code}: ${error.message}`
+  return error === null ? '' : `${error.code}: ${inOneLine(error.message)}`
 }

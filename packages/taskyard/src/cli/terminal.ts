@@ -53,6 +53,11 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => ESCAPES.get(character) ?? escaped(character))
 }
 
+/** A text of several lines in one. */
+export function inOneLine(text: string): string {
+  return text.replace(/\s*[\r\n]+\s*/g, ' ').trim()
+}
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what it looks for begins with one
 const COLOURS = /(\u001b\[[\d;]*m)/
 

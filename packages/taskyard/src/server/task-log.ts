@@ -128,7 +128,9 @@ function named(task: string, { type, queue, namespace }: Pick<EndedAttempt, 'typ
   return { task, type, queue, namespace }
 }
 
+/** The first line of a message says what happened. Below it others may speak: what they say stays with the task. */
 function told({ code, message }: { readonly code: string; readonly message: string }): object {
-  const short = message.length > MOST_CHARACTERS ? `${message.slice(0, MOST_CHARACTERS)}…` : message
-  return { code, error: short }
+  const [line = ''] = message.trimStart().split(/[\r\n]/, 1)
+  const error = line.replace(/[\s:]+$/, '')
+  return { code, error: error.length > MOST_CHARACTERS ? `${error.slice(0, MOST_CHARACTERS)}…` : error }
 }

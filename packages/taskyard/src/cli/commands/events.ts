@@ -3,7 +3,7 @@ import type { TaskError } from '@taskyard/core'
 import type { Command } from 'commander'
 import { onServer, type ServerCommand, type ServerOptions, withServerOptions } from '../server-command.ts'
 import { stackLines } from '../stack-lines.ts'
-import { type Paint, printable, type Terminal } from '../terminal.ts'
+import { inOneLine, type Paint, printable, type Terminal } from '../terminal.ts'
 import { remarkWhyWaiting } from '../waiting-remarks.ts'
 
 interface EventsOptions extends ServerOptions {
@@ -71,7 +71,7 @@ function dataText(kind: string, data: unknown): string {
   if (kind === 'progress' || !isFailure(data)) return JSON.stringify(data)
   const { error, ...rest } = data
   const more = Object.keys(rest).length === 0 ? '' : `  ${JSON.stringify(rest)}`
-  return `${error.code}: ${error.message}${more}`
+  return `${error.code}: ${inOneLine(error.message)}${more}`
 }
 
 function isFailure(data: unknown): data is { readonly error: TaskError } {
