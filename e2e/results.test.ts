@@ -14,13 +14,16 @@ const handlers = {
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let server: Awaited<ReturnType<typeof startServerProcess>>
+const told = { Taskyard: Promise.withResolvers<unknown>(), Client: Promise.withResolvers<unknown>() }
+const tell = (name: keyof typeof told) => (error: unknown, during: string) =>
+  told[name].resolve([during, (error as Error).message])
 const apis: Partial<Record<'Taskyard' | 'Client', TaskyardApi>> = {}
 
 before(async () => {
   folder = await temporaryFolder()
   server = await startServerProcess({ store: join(folder.path, 'server.db') })
-  apis.Client = new Client({ url: server.url })
-  apis.Taskyard = await Taskyard.open({ store: 'sqlite::memory:' })
+  apis.Client = new Client({ url: server.url, onError: tell('Client') })
+  apis.Taskyard = await Taskyard.open({ store: 'sqlite::memory:', onError: tell('Taskyard') })
   for (const api of Object.values(apis)) api.work(handlers)
 })
 after(async () => {
@@ -62,11 +65,29 @@ for (const name of ['Taskyard', 'Client'] as const) {
     })
 
     it('that have not come in time are an error with the task, which goes on', async () => {
-      const { code, task, message } = await thrownBy(api().submitAndWait('nobody', null, { waitSeconds: 0.05 }))
-      assert.deepEqual([code, message], ['not_ended', `nobody task ${task.id} has not ended, it is queued`])
+      const { code, task } = await thrownBy(api().submitAndWait('nobody', null, { waitSeconds: 0.05 }))
+      assert.equal(code, 'not_ended')
       assert.equal((await api().get(task.id)).status, 'queued')
       const again = await thrownBy(api().result(task.id, { timeoutSeconds: 0 }))
       assert.equal(again.code, 'not_ended')
+    })
+
+    it('that have not come say why', async () => {
+      const { task, message, waiting } = await thrownBy(api().submitAndWait('doubl', 1, { waitSeconds: 0.05 }))
+      const why = 'no known worker takes type doubl; did you mean double?'
+      assert.equal(message, `doubl task ${task.id} has not ended, it is queued: ${why}`)
+      assert.deepEqual([waiting[0]?.code, waiting[0]?.message], ['no_worker', why])
+    })
+
+    it('that nothing will bring are said to onError, while somebody waits for them', { timeout: 120_000 }, async () => {
+      const caller = new AbortController()
+      const result = thrownBy(api().submitAndWait('doubl', 1, { signal: caller.signal }))
+      assert.deepEqual(await told[name].promise, [
+        'waiting for a task',
+        'no known worker takes type doubl; did you mean double?',
+      ])
+      caller.abort()
+      await result
     })
 
     it('that are no longer waited for are an error with the reason of the signal', async () => {

@@ -17,6 +17,11 @@ export interface ClientOptions {
   readonly timeoutSeconds?: number
   /** Reads the JSON of answers (not that of a worker's tasks). Default `JSON.parse`, with the exactness of its numbers. */
   readonly parse?: (text: JsonText) => unknown
+  /**
+   * Told of trouble that is worked around or waited out: of workers that have no `onError` of their own, and of tasks that are
+   * waited for while nothing starts them. Default: warnings on the console.
+   */
+  readonly onError?: (error: unknown, during: string) => void
   readonly clock?: Clock
   readonly random?: Random
 }
@@ -28,6 +33,7 @@ const RULES: OptionRules<ClientOptions> = {
   retrySeconds: anAmount,
   timeoutSeconds: anAmount,
   parse: aFunction,
+  onError: aFunction,
   clock: anObject,
   random: aFunction,
 }

@@ -1,9 +1,8 @@
 import {
+  type Clock,
   DEFAULTS,
   type PayloadOf,
-  type TaskDocument,
   type TaskHandlers,
-  type TaskWaiting,
   TaskyardError,
   type TypeDefaults,
 } from '@taskyard/core'
@@ -18,24 +17,20 @@ import {
 } from '@taskyard/worker'
 import { openBackup } from './backup.ts'
 import { callMatching } from './call-matching.ts'
-import {
-  checkedDeclaration,
-  checkedId,
-  checkedList,
-  checkedQueue,
-  checkedWait,
-  checkedWatch,
-  taskIdOf,
-} from './checked-options.ts'
+import { checkedDeclaration, checkedId, checkedList, checkedQueue, checkedWatch } from './checked-options.ts'
 import { checkedSubmission, checkedSubmissions } from './checked-submission.ts'
 import { type ClientOptions, transportParams } from './client-options.ts'
 import { ComposedCalls } from './composed-calls.ts'
 import type { InfoDocument, QueueDocument, TaskEventDocument, TaskTypeDocument, WorkerDocument } from './documents.ts'
 import { type Expected, isBoolean, isList, isObject, isText, TASK } from './expected-answer.ts'
 import { createHttpWorkerApi } from './http-worker-api.ts'
+import { looksOver, taskPath } from './looks-over-http.ts'
+import { troubleReport } from './report-trouble.ts'
 import { bodyOf, filterBody } from './request-documents.ts'
 import { newIdempotencyKey } from './runtime.ts'
 import { NAMESPACE_HEADER } from './server-address.ts'
+import { StuckTasks } from './stuck-tasks.ts'
+import type { TaskLooks } from './task-looks.ts'
 import type {
   AnyTaskOf,
   HandlersOf,
@@ -51,16 +46,13 @@ import type {
   TaskyardApi,
   TransactionOptions,
   TypeOf,
-  WaitOptions,
   WatchOptions,
 } from './taskyard-api.ts'
 import { Transport, type TransportCall, withQuery } from './transport.ts'
 import { TYPE, TYPES, TYPES_PATH, typePath } from './type-routes.ts'
-import { waitForEnd } from './wait-for-end.ts'
 import { watchEvents } from './watch-events.ts'
 
 const PAGE: Expected = { items: isList, nextCursor: (value) => isText(value) || value === null }
-const WAITING: Expected = { taskId: isText, reasons: isList }
 const QUEUE: Expected = { queue: isText, counts: isObject }
 const PAUSED: Expected = { queue: isText, paused: isBoolean }
 const INFO: Expected = { nodeId: isText, version: isText }
@@ -79,16 +71,21 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
   readonly #options: ClientOptions
   #transport: Transport
   /** What is one for all namespaces: `in()` of a client may be called for each request. */
-  #closing = new AbortController()
-  #workers = new Set<Worker>()
+  #shared: Shared
   /** Not one that `in()` has given, which ends with the one that was opened. */
   #isOpened = true
 
   /** @throws TaskyardError `invalid_configuration` */
   constructor(options: ClientOptions) {
     super()
+    const params = transportParams(options)
     this.#options = options
-    this.#transport = new Transport({ ...transportParams(options), closed: this.#closing.signal })
+    this.#shared = sharedBy(options, params.clock)
+    this.#transport = new Transport({ ...params, closed: this.#shared.closing.signal })
+  }
+
+  protected get looks(): TaskLooks {
+    return looksOver(this.#transport, this.#shared.stuckTasks)
   }
 
   get namespace(): string {
@@ -99,9 +96,8 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
   in(namespace: string): NamespaceApi<Handlers> {
     const other = new Client<Handlers>({ ...this.#options, namespace })
     other.#isOpened = false
-    other.#closing = this.#closing
-    other.#workers = this.#workers
-    other.#transport = new Transport({ ...other.#transport.params, closed: this.#closing.signal })
+    other.#shared = this.#shared
+    other.#transport = new Transport({ ...other.#transport.params, closed: this.#shared.closing.signal })
     return other
   }
 
@@ -137,34 +133,8 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
     return this.#transport.get(taskPath(checkedId(id, 'get')), TASK)
   }
 
-  wait<Type extends TypeOf<Handlers>>(
-    task: { readonly id: string; readonly type: Type },
-    options?: WaitOptions,
-  ): Promise<TaskOf<Handlers, Type>>
-  wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
-  async wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<TaskDocument> {
-    return waitForEnd(this.#transport, taskIdOf(task, 'wait'), checkedWait(options))
-  }
-
   async list(options?: ListOptions): Promise<Page<AnyTaskOf<Handlers>>> {
     return this.#transport.get(withQuery('/api/v1/tasks', filterBody(checkedList(options))), PAGE)
-  }
-
-  async waiting(id: string): Promise<TaskWaiting> {
-    return this.#transport.get(`${taskPath(checkedId(id, 'waiting'))}/waiting`, WAITING)
-  }
-
-  async events(id: string): Promise<readonly TaskEventDocument[]> {
-    checkedId(id, 'events')
-    const all: TaskEventDocument[] = []
-    for (;;) {
-      const after = all.at(-1)?.n ?? 0
-      const path = `${taskPath(id)}/events?after=${after}`
-      const expected = { events: (value: unknown) => isList(value) && value.every(({ n }) => Number(n) > after) }
-      const { events } = await this.#transport.get<{ events: TaskEventDocument[] }>(path, expected)
-      if (events.length === 0) return all
-      all.push(...events)
-    }
   }
 
   async *watch(id: string, options?: WatchOptions): AsyncGenerator<TaskEventDocument> {
@@ -244,21 +214,24 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
   }
 
   work(handlers: HandlersOf<Handlers>, options: WorkerOptions = {}): Worker {
-    this.#closing.signal.throwIfAborted()
+    const { closing, workers } = this.#shared
+    closing.signal.throwIfAborted()
     const { address, clock, random } = this.#transport.params
     const wanted = withDefaults(options, { clock, random })
-    const report = wanted.onError === undefined ? rateLimited(warnOnConsole, clock) : guarded(wanted.onError)
+    const onError = wanted.onError ?? this.#options.onError
+    const report = onError === undefined ? rateLimited(warnOnConsole, clock) : guarded(onError)
     const api = createHttpWorkerApi({ address, clock, random, report })
     const worker = startWorker(api, handlers as TaskHandlers, { onError: report, ...wanted })
-    this.#workers.add(worker)
-    void worker.closed.then(() => this.#workers.delete(worker))
+    workers.add(worker)
+    void worker.closed.then(() => workers.delete(worker))
     return worker
   }
 
   async close(): Promise<void> {
     if (!this.#isOpened) return
-    await Promise.all([...this.#workers].map((worker) => worker.stop()))
-    this.#closing.abort(new TaskyardError('closed', { what: 'Client' }))
+    const { closing, workers } = this.#shared
+    await Promise.all([...workers].map((worker) => worker.stop()))
+    closing.abort(new TaskyardError('closed', { what: 'Client' }))
   }
 
   #post<Answer>(
@@ -270,14 +243,21 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
   }
 }
 
+interface Shared {
+  readonly closing: AbortController
+  readonly workers: Set<Worker>
+  readonly stuckTasks: StuckTasks
+}
+
+function sharedBy({ onError }: ClientOptions, clock: Clock): Shared {
+  const stuckTasks = new StuckTasks(troubleReport(onError, clock))
+  return { closing: new AbortController(), workers: new Set(), stuckTasks }
+}
+
 function refuseTransaction(tx: unknown): void {
   if (tx === undefined) return
   const reason = 'a transaction cannot travel over HTTP; open the same PostgreSQL store with Taskyard.open instead'
   throw new TaskyardError('transaction_unsupported', { reason })
-}
-
-function taskPath(id: string): string {
-  return `/api/v1/tasks/${encodeURIComponent(id)}`
 }
 
 function queuePath(queue: string): string {

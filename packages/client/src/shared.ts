@@ -18,10 +18,11 @@ export {
   checkedList,
   checkedMatching,
   checkedQueue,
-  checkedWait,
   checkedWatch,
   type TaskInterest,
-  taskIdOf,
 } from './checked-options.ts'
 export { type CheckedSubmission, checkedSubmission, checkedSubmissions } from './checked-submission.ts'
 export { ComposedCalls } from './composed-calls.ts'
+export { consoleWarning, troubleReport } from './report-trouble.ts'
+export { StuckTasks } from './stuck-tasks.ts'
+export type { TaskLooks } from './task-looks.ts'

@@ -9,7 +9,7 @@ export interface TransportParams {
   /** Monotonic. */
   readonly clock: Clock
   readonly random: Random
-  /** How long a call may be repeated, and how long one try may take; ms. */
+  /** How long a call that has failed may be repeated, and how long one try may take; ms. */
   readonly retryMs: number
   readonly timeoutMs: number
   readonly parse: (text: JsonText) => unknown
@@ -46,12 +46,14 @@ export class Transport {
     const { expected } = call
     const read = (text: JsonText, status: number) =>
       expected === null ? assertNoContent(status) : asExpected(parse(text), expected)
-    const giveUpAt = clock.now() + retryMs
+    let giveUpAt = Number.POSITIVE_INFINITY
     for (let failures = 0; ; failures++) {
       try {
         return (await callOnce(this.params.address, httpCall, read)) as Answer
       } catch (error) {
         if (!(error instanceof FailedCall)) throw error
+        // A long poll may have been under way for long when the server goes.
+        giveUpAt = Math.min(giveUpAt, clock.now() + retryMs)
         const waitMs = Math.max(error.retryAfterMs, retryDelayMs(failures, random))
         if (!worthRepeating(error, call) || clock.now() + waitMs > giveUpAt) throw error.error
         await pause(clock, waitMs, httpCall.signal as AbortSignal)

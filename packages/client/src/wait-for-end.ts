@@ -1,31 +1,64 @@
 import { isTerminal, type TaskDocument } from '@taskyard/core'
 import { pause } from '@taskyard/worker'
-import { TASK } from './expected-answer.ts'
+import type { TaskLooks } from './task-looks.ts'
 import type { WaitOptions } from './taskyard-api.ts'
-import { type Transport, withQuery } from './transport.ts'
 
 const POLL_SECONDS = 30
+/** For an answer at the end of the time to get here. */
+const ANSWER_MS = 1000
 
-/** Long polls until the task has ended, the time is over or the signal aborts; then the task as it was last seen. */
-export async function waitForEnd(transport: Transport, id: string, options: WaitOptions): Promise<TaskDocument> {
-  const { clock, closed } = transport.params
-  const signal = options.signal ?? closed
-  const path = `/api/v1/tasks/${encodeURIComponent(id)}`
-  const endAt = clock.now() + (options.timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000
-  let task = await transport.get<TaskDocument>(path, TASK)
-  while (!isTerminal(task.status) && !signal.aborted && clock.now() < endAt) {
-    const askedAt = clock.now()
-    const waitSeconds = Math.max(0, Math.min(POLL_SECONDS, (endAt - askedAt) / 1000))
-    try {
-      const poll = { signal, extraMs: waitSeconds * 1000 }
-      task = await transport.get<TaskDocument>(withQuery(path, { waitSeconds }), TASK, poll)
-    } catch (error) {
-      if (signal.aborted && !closed.aborted) return task
-      throw error
+/**
+ * Long polls until the task has ended, the time is over or the signal aborts; then the task as it was last seen.
+ * @param seen what is known of it before
+ */
+export async function waitForEnd(
+  looks: TaskLooks,
+  id: string,
+  { timeoutSeconds = Number.POSITIVE_INFINITY, signal = new AbortController().signal }: WaitOptions,
+  seen: TaskDocument | null = null,
+): Promise<TaskDocument> {
+  const { clock, closed, stuckTasks } = looks
+  const endAt = clock.now() + timeoutSeconds * 1000
+  const isOver = () => signal.aborted || clock.now() >= endAt
+  const endRemarks = stuckTasks.watch(id, looks)
+  let task = seen
+  try {
+    for (;;) {
+      const askedAt = clock.now()
+      const waitSeconds = Math.max(0, Math.min(POLL_SECONDS, (endAt - askedAt) / 1000))
+      try {
+        task = await (task === null ? looks.look(id, waitSeconds, signal) : lookUntil(looks, id, waitSeconds, signal))
+      } catch (error) {
+        if (closed.aborted) throw closed.reason
+        if (signal.aborted) return task ?? (await looks.look(id, 0, closed))
+        if (isOver() && task !== null) return task
+        await looks.outlast(error, signal)
+      }
+      if (task !== null && isTerminal(task.status)) return task
+      closed.throwIfAborted()
+      // What is going away answers at once; its successor needs a moment.
+      const early = Math.min(1000, waitSeconds * 1000) - (clock.now() - askedAt)
+      if (early > 0 && !isOver()) await pause(clock, early, signal)
+      if (task !== null && isOver()) return task
     }
-    // A server that is going away answers at once; its successor needs a moment.
-    const early = Math.min(1000, waitSeconds * 1000) - (clock.now() - askedAt)
-    if (!isTerminal(task.status) && early > 0) await pause(clock, early, signal)
+  } finally {
+    endRemarks()
   }
-  return task
+}
+
+/** One look, which nothing on the way makes longer than its time. */
+async function lookUntil(
+  { look, clock }: TaskLooks,
+  id: string,
+  waitSeconds: number,
+  signal: AbortSignal,
+): Promise<TaskDocument> {
+  if (waitSeconds === POLL_SECONDS) return look(id, waitSeconds, signal)
+  const over = new AbortController()
+  const callOff = clock.after(waitSeconds * 1000 + ANSWER_MS, () => over.abort())
+  try {
+    return await look(id, waitSeconds, AbortSignal.any([signal, over.signal]))
+  } finally {
+    callOff()
+  }
 }

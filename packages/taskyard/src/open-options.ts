@@ -5,6 +5,7 @@ import {
   anObject,
   assertConfiguration,
   aWholeNumber,
+  consoleWarning,
   type OptionRules,
 } from '@taskyard/client/shared'
 import {
@@ -134,8 +135,4 @@ function consoleIncidentLog(clock: Clock): IncidentLog {
   const began = (during: string, error: unknown) => consoleWarning(error, during)
   const ended = (what: string, seconds: number) => console.warn(`taskyard: ${what}: works again after ${seconds} s`)
   return createIncidentLog({ began, ended }, clock)
-}
-
-function consoleWarning(error: unknown, during: string): void {
-  console.warn(`taskyard: ${during}: ${error instanceof Error ? error.message : String(error)}`)
 }

@@ -1,3 +1,4 @@
+import { StuckTasks, troubleReport } from '@taskyard/client/shared'
 import { type Clock, monotonicClock, type Random, TaskyardError } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
 import type { Worker } from '@taskyard/worker'
@@ -14,6 +15,7 @@ export interface Shared {
   readonly random: Random
   readonly onError: (error: unknown, during: string) => void
   readonly listeners: TaskListeners
+  readonly stuckTasks: StuckTasks
   readonly letProcessEnd: () => void
   readonly workers: Set<Worker>
   readonly closed: AbortController
@@ -44,6 +46,7 @@ export async function openShared(options: OpenOptions): Promise<Shared> {
       random,
       onError,
       listeners: new TaskListeners(onError),
+      stuckTasks: new StuckTasks(troubleReport(options.onError, monotonicClock(clock))),
       letProcessEnd,
       workers: new Set<Worker>(),
       closed: new AbortController(),

@@ -17,7 +17,6 @@ import type {
   TaskyardApi,
   TransactionOptions,
   TypeOf,
-  WaitOptions,
   WatchOptions,
   WorkerDocument,
 } from '@taskyard/client'
@@ -30,21 +29,17 @@ import {
   checkedQueue,
   checkedSubmission,
   checkedSubmissions,
-  checkedWait,
   checkedWatch,
   type TaskInterest,
-  taskIdOf,
+  type TaskLooks,
 } from '@taskyard/client/shared'
 import {
   checkedNamespace,
   DEFAULTS,
-  isTerminal,
   LIMITS,
   namespaceOption,
   type PayloadOf,
-  type TaskDocument,
   type TaskHandlers,
-  type TaskWaiting,
   type TypeDefaults,
   toTaskDocument,
 } from '@taskyard/core'
@@ -52,6 +47,7 @@ import type { UseCases } from '@taskyard/engine'
 import { startWorker, type Worker, type WorkerOptions, withDefaults } from '@taskyard/worker'
 import { toEventDocument, toSubmission, toWorkerDocument } from './engine-documents.ts'
 import { inParts } from './in-parts.ts'
+import { looksInStore } from './looks-in-store.ts'
 import type { OpenOptions } from './open-options.ts'
 import { closed, openShared, type Shared } from './open-shared.ts'
 import { outlast } from './outlast.ts'
@@ -71,6 +67,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
   readonly #useCases: UseCases
   /** Not one that `in()` has given, which ends with the one that was opened. */
   readonly #isOpened: boolean
+  protected readonly looks: TaskLooks
 
   /**
    * @throws TaskyardError invalid_configuration, store_locked, store_corrupt, store_too_new, store_read_only,
@@ -85,6 +82,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
     this.#shared = shared
     this.#isOpened = isOpened
     this.#useCases = shared.assembly.engine.in(namespace)
+    this.looks = looksInStore(shared, () => this.#calls)
   }
 
   get namespace(): string {
@@ -130,48 +128,9 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
     return toTaskDocument(await this.#calls.get(checkedId(id, 'get'))) as AnyTaskOf<Handlers>
   }
 
-  wait<Type extends TypeOf<Handlers>>(
-    task: { readonly id: string; readonly type: Type },
-    options?: WaitOptions,
-  ): Promise<TaskOf<Handlers, Type>>
-  wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
-  async wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<TaskDocument> {
-    const id = taskIdOf(task, 'wait')
-    const { timeoutSeconds = Number.POSITIVE_INFINITY, signal } = checkedWait(options)
-    const { clock } = this.#shared
-    const endAt = clock.now() + timeoutSeconds * 1000
-    const isOver = () => signal?.aborted || clock.now() >= endAt
-    for (;;) {
-      const waitSeconds = Math.max(0, Math.min(LIMITS.waitSeconds, (endAt - clock.now()) / 1000))
-      try {
-        const seen = await this.#calls.wait(id, waitSeconds, signal)
-        if (isTerminal(seen.status) || isOver()) return toTaskDocument(seen)
-      } catch (error) {
-        if (isOver()) throw error
-        await outlast(error, this.#shared, signal)
-      }
-      this.#assertOpen()
-    }
-  }
-
   async list(options?: ListOptions): Promise<Page<AnyTaskOf<Handlers>>> {
     const { items, nextCursor } = await this.#calls.list(checkedList(options))
     return { items: items.map((task) => toTaskDocument(task) as AnyTaskOf<Handlers>), nextCursor }
-  }
-
-  async waiting(id: string): Promise<TaskWaiting> {
-    checkedId(id, 'waiting')
-    return this.#calls.waiting(id)
-  }
-
-  async events(id: string): Promise<readonly TaskEventDocument[]> {
-    checkedId(id, 'events')
-    const all: TaskEventDocument[] = []
-    for (;;) {
-      const events = await this.#calls.history(id, all.at(-1)?.n)
-      if (events.length === 0) return all
-      all.push(...events.map(toEventDocument))
-    }
   }
 
   async *watch(id: string, options?: WatchOptions): AsyncGenerator<TaskEventDocument> {
@@ -285,7 +244,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
   }
 
   async #close(): Promise<void> {
-    this.#shared.closed.abort()
+    this.#shared.closed.abort(closed())
     await Promise.all([...this.#shared.workers].map((worker) => worker.stop()))
     this.#shared.isClosed = true
     await this.#shared.assembly.close()

@@ -70,8 +70,10 @@ export async function onServer(
   const progress = createProgress(terminal)
   const { Client } = await import('@taskyard/client')
   const { namespace = configuration.namespace } = options
-  const client = new Client({ url, namespace, retrySeconds: 0, parse: parseExactJson })
-  const patientClient = new Client({ url, namespace, retrySeconds: OUTAGE_SECONDS, parse: parseExactJson })
+  // Why a task waits is said as commands speak, see waiting-remarks.ts.
+  const clientOptions = { url, namespace, parse: parseExactJson, onError: () => {} }
+  const client = new Client({ ...clientOptions, retrySeconds: 0 })
+  const patientClient = new Client({ ...clientOptions, retrySeconds: OUTAGE_SECONDS })
   // Pauses between tries keep no process alive, and an answer is owed.
   const staysAlive = setInterval(() => {}, 2 ** 31 - 1)
   try {
