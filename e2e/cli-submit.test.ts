@@ -94,7 +94,15 @@ describe('taskyard submit', () => {
   it('exits 6 when the task has not ended in time', async () => {
     const { code, stderr } = await run(['submit', 'nobody', 'null', '--wait', '0.2'])
     assert.equal(code, 6)
-    assert.match(stderr, /is still queued after 0\.2 s/)
+    assert.match(stderr, /is still queued after 0\.2 s: no known worker takes type nobody/)
+  })
+
+  it('gives programs the id, the status and the reasons of a task that has not ended in time', async () => {
+    const { code, stdout } = await run(['submit', 'nobody', 'null', '--wait', '0.2', '--json'])
+    assert.equal(code, 6)
+    const { error } = JSON.parse(stdout)
+    assert.equal(error.message.includes(error.taskId), true)
+    assert.deepEqual([error.code, error.status, error.reasons[0].code], ['timed_out', 'queued', 'no_worker'])
   })
 
   it('reads the payload from standard input and from a file', async () => {

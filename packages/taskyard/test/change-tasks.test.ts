@@ -83,10 +83,10 @@ for (const [name, question] of [
     }
   })
 
-  test(`${name} asks nothing about one task or none, with --yes and with --json`, async (t) => {
+  test(`${name} asks nothing about ${name === 'delete' ? 'no task' : 'one task or none'}, with --yes and with --json`, async (t) => {
     for (const [matched, options] of [
       [0, []],
-      [1, []],
+      ...(name === 'delete' ? [] : ([[1, []]] as const)),
       [1234, ['--yes']],
       [1234, ['-y', '--json']],
     ] as const) {
@@ -109,6 +109,14 @@ for (const [name, question] of [
     assert.deepEqual(calls, Array(3).fill({ path: name, body: COUNTED }))
   })
 }
+
+test('delete asks on a terminal about one task, too', async (t) => {
+  const { url, calls } = await startCounter(t, 1)
+  const { code, error } = await run(url, ['delete', ...FILTER], { typed: 'n\n' })
+  assert.equal(error, 'Delete 1 task? [y/N] Nothing was changed.\n')
+  assert.equal(code, 1)
+  assert.deepEqual(calls, [{ path: 'delete', body: COUNTED }])
+})
 
 test('without a terminal cancel and retry act at once, and delete wants --yes', async (t) => {
   const { url, calls } = await startCounter(t, 1234)

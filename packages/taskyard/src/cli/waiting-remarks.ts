@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isTerminal, type TaskWaiting } from '@taskyard/core'
+import { isTerminal, type TaskWaiting, type WaitingReason } from '@taskyard/core'
 import type { ServerCommand } from './server-command.ts'
 import { waitingRemark } from './waiting-lines.ts'
 
@@ -15,6 +15,11 @@ export function remarkWhyWaiting(server: ServerCommand, id: string, remarked: ()
   const ending = new AbortController()
   void remark(server, id, remarked, ending.signal).catch(() => {})
   return () => ending.abort()
+}
+
+/** Why a task does not run. A server that does not say, such as one of the version before, spoils nothing. */
+export async function reasonsOf({ client }: ServerCommand, id: string): Promise<readonly WaitingReason[]> {
+  return (await client.waiting(id).catch(() => null))?.reasons ?? []
 }
 
 async function remark(

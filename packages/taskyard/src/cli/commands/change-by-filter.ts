@@ -10,7 +10,7 @@ interface Options {
   readonly yes?: boolean
 }
 
-/** Counts what matches, asks on a terminal where that is more than one task, and changes it. */
+/** Counts what matches, asks on a terminal where that is more than one task, or one that would be gone for good, and changes it. */
 export async function changeByFilter(
   server: ServerCommand,
   operation: Operation,
@@ -29,7 +29,7 @@ export async function changeByFilter(
   if (isAsked) {
     const matched = await change(server, operation, filter, true)
     const question = `${name[0]?.toUpperCase()}${name.slice(1)} ${spoken(matched)}?`
-    if (matched > 1 && !(await isConfirmed(terminal, question))) {
+    if (matched > (isFinal ? 0 : 1) && !(await isConfirmed(terminal, question))) {
       printer.note('Nothing was changed.')
       return terminal.exitWith(EXIT.failed)
     }

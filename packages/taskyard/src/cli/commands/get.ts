@@ -1,9 +1,10 @@
-import { isTerminal, type TaskDocument, type WaitingReason } from '@taskyard/core'
+import { isTerminal } from '@taskyard/core'
 import type { Command } from 'commander'
 import { waitSeconds } from '../options.ts'
-import { onServer, type ServerCommand, type ServerOptions, withServerOptions } from '../server-command.ts'
+import { onServer, type ServerOptions, withServerOptions } from '../server-command.ts'
 import { taskLines } from '../task-lines.ts'
 import type { Terminal } from '../terminal.ts'
+import { reasonsOf } from '../waiting-remarks.ts'
 import { answerTask, waitForEnd } from './task-answer.ts'
 
 interface GetOptions extends ServerOptions {
@@ -23,19 +24,12 @@ export function addGet(program: Command, terminal: Terminal): void {
       onServer(terminal, options, async (server) => {
         const task = await server.client.get(id)
         if (options.wait !== undefined) return answerTask(server, await waitForEnd(server, id, options.wait))
-        server.printer.answer(task, taskLines(task, server.printer, terminal.now(), await reasonsOf(server, task)))
+        const isAsked = !server.printer.json && !isTerminal(task.status)
+        const reasons = isAsked ? await reasonsOf(server, id) : []
+        server.printer.answer(task, taskLines(task, server.printer, terminal.now(), reasons))
       }),
     )
   withServerOptions(command)
-}
-
-/** Of one that has not ended. A server that does not say, such as one of the version before, spoils nothing. */
-async function reasonsOf(
-  { client, printer }: ServerCommand,
-  { id, status }: TaskDocument,
-): Promise<readonly WaitingReason[]> {
-  if (printer.json || isTerminal(status)) return []
-  return (await client.waiting(id).catch(() => null))?.reasons ?? []
 }
 
 const EXAMPLES = `

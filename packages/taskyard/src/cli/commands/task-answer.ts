@@ -3,7 +3,7 @@ import { EXIT } from '../exit-codes.ts'
 import { CommandFailure } from '../failure.ts'
 import type { ServerCommand } from '../server-command.ts'
 import { taskLines } from '../task-lines.ts'
-import { remarkWhyWaiting } from '../waiting-remarks.ts'
+import { reasonsOf, remarkWhyWaiting } from '../waiting-remarks.ts'
 
 /** Shows a task that was waited for; the exit code says whether it succeeded. */
 export function answerTask({ printer, terminal }: ServerCommand, task: TaskDocument): void {
@@ -22,6 +22,10 @@ export async function waitForEnd(server: ServerCommand, id: string, limit: true 
   const task = await patientClient.wait(id, options).finally(endRemarks)
   progress.clear()
   if (isTerminal(task.status)) return task
-  if (signal.aborted) throw new CommandFailure(`no longer waiting: task ${id} is ${task.status}`, EXIT.interrupted)
-  throw new CommandFailure(`task ${id} is still ${task.status} after ${limit} s`, EXIT.timedOut)
+  const reasons = await reasonsOf(server, id)
+  const details = { taskId: id, status: task.status, reasons }
+  if (signal.aborted)
+    throw new CommandFailure(`no longer waiting: task ${id} is ${task.status}`, EXIT.interrupted, details)
+  const why = reasons[0] === undefined ? '' : `: ${reasons[0].message}`
+  throw new CommandFailure(`task ${id} is still ${task.status} after ${limit} s${why}`, EXIT.timedOut, details)
 }
