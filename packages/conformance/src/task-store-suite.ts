@@ -23,6 +23,7 @@ import { describeLeases } from './task-store/leases.ts'
 import { describeLifecycle } from './task-store/lifecycle.ts'
 import { describeList } from './task-store/list.ts'
 import { describeLostReplies } from './task-store/lost-replies.ts'
+import { describeManyQueues } from './task-store/many-queues.ts'
 import { describeModel } from './task-store/model.ts'
 import { describeNews } from './task-store/news.ts'
 import { describeOutage } from './task-store/outage.ts'
@@ -72,6 +73,7 @@ const WRITING_AREAS = [
 const OTHER_AREAS = [
   describeClaimOrder,
   describeEveryQueue,
+  describeManyQueues,
   describePause,
   describeIsolation,
   describeIsolationOfCalls,

@@ -50,11 +50,9 @@ export class Lanes {
     return this.#byQueue.get(queueKey(namespace, queue)) ?? []
   }
 
-  /** Lanes of a namespace in every queue; `null` is every type. */
-  ofTypes(namespace: string, types: readonly string[] | null): readonly Lane[] {
-    const byType = this.#byType.get(namespace)
-    if (byType === undefined) return []
-    return types === null ? [...byType.values()].flat() : [...new Set(types)].flatMap((type) => byType.get(type) ?? [])
+  /** Lanes of a namespace in every queue, by their types. */
+  byType(namespace: string): ReadonlyMap<string, readonly Lane[]> {
+    return this.#byType.get(namespace) ?? new Map()
   }
 
   /** Lanes of a namespace that fit; `null` fits all. */

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ClaimRequests } from './claim-requests.ts'
 import { Counters } from './counters.ts'
+import { LaneHeads } from './lane-heads.ts'
 import { Lanes } from './lanes.ts'
 
 /**
@@ -13,6 +14,7 @@ export interface State {
   /** A prepared statement, made once, that returns rows as arrays. */
   sql(text: string): StatementSync
   lanes: Lanes
+  heads: LaneHeads
   counters: Counters
   requests: ClaimRequests
   nextSeq: number
@@ -52,11 +54,13 @@ export function createState(database: DatabaseSync, path: string): State {
     }
     return statement
   }
+  const lanes = new Lanes(sql)
   const state: State = {
     database,
     path,
     sql,
-    lanes: new Lanes(sql),
+    lanes,
+    heads: new LaneHeads(sql, lanes),
     counters: new Counters(sql),
     requests: new ClaimRequests(sql),
     nextSeq: 1,
@@ -75,6 +79,7 @@ export function createState(database: DatabaseSync, path: string): State {
 /** Reads again what is derived from the file. */
 export function reloadState(state: State): void {
   state.lanes = new Lanes(state.sql)
+  state.heads = new LaneHeads(state.sql, state.lanes)
   state.counters = new Counters(state.sql)
   state.requests = new ClaimRequests(state.sql)
   state.nextSeq = lastSeq(state) + 1

@@ -1,8 +1,8 @@
 import { type ClaimParams, LIMITS, untilSuspect } from '@taskyard/core'
-import type { Lane } from '../lanes.ts'
 import { row1, rows, type State } from '../state.ts'
 import type { ClaimedRow, ClaimedRows } from '../wire.ts'
 import { promoteDue } from './promote.ts'
+import { firstOfLanes, firstOfTypes, type ReadyRow } from './ready-in-order.ts'
 import { nameOf, repeatedClaim } from './repeated-claim.ts'
 
 const TASKS_PER_STATEMENT = 100
@@ -14,92 +14,29 @@ export function claim(state: State, params: ClaimParams, now: number): ClaimedRo
 }
 
 function claimAnew(state: State, params: ClaimParams, now: number): ClaimedRows {
-  const { worker, leaseMs, limit } = params
-  const lanes = claimableLanes(state, params)
-  const ready = untilSuspect(readyInOrder(state, lanes, limit), ([, , , , , crashes]) => crashes)
+  const { worker, leaseMs } = params
+  const first = firstReady(state, params)
+  const ready = untilSuspect(first, ([, , , , , crashes]) => crashes)
   const claimed = leaseAll(state, ready, params, now)
+  for (const row of first.slice(claimed.length)) state.heads.noteReady(row[6], row)
   const name = nameOf(params)
   if (name !== null && claimed.length > 0) state.requests.set(name, seqsOf(ready.slice(0, claimed.length)))
+  const lanes = [...new Set(claimed.map(([lane]) => lane))].map((lane) => state.lanes.get(lane))
   return { rows: claimed, lanes, startedAt: now, leases: now + leaseMs, workerId: worker.workerId }
 }
 
-function claimableLanes(state: State, { namespace, queues, types }: ClaimParams): readonly Lane[] {
-  if (queues === null) return claimableOfTypes(state, namespace, types)
+function firstReady(state: State, { namespace, queues, types, limit }: ClaimParams): readonly ReadyRow[] {
+  if (queues === null) return firstOfTypes(state, namespace, types, limit)
   const open = [...new Set(queues)].filter((queue) => !state.lanes.isPaused(namespace, queue))
-  const lanes = open.flatMap((queue) => state.lanes.ofQueue(namespace, queue))
   const wanted = types === null ? null : new Set(types)
-  return lanes.filter(({ lane, type }) => (wanted?.has(type) ?? true) && state.counters.of(lane).queued > 0)
-}
-
-/** In every queue; lanes of types that are not asked for are not even looked at. */
-function claimableOfTypes(state: State, namespace: string, types: readonly string[] | null): readonly Lane[] {
-  const lanes = state.lanes.ofTypes(namespace, types)
-  return lanes.filter(
-    ({ lane, queue }) => state.counters.of(lane).queued > 0 && !state.lanes.isPaused(namespace, queue),
-  )
-}
-
-type ReadyRow = [
-  seq: number,
-  priority: number,
-  readyAt: number,
-  attempt: number,
-  token: number,
-  crashes: number,
-  lane: number,
-]
-
-// Each lane is in order by its index; across lanes the best first row is taken, reading each lane in chunks.
-function readyInOrder(state: State, lanes: readonly Lane[], limit: number): readonly ReadyRow[] {
-  if (lanes.length === 0) return []
-  const chunk = lanes.length === 1 ? limit : Math.max(8, Math.ceil((2 * limit) / lanes.length))
-  const read = (lane: number, offset: number) =>
-    rows<ReadyRow>(
-      state.sql(
-        `SELECT seq, priority, ready_at, attempt, token, crashes, lane FROM ready
-         WHERE lane = ? ORDER BY priority DESC, ready_at, seq LIMIT ? OFFSET ?`,
-      ),
-      lane,
-      chunk,
-      offset,
-    )
-  if (lanes.length === 1) return read((lanes[0] as Lane).lane, 0)
-  return mergeLanes(
+  const lanes = open
+    .flatMap((queue) => state.lanes.ofQueue(namespace, queue))
+    .filter(({ lane, type }) => (wanted?.has(type) ?? true) && state.counters.of(lane).queued > 0)
+  return firstOfLanes(
+    state,
     lanes.map(({ lane }) => lane),
-    read,
-    chunk,
     limit,
   )
-}
-
-function mergeLanes(
-  lanes: readonly number[],
-  read: (lane: number, offset: number) => readonly ReadyRow[],
-  chunk: number,
-  limit: number,
-) {
-  const readers = lanes.map((lane) => ({ lane, buffer: read(lane, 0), at: 0, offset: 0 }))
-  const merged: ReadyRow[] = []
-  while (merged.length < limit) {
-    let best: (typeof readers)[number] | null = null
-    for (const reader of readers) {
-      if (reader.at === chunk) {
-        reader.offset += chunk
-        reader.buffer = read(reader.lane, reader.offset)
-        reader.at = 0
-      }
-      const head = reader.buffer[reader.at]
-      if (head !== undefined && (best === null || isBefore(head, best.buffer[best.at] as ReadyRow))) best = reader
-    }
-    if (best === null) break
-    merged.push(best.buffer[best.at++] as ReadyRow)
-  }
-  return merged
-}
-
-function isBefore(a: ReadyRow, b: ReadyRow): boolean {
-  if (a[1] !== b[1]) return a[1] > b[1]
-  return a[2] === b[2] ? a[0] < b[0] : a[2] < b[2]
 }
 
 type TaskColumns = [

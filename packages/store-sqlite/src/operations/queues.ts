@@ -61,7 +61,7 @@ export function pause(state: State, { namespace, queue, paused }: PauseParams): 
     return
   }
   state.lanes.resume(namespace, queue)
-  for (const { lane } of state.lanes.ofQueue(namespace, queue)) {
-    if (state.counters.of(lane).queued > 0) state.readyLanes.add(lane)
-  }
+  const lanes = state.lanes.ofQueue(namespace, queue).filter(({ lane }) => state.counters.of(lane).queued > 0)
+  state.heads.noteResumed(lanes.map(({ lane }) => lane))
+  for (const { lane } of lanes) state.readyLanes.add(lane)
 }

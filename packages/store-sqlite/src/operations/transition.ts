@@ -50,6 +50,7 @@ export function makeReady(state: State, task: Waiting, readyAt: number): void {
   )
   insert.run(task.seq, task.lane, task.priority, readyAt, task.attempt, task.token, task.crashes)
   state.counters.add(task.lane, 'queued', 1)
+  state.heads.noteReady(task.lane, [task.seq, task.priority, readyAt])
   state.readyLanes.add(task.lane)
 }
 
