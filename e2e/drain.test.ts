@@ -45,7 +45,8 @@ describe('a server that is told to stop', () => {
     assert.deepEqual((await call('POST', '/api/v1/leases/record', { entries: [{ ...lease, log: 'x' }] })).body, ok)
     const outcomes = [{ ...lease, outcome: 'succeeded', result: 1 }]
     const settled = await call('POST', '/api/v1/leases/settle', { outcomes, claim })
-    assert.deepEqual(settled.body, { ...ok, tasks: [] })
+    const results = [{ taskId: lease.taskId, status: 'ok', taskStatus: 'succeeded' }]
+    assert.deepEqual(settled.body, { results, tasks: [] })
     assert.equal((await call('POST', `/api/v1/tasks/${id}/cancel`)).status, 200)
     assert.equal((await server.ended).code, 0)
   })

@@ -87,8 +87,9 @@ for (const kind of ['sqlite', 'postgres', 'redis', 'mongodb'] as const) {
       await worker.stop()
       // Functions alone say nothing.
       await yard.work({ invoice: () => 'sent' }).stop()
-      assert.deepEqual(optionsOf(await yard.submit('invoice', 1)), [5, 60])
       await yard.work({ invoice: { run: () => 'sent' } }).stop()
+      assert.deepEqual(optionsOf(await yard.submit('invoice', 1)), [5, 60])
+      await yard.clearType('invoice')
       assert.deepEqual(optionsOf(await yard.submit('invoice', 1)), [10, 3600])
       await yard.declareType('invoice', { maxAttempts: 3 })
       assert.deepEqual(optionsOf(await yard.submit('invoice', 1)), [3, 3600])

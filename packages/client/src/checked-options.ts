@@ -11,7 +11,7 @@ import {
   type TypeDefaults,
   type TypeWithDefaults,
   type Violation,
-  violationsOfTypeDefaults,
+  violationsOfDeclaration,
 } from '@taskyard/core'
 import { SUBMIT_OPTIONS, timeIn } from './checked-submission.ts'
 import { assertObject, invalid, type Names, unknownNames } from './refusals.ts'
@@ -145,12 +145,18 @@ export function checkedQueue(queue: unknown): string {
   throw invalid([{ path: '/queue', message: nameRule('queue') }])
 }
 
-/** What a type gets by default, as it is now. @throws TaskyardError invalid_request */
+/** What a type is to get by default, as it is now. @throws TaskyardError invalid_request */
 export function checkedDeclaration(type: unknown, defaults: unknown): TypeWithDefaults {
   const wrong = isName(type) ? [] : [{ path: '/type', message: nameRule('type') }]
-  wrong.push(...violationsOfTypeDefaults(defaults))
+  wrong.push(...violationsOfDeclaration(defaults))
   if (wrong.length > 0) throw invalid(wrong)
   return { type: type as string, defaults: setDefaults(defaults as TypeDefaults) }
+}
+
+/** @throws TaskyardError invalid_request */
+export function checkedType(type: unknown): string {
+  if (isName(type)) return type
+  throw invalid([{ path: '/type', message: nameRule('type') }])
 }
 
 type Unchecked<Options extends object> = { readonly [Name in keyof Options]?: unknown }

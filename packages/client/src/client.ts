@@ -17,7 +17,14 @@ import {
 } from '@taskyard/worker'
 import { openBackup } from './backup.ts'
 import { callMatching } from './call-matching.ts'
-import { checkedDeclaration, checkedId, checkedList, checkedQueue, checkedWatch } from './checked-options.ts'
+import {
+  checkedDeclaration,
+  checkedId,
+  checkedList,
+  checkedQueue,
+  checkedType,
+  checkedWatch,
+} from './checked-options.ts'
 import { checkedSubmission, checkedSubmissions } from './checked-submission.ts'
 import { type ClientOptions, transportParams } from './client-options.ts'
 import { ComposedCalls } from './composed-calls.ts'
@@ -195,6 +202,15 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
   async declareType(type: TypeOf<Handlers>, defaults: TypeDefaults): Promise<void> {
     const { type: name, defaults: body } = checkedDeclaration(type, defaults)
     await this.#transport.call({ method: 'PUT', path: typePath(name), body, repeatable: true, expected: TYPE })
+  }
+
+  async clearType(type: TypeOf<Handlers>): Promise<void> {
+    await this.#transport.call({
+      method: 'DELETE',
+      path: typePath(checkedType(type)),
+      repeatable: true,
+      expected: null,
+    })
   }
 
   async workers(): Promise<readonly WorkerDocument[]> {

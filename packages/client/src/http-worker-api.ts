@@ -18,7 +18,7 @@ import { asExpected, type Expected, isList, isOptional } from './expected-answer
 import { callOnce, FailedCall, type HttpCall } from './http-call.ts'
 import { requestBodies } from './request-bodies.ts'
 import type { ServerAddress } from './server-address.ts'
-import { TYPE, TYPES, TYPES_PATH, typePath } from './type-routes.ts'
+import { TYPES, TYPES_PATH } from './type-routes.ts'
 import { openWorkerSession, type SessionState } from './worker-session.ts'
 
 const ANSWER_MS = 30_000
@@ -54,14 +54,8 @@ export function createHttpWorkerApi({ address, clock, random, report }: HttpWork
       return results
     },
     async declareTypes(types) {
-      for (const { type, defaults } of types) {
-        const call = { method: 'PUT', path: typePath(type), body: toJsonText(defaults) } as const
-        await callTaskyard(address, call, TYPE)
-      }
-    },
-    async declaredTypes() {
-      const { types } = await callTaskyard<DeclaredTypes>(address, { method: 'GET', path: TYPES_PATH }, TYPES)
-      return types.map(({ type }) => type)
+      const body = toJsonText({ types: types.map(({ type, defaults }) => ({ type, ...defaults })) })
+      await callTaskyard(address, { method: 'POST', path: TYPES_PATH, body }, TYPES)
     },
     openSession(worker, onCancel, tell) {
       const onChange = ({ isOpen, knowsSession }: SessionState) => {
@@ -89,10 +83,6 @@ export function createHttpWorkerApi({ address, clock, random, report }: HttpWork
 interface PostOptions {
   readonly signal?: AbortSignal
   readonly timeoutMs?: number
-}
-
-interface DeclaredTypes {
-  readonly types: readonly { readonly type: string }[]
 }
 
 interface Recorded {

@@ -18,6 +18,7 @@ export {
   checkedList,
   checkedMatching,
   checkedQueue,
+  checkedType,
   checkedWatch,
   type TaskInterest,
 } from './checked-options.ts'

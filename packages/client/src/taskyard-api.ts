@@ -223,10 +223,12 @@ export interface NamespaceApi<Handlers extends TaskHandlers = TaskHandlers> {
   /** The types that have defaults of their own, declared by workers or by `declareType`. */
   types(): Promise<readonly TaskTypeDocument[]>
   /**
-   * Sets what submissions of a type get that do not say otherwise, in the place of what was declared before; `{}` takes it
-   * away. Submissions by way of this process or server see it at once, others within 5 s. @throws invalid_request, too_many_types
+   * Sets what submissions of a type get that do not say otherwise, in the place of what was declared before. Submissions by way of
+   * this process or server see it at once, others within 5 s. @throws invalid_request, too_many_types
    */
   declareType(type: TypeOf<Handlers>, defaults: TypeDefaults): Promise<void>
+  /** Takes away what was declared for a type, by whomever: from then on it is as every type. */
+  clearType(type: TypeOf<Handlers>): Promise<void>
   workers(): Promise<readonly WorkerDocument[]>
   info(): Promise<InfoDocument>
 

@@ -1,6 +1,6 @@
 import type { TypeWithDefaults } from './ports/task-types.ts'
 import type { LeasedTaskDocument } from './task-document.ts'
-import { type TypeDefaults, violationsOfTypeDefaults } from './type-defaults.ts'
+import { isWithoutDefaults, type TypeDefaults, violationsOfTypeDefaults } from './type-defaults.ts'
 import { nounOf } from './words/noun-of.ts'
 
 /** What a handler may do besides returning its result. */
@@ -69,12 +69,12 @@ export function functionsOf(handlers: TaskHandlers): ReadonlyMap<string, TaskHan
   )
 }
 
-/** What the handlers declare: those that are plain functions declare nothing. */
+/** What the handlers declare: a function declares nothing, nor does one that has no option beside it. */
 export function declarationsOf(handlers: TaskHandlers): readonly TypeWithDefaults[] {
   return Object.entries(handlers).flatMap(([type, entry]) => {
     if (typeof entry === 'function') return []
     const { run: _, ...defaults } = entry
-    return [{ type, defaults }]
+    return isWithoutDefaults(defaults) ? [] : [{ type, defaults }]
   })
 }
 

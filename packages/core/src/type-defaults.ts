@@ -64,6 +64,13 @@ export function violationsOfTypeDefaults(value: unknown): readonly Violation[] {
   return backoff === undefined ? wrong : [...wrong, ...violationsOfPartialBackoff(backoff)]
 }
 
+/** The same of what is declared: at least one of the options. */
+export function violationsOfDeclaration(value: unknown): readonly Violation[] {
+  const wrong = violationsOfTypeDefaults(value)
+  if (wrong.length > 0 || !isWithoutDefaults(value as TypeDefaults)) return wrong
+  return [{ path: '', message: `name at least one of ${Object.keys(NAMES).join(', ')}` }]
+}
+
 function violationsOfPartialBackoff(value: unknown): readonly Violation[] {
   const backoff = asObject(value)
   if (backoff === null) return [{ path: '/backoff', message: 'an object' }]

@@ -70,11 +70,8 @@ describe('the defaults of a type', () => {
 describe('a handler', () => {
   const handlers: TaskHandlers = { plain: run, whole: { run, maxAttempts: 3 }, bare: { run } }
 
-  it('declares what stands beside its function; a function alone declares nothing', () => {
-    assert.deepEqual(declarationsOf(handlers), [
-      { type: 'whole', defaults: { maxAttempts: 3 } },
-      { type: 'bare', defaults: {} },
-    ])
+  it('declares what stands beside its function; what stands alone declares nothing', () => {
+    assert.deepEqual(declarationsOf(handlers), [{ type: 'whole', defaults: { maxAttempts: 3 } }])
   })
 
   it('keeps its defaults when something is put around its function', () => {

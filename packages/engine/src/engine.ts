@@ -22,6 +22,7 @@ import type {
   TaskPage,
   TaskWaiting,
   ToldError,
+  TypeDeclaration,
   TypeWithDefaults,
   Violation,
   WorkerRef,
@@ -275,9 +276,9 @@ export interface UseCases {
   /** The types that have defaults of their own, in the order of their names. */
   types(): Promise<readonly TypeWithDefaults[]>
   /**
-   * Sets what submissions of these types get that do not say otherwise; without any option a type is as every type again. All
+   * Sets what submissions of these types get that do not say otherwise; with `null` a type is as every type again. All
    * or nothing; the last declaration of a type wins. Submissions that come to this process afterwards see it, others within 5 s.
    * @throws invalid_request, too_many_types
    */
-  declareTypes(types: readonly TypeWithDefaults[]): Promise<void>
+  declareTypes(types: readonly TypeDeclaration[]): Promise<void>
 }

@@ -1,13 +1,11 @@
 import {
   isName,
-  isWithoutDefaults,
   LIMITS,
   nameRule,
   TaskyardError,
   type TypeDeclaration,
-  type TypeWithDefaults,
   type Violation,
-  violationsOfTypeDefaults,
+  violationsOfDeclaration,
 } from '@taskyard/core'
 import { refusal } from './check-submission.ts'
 import type { UseCases } from './engine.ts'
@@ -24,25 +22,23 @@ export function createTypes(context: EngineContext): InNamespace<Pick<UseCases, 
       context.assertRunning()
       assertDeclarable(types)
       const limit = LIMITS.typesWithDefaults
-      const declaring = store.taskTypes.declareTypes({ namespace, types: types.map(asDeclaration), limit })
+      const declaring = store.taskTypes.declareTypes({ namespace, types, limit })
       const outcome = await typesAtHand.whileDeclaring(namespace, declaring)
       if (outcome === 'too-many') throw new TaskyardError('too_many_types', { namespace, limit })
     },
   })
 }
 
-function asDeclaration({ type, defaults }: TypeWithDefaults): TypeDeclaration {
-  return { type, defaults: isWithoutDefaults(defaults) ? null : defaults }
-}
-
 /** @throws TaskyardError batch_too_large, invalid_request */
-function assertDeclarable(types: readonly TypeWithDefaults[]): void {
+function assertDeclarable(types: readonly TypeDeclaration[]): void {
   assertBatch(types.length)
   const wrong = types.flatMap(violationsOf)
   if (wrong.length > 0) throw refusal('invalid_request', wrong, '')
 }
 
-function violationsOf({ type, defaults }: TypeWithDefaults): readonly Violation[] {
-  if (!isName(type)) return [{ path: '/type', message: nameRule('type') }]
-  return violationsOfTypeDefaults(defaults)
+function violationsOf({ type, defaults }: TypeDeclaration, index: number): readonly Violation[] {
+  const at = `/types/${index}`
+  if (!isName(type)) return [{ path: `${at}/type`, message: nameRule('type') }]
+  const wrong = defaults === null ? [] : violationsOfDeclaration(defaults)
+  return wrong.map(({ path, message }) => ({ path: `${at}${path}`, message: `of type "${type}": ${message}` }))
 }

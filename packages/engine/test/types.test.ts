@@ -128,12 +128,12 @@ describe('a declaration', () => {
     }
   })
 
-  test('replaces the one before, and without any option takes it away', async (t) => {
+  test('replaces the one before, and null takes it away', async (t) => {
     const { engine } = await startEngine(t)
     await engine.declareTypes([{ type: 'email', defaults: OF_EMAIL }])
     await engine.declareTypes([{ type: 'email', defaults: { maxAttempts: 4 } }])
     assert.deepEqual(await optionsOf(engine), { ...GLOBAL, maxAttempts: 4 })
-    await engine.declareTypes([{ type: 'email', defaults: {} }])
+    await engine.declareTypes([{ type: 'email', defaults: null }])
     assert.deepEqual(await optionsOf(engine), GLOBAL)
     assert.deepEqual(await engine.types(), [])
   })
@@ -142,12 +142,13 @@ describe('a declaration', () => {
     const { engine } = await startEngine(t)
     const good = { type: 'email', defaults: OF_EMAIL }
     const declare = (type: string, defaults: object) => engine.declareTypes([good, { type, defaults }])
-    await assert.rejects(declare('a b', {}), { code: 'invalid_request', message: /^\/type: a type has/ })
-    await assert.rejects(declare('a', { maxAttempts: 0 }), {
-      code: 'invalid_request',
-      message: /\/maxAttempts: a whole/,
-    })
-    await assert.rejects(declare('a', { maxAttemps: 1 }), { code: 'invalid_request', message: /\/maxAttemps: is not/ })
+    for (const [type, defaults, message] of [
+      ['a b', { maxAttempts: 1 }, /^\/types\/1\/type: a type has/],
+      ['a', { maxAttempts: 0 }, /^\/types\/1\/maxAttempts: of type "a": a whole/],
+      ['a', { maxAttemps: 1 }, /^\/types\/1\/maxAttemps: of type "a": is not/],
+      ['a', {}, /^\/types\/1: of type "a": name at least one of maxAttempts/],
+    ] as const)
+      await assert.rejects(declare(type, defaults), { code: 'invalid_request', message })
     await assert.rejects(engine.declareTypes([]), { code: 'invalid_request' })
     assert.deepEqual(await engine.types(), [])
   })
@@ -158,7 +159,7 @@ describe('a declaration', () => {
     await engine.declareTypes(types)
     await assert.rejects(engine.declareTypes([{ type: 'email', defaults: OF_EMAIL }]), { code: 'too_many_types' })
     assert.deepEqual(await optionsOf(engine), GLOBAL)
-    await engine.declareTypes([{ type: 't0', defaults: {} }])
+    await engine.declareTypes([{ type: 't0', defaults: null }])
     await engine.declareTypes([{ type: 'email', defaults: OF_EMAIL }])
     assert.equal((await optionsOf(engine)).maxAttempts, 3)
   })
@@ -179,7 +180,7 @@ describe('a declaration at another process', () => {
       await here.submit(EMAIL)
     }
     assert.equal((await optionsOf(here)).maxAttempts, 5)
-    await there.declareTypes([{ type: 'email', defaults: {} }])
+    await there.declareTypes([{ type: 'email', defaults: null }])
     await clock.advance(3_600_000)
     assert.deepEqual(await optionsOf(here), GLOBAL)
   })

@@ -20,6 +20,7 @@ const BODIES: Readonly<Record<string, object>> = {
   record: { entries: [{ ...LEASE, log: 'line' }] },
   settle: { outcomes: [{ ...LEASE, outcome: 'released' }] },
   declareType: { maxAttempts: 3 },
+  declareTypes: { types: [{ type: 't', maxAttempts: 3 }] },
   classicCreateTask: { type: 't' },
 }
 

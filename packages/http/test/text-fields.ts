@@ -157,7 +157,8 @@ export const TEXT_FIELDS: readonly TextField[] = [
   ),
   inPath('getQueue', 'GET', '/api/v1/queues/{queue}', 'queue', isName),
   inPath('pauseQueue', 'POST', '/api/v1/queues/{queue}/pause', 'queue', isName),
-  { ...inPath('declareType', 'PUT', '/api/v1/types/{type}', 'type', isName), body: () => ({}) },
+  { ...inPath('declareType', 'PUT', '/api/v1/types/{type}', 'type', isName), body: () => ({ maxAttempts: 1 }) },
+  inBody('declareTypes', '/api/v1/types', '/types/0/type', isName, (type) => ({ types: [{ type, maxAttempts: 1 }] })),
   inPath('deleteType', 'DELETE', '/api/v1/types/{type}', 'type', isName),
   inPath('resumeQueue', 'POST', '/api/v1/queues/{queue}/resume', 'queue', isName),
   {

@@ -38,7 +38,7 @@ test('what is declared for a type is answered, listed and used until it is taken
   })
   for (let again = 0; again < 2; again++) assert.equal((await takeAway(api, 'email')).statusCode, 204)
   assert.deepEqual(await submitted(api), { maxAttempts: 10, timeoutSeconds: 3600 })
-  await put(api, 'also', {})
+  await takeAway(api, 'also')
   assert.deepEqual((await api.get('/api/v1/types')).json(), { types: [] })
 })
 
@@ -94,7 +94,8 @@ test('each namespace has types of its own', async (context) => {
 })
 
 for (const [what, type, body, path] of [
-  ['a type that is no name', 'a%20b', {}, '/type'],
+  ['a type that is no name', 'a%20b', { maxAttempts: 1 }, '/type'],
+  ['nothing at all', 'email', {}, ''],
   ['no attempt', 'email', { maxAttempts: 0 }, '/maxAttempts'],
   ['half an attempt', 'email', { maxAttempts: 1.5 }, '/maxAttempts'],
   ['a time-out as text', 'email', { timeoutSeconds: '60' }, '/timeoutSeconds'],
@@ -109,6 +110,29 @@ for (const [what, type, body, path] of [
     assert.deepEqual((await api.get('/api/v1/types')).json(), { types: [] })
   })
 }
+
+test('several types are declared in one request, all or none', async (context) => {
+  const api = await startApi(context)
+  const declare = (types: object[]) => api.post('/api/v1/types', { types })
+  const types = [
+    { type: 'also', timeoutSeconds: null },
+    { type: 'email', maxAttempts: 5, backoff: BACKOFF },
+  ]
+  const answer = await declare(types)
+  assert.deepEqual([answer.statusCode, answer.json()], [200, { types }])
+  for (const [wrong, path] of [
+    [{ type: 'report', maxAttempts: 0 }, '/types/1/maxAttempts'],
+    [{ type: 'report' }, '/types/1'],
+    [{ maxAttempts: 1 }, '/types/1'],
+  ] as const) {
+    const refused = await declare([{ type: 'email', maxAttempts: 1 }, wrong])
+    assert.equal(refused.statusCode, 400)
+    assert.equal(refused.json().errors[0].path, path, JSON.stringify(refused.json()))
+  }
+  const many = Array.from({ length: 999 }, (_, n) => ({ type: `type-${n}`, maxAttempts: 1 }))
+  assert.equal((await declare(many)).statusCode, 409)
+  assert.deepEqual((await api.get('/api/v1/types')).json(), { types })
+})
 
 test('a namespace has so many types with defaults, and no more', async (context) => {
   const api = await startApi(context)

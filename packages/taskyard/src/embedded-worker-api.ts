@@ -60,9 +60,6 @@ export function createEmbeddedWorkerApi(
       return withTaskIds(entries, await calls.record(entries))
     },
     declareTypes: (types) => calls.declareTypes(types),
-    async declaredTypes() {
-      return (await calls.types()).map(({ type }) => type)
-    },
     openSession(worker, onCancel) {
       workerId = worker.workerId
       const session = calls.openSession({ ...worker, embedded: true, onCancel })

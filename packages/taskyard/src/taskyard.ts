@@ -29,6 +29,7 @@ import {
   checkedQueue,
   checkedSubmission,
   checkedSubmissions,
+  checkedType,
   checkedWatch,
   type TaskInterest,
   type TaskLooks,
@@ -201,6 +202,10 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
 
   async declareType(type: TypeOf<Handlers>, defaults: TypeDefaults): Promise<void> {
     return this.#calls.declareTypes([checkedDeclaration(type, defaults)])
+  }
+
+  async clearType(type: TypeOf<Handlers>): Promise<void> {
+    return this.#calls.declareTypes([{ type: checkedType(type), defaults: null }])
   }
 
   async workers(): Promise<readonly WorkerDocument[]> {

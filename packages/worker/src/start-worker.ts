@@ -8,7 +8,7 @@ import {
 } from '@taskyard/core'
 import { AttemptRunner } from './attempt-runner.ts'
 import { Condition } from './condition.ts'
-import { DeclaredTypes, noticeTrouble } from './declared-types.ts'
+import { declareTypes } from './declare-types.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { pause } from './retry.ts'
 import { keepProcessAlive } from './runtime.ts'
@@ -65,7 +65,6 @@ class RunningWorker implements Worker {
   readonly #attempts: AttemptRunner
   readonly #heartbeat: Heartbeat
   readonly #session: WorkerSession
-  readonly #declared: DeclaredTypes
   readonly #stopping = new AbortController()
   readonly #drained = new AbortController()
   readonly #giveUp = new AbortController()
@@ -84,9 +83,8 @@ class RunningWorker implements Worker {
       this.#resolveClosed = resolve
     })
     const types = declarationsOf(handlers).filter(({ type }) => settings.types.includes(type))
-    this.#declared = new DeclaredTypes({ api, types, settings, stopping: this.#stopping.signal })
     const attempts = new AttemptRunner({
-      api: types.length === 0 ? api : noticeTrouble(api, () => this.#declared.restore()),
+      api,
       handlers: functionsOf(handlers),
       settings,
       stopping: this.#stopping.signal,
@@ -113,7 +111,7 @@ class RunningWorker implements Worker {
         }
       },
     })
-    this.#declared.declare()
+    void declareTypes({ api, types, settings, stopping: this.#stopping.signal })
     this.#session = this.#openSession(api)
     this.#started = this.#start()
   }
@@ -152,10 +150,7 @@ class RunningWorker implements Worker {
     return api.openSession(
       { workerId, startId, queues, types, concurrency },
       (taskId) => this.#attempts.cancel(taskId),
-      (isOpen) => {
-        this.#heartbeat.hurry(!isOpen)
-        if (!isOpen) this.#declared.restore()
-      },
+      (isOpen) => this.#heartbeat.hurry(!isOpen),
     )
   }
 

@@ -108,12 +108,6 @@ export class MemoryApi implements WorkerApi {
     this.events.emit('declared')
   }
 
-  async declaredTypes(): Promise<readonly string[]> {
-    this.#enter('declaredTypes')
-    this.events.emit('listed')
-    return [...this.declared.keys()]
-  }
-
   openSession(
     _worker: unknown,
     onCancel: (taskId: string) => void,

@@ -16,10 +16,8 @@ export interface WorkerApi {
   settle(request: SettleRequest): Promise<SettleResponse>
   /** Progress and log lines. */
   record(entries: readonly RecordEntry[]): Promise<readonly { taskId: string; status: 'ok' | 'lost' }[]>
-  /** Sets what submissions of these types get that do not say otherwise; without any option a type is as every type. */
+  /** Sets what submissions of these types get that do not say otherwise. All or nothing. */
   declareTypes(types: readonly TypeWithDefaults[]): Promise<void>
-  /** The types that have such defaults now, whoever declared them. */
-  declaredTypes(): Promise<readonly string[]>
   /**
    * Tells that the worker is alive and hears of cancel requests at once. Reconnects by itself until closed. The first
    * opening resolves `opened`. `onChange` is told when the session breaks, and when it is open again: meanwhile only

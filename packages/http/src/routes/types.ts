@@ -2,7 +2,7 @@ import { LIMITS, type TypeDefaults, type TypeWithDefaults } from '@taskyard/core
 import type { FastifyInstance } from 'fastify'
 import type { RouteContext } from '../route-context.ts'
 import { BODY_PROBLEMS, problems } from '../schemas/problem.ts'
-import { typeParams } from '../schemas/types.ts'
+import { declarationsSchema, typeParams } from '../schemas/types.ts'
 
 interface TypeParams {
   type: string
@@ -13,6 +13,16 @@ export function typeRoutes(server: FastifyInstance, { inNamespaceOf }: RouteCont
   server.get('/api/v1/types', { schema: listSchema }, async (request) => ({
     types: (await inNamespaceOf(request).types()).map(typeDocument),
   }))
+
+  server.post<{ Body: { types: ({ type: string } & TypeDefaults)[] } }>(
+    '/api/v1/types',
+    { schema: declareAllSchema },
+    async (request) => {
+      const declared = request.body.types.map(({ type, ...defaults }) => ({ type, defaults }))
+      await inNamespaceOf(request).declareTypes(declared)
+      return { types: declared.map(typeDocument) }
+    },
+  )
 
   server.put<{ Params: TypeParams; Body: TypeDefaults }>(
     '/api/v1/types/:type',
@@ -25,7 +35,7 @@ export function typeRoutes(server: FastifyInstance, { inNamespaceOf }: RouteCont
   )
 
   server.delete<{ Params: TypeParams }>('/api/v1/types/:type', { schema: deleteSchema }, async (request, reply) => {
-    await inNamespaceOf(request).declareTypes([{ type: request.params.type, defaults: {} }])
+    await inNamespaceOf(request).declareTypes([{ type: request.params.type, defaults: null }])
     return reply.code(204).send()
   })
 }
@@ -56,10 +66,27 @@ const declareSchema = {
   summary: 'Set what submissions of a type get by default',
   description:
     'Replaces what was declared before, also by a worker; a worker that starts declares what stands beside its handlers. ' +
-    'An empty object takes the defaults away. Other servers on the same store follow within 5 s.',
+    'Other servers on the same store follow within 5 s.',
   params: typeParams,
   body: { $ref: 'TypeDefaults#' },
   response: { 200: { description: 'The type as it is now', $ref: 'TaskType#' }, ...problems(...BODY_PROBLEMS, 409) },
+} as const
+
+const declareAllSchema = {
+  operationId: 'declareTypes',
+  tags: ['types'],
+  summary: 'Set what submissions of several types get by default',
+  description: 'As each by itself, all or nothing. Types that are not named stay as they are.',
+  body: declarationsSchema,
+  response: {
+    200: {
+      description: 'These types as they are now',
+      type: 'object',
+      required: ['types'],
+      properties: { types: { type: 'array', items: { $ref: 'TaskType#' } } },
+    },
+    ...problems(...BODY_PROBLEMS, 409),
+  },
 } as const
 
 const deleteSchema = {

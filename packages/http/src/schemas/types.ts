@@ -1,4 +1,4 @@
-import { NAME_PATTERN } from '@taskyard/core'
+import { LIMITS, NAME_PATTERN } from '@taskyard/core'
 import { submissionOptions } from './submission.ts'
 
 const { maxAttempts, backoff, timeoutSeconds } = submissionOptions
@@ -8,8 +8,30 @@ export const typeDefaultsSchema = {
   $id: 'TypeDefaults',
   type: 'object',
   additionalProperties: false,
+  minProperties: 1,
   examples: [{ maxAttempts: 5, timeoutSeconds: 60 }],
   properties: options,
+} as const
+
+/** Several, each with its type. */
+export const declarationsSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['types'],
+  examples: [{ types: [{ type: 'my-type', maxAttempts: 5 }] }],
+  properties: {
+    types: {
+      type: 'array',
+      description: `At most ${LIMITS.batch}.`,
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['type'],
+        minProperties: 2,
+        properties: { type: { type: 'string', pattern: NAME_PATTERN }, ...options },
+      },
+    },
+  },
 } as const
 
 export const taskTypeSchema = {

@@ -77,7 +77,7 @@ function addDelete(types: Command, terminal: Terminal): void {
     .argument('<type>', 'its name', typeName)
     .action((type: string, _: unknown, self: Command) =>
       onServer(terminal, self.optsWithGlobals(), async ({ client, printer }) => {
-        await client.declareType(type, {})
+        await client.clearType(type)
         printer.answer({ type }, [typeLine({ type })])
       }),
     )

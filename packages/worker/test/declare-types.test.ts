@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { type TaskHandlers, TaskyardError } from '@taskyard/core'
 import { startWorker } from '@taskyard/worker'
 import { MemoryApi } from './memory-api.ts'
-import { ignoreErrors, openTestBed, until } from './test-bed.ts'
+import { ignoreErrors, openTestBed } from './test-bed.ts'
 
 const run = () => null
 const HANDLERS: TaskHandlers = {
@@ -23,7 +23,6 @@ describe('a worker', () => {
     assert.deepEqual(told(api), {
       email: { maxAttempts: 5, timeoutSeconds: null },
       report: { backoff: { kind: 'fixed', baseSeconds: 7 } },
-      bare: {},
     })
   })
 
@@ -36,7 +35,7 @@ describe('a worker', () => {
   test('declares nothing for functions alone, nor for types that it does not take', (t) => {
     const { api } = openTestBed(t, HANDLERS, { types: ['plain', 'report'] })
     assert.deepEqual(Object.keys(told(api)), ['report'])
-    assert.deepEqual(openTestBed(t, { plain: run }).api.calls, [])
+    assert.deepEqual(openTestBed(t, { plain: run, bare: { run } }).api.calls, [])
   })
 
   test('declares until it is heard', async (t) => {
@@ -66,6 +65,23 @@ describe('a worker', () => {
     assert.deepEqual(troubles, [['declare types', refusal]])
   })
 
+  test('declares once for its start: what others change or take away stays so, whatever breaks', async (t) => {
+    const { api } = openTestBed(t, HANDLERS, { random: () => 0.01 })
+    await once(api.events, 'claim')
+    api.declared.delete('report')
+    api.declared.set('email', { maxAttempts: 2 })
+    const refused = once(api.events, 'refused claim')
+    api.outage = AWAY
+    api.add('other')
+    await refused
+    api.outage = null
+    api.onSessionChange(false)
+    api.onSessionChange(true)
+    api.add('plain')
+    await api.settled(1)
+    assert.deepEqual(told(api), { email: { maxAttempts: 2 } })
+  })
+
   test('that stops declares no more', async () => {
     const api = new MemoryApi()
     api.outage = AWAY
@@ -75,44 +91,5 @@ describe('a worker', () => {
     api.outage = null
     await new Promise(setImmediate)
     assert.deepEqual(told(api), {})
-  })
-})
-
-describe('after an outage a worker declares', () => {
-  const afterOutage: Readonly<Record<string, (api: MemoryApi) => Promise<void>>> = {
-    'in which a claim failed': async (api) => {
-      const refused = once(api.events, 'refused claim')
-      api.outage = AWAY
-      api.add('other')
-      await refused
-      api.outage = null
-    },
-    'that its session noticed': async (api) => {
-      api.onSessionChange(false)
-      api.onSessionChange(true)
-    },
-  }
-
-  for (const [what, happen] of Object.entries(afterOutage)) {
-    test(`what is lost, and leaves what others have declared since: ${what}`, async (t) => {
-      const { api } = openTestBed(t, HANDLERS, { random: () => 0.01 })
-      await once(api.events, 'claim')
-      api.declared.delete('bare')
-      api.declared.delete('report')
-      api.declared.set('email', { maxAttempts: 2 })
-      await happen(api)
-      await until(() => api.declared.has('report'))
-      assert.deepEqual(told(api), { email: { maxAttempts: 2 }, report: { backoff: { kind: 'fixed', baseSeconds: 7 } } })
-    })
-  }
-
-  test('nothing where nothing is lost', async (t) => {
-    const { api } = openTestBed(t, HANDLERS)
-    await once(api.events, 'claim')
-    const listed = once(api.events, 'listed')
-    api.onSessionChange(false)
-    await listed
-    await new Promise(setImmediate)
-    assert.equal(api.calls.filter((call) => call === 'declareTypes').length, 1)
   })
 })
