@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { Client, Taskyard, type WaitingReason } from '@taskyard/taskyard'
+import { eventually } from '@taskyard/conformance'
+import { Client, Taskyard, type WaitingCode } from '@taskyard/taskyard'
 import { type ServerKind, sharedServer } from '@taskyard/test-servers'
 import { newStoreOn, storeSettings } from './support/store-urls.ts'
 import { runTaskyard, startServerProcess, temporaryFolder } from './support/taskyard-process.ts'
@@ -9,6 +10,7 @@ import { runTaskyard, startServerProcess, temporaryFolder } from './support/task
 // Why a task does not run, as a program is told over HTTP, on every store. No worker is there but those of the tests.
 
 const SERVERS: readonly ServerKind[] = ['postgres', 'redis', 'mongodb']
+const LEASE_OVER_WITHIN_MS = 60_000
 const ROLES = { TASKYARD_ROLES: 'api,scheduler' }
 
 interface World {
@@ -21,7 +23,7 @@ interface World {
 interface Case {
   readonly when: string
   arrange(world: World, queue: string): Promise<string>
-  readonly codes: readonly WaitingReason['code'][]
+  readonly codes: readonly WaitingCode[]
   readonly says?: RegExp
 }
 
@@ -106,6 +108,22 @@ const CASES: readonly Case[] = [
       return submit(world, queue)
     },
     codes: ['about_to_start'],
+  },
+  {
+    when: 'workers died during it',
+    async arrange(world, queue) {
+      const id = await submit(world, queue)
+      for (const crashes of [1, 2]) {
+        await world.claim({ queues: [queue], leaseSeconds: 1 })
+        await eventually('its lease is over', LEASE_OVER_WITHIN_MS, async () => {
+          const task = await world.client.get(id)
+          return task.status === 'queued' && task.crashes === crashes
+        })
+      }
+      return id
+    },
+    codes: ['runs_alone'],
+    says: /^workers died during 2 of its attempts, so it is given out alone, /,
   },
   {
     when: 'it runs and was asked to stop',
@@ -255,6 +273,7 @@ describe('the command line says why a task waits', () => {
     await run('queues', 'pause', 'mail').ended
     await run('submit', 'uppercase', '{"text":"x"}', '--queue', 'mail').ended
     await run('submit', 'nobody', '1', '--queue', 'a').ended
+    await run('submit', 'upercase', '1').ended
     const { code, stdout } = await run('doctor').ended
     assert.equal(code, 0, stdout)
     assert.match(
@@ -263,7 +282,7 @@ describe('the command line says why a task waits', () => {
     )
     assert.match(
       stdout,
-      /! waiting +no known worker takes type nobody from queue a\n +→ Start a worker that handles it/,
+      /! waiting +no known worker takes types upercase \(did you mean uppercase\?\) from queue default; nobody from queue a\n +→ Start workers that handle them, .* Known workers take email, http-request, test, transform, uppercase\.\n/,
     )
   })
 })

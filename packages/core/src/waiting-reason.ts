@@ -8,46 +8,89 @@ export interface TaskWaiting {
   readonly reasons: readonly WaitingReason[]
 }
 
-/** `message` is for people, and says what helps; the rest are its facts. Times are RFC 3339. */
-export type WaitingReason = { readonly message: string } & (
-  | { readonly code: 'queue_paused'; readonly queue: string }
-  /** No known worker takes the type, from whatever queue. `knownTypes`: some of those that they take. */
-  | { readonly code: 'no_worker'; readonly type: string; readonly knownTypes: readonly string[] }
-  /** Workers take the type, but from other queues: some of these are told. */
-  | {
-      readonly code: 'other_queues'
-      readonly queue: string
-      readonly type: string
-      readonly takenFrom: readonly string[]
-    }
-  /** It was asked to stop, and its worker has not yet said that it has. */
-  | { readonly code: 'cancel_requested'; readonly workerId: string | null; readonly requestedAt: string }
-  | { readonly code: 'running'; readonly workerId: string | null; readonly attempt: number; readonly startedAt: string }
-  /** An attempt has failed, and the next is not due. */
-  | {
-      readonly code: 'backing_off'
-      readonly attempt: number
-      readonly maxAttempts: number
-      readonly error: { readonly code: string; readonly message: string } | null
-      readonly dueAt: string
-    }
-  | { readonly code: 'due_later'; readonly dueAt: string }
-  /** Waits for other tasks. */
-  | { readonly code: 'blocked' }
-  /** Every worker that takes it runs as much as it does at a time; `leases`: what they run together. */
-  | { readonly code: 'workers_busy'; readonly workers: number; readonly leases: number }
-  /** Ready tasks of its queue and type that come first. `isAtLeast`: it may be more of them. */
-  | { readonly code: 'behind_others'; readonly before: number; readonly isAtLeast: boolean }
-  /** Nothing is in its way. `seenAgoSeconds`: when the worker that takes it and asked last did so. */
-  | { readonly code: 'about_to_start'; readonly workers: number; readonly seenAgoSeconds: number }
-)
-
 /** Queues and types of one namespace that have ready tasks, and that nothing starts as things are. */
-export interface StuckLanes {
+export interface StuckQueues {
   /** Some of them, each with what keeps its tasks. */
-  readonly lanes: readonly { readonly queue: string; readonly type: string; readonly reason: WaitingReason }[]
+  readonly stuck: readonly { readonly queue: string; readonly type: string; readonly reason: WaitingReason }[]
   /** How many there are. */
   readonly total: number
   /** `false`: there were too many queues and types to look at all. */
-  readonly isComplete: boolean
+  readonly complete: boolean
 }
+
+/** As it is read: a later version may have other codes. `message` is for people, and says what helps. */
+export interface WaitingReason extends Partial<WaitingFacts> {
+  readonly code: WaitingCode | (string & {})
+  readonly message: string
+}
+
+/** As it is made: of a code that there is, with the facts of that code. */
+export type WaitingReasonOf<Code extends WaitingCode> = { readonly code: Code; readonly message: string } & Pick<
+  WaitingFacts,
+  (typeof FACTS)[Code][number]
+>
+
+/** Times are RFC 3339. */
+export interface WaitingFacts {
+  readonly queue: string
+  readonly type: string
+  /** Some of the types that known workers take. */
+  readonly knownTypes: readonly string[]
+  /** How many these take. */
+  readonly knownTypesTotal: number
+  /** Which of these was probably meant. */
+  readonly meantType: string | null
+  /** Some of the queues from which known workers take the type. */
+  readonly takenFrom: readonly string[]
+  /** How many these are, up to 10,000. */
+  readonly takenFromTotal: number
+  readonly dueAt: string
+  readonly attempt: number
+  readonly maxAttempts: number
+  /** Why the attempt failed. */
+  readonly error: { readonly code: string; readonly message: string } | null
+  readonly workerId: string | null
+  readonly startedAt: string
+  readonly requestedAt: string
+  /** Attempts during which a worker died. */
+  readonly crashes: number
+  /** Known workers that take it. */
+  readonly workers: number
+  /** Tasks that these workers run. */
+  readonly leases: number
+  /** Ready tasks of its queue and type that come first. */
+  readonly before: number
+  /** They were counted up to `before`: it may be more of them. */
+  readonly atLeast: boolean
+  /** When one of these workers asked for tasks last. */
+  readonly seenAgoSeconds: number
+}
+
+const FACTS = {
+  /** Until somebody resumes it. */
+  queue_paused: ['queue'],
+  /** No known worker takes the type, from whatever queue. */
+  no_worker: ['type', 'knownTypes', 'knownTypesTotal', 'meantType'],
+  /** Workers take the type, but from other queues. */
+  other_queues: ['queue', 'type', 'takenFrom', 'takenFromTotal'],
+  /** It was asked to stop, and its worker has not yet said that it has. */
+  cancel_requested: ['workerId', 'requestedAt'],
+  running: ['workerId', 'attempt', 'startedAt'],
+  /** An attempt has failed, and the next is not due. */
+  backing_off: ['attempt', 'maxAttempts', 'error', 'dueAt'],
+  due_later: ['dueAt'],
+  /** Waits for other tasks. */
+  blocked: [],
+  /** Workers died during it: it waits until one has nothing beside it, within bounds. */
+  runs_alone: ['crashes'],
+  /** Every worker that takes it runs as much as it does at a time. */
+  workers_busy: ['workers', 'leases'],
+  behind_others: ['before', 'atLeast'],
+  /** Nothing is in its way. */
+  about_to_start: ['workers', 'seenAgoSeconds'],
+} as const satisfies Readonly<Record<string, readonly (keyof WaitingFacts)[]>>
+
+export type WaitingCode = keyof typeof FACTS
+
+/** The codes that there are; later versions may have more. */
+export const WAITING_CODES = Object.keys(FACTS) as readonly WaitingCode[]

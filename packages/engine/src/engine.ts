@@ -16,7 +16,7 @@ import type {
   Retention,
   SettleResult,
   StoreCopy,
-  StuckLanes,
+  StuckQueues,
   Task,
   TaskEvent,
   TaskPage,
@@ -235,7 +235,7 @@ export interface UseCases {
   /** Why a task does not run, as far as is known: what keeps it for good before what passes by itself. @throws task_not_found */
   waiting(taskId: string): Promise<TaskWaiting>
   /** Queues and types whose ready tasks nothing starts as things are: paused, or not taken by any known worker. */
-  stuckLanes(): Promise<StuckLanes>
+  stuckLanes(): Promise<StuckQueues>
   /** Tells of tasks as they end, whoever ran them, until the returned function is called. By news: best effort. */
   onEnded(interest: EndedTasksInterest, listener: EndListener): () => void
   /** Newest first. A page may be shorter than its limit although more follow. @throws invalid_request */

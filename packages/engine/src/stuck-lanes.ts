@@ -1,4 +1,4 @@
-import type { StuckLanes, WaitingReason } from '@taskyard/core'
+import type { StuckQueues, WaitingReason } from '@taskyard/core'
 import type { EngineContext } from './engine-context.ts'
 import type { AskKnownWorkers } from './known-workers.ts'
 import { type QueueAndType, type Taking, takingOf } from './taking.ts'
@@ -13,7 +13,7 @@ export async function stuckLanes(
   { store: { reads } }: EngineContext,
   namespace: string,
   askKnownWorkers: AskKnownWorkers,
-): Promise<StuckLanes> {
+): Promise<StuckQueues> {
   const [lanes, queues, workers] = await Promise.all([
     reads.readyLanes({ namespace, limit: MOST_LANES }),
     reads.counts({ namespace, queue: null }),
@@ -27,7 +27,7 @@ export async function stuckLanes(
     const reason = isPaused ? because.queuePaused(queue, namespace) : notTaken({ queue, type }, taking, namespace)
     return { queue, type, reason }
   })
-  return { lanes: told, total: stuck.length, isComplete: lanes.length < MOST_LANES }
+  return { stuck: told, total: stuck.length, complete: lanes.length < MOST_LANES }
 }
 
 /** Why no known worker takes tasks of a lane. */

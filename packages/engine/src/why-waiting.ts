@@ -39,7 +39,8 @@ export function createWhyWaiting(
     ]
     if (!isReady) return [...lasting, notDue(task, timeOfDay())]
     const takers = taking.takers(task)
-    const passing = takers.length === 0 ? [] : [...busyReasons(takers), ...behindReasons(before ?? 0)]
+    const alone = because.isSuspect(task) ? [because.runsAlone(task)] : []
+    const passing = takers.length === 0 ? [] : [...alone, ...busyReasons(takers), ...behindReasons(before ?? 0)]
     const found = [...lasting, ...passing]
     return found.length > 0 ? found : [nextInLine(takers)]
   }

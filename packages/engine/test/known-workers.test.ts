@@ -184,19 +184,19 @@ test('lanes for whose tasks nobody comes are told, within bounds', async (t) => 
     await engine.submit({ ...TASK, queue, type })
   await engine.submit({ ...TASK, queue: 'c', type: 'y', delaySeconds: 60 })
   await engine.pause('paused')
-  const { lanes, ...rest } = await engine.stuckLanes()
+  const { stuck, ...rest } = await engine.stuckLanes()
   assert.deepEqual(
-    lanes.map(({ queue, type, reason }) => [queue, type, reason.code]),
+    stuck.map(({ queue, type, reason }) => [queue, type, reason.code]),
     [
       ['a', 'y', 'no_worker'],
       ['b', 'x', 'other_queues'],
       ['paused', 'x', 'queue_paused'],
     ],
   )
-  assert.deepEqual(rest, { total: 3, isComplete: true })
+  assert.deepEqual(rest, { total: 3, complete: true })
   await engine.submitMany(Array.from({ length: 150 }, (_, n) => ({ ...TASK, queue: 'many', type: `type-${n}` })))
   const many = await engine.stuckLanes()
-  assert.deepEqual([many.lanes.length, many.total], [100, 153])
+  assert.deepEqual([many.stuck.length, many.total], [100, 153])
 })
 
 test('beats tell of claimers when these are others, and else every 10 s', async (t) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { OpenedStore, WaitingReason } from '@taskyard/core'
+import type { OpenedStore, WaitingCode } from '@taskyard/core'
 import { claimOf, PAYLOAD, startEngine, type TestBed } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
@@ -11,7 +11,7 @@ interface Case {
   readonly when: string
   /** Answers with the id of the task that is asked about. */
   arrange(bed: TestBed): Promise<string>
-  readonly codes: readonly WaitingReason['code'][]
+  readonly codes: readonly WaitingCode[]
   readonly says?: RegExp
   readonly facts?: object
 }
@@ -19,13 +19,27 @@ interface Case {
 const submit = async ({ engine }: TestBed, more: object = {}) => (await engine.submit({ ...TASK, ...more })).task.id
 const ask = ({ engine }: TestBed, more: object = {}) => engine.claim({ ...claimOf('worker-1'), ...more })
 
+/** A task that took two workers down. */
+async function crashed(bed: TestBed): Promise<string> {
+  const { engine, clock } = bed
+  const id = await submit(bed)
+  for (const workerId of ['dies', 'dies-too']) {
+    const session = engine.openSession({ workerId, onCancel: deaf })
+    await engine.claim(claimOf(workerId, 1, true))
+    session.lost()
+    await clock.advance(6000)
+  }
+  assert.equal((await engine.get(id)).crashes, 2)
+  return id
+}
+
 const CASES: readonly Case[] = [
   {
     when: 'no worker is known at all',
     arrange: (bed) => submit(bed),
     codes: ['no_worker'],
     says: /^no worker is known in namespace default; start one that handles test$/,
-    facts: { type: 'test', knownTypes: [] },
+    facts: { type: 'test', knownTypes: [], knownTypesTotal: 0, meantType: null },
   },
   {
     when: 'known workers take other types',
@@ -45,6 +59,7 @@ const CASES: readonly Case[] = [
     },
     codes: ['no_worker'],
     says: /did you mean greet\?$/,
+    facts: { knownTypes: ['greet'], knownTypesTotal: 1, meantType: 'greet' },
   },
   {
     when: 'workers take the type from other queues',
@@ -54,7 +69,7 @@ const CASES: readonly Case[] = [
     },
     codes: ['other_queues'],
     says: /^workers take type test from queues a, b, none from queue mail; start one that does: taskyard work FILE --queues mail$/,
-    facts: { queue: 'mail', type: 'test', takenFrom: ['a', 'b'] },
+    facts: { queue: 'mail', type: 'test', takenFrom: ['a', 'b'], takenFromTotal: 2 },
   },
   {
     when: 'the queue is paused, and nobody would take it either',
@@ -144,7 +159,34 @@ const CASES: readonly Case[] = [
     },
     codes: ['behind_others'],
     says: /^2 tasks of its queue and type come before it/,
-    facts: { before: 2, isAtLeast: false },
+    facts: { before: 2, atLeast: false },
+  },
+  {
+    when: 'workers died during it',
+    async arrange(bed) {
+      const id = await crashed(bed)
+      await submit(bed, { priority: 1 })
+      await ask(bed)
+      return id
+    },
+    codes: ['runs_alone', 'workers_busy'],
+    says: /^workers died during 2 of its attempts, so it is given out alone, and starts when /,
+    facts: { crashes: 2 },
+  },
+  {
+    when: 'workers died during it, and nobody takes it now',
+    arrange: crashed,
+    codes: ['no_worker'],
+  },
+  {
+    when: 'a worker has it, during which others died',
+    async arrange(bed) {
+      const id = await crashed(bed)
+      await ask(bed)
+      return id
+    },
+    codes: ['running'],
+    says: /; workers died during 2 of its attempts, so it may wait there, for up to 10 s, for others to end$/,
   },
   {
     when: 'nothing is in its way',
@@ -225,35 +267,11 @@ test('more tasks come first than are counted', async (t) => {
   const bed = await startEngine(t, {}, most)
   await ask(bed)
   const [reason] = (await bed.engine.waiting(await submit(bed))).reasons
-  assert.partialDeepStrictEqual(reason, { code: 'behind_others', before: 10_000, isAtLeast: true })
+  assert.partialDeepStrictEqual(reason, { code: 'behind_others', before: 10_000, atLeast: true })
   assert.match(reason?.message ?? '', /^more than 10,000 tasks of its queue and type come before it/)
 })
 
 test('a task that is not there has no reasons', async (t) => {
   const { engine } = await startEngine(t)
   await assert.rejects(engine.waiting('01900000-0000-7000-8000-000000000000'), { code: 'task_not_found' })
-})
-
-test('four questions are answered at a time', async (t) => {
-  const begun: (() => void)[] = []
-  const held =
-    <Params, Answer>(read: (params: Params) => Promise<Answer>) =>
-    async (params: Params) => {
-      await new Promise<void>((resolve) => begun.push(resolve))
-      return read(params)
-    }
-  const bed = await startEngine(t, {}, (store) => {
-    const { position, readyLanes } = store.reads
-    return { ...store, reads: { ...store.reads, position: held(position), readyLanes: held(readyLanes) } }
-  })
-  const id = await submit(bed)
-  const answers = [bed.engine.in('other').stuckLanes(), ...Array.from({ length: 7 }, () => bed.engine.waiting(id))]
-  const counts: number[] = []
-  for (let n = 0; n < 4; n++) {
-    await bed.clock.advance(1)
-    counts.push(begun.length)
-    for (const go of begun) go()
-  }
-  await Promise.all(answers)
-  assert.deepEqual(counts, [4, 8, 8, 8])
 })

@@ -48,6 +48,7 @@ export {
   type TaskWaiting,
   TaskyardError,
   type TypeDefaults,
+  type WaitingCode,
   type WaitingReason,
 } from '@taskyard/core'
 export {

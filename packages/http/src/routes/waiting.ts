@@ -21,9 +21,9 @@ const waitingSchema = {
 } as const
 
 const stuckSchema = {
-  operationId: 'listStuckLanes',
+  operationId: 'listStuckQueues',
   tags: ['queues'],
   summary: 'Queues and types whose ready tasks nothing starts as things are',
   description: 'The queue is paused, or no known worker takes the type from it.',
-  response: { 200: { description: 'The queues and types', $ref: 'StuckLanes#' }, ...problems(503) },
+  response: { 200: { description: 'The queues and types', $ref: 'StuckQueues#' }, ...problems(503) },
 } as const

@@ -6,7 +6,7 @@ import { problemSchema } from './problem.ts'
 import { submissionSchema } from './submission.ts'
 import { leasedTaskSchema, taskErrorSchema, taskEventSchema, taskPageSchema, taskSchema } from './task.ts'
 import { taskTypeSchema, typeDefaultsSchema } from './types.ts'
-import { stuckLanesSchema, taskWaitingSchema, waitingReasonSchema } from './waiting.ts'
+import { stuckQueuesSchema, taskWaitingSchema, waitingReasonSchema } from './waiting.ts'
 
 const COMPONENTS = [
   bulkFilterSchema,
@@ -16,7 +16,7 @@ const COMPONENTS = [
   leasedTaskSchema,
   problemSchema,
   queueSchema,
-  stuckLanesSchema,
+  stuckQueuesSchema,
   submissionSchema,
   taskErrorSchema,
   taskEventSchema,

@@ -1,15 +1,18 @@
-import { TASK_STATUSES } from '@taskyard/core'
+import { TASK_STATUSES, WAITING_CODES, type WaitingFacts } from '@taskyard/core'
 
 const time = { type: 'string', format: 'date-time' } as const
 const names = { type: 'array', items: { type: 'string' } } as const
 const count = { type: 'integer', minimum: 0 } as const
 
-/** The facts of all codes: each has some of them. */
+/** Those of all codes: each has some of them. */
 const facts = {
   queue: { type: 'string' },
   type: { type: 'string' },
   knownTypes: { ...names, description: 'Some of the types that known workers take.' },
+  knownTypesTotal: { ...count, description: 'How many types these take.' },
+  meantType: { type: ['string', 'null'], description: 'Which of these was probably meant.' },
   takenFrom: { ...names, description: 'Some of the queues from which known workers take the type.' },
+  takenFromTotal: { ...count, description: 'How many these are, up to 10,000.' },
   dueAt: time,
   attempt: { type: 'integer' },
   maxAttempts: { type: 'integer' },
@@ -21,12 +24,13 @@ const facts = {
   workerId: { type: ['string', 'null'] },
   startedAt: time,
   requestedAt: time,
+  crashes: { ...count, description: 'Attempts during which a worker died.' },
   workers: { ...count, description: 'Known workers that take it.' },
   leases: { ...count, description: 'Tasks that these workers run.' },
   before: { ...count, description: 'Ready tasks of its queue and type that come first.' },
-  isAtLeast: { type: 'boolean', description: 'They were counted up to `before`: it may be more.' },
+  atLeast: { type: 'boolean', description: 'They were counted up to `before`: it may be more.' },
   seenAgoSeconds: { ...count, description: 'When one of these workers asked for tasks last.' },
-} as const
+} as const satisfies Readonly<Record<keyof WaitingFacts, object>>
 
 export const waitingReasonSchema = {
   $id: 'WaitingReason',
@@ -35,19 +39,8 @@ export const waitingReasonSchema = {
   properties: {
     code: {
       type: 'string',
-      enum: [
-        'queue_paused',
-        'no_worker',
-        'other_queues',
-        'cancel_requested',
-        'running',
-        'backing_off',
-        'due_later',
-        'blocked',
-        'workers_busy',
-        'behind_others',
-        'about_to_start',
-      ],
+      description: 'One of these, or, from a later version, another: then `message` says all.',
+      'x-extensible-enum': WAITING_CODES,
     },
     message: { type: 'string', description: 'For people, with what helps.' },
     ...facts,
@@ -69,12 +62,12 @@ export const taskWaitingSchema = {
   },
 } as const
 
-export const stuckLanesSchema = {
-  $id: 'StuckLanes',
+export const stuckQueuesSchema = {
+  $id: 'StuckQueues',
   type: 'object',
-  required: ['lanes', 'total', 'isComplete'],
+  required: ['stuck', 'total', 'complete'],
   properties: {
-    lanes: {
+    stuck: {
       type: 'array',
       description: 'Up to 100.',
       items: {
@@ -84,6 +77,6 @@ export const stuckLanesSchema = {
       },
     },
     total: { ...count, description: 'How many there are.' },
-    isComplete: { type: 'boolean', description: 'false: there are more queues and types than were looked at.' },
+    complete: { type: 'boolean', description: 'false: there are more queues and types than were looked at.' },
   },
 } as const

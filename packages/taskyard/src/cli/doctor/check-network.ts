@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Socket, connect as tcpConnect } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 import type { QueueDocument } from '@taskyard/client'
-import { type Finding, finding, type StuckLanes } from '@taskyard/core'
+import { type Finding, finding, type StuckQueues } from '@taskyard/core'
 import type { Configuration } from '../../configuration/read-configuration.ts'
 import type { AnsweringServer, Examined } from './examined.ts'
 
@@ -40,15 +40,15 @@ export async function askServer(url: string, namespace: string, now: () => numbe
       clockOffsetMs: Number.isNaN(date) ? null : date + 500 - now(),
       // One without the role api knows no queues.
       queues: queues.ok ? ((await jsonOf<{ queues: readonly QueueDocument[] }>(queues)).queues ?? []) : [],
-      stuck: waiting?.ok ? stuckLanes(await jsonOf<StuckLanes>(waiting)) : null,
+      stuck: waiting?.ok ? stuckQueues(await jsonOf<StuckQueues>(waiting)) : null,
     }
   } catch {
     return null
   }
 }
 
-function stuckLanes({ lanes, total, isComplete }: Partial<StuckLanes>): StuckLanes | null {
-  return lanes === undefined || total === undefined || isComplete === undefined ? null : { lanes, total, isComplete }
+function stuckQueues({ stuck, total, complete }: Partial<StuckQueues>): StuckQueues | null {
+  return stuck === undefined || total === undefined || complete === undefined ? null : { stuck, total, complete }
 }
 
 interface HealthReport {

@@ -1,56 +1,94 @@
-import { DEFAULTS, type Finding, finding, type StuckLanes } from '@taskyard/core'
+import { DEFAULTS, type Finding, finding, type StuckQueues, type WaitingReason } from '@taskyard/core'
 import type { AnsweringServer, Examined } from './examined.ts'
 
-/** So many findings, and the rest in one. */
-const MOST = 10
+/** So many paused queues, one in each finding, and the rest in one. */
+const MOST_QUEUES = 10
+/** So many queues and types in the words of a finding. */
+const MOST_NAMED = 10
 
-type Lane = StuckLanes['lanes'][number]
+type Stuck = StuckQueues['stuck'][number]
 
 /** Whether tasks are ready that nothing starts as things are: their queue is paused, or no known worker takes them. */
 export async function checkWaiting({ server, namespace }: Examined): Promise<readonly Finding[]> {
   if (!server?.isTaskyard || server.stuck === null) return []
-  const { lanes, total, isComplete } = server.stuck
-  if (total === 0) return [finding.ok('waiting', nothing(namespace, isComplete))]
-  const findings = [...pausedFindings(lanes, server, namespace), ...laneFindings(lanes)]
-  const shown = findings.slice(0, MOST)
-  const more = findings.length - shown.length + total - lanes.length
-  return more === 0 ? shown : [...shown, moreFinding(more, namespace)]
+  const { stuck, total, complete } = server.stuck
+  if (total === 0) return [finding.ok('waiting', nothing(namespace, complete))]
+  const of = (code: WaitingReason['code']) => stuck.filter(({ reason }) => reason.code === code)
+  const [paused, notTaken, elsewhere] = [of('queue_paused'), of('no_worker'), of('other_queues')]
+  const findings = [
+    ...pausedFindings(paused, server, namespace),
+    ...noWorkerFinding(notTaken),
+    ...otherQueuesFinding(elsewhere),
+  ]
+  const more = total - paused.length - notTaken.length - elsewhere.length
+  return more === 0 ? findings : [...findings, moreFinding(more, namespace)]
 }
 
-function nothing(namespace: string, isComplete: boolean): string {
+function nothing(namespace: string, complete: boolean): string {
   const what = `no task of namespace ${namespace} waits for what does not come`
-  return isComplete ? what : `${what}, of the first 10,000 queues and types`
+  return complete ? what : `${what}, of the first 10,000 queues and types`
 }
 
 /** One for each queue. */
-function pausedFindings(lanes: readonly Lane[], { queues }: AnsweringServer, namespace: string): readonly Finding[] {
-  const paused = new Set(lanes.filter(({ reason }) => reason.code === 'queue_paused').map(({ queue }) => queue))
+function pausedFindings(stuck: readonly Stuck[], { queues }: AnsweringServer, namespace: string): readonly Finding[] {
+  const paused = [...new Set(stuck.map(({ queue }) => queue))]
   const whose = namespace === DEFAULTS.namespace ? '' : ` --namespace ${namespace}`
-  return [...paused].map((queue) => {
+  const each = paused.slice(0, MOST_QUEUES).map((queue) => {
     const ready = queues.find((each) => each.queue === queue)?.counts.queued ?? 0
-    const detail = `queue ${queue} is paused with ${ready.toLocaleString('en')} ready ${ready === 1 ? 'task' : 'tasks'}`
+    const detail = `queue ${queue} is paused with ${counted(ready, 'ready task')}`
     return finding.warning('waiting', detail, `Resume it: taskyard queues resume ${queue}${whose}`)
   })
+  const more = paused.length - each.length
+  if (more === 0) return each
+  const detail = `and ${counted(more, 'more queue')} with ready tasks ${more === 1 ? 'is' : 'are'} paused`
+  return [...each, finding.warning('waiting', detail, `See them: taskyard queues${whose}`)]
 }
 
-function laneFindings(lanes: readonly Lane[]): readonly Finding[] {
-  return lanes.flatMap(({ queue, type, reason }) => {
-    if (reason.code === 'queue_paused') return []
-    return [
-      finding.warning('waiting', `no known worker takes type ${type} from queue ${queue}`, adviceFor(reason, queue)),
-    ]
+function noWorkerFinding(stuck: readonly Stuck[]): readonly Finding[] {
+  const [first] = stuck
+  if (first === undefined) return []
+  const detail = named('no known worker takes', stuck, ({ type, queue, reason }) => {
+    const meant = reason.meantType ? ` (did you mean ${reason.meantType}?)` : ''
+    return `${type}${meant} from queue ${queue}`
   })
+  const { knownTypes = [], knownTypesTotal = knownTypes.length } = first.reason
+  const others =
+    knownTypes.length === 0 ? 'No worker is known' : `Known workers take ${listed(knownTypes, knownTypesTotal)}`
+  const advice =
+    stuck.length === 1
+      ? 'Start a worker that handles it, or correct the type and cancel these.'
+      : 'Start workers that handle them, or correct the types and cancel these.'
+  return [finding.warning('waiting', detail, `${advice} ${others}.`)]
 }
 
-function adviceFor(reason: Lane['reason'], queue: string): string {
-  if (reason.code === 'other_queues')
-    return `Workers take it from ${reason.takenFrom.join(', ')}: start one for this queue, too: taskyard work FILE --queues ${queue}`
-  const known = reason.code === 'no_worker' ? reason.knownTypes : []
-  const others = known.length === 0 ? 'No worker is known' : `Known workers take ${known.join(', ')}`
-  return `Start a worker that handles it, or correct the type and cancel these. ${others}.`
+function otherQueuesFinding(stuck: readonly Stuck[]): readonly Finding[] {
+  if (stuck.length === 0) return []
+  const detail = named('no known worker takes', stuck, ({ type, queue, reason }) => {
+    const { takenFrom = [], takenFromTotal } = reason
+    return `${type} from queue ${queue}, but from ${listed(takenFrom, takenFromTotal)}`
+  })
+  const queues = [...new Set(stuck.map(({ queue }) => queue))]
+  const which = queues.length <= MOST_NAMED ? queues.join(',') : "'*'"
+  return [finding.warning('waiting', detail, `Start one for these queues, too: taskyard work FILE --queues ${which}`)]
+}
+
+function named(what: string, stuck: readonly Stuck[], text: (stuck: Stuck) => string): string {
+  const types = stuck.length === 1 ? 'type' : 'types'
+  const texts = stuck.slice(0, MOST_NAMED).map(text)
+  return `${what} ${types} ${listed(texts, stuck.length, '; ')}`
+}
+
+/** Some of so many. */
+function listed(some: readonly string[], total: number = some.length, separator = ', '): string {
+  const more = total - some.length
+  return more > 0 ? `${some.join(separator)} and ${more.toLocaleString('en')} more` : some.join(separator)
+}
+
+function counted(number: number, noun: string): string {
+  return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`
 }
 
 function moreFinding(more: number, namespace: string): Finding {
   const detail = `and ${more.toLocaleString('en')} more queues and types of namespace ${namespace}`
-  return finding.warning('waiting', detail, 'All of them, up to 100, with their reasons: GET /api/v1/waiting')
+  return finding.warning('waiting', detail, 'The first 100, with their reasons: GET /api/v1/waiting')
 }

@@ -1,5 +1,5 @@
 import type { QueueDocument } from '@taskyard/client'
-import type { StuckLanes } from '@taskyard/core'
+import type { StuckQueues } from '@taskyard/core'
 import type { Configuration } from '../../configuration/read-configuration.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -21,5 +21,5 @@ export interface AnsweringServer {
   readonly clockOffsetMs: number | null
   readonly queues: readonly QueueDocument[]
   /** `null`: it does not say. */
-  readonly stuck: StuckLanes | null
+  readonly stuck: StuckQueues | null
 }
