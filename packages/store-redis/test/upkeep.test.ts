@@ -5,10 +5,12 @@ import {
   DEFAULT_RETENTION,
   type JsonText,
   type LeaseRef,
+  type NewTask,
   type OpenedStore,
   POISON_CRASHES,
   type WorkerRef,
 } from '@taskyard/core'
+import type { RedisStoreOptions } from '@taskyard/store-redis'
 import { sharedServer } from '@taskyard/test-servers'
 import { Redis } from 'ioredis'
 import { batch, counted, idsOf, listAll, SUCCEEDED, submit } from './calls.ts'
@@ -76,6 +78,33 @@ describe('tasks that are deleted', () => {
         left.filter((key) => ofTasks.test(key)),
         [],
       )
+    }
+  })
+
+  it('are found in the list for retention, however long it is', async (t) => {
+    let now = 1_800_000_000_000
+    const { store, redis, prefix } = await storeWithKeys(t, { storeTime: () => now })
+    const tasks = batch(600)
+    await submit(store, tasks)
+    const claimed = await store.tasks.claim({ ...CLAIM, limit: 600 })
+    for (const [n, { id, lease }] of claimed.entries()) {
+      now += n % 3 === 0 ? 1 : 0
+      await settle(store, { taskId: id, token: lease.token }, SUCCEEDED)
+    }
+    const left = new Set(idsOf(tasks))
+    for (const some of [
+      [599],
+      [0],
+      [300, 299, 301],
+      [17, 34, 555, 16, 598],
+      [...tasks.keys()].filter((n) => n % 2 > 0),
+    ]) {
+      const taskIds = some.map((n) => (tasks[n] as NewTask).id)
+      await store.tasks.delete({ namespace, taskIds })
+      for (const id of taskIds) left.delete(id)
+      const entries = await redis.lrange(`{${prefix}}:done`, 0, -1)
+      const listed = entries.map((entry) => entry.split(':')[2]).filter((id) => id !== '-')
+      assert.deepEqual(listed, [...left])
     }
   })
 })
@@ -212,12 +241,12 @@ function settle(store: OpenedStore, lease: LeaseRef, outcome: typeof SUCCEEDED |
   return store.tasks.settle({ namespace, settlements: [{ ...lease, ...outcome }], claim: null })
 }
 
-async function storeWithKeys(t: TestContext) {
+async function storeWithKeys(t: TestContext, options: Pick<RedisStoreOptions, 'storeTime'> = {}) {
   const prefix = freshPrefix()
   const { url } = await sharedServer('redis')
   const redis = new Redis(url)
   t.after(() => redis.disconnect())
-  const store = await openTestStore(t, { url, prefix })
+  const store = await openTestStore(t, { url, prefix, ...options })
   const keys = async () => {
     const found: string[] = []
     for await (const some of redis.scanStream({ match: `{${prefix}}:*`, count: 1000 }))

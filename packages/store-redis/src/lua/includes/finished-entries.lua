@@ -13,14 +13,14 @@ local function timeAt(index)
   return entry and tonumber(match(entry, '^%d+')) or math.huge
 end
 
--- Where entries of a time, or a later one, begin; none do before `from`. Those of tasks that are removed together are near each
--- other as a rule, so the steps begin small.
-local function firstIndex(time, from)
-  local low, high, step = from, from, 1
-  while timeAt(high) < time do low, high, step = high + 1, high + step, step * 2 end
-  while low < high do
+-- Where to look for entries of a time: none are before it, and the first not far behind. None are before `from`. Tasks that are
+-- removed together ended near each other as a rule, so the steps begin small.
+local function indexNear(time, from)
+  local low, high, step = from, from + AT_ONCE, AT_ONCE
+  while timeAt(high) < time do low, high, step = high, high + step, step * AT_ONCE end
+  while high - low > AT_ONCE do
     local middle = floor((low + high) / 2)
-    if timeAt(middle) < time then low = middle + 1 else high = middle end
+    if timeAt(middle) < time then low = middle else high = middle end
   end
   return low
 end
@@ -39,16 +39,17 @@ local function removeFrom(index, entry, wanted)
   return #ids - #left
 end
 
--- Removes tasks that ended at one time; says where their entries begin.
+-- Removes tasks that ended at one time; says from where it looked.
 local function removeOfTime(time, wanted, count, from)
-  local first = firstIndex(time, from)
+  local first = indexNear(time, from)
   local index = first
   while count > 0 do
     local entries = call('LRANGE', DONE, index, index + AT_ONCE - 1)
     if #entries == 0 then return first end
     for i, entry in ipairs(entries) do
-      if tonumber(match(entry, '^%d+')) > time then return first end
-      count = count - removeFrom(index + i - 1, entry, wanted)
+      local endedAt = tonumber(match(entry, '^%d+'))
+      if endedAt > time then return first end
+      if endedAt == time then count = count - removeFrom(index + i - 1, entry, wanted) end
     end
     index = index + #entries
   end
