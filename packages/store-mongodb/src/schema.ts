@@ -32,6 +32,18 @@ const TASK_INDEXES: readonly (IndexDescription & { readonly name: string })[] = 
     key: { state: 1, namespace: 1, queue: 1, type: 1, priority: -1, runAt: 1, _id: 1 },
     partialFilterExpression: { state: 'queued' },
   },
+  // Claims of every queue; `queue` is there to pass over those that are paused.
+  {
+    name: 'ready_of_type_in_order',
+    key: { state: 1, namespace: 1, type: 1, priority: -1, runAt: 1, _id: 1, queue: 1 },
+    partialFilterExpression: { state: 'queued' },
+  },
+  // The same of every type.
+  {
+    name: 'ready_of_all_in_order',
+    key: { state: 1, namespace: 1, priority: -1, runAt: 1, _id: 1, queue: 1 },
+    partialFilterExpression: { state: 'queued' },
+  },
   // How long the oldest of a queue has waited, whatever its priority.
   {
     name: 'ready_by_age',
@@ -109,5 +121,6 @@ async function createIndexes({ tasks, keys, queues }: Collections): Promise<void
   await queues.createIndexes([
     { name: 'doubtful', key: { isDoubtful: 1 }, sparse: true },
     { name: 'by_standing', key: { standing: 1, verifiedAt: 1 } },
+    { name: 'by_namespace', key: { namespace: 1, paused: 1 } },
   ])
 }

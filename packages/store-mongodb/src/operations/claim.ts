@@ -1,10 +1,11 @@
 import { type ClaimParams, type LeasedTask, LIMITS } from '@taskyard/core'
-import type { AnyBulkWriteOperation, Filter } from 'mongodb'
+import type { AnyBulkWriteOperation } from 'mongodb'
 import { addCounts, type QueueCounts } from '../counters.ts'
 import type { Database } from '../database.ts'
-import { claimKey, type Holder, leasedTaskFrom, type QueueDocument, queueId, type TaskDocument } from '../documents.ts'
+import { claimKey, type Holder, leasedTaskFrom, queueId, type TaskDocument } from '../documents.ts'
 import { idIn, markedBy, marksAfter, writeStatements } from '../write-transitions.ts'
-import { isSuspect, type LaneHead, type Lanes } from './lane-heads.ts'
+import { isSuspect, type LaneHead, type LaneQuery } from './lane-heads.ts'
+import { laneQueries } from './lane-queries.ts'
 import { promoteDue } from './promote.ts'
 import { isAloneUnderItsName, repeatedClaim } from './repeated-claim.ts'
 
@@ -21,7 +22,7 @@ export async function claim(database: Database, params: ClaimParams, now: number
   const startedAt = database.monotonic()
   const [given, lanes] = await Promise.all([
     repeatedClaim(database, params, now),
-    claimableLanes(database, params),
+    laneQueries(database, params),
     promoteDue(database, now),
   ])
   if (given.length > 0) return given
@@ -36,7 +37,7 @@ export async function claim(database: Database, params: ClaimParams, now: number
 async function claimAnew(
   database: Database,
   params: ClaimParams,
-  lanes: readonly Lanes[],
+  lanes: readonly LaneQuery[],
   { mark, startedAt, counting }: { mark: string; startedAt: number; counting: Promise<void>[] },
   now: number,
 ): Promise<LeasedTask[]> {
@@ -60,29 +61,6 @@ async function claimAnew(
     if (isFull || (isWhole && claimed.length > 0)) break
   }
   return claimed
-}
-
-async function claimableLanes(
-  database: Database,
-  { namespace, queues, types }: ClaimParams,
-): Promise<readonly Lanes[]> {
-  if (queues?.length === 0 || types?.length === 0) return []
-  const projection = { queue: 1, types: 1, paused: 1 } as const
-  const found = await database.queues.find(wantedQueues(namespace, queues, types), { projection }).toArray()
-  const wanted = types === null ? null : new Set(types)
-  return found
-    .filter(({ paused }) => paused !== true)
-    .map(({ queue, types: known = [] }) => ({ queue, types: known.filter((type) => wanted?.has(type) ?? true) }))
-    .filter(({ types: ofQueue }) => ofQueue.length > 0)
-}
-
-function wantedQueues(
-  namespace: string,
-  queues: readonly string[] | null,
-  types: readonly string[] | null,
-): Filter<QueueDocument> {
-  if (queues !== null) return idIn([...new Set(queues)].map((queue) => queueId(namespace, queue)))
-  return types === null ? { namespace } : { namespace, types: { $in: [...types] } }
 }
 
 async function markTasks(

@@ -1,24 +1,21 @@
 import { LIMITS, type Random, SUSPECT_CRASHES, untilBytes, untilSuspect } from '@taskyard/core'
+import type { Filter } from 'mongodb'
 import type { Collections } from '../collections.ts'
 import type { TaskDocument } from '../documents.ts'
 
-/** Lanes in one query: MongoDB merges up to 200 index ranges in order and sorts in memory beyond. */
-const LANES_PER_QUERY = 200
 /** How far beyond its turn a process looks that has met another one; each time it does not, half as far. */
 const FARTHEST = 4
 /** A read that takes longer is not waited for by those who come then: it may never end. Milliseconds. */
 const LONG_READ_MS = 2_000
 
-export type LaneHead = Omit<TaskDocument, 'tail'>
+/** Ready tasks of some lanes of a namespace; what is missing is all there are. */
+export type LaneQuery = Pick<Filter<TaskDocument>, 'queue' | 'type'>
 
-export interface Lanes {
-  readonly queue: string
-  readonly types: readonly string[]
-}
+export type LaneHead = Omit<TaskDocument, 'tail'>
 
 export interface LaneHeads {
   /** Hands out ready tasks in order, each to one caller of this process until it is `done` with it. */
-  take(namespace: string, lanes: readonly Lanes[], wanted: number): Promise<readonly LaneHead[]>
+  take(namespace: string, lanes: readonly LaneQuery[], wanted: number): Promise<readonly LaneHead[]>
   /** The caller has marked them; `lost` of them another process was quicker with. */
   done(heads: readonly LaneHead[], lost: number): void
 }
@@ -38,7 +35,7 @@ export function createLaneHeads(tasks: Collections['tasks'], random: Random, mon
   const queues = new Map<string, { waiting: Waiting[]; readSince: number }>()
   let distance = 0
 
-  async function serve(key: string, namespace: string, lanes: readonly Lanes[], first: Waiting): Promise<void> {
+  async function serve(key: string, namespace: string, lanes: readonly LaneQuery[], first: Waiting): Promise<void> {
     const queue = { waiting: [first], readSince: 0 }
     queues.set(key, queue)
     while (queue.waiting.length > 0) {
@@ -55,9 +52,9 @@ export function createLaneHeads(tasks: Collections['tasks'], random: Random, mon
     if (queues.get(key) === queue) queues.delete(key)
   }
 
-  async function read(namespace: string, lanes: readonly Lanes[], wanted: number): Promise<LaneHead[]> {
+  async function read(namespace: string, lanes: readonly LaneQuery[], wanted: number): Promise<LaneHead[]> {
     const limit = wanted + beingMarked.size + Math.ceil(wanted * distance)
-    const pages = await Promise.all(inQueries(lanes).map((query) => readPage(tasks, namespace, query, limit)))
+    const pages = await Promise.all(lanes.map((query) => readPage(tasks, namespace, query, limit)))
     const heads = pages.flat().filter(({ _id }) => !beingMarked.has(_id))
     if (pages.length > 1) heads.sort(inOrder)
     // Who has met another process begins somewhere behind the first, so that the two do not meet again.
@@ -103,33 +100,16 @@ function toBeGiven(heads: readonly LaneHead[]): readonly LaneHead[] {
   return untilSuspect(some, ({ crashes }) => crashes)
 }
 
-// Queues of the same types share a query; a type that a queue has never had costs one empty index range.
-function inQueries(lanes: readonly Lanes[]): { queues: readonly string[]; types: readonly string[] }[] {
-  const queries: { queues: string[]; types: readonly string[] }[] = []
-  const alike = Map.groupBy(lanes, ({ types }) => [...types].sort().join())
-  for (const group of alike.values()) {
-    const types = (group[0] as Lanes).types
-    for (let t = 0; t < types.length; t += LANES_PER_QUERY) {
-      const some = types.slice(t, t + LANES_PER_QUERY)
-      const queuesPerQuery = Math.max(1, Math.floor(LANES_PER_QUERY / some.length))
-      for (let q = 0; q < group.length; q += queuesPerQuery) {
-        queries.push({ queues: group.slice(q, q + queuesPerQuery).map(({ queue }) => queue), types: some })
-      }
-    }
-  }
-  return queries
-}
-
 /** One answer of the server, which is never over 16 MB: more than a claim hands out, whatever the payloads. */
 async function readPage(
   tasks: Collections['tasks'],
   namespace: string,
-  { queues, types }: { queues: readonly string[]; types: readonly string[] },
+  query: LaneQuery,
   limit: number,
 ): Promise<readonly LaneHead[]> {
   const cursor = tasks
     .find(
-      { state: 'queued', namespace, queue: oneOrIn(queues), type: oneOrIn(types) },
+      { state: 'queued', namespace, ...query },
       { projection: { tail: 0 }, readConcern: { level: 'local' }, batchSize: limit },
     )
     .sort({ priority: -1, runAt: 1, _id: 1 })
@@ -142,10 +122,6 @@ async function readPage(
     if (bytes >= LIMITS.claimBytes) break
   }
   return page
-}
-
-function oneOrIn(values: readonly string[]): string | { $in: string[] } {
-  return values.length === 1 ? (values[0] as string) : { $in: [...values] }
 }
 
 /** Compares ready tasks as claims want them: higher priority, then readiness, then id. */
