@@ -282,7 +282,7 @@ describe('the command line says why a task waits', () => {
     )
     assert.match(
       stdout,
-      /! waiting +no known worker takes types upercase \(did you mean uppercase\?\) from queue default; nobody from queue a\n +→ Start workers that handle them, .* Known workers take email, http-request, test, transform, uppercase\.\n/,
+      /! waiting +no known worker takes types nobody from queue a; upercase \(did you mean uppercase\?\) from queue default\n +→ Start workers that handle them, .* Known workers take email, http-request, test, transform, uppercase\.\n/,
     )
   })
 })

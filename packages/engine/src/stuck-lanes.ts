@@ -22,12 +22,20 @@ export async function stuckLanes(
   const paused = new Set(queues.filter((queue) => queue.paused).map(({ queue }) => queue))
   const taking = takingOf(workers)
   const stuck = lanes.filter((lane) => paused.has(lane.queue) || !taking.isTaken(lane))
-  const told = stuck.slice(0, MOST_TOLD).map(({ queue, type }) => {
-    const isPaused = paused.has(queue)
-    const reason = isPaused ? because.queuePaused(queue, namespace) : notTaken({ queue, type }, taking, namespace)
-    return { queue, type, reason }
-  })
+  const told = stuck
+    .toSorted(byName)
+    .slice(0, MOST_TOLD)
+    .map(({ queue, type }) => {
+      const isPaused = paused.has(queue)
+      const reason = isPaused ? because.queuePaused(queue, namespace) : notTaken({ queue, type }, taking, namespace)
+      return { queue, type, reason }
+    })
   return { stuck: told, total: stuck.length, complete: lanes.length < MOST_LANES }
+}
+
+function byName(one: QueueAndType, other: QueueAndType): number {
+  if (one.queue !== other.queue) return one.queue < other.queue ? -1 : 1
+  return one.type < other.type ? -1 : 1
 }
 
 /** Why no known worker takes tasks of a lane. */

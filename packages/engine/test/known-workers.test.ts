@@ -177,9 +177,9 @@ test('lanes for whose tasks nobody comes are told, within bounds', async (t) => 
   await engine.claim({ ...claimOf('worker-1'), queues: ['a', 'paused'], types: ['x'] })
   for (const [queue, type] of [
     ['a', 'x'],
-    ['a', 'y'],
-    ['b', 'x'],
     ['paused', 'x'],
+    ['b', 'x'],
+    ['a', 'y'],
   ] as const)
     await engine.submit({ ...TASK, queue, type })
   await engine.submit({ ...TASK, queue: 'c', type: 'y', delaySeconds: 60 })
