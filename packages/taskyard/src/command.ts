@@ -2,16 +2,20 @@ import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 
-// Whoever reads our output may leave early, as `head` does: that is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit()
-  throw error
-})
-
 // Compiling the sources takes longer than most commands; it is done once. The cache is the user's own: compiled code in a
 // folder that others can write to would be theirs to choose.
 const home = homedir()
 if (isAbsolute(home)) enableCompileCache(join(home, '.cache', 'taskyard'))
 const { runProgram } = await import('./cli/program.ts')
+const { processTerminal } = await import('./cli/process-terminal.ts')
 
-await runProgram(process.argv.slice(2))
+const terminal = processTerminal()
+// Whoever reads our output may leave early, as `head` does: that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  terminal.readerLeft()
+})
+// The log of a server whose reader is gone, or whose disk is full, is no reason to end.
+process.stderr.on('error', () => {})
+await runProgram(process.argv.slice(2), terminal)
+terminal.close()

@@ -2,8 +2,15 @@ import { EXIT } from './exit-codes.ts'
 import { NPM_HAS_ENDED, watchNpm } from './npm-process.ts'
 import type { Terminal } from './terminal.ts'
 
+interface ProcessTerminal extends Terminal {
+  /** Nobody reads the output any more: what can be interrupted is, and stops in order; all else ends at once. */
+  readerLeft(): void
+  /** The command has ended. Whoever was told to stop waits a moment for those who read what is written, and not for ever. */
+  close(): void
+}
+
 /** The process the command line runs in. */
-export function processTerminal(): Terminal {
+export function processTerminal(): ProcessTerminal {
   let interruption: AbortController | null = null
   return {
     environment: process.env,
@@ -19,8 +26,17 @@ export function processTerminal(): Terminal {
     },
     now: () => Date.now(),
     monotonic: () => performance.now(),
+    readerLeft() {
+      if (interruption === null) process.exit()
+      interruption.abort()
+    },
+    close() {
+      if (interruption?.signal.aborted) setTimeout(() => process.exit(), LAST_LINES_MS).unref()
+    },
   }
 }
+
+const LAST_LINES_MS = 1000
 
 /** npm passes a Ctrl-C on that the terminal has sent to us too: one that comes this soon is the same one. Milliseconds. */
 const SAME_CTRL_C_MS = 1000

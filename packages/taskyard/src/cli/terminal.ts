@@ -26,6 +26,8 @@ export interface Output {
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
   readonly rows?: number | undefined
+  /** What was written and is not yet taken, in bytes. */
+  readonly writableLength?: number
   write(text: string): unknown
 }
 

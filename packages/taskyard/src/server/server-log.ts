@@ -17,13 +17,40 @@ export function createServerLog(
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
   }
-  return pino(options, output.isTTY ? peopleStream(output, environment) : { write: (line) => void output.write(line) })
+  const stream = output.isTTY ? peopleStream(output, environment) : { write: (line: string) => void output.write(line) }
+  const log: Logger = pino(
+    options,
+    boundUnread(output, stream, (lines) => log.warn({ lines }, LINES_GONE)),
+  )
+  return log
 }
 
-function peopleStream(output: Output, environment: Environment) {
+interface LineStream {
+  write(line: string): void
+}
+
+/** Of a log that nobody reads the process keeps so much, in bytes. */
+const MOST_UNREAD = 1_048_576
+const LINES_GONE = 'lines of the log found no reader and are gone'
+
+/** @param tell is called when there is room again, with the number of lines that there was none for */
+function boundUnread(output: Output, stream: LineStream, tell: (lines: number) => void): LineStream {
+  let gone = 0
+  return {
+    write(line) {
+      if ((output.writableLength ?? 0) > MOST_UNREAD) return void gone++
+      const lines = gone
+      gone = 0
+      if (lines > 0) tell(lines)
+      stream.write(line)
+    },
+  }
+}
+
+function peopleStream(output: Output, environment: Environment): LineStream {
   const paint = paintFor(output, environment)
   return {
-    write(line: string) {
+    write(line) {
       const { level, time, msg, err, ...details } = JSON.parse(line)
       const rest = Object.entries(details).map(([key, value]) => `${key}=${spoken(value)}`)
       const trace = typeof err?.stack === 'string' ? `\n${err.stack.split('\n').map(printable).join('\n')}` : ''
