@@ -40,6 +40,33 @@ describe('taskyard work', () => {
     await worker.stop()
   })
 
+  it('says of a failure whether there will be another attempt, when, and what failed', async () => {
+    const file = inFolder('failures.ts')
+    await writeFile(
+      file,
+      `const refuse = () => { throw Object.assign(new Error('nothing to charge'), { name: 'TaskFailure', code: 'bad_amount', retryable: false, retryDelaySeconds: null }) }
+      export default { charge: refuse, flaky: () => { throw new Error('not yet') } }`,
+    )
+    const worker = runTaskyard(['work', file, '--queues', 'fates'], { env: { TASKYARD_URL: serverUrl() } })
+    const json = runTaskyard(['work', file, '--queues', 'fates-json', '--json'], { env: { TASKYARD_URL: serverUrl() } })
+    for (const queue of ['fates', 'fates-json']) {
+      await run(['submit', 'charge', '--queue', queue])
+      await run(['submit', 'flaky', '--queue', queue])
+    }
+    await worker.line(/✘ charge {2}\S+ {2}bad_amount: nothing to charge {2}\d+ ms {2}failed for good$/m)
+    await worker.line(/✘ flaky {2}\S+ {2}not yet {2}\d+ ms {2}attempt 2 of 10 (now|in \d+ m?s)/)
+    const [final, again] = await Promise.all(
+      ['charge', 'flaky'].map(async (type) => {
+        const [line] = await json.line(new RegExp(`^.*"event":"failed".*"type":"${type}".*$`, 'm'))
+        return JSON.parse(line)
+      }),
+    )
+    assert.deepEqual([final.code, final.taskStatus, final.runAt], ['bad_amount', 'failed', null])
+    assert.equal(again.taskStatus, 'scheduled')
+    assert.ok(Date.parse(again.runAt) > 0)
+    await Promise.all([worker.stop(), json.stop()])
+  })
+
   it('says what became of a task, not that its handler returned', async () => {
     const file = inFolder('returns.ts')
     await writeFile(

@@ -1,6 +1,6 @@
 import { EVERY_QUEUE, type LeasedTaskDocument, mapHandlers, type TaskHandler, type TaskHandlers } from '@taskyard/core'
 import { type AttemptEnd, rateLimited, type WorkerEvent } from '@taskyard/worker'
-import { spokenDuration } from '../spoken-time.ts'
+import { spokenDistance, spokenDuration } from '../spoken-time.ts'
 import { stackLines } from '../stack-lines.ts'
 import { jsonLine, type Paint, paintFor, printable, type Terminal } from '../terminal.ts'
 import type { FatalError } from './fatal-errors.ts'
@@ -56,8 +56,9 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
       done++
       const ms = since === undefined ? 0 : Math.round(terminal.monotonic() - since)
       const { event, sign, style, details, text } = becameOf(became, end)
-      const words = [`${sign} ${task.type}`, task.id, ...(text === '' ? [] : [text]), spokenDuration(ms)]
-      tell(event, { ...taskFields(task), ms, ...details }, words.join('  '), style)
+      const { words, fields } = isFailure(became) ? fateOf(end, terminal.now()) : NO_FATE
+      const line = [`${sign} ${task.type}`, task.id, text, spokenDuration(ms), words].filter((part) => part !== '')
+      tell(event, { ...taskFields(task), ms, ...details, ...fields }, line.join('  '), style)
       if (!json && event === 'failed') writeStack(terminal, end.error?.stack ?? '')
     },
     draining: () =>
@@ -129,10 +130,21 @@ function becameOf(became: WorkerEvent, { error, aborted }: AttemptEnd): EndLine 
       return stoppedEarly((aborted ?? became).replace('_', ' '))
     case 'failed':
     case 'retry-scheduled': {
-      const message = error?.message ?? ''
-      return { event: 'failed', sign: '✘', style: 'red', details: { error: message }, text: message }
+      const { code = 'error', message = '' } = error ?? {}
+      const text = code === 'error' ? message : `${code}: ${message}`
+      return { event: 'failed', sign: '✘', style: 'red', details: { error: message, code }, text }
     }
   }
+}
+
+const NO_FATE = { words: '', fields: {} }
+
+/** What comes after an attempt that failed: as the server has decided. */
+function fateOf({ task, taskStatus, runAt }: AttemptEnd, now: number) {
+  const fields = { taskStatus, runAt }
+  if (taskStatus === 'failed') return { words: 'failed for good', fields }
+  const due = runAt === null || Date.parse(runAt) <= now ? 'now' : spokenDistance(runAt, now)
+  return { words: `attempt ${task.attempt + 1} of ${task.maxAttempts} ${due}`, fields }
 }
 
 function stoppedEarly(reason: string, text = reason): EndLine {
