@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
+import { eventually } from '@taskyard/conformance'
 import { nodeBinary, sharedServer } from '@taskyard/test-servers'
 import pg from 'pg'
-import { examplesOf } from './support/examples.ts'
+import { example } from './support/examples.ts'
 import { makeOwnProject, type OwnProject, output, pathWith } from './support/own-project.ts'
 import { REPOSITORY, runCommand, temporaryFolder } from './support/taskyard-process.ts'
 
@@ -187,26 +189,35 @@ describe('the sign-up of the guide', LONG, () => {
   it('compiles strictly with TypeScript 7 and 5.9, for Node and for bundlers', async () => {
     for (const version of ['typescript', 'ts59']) {
       const args = compiler(version, version === 'ts59' ? 'bundler' : 'nodenext', 'web.ts', 'worker.ts')
-      assert.equal(await output(process.execPath, args, { cwd: project.path }), '')
+      const rewriting = [...args, '--rewriteRelativeImportExtensions']
+      assert.equal(await output(process.execPath, rewriting, { cwd: project.path }), '')
     }
   })
 
   it('commits a user together with a task that a worker in another process does', async () => {
     const args = ['node_modules/typescript/bin/tsc', ...STRICT, '--module', 'nodenext', '--outDir', 'out']
-    await output(process.execPath, [...args, 'web.ts', 'worker.ts'], { cwd: project.path })
+    const rewriting = [...args, '--rewriteRelativeImportExtensions']
+    await output(process.execPath, [...rewriting, 'web.ts', 'worker.ts'], { cwd: project.path })
     for (const node of nodes.values()) {
       const env = { DATABASE_URL: await ownDatabase(), PORT: '0' }
-      const worker = runCommand(node, ['out/worker.js'], { cwd: project.path, env })
-      const web = runCommand(node, ['out/web.js'], { cwd: project.path, env })
+      // The oldest says that it runs TypeScript as it is, beside doing so.
+      const file = (name: string) => (node === oldest() ? `out/${name}.js` : `${name}.ts`)
+      const web = runCommand(node, [file('web')], { cwd: project.path, env })
       const [, url = ''] = await web.line(/listening at (\S+)/)
       const headers = { 'content-type': 'application/json' }
       const signUp = (email: string) =>
         fetch(`${url}/users`, { method: 'POST', headers, body: JSON.stringify({ email }) })
       const { task } = (await (await signUp('ada@example.com')).json()) as { task: string }
-      assert.deepEqual(await (await fetch(`${url}/tasks/${task}`)).json(), {
-        status: 'succeeded',
-        result: { greeted: 'ada@example.com' },
+      const look = async (id: string) => (await fetch(`${url}/tasks/${id}`)).json()
+      assert.deepEqual(await look(task), {
+        status: 'queued',
+        because: 'no worker is known in namespace default; start one that handles welcome',
       })
+      const worker = runCommand(node, [file('worker')], { cwd: project.path, env })
+      await worker.line(/working/)
+      const done = { status: 'succeeded', result: { greeted: 'ada@example.com' } }
+      await eventually('it is done', 60_000, async () => isDeepStrictEqual(await look(task), done))
+      assert.equal((await fetch(`${url}/tasks/${randomUUID()}`)).status, 404)
       assert.equal((await signUp('ada@example.com')).status, 500, 'the same user again')
       for (const { code, stderr } of [await web.stop(), await worker.stop()]) assert.deepEqual([code, stderr], [0, ''])
     }
@@ -262,14 +273,6 @@ function compiler(version: string, resolution: 'nodenext' | 'bundler', ...files:
   return [`node_modules/${version}/bin/tsc`, '--noEmit', ...STRICT, ...module, ...files]
 }
 
-/** The block of a document with this note, or the nth one in this language. */
-function example(file: string, name: string, nth?: number): string {
-  const found = examplesOf(file).filter(({ note, language }) => (nth === undefined ? note : language) === name)
-  const text = found[nth ?? 0]?.text
-  assert.ok(text, `${basename(file)} has no ${name}`)
-  return text
-}
-
 function asCommonJs(text: string): string {
   const [first = '', ...rest] = text.split('\n')
   const required = first.replace(/^import (.*) from (.*)$/, 'const $1 = require($2)')
@@ -287,7 +290,7 @@ async function ownDatabase(): Promise<string> {
   own.pathname = `/${name}`
   const client = new pg.Client(own.href)
   await client.connect()
-  await client.query('CREATE TABLE users (email text PRIMARY KEY)')
+  await client.query(example(GUIDE, 'users.sql'))
   await client.end()
   return own.href
 }
