@@ -5,6 +5,9 @@ import { withoutFolders } from '../src/index.ts'
 for (const [text, shown] of [
   ['/srv/taskyard/data/tasks.db was removed', 'tasks.db was removed'],
   ['    at send (file:///opt/node_modules/a/handler.js:45:11)', '    at send (handler.js:45:11)'],
+  ['/srv/my data/tasks.db was removed', 'tasks.db was removed'],
+  ['    at send (/home/Ada Lovelace/my app/handler.js:45:11)', '    at send (handler.js:45:11)'],
+  ["ENOENT: no such file, open '/srv/my data/of it/tasks.db'", "ENOENT: no such file, open 'tasks.db'"],
   ["ENOENT: no such file, open '/etc/taskyard/key'", "ENOENT: no such file, open 'key'"],
   ['connect ECONNREFUSED /var/run/postgresql/.s.PGSQL.5432', 'connect ECONNREFUSED .s.PGSQL.5432'],
   ['http://127.0.0.1:8080/api/v1/tasks cannot be reached', 'http://127.0.0.1:8080/api/v1/tasks cannot be reached'],

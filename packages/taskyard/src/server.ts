@@ -11,11 +11,11 @@ import { settingsOf } from './configuration/settings.ts'
 import { storeName } from './configuration/store-location.ts'
 import { keepHeapSmall } from './keep-heap-small.ts'
 import { keepProcessAlive } from './keep-process-alive.ts'
-import { withoutServerPaths } from './server/built-in-outcomes.ts'
 import { createIncidentLog, type IncidentLog } from './server/incident-log.ts'
 import { assertPortIsFree, type HttpDeps, listen, listenForOperations } from './server/listen.ts'
 import { createTaskLog } from './server/task-log.ts'
 import type { StorePatience } from './server/wait-for-store.ts'
+import { withoutServerPaths } from './server/without-server-paths.ts'
 
 export interface RunningServer {
   /** Where the API listens; `null` without the role `api`. */
@@ -162,8 +162,9 @@ function startEmbeddedWorkers(configuration: Configuration, deps: WorkerDeps, st
   const { assembly, types, incidents } = deps
   const onError = (error: unknown, during: string) => incidents.workerFailed(during, error)
   const options = { queues, concurrency, drainSeconds, onError }
+  const handlers = withoutServerPaths(types.handlers)
   const workers = [...new Set(workerNamespaces)].map((namespace) =>
-    startWorker(withoutServerPaths(assembly.workerApi(namespace)), types.handlers, options),
+    startWorker(assembly.workerApi(namespace), handlers, options),
   )
   stops.push(async () => void (await Promise.all(workers.map((worker) => worker.stop()))))
   return () => workers.reduce((sum, { stats }) => sum + stats.running, 0)
