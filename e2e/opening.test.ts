@@ -17,6 +17,11 @@ describe('opening', () => {
       { store: 'sqlite::memory:', queueDept: 5 },
       /queueDept is no option.*did you mean queueDepth/,
     ],
+    [
+      'a parameter of no store',
+      { store: 'redis://127.0.0.1/?prefx=a' },
+      /^Taskyard\.open: store: the parameter "prefx" is/,
+    ],
     ['a number as a text', { store: 'sqlite::memory:', queueDepth: '5' }, /queueDepth is a string; expected a whole/],
     ['a word as a flag', { store: 'sqlite::memory:', allowUnsafeDurability: 'no' }, /expected true or false/],
     [

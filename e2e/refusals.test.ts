@@ -118,6 +118,7 @@ const READS: readonly Refusal[] = [
     (api) => api.result({} as Anything),
     /^result takes a task or its id, not an object/,
   ],
+  ['a promise of a task', (api) => api.result(Promise.resolve() as Anything), /not a Promise; await it$/],
   ['a time-out as a text', (api) => api.wait('x', { timeoutSeconds: '5' as Anything }), /^\/timeoutSeconds: a number/],
   ['a NaN of seconds', (api) => api.wait('x', { timeoutSeconds: Number.NaN }), /^\/timeoutSeconds: a number of sec/],
   [
@@ -138,6 +139,7 @@ const READS: readonly Refusal[] = [
 
 const WORKERS: readonly Refusal[] = [
   ['a queue instead of queues', (api) => api.work({}, { queues: 'default' as Anything }), /queues is not an array/],
+  ['an object of no handlers', (api) => api.work({}), /^worker: no handlers were given$/],
   ['no handlers', (api) => api.work(undefined as Anything), /handlers are an object/],
   [
     'concurrency as a text',

@@ -130,13 +130,17 @@ export function checkedWatch(options: unknown = {}): WatchOptions {
 export function taskIdOf(task: unknown, call: string): string {
   const id = typeof task === 'object' && task !== null && 'id' in task ? task.id : task
   if (typeof id === 'string') return id
-  throw new TaskyardError('invalid_request', { reason: `${call} takes a task or its id, not ${nounOf(task)}` })
+  throw new TaskyardError('invalid_request', { reason: `${call} takes a task or its id, not ${spokenNoun(task)}` })
 }
 
 /** @throws TaskyardError invalid_request */
 export function checkedId(id: unknown, call: string): string {
   if (typeof id === 'string') return id
-  throw new TaskyardError('invalid_request', { reason: `${call} takes the id of a task, not ${nounOf(id)}` })
+  throw new TaskyardError('invalid_request', { reason: `${call} takes the id of a task, not ${spokenNoun(id)}` })
+}
+
+function spokenNoun(value: unknown): string {
+  return value instanceof Promise ? 'a Promise; await it' : nounOf(value)
 }
 
 /** @throws TaskyardError invalid_request */

@@ -55,8 +55,22 @@ export async function openShared(options: OpenOptions): Promise<Shared> {
     }
   } catch (error) {
     letProcessEnd()
-    throw error
+    throw inWordsOfOptions(error)
   }
+}
+
+/** What the variables of a server are called in `Taskyard.open`. */
+const OPTIONS = [
+  [/^TASKYARD_STORE: /, 'Taskyard.open: store: '],
+  [/TASKYARD_STORE/g, 'store'],
+  [/set TASKYARD_ALLOW_UNSAFE_DURABILITY=1/g, 'open it with allowUnsafeDurability: true'],
+] as const
+
+function inWordsOfOptions(error: unknown): unknown {
+  if (!(error instanceof TaskyardError)) return error
+  const message = OPTIONS.reduce((text, [name, option]) => text.replace(name, option), error.message)
+  if (message === error.message) return error
+  return new TaskyardError(error.code, {}, { message, violations: error.violations, cause: error })
 }
 
 /** What is thrown at calls after the end. */

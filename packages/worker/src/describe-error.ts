@@ -57,5 +57,16 @@ function ownMessage(error: unknown): string {
 
 function stackOf(error: Error): string {
   const texts = causesOf(error).flatMap((cause) => (cause instanceof Error && cause.stack ? [String(cause.stack)] : []))
-  return texts.join('\ncaused by: ')
+  return texts.map(downToHandler).join('\ncaused by: ')
+}
+
+/** What calls handlers, as a frame of a stack names it; in a bundle it has no name of its own. */
+const [, HERE] = /^(.*\/)describe-error\.\w+$/.exec(import.meta.url ?? '') ?? []
+
+/** A stack without the frames below the handler: those are this package's. */
+function downToHandler(stack: string): string {
+  if (HERE === undefined) return stack
+  const lines = stack.split('\n')
+  const caller = lines.findIndex((line) => line.includes(`${HERE}call-handler.`))
+  return caller === -1 ? stack : lines.slice(0, caller).join('\n')
 }

@@ -117,6 +117,7 @@ function typesWithHandlers(handlers: TaskHandlers, wanted: readonly string[] | u
     const fault = faultOfHandler(handler)
     if (fault !== null) throw wrong(`the handler of "${type}" ${fault}`)
   }
+  if (wanted === undefined && Object.keys(handlers).length === 0) throw wrong('no handlers were given')
   const types = names('types', wanted ?? Object.keys(handlers))
   const missing = types.find((type) => !Object.hasOwn(handlers, type))
   if (missing !== undefined) throw wrong(`there is no handler for type "${missing}"`)

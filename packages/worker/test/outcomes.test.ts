@@ -183,6 +183,20 @@ test('the stacks of the causes are kept, and a circle of causes ends', async (t)
   assert.match(String(outcome?.error?.stack), /^Error: outer\n[\s\S]*\ncaused by: Error: inner\n/)
 })
 
+test('the stack of a handler that throws ends with the handler', async (t) => {
+  const { api } = openTestBed(t, {
+    fail: () => {
+      throw new Error('outer', { cause: new Error('inner') })
+    },
+  })
+  api.add('fail')
+  const [outcome] = await api.settled(1)
+  assert.match(
+    String(outcome?.error?.stack),
+    /^Error: outer\n +at .*outcomes\.test\.ts:.*\ncaused by: Error: inner\n +at .*outcomes\.test\.ts:\S+$/,
+  )
+})
+
 test('a failure with wishes of a wrong kind is told without them', async (t) => {
   const odd = Object.assign(new Error('odd'), { name: 'TaskFailure', retryable: 'yes', retryDelaySeconds: '5' })
   const { api } = openTestBed(t, { fail: () => Promise.reject(odd) })

@@ -21,7 +21,7 @@ export function createProcessGauges(registry: Registry): (state: ProcessState) =
       if (sample !== null) yield sample
     })
   gauge('taskyard_info', 'Always 1; what runs here', ({ version, store }) => [{ version, store }, 1])
-  gauge('taskyard_workers_connected', 'Workers that are connected to this process', (state) => [
+  gauge('taskyard_workers_connected', 'Workers that are connected to this process, embedded ones too', (state) => [
     {},
     state.connectedWorkers,
   ])
