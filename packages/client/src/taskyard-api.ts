@@ -205,13 +205,19 @@ export interface NamespaceApi<Handlers extends TaskHandlers = TaskHandlers> {
   cancel(id: string): Promise<AnyTaskOf<Handlers>>
   /** @throws task_not_found, not_retryable */
   retry(id: string): Promise<AnyTaskOf<Handlers>>
-  /** Cancels what matches and has not ended; at least one field. Resolves with how many it was. */
+  /**
+   * Cancels what matches and has not ended; at least one field. Resolves with how many it was; over HTTP, where an answer was lost
+   * and the call repeated, those of that answer are not counted.
+   */
   cancelMatching(filter: TaskFilterOptions, options?: MatchingOptions): Promise<number>
   /** Makes failed (or, by `status`, cancelled) tasks that match ready again. Resolves with how many it was. */
   retryMatching(filter: TaskFilterOptions, options?: MatchingOptions): Promise<number>
   /** Removes a task that has ended, with its history, for good. @throws task_not_found, not_deletable */
   delete(id: string): Promise<void>
-  /** Removes tasks that match and have ended, for good. Resolves with how many it was. @throws invalid_request for the status of one that has not */
+  /**
+   * Removes tasks that match and have ended, for good. Resolves with how many it was, as `cancelMatching` does.
+   * @throws invalid_request for the status of one that has not ended
+   */
   deleteMatching(filter: TaskFilterOptions, options?: MatchingOptions): Promise<number>
 
   queues(): Promise<readonly QueueDocument[]>

@@ -2,6 +2,7 @@ import { isIntegerIn, LIMITS, type Task, type TaskStatus } from '@taskyard/core'
 import type { BulkFilter, BulkPart, BulkPartOptions } from './bulk-calls.ts'
 import { invalid } from './check-submission.ts'
 import type { EngineContext } from './engine-context.ts'
+import { hashed } from './fingerprint.ts'
 import { statusesOf, toListParams } from './read.ts'
 
 /** Where a walk over matching tasks is: what it takes to go on with it, here or in another process. */
@@ -18,6 +19,7 @@ interface Position {
 }
 
 export interface Walk {
+  readonly operation: 'cancel' | 'retry' | 'delete'
   /** States to look through, in this order; in every other pass the other way round, so that nothing keeps ahead of it. */
   readonly statuses: readonly TaskStatus[]
   /** The walk ends after so many passes that found nothing; 0: after the first pass. */
@@ -29,6 +31,13 @@ export interface Walk {
   /** Whether `act` is likely to change a task, for a walk that only counts. */
   wouldChange(task: Task): boolean
 }
+
+/** Of a walk over ended tasks: they stay where they are until it changes them, and are not met again. */
+export const OVER_ENDED = {
+  quietPasses: 0,
+  wants: () => true,
+  wouldChange: () => true,
+} as const satisfies Partial<Walk>
 
 /** Beyond clocks of servers and stores that disagree a little. */
 const CLOCK_MARGIN_MS = 1000
@@ -49,15 +58,17 @@ export function createBulkWalks(context: EngineContext) {
   ): Promise<BulkPart> {
     const how = options.dryRun ? countOnly(wanted) : wanted
     if (how.statuses.length === 0) return { matched: 0, cursor: null }
+    const purpose = purposeOf(namespace, filter, how.operation, options.dryRun === true)
     const { cursor = null, seconds = Number.POSITIVE_INFINITY, signal } = options
     const until = clock.now() + seconds * 1000
-    let position = cursor === null ? await start(namespace, filter) : decode(cursor, how.statuses.length)
+    let position = cursor === null ? await start(namespace, filter) : decode(cursor, how.statuses.length, purpose)
     for (let matched = 0; ; ) {
       const { count, nextCursor } = await changePage(namespace, filter, position, how)
       matched += count
       const next = after(position, nextCursor, count > 0, how)
       if (next === null) return { matched, cursor: null }
-      if (clock.now() >= until || signal?.aborted || context.isStopping()) return { matched, cursor: encode(next) }
+      if (clock.now() >= until || signal?.aborted || context.isStopping())
+        return { matched, cursor: encode(next, purpose) }
       position = next
     }
   }
@@ -91,8 +102,9 @@ export function createBulkWalks(context: EngineContext) {
 }
 
 /** Nothing is changed on the way, so nothing has to be looked for again. */
-function countOnly({ statuses, wants, wouldChange }: Walk): Walk {
+function countOnly({ operation, statuses, wants, wouldChange }: Walk): Walk {
   return {
+    operation,
     statuses,
     quietPasses: 0,
     wants,
@@ -111,21 +123,29 @@ function after(position: Position, cursor: string | null, hasFound: boolean, how
   return { ...position, status: 0, cursor, passes: position.passes + 1, quiet, found: false }
 }
 
-function encode({ before, status, cursor, passes, quiet, found }: Position): string {
-  return Buffer.from(JSON.stringify([before, status, cursor, passes, quiet, found])).toString('base64url')
+/** What a cursor is good for: going on with another operation, or another filter, would pass tasks by in silence. */
+function purposeOf(namespace: string, filter: BulkFilter, operation: Walk['operation'], dryRun: boolean): string {
+  const fields = Object.entries(filter).filter(([, value]) => value !== undefined && value !== null)
+  fields.sort(([a], [b]) => (a < b ? -1 : 1))
+  return hashed(JSON.stringify([namespace, operation, dryRun, fields]))
+}
+
+function encode({ before, status, cursor, passes, quiet, found }: Position, purpose: string): string {
+  return Buffer.from(JSON.stringify([before, status, cursor, passes, quiet, found, purpose])).toString('base64url')
 }
 
 /** @throws TaskyardError `invalid_request` for a cursor that is not one of these */
-function decode(text: string, statuses: number): Position {
-  const [before, status, cursor, passes, quiet, found] = fieldsOf(text)
+function decode(text: string, statuses: number, purpose: string): Position {
+  const [before, status, cursor, passes, quiet, found, isFor] = fieldsOf(text)
   const isOurs =
+    isFor === purpose &&
     isIntegerIn(before, 0, Number.MAX_SAFE_INTEGER) &&
     isIntegerIn(status, 0, statuses - 1) &&
     (cursor === null || typeof cursor === 'string') &&
     isIntegerIn(passes, 0, Number.MAX_SAFE_INTEGER) &&
     isIntegerIn(quiet, 0, Number.MAX_SAFE_INTEGER) &&
     typeof found === 'boolean'
-  if (!isOurs) throw invalid('/cursor', 'the cursor of an answer before, with the same filter')
+  if (!isOurs) throw invalid('/cursor', 'the cursor of an answer before, of the same operation with the same filter')
   return { before, status, cursor, passes, quiet, found } as Position
 }
 

@@ -1,5 +1,5 @@
 import { type CancelOutcome, type Task, type TaskStatus, TaskyardError } from '@taskyard/core'
-import { createBulkWalks, statusesToWalk } from './bulk.ts'
+import { createBulkWalks, OVER_ENDED, statusesToWalk } from './bulk.ts'
 import { toTaskId } from './check-submission.ts'
 import type { UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
@@ -48,6 +48,7 @@ export function createCancelAndRetry(
     },
     async cancelMatching(filter, options = {}) {
       return walk(namespace, filter, options, {
+        operation: 'cancel',
         statuses: statusesToWalk(namespace, filter, CANCELLABLE),
         quietPasses: QUIET_PASSES,
         wouldChange: ({ cancelRequestedAt }) => cancelRequestedAt === null,
@@ -64,11 +65,10 @@ export function createCancelAndRetry(
     },
     async retryMatching(filter, options = {}) {
       return walk(namespace, filter, options, {
+        operation: 'retry',
         statuses: statusesToWalk(namespace, filter, RETRYABLE),
-        // What has ended stays where it is until it is retried, and what fails again is not retried again.
-        quietPasses: 0,
-        wants: () => true,
-        wouldChange: () => true,
+        // What fails again is not retried again.
+        ...OVER_ENDED,
         async act(tasks) {
           const outcomes = await store.tasks.retry({ namespace, taskIds: tasks.map(({ id }) => id) })
           const retried = tasks.filter((_, i) => outcomes[i]?.kind === 'retried')

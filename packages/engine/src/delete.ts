@@ -1,5 +1,5 @@
 import { isTerminal, TaskyardError, TERMINAL_STATUSES } from '@taskyard/core'
-import { createBulkWalks, statusesToWalk } from './bulk.ts'
+import { createBulkWalks, OVER_ENDED, statusesToWalk } from './bulk.ts'
 import type { BulkFilter } from './bulk-calls.ts'
 import { invalid, toTaskId } from './check-submission.ts'
 import type { UseCases } from './engine.ts'
@@ -18,19 +18,17 @@ export function createDeletion(context: EngineContext): InNamespace<Pick<UseCase
     async delete(id) {
       const [outcome] = await store.tasks.delete({ namespace, taskIds: [toTaskId(id)] })
       if (outcome?.kind === 'not-found') throw new TaskyardError('task_not_found', { id, namespace })
-      if (outcome?.kind === 'not-ended') throw new TaskyardError('not_deletable', { id, status: outcome.status })
+      if (outcome?.kind === 'kept') throw new TaskyardError('not_deletable', { id, status: outcome.status })
     },
     async deleteMatching(filter, options = {}) {
-      const statuses = statusesToWalk(namespace, filter, ENDED)
+      const statuses = statusesToWalk(namespace, filter, ENDED).filter(isTerminal)
       assertOfEnded(filter)
       return walk(namespace, filter, options, {
+        operation: 'delete',
         statuses,
-        // What has ended stays where it is until it is deleted, or retried.
-        quietPasses: 0,
-        wants: () => true,
-        wouldChange: () => true,
+        ...OVER_ENDED,
         async act(tasks) {
-          const outcomes = await store.tasks.delete({ namespace, taskIds: tasks.map(({ id }) => id) })
+          const outcomes = await store.tasks.delete({ namespace, taskIds: tasks.map(({ id }) => id), statuses })
           return outcomes.filter(({ kind }) => kind === 'deleted').length
         },
       })

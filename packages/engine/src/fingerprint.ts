@@ -5,5 +5,10 @@ import type { Submission } from './engine.ts'
 export function fingerprintOf({ idempotencyKey, ...content }: Submission): string {
   const fields = Object.entries(content).filter(([, value]) => value !== undefined)
   fields.sort(([a], [b]) => (a < b ? -1 : 1))
-  return createHash('sha256').update(JSON.stringify(fields)).digest('base64url')
+  return hashed(JSON.stringify(fields))
+}
+
+/** Of a text that is compared with others only. */
+export function hashed(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
 }

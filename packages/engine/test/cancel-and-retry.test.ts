@@ -167,8 +167,17 @@ test('an operation by filter leaves off in time, and goes on where it left off',
   const filter = { type: 'test' }
   const first = await engine.cancelMatching(filter, { seconds: 20 })
   assert.deepEqual([first.matched, typeof first.cursor], [600, 'string'])
-  const rest = await engine.cancelMatching(filter, { seconds: 20, cursor: first.cursor as string })
-  assert.deepEqual(rest, { matched: 300, cursor: null })
+  const goOn = { seconds: 20, cursor: first.cursor as string }
+  const refused = { code: 'invalid_request', message: /of the same operation with the same filter/ }
+  for (const other of [
+    () => engine.cancelMatching({ type: 'other' }, goOn),
+    () => engine.cancelMatching(filter, { ...goOn, dryRun: true }),
+    () => engine.in('other').cancelMatching(filter, goOn),
+    () => engine.retryMatching(filter, goOn),
+    () => engine.deleteMatching(filter, goOn),
+  ])
+    await assert.rejects(other(), refused)
+  assert.deepEqual(await engine.cancelMatching(filter, goOn), { matched: 300, cursor: null })
 })
 
 test('a cursor that no operation by filter has given is refused', async (t) => {

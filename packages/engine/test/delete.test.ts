@@ -49,3 +49,22 @@ test('who waits for a task or watches it when it is deleted is told that there i
   await Promise.all([waiting, watching])
   assert.deepEqual(kinds, ['submitted'])
 })
+
+test('deleting by filter leaves what has come to another end since it was listed', async (t) => {
+  const { engine } = await startEngine(t, {}, (store) => ({
+    ...store,
+    tasks: {
+      ...store.tasks,
+      async delete(params) {
+        await store.tasks.retry(params)
+        const [leased] = await engine.claim(claimOf('worker-2'))
+        await engine.settle([{ taskId: leased?.id ?? '', token: leased?.lease.token ?? 0, outcome: 'succeeded' }])
+        return store.tasks.delete(params)
+      },
+    },
+  }))
+  const { task } = await engine.submit(TASK)
+  await engine.cancel(task.id)
+  assert.deepEqual(await engine.deleteMatching({ status: 'cancelled' }), { matched: 0, cursor: null })
+  assert.equal((await engine.get(task.id)).status, 'succeeded')
+})

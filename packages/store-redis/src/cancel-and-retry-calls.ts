@@ -1,4 +1,12 @@
-import type { CancelOutcome, DeleteOutcome, RetryOutcome, TaskIdsParams } from '@taskyard/core'
+import {
+  type CancelOutcome,
+  type DeleteOutcome,
+  type DeleteParams,
+  type RetryOutcome,
+  type TaskIdsParams,
+  TERMINAL_STATUSES,
+  type TerminalStatus,
+} from '@taskyard/core'
 import { type CallContext, inParts } from './call-context.ts'
 import { SCRIPTS } from './scripts.ts'
 import { statusOf } from './task-records.ts'
@@ -54,17 +62,20 @@ function retryOutcome(answer: string): RetryOutcome {
   return answer === 'n' ? { kind: 'not-found' } : { kind: 'not-retryable', status: statusOf(answer.slice(1)) }
 }
 
+const ENDED_LETTERS: Readonly<Record<TerminalStatus, string>> = { succeeded: 'o', failed: 'f', cancelled: 'c' }
+
 /** So few at a time: a script holds everybody up, and each may have megabytes to free. */
 const DELETED_PER_CALL = 100
 
 /** The port's `delete`. */
 export async function deleteTasks(
   context: CallContext,
-  { namespace, taskIds }: TaskIdsParams,
+  { namespace, taskIds, statuses = TERMINAL_STATUSES }: DeleteParams,
 ): Promise<readonly DeleteOutcome[]> {
+  const letters = statuses.map((status) => ENDED_LETTERS[status]).join('')
   const outcomes: DeleteOutcome[] = []
   for (const part of inParts(taskIds, DELETED_PER_CALL)) {
-    const args = [context.now(), namespace, ...part]
+    const args = [context.now(), namespace, letters, ...part]
     const [, readyLanes, ...answers] = (await context.run(SCRIPTS.delete, args)) as string[]
     context.publishReady(readyLanes as string)
     outcomes.push(...answers.map(deleteOutcome))
@@ -74,5 +85,5 @@ export async function deleteTasks(
 
 function deleteOutcome(answer: string): DeleteOutcome {
   if (answer === 'y') return { kind: 'deleted' }
-  return answer === 'n' ? { kind: 'not-found' } : { kind: 'not-ended', status: statusOf(answer.slice(1)) }
+  return answer === 'n' ? { kind: 'not-found' } : { kind: 'kept', status: statusOf(answer.slice(1)) }
 }

@@ -8,6 +8,8 @@ import {
   type RetryOutcome,
   type Settlement,
   type SettleResult,
+  type TaskStatus,
+  TERMINAL_STATUSES,
 } from '@taskyard/core'
 import { claimReady } from './reference-claim.ts'
 import { enqueueSubmission } from './reference-enqueue.ts'
@@ -59,8 +61,8 @@ export function tasksOf(state: ReferenceState, answer: Answer): OpenedStore['tas
       answer((now) => taskIds.map((id) => cancelOne(taskOf(state, namespace, id), now))),
     retry: ({ namespace, taskIds }) =>
       answer((now) => taskIds.map((id) => retryOne(taskOf(state, namespace, id), now))),
-    delete: ({ namespace, taskIds }) =>
-      answer((now) => taskIds.map((id) => deleteOne(state, taskOf(state, namespace, id), now))),
+    delete: ({ namespace, taskIds, statuses }) =>
+      answer((now) => taskIds.map((id) => deleteOne(state, taskOf(state, namespace, id), now, statuses))),
   }
 }
 
@@ -120,10 +122,15 @@ function retryOne(entry: ReferenceTask | undefined, now: number): RetryOutcome {
   return { kind: 'retried' }
 }
 
-function deleteOne({ tasks }: ReferenceState, entry: ReferenceTask | undefined, now: number): DeleteOutcome {
+function deleteOne(
+  { tasks }: ReferenceState,
+  entry: ReferenceTask | undefined,
+  now: number,
+  statuses: readonly TaskStatus[] = TERMINAL_STATUSES,
+): DeleteOutcome {
   if (entry === undefined) return { kind: 'not-found' }
   const { id, status } = asRead(entry, now)
-  if (!isTerminal(status)) return { kind: 'not-ended', status }
+  if (!statuses.includes(status)) return { kind: 'kept', status }
   tasks.delete(id)
   return { kind: 'deleted' }
 }

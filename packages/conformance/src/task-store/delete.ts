@@ -41,6 +41,20 @@ export function describeDelete({ describe, it, itWithoutFaults }: Suite): void {
       assert.equal((await bed.find(kept)).status, 'succeeded')
     })
 
+    it('leaves what has ended otherwise than is wanted', async (bed) => {
+      const [done, broken, unwanted] = (await endTogether(bed, [{}, {}, {}])) as [string, string, string]
+      const these = { namespace: 'default', taskIds: [done, broken, unwanted] }
+      await bed.store.tasks.delete({ ...these, statuses: ['failed', 'cancelled'] })
+      const left = await bed.store.reads.find(these)
+      assert.deepEqual(
+        left.map((task) => task?.status ?? null),
+        ['succeeded', null, null],
+      )
+      assert.deepEqual(await bed.store.tasks.delete({ ...these, taskIds: [done], statuses: ['failed'] }), [
+        { kind: 'kept', status: 'succeeded' },
+      ])
+    })
+
     it('takes them off the counts, but not off what was ever finished', async (bed) => {
       const tasks = await endTogether(bed, [{}, {}, {}, {}])
       await bed.store.tasks.delete(these(tasks.slice(0, 3)))
@@ -59,13 +73,13 @@ export function describeDelete({ describe, it, itWithoutFaults }: Suite): void {
       await bed.clock.advance(1)
       const taskIds = [running.id, done as string, queued, bed.newTask().id, scheduled, broken as string, due]
       assert.deepEqual(await bed.store.tasks.delete(these(taskIds)), [
-        { kind: 'not-ended', status: 'running' },
+        { kind: 'kept', status: 'running' },
         { kind: 'deleted' },
-        { kind: 'not-ended', status: 'queued' },
+        { kind: 'kept', status: 'queued' },
         { kind: 'not-found' },
-        { kind: 'not-ended', status: 'scheduled' },
+        { kind: 'kept', status: 'scheduled' },
         { kind: 'deleted' },
-        { kind: 'not-ended', status: 'queued' },
+        { kind: 'kept', status: 'queued' },
       ])
       assert.deepEqual(await bed.store.tasks.delete(these([])), [])
     })
@@ -203,7 +217,7 @@ export function describeDelete({ describe, it, itWithoutFaults }: Suite): void {
       for (const [i, outcome] of deleted.entries()) {
         const isDeleted = outcome.kind === 'deleted'
         assert.deepEqual(ofRetry[i], { kind: isDeleted ? 'not-found' : 'retried' })
-        assert.deepEqual(outcome, isDeleted ? outcome : { kind: 'not-ended', status: 'queued' })
+        assert.deepEqual(outcome, isDeleted ? outcome : { kind: 'kept', status: 'queued' })
       }
       const left = ofRetry.filter(({ kind }) => kind === 'retried').length
       assert.equal((await bed.listAll()).length, left)

@@ -21,7 +21,7 @@ export function describeHostileNames({ describe, it }: Suite): void {
       const retried = await bed.store.tasks.retry({ namespace: 'default', taskIds })
       assert.deepEqual(retried, [...nothing({ kind: 'not-found' }), { kind: 'not-retryable', status: 'queued' }])
       const deleted = await bed.store.tasks.delete({ namespace: 'default', taskIds })
-      assert.deepEqual(deleted, [...nothing({ kind: 'not-found' }), { kind: 'not-ended', status: 'queued' }])
+      assert.deepEqual(deleted, [...nothing({ kind: 'not-found' }), { kind: 'kept', status: 'queued' }])
       const outcomes = await bed.store.tasks.cancel({ namespace: 'default', taskIds })
       assert.deepEqual(outcomes, [...nothing({ kind: 'not-found' }), { kind: 'cancelled' }])
       for (const taskId of taskIds.slice(0, -1)) {

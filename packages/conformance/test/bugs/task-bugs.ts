@@ -138,7 +138,7 @@ export const TASK_BUGS: Readonly<Record<string, Plant>> = {
       delete: async (params) => {
         const outcomes = await store.tasks.delete(params)
         for (const [i, { kind }] of outcomes.entries()) {
-          if (kind === 'not-ended') state.tasks.delete(params.taskIds[i] as string)
+          if (kind === 'kept') state.tasks.delete(params.taskIds[i] as string)
         }
         return outcomes
       },

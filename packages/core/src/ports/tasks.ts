@@ -1,6 +1,6 @@
 import type { Backoff } from '../backoff.ts'
 import type { JsonText } from '../json.ts'
-import type { LeasedTask, LeaseRef, TaskError, TaskStatus } from '../task.ts'
+import type { LeasedTask, LeaseRef, TaskError, TaskStatus, TerminalStatus } from '../task.ts'
 
 /** What becomes of tasks: everything that changes one. */
 export interface TasksPort {
@@ -38,9 +38,9 @@ export interface TasksPort {
 
   /**
    * Removes tasks that have ended with all that belongs to them, as retention does: they leave the counts, but not `finishedTotal`,
-   * and an idempotency key of theirs is that of a task that is gone. What has not ended stays.
+   * and an idempotency key of theirs is that of a task that is gone. What has not ended stays, and what has ended otherwise than `statuses`.
    */
-  delete(params: TaskIdsParams): Promise<readonly DeleteOutcome[]>
+  delete(params: DeleteParams): Promise<readonly DeleteOutcome[]>
 }
 
 export interface NewTask {
@@ -190,6 +190,11 @@ export interface TaskIdsParams {
   readonly taskIds: readonly string[]
 }
 
+export interface DeleteParams extends TaskIdsParams {
+  /** Only tasks that have ended so by now. Left out: however they have. */
+  readonly statuses?: readonly TerminalStatus[]
+}
+
 export type CancelOutcome =
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'requested'; readonly workerId: string }
@@ -203,6 +208,7 @@ export type RetryOutcome =
 
 export type DeleteOutcome =
   | { readonly kind: 'deleted' }
-  | { readonly kind: 'not-ended'; readonly status: TaskStatus }
+  /** It has not ended, or not as was wanted. */
+  | { readonly kind: 'kept'; readonly status: TaskStatus }
   /** Also where the same call, whose answer was lost, has deleted it. */
   | { readonly kind: 'not-found' }

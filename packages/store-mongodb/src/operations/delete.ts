@@ -1,4 +1,10 @@
-import { type DeleteOutcome, isTerminal, type TaskIdsParams, TaskyardError } from '@taskyard/core'
+import {
+  type DeleteOutcome,
+  type DeleteParams,
+  type TaskStatus,
+  TaskyardError,
+  TERMINAL_STATUSES,
+} from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type LightTask, statusOf } from '../documents.ts'
 import { readLight } from '../write-transitions.ts'
@@ -10,9 +16,10 @@ const MOST_ROUNDS = 200
 /** The port's `delete`. */
 export async function deleteTasks(
   database: Database,
-  { namespace, taskIds }: TaskIdsParams,
+  { namespace, taskIds, statuses = TERMINAL_STATUSES }: DeleteParams,
   now: number,
 ): Promise<DeleteOutcome[]> {
+  const wanted: readonly TaskStatus[] = statuses
   const outcomes = new Map<string, DeleteOutcome>()
   let open = [...new Set(taskIds)]
   for (let round = 0; open.length > 0; round++) {
@@ -24,8 +31,8 @@ export async function deleteTasks(
       const task = tasks.get(id)
       const status = task && statusOf(task, now)
       if (task === undefined || status === undefined) outcomes.set(id, { kind: 'not-found' })
-      else if (isTerminal(status)) ended.push(task)
-      else outcomes.set(id, { kind: 'not-ended', status })
+      else if (wanted.includes(status)) ended.push(task)
+      else outcomes.set(id, { kind: 'kept', status })
     }
     for (const { _id } of await removeEnded(database, ended, now)) outcomes.set(_id, { kind: 'deleted' })
     open = open.filter((id) => !outcomes.has(id))

@@ -1,10 +1,12 @@
 import {
   type DeleteOutcome,
+  type DeleteParams,
   isTaskId,
-  isTerminal,
-  type TaskIdsParams,
   type TaskStatus,
   TaskyardError,
+  TERMINAL_STATUS_NUMBER,
+  TERMINAL_STATUSES,
+  type TerminalStatus,
 } from '@taskyard/core'
 import { ids } from '../arrays.ts'
 import type { Run } from '../database.ts'
@@ -18,7 +20,7 @@ import { writeTransitions } from './write-transitions.ts'
 /** The port's `delete`. Who takes the row that says how a task has ended removes the rest of it: one of several callers, or retention. */
 export async function deleteTasks(
   context: StoreContext,
-  { namespace, taskIds }: TaskIdsParams,
+  { namespace, taskIds, statuses = TERMINAL_STATUSES }: DeleteParams,
 ): Promise<DeleteOutcome[]> {
   const outcomes = new Map<string, DeleteOutcome>()
   let open = [...new Set(taskIds.filter(isTaskId))].sort()
@@ -26,12 +28,12 @@ export async function deleteTasks(
     if (look === LOOKS) throw new TaskyardError('store_unavailable', { reason: 'others keep changing the tasks' })
     const wanted = open
     const { deleted, left } = await context.database.transaction(async (run) => ({
-      deleted: await removeEnded(run, namespace, wanted),
+      deleted: await removeEnded(run, namespace, wanted, statuses),
       left: await statesOf(context, run, namespace, wanted),
     }))
     for (const id of deleted) outcomes.set(id, { kind: 'deleted' })
-    for (const [id, status] of left) outcomes.set(id, { kind: 'not-ended', status })
-    open = left.filter(([, status]) => isTerminal(status)).map(([id]) => id)
+    for (const [id, status] of left) outcomes.set(id, { kind: 'kept', status })
+    open = left.filter(([, status]) => isOneOf(status, statuses)).map(([id]) => id)
   }
   return taskIds.map((id) => outcomes.get(id) ?? { kind: 'not-found' })
 }
@@ -39,10 +41,19 @@ export async function deleteTasks(
 /** A task that ends between the two looks is deleted at the next. */
 const LOOKS = 100
 
-async function removeEnded(run: Run, namespace: string, taskIds: readonly string[]): Promise<readonly string[]> {
+function isOneOf(status: TaskStatus, statuses: readonly TerminalStatus[]): boolean {
+  return (statuses as readonly TaskStatus[]).includes(status)
+}
+
+async function removeEnded(
+  run: Run,
+  namespace: string,
+  taskIds: readonly string[],
+  statuses: readonly TerminalStatus[],
+): Promise<readonly string[]> {
   const rows = await run<[id: string, lane: string, status: string, bytes: string]>(
     `WITH held AS MATERIALIZED (
-       SELECT f.id, f.lane, f.status FROM @tasks t JOIN @finished f ON f.lane = t.lane AND f.status IN (1, 2, 3) AND f.id = t.id
+       SELECT f.id, f.lane, f.status FROM @tasks t JOIN @finished f ON f.lane = t.lane AND f.status IN (${numbersOf(statuses)}) AND f.id = t.id
        WHERE t.id = ANY ($1::uuid[]) AND ${namespaceOf('t')} = $2 ORDER BY f.id FOR UPDATE OF f
      )
      DELETE FROM @finished f USING held h WHERE f.lane = h.lane AND f.status = h.status AND f.id = h.id
@@ -68,6 +79,10 @@ async function removeEnded(run: Run, namespace: string, taskIds: readonly string
     writeTransitions(run, transitions, 0),
   ])
   return removed
+}
+
+function numbersOf(statuses: readonly TerminalStatus[]): string {
+  return statuses.map((status) => TERMINAL_STATUS_NUMBER[status]).join(', ')
 }
 
 function statesOf({ time }: StoreContext, run: Run, namespace: string, taskIds: readonly string[]) {
