@@ -15,6 +15,7 @@ import {
   warnOnConsole,
   withDefaults,
 } from '@taskyard/worker'
+import { allWorkers } from './all-workers.ts'
 import { openBackup } from './backup.ts'
 import { callMatching } from './call-matching.ts'
 import {
@@ -213,8 +214,8 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
     })
   }
 
-  async workers(): Promise<readonly WorkerDocument[]> {
-    return (await this.#transport.get<{ workers: WorkerDocument[] }>('/api/v1/workers', { workers: isList })).workers
+  workers(): Promise<readonly WorkerDocument[]> {
+    return allWorkers(this.#transport)
   }
 
   info(): Promise<InfoDocument> {

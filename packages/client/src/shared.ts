@@ -24,6 +24,7 @@ export {
 } from './checked-options.ts'
 export { type CheckedSubmission, checkedSubmission, checkedSubmissions } from './checked-submission.ts'
 export { ComposedCalls } from './composed-calls.ts'
+export { everyPage } from './every-page.ts'
 export { consoleWarning, troubleReport } from './report-trouble.ts'
 export { StuckTasks } from './stuck-tasks.ts'
 export type { TaskLooks } from './task-looks.ts'

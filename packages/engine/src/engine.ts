@@ -31,7 +31,7 @@ import type { BulkFilter, BulkPart, BulkPartOptions } from './bulk-calls.ts'
 import type { EndedTasksInterest, EndListener } from './end-listener.ts'
 import type { LoopReport } from './loop-report.ts'
 import type { EngineObserver } from './observer.ts'
-import type { EngineHealth, QueueOfNamespace, QueueView, WorkerView } from './views.ts'
+import type { EngineHealth, QueueOfNamespace, QueueView, WorkerPage, WorkersRequest } from './views.ts'
 
 /** Everything the engine is made of. It owns none of it: close the store after `stop()`. */
 export interface EngineOptions {
@@ -225,8 +225,8 @@ export interface UseCases {
   record(entries: readonly Recorded[]): Promise<readonly LeaseStatus[]>
   /** A worker's live connection. Cancel requests for its tasks reach `onCancel` at once. @throws TaskyardError invalid_request */
   openSession(session: OpenSession): WorkerConnection
-  /** Workers that are connected, hold leases, or have claimed within the last minute, at whatever process of the store. */
-  workers(): Promise<readonly WorkerView[]>
+  /** Workers that are connected, hold leases, or have claimed within the last minute, at whatever process of the store. @throws TaskyardError invalid_request */
+  workers(request?: WorkersRequest): Promise<WorkerPage>
 
   /** @throws task_not_found */
   get(taskId: string): Promise<Task>

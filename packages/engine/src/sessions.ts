@@ -8,11 +8,13 @@ import { createEndLeasesOfDeadStart, type EndLeasesOfDeadStart } from './end-lea
 import type { OpenSession, UseCases, WorkerConnection } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
-import { type AskKnownWorkers, createKnownWorkers } from './known-workers.ts'
+import { type AskKnownWorkers, createKnownWorkers, type KnownWorker } from './known-workers.ts'
 import { createAskHolders, createAskWhenTrusted } from './lease-holders.ts'
 import type { Loop } from './loop.ts'
 import { createPresence, type Presence } from './presence.ts'
 import { createSessionGraces, type SessionGraces } from './session-graces.ts'
+import type { WorkersRequest } from './views.ts'
+import { workerPage } from './worker-page.ts'
 import { viewWorker } from './worker-view.ts'
 
 export interface Sessions {
@@ -97,11 +99,11 @@ class WorkerSessions implements Sessions {
 
   readonly inNamespace = (namespace: string) => ({
     openSession: (session: OpenSession) => this.#openSession(namespace, session),
-    workers: async () => {
-      return (await this.askKnownWorkers(namespace)).map((worker) => {
-        const { workerId } = worker
-        return viewWorker(worker, this.#connections.of(workerKey({ namespace, workerId })), this.#context.timeOfDay())
-      })
+    workers: async (request: WorkersRequest = {}) => {
+      const { workers, nextCursor } = workerPage(await this.askKnownWorkers(namespace), request)
+      const now = this.#context.timeOfDay()
+      const connectedOf = ({ workerId }: KnownWorker) => this.#connections.of(workerKey({ namespace, workerId }))
+      return { workers: workers.map((worker) => viewWorker(worker, connectedOf(worker), now)), nextCursor }
     },
   })
 

@@ -35,6 +35,19 @@ export interface WorkerView {
   readonly seenAt: number | null
 }
 
+/** `limit`: 50 by default, 200 at most; `cursor`: `nextCursor` of the page before. */
+export interface WorkersRequest {
+  readonly limit?: number
+  readonly cursor?: string | null
+}
+
+/** In the order of their ids. */
+export interface WorkerPage {
+  readonly workers: readonly WorkerView[]
+  /** `null`: there are no more. */
+  readonly nextCursor: string | null
+}
+
 /** Whether tasks can be taken in and given out, and what stands in the way. */
 export interface EngineHealth {
   readonly ready: boolean

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { claimOf, type EngineInDefault, PAYLOAD, startCluster, startEngine, type TestBed, worker } from './test-bed.ts'
+import type { WorkerView } from '../src/index.ts'
+import { claimOf, type EngineInDefault, PAYLOAD, startCluster, startEngine, type TestBed } from './test-bed.ts'
 
 const TASK = { type: 'test', payload: PAYLOAD }
 const deaf = () => {}
@@ -10,7 +11,16 @@ const nothing = { types: ['other'] }
 
 const codesOf = async (engine: EngineInDefault, id: string) =>
   (await engine.waiting(id)).reasons.map(({ code }) => code)
-const idsOf = async (engine: EngineInDefault) => (await engine.workers()).map(({ workerId }) => workerId)
+const allOf = async (engine: EngineInDefault) => {
+  const all: WorkerView[] = []
+  for (let cursor: string | null = null; ; ) {
+    const { workers, nextCursor } = await engine.workers({ limit: 200, cursor })
+    all.push(...workers)
+    if (nextCursor === null) return all
+    cursor = nextCursor
+  }
+}
+const idsOf = async (engine: EngineInDefault) => (await allOf(engine)).map(({ workerId }) => workerId)
 
 test('a worker without a session is known for a minute after its last claim, and while it waits or holds tasks', async (t) => {
   const bed = await startEngine(t)
@@ -45,7 +55,7 @@ test('a worker that claims is shown with what it asks for and when', async (t) =
   await engine.claim({ ...claimOf('worker-1'), queues: ['a', 'b'], types: ['x'] })
   const seenAt = clock.now()
   await clock.advance(7000)
-  assert.deepEqual(await engine.workers(), [
+  assert.deepEqual((await engine.workers()).workers, [
     {
       ...{ workerId: 'worker-1', queues: ['b', 'a'], types: ['y', 'x'], concurrency: null, connected: false },
       ...{ watched: false, embedded: false, leases: 0, connectedAt: null, seenAt },
@@ -133,7 +143,7 @@ test('workers of other processes are known with what they ask for, and as long a
   await clock.advance(1000)
   assert.deepEqual(await codesOf(second, task.id), ['other_queues'])
   assert.deepEqual(
-    (await second.workers()).map(({ workerId, queues, types, concurrency, connected }) => [
+    (await second.workers()).workers.map(({ workerId, queues, types, concurrency, connected }) => [
       workerId,
       queues,
       types,
@@ -168,7 +178,7 @@ test('a process of the version before, which says nothing of claimers, is unders
   })
   await clock.advance(1)
   await store.presence.beat(beat)
-  const [known] = await engine.workers()
+  const [known] = (await engine.workers()).workers
   assert.partialDeepStrictEqual(known, { workerId: 'worker-1', connected: true, queues: [], types: null, leases: 1 })
 })
 
@@ -199,90 +209,25 @@ test('lanes for whose tasks nobody comes are told, within bounds', async (t) => 
   assert.deepEqual([many.stuck.length, many.total], [100, 153])
 })
 
-test('beats tell of claimers when these are others, and else every 10 s', async (t) => {
-  let told = 0
-  const { clock, node } = startCluster(t, (store) => ({
-    ...store,
-    presence: {
-      ...store.presence,
-      async beat(params) {
-        if (params.claimers !== undefined) told += 1
-        await store.presence.beat(params)
-      },
-    },
-  }))
-  const engine = await node('node-1')
-  const ids = ['worker-1', 'worker-2', 'worker-3', 'worker-4', 'worker-5']
-  const claimAll = async (more: readonly string[] = []) => {
-    for (const id of [...ids, ...more]) {
-      await engine.claim({ ...claimOf(id), types: ['x'] })
-      await engine.claim({ ...claimOf(id), types: ['y'] })
-    }
-    await clock.advance(1000)
-  }
-  for (let second = 0; second < 60; second++) {
-    ids.push(ids.shift() as string)
-    await claimAll()
-  }
-  assert.ok(told >= 6 && told <= 7, `${told} of 60 beats told of claimers`)
-  const before = told
-  await claimAll(['worker-6'])
-  await clock.advance(1000)
-  assert.equal(told, before + 1)
-})
-
-test('of too many claimers beats tell the same ones, as long as these ask', async (t) => {
-  const { clock, node, store } = startCluster(t)
-  const engine = await node('node-1')
-  const ids = Array.from({ length: 1500 }, (_, n) => `${'w'.repeat(60)}-${n}`)
-  const toldIds = async () =>
-    (await store.presence.claimers({ namespace: 'default' })).flatMap(({ workers }) =>
-      workers.map((each) => each.workerId),
-    )
-  const claimAll = async (order: readonly string[]) => {
-    for (const id of order) await engine.claim({ ...claimOf(id), ...nothing })
-    await clock.advance(2000)
-  }
-  await claimAll(ids)
-  const first = await toldIds()
-  await claimAll(ids.toReversed())
-  await clock.advance(9000)
-  assert.ok(first.length < ids.length)
-  assert.deepEqual((await toldIds()).sort(), first.sort())
-})
-
-test('names that are asked for fill no more than their room, and make nobody else unknown', async (t) => {
+test('workers come in pages, in the order of their ids, each of bounded length', async (t) => {
   const { engine } = await startEngine(t)
-  await engine.in('quiet').claim({ ...claimOf('quiet-worker'), types: ['quiet'] })
-  const types = (n: number) => Array.from({ length: 40 }, (_, i) => `${n}-${i}-${'t'.repeat(80)}`)
-  for (let n = 0; n < 500; n++) await engine.claim({ ...claimOf(`flood-${n}`), types: types(n) })
-  const known = await engine.workers()
-  const length = known.reduce((sum, each) => sum + (each.types?.join('').length ?? 0), 0)
-  assert.ok(length > 900_000 && length < 1_048_576, `${length} characters`)
-  assert.ok(known.some(({ workerId }) => workerId === 'flood-499'))
-  assert.equal((await engine.in('quiet').workers()).length, 1)
-})
-
-test('one client cannot fill the memory with names of workers, nor push out the workers of others', async (t) => {
-  const { clock, node, store } = startCluster(t)
-  const engine = await node('node-1')
-  await engine.in('quiet').claim(claimOf('quiet-worker'))
-  const flood = async (workers: number, queues: readonly string[]) => {
-    for (let n = 0; n < workers; n++)
-      await engine.claim({ worker: worker(`flood-${queues.length}-${n}`), queues, types: [`type-${n}`], limit: 1 })
-  }
-  await flood(3000, ['default'])
-  await flood(
-    100,
-    Array.from({ length: 1000 }, (_, n) => `${'q'.repeat(100)}${n}`),
+  const ids = Array.from({ length: 120 }, (_, n) => `w${n}`)
+  for (const id of ids) await engine.claim({ ...claimOf(id), ...nothing })
+  const { workers, nextCursor } = await engine.workers()
+  assert.equal(workers.length, 50)
+  assert.equal(nextCursor, workers.at(-1)?.workerId)
+  assert.deepEqual(await idsOf(engine), ids.toSorted())
+  const last = await engine.workers({ limit: 200, cursor: 'w98' })
+  assert.deepEqual([last.workers.length, last.nextCursor], [1, null])
+  const types = Array.from({ length: 32 }, (_, n) => `${'t'.repeat(125)}${n}`)
+  for (const id of ids)
+    for (const queue of ['a', 'b', 'c']) await engine.claim({ ...claimOf(id), queues: [queue], types })
+  const bounded = await engine.workers({ limit: 200 })
+  assert.ok(bounded.workers.length > 50 && bounded.workers.length < 120, `${bounded.workers.length} in a page`)
+  assert.deepEqual(
+    (await allOf(engine)).map(({ workerId }) => workerId),
+    ids.toSorted(),
   )
-  const known = await engine.workers()
-  assert.ok(known.length <= 2000)
-  assert.ok(known.some(({ workerId }) => workerId === 'flood-1000-99'))
-  assert.ok(known.every(({ queues }) => queues.join('').length <= 8192))
-  await clock.advance(1000)
-  const [quiet] = await store.presence.claimers({ namespace: 'quiet' })
-  assert.equal(quiet?.workers[0]?.workerId, 'quiet-worker')
-  const said = JSON.stringify(await store.presence.claimers({ namespace: 'default' }))
-  assert.ok(said.length < 400_000, `${said.length} characters`)
+  for (const wrong of [{ limit: 0 }, { limit: 201 }, { cursor: '\u0000' }])
+    await assert.rejects(engine.workers(wrong), { code: 'invalid_request' })
 })

@@ -40,7 +40,7 @@ test('what belongs to another namespace is answered as what does not exist', asy
   await assert.rejects(elsewhere.waiting(taskId), NOT_FOUND)
   assert.deepEqual((await elsewhere.stuckLanes()).stuck, [])
   assert.deepEqual(
-    (await elsewhere.workers()).map(({ workerId }) => workerId),
+    (await elsewhere.workers()).workers.map(({ workerId }) => workerId),
     ['worker-2'],
   )
   assert.deepEqual([await engine.get(taskId), await engine.history(taskId)], before)
@@ -66,7 +66,7 @@ test('of two workers of the same name one is told of its own cancel, and dies al
   const theirs = await start(other)
   await other.cancel(theirs.taskId)
   assert.deepEqual(told, [`other ${theirs.taskId}`])
-  const leases = (await engine.workers()).map(({ workerId, leases }) => [workerId, leases])
+  const leases = (await engine.workers()).workers.map(({ workerId, leases }) => [workerId, leases])
   assert.deepEqual(leases, [['worker-1', 1]])
   session.close()
   await clock.advance(6000)

@@ -128,7 +128,7 @@ test('a session opens though what another start left cannot be ended', async (t)
   await clock.advance(15_000)
   storeIsBack()
   assert.ok(isOpen)
-  assert.ok((await engine.workers()).every(({ connected }) => connected))
+  assert.ok((await engine.workers()).workers.every(({ connected }) => connected))
 })
 
 test('another start that opens its session just as the leases of the one before are to end does not keep them', async (t) => {

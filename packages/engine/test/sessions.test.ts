@@ -153,7 +153,7 @@ test('another start that goes away before the leases of the first have ended is 
   const second = engine.openSession({ workerId: 'worker-1', startId: 'b', onCancel: deaf })
   second.close()
   await second.opened
-  assert.ok((await engine.workers()).every(({ connected }) => !connected))
+  assert.ok((await engine.workers()).workers.every(({ connected }) => !connected))
 })
 
 test('a new connection that opens before the old one breaks leaves no gap', async (t) => {
@@ -225,7 +225,7 @@ test('workers are listed with their leases, connected or not', async (t) => {
   await engine.claim(claimOf('worker-1', 1, true))
   await engine.claim(claimOf('worker-2'))
   const seen = async () =>
-    (await engine.workers()).map(({ workerId, connected, watched, leases }) => ({
+    (await engine.workers()).workers.map(({ workerId, connected, watched, leases }) => ({
       workerId,
       connected,
       watched,

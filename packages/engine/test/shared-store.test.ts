@@ -184,7 +184,7 @@ test('workers connected to another process are listed as connected', async (t) =
   await first.submit(TASK)
   await first.claim(remote('worker-1'))
   await clock.advance(1000)
-  const [seen] = await second.workers()
+  const [seen] = (await second.workers()).workers
   assert.deepEqual([seen?.workerId, seen?.connected, seen?.leases], ['worker-1', true, 1])
 })
 

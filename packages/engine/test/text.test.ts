@@ -180,7 +180,7 @@ for (const [wrong, path] of WRONG_SESSIONS) {
       () => engine.openSession({ workerId: 'worker-1', onCancel() {}, ...wrong }),
       (error: { violations: { path: string }[] }) => error.violations[0]?.path === path,
     )
-    assert.deepEqual(await engine.workers(), [])
+    assert.deepEqual((await engine.workers()).workers, [])
   })
 }
 

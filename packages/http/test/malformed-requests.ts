@@ -190,6 +190,8 @@ const WRONG_QUERIES: readonly (readonly [url: string, status: number, path?: str
   ['/api/v1/tasks?queue=a%00b', 400, '/queue'],
   ['/api/v1/tasks?queue=', 400, '/queue'],
   ['/api/v1/tasks?type=%F0%9F%98%80', 400, '/type'],
+  ['/api/v1/workers?limit=201', 400, '/limit'],
+  ['/api/v1/workers?cursor=%00', 400, '/cursor'],
   ['/api/v1/workers/%00/session', 400, '/workerId'],
   ['/api/v1/workers/x%1B%5B2J/session', 400, '/workerId'],
   ['/api/v1/workers/w/session?queues=a,%00', 400, '/queues/1'],

@@ -135,6 +135,7 @@ export const TEXT_FIELDS: readonly TextField[] = [
   inQuery('listTasks', bulk, 'createdAfter', never),
   inQuery('listTasks', bulk, 'createdBefore', never),
   { ...inQuery('listTasks', bulk, 'cursor', never), path: null },
+  inQuery('listWorkers', '/api/v1/workers', 'cursor', isName),
   ...claims('claimTasks', leases, '', (one) => one),
   ...claims('settle', `${leases}/settle`, '/claim', (one) => ({
     outcomes: [{ ...lease, outcome: 'released' }],

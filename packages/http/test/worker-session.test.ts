@@ -112,7 +112,7 @@ test('a server that closes does not take its workers for dead', async (context) 
   await claim('w1')
   await server.close()
   assert.equal(await session.next(), null)
-  const [worker] = await engine.workers()
+  const [worker] = (await engine.workers()).workers
   assert.equal(worker?.connected, true)
   assert.equal(worker?.leases, 1)
 })

@@ -31,6 +31,7 @@ import {
   checkedSubmissions,
   checkedType,
   checkedWatch,
+  everyPage,
   type TaskInterest,
   type TaskLooks,
 } from '@taskyard/client/shared'
@@ -209,7 +210,10 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
   }
 
   async workers(): Promise<readonly WorkerDocument[]> {
-    return (await this.#calls.workers()).map(toWorkerDocument)
+    return everyPage(async (cursor) => {
+      const { workers, nextCursor } = await this.#calls.workers({ limit: LIMITS.listPage, cursor })
+      return { items: workers.map(toWorkerDocument), nextCursor }
+    })
   }
 
   async info(): Promise<InfoDocument> {

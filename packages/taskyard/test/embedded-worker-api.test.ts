@@ -156,7 +156,7 @@ describe('the embedded worker API', () => {
     await session.opened
     await submit(1)
     const { id } = await claimOne()
-    assert.equal((await engine.workers()).find(({ workerId }) => workerId === 'worker')?.embedded, true)
+    assert.equal((await engine.workers()).workers.find(({ workerId }) => workerId === 'worker')?.embedded, true)
     await engine.cancel(id)
     assert.equal(await cancelled.promise, id)
     await session.close()

@@ -1,8 +1,9 @@
 import { ERRORS, formatRfc3339, LIMITS, TaskyardError, withoutFolders } from '@taskyard/core'
-import type { EngineHealth, LoopReport, WorkerView } from '@taskyard/engine'
+import type { EngineHealth, LoopReport, WorkersRequest, WorkerView } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
 import type { HttpInfo } from '../options.ts'
 import type { OperationsContext, RouteContext } from '../route-context.ts'
+import { pageQuerySchema } from '../schemas/filters.ts'
 import { problems } from '../schemas/problem.ts'
 
 /** What an orchestrator and Prometheus ask of any process, whatever its roles. */
@@ -34,9 +35,10 @@ export function infoRoutes(server: FastifyInstance, { engine, info, inNamespaceO
     limits: LIMITS,
   }))
 
-  server.get('/api/v1/workers', { schema: workersRoute }, async (request) => ({
-    workers: (await inNamespaceOf(request).workers()).map(workerDocument),
-  }))
+  server.get<{ Querystring: WorkersRequest }>('/api/v1/workers', { schema: workersRoute }, async (request) => {
+    const { workers, nextCursor } = await inNamespaceOf(request).workers(request.query)
+    return { workers: workers.map(workerDocument), nextCursor }
+  })
 }
 
 function metricsRoute(server: FastifyInstance, { engine, metrics, info, lifecycle }: OperationsContext): void {
@@ -152,15 +154,16 @@ const workersRoute = {
   tags: ['monitoring'],
   summary: 'Who works, and what they take',
   description:
-    'Workers that are connected, hold tasks, or have claimed within the last minute, at any server on the store.',
+    'Workers that are connected, hold tasks, or have claimed within the last minute, at any server on the store, in the order of their ids.',
+  querystring: pageQuerySchema,
   response: {
     200: {
       description: 'The workers',
       type: 'object',
-      required: ['workers'],
-      properties: { workers: { type: 'array', items: { $ref: 'Worker#' } } },
+      required: ['workers', 'nextCursor'],
+      properties: { workers: { type: 'array', items: { $ref: 'Worker#' } }, nextCursor: { type: ['string', 'null'] } },
     },
-    ...problems(503),
+    ...problems(400, 503),
   },
 } as const
 

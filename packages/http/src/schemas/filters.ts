@@ -39,6 +39,13 @@ export const bulkFilterSchema = {
   },
 } as const
 
+const pageProperties = {
+  limit: { type: 'integer', minimum: 1, maximum: LIMITS.listPage, description: 'Default 50.', examples: [20] },
+  cursor: { type: 'string', description: 'nextCursor of the page before.' },
+} as const
+
+export const pageQuerySchema = { type: 'object', additionalProperties: false, properties: pageProperties } as const
+
 export const listQuerySchema = {
   type: 'object',
   additionalProperties: false,
@@ -50,8 +57,7 @@ export const listQuerySchema = {
       description: 'Any of these: status=failed&status=cancelled, or status=failed,cancelled.',
     },
     ...filterProperties,
-    limit: { type: 'integer', minimum: 1, maximum: LIMITS.listPage, description: 'Default 50.', examples: [20] },
-    cursor: { type: 'string', description: 'nextCursor of the page before.' },
+    ...pageProperties,
   },
 } as const
 
