@@ -1,12 +1,11 @@
 // The page about a machine of one's own: its unit is read by systemd, its proxy runs before a server.
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Client } from '@taskyard/taskyard'
-import { nginxBinary } from '@taskyard/test-servers'
+import { nginxBinary, systemdAnalyze } from '@taskyard/test-servers'
 import { examplesOf } from './support/examples.ts'
 import {
   MAIN,
@@ -40,11 +39,11 @@ after(async () => {
 })
 
 describe('the page about a machine of your own', () => {
-  it('has a unit that systemd takes (where there is systemd)', async (context) => {
-    if (!existsSync('/usr/bin/systemd-analyze')) return context.skip('no systemd-analyze on this machine')
+  it('has a unit that systemd takes', async () => {
+    const { command, env } = await systemdAnalyze()
     const unit = join(folder.path, 'taskyard.service')
     await writeFile(unit, textOf('taskyard.service').replace(/\/srv\/taskyard\/node_modules\/.bin\/taskyard/, MAIN))
-    const { code, stderr } = await runCommand('/usr/bin/systemd-analyze', ['verify', unit]).ended
+    const { code, stderr } = await runCommand(command, ['verify', unit], { env }).ended
     // Of the machine's other units there is much to complain about.
     const ours = stderr.split('\n').filter((line) => line.includes('taskyard'))
     assert.deepEqual([code, ours], [0, []], stderr)
