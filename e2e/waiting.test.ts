@@ -212,10 +212,7 @@ describe('why a task waits', { concurrency: 4 }, () => {
         await there.claim({ workerId: 'there', queues: ['mail'], types: ['letter'] })
         const { id } = await here.client.submit('letter', null)
         const known = () => here.client.waiting(id).then(({ reasons }) => reasons[0]?.code)
-        for (let tries = 0; (await known()) !== 'other_queues'; tries++) {
-          assert.ok(tries < 100, 'a beat tells it')
-          await new Promise((resolve) => setTimeout(resolve, 100))
-        }
+        await eventually('a beat tells it', 60_000, async () => (await known()) === 'other_queues')
         const [worker] = await here.client.workers()
         assert.partialDeepStrictEqual(worker, {
           workerId: 'there',

@@ -11,12 +11,16 @@ function listening() {
   return { told, missed, listener }
 }
 
-async function run(engine: EngineInDefault, outcome: 'succeeded' | 'failed', tags: string[] = [], type = 'test') {
-  await engine.submit({ type, payload: PAYLOAD, tags })
-  const [task] = await engine.claim(claimOf('worker-1'))
-  assert.ok(task)
-  await engine.settle([{ taskId: task.id, token: task.lease.token, outcome, retryable: false }])
-  return task.id
+async function run(
+  engine: EngineInDefault,
+  outcome: 'succeeded' | 'failed',
+  task: { type?: string; queue?: string; tags?: readonly string[] } = {},
+) {
+  await engine.submit({ type: 'test', payload: PAYLOAD, ...task })
+  const [leased] = await engine.claim({ ...claimOf('worker-1'), queues: ['default', 'other'] })
+  assert.ok(leased)
+  await engine.settle([{ taskId: leased.id, token: leased.lease.token, outcome, retryable: false }])
+  return leased.id
 }
 
 test('the ends of tasks are told with the task, by status, type, queue and tag', async (t) => {
@@ -37,16 +41,17 @@ test('the ends of tasks are told with the task, by status, type, queue and tag',
     }),
   )
   const plain = await run(engine, 'failed')
-  const tagged = await run(engine, 'failed', ['a', 'b'])
-  const other = await run(engine, 'failed', [], 'other')
+  const tagged = await run(engine, 'failed', { tags: ['a', 'b'] })
+  const other = await run(engine, 'failed', { type: 'other' })
+  const elsewhere = await run(engine, 'failed', { queue: 'other' })
   const fine = await run(engine, 'succeeded')
   await settled()
   const ids = Object.entries(heard).map(([name, told]) => [name, told.map(({ id }) => id)])
   assert.deepEqual(Object.fromEntries(ids), {
-    failures: [plain, tagged, other],
+    failures: [plain, tagged, other, elsewhere],
     successes: [fine],
     'of type': [other],
-    'of queue': [],
+    'of queue': [elsewhere],
     'of tag': [tagged],
   })
   assert.equal(heard.successes?.[0]?.status, 'succeeded')
@@ -68,10 +73,18 @@ test('who has stopped to listen is told nothing more', async (t) => {
   const { engine } = await startEngine(t)
   const { told, listener } = listening()
   const stop = engine.onEnded({ status: 'failed' }, listener)
+  const { told: toldAnother, listener: another } = listening()
+  engine.onEnded({ status: 'failed' }, another)
+  const before = await run(engine, 'failed')
+  await until(() => told.length === 1)
   stop()
   await run(engine, 'failed')
-  await settled()
-  assert.deepEqual(told, [])
+  // Who listens still is told of the second, so whoever were told is told by then.
+  await until(() => toldAnother.length === 2)
+  assert.deepEqual(
+    told.map(({ id }) => id),
+    [before],
+  )
 })
 
 test('what the store cannot tell now is missed, and said to be', async (t) => {
@@ -101,4 +114,8 @@ test('what the store cannot tell now is missed, and said to be', async (t) => {
 /** News and reads of the reference store take no time but turns of the event loop. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -82,14 +82,18 @@ describe('a worker', () => {
     assert.deepEqual(told(api), { email: { maxAttempts: 2 } })
   })
 
-  test('that stops declares no more', async () => {
+  test('that stops declares no more', async (t) => {
     const api = new MemoryApi()
     api.outage = AWAY
     const worker = startWorker(api, HANDLERS, { ...ignoreErrors, random: () => 0.01 })
     await once(api.events, 'refused declareTypes')
     await worker.stop({ deadlineSeconds: 0 })
+    // Another one tries at the same pace: when it is heard, the first would have been, too.
+    const other = startWorker(api, { other: { run, maxAttempts: 1 } }, { ...ignoreErrors, random: () => 0.01 })
+    t.after(() => other.stop({ deadlineSeconds: 0 }))
+    for (let tries = 0; tries < 3; tries++) await once(api.events, 'refused declareTypes')
     api.outage = null
-    await new Promise(setImmediate)
-    assert.deepEqual(told(api), {})
+    await once(api.events, 'declared')
+    assert.deepEqual(Object.keys(told(api)), ['other'])
   })
 })
