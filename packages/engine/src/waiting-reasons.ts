@@ -1,6 +1,8 @@
 import {
+  counted,
   DEFAULTS,
   formatRfc3339,
+  grouped,
   SUSPECT_CRASHES,
   spokenDuration,
   type Task,
@@ -97,15 +99,15 @@ export function isSuspect({ crashes }: Task): boolean {
 
 /** @param leases what these workers run */
 export function workersBusy(workers: number, leases: number): WaitingReasonOf<'workers_busy'> {
-  const all = workers === 1 ? 'the only worker that takes it is' : `all ${counted(workers)} workers that take it are`
-  const message = `${all} busy with ${plural(leases, 'task')}; run more, or let them run more at a time`
+  const all = workers === 1 ? 'the only worker that takes it is' : `all ${grouped(workers)} workers that take it are`
+  const message = `${all} busy with ${counted(leases, 'task')}; run more, or let them run more at a time`
   return { code: 'workers_busy', message, workers, leases }
 }
 
 /** @param atMost up to how many were counted */
 export function behindOthers(before: number, atMost: number): WaitingReasonOf<'behind_others'> {
   const atLeast = before >= atMost
-  const number = atLeast ? `more than ${counted(atMost)} tasks` : plural(before, 'task')
+  const number = atLeast ? `more than ${grouped(atMost)} tasks` : counted(before, 'task')
   const message = `${number} of its queue and type ${before === 1 ? 'comes' : 'come'} before it; more workers get there sooner`
   return { code: 'behind_others', message, before, atLeast }
 }
@@ -126,15 +128,7 @@ function someOf(names: readonly string[]): readonly string[] {
 
 function spoken(names: readonly string[]): string {
   const more = names.length - MOST_NAMES
-  return more > 0 ? `${someOf(names).join(', ')} and ${counted(more)} more` : names.join(', ')
-}
-
-function counted(number: number): string {
-  return number.toLocaleString('en')
-}
-
-function plural(number: number, noun: string): string {
-  return `${counted(number)} ${noun}${number === 1 ? '' : 's'}`
+  return more > 0 ? `${someOf(names).join(', ')} and ${grouped(more)} more` : names.join(', ')
 }
 
 function by(workerId: string | null): string {

@@ -8,6 +8,8 @@ interface Meant {
   readonly words: readonly string[]
 }
 
+const KEY_WORDS = ['jobid', 'jobkey', 'id', 'taskid', 'dedupekey', 'deduplication', 'singletonkey', 'uniquekey']
+
 /** Our fields, and what they are called in BullMQ, Celery, pg-boss, Sidekiq and the services of the classic routes. */
 const MEANT: readonly Meant[] = [
   { name: 'type', words: ['name', 'task', 'taskname', 'tasktype', 'job', 'jobname', 'jobtype', 'kind', 'handler'] },
@@ -34,15 +36,8 @@ const MEANT: readonly Meant[] = [
   },
   { name: 'backoff', words: ['retrydelay', 'retrybackoff', 'retrydelaymax', 'retrystrategy'] },
   { name: 'tags', words: ['tag', 'labels'] },
-  {
-    name: 'idempotencyKey',
-    words: ['jobid', 'jobkey', 'id', 'taskid', 'dedupekey', 'deduplication', 'singletonkey', 'uniquekey'],
-  },
-  {
-    name: 'Idempotency-Key',
-    note: 'a header',
-    words: ['idempotencykey', 'jobid', 'jobkey', 'id', 'taskid', 'singletonkey'],
-  },
+  { name: 'idempotencyKey', words: KEY_WORDS },
+  { name: 'Idempotency-Key', note: 'a header', words: [...KEY_WORDS, 'idempotencykey'] },
   { name: 'workerId', words: ['worker', 'id', 'consumer', 'consumerid', 'workername'] },
   { name: 'queues', note: 'a list', words: ['queue', 'queuename'] },
   { name: 'types', note: 'a list', words: ['type', 'tasktypes', 'tasks'] },

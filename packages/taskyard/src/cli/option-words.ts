@@ -19,15 +19,20 @@ export function withOptionMeant(message: string, known: readonly string[]): stri
   return meant === null ? message : `${complaint}\n(Did you mean ${OPTIONS[meant.name]}?)\n`
 }
 
+/** An option whose value is the next word. */
+const WITH_VALUE = /^(?!--(json|help|wait)$|-[hw]$)(--[\w-]+|-[a-z])$/
 const SECONDS = /^\d*\.?\d+ *[smhd]?$/
 
 /**
  * The command line with `--wait` behind what is no time: in `submit --wait email` the option would take the type for its
- * value.
+ * value. One option, as people write it with a time or without.
  */
 export function withWaitLast(commandLine: readonly string[]): readonly string[] {
   const end = commandLine.includes('--') ? commandLine.indexOf('--') : commandLine.length
-  const at = commandLine.findIndex((word, index) => index < end - 1 && (word === '--wait' || word === '-w'))
+  const isValue = (index: number) => WITH_VALUE.test(commandLine[index - 1] ?? '')
+  const at = commandLine.findIndex(
+    (word, index) => index < end - 1 && (word === '--wait' || word === '-w') && !isValue(index),
+  )
   if (at === -1 || SECONDS.test(commandLine[at + 1] as string)) return commandLine
   const words = commandLine.toSpliced(at, 1)
   return words.toSpliced(end - 1, 0, '--wait')

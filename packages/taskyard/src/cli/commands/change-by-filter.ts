@@ -1,3 +1,4 @@
+import { counted, grouped } from '@taskyard/core'
 import { EXIT } from '../exit-codes.ts'
 import { usageFailure } from '../failure.ts'
 import type { FilterOptions } from '../options.ts'
@@ -21,25 +22,21 @@ export async function changeByFilter(
   const { name, done, isFinal } = operation
   if (dryRun) {
     const matched = await change(server, operation, filter, true)
-    return printer.answer({ matched, dryRun }, [`${spoken(matched)} would be ${done}`])
+    return printer.answer({ matched, dryRun }, [`${counted(matched, 'task')} would be ${done}`])
   }
   const isAsked = !yes && !printer.json && canAsk(terminal)
   if (isFinal && !yes && !isAsked)
     throw usageFailure(`what is deleted is gone for good: add --yes, as there is nobody to ask; --dry-run only counts`)
   if (isAsked) {
     const matched = await change(server, operation, filter, true)
-    const question = `${name[0]?.toUpperCase()}${name.slice(1)} ${spoken(matched)}?`
+    const question = `${name[0]?.toUpperCase()}${name.slice(1)} ${counted(matched, 'task')}?`
     if (matched > (isFinal ? 0 : 1) && !(await isConfirmed(terminal, question))) {
       printer.note('Nothing was changed.')
       return terminal.exitWith(EXIT.failed)
     }
   }
   const matched = await change(server, operation, filter, false)
-  printer.answer({ matched }, [`${spoken(matched)} ${done}`])
-}
-
-function spoken(tasks: number): string {
-  return `${tasks.toLocaleString('en')} ${tasks === 1 ? 'task' : 'tasks'}`
+  printer.answer({ matched }, [`${counted(matched, 'task')} ${done}`])
 }
 
 /** Tells on a terminal how far it is, as it may take minutes. */
@@ -53,7 +50,7 @@ async function change(
   const what = dryRun ? 'count' : name
   let soFar = ''
   const onProgress = (matched: number) => {
-    soFar = ` ${matched.toLocaleString('en')} so far,`
+    soFar = ` ${grouped(matched)} so far,`
   }
   const show = () => progress.show(`${what} …${soFar} ${Math.round((terminal.monotonic() - since) / 1000)} s`)
   const ticking = setInterval(show, 1000)

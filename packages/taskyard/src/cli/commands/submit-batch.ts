@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
-import { LIMITS, TaskyardError } from '@taskyard/core'
+import { counted, LIMITS, TaskyardError } from '@taskyard/core'
 import { parseExactJson, withoutMark } from '../exact-json.ts'
 import { EXIT, exitCodeOf } from '../exit-codes.ts'
 import { CommandFailure, usageFailure } from '../failure.ts'
@@ -48,7 +48,7 @@ export async function submitBatch(server: ServerCommand, source: Batch): Promise
       ids.push(...submitted.map(({ id }) => id))
       replayed += submitted.filter((task) => task.replayed).length
       lastLine = batch.at(-1)?.number ?? 0
-      progress.show(`submitted ${ids.length.toLocaleString('en')} tasks`)
+      progress.show(`submitted ${counted(ids.length, 'task')}`)
     }
   } catch (error) {
     throw error instanceof CommandFailure ? stopped(error, ids.length, lastLine) : error
@@ -58,7 +58,7 @@ export async function submitBatch(server: ServerCommand, source: Batch): Promise
 }
 
 function words(submitted: number, replayed: number): string {
-  const tasks = (count: number) => `${count.toLocaleString('en')} ${count === 1 ? 'task' : 'tasks'}`
+  const tasks = (count: number) => counted(count, 'task')
   if (replayed === 0) return `submitted ${tasks(submitted)}`
   return `submitted ${tasks(submitted)}; ${tasks(replayed)} had been submitted before under the same keys`
 }

@@ -1,4 +1,4 @@
-import { type Finding, finding } from '@taskyard/core'
+import { counted, type Finding, finding } from '@taskyard/core'
 import type { Examined } from './examined.ts'
 
 const advice = (queue: string, namespace: string) =>
@@ -13,7 +13,7 @@ export async function checkQueues({
   if (!server?.isTaskyard) return []
   const full = server.queues.filter(({ counts }) => counts.queued + counts.scheduled + counts.blocked >= queueDepth)
   if (full.length === 0) return [finding.ok('queues', `none of namespace ${namespace} is at its limit`)]
-  const limit = `${queueDepth.toLocaleString('en')} waiting tasks`
+  const limit = counted(queueDepth, 'waiting task')
   return full.map(({ queue }) =>
     finding.warning(
       'queues',

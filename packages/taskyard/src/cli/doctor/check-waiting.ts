@@ -1,4 +1,4 @@
-import { DEFAULTS, type Finding, finding, type StuckQueues, type WaitingReason } from '@taskyard/core'
+import { counted, DEFAULTS, type Finding, finding, grouped, type StuckQueues, type WaitingReason } from '@taskyard/core'
 import type { AnsweringServer, Examined } from './examined.ts'
 
 /** So many paused queues, one in each finding, and the rest in one. */
@@ -81,14 +81,10 @@ function named(what: string, stuck: readonly Stuck[], text: (stuck: Stuck) => st
 /** Some of so many. */
 function listed(some: readonly string[], total: number = some.length, separator = ', '): string {
   const more = total - some.length
-  return more > 0 ? `${some.join(separator)} and ${more.toLocaleString('en')} more` : some.join(separator)
-}
-
-function counted(number: number, noun: string): string {
-  return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`
+  return more > 0 ? `${some.join(separator)} and ${grouped(more)} more` : some.join(separator)
 }
 
 function moreFinding(more: number, namespace: string): Finding {
-  const detail = `and ${more.toLocaleString('en')} more queues and types of namespace ${namespace}`
+  const detail = `and ${grouped(more)} more queues and types of namespace ${namespace}`
   return finding.warning('waiting', detail, 'The first 100, with their reasons: GET /api/v1/waiting')
 }
