@@ -64,7 +64,7 @@ export async function replicationSlots(run: Run): Promise<Finding> {
   return finding.warning('slots', detail, 'Bring the reader back, or SELECT pg_drop_replication_slot(…).')
 }
 
-const HOT = ['ready', 'leases', 'scheduled', 'counters', 'counter_changes', 'claim_requests']
+const HOT = ['ready', 'leases', 'scheduled', 'counters', 'counter_changes', 'claim_requests', 'ready_lanes']
 const MANY_DEAD = 500_000
 
 /** Rows of these live for moments: when many are dead, claims have to walk over them. */

@@ -3,7 +3,7 @@ import type { Text } from '../driver.ts'
 import type { StoreContext } from '../store-context.ts'
 import { backoffFromText, numberOrNull, tagsFromText } from './column-text.ts'
 
-/** A row of `claim_tasks_3`: a task, or a note. */
+/** A row of `claim_tasks_4`: a task, or a note. */
 export type Row = readonly Text[]
 
 /** What a row without an id tells. */

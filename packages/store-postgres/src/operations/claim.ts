@@ -6,6 +6,7 @@ import type { StoreContext } from '../store-context.ts'
 import { type ClaimStart, createClaimFloors, FROM_START } from './claim-floors.ts'
 import { createClaimJoin } from './claim-join.ts'
 import { CLAIM_COLUMNS, leasedTasks, type Note, noteOf, placeOf, type Row, repeatedClaim } from './claim-rows.ts'
+import { type ClaimWay, createClaimWays } from './claim-ways.ts'
 
 /** Who met other claimers (`crowded`, says the function) allows for them so long. */
 const CONTENTION_MS = 1_000
@@ -60,6 +61,7 @@ class LaneClaims implements Claims {
   readonly #giveBack: GiveBack
   readonly #claimFloors
   readonly #join = createClaimJoin()
+  readonly #ways
   /** Tasks that small claims under way may take; large ones follow each other. */
   #underWay = 0
   /** Until then other processes are expected to claim at the same moment. */
@@ -70,6 +72,7 @@ class LaneClaims implements Claims {
     this.#nowMs = nowMs
     this.#giveBack = giveBack
     this.#claimFloors = createClaimFloors(nowMs)
+    this.#ways = createClaimWays(nowMs)
   }
 
   claim(params: ClaimParams): Promise<readonly LeasedTask[]> {
@@ -141,7 +144,8 @@ class LaneClaims implements Claims {
   ): Promise<Look> {
     const aside = params.limit < LARGE ? params.limit : 0
     const others = this.#underWay + (this.#nowMs() < this.#contentionUntil ? params.limit : 0)
-    const claim = claimStatement(this.#context, params, others, from, found)
+    const way = params.queues === null ? this.#ways.next() : 'claim_tasks_4'
+    const claim = claimStatement(way, this.#context, params, others, from, found)
     this.#underWay += aside
     const startedAt = this.#nowMs()
     try {
@@ -154,7 +158,9 @@ class LaneClaims implements Claims {
         const tasks = await repeatedClaim(this.#context, params).catch(mayHaveChanged)
         return { before: first, tasks, isWhole: true }
       }
-      this.#claimFloors.claimed(claimed.map(placeOf), from.fromStart, this.#nowMs() - startedAt)
+      const tookMs = this.#nowMs() - startedAt
+      this.#claimFloors.claimed(claimed.map(placeOf), from.fromStart, tookMs)
+      if (params.queues === null) this.#ways.took(way, tookMs)
       return { before: first, tasks: await leasedTasks(this.#context, claimed, params), isWhole: tells('cut') }
     } finally {
       this.#underWay -= aside
@@ -176,14 +182,16 @@ class LaneClaims implements Claims {
   }
 }
 
-const CLAIM = `SELECT ${CLAIM_COLUMNS}
-  FROM @claim_tasks_3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
+const claimBy = (way: ClaimWay) => `SELECT ${CLAIM_COLUMNS}
+  FROM @${way}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
+const CLAIM = { claim_tasks_4: claimBy('claim_tasks_4'), claim_tasks_3: claimBy('claim_tasks_3') } as const
 
 /**
  * @param others how many tasks others may be taking at the same moment
  * @param found what the same claim has found so far
  */
 function claimStatement(
+  way: ClaimWay,
   { time }: StoreContext,
   { namespace, queues, types, limit, leaseMs, worker, requestId }: ClaimParams,
   others: number,
@@ -195,5 +203,5 @@ function claimStatement(
   const what = [namespace, queues, types, limit - found.length, leaseMs, LIMITS.claimBytes - bytes] as const
   const who = [workerId, nodeId, session, requestId] as const
   const values = [...time.params(), ...what, ...who, found.length > 0, SUSPECT_CRASHES, others, ...floors]
-  return { text: CLAIM, values }
+  return { text: CLAIM[way], values }
 }

@@ -5,6 +5,7 @@ import { createClaimRequests } from './claim-requests.ts'
 import { endOverdueLeases } from './leases.ts'
 import { createLoneLeases } from './lone-leases.ts'
 import { promoteDue } from './promote.ts'
+import { createReadyLanes } from './ready-lanes.ts'
 import { removeFinished, SMALL_SLOT_BYTES } from './retention.ts'
 import { createRowScans } from './row-scans.ts'
 import { createTimeSlotAccess } from './time-slot-access.ts'
@@ -46,6 +47,7 @@ export function createSweeping(
   const slots = createTimeSlots(context, access, nowMs)
   const upkeep = createTimeSlotUpkeep(context, access, processId, nowMs, smallSlotBytes)
   const vacuum = createVacuum(context.maintenance, nowMs)
+  const readyLanes = createReadyLanes(context.maintenance, nowMs)
   const scans = createRowScans(nowMs)
   const claimRequests = createClaimRequests(context, nowMs)
   const loneLeases = createLoneLeases(context, nowMs)
@@ -65,6 +67,7 @@ export function createSweeping(
       await background.startAndWait('new slots of time', () => slots.prepare(retention), LONGEST_WAIT_MS)
       background.start('old slots of time', () => upkeep.run(retention))
       background.start('vacuum', () => vacuum.hotTables())
+      background.start('lanes that come first', () => readyLanes.renew())
     }
     return { removed: (removal?.removed ?? 0) + upkeep.takeRemoved(), isBehind: removal?.isBehind === true }
   }

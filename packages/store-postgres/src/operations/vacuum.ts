@@ -2,7 +2,7 @@ import type { Run } from '../database.ts'
 import type { Maintenance } from '../maintenance.ts'
 
 /** Their rows live for moments, so that what is dead must go within seconds: autovacuum looks once a minute. */
-const HOT_TABLES = ['ready', 'leases', 'scheduled', 'counter_changes', 'claim_requests'] as const
+const HOT_TABLES = ['ready', 'leases', 'scheduled', 'counter_changes', 'claim_requests', 'ready_lanes'] as const
 /** A table that takes less on disk is left alone. */
 const WORTH_IT_BYTES = 8 * 1024 * 1024
 const EVERY_MS = 5_000
