@@ -76,12 +76,24 @@ describe('taskyard doctor', () => {
     assert.match(elsewhere.stdout, /✔ port .* is held by Taskyard \d/)
   })
 
+  it('says that the running server keeps its tasks in another store', async () => {
+    const port = { TASKYARD_PORT: '0', TASKYARD_STORE: `sqlite:${inFolder('other.db')}` }
+    await run(['migrate'], { env: port })
+    const { code, stdout } = await run(['doctor'], { env: port })
+    assert.equal(code, 0, stdout)
+    assert.match(stdout, /! same store +the server at \S+ keeps its tasks elsewhere: no server has \S+other\.db, which/)
+    const redis = await run(['doctor'], { env: { ...port, TASKYARD_STORE: 'redis://127.0.0.1:9' } })
+    assert.match(redis.stdout, /! same store .* its store is sqlite, TASKYARD_STORE names one of redis\n/)
+    const same = await run(['doctor'], { env: { ...port, TASKYARD_STORE: `sqlite:${inFolder('tasks.db')}` } })
+    assert.doesNotMatch(same.stdout, /same store/)
+  })
+
   it('says that a queue is at its limit', async () => {
     await runJson(['submit', 'nobody', '1', '--queue', 'brimful'])
     const env = { TASKYARD_STORE: `sqlite:${inFolder('tasks.db')}`, TASKYARD_PORT: '0', TASKYARD_QUEUE_DEPTH: '1' }
     const { code, stdout } = await run(['doctor'], { env })
     assert.equal(code, 0, stdout)
-    assert.match(stdout, /! queues +brimful of namespace default is at its limit of 1 waiting tasks and takes no more/)
+    assert.match(stdout, /! queues +brimful of namespace default is at its limit of 1 waiting task and takes no more/)
   })
 
   it('leaves nothing beside the store', async () => {

@@ -4,6 +4,7 @@ import { readConfiguration } from '../../configuration/read-configuration.ts'
 import { checkClock, checkNode } from '../doctor/check-machine.ts'
 import { askServer, checkPort, checkServer, checkSmtp, ownUrl } from '../doctor/check-network.ts'
 import { checkQueues } from '../doctor/check-queues.ts'
+import { checkSameStore } from '../doctor/check-same-store.ts'
 import { checkDurability, checkExposure, checkRoles } from '../doctor/check-settings.ts'
 import { checkStore } from '../doctor/check-store.ts'
 import { checkWaiting } from '../doctor/check-waiting.ts'
@@ -34,6 +35,7 @@ const CHECKS: readonly ((examined: Examined) => Promise<Finding | readonly Findi
   checkPort,
   checkSmtp,
   checkServer,
+  checkSameStore,
   checkQueues,
   checkWaiting,
 ]

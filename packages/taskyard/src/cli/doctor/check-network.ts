@@ -34,6 +34,7 @@ export async function askServer(url: string, namespace: string, now: () => numbe
     return {
       isTaskyard: name === 'taskyard',
       version,
+      storeKind: dependencies?.store?.kind ?? null,
       ready: ready.ok,
       reason: dependencies?.store?.reason ?? null,
       // The header counts whole seconds.
@@ -54,7 +55,7 @@ function stuckQueues({ stuck, total, complete }: Partial<StuckQueues>): StuckQue
 interface HealthReport {
   readonly name: string
   readonly version: string
-  readonly dependencies: { readonly store?: { readonly reason: string | null } }
+  readonly dependencies: { readonly store?: { readonly kind?: string; readonly reason: string | null } }
 }
 
 async function jsonOf<Document extends object>(response: Response): Promise<Partial<Document>> {

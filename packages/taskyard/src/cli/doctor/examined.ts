@@ -15,6 +15,8 @@ export interface Examined {
 export interface AnsweringServer {
   readonly isTaskyard: boolean
   readonly version: string | null
+  /** Such as `sqlite`; `null`: it does not say. */
+  readonly storeKind: string | null
   readonly ready: boolean
   readonly reason: string | null
   /** Its clock less ours, ms. */
