@@ -30,7 +30,7 @@ export const EVERY_CALL: Readonly<Record<Exclude<StoreCall, 'migrate'>, Example>
     store.taskTypes.declareTypes({ namespace: 'default', types: [{ type: 'test', defaults: null }], limit: 10 }),
   listTypes: (store) => store.taskTypes.listTypes({ namespace: 'default' }),
   beat: (store) => store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 1_000 }),
-  holders: (store) => store.presence.holders(),
+  holders: (store) => store.presence.holders({ namespace: 'default' }),
   claimers: (store) => store.presence.claimers({ namespace: 'default' }),
   endLeases: (store) => store.presence.endLeases({ workers: workersOf('worker-1') }),
   takeBackCrashes: (store, calls) =>

@@ -43,11 +43,11 @@ export function createKnownWorkers(
   }
 
   return async (namespace) => {
-    const [holders, elsewhere] = await Promise.all([store.presence.holders(), claimersElsewhere(namespace)])
-    const held = Map.groupBy(
-      holders.filter((holder) => holder.namespace === namespace),
-      ({ workerId }) => workerId,
-    )
+    const [holders, elsewhere] = await Promise.all([
+      store.presence.holders({ namespace }),
+      claimersElsewhere(namespace),
+    ])
+    const held = Map.groupBy(holders, ({ workerId }) => workerId)
     const claimers = byWorker([...claimersHere.of(namespace), ...elsewhere])
     const ids = [...new Set([...connections.idsIn(namespace), ...held.keys(), ...claimers.keys()])].sort()
     const workers = ids.map((workerId) => {

@@ -50,7 +50,7 @@ export function facetsOf(
     },
     presence: {
       beat: (params) => call((now) => operations.beat(database, params, now)),
-      holders: () => call((now) => operations.holders(database, now)),
+      holders: (params) => call((now) => operations.holders(database, params, now)),
       claimers: (params) => call((now) => operations.claimers(database, params, now)),
       endLeases: (params) => call((now) => operations.endLeases(database, params, now)),
       takeBackCrashes: (params) => call(() => operations.takeBackCrashes(database, params)),

@@ -62,7 +62,7 @@ export function facetsOf(
     },
     presence: {
       beat: whenOpen((params) => beat(context, params)),
-      holders: () => whenOpen(() => holders(context))(undefined),
+      holders: whenOpen((params) => holders(context, params)),
       claimers: whenOpen((params) => claimers(context, params)),
       endLeases: whenOpen((params) => endLeases(context, params)),
       takeBackCrashes: whenOpen((params) => takeBackCrashes(context, params)),

@@ -42,7 +42,7 @@ export function facetsOf(
     },
     presence: {
       beat: (params) => beat(context, params),
-      holders: () => holders(context),
+      holders: (params) => holders(context, params),
       claimers: (params) => claimers(context, params),
       endLeases: (params) => endLeases(context, params),
       takeBackCrashes: (params) => takeBackCrashes(context, params),

@@ -3,7 +3,9 @@ import {
   type ClaimersOfNode,
   type ClaimersParams,
   claimersFromText,
+  claimersMark,
   claimersText,
+  type HoldersParams,
   type LeaseHolder,
   workerKey,
 } from '@taskyard/core'
@@ -21,8 +23,11 @@ export async function beat(
 }
 
 /** The port's `holders`. */
-export async function holders({ run, now }: CallContext): Promise<readonly LeaseHolder[]> {
-  const [nodeCount, ...rest] = (await run(SCRIPTS.holders, [now()])) as [number, ...(string | number)[]]
+export async function holders({ run, now }: CallContext, params?: HoldersParams): Promise<readonly LeaseHolder[]> {
+  const [nodeCount, ...rest] = (await run(SCRIPTS.holders, [now(), params?.namespace ?? ''])) as [
+    number,
+    ...(string | number)[],
+  ]
   const nodes = new Map<string, readonly string[]>()
   for (let at = 0; at < nodeCount * 2; at += 2) nodes.set(String(rest[at]), JSON.parse(String(rest[at + 1])))
   const answered = new Set([...nodes.values()].flat())
@@ -44,7 +49,7 @@ export async function claimers(
   { run, now }: CallContext,
   { namespace }: ClaimersParams,
 ): Promise<readonly ClaimersOfNode[]> {
-  const [at, ...rest] = (await run(SCRIPTS.claimers, [now()])) as string[]
+  const [at, ...rest] = (await run(SCRIPTS.claimers, [now(), claimersMark(namespace)])) as string[]
   const found: ClaimersOfNode[] = []
   for (let i = 0; i < rest.length; i += 2) {
     const [nodeId, said] = rest.slice(i, i + 2) as [string, string]

@@ -56,7 +56,7 @@ export function facetsOf(
     },
     presence: {
       beat: (params) => call('beat', params),
-      holders: () => call('holders', undefined),
+      holders: (params) => call('holders', params),
       claimers: (params) => call('claimers', params),
       endLeases: (params) => call('endLeases', params),
       takeBackCrashes: (params) => call('takeBackCrashes', params),

@@ -1,5 +1,6 @@
 import {
   type CountsParams,
+  type HoldersParams,
   isTerminal,
   type LeaseHolder,
   LIMITS,
@@ -84,10 +85,14 @@ function countByStatus(statuses: readonly TaskStatus[]): Readonly<Record<TaskSta
 }
 
 /** Who holds leases, by worker and server process, and between which times (ms) they end. */
-export function leaseHolders(state: ReferenceState, now: number): readonly LeaseHolder[] {
+export function leaseHolders(
+  state: ReferenceState,
+  params: HoldersParams | undefined,
+  now: number,
+): readonly LeaseHolder[] {
   const holders = new Map<string, LeaseHolder>()
   for (const { task, lease } of state.tasks.values()) {
-    if (lease === null) continue
+    if (lease === null || task.namespace !== (params?.namespace ?? task.namespace)) continue
     const { expiresAt } = lease
     const { workerId, nodeId, session } = lease.worker
     const key = JSON.stringify([task.namespace, workerId, nodeId])

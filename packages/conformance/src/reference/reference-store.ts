@@ -115,7 +115,7 @@ function presenceOf(state: ReferenceState, answer: Answer): OpenedStore['presenc
         const until = now + ttlMs
         state.nodes.set(nodeId, { workers: new Set(workers.map(workerKey)), until, claimers: text, claimersAt })
       }),
-    holders: () => answer((now) => leaseHolders(state, now)),
+    holders: (params) => answer((now) => leaseHolders(state, params, now)),
     claimers: ({ namespace }) =>
       answer((now) =>
         [...state.nodes].flatMap(([nodeId, { until, claimers, claimersAt }]) =>

@@ -76,6 +76,13 @@ export function describeIsolation({ describe, it }: Suite): void {
         ['default', false],
         ['other', true],
       ])
+      const ofOne = async (namespace: string) => (await presence.holders({ namespace })).map((each) => each.namespace)
+      assert.deepEqual(await Promise.all(['default', 'other', 'othe', 'nobody'].map(ofOne)), [
+        ['default'],
+        ['other'],
+        [],
+        [],
+      ])
       const ended = await presence.endLeases({ workers: [mine as WorkerName, theirs as WorkerName] })
       assert.deepEqual(
         ended.map(({ namespace, taskId }) => [namespace, taskId]),

@@ -6,8 +6,8 @@ export interface PresencePort {
   /** A server process says that it lives, and which workers it answers for, until its next beat or the end of this one. */
   beat(params: BeatParams): Promise<void>
 
-  /** Who holds leases now. */
-  holders(): Promise<readonly LeaseHolder[]>
+  /** Who holds leases now, in one namespace or in all. */
+  holders(params?: HoldersParams): Promise<readonly LeaseHolder[]>
 
   /** What workers of a namespace ask for, at each process whose beat holds, as it said last. */
   claimers(params: ClaimersParams): Promise<readonly ClaimersOfNode[]>
@@ -68,6 +68,10 @@ export interface Claimer {
   readonly watched: boolean
   /** It lives in the process. */
   readonly embedded: boolean
+}
+
+export interface HoldersParams {
+  readonly namespace: string
 }
 
 export interface ClaimersParams {

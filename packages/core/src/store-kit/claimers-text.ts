@@ -30,8 +30,14 @@ export interface ClaimersOrigin {
   readonly saidAgoMs: number
 }
 
+/** In each `claimersText` that has claimers of a namespace, so that a store need not send the others. */
+export function claimersMark(namespace: string): string {
+  return `[${JSON.stringify(namespace)},`
+}
+
 /** What of a `claimersText` is about this namespace. What another version wrote in other words says nothing. */
 export function claimersFromText(text: string, { nodeId, namespace, saidAgoMs }: ClaimersOrigin): ClaimersOfNode[] {
+  if (!text.includes(claimersMark(namespace))) return []
   const elapsedMs = Math.max(0, saidAgoMs)
   return rowsOf(text)
     .filter(([own]) => own === namespace)

@@ -6,6 +6,7 @@ import {
   claimersText,
   type EndedLease,
   type EndLeasesParams,
+  type HoldersParams,
   isWatched,
   type LeaseHolder,
   workerKey,
@@ -45,8 +46,12 @@ export async function claimers(
 }
 
 /** The port's `holders`: one line per worker and process that claimed for it. */
-export async function holders(database: Database, now: number): Promise<LeaseHolder[]> {
-  const [groups, isAlive] = await Promise.all([leasesByHolder(database), livenessOf(database, now)])
+export async function holders(
+  database: Database,
+  params: HoldersParams | undefined,
+  now: number,
+): Promise<LeaseHolder[]> {
+  const [groups, isAlive] = await Promise.all([leasesByHolder(database, params), livenessOf(database, now)])
   const told = new Map<string, LeaseHolder>()
   for (const { holder, ...held } of groups) {
     const [namespace, workerId, nodeId, session] = holderFrom(holder)
@@ -91,10 +96,11 @@ export interface HolderGroup {
  * Read from the index of leases alone. Those of one claim, or one heartbeat, expire together, and come as one group; FerretDB,
  * which has no `$max`, cannot put these together itself.
  */
-export async function leasesByHolder({ tasks }: Database): Promise<readonly HolderGroup[]> {
+export async function leasesByHolder({ tasks }: Database, params?: HoldersParams): Promise<readonly HolderGroup[]> {
+  const $match = { state: 'running' as const, ...(params && { holder: ofNamespace(params.namespace) }) }
   const grouped = await tasks
     .aggregate<{ _id: { holder: string; expiresAt: number }; leases: number }>([
-      { $match: { state: 'running' } },
+      { $match },
       { $group: { _id: { holder: '$holder', expiresAt: '$expiresAt' }, leases: { $sum: 1 } } },
     ])
     .toArray()
@@ -112,6 +118,12 @@ export async function leasesByHolder({ tasks }: Database): Promise<readonly Hold
 export function isHolderWatched(holder: string): boolean {
   const [, , nodeId, session] = holderFrom(holder)
   return isWatched({ nodeId, session })
+}
+
+/** Texts that begin with it: a comma follows, and the next character after that is a hyphen. */
+function ofNamespace(namespace: string): { $gte: string; $lt: string } {
+  const begin = `[${JSON.stringify(namespace)}`
+  return { $gte: `${begin},`, $lt: `${begin}-` }
 }
 
 /** Back from the JSON text that a lease keeps. */

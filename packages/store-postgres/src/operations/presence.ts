@@ -3,8 +3,10 @@ import {
   type ClaimersOfNode,
   type ClaimersParams,
   claimersFromText,
+  claimersMark,
   claimersText,
   DEFAULTS,
+  type HoldersParams,
   type LeaseHolder,
   type WorkerName,
   workerKey,
@@ -42,8 +44,8 @@ export async function claimers(
 ): Promise<ClaimersOfNode[]> {
   const rows = await database.run<[nodeId: string, text: string, saidAgoMs: string]>(
     `SELECT node_id, claimers, @server_now($1, $2) - claimers_at FROM @nodes
-     WHERE until > @server_now($1, $2) AND claimers IS NOT NULL`,
-    time.params(),
+     WHERE until > @server_now($1, $2) AND strpos(claimers, $3) > 0`,
+    [...time.params(), claimersMark(namespace)],
   )
   return rows.flatMap(([nodeId, text, saidAgoMs]) =>
     claimersFromText(text, { nodeId, namespace, saidAgoMs: Number(saidAgoMs) }),
@@ -62,7 +64,7 @@ type HolderRow = [
 ]
 
 /** The port's `holders`: one line per worker and process that claimed for it. */
-export async function holders({ database, time }: StoreContext): Promise<LeaseHolder[]> {
+export async function holders({ database, time }: StoreContext, params?: HoldersParams): Promise<LeaseHolder[]> {
   // Added up by lane first, in a hash table: all leases with their namespaces would be sorted, on disk if there are many.
   const rows = await database.run<HolderRow>(
     `SELECT h.*, EXISTS (
@@ -74,9 +76,9 @@ export async function holders({ database, time }: StoreContext): Promise<LeaseHo
        FROM (
          SELECT lane, worker_id, node_id, bool_or(session) AS session, count(*) AS leases, min(expires_at) AS first_end, max(expires_at) AS last_end
          FROM @leases GROUP BY 1, 2, 3
-       ) AS of_lane JOIN @lanes USING (lane) GROUP BY 1, 2, 3
+       ) AS of_lane JOIN @lanes USING (lane) WHERE $3::text IS NULL OR lanes.namespace = $3 GROUP BY 1, 2, 3
      ) AS h`,
-    time.params(),
+    [...time.params(), params?.namespace ?? null],
   )
   return rows.map(([namespace, workerId, nodeId, session, leases, firstEnd, lastEnd, alive]) => ({
     namespace,

@@ -2,7 +2,7 @@
 -- include includes/beats.lua
 -- include includes/leases.lua
 
--- ARGV: time. Reply: number of living nodes; for each its name and workers as JSON; then for each worker with leases: its
+-- ARGV: time, a namespace or '' for all. Reply: number of living nodes; for each its name and workers as JSON; then for each worker with leases: its
 -- namespace and id, a node, the number of its leases there, the first and the last of their scores: see leaseEnd.
 
 local reply = { 0 }
@@ -29,7 +29,7 @@ local function tellOfEachNode(holder, usual)
   for _, group in pairs(groups) do tell(holder, group.node, group.leases, group.firstScore, group.lastScore) end
 end
 
-for _, holder in ipairs(call('ZRANGE', WORKERS, 0, -1)) do
+local function tellOf(holder)
   local key = leasesKey(holder)
   local leases, node = call('ZCARD', key), call('HGET', NODES_OF, holder) or '0'
   if leases > 0 and call('SISMEMBER', SEVERAL_NODES, holder) == 1 then
@@ -38,5 +38,10 @@ for _, holder in ipairs(call('ZRANGE', WORKERS, 0, -1)) do
     local first, last = call('ZRANGE', key, 0, 0, 'WITHSCORES'), call('ZRANGE', key, -1, -1, 'WITHSCORES')
     tell(holder, node, leases, first[2], last[2])
   end
+end
+
+local start = ARGV[2] == '' and '' or ARGV[2] .. '\n'
+for _, holder in ipairs(call('ZRANGE', WORKERS, 0, -1)) do
+  if sub(holder, 1, #start) == start then tellOf(holder) end
 end
 return reply

@@ -4,6 +4,7 @@ import {
   type ClaimersParams,
   claimersFromText,
   claimersText,
+  type HoldersParams,
   type LeaseHolder,
   type WorkerName,
   workerKey,
@@ -33,14 +34,15 @@ export function claimers(state: State, { namespace }: ClaimersParams, now: numbe
 }
 
 /** The port's `holders`: one line per worker and process that claimed for it. */
-export function holders(state: State, _params: undefined, now: number): LeaseHolder[] {
+export function holders(state: State, params: HoldersParams | undefined, now: number): LeaseHolder[] {
   const isAlive = livenessOf(state, now)
   const found = rows<[string, string, string | null, number, number, number, number]>(
     state.sql(
       `SELECT lanes.namespace, worker_id, node_id, max(session), count(*),
          min(expires_at), max(expires_at)
-       FROM leases JOIN lanes USING (lane) GROUP BY 1, 2, 3`,
+       FROM leases JOIN lanes USING (lane) WHERE ?1 IS NULL OR lanes.namespace = ?1 GROUP BY 1, 2, 3`,
     ),
+    params?.namespace ?? null,
   )
   return found.map(([namespace, workerId, nodeId, session, leases, firstEnd, lastEnd]) => {
     const alive = isAlive({ namespace, workerId }, nodeId)
