@@ -1,8 +1,18 @@
-import { type Backoff, type Clock, DEFAULT_BACKOFF, type TaskTypesPort, type TypeWithDefaults } from '@taskyard/core'
+import {
+  type Backoff,
+  type BeatReply,
+  type Clock,
+  DEFAULT_BACKOFF,
+  type TaskTypesPort,
+  type TypeWithDefaults,
+} from '@taskyard/core'
 
-/** What another process declares counts here after this long at most, ms; from half of it on it is read anew in good time. */
-const OLDEST_MS = 4000
-const RENEW_MS = OLDEST_MS / 2
+/** What may have changed elsewhere is used so long while it is read anew, ms; then submissions wait for it. */
+const RENEWED_WITHIN_MS = 2000
+/** Where no beat has told for so long whether anything was declared, ms, nothing that was read before counts. */
+const UNHEARD_MS = 4000
+/** Read anew after so long whatever beats tell: a process may have died between its declaration and the word of it. */
+const OLDEST_MS = 60_000
 /** Of namespaces and types together; which namespaces are known costs memory, and one read when it is forgotten. */
 const MOST_KEPT = 100_000
 
@@ -16,6 +26,8 @@ export interface KnownDefaults {
 /** Of a namespace, by type. */
 export type KnownTypes = ReadonlyMap<string, KnownDefaults>
 
+const NONE: KnownTypes = new Map()
+
 export interface TypesAtHandParams {
   readonly taskTypes: Pick<TaskTypesPort, 'listTypes'>
   /** Monotonic. */
@@ -26,34 +38,55 @@ export interface TypesAtHandParams {
 
 interface Kept {
   readonly types: KnownTypes
-  /** When it began to be read. */
+  /** When it began to be read, and how many declarations there were then, as far as was heard. */
   readonly at: number
+  readonly declarations: number | null
+}
+
+/** What the last beat told. */
+interface Heard {
+  readonly declarations: number
+  /** When the beat was sent, and when the number became this one. */
+  readonly at: number
+  readonly since: number
 }
 
 /**
- * The defaults of types, kept at hand for submissions: read at the first of a namespace, and again while they are used and
- * others may change them.
+ * The defaults of types, kept at hand for submissions: read at the first of a namespace, and again when a beat tells that some
+ * were declared elsewhere. While there are none in the whole store, nothing is read.
  */
 export class TypesAtHand {
   readonly #params: TypesAtHandParams
   readonly #kept = new Map<string, Kept>()
   readonly #reads = new Map<string, Promise<KnownTypes>>()
   readonly #declarations = new Map<string, Set<Promise<unknown>>>()
+  /** `null` from a declaration of this process on, until a beat that was sent after it. */
+  #heard: Heard | null = null
+  #declaredAt = Number.NEGATIVE_INFINITY
   #size = 0
 
   constructor(params: TypesAtHandParams) {
     this.#params = params
   }
 
+  /** @param sentAt when the beat was sent */
+  hear({ declarations }: BeatReply, sentAt: number): void {
+    if (sentAt <= this.#declaredAt || this.#declarations.size > 0) return
+    const before = this.#heard
+    const since = before?.declarations === declarations ? before.since : sentAt
+    this.#heard = { declarations, at: sentAt, since }
+  }
+
   /** So cheap that every submission may ask. `undefined`: they have to be read. */
   known(namespace: string): KnownTypes | undefined {
-    const { clock, shared } = this.#params
     const kept = this.#kept.get(namespace)
-    if (kept === undefined || !shared) return kept?.types
-    const age = clock.now() - kept.at
-    if (age >= OLDEST_MS) return undefined
-    // Should it fail, it is read again, and by then somebody waits for it.
-    if (age >= RENEW_MS && !this.#reads.has(namespace)) this.read(namespace).catch(() => {})
+    if (!this.#params.shared) return kept?.types
+    if (kept === undefined) return this.#thereAreNone() ? NONE : undefined
+    const usableUntil = this.#usableUntil(kept)
+    const now = this.#params.clock.now()
+    if (now >= usableUntil) return undefined
+    // Should it fail, it is read again, and in the end somebody waits for it.
+    if (this.#isOutdated(kept, now) && !this.#reads.has(namespace)) this.read(namespace).catch(() => {})
     return kept.types
   }
 
@@ -71,13 +104,32 @@ export class TypesAtHand {
     const others = this.#declarations.get(namespace) ?? new Set()
     this.#declarations.set(namespace, others.add(declaring))
     this.#forget(namespace)
+    this.#heard = null
     try {
       return await declaring
     } finally {
       others.delete(declaring)
       if (others.size === 0) this.#declarations.delete(namespace)
       this.#forget(namespace)
+      this.#heard = null
+      this.#declaredAt = this.#params.clock.now()
     }
+  }
+
+  #thereAreNone(): boolean {
+    return this.#heard?.declarations === 0 && this.#params.clock.now() < this.#heard.at + UNHEARD_MS
+  }
+
+  #usableUntil(kept: Kept): number {
+    const heard = this.#heard
+    const lookedAt = Math.max(kept.at, heard?.at ?? kept.at)
+    if (heard === null || heard.declarations === kept.declarations) return lookedAt + UNHEARD_MS
+    return Math.max(heard.since, kept.at) + RENEWED_WITHIN_MS
+  }
+
+  #isOutdated({ at, declarations }: Kept, now: number): boolean {
+    if (this.#heard === null) return now >= at + RENEWED_WITHIN_MS
+    return declarations !== this.#heard.declarations || now >= at + OLDEST_MS
   }
 
   /** @param isCurrent whether nothing was declared since it began */
@@ -85,8 +137,9 @@ export class TypesAtHand {
     try {
       await Promise.allSettled(this.#declarations.get(namespace) ?? [])
       const at = this.#params.clock.now()
+      const declarations = this.#heard?.declarations ?? null
       const types = wholeTypes(await this.#params.taskTypes.listTypes({ namespace }))
-      if (isCurrent()) this.#keep(namespace, { types, at })
+      if (isCurrent()) this.#keep(namespace, { types, at, declarations })
       return types
     } finally {
       if (isCurrent()) this.#reads.delete(namespace)

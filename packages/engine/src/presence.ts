@@ -37,14 +37,16 @@ export function createPresence(
   context: EngineContext,
   { nodeId, connectedWorkers, claimers }: PresenceParams,
 ): Presence {
-  const { store, clock, timeOfDay } = context
+  const { store, clock, timeOfDay, typesAtHand } = context
   const notes = createBeatNotes(clock, claimers)
   let stopped = false
   const beats = new Beats(async () => {
     if (stopped) return
     const { params, kept } = notes.next()
-    await store.presence.beat({ nodeId, workers: connectedWorkers(), ttlMs: TTL_MS, ...params })
+    const sentAt = clock.now()
+    const reply = await store.presence.beat({ nodeId, workers: connectedWorkers(), ttlMs: TTL_MS, ...params })
     kept()
+    typesAtHand.hear(reply, sentAt)
   }, timeOfDay)
   const loop = context.loops.create('presence', async () => {
     await beats.beat()
@@ -64,8 +66,8 @@ export function createPresence(
     }
   }
 
-  function lastBeat(): Promise<void> {
-    return store.presence.beat({ nodeId, workers: [], ttlMs: 0 }).catch((error) => loop.failed(error))
+  async function lastBeat(): Promise<void> {
+    await store.presence.beat({ nodeId, workers: [], ttlMs: 0 }).catch((error) => loop.failed(error))
   }
 
   return {

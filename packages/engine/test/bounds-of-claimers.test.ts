@@ -24,7 +24,7 @@ test('beats tell of claimers when these are others, and else every 10 s', async 
       ...store.presence,
       async beat(params) {
         if (params.claimers !== undefined) told += 1
-        await store.presence.beat(params)
+        return store.presence.beat(params)
       },
     },
   }))

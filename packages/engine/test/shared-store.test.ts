@@ -243,7 +243,7 @@ test('stopping does not wait for a store that hangs', async (t) => {
     presence: {
       ...store.presence,
       beat: (params: Parameters<typeof store.presence.beat>[0]) =>
-        hangs ? new Promise<void>(() => {}) : store.presence.beat(params),
+        hangs ? new Promise<never>(() => {}) : store.presence.beat(params),
     },
   })
   const { clock, node } = startCluster(t, hanging)

@@ -184,4 +184,45 @@ describe('a declaration at another process', () => {
     await clock.advance(3_600_000)
     assert.deepEqual(await optionsOf(here), GLOBAL)
   })
+
+  test('is read by those alone who submit, once, and until then nothing is', async (t) => {
+    const counts: Partial<Record<StoreCall, number>> = {}
+    const { clock, node } = startCluster(t, counting(counts))
+    const [here, there] = [await node('node-1'), await node('node-2')]
+    const namespaces = Array.from({ length: 50 }, (_, n) => here.in(`customer-${n}`))
+    const aMinute = async () => {
+      for (let second = 0; second < 60; second += 5) {
+        await clock.advance(5000)
+        await Promise.all(namespaces.map((one) => one.submit(EMAIL)))
+      }
+    }
+    await aMinute()
+    assert.equal(counts.listTypes ?? 0, 0)
+    await there.in('customer-0').declareTypes([{ type: 'email', defaults: OF_EMAIL }])
+    await aMinute()
+    assert.ok((counts.listTypes ?? 0) <= 2 * namespaces.length, String(counts.listTypes))
+    assert.equal((await optionsOf(here.in('customer-0'))).maxAttempts, 3)
+    assert.deepEqual(await optionsOf(here.in('customer-1')), GLOBAL)
+  })
+
+  test('holds within 4 s although this one hears no beat', async (t) => {
+    const { clock, node } = startCluster(t, (store) => ({
+      ...store,
+      presence: {
+        ...store.presence,
+        beat: async (params) => {
+          const reply = await store.presence.beat(params)
+          if (params.nodeId === 'node-1' && isDeaf) throw new Error('no answer')
+          return reply
+        },
+      },
+    }))
+    let isDeaf = false
+    const [here, there] = [await node('node-1'), await node('node-2')]
+    await here.submit(EMAIL)
+    isDeaf = true
+    await there.declareTypes([{ type: 'email', defaults: OF_EMAIL }])
+    await clock.advance(4000)
+    assert.equal((await optionsOf(here)).maxAttempts, 3)
+  })
 })

@@ -1,5 +1,6 @@
 import {
   type BeatParams,
+  type BeatReply,
   type ClaimersOfNode,
   type ClaimersParams,
   claimersFromText,
@@ -17,9 +18,10 @@ import { F } from './task-records.ts'
 export async function beat(
   { run, now }: Pick<CallContext, 'run' | 'now'>,
   { nodeId, workers, ttlMs, claimers }: BeatParams,
-): Promise<void> {
+): Promise<BeatReply> {
   const asked = claimers === undefined ? '' : claimersText(claimers)
-  await run(SCRIPTS.beat, [now(), nodeId, ttlMs, JSON.stringify(workers.map(workerKey)), asked])
+  const args = [now(), nodeId, ttlMs, JSON.stringify(workers.map(workerKey)), asked]
+  return { declarations: Number(await run(SCRIPTS.beat, args)) }
 }
 
 /** The port's `holders`. */

@@ -29,6 +29,8 @@ export interface State {
   unshiftedMs: number
   /** The newest beats since the file was opened: any other process is gone, since the file is locked. */
   nodes: AliveNode[]
+  /** Of types, since the file was opened; 0: there are none. */
+  declarations: number
   /** The last transaction has failed and is not undone yet: what is derived from the file may be wrong. */
   mustUndo: boolean
 }
@@ -70,6 +72,7 @@ export function createState(database: DatabaseSync, path: string): State {
     skippedMs: 0,
     unshiftedMs: 0,
     nodes: [],
+    declarations: row1<[number]>(sql('SELECT count(*) FROM type_defaults'))?.[0] ?? 0,
     mustUndo: false,
   }
   reloadState(state)

@@ -41,7 +41,7 @@ function startBeats(
   extender: LeaseExtender,
   namespace: string,
   { nodeId, workerId }: NonNullable<EmbeddedExtenderData['beats']>,
-): () => Promise<void> {
+): () => Promise<unknown> {
   // A store that cannot be reached is reported where leases are extended.
   const beat = async (ttlMs: number) =>
     extender.beat?.({ nodeId, workers: ttlMs === 0 ? [] : [{ namespace, workerId }], ttlMs }).catch(() => {})

@@ -12,6 +12,8 @@ export interface ReferenceState {
   /** The newest beat of each server process, the workers' keys, and until when it holds. */
   readonly nodes: Map<string, ReferenceNode>
   arrivals: number
+  /** How often types were declared. */
+  declarations: number
 }
 
 export interface ReferenceNode {
@@ -44,5 +46,6 @@ export function emptyReferenceState(): ReferenceState {
     lanes: new Map(),
     nodes: new Map(),
     arrivals: 0,
+    declarations: 0,
   }
 }

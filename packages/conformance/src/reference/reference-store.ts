@@ -83,7 +83,8 @@ function readsOf(state: ReferenceState, answer: Answer): OpenedStore['reads'] {
   }
 }
 
-function taskTypesOf({ typeDefaults }: ReferenceState, answer: Answer): OpenedStore['taskTypes'] {
+function taskTypesOf(state: ReferenceState, answer: Answer): OpenedStore['taskTypes'] {
+  const { typeDefaults } = state
   return {
     declareTypes: ({ namespace, types, limit }) =>
       answer(() => {
@@ -94,6 +95,7 @@ function taskTypesOf({ typeDefaults }: ReferenceState, answer: Answer): OpenedSt
         }
         if (after.size > limit) return 'too-many'
         typeDefaults.set(namespace, after)
+        state.declarations++
         return 'declared'
       }),
     listTypes: ({ namespace }) =>
@@ -114,6 +116,7 @@ function presenceOf(state: ReferenceState, answer: Answer): OpenedStore['presenc
         const { claimers: text = '[]', claimersAt = now } = said ?? {}
         const until = now + ttlMs
         state.nodes.set(nodeId, { workers: new Set(workers.map(workerKey)), until, claimers: text, claimersAt })
+        return { declarations: state.declarations }
       }),
     holders: (params) => answer((now) => leaseHolders(state, params, now)),
     claimers: ({ namespace }) =>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { BeatParams, Claimer, Claimers, ClaimersOfNode } from '@taskyard/core'
+import type { BeatParams, BeatReply, Claimer, Claimers, ClaimersOfNode } from '@taskyard/core'
 import { FRAGMENTS } from '../hostile/texts.ts'
 import type { Suite } from '../suite.ts'
 import { only, type TestBed } from '../test-bed.ts'
@@ -71,7 +71,7 @@ export function describeClaimers({ describe, it }: Suite): void {
   })
 }
 
-function beat({ store }: TestBed, params: Partial<BeatParams> = {}): Promise<void> {
+function beat({ store }: TestBed, params: Partial<BeatParams> = {}): Promise<BeatReply> {
   return store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: TTL_MS, ...params })
 }
 

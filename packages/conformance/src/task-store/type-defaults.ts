@@ -77,6 +77,24 @@ export function describeTypeDefaults({ describe, it }: Suite): void {
       assert.deepEqual(await list(bed.store), [of('a', ALL), of('b', { timeoutSeconds: null })])
     })
 
+    it('are counted, so that a beat tells whether there may be others', async (bed) => {
+      const told = async () => {
+        const params = { nodeId: 'node-1', workers: [], ttlMs: 5_000 }
+        return (await bed.store.presence.beat(params)).declarations
+      }
+      assert.equal(await told(), 0)
+      await declare(bed.store, [of('a', ALL)], MOST, 'other')
+      const first = await told()
+      assert.notEqual(first, 0)
+      assert.equal(await told(), first)
+      await declare(bed.store, [of('a', null)], MOST, 'other')
+      await declare(bed.store, [of('b', ALL)])
+      assert.notEqual(await told(), first)
+      assert.equal(await declare(bed.store, [of('c', ALL)], 1), 'too-many')
+      await bed.reopen()
+      assert.notEqual(await told(), 0)
+    })
+
     describeLimit({ it })
     describeConcurrentDeclarations({ it })
   })

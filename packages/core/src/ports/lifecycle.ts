@@ -64,6 +64,6 @@ export interface ThreadAccess {
 export interface LeaseExtender {
   /** `signal` gives up a call that goes over a network; others need not heed it. */
   extend(params: ExtendParams, signal?: AbortSignal): Promise<readonly ExtendStatus[]>
-  beat?(params: BeatParams): Promise<void>
+  beat?(params: BeatParams): Promise<unknown>
   close(): Promise<void>
 }

@@ -4,7 +4,7 @@ import type { WorkerRef } from './tasks.ts'
 /** Which processes and workers live, and what the dead ones held. */
 export interface PresencePort {
   /** A server process says that it lives, and which workers it answers for, until its next beat or the end of this one. */
-  beat(params: BeatParams): Promise<void>
+  beat(params: BeatParams): Promise<BeatReply>
 
   /** Who holds leases now, in one namespace or in all. */
   holders(params?: HoldersParams): Promise<readonly LeaseHolder[]>
@@ -41,6 +41,14 @@ export interface BeatParams {
   readonly ttlMs: number
   /** What is asked for at the process, bounded by whoever beats. Left out: as it said last. */
   readonly claimers?: readonly Claimers[]
+}
+
+export interface BeatReply {
+  /**
+   * Another number than before where defaults of types may have been declared since, in any namespace and by any process. 0: the
+   * store has none.
+   */
+  readonly declarations: number
 }
 
 /** Workers of one namespace that ask for the same tasks. */

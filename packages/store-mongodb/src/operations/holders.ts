@@ -1,5 +1,6 @@
 import {
   type BeatParams,
+  type BeatReply,
   type ClaimersOfNode,
   type ClaimersParams,
   claimersFromText,
@@ -17,9 +18,19 @@ import { upsert } from '../lanes.ts'
 import { moveGrownTails } from '../move-tails.ts'
 import { endUnsettled, type Transition } from '../transitions.ts'
 import { apply, idIn, MOST_ROUNDS } from '../write-transitions.ts'
+import { declarations } from './type-defaults.ts'
 
 /** The port's `beat`. A `ttlMs` of 0 or less takes it back. */
 export async function beat(
+  database: Pick<Database, 'nodes' | 'types'>,
+  params: BeatParams,
+  now: number,
+): Promise<BeatReply> {
+  const [counted] = await Promise.all([declarations(database), saysThatItLives(database, params, now)])
+  return { declarations: counted }
+}
+
+async function saysThatItLives(
   database: Pick<Database, 'nodes'>,
   { nodeId, workers, ttlMs, claimers }: BeatParams,
   now: number,

@@ -9,6 +9,7 @@ import {
 } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import type { TypeDefaultsDocument } from '../documents.ts'
+import { upsert } from '../lanes.ts'
 import { isDuplicateKey } from '../mongodb-errors.ts'
 
 /** Processes that declare at the same time keep each other from it at most so often. */
@@ -30,9 +31,25 @@ export async function declareTypes(
     }
     if (byType.size > limit) return 'too-many'
     const next = [...byType].map(([type, defaults]) => ({ type, defaults }))
-    if (await replaced(database, namespace, found?.revision ?? 0, next)) return 'declared'
+    if (await replaced(database, namespace, found?.revision ?? 0, next)) {
+      await countDeclaration(database)
+      return 'declared'
+    }
   }
   throw new TaskyardError('store_unavailable', { reason: 'too many declare task types at the same time' })
+}
+
+/** The document that counts declarations; no namespace has this name. */
+const COUNTER = { _id: '' } as const
+
+async function countDeclaration({ types }: Types): Promise<void> {
+  const change = { $inc: { revision: 1 }, $setOnInsert: { types: [] } }
+  await upsert(() => types.updateOne(COUNTER, change, { upsert: true }))
+}
+
+/** How often types were declared. */
+export async function declarations({ types }: Types): Promise<number> {
+  return (await types.findOne(COUNTER))?.revision ?? 0
 }
 
 /** Whether nobody has changed the document since it was read. */

@@ -1,5 +1,6 @@
 import {
   type BeatParams,
+  type BeatReply,
   type ClaimersOfNode,
   type ClaimersParams,
   claimersFromText,
@@ -17,16 +18,17 @@ import type { StoreContext } from '../store-context.ts'
 export async function beat(
   { database, time }: Pick<StoreContext, 'database' | 'time'>,
   { nodeId, workers, ttlMs, claimers }: BeatParams,
-): Promise<void> {
+): Promise<BeatReply> {
   if (ttlMs <= 0) {
-    await database.run('DELETE FROM @nodes WHERE node_id = $1', [nodeId])
-    return
+    const gone = 'WITH gone AS (DELETE FROM @nodes WHERE node_id = $1) SELECT n FROM @declarations'
+    return replyOf(await database.run<[string]>(gone, [nodeId]))
   }
-  await database.run(
+  const rows = await database.run<[string]>(
     `INSERT INTO @nodes AS n (node_id, worker_ids, until, claimers, claimers_at)
      VALUES ($3, $4, @server_now($1, $2) + $5, $6, CASE WHEN $6::text IS NOT NULL THEN @server_now($1, $2) END)
      ON CONFLICT (node_id) DO UPDATE SET worker_ids = excluded.worker_ids, until = excluded.until,
-       claimers = coalesce(excluded.claimers, n.claimers), claimers_at = coalesce(excluded.claimers_at, n.claimers_at)`,
+       claimers = coalesce(excluded.claimers, n.claimers), claimers_at = coalesce(excluded.claimers_at, n.claimers_at)
+     RETURNING (SELECT n FROM @declarations)`,
     [
       ...time.params(),
       nodeId,
@@ -35,6 +37,11 @@ export async function beat(
       claimers === undefined ? null : claimersText(claimers),
     ],
   )
+  return replyOf(rows)
+}
+
+function replyOf([row]: readonly [declarations: string][]): BeatReply {
+  return { declarations: Number(row?.[0]) }
 }
 
 /** The port's `claimers`. */

@@ -14,4 +14,5 @@ if count > tonumber(ARGV[2]) then return 0 end
 for i = 3, #ARGV, 2 do
   if ARGV[i + 1] == '' then call('HDEL', key, ARGV[i]) else call('HSET', key, ARGV[i], ARGV[i + 1]) end
 end
+call('INCR', P .. 'declarations')
 return 1

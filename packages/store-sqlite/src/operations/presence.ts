@@ -1,5 +1,6 @@
 import {
   type BeatParams,
+  type BeatReply,
   type ClaimersOfNode,
   type ClaimersParams,
   claimersFromText,
@@ -12,10 +13,11 @@ import {
 import { rows, type State } from '../state.ts'
 
 /** The port's `beat`, kept in memory: no process but ours has the file. A `ttlMs` of 0 or less takes it back. */
-export function beat(state: State, { nodeId, workers, ttlMs, claimers }: BeatParams, now: number): void {
+export function beat(state: State, { nodeId, workers, ttlMs, claimers }: BeatParams, now: number): BeatReply {
   const before = state.nodes.find((node) => node.nodeId === nodeId)
   state.nodes = state.nodes.filter((node) => node !== before)
-  if (ttlMs <= 0) return
+  const reply = { declarations: state.declarations }
+  if (ttlMs <= 0) return reply
   const said = claimers === undefined ? before?.claimers : { text: claimersText(claimers), saidAt: now }
   state.nodes.push({
     nodeId,
@@ -23,6 +25,7 @@ export function beat(state: State, { nodeId, workers, ttlMs, claimers }: BeatPar
     until: now + ttlMs,
     claimers: said ?? { text: '[]', saidAt: now },
   })
+  return reply
 }
 
 /** The port's `claimers`. */

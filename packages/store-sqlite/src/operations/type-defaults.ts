@@ -19,6 +19,7 @@ export function declareTypes(state: State, { namespace, types, limit }: DeclareT
     if (defaults === null) takeAway.run(namespace, type)
     else set.run(namespace, type, typeDefaultsText(defaults))
   }
+  state.declarations++
   return 'declared'
 }
 
