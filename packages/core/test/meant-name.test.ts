@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { closestName, meantInstead, meantName } from '../src/index.ts'
 
 const SUBMISSION = ['type', 'payload', 'queue', 'delaySeconds', 'maxAttempts', 'idempotencyKey']
@@ -32,3 +33,30 @@ test('names of any length and number are not compared', () => {
   assert.equal(closestName('payload', names), null)
   assert.ok(compared <= 500, `${compared} of 100,000 names were looked at`)
 })
+
+test('the nearest name is found, the first of several, and none that is farther than a quarter of the word', () => {
+  const words = fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 14 }).map((letters) => letters.join(''))
+  fc.assert(
+    fc.property(words, fc.array(words, { maxLength: 6 }), (wanted, names) => {
+      const distances = names.map((name) => distanceOf(wanted, name))
+      const least = Math.min(...distances)
+      const expected = least <= Math.max(2, Math.floor(wanted.length / 4)) ? names[distances.indexOf(least)] : null
+      assert.equal(closestName(wanted, names), expected)
+    }),
+  )
+})
+
+/** By its definition. */
+function distanceOf(from: string, to: string, known = new Map<string, number>()): number {
+  if (from === '' || to === '') return from.length + to.length
+  const key = `${from} ${to}`
+  const distance =
+    known.get(key) ??
+    Math.min(
+      distanceOf(from.slice(1), to.slice(1), known) + (from[0] === to[0] ? 0 : 1),
+      distanceOf(from.slice(1), to, known) + 1,
+      distanceOf(from, to.slice(1), known) + 1,
+    )
+  known.set(key, distance)
+  return distance
+}

@@ -5,14 +5,18 @@ const MAX_NAMES = 500
 /** The name most like `wanted`, or `null` when none is near enough to be what was meant. */
 export function closestName(wanted: string, names: readonly string[]): string | null {
   if (wanted.length > MAX_LENGTH) return null
-  const most = Math.max(2, Math.floor(wanted.length / 4))
-  const [best] = names
-    .slice(0, MAX_NAMES)
-    .filter((name) => Math.abs(name.length - wanted.length) <= most)
-    .map((name) => ({ name, distance: editDistance(wanted.toLowerCase(), name.toLowerCase(), most) }))
-    .filter(({ distance }) => distance <= most)
-    .toSorted((a, b) => a.distance - b.distance)
-  return best?.name ?? null
+  const word = wanted.toLowerCase()
+  let most = Math.max(2, Math.floor(wanted.length / 4))
+  let best: string | null = null
+  for (const name of names.slice(0, MAX_NAMES)) {
+    if (Math.abs(name.length - wanted.length) > most) continue
+    const distance = editDistance(word, name.toLowerCase(), most)
+    if (distance > most) continue
+    best = name
+    // Of two that are as near, the first.
+    most = distance - 1
+  }
+  return best
 }
 
 /**
@@ -20,15 +24,19 @@ export function closestName(wanted: string, names: readonly string[]): string | 
  * as soon as it is more than that.
  */
 function editDistance(from: string, to: string, most: number): number {
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column)
+  let row = new Uint16Array(to.length + 1).map((_, column) => column)
+  let next = new Uint16Array(to.length + 1)
   for (let i = 1; i <= from.length; i++) {
-    const next = [i]
+    next[0] = i
+    let least = i
     for (let j = 1; j <= to.length; j++) {
-      const replaced = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1))
+      const replaced = (row[j - 1] as number) + (from.charCodeAt(i - 1) === to.charCodeAt(j - 1) ? 0 : 1)
+      const distance = Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1)
+      next[j] = distance
+      least = Math.min(least, distance)
     }
-    if (Math.min(...next) > most) return most + 1
-    row = next
+    if (least > most) return least
+    ;[row, next] = [next, row]
   }
   return row[to.length] as number
 }
