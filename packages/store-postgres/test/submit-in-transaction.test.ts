@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { EnqueueOutcome, NewTask, OpenedStore } from '@taskyard/core'
 import pg from 'pg'
-import { kinds, newId, newTask, submissions, UNSUPPORTED } from './calls.ts'
+import { EVERYTHING, kinds, newId, newTask, submissions, UNSUPPORTED } from './calls.ts'
 import { type OwnSchema, ownSchema } from './own-schema.ts'
 
 describe('submitting in a transaction', () => {
@@ -38,6 +38,20 @@ describe('submitting in a transaction', () => {
     assert.equal((await store.reads.find({ namespace: 'default', taskIds: [task.id] }))[0]?.id, task.id)
     const { rows } = await schema.query(`SELECT item FROM "${schema.schema}".orders`)
     assert.deepEqual(rows, [{ item: 'with savepoint' }])
+  })
+
+  it('keeps the tags of a queue that is new, also where the transaction sees no changes of others', async (t) => {
+    const client = await connected(t)
+    await client.query('BEGIN ISOLATION LEVEL SERIALIZABLE')
+    await client.query(`SELECT FROM "${schema.schema}".lanes`)
+    const task = newTask({ queue: newId(), tags: ['rare'] })
+    assert.deepEqual(kinds(await store.tasks.enqueue({ ...submissions(task), tx: client })), ['accepted'])
+    await client.query('COMMIT')
+    const { items } = await store.reads.list({ ...EVERYTHING, tag: 'rare' })
+    assert.deepEqual(
+      items.map(({ id }) => id),
+      [task.id],
+    )
   })
 
   it('holds up other submissions of the same key only, until it ends', async (t) => {

@@ -15,17 +15,22 @@ export async function insertTasks(
   laneOf: ReadonlyMap<NewTask, number>,
 ): Promise<number> {
   const [row] = await run<[string]>(
-    `SELECT now FROM @submit_tasks_2($1::bigint, $2::bigint, $3::uuid[], $4::integer[], $5::text, $6::smallint[], $7::bigint[],
-       $8::bigint[], $9::smallint[], $10::double precision[], $11::text[], $12::text[], $13::text[], $14::integer[], $15::text[])`,
+    `SELECT now FROM @submit_tasks_3($1::bigint, $2::bigint, $3::uuid[], $4::integer[], $5::text, $6::smallint[], $7::bigint[],
+       $8::bigint[], $9::smallint[], $10::double precision[], $11::text[], $12::text[], $13::text[], $14::integer[], $15::text[],
+       $16::text[])`,
     [now, atLeast, ...taskColumns(tasks, laneOf), ...tagColumns(tasks)],
   )
   return Number(row?.[0])
 }
 
-/** Which task each tag is of, counted from 1, and the tags. */
-function tagColumns(tasks: readonly NewTask[]): readonly [string, string] {
-  const tagged = tasks.flatMap(({ tags }, i) => tags.map((tag) => ({ n: i + 1, tag })))
-  return [numbers(tagged.map(({ n }) => n)), `{${tagged.map(({ tag }) => quoted(tag)).join(',')}}`]
+/** Which task each tag is of, counted from 1, the tags, and their namespaces. */
+function tagColumns(tasks: readonly NewTask[]): readonly [string, string, string] {
+  const tagged = tasks.flatMap(({ tags, namespace }, i) => tags.map((tag) => ({ n: i + 1, tag, namespace })))
+  return [
+    numbers(tagged.map(({ n }) => n)),
+    `{${tagged.map(({ tag }) => quoted(tag)).join(',')}}`,
+    `{${tagged.map(({ namespace }) => quoted(namespace)).join(',')}}`,
+  ]
 }
 
 function taskColumns(tasks: readonly NewTask[], laneOf: ReadonlyMap<NewTask, number>): string[] {
