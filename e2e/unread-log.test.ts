@@ -4,6 +4,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { Client } from '@taskyard/client'
+import { eventually } from '@taskyard/conformance'
+import { freePorts } from './chaos/free-port.ts'
 import { untilEvent } from './support/task-events.ts'
 import { MAIN, runCommand, runTaskyard, startServerProcess, temporaryFolder } from './support/taskyard-process.ts'
 
@@ -64,14 +66,29 @@ describe('a server whose log nobody reads', () => {
     assert.equal((await ended).code, 0)
   })
 
-  it('goes on when its log is a file on a full disk', { skip: process.platform !== 'linux' }, async (t) => {
+  it('goes on when what it writes goes to a full disk', { skip: process.platform !== 'linux' }, async (t) => {
     const store = `sqlite:${join(folder.path, `${++stores}.db`)}`
-    const script = `exec "$0" "$1" start --port 0 --store "$2" --log-level debug 2>/dev/full`
+    const [port] = await freePorts(1)
+    const script = `exec "$0" "$1" start --port ${port} --store "$2" --log-level debug >/dev/full 2>&1`
     const server = runCommand('sh', ['-c', script, process.execPath, MAIN, store])
     t.after(() => server.stop('SIGKILL'))
-    const [, url = ''] = await server.line(/ready at (http\S+)/)
-    for (let i = 0; i < 3; i++) assert.equal((await fetch(`${url}/livez`)).status, 200)
-    assert.equal((await server.stop('SIGTERM')).code, 0)
+    const answers = () =>
+      fetch(`http://127.0.0.1:${port}/livez`).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    await eventually('it is there', 60_000, answers)
+    for (let i = 0; i < 3; i++) assert.equal(await answers(), true)
+    assert.equal((await server.stop('SIGTERM')).code, 1)
+  })
+})
+
+describe('a command whose answer goes to a full disk', { skip: process.platform !== 'linux' }, () => {
+  it('has failed, and says so', async () => {
+    const { code, stderr } = await runCommand('sh', ['-c', 'exec "$0" "$1" version >/dev/full', process.execPath, MAIN])
+      .ended
+    assert.equal(code, 1)
+    assert.match(stderr, /^error: the output cannot be written: ENOSPC.*\n$/)
   })
 })
 

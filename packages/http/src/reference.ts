@@ -9,7 +9,9 @@ const TAGS = [
   { name: 'tasks', description: 'Submit tasks and see what became of them' },
   { name: 'leases', description: 'What workers do' },
   { name: 'queues', description: 'Where tasks wait' },
+  { name: 'types', description: 'What tasks of a type get by default' },
   { name: 'monitoring', description: 'Health, metrics and who is there' },
+  { name: 'store', description: 'The store as a whole' },
   { name: 'classic', description: 'For clients written against other task services' },
 ]
 

@@ -10,11 +10,7 @@ const { runProgram } = await import('./cli/program.ts')
 const { processTerminal } = await import('./cli/process-terminal.ts')
 
 const terminal = processTerminal()
-// Whoever reads our output may leave early, as `head` does: that is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  terminal.readerLeft()
-})
+process.stdout.on('error', terminal.outputLost)
 // The log of a server whose reader is gone, or whose disk is full, is no reason to end.
 process.stderr.on('error', () => {})
 await runProgram(process.argv.slice(2), terminal)

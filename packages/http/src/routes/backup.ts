@@ -51,7 +51,7 @@ function unsupported(kind: string | null | undefined): TaskyardError {
 
 const backupSchema = {
   operationId: 'backup',
-  tags: ['monitoring'],
+  tags: ['store'],
   summary: 'A copy of the whole store',
   description:
     'Of a SQLite store: a SQLite database with the tasks of all namespaces, whole to one moment, in which everything is that was ' +

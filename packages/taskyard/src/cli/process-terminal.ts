@@ -3,8 +3,11 @@ import { NPM_HAS_ENDED, watchNpm } from './npm-process.ts'
 import type { Terminal } from './terminal.ts'
 
 interface ProcessTerminal extends Terminal {
-  /** Nobody reads the output any more: what can be interrupted is, and stops in order; all else ends at once. */
-  readerLeft(): void
+  /**
+   * What was said on standard output is lost. Where nobody reads it any more, as behind `head`, what can be interrupted is, and stops in
+   * order; all else ends at once. For any other reason, such as a full disk, a command has failed, and what goes on for long goes on.
+   */
+  outputLost(error: NodeJS.ErrnoException): void
   /** The command has ended. Whoever was told to stop waits a moment for those who read what is written, and not for ever. */
   close(): void
 }
@@ -26,9 +29,15 @@ export function processTerminal(): ProcessTerminal {
     },
     now: () => Date.now(),
     monotonic: () => performance.now(),
-    readerLeft() {
-      if (interruption === null) process.exit()
-      interruption.abort()
+    outputLost(error) {
+      if (error.code === 'EPIPE') {
+        if (interruption === null) process.exit()
+        return interruption.abort()
+      }
+      process.exitCode = EXIT.failed
+      if (interruption !== null) return
+      process.stderr.write(`error: the output cannot be written: ${error.message}\n`)
+      process.exit()
     },
     close() {
       if (interruption?.signal.aborted) setTimeout(() => process.exit(), LAST_LINES_MS).unref()
