@@ -10,8 +10,12 @@ export interface TaskWaiting {
 
 /** Queues and types of one namespace that have ready tasks, and that nothing starts as things are. */
 export interface StuckQueues {
-  /** Some of them, each with what keeps its tasks. */
-  readonly stuck: readonly { readonly queue: string; readonly type: string; readonly reason: WaitingReason }[]
+  /** Some of them, in the order of their names, each with what keeps its tasks. */
+  readonly stuck: readonly {
+    readonly queue: string
+    readonly type: string
+    readonly reasons: readonly WaitingReason[]
+  }[]
   /** How many there are. */
   readonly total: number
   /** `false`: there were too many queues and types to look at all. */

@@ -27,8 +27,7 @@ export async function stuckLanes(
     .slice(0, MOST_TOLD)
     .map(({ queue, type }) => {
       const isPaused = paused.has(queue)
-      const reason = isPaused ? because.queuePaused(queue, namespace) : notTaken({ queue, type }, taking, namespace)
-      return { queue, type, reason }
+      return { queue, type, reasons: lastingReasons({ queue, type }, { isPaused, taking, namespace }) }
     })
   return { stuck: told, total: stuck.length, complete: lanes.length < MOST_LANES }
 }
@@ -38,8 +37,16 @@ function byName(one: QueueAndType, other: QueueAndType): number {
   return one.type < other.type ? -1 : 1
 }
 
-/** Why no known worker takes tasks of a lane. */
-export function notTaken({ queue, type }: QueueAndType, taking: Taking, namespace: string): WaitingReason {
+/** What of a lane's queue and of who takes it keeps its tasks for good. */
+export function lastingReasons(
+  lane: QueueAndType,
+  { isPaused, taking, namespace }: { readonly isPaused: boolean; readonly taking: Taking; readonly namespace: string },
+): readonly WaitingReason[] {
+  const paused = isPaused ? [because.queuePaused(lane.queue, namespace)] : []
+  return taking.isTaken(lane) ? paused : [...paused, notTaken(lane, taking, namespace)]
+}
+
+function notTaken({ queue, type }: QueueAndType, taking: Taking, namespace: string): WaitingReason {
   const takenFrom = taking.queuesOf(type)
   return takenFrom.length > 0 ? because.otherQueues(queue, type, takenFrom) : because.noWorker(type, taking, namespace)
 }

@@ -4,7 +4,7 @@ import type { EngineContext } from './engine-context.ts'
 import type { InNamespace } from './in-namespace.ts'
 import type { AskKnownWorkers, KnownWorker } from './known-workers.ts'
 import type { Reading } from './read.ts'
-import { notTaken, stuckLanes } from './stuck-lanes.ts'
+import { lastingReasons, stuckLanes } from './stuck-lanes.ts'
 import { takingOf } from './taking.ts'
 import * as because from './waiting-reasons.ts'
 
@@ -33,10 +33,7 @@ export function createWhyWaiting(
       isReady ? reads.position({ namespace, taskId, atMost: MOST_BEFORE }) : null,
     ])
     const taking = takingOf(workers)
-    const lasting = [
-      ...(counts?.paused ? [because.queuePaused(queue, namespace)] : []),
-      ...(taking.isTaken(task) ? [] : [notTaken(task, taking, namespace)]),
-    ]
+    const lasting = lastingReasons(task, { isPaused: counts?.paused ?? false, taking, namespace })
     if (!isReady) return [...lasting, notDue(task, timeOfDay())]
     const takers = taking.takers(task)
     const alone = because.isSuspect(task) ? [because.runsAlone(task)] : []

@@ -188,6 +188,7 @@ test('lanes for whose tasks nobody comes are told, within bounds', async (t) => 
   for (const [queue, type] of [
     ['a', 'x'],
     ['paused', 'x'],
+    ['paused', 'y'],
     ['b', 'x'],
     ['a', 'y'],
   ] as const)
@@ -196,17 +197,18 @@ test('lanes for whose tasks nobody comes are told, within bounds', async (t) => 
   await engine.pause('paused')
   const { stuck, ...rest } = await engine.stuckLanes()
   assert.deepEqual(
-    stuck.map(({ queue, type, reason }) => [queue, type, reason.code]),
+    stuck.map(({ queue, type, reasons }) => [queue, type, ...reasons.map(({ code }) => code)]),
     [
       ['a', 'y', 'no_worker'],
       ['b', 'x', 'other_queues'],
       ['paused', 'x', 'queue_paused'],
+      ['paused', 'y', 'queue_paused', 'no_worker'],
     ],
   )
-  assert.deepEqual(rest, { total: 3, complete: true })
+  assert.deepEqual(rest, { total: 4, complete: true })
   await engine.submitMany(Array.from({ length: 150 }, (_, n) => ({ ...TASK, queue: 'many', type: `type-${n}` })))
   const many = await engine.stuckLanes()
-  assert.deepEqual([many.stuck.length, many.total], [100, 153])
+  assert.deepEqual([many.stuck.length, many.total], [100, 154])
 })
 
 test('workers come in pages, in the order of their ids, each of bounded length', async (t) => {

@@ -6,8 +6,8 @@ import type { Examined } from '../src/cli/doctor/examined.ts'
 
 type Stuck = StuckQueues['stuck'][number]
 
-const stuck = (queue: string, type: string, reason: Omit<WaitingReason, 'message'>): Stuck => {
-  return { queue, type, reason: { message: 'because', ...reason } as WaitingReason }
+const stuck = (queue: string, type: string, ...reasons: readonly Omit<WaitingReason, 'message'>[]): Stuck => {
+  return { queue, type, reasons: reasons.map((reason) => ({ message: 'because', ...reason }) as WaitingReason) }
 }
 const untaken = (type: string, facts: Partial<WaitingReason> = {}) =>
   stuck('default', type, { code: 'no_worker', knownTypes: ['a', 'b'], knownTypesTotal: 12, meantType: null, ...facts })
@@ -46,6 +46,14 @@ test('types that are taken from other queues are one finding', async () => {
     'no known worker takes types x from queue b, but from a and 2 more; x from queue c, but from a and 2 more' +
       ' | Start one for these queues, too: taskyard work FILE --queues b,c',
   ])
+})
+
+test('a paused queue that nobody takes from either is told with both', async () => {
+  const both = stuck('q', 'x', { code: 'queue_paused' }, { code: 'no_worker', knownTypes: [], knownTypesTotal: 0 })
+  const findings = await found([both])
+  assert.equal(findings.length, 2)
+  assert.match(findings[0] ?? '', /^queue q is paused with 0 ready tasks \|/)
+  assert.match(findings[1] ?? '', /^no known worker takes type x from queue q \|/)
 })
 
 test('reasons of a later version are counted', async () => {

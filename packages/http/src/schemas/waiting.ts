@@ -72,8 +72,12 @@ export const stuckQueuesSchema = {
       description: 'Up to 100.',
       items: {
         type: 'object',
-        required: ['queue', 'type', 'reason'],
-        properties: { queue: { type: 'string' }, type: { type: 'string' }, reason: { $ref: 'WaitingReason#' } },
+        required: ['queue', 'type', 'reasons'],
+        properties: {
+          queue: { type: 'string' },
+          type: { type: 'string' },
+          reasons: { type: 'array', items: { $ref: 'WaitingReason#' } },
+        },
       },
     },
     total: { ...count, description: 'How many there are.' },

@@ -1,27 +1,47 @@
-import { counted, DEFAULTS, type Finding, finding, grouped, type StuckQueues, type WaitingReason } from '@taskyard/core'
+import {
+  counted,
+  DEFAULTS,
+  type Finding,
+  finding,
+  grouped,
+  type StuckQueues,
+  type WaitingCode,
+  type WaitingReason,
+} from '@taskyard/core'
 import type { AnsweringServer, Examined } from './examined.ts'
 
 /** So many paused queues, one in each finding, and the rest in one. */
 const MOST_QUEUES = 10
 /** So many queues and types in the words of a finding. */
 const MOST_NAMED = 10
+/** Those that have findings here; a server of a later version may know others. */
+const TOLD: ReadonlySet<string> = new Set<WaitingCode>(['queue_paused', 'no_worker', 'other_queues'])
 
-type Stuck = StuckQueues['stuck'][number]
+/** A queue and a type, with one of the reasons why nothing starts its tasks. */
+interface Stuck {
+  readonly queue: string
+  readonly type: string
+  readonly reason: WaitingReason
+}
 
 /** Whether tasks are ready that nothing starts as things are: their queue is paused, or no known worker takes them. */
 export async function checkWaiting({ server, namespace }: Examined): Promise<readonly Finding[]> {
   if (!server?.isTaskyard || server.stuck === null) return []
   const { stuck, total, complete } = server.stuck
   if (total === 0) return [finding.ok('waiting', nothing(namespace, complete))]
-  const of = (code: WaitingReason['code']) => stuck.filter(({ reason }) => reason.code === code)
+  const of = (code: WaitingCode) => stuck.flatMap((each) => withReason(each, code))
   const [paused, notTaken, elsewhere] = [of('queue_paused'), of('no_worker'), of('other_queues')]
   const findings = [
     ...pausedFindings(paused, server, namespace),
     ...noWorkerFinding(notTaken),
     ...otherQueuesFinding(elsewhere),
   ]
-  const more = total - paused.length - notTaken.length - elsewhere.length
+  const more = total - stuck.filter(({ reasons }) => reasons.some(({ code }) => TOLD.has(code))).length
   return more === 0 ? findings : [...findings, moreFinding(more, namespace)]
+}
+
+function withReason({ queue, type, reasons }: StuckQueues['stuck'][number], code: WaitingCode): readonly Stuck[] {
+  return reasons.filter((reason) => reason.code === code).map((reason) => ({ queue, type, reason }))
 }
 
 function nothing(namespace: string, complete: boolean): string {
