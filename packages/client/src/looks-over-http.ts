@@ -1,4 +1,4 @@
-import type { TaskDocument, TaskWaiting } from '@taskyard/core'
+import { type TaskDocument, type TaskWaiting, TaskyardError } from '@taskyard/core'
 import type { TaskEventDocument } from './documents.ts'
 import { type Expected, isList, isText, TASK } from './expected-answer.ts'
 import type { StuckTasks } from './stuck-tasks.ts'
@@ -12,7 +12,7 @@ export function taskPath(id: string): string {
   return `/api/v1/tasks/${encodeURIComponent(id)}`
 }
 
-/** Looks at tasks by calls, which are repeated as all are: what they throw does not pass so soon. */
+/** Looks at tasks by calls. A server may be away for as long as other calls are repeated, from when it went. */
 export function looksOver(transport: Transport, stuckTasks: StuckTasks): TaskLooks {
   const { clock, closed } = transport.params
   return {
@@ -23,9 +23,11 @@ export function looksOver(transport: Transport, stuckTasks: StuckTasks): TaskLoo
       transport.get<TaskDocument>(withQuery(taskPath(id), { waitSeconds }), TASK, {
         signal,
         extraMs: waitSeconds * 1000,
+        once: true,
       }),
-    async outlast(error) {
-      throw error
+    async lookAfter(error, id, signal) {
+      if (!(error instanceof TaskyardError) || !error.retryable) throw error
+      return transport.get(taskPath(id), TASK, { signal })
     },
     waiting: (id, signal) => transport.get<TaskWaiting>(`${taskPath(id)}/waiting`, WAITING, { signal }),
     async events(id, after) {

@@ -8,10 +8,10 @@ export interface TaskLooks {
   /** Aborts when nothing can be looked at any more, with what is thrown then. */
   readonly closed: AbortSignal
   readonly stuckTasks: StuckTasks
-  /** The task once it has ended, or as it is when so many seconds are over. @throws the reason of the signal, too */
+  /** One try: the task once it has ended, or as it is when so many seconds are over. @throws the reason of the signal, too */
   look(id: string, waitSeconds: number, signal: AbortSignal): Promise<TaskDocument>
-  /** Lets a moment pass after an error that passes by itself, and throws any other. */
-  outlast(error: unknown, signal: AbortSignal): Promise<void>
+  /** After an error that passes by itself the task once it can be looked at again. @throws any other; the reason of the signal, too */
+  lookAfter(error: unknown, id: string, signal: AbortSignal): Promise<TaskDocument>
   waiting(id: string, signal?: AbortSignal): Promise<TaskWaiting>
   /** The first events of a task with a greater `n`; none when there are no more. */
   events(id: string, after: number): Promise<readonly TaskEventDocument[]>

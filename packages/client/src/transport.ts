@@ -25,6 +25,8 @@ export interface TransportCall {
   readonly signal?: AbortSignal | undefined
   /** Added to the time one try may take: a long poll. */
   readonly extraMs?: number
+  /** One try alone. Default: it is repeated where that is safe and can help. */
+  readonly once?: boolean
   /** Doing it twice is the same as doing it once, so a lost reply is no reason to stop. Default: of GET only. */
   readonly repeatable?: boolean
   /** What the answer always has: one without it is not the server's. `null`: it is 204. */
@@ -52,10 +54,10 @@ export class Transport {
         return (await callOnce(this.params.address, httpCall, read)) as Answer
       } catch (error) {
         if (!(error instanceof FailedCall)) throw error
-        // A long poll may have been under way for long when the server goes.
+        // The first try may have been under way for long.
         giveUpAt = Math.min(giveUpAt, clock.now() + retryMs)
         const waitMs = Math.max(error.retryAfterMs, retryDelayMs(failures, random))
-        if (!worthRepeating(error, call) || clock.now() + waitMs > giveUpAt) throw error.error
+        if (call.once || !worthRepeating(error, call) || clock.now() + waitMs > giveUpAt) throw error.error
         await pause(clock, waitMs, httpCall.signal as AbortSignal)
         httpCall.signal?.throwIfAborted()
       }
@@ -65,7 +67,7 @@ export class Transport {
   get<Answer>(
     path: string,
     expected: Expected,
-    options: Pick<TransportCall, 'signal' | 'extraMs'> = {},
+    options: Pick<TransportCall, 'signal' | 'extraMs' | 'once'> = {},
   ): Promise<Answer> {
     return this.call({ method: 'GET', path, expected, ...options })
   }

@@ -27,37 +27,48 @@ export async function waitForEnd(
       const askedAt = clock.now()
       const waitSeconds = Math.max(0, Math.min(POLL_SECONDS, (endAt - askedAt) / 1000))
       try {
-        task = await (task === null ? looks.look(id, waitSeconds, signal) : lookUntil(looks, id, waitSeconds, signal))
+        // What has not been seen at all is waited for in any case.
+        const isBounded = task !== null && waitSeconds < POLL_SECONDS
+        task = await (isBounded ? lookInTime : look)(looks, id, waitSeconds, signal)
       } catch (error) {
         if (closed.aborted) throw closed.reason
         if (signal.aborted) return task ?? (await looks.look(id, 0, closed))
         if (isOver() && task !== null) return task
-        await looks.outlast(error, signal)
+        throw error
       }
-      if (task !== null && isTerminal(task.status)) return task
+      if (isTerminal(task.status)) return task
       closed.throwIfAborted()
       // What is going away answers at once; its successor needs a moment.
       const early = Math.min(1000, waitSeconds * 1000) - (clock.now() - askedAt)
       if (early > 0 && !isOver()) await pause(clock, early, signal)
-      if (task !== null && isOver()) return task
+      if (isOver()) return task
     }
   } finally {
     endRemarks()
   }
 }
 
-/** One look, which nothing on the way makes longer than its time. */
-async function lookUntil(
-  { look, clock }: TaskLooks,
+/** One look, through what passes by itself. */
+async function look(looks: TaskLooks, id: string, waitSeconds: number, signal: AbortSignal): Promise<TaskDocument> {
+  try {
+    return await looks.look(id, waitSeconds, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    return looks.lookAfter(error, id, signal)
+  }
+}
+
+/** The same, which nothing on the way makes longer than its time. */
+async function lookInTime(
+  looks: TaskLooks,
   id: string,
   waitSeconds: number,
   signal: AbortSignal,
 ): Promise<TaskDocument> {
-  if (waitSeconds === POLL_SECONDS) return look(id, waitSeconds, signal)
   const over = new AbortController()
-  const callOff = clock.after(waitSeconds * 1000 + ANSWER_MS, () => over.abort())
+  const callOff = looks.clock.after(waitSeconds * 1000 + ANSWER_MS, () => over.abort())
   try {
-    return await look(id, waitSeconds, AbortSignal.any([signal, over.signal]))
+    return await look(looks, id, waitSeconds, AbortSignal.any([signal, over.signal]))
   } finally {
     callOff()
   }

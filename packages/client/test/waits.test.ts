@@ -19,6 +19,19 @@ test('a wait goes on when a server goes late in a long poll, and comes back', as
   assert.equal(await client.result('x'), 42)
 })
 
+test('a wait goes on through several restarts, each for as long as calls are repeated', async (t) => {
+  let passedMs = 0
+  const { url } = await fakeServer(t, (n, { url: path }, response) => {
+    if (n > 8) return json(response, succeeded)
+    if (!path.includes('waitSeconds')) return json(response, queued)
+    passedMs += 8000
+    cut(response)
+  })
+  const clock = { ...systemClock, monotonic: () => performance.now() + passedMs }
+  await using client = new Client({ url, clock, random: () => 0, retrySeconds: 10 })
+  assert.equal(await client.result('x'), 42)
+})
+
 test('submitAndWait names the task whose wait has failed', async (t) => {
   const { url } = await fakeServer(t, (n, _, response) => (n === 0 ? json(response, queued, 202) : cut(response)))
   await using client = new Client({ url, random: () => 0, retrySeconds: 0.2 })
