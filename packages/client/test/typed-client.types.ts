@@ -1,4 +1,4 @@
-import { Client, type TaskyardApi } from '@taskyard/client'
+import { Client, type TaskWaiting, type TaskyardApi, type WaitingCode } from '@taskyard/client'
 import type { LeasedTaskDocument, TaskDocument, TaskError, TaskHandler, TaskHandlers } from '@taskyard/core'
 
 // Not run, only checked: an expected error that does not come fails the type check.
@@ -169,3 +169,15 @@ export async function eitherTaskyard(yard: TaskyardApi<typeof handlers>): Promis
 }
 
 export const typed: TaskyardApi<typeof handlers> = new Client<typeof handlers>({ url: 'http://127.0.0.1:8080' })
+
+export function waitingReasons({ reasons }: TaskWaiting): void {
+  for (const reason of reasons) {
+    // Later versions may have other codes, whose message says all.
+    if (reason.code === 'of_a_later_version') same<typeof reason.message, string>(true)
+    if (reason.code === 'backing_off') same<typeof reason.dueAt, string | undefined>(true)
+    const known: WaitingCode = 'backing_off'
+    // @ts-expect-error no switch over the known codes is complete
+    const code: WaitingCode = reason.code
+    void [known, code]
+  }
+}
