@@ -62,8 +62,9 @@ describe('taskyard work', () => {
       }),
     )
     assert.deepEqual([final.code, final.taskStatus, final.runAt], ['bad_amount', 'failed', null])
-    assert.equal(again.taskStatus, 'scheduled')
-    assert.ok(Date.parse(again.runAt) > 0)
+    // A wait that was drawn to be hardly any is over by then.
+    assert.match(again.taskStatus, /^(scheduled|queued)$/)
+    assert.ok(again.taskStatus === 'queued' || Date.parse(again.runAt) > 0)
     await Promise.all([worker.stop(), json.stop()])
   })
 

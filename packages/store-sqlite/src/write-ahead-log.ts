@@ -33,7 +33,7 @@ export function isLogFilled(path: string): boolean {
 /** Makes a log with nothing in it where there is none. */
 export function leaveEmptyLog(path: string): void {
   try {
-    writeFileSync(logOf(path), emptyLog(), { flag: 'wx', mode: 0o600 })
+    writeFileSync(logOf(path), emptyLog(), { flag: 'wx', mode: 0o600, flush: true })
   } catch {
     // It is there. Where it cannot be made, the next start refuses the file and says how it goes on.
   }
