@@ -104,6 +104,7 @@ describe('http-request', () => {
     for (const path of ['/head', '/body']) {
       const failure = await failureFrom(run('http-request', { url: http.origin + path, timeoutSeconds: 0.1 }))
       assert.equal(failure.code, 'http_timeout', path)
+      assert.match(failure.message, /^GET http:\S+ gave no complete answer within [\d.]+ s$/)
       assert.equal(failure.retryable, true)
     }
   })
@@ -120,6 +121,7 @@ describe('http-request', () => {
     for (const url of ['http://127.0.0.1:1', 'http://nowhere.example', `http://127.0.0.1:${port}`]) {
       const failure = await failureFrom(run('http-request', { url }))
       assert.equal(failure.code, 'http_unreachable', url)
+      assert.ok(failure.message.startsWith(`GET ${new URL(url).href}: `), failure.message)
       assert.equal(failure.retryable, true)
     }
   })

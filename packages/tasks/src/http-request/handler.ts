@@ -41,13 +41,15 @@ export function createHttpRequestHandler(deps: TaskTypeDeps, permits: AddressPol
     const startedAt = monotonic.now()
     const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = task.payload
     const deadline = startDeadline(clock, timeoutSeconds * 1000, context.signal)
+    const outgoing = toOutgoing(task)
     try {
-      const answer = await requestWithRedirects(toOutgoing(task), task.payload, deadline)
+      const answer = await requestWithRedirects(outgoing, task.payload, deadline)
       return toResult(answer, monotonic.now() - startedAt)
     } catch (error) {
       context.signal.throwIfAborted()
-      if (!deadline.passed()) throw toFailure(error)
-      throw failureOf(HTTP_FAILURES, 'http_timeout', `No complete answer within ${timeoutSeconds} s`, { cause: error })
+      if (!deadline.passed()) throw toFailure(outgoing, error)
+      const message = `${named(outgoing)} gave no complete answer within ${timeoutSeconds} s`
+      throw failureOf(HTTP_FAILURES, 'http_timeout', message, { cause: error })
     } finally {
       deadline.clear()
     }
@@ -81,10 +83,14 @@ function isOutage(error: unknown): boolean {
   return !(error instanceof AddressRefusedError || error instanceof AbandonedError)
 }
 
-function toFailure(error: unknown): unknown {
+function toFailure(outgoing: OutgoingRequest, error: unknown): unknown {
   if (error instanceof TaskFailure) return error
   const { message } = error as Error
   if (error instanceof AddressRefusedError)
     return failureOf(HTTP_FAILURES, 'address_refused', message, { cause: error })
-  return failureOf(HTTP_FAILURES, 'http_unreachable', message, { cause: error })
+  return failureOf(HTTP_FAILURES, 'http_unreachable', `${named(outgoing)}: ${message}`, { cause: error })
+}
+
+function named({ method, url }: OutgoingRequest): string {
+  return `${method} ${printableUrl(url)}`
 }
