@@ -6,6 +6,9 @@ export const TASK_STATUSES = ['blocked', 'scheduled', 'queued', 'running', 'succ
 export type TaskStatus = (typeof TASK_STATUSES)[number]
 export const TERMINAL_STATUSES = ['succeeded', 'failed', 'cancelled'] as const
 export type TerminalStatus = (typeof TERMINAL_STATUSES)[number]
+/** Ends after which a task can be run again. */
+export const RETRYABLE_STATUSES = ['failed', 'cancelled'] as const satisfies readonly TerminalStatus[]
+export type RetryableStatus = (typeof RETRYABLE_STATUSES)[number]
 
 /** Why a task, or one attempt of it, failed. `code` is a stable word; `message` is for people. */
 export interface TaskError {

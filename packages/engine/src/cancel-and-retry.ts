@@ -1,4 +1,11 @@
-import { type CancelOutcome, type Task, type TaskStatus, TaskyardError } from '@taskyard/core'
+import {
+  type CancelOutcome,
+  RETRYABLE_STATUSES,
+  type RetryableStatus,
+  type Task,
+  type TaskStatus,
+  TaskyardError,
+} from '@taskyard/core'
 import { createBulkWalks, OVER_ENDED, statusesToWalk } from './bulk.ts'
 import { toTaskId } from './check-submission.ts'
 import type { UseCases } from './engine.ts'
@@ -14,7 +21,7 @@ const QUIET_PASSES = 6
 
 const NOT_ENDED: readonly TaskStatus[] = ['scheduled', 'queued', 'blocked', 'running']
 const CANCELLABLE = { possible: NOT_ENDED, usual: NOT_ENDED } as const
-const RETRYABLE = { possible: ['failed', 'cancelled'], usual: ['failed'] } as const
+const RETRYABLE = { possible: RETRYABLE_STATUSES, usual: ['failed'] } as const
 
 type CancelAndRetry = Pick<UseCases, 'cancel' | 'retry' | 'cancelMatching' | 'retryMatching'>
 
@@ -64,13 +71,14 @@ export function createCancelAndRetry(
       })
     },
     async retryMatching(filter, options = {}) {
+      const statuses = statusesToWalk(namespace, filter, RETRYABLE).filter(isRetryable)
       return walk(namespace, filter, options, {
         operation: 'retry',
-        statuses: statusesToWalk(namespace, filter, RETRYABLE),
+        statuses,
         // What fails again is not retried again.
         ...OVER_ENDED,
         async act(tasks) {
-          const outcomes = await store.tasks.retry({ namespace, taskIds: tasks.map(({ id }) => id) })
+          const outcomes = await store.tasks.retry({ namespace, taskIds: tasks.map(({ id }) => id), statuses })
           const retried = tasks.filter((_, i) => outcomes[i]?.kind === 'retried')
           for (const task of retried) taskNews.statusChanged('queued', task.id, task)
           return retried.length
@@ -78,6 +86,10 @@ export function createCancelAndRetry(
       })
     },
   })
+}
+
+function isRetryable(status: TaskStatus): status is RetryableStatus {
+  return (RETRYABLE_STATUSES as readonly TaskStatus[]).includes(status)
 }
 
 async function cancelAll({ store, news, taskNews }: EngineContext, namespace: string, taskIds: readonly string[]) {

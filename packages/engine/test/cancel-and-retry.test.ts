@@ -29,6 +29,26 @@ test('cancelling by filter ends what matches and nothing else, over many pages',
   assert.equal((await engine.get(other.id)).status, 'queued')
 })
 
+test('redriving by filter leaves what was cancelled since it was listed', async (t) => {
+  const { engine } = await startEngine(t, {}, (store) => ({
+    ...store,
+    tasks: {
+      ...store.tasks,
+      async retry(params) {
+        const those = { namespace: params.namespace, taskIds: params.taskIds }
+        await store.tasks.retry(those)
+        await store.tasks.cancel(those)
+        return store.tasks.retry(params)
+      },
+    },
+  }))
+  const { task } = await engine.submit(TASK)
+  const [leased] = await engine.claim(claimOf('worker-1'))
+  await engine.settle([{ taskId: task.id, token: leased?.lease.token ?? 0, outcome: 'failed', retryable: false }])
+  assert.deepEqual(await engine.retryMatching({ type: 'test' }), { matched: 0, cursor: null })
+  assert.equal((await engine.get(task.id)).status, 'cancelled')
+})
+
 test('redriving by filter makes dead letters ready again', async (t) => {
   const { engine } = await startEngine(t)
   await engine.submitMany([

@@ -56,7 +56,7 @@ test('deleting by filter leaves what has come to another end since it was listed
     tasks: {
       ...store.tasks,
       async delete(params) {
-        await store.tasks.retry(params)
+        await store.tasks.retry({ namespace: params.namespace, taskIds: params.taskIds })
         const [leased] = await engine.claim(claimOf('worker-2'))
         await engine.settle([{ taskId: leased?.id ?? '', token: leased?.lease.token ?? 0, outcome: 'succeeded' }])
         return store.tasks.delete(params)

@@ -2,7 +2,9 @@ import {
   type CancelOutcome,
   type DeleteOutcome,
   type DeleteParams,
+  RETRYABLE_STATUSES,
   type RetryOutcome,
+  type RetryParams,
   type TaskIdsParams,
   TERMINAL_STATUSES,
   type TerminalStatus,
@@ -45,11 +47,11 @@ function cancelOutcome(answer: string): CancelOutcome {
 /** The port's `retry`. */
 export async function retry(
   context: CallContext,
-  { namespace, taskIds }: TaskIdsParams,
+  { namespace, taskIds, statuses = RETRYABLE_STATUSES }: RetryParams,
 ): Promise<readonly RetryOutcome[]> {
   const outcomes: RetryOutcome[] = []
   for (const part of inParts(taskIds, TASKS_PER_CALL)) {
-    const args = [context.now(), namespace, ...part]
+    const args = [context.now(), namespace, lettersOf(statuses), ...part]
     const [, readyLanes, ...answers] = (await context.run(SCRIPTS.retry, args)) as string[]
     context.publishReady(readyLanes as string)
     outcomes.push(...answers.map(retryOutcome))
@@ -64,6 +66,11 @@ function retryOutcome(answer: string): RetryOutcome {
 
 const ENDED_LETTERS: Readonly<Record<TerminalStatus, string>> = { succeeded: 'o', failed: 'f', cancelled: 'c' }
 
+/** As `delete.lua` and `retry.lua` are told them. */
+function lettersOf(statuses: readonly TerminalStatus[]): string {
+  return statuses.map((status) => ENDED_LETTERS[status]).join('')
+}
+
 /** So few at a time: a script holds everybody up, and each may have megabytes to free. */
 const DELETED_PER_CALL = 100
 
@@ -72,10 +79,9 @@ export async function deleteTasks(
   context: CallContext,
   { namespace, taskIds, statuses = TERMINAL_STATUSES }: DeleteParams,
 ): Promise<readonly DeleteOutcome[]> {
-  const letters = statuses.map((status) => ENDED_LETTERS[status]).join('')
   const outcomes: DeleteOutcome[] = []
   for (const part of inParts(taskIds, DELETED_PER_CALL)) {
-    const args = [context.now(), namespace, letters, ...part]
+    const args = [context.now(), namespace, lettersOf(statuses), ...part]
     const [, readyLanes, ...answers] = (await context.run(SCRIPTS.delete, args)) as string[]
     context.publishReady(readyLanes as string)
     outcomes.push(...answers.map(deleteOutcome))

@@ -5,6 +5,7 @@ import {
   isTerminal,
   type LeaseRef,
   type OpenedStore,
+  RETRYABLE_STATUSES,
   type RetryOutcome,
   type Settlement,
   type SettleResult,
@@ -59,8 +60,8 @@ export function tasksOf(state: ReferenceState, answer: Answer): OpenedStore['tas
       ),
     cancel: ({ namespace, taskIds }) =>
       answer((now) => taskIds.map((id) => cancelOne(taskOf(state, namespace, id), now))),
-    retry: ({ namespace, taskIds }) =>
-      answer((now) => taskIds.map((id) => retryOne(taskOf(state, namespace, id), now))),
+    retry: ({ namespace, taskIds, statuses }) =>
+      answer((now) => taskIds.map((id) => retryOne(taskOf(state, namespace, id), now, statuses))),
     delete: ({ namespace, taskIds, statuses }) =>
       answer((now) => taskIds.map((id) => deleteOne(state, taskOf(state, namespace, id), now, statuses))),
   }
@@ -114,10 +115,14 @@ function cancelOne(entry: ReferenceTask | undefined, now: number): CancelOutcome
   return { kind: 'requested', workerId: entry.lease.worker.workerId }
 }
 
-function retryOne(entry: ReferenceTask | undefined, now: number): RetryOutcome {
+function retryOne(
+  entry: ReferenceTask | undefined,
+  now: number,
+  statuses: readonly TaskStatus[] = RETRYABLE_STATUSES,
+): RetryOutcome {
   if (entry === undefined) return { kind: 'not-found' }
   const { status } = asRead(entry, now)
-  if (status !== 'failed' && status !== 'cancelled') return { kind: 'not-retryable', status }
+  if (!statuses.includes(status)) return { kind: 'not-retryable', status }
   retryTask(entry, now)
   return { kind: 'retried' }
 }

@@ -110,6 +110,19 @@ export function describeRetry({ describe, it, itWithoutFaults }: Suite): void {
       assert.equal(await bed.extend(running), 'ok')
     })
 
+    it('leaves what has ended otherwise than is wanted', async (bed) => {
+      const [broken, unwanted] = [await bed.start(), await bed.submit()]
+      await bed.settle(broken, failed({ retryable: false }))
+      await bed.store.tasks.cancel({ namespace: 'default', taskIds: [unwanted] })
+      const these = { namespace: 'default', taskIds: [broken.id, unwanted] }
+      assert.deepEqual(await bed.store.tasks.retry({ ...these, taskIds: [unwanted], statuses: ['failed'] }), [
+        { kind: 'not-retryable', status: 'cancelled' },
+      ])
+      await bed.store.tasks.retry({ ...these, statuses: ['cancelled'] })
+      assert.equal((await bed.find(broken.id)).status, 'failed')
+      assert.equal((await bed.find(unwanted)).status, 'queued')
+    })
+
     itWithoutFaults('redrives many dead letters in one call, in the order given', async (bed) => {
       const tasks = [await bed.start({ queue: 'dead' }, {}), await bed.start({ queue: 'dead' }, {})]
       for (const task of tasks) await bed.settle(task, failed({ retryable: false }))

@@ -1,6 +1,6 @@
 import type { Backoff } from '../backoff.ts'
 import type { JsonText } from '../json.ts'
-import type { LeasedTask, LeaseRef, TaskError, TaskStatus, TerminalStatus } from '../task.ts'
+import type { LeasedTask, LeaseRef, RetryableStatus, TaskError, TaskStatus, TerminalStatus } from '../task.ts'
 
 /** What becomes of tasks: everything that changes one. */
 export interface TasksPort {
@@ -33,8 +33,11 @@ export interface TasksPort {
   /** Cancels waiting tasks at once and asks running ones to stop. */
   cancel(params: TaskIdsParams): Promise<readonly CancelOutcome[]>
 
-  /** Makes failed and cancelled tasks ready again: attempts and crashes reset, history and token kept. */
-  retry(params: TaskIdsParams): Promise<readonly RetryOutcome[]>
+  /**
+   * Makes failed and cancelled tasks ready again: attempts and crashes reset, history and token kept. What has not ended so stays,
+   * and what has ended otherwise than `statuses`.
+   */
+  retry(params: RetryParams): Promise<readonly RetryOutcome[]>
 
   /**
    * Removes tasks that have ended with all that belongs to them, as retention does: they leave the counts, but not `finishedTotal`,
@@ -188,6 +191,11 @@ export interface RecordParams {
 export interface TaskIdsParams {
   readonly namespace: string
   readonly taskIds: readonly string[]
+}
+
+export interface RetryParams extends TaskIdsParams {
+  /** Only tasks that have ended so by now. Left out: either way. */
+  readonly statuses?: readonly RetryableStatus[]
 }
 
 export interface DeleteParams extends TaskIdsParams {

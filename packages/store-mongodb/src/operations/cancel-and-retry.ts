@@ -1,10 +1,12 @@
 import {
   type CancelOutcome,
   isTerminal,
+  RETRYABLE_STATUSES,
   type RetryOutcome,
+  type RetryParams,
   type TaskIdsParams,
+  type TaskStatus,
   TaskyardError,
-  type TerminalStatus,
 } from '@taskyard/core'
 import type { Database } from '../database.ts'
 import { type LightTask, statusOf } from '../documents.ts'
@@ -32,17 +34,18 @@ export function cancel(database: Database, params: TaskIdsParams, now: number): 
 }
 
 /** The port's `retry`. Token and history go on; attempts and crashes begin anew. */
-export function retry(database: Database, params: TaskIdsParams, now: number): Promise<RetryOutcome[]> {
+export function retry(
+  database: Database,
+  { statuses = RETRYABLE_STATUSES, ...params }: RetryParams,
+  now: number,
+): Promise<RetryOutcome[]> {
+  const wanted: readonly TaskStatus[] = statuses
   return changeEach<RetryOutcome>(database, params, now, (task) => {
     if (task === undefined) return { outcome: { kind: 'not-found' }, transition: null }
     const status = statusOf(task, now)
-    if (!isRetryable(status)) return { outcome: { kind: 'not-retryable', status }, transition: null }
+    if (!wanted.includes(status)) return { outcome: { kind: 'not-retryable', status }, transition: null }
     return { outcome: { kind: 'retried' }, transition: retryTask(task, now) }
   })
-}
-
-function isRetryable(status: string): status is TerminalStatus {
-  return status === 'failed' || status === 'cancelled'
 }
 
 /**

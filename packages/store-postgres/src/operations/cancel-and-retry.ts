@@ -1,7 +1,9 @@
 import {
   type CancelOutcome,
   isTaskId,
+  RETRYABLE_STATUSES,
   type RetryOutcome,
+  type RetryParams,
   type TaskIdsParams,
   type TaskStatus,
   TaskyardError,
@@ -13,6 +15,7 @@ import { namespaceOf } from '../lanes.ts'
 import type { StoreContext } from '../store-context.ts'
 import { numberOrNull } from './column-text.ts'
 import { forgetLoneLeases } from './lone-leases.ts'
+import { statusNumbers } from './status-numbers.ts'
 import { count, newTransitions, type Transitions } from './transitions.ts'
 import { writeTransitions } from './write-transitions.ts'
 
@@ -133,19 +136,23 @@ async function endedAmong(run: Run, idArray: string): Promise<[string, TaskStatu
 }
 
 /** Makes failed and cancelled tasks ready again. */
-export async function retry(context: StoreContext, { namespace, taskIds }: TaskIdsParams): Promise<RetryOutcome[]> {
+export async function retry(
+  context: StoreContext,
+  { namespace, taskIds, statuses = RETRYABLE_STATUSES }: RetryParams,
+): Promise<RetryOutcome[]> {
   const wanted = distinctIds(taskIds)
   if (wanted.length === 0) return taskIds.map(() => ({ kind: 'not-found' }))
-  const { outcomes, lanes } = await context.database.transaction((run) => retryFound(context, run, namespace, wanted))
+  const params = { namespace, taskIds: wanted, statuses }
+  const { outcomes, lanes } = await context.database.transaction((run) => retryFound(context, run, params))
   context.publishReady(lanes)
   return taskIds.map((id) => outcomes.get(id) ?? { kind: 'not-found' })
 }
 
-async function retryFound({ time }: StoreContext, run: Run, namespace: string, taskIds: readonly string[]) {
+async function retryFound({ time }: StoreContext, run: Run, { namespace, taskIds, statuses }: Required<RetryParams>) {
   const rows = await run(
     `WITH taken AS (
        DELETE FROM @finished f USING @tasks t
-       WHERE t.id = ANY ($3::uuid[]) AND ${namespaceOf('t')} = $4 AND f.lane = t.lane AND f.status IN (2, 3) AND f.id = t.id RETURNING f.*, t.priority, octet_length(t.payload) AS payload_bytes, round(t.timeout_seconds * 1000)::bigint AS timeout_ms
+       WHERE t.id = ANY ($3::uuid[]) AND ${namespaceOf('t')} = $4 AND f.lane = t.lane AND f.status IN (${statusNumbers(statuses)}) AND f.id = t.id RETURNING f.*, t.priority, octet_length(t.payload) AS payload_bytes, round(t.timeout_seconds * 1000)::bigint AS timeout_ms
      )
      SELECT id, lane, token, attempt, status, started_at, finished_at, worker_id, error, bytes, priority, @server_now($1, $2),
        payload_bytes, timeout_ms, settled_as FROM taken`,

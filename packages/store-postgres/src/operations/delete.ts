@@ -4,7 +4,6 @@ import {
   isTaskId,
   type TaskStatus,
   TaskyardError,
-  TERMINAL_STATUS_NUMBER,
   TERMINAL_STATUSES,
   type TerminalStatus,
 } from '@taskyard/core'
@@ -14,6 +13,7 @@ import { namespaceOf } from '../lanes.ts'
 import type { StoreContext } from '../store-context.ts'
 import { forgetLoneLeases } from './lone-leases.ts'
 import { uncount } from './retention.ts'
+import { statusNumbers } from './status-numbers.ts'
 import { newTransitions } from './transitions.ts'
 import { writeTransitions } from './write-transitions.ts'
 
@@ -53,7 +53,7 @@ async function removeEnded(
 ): Promise<readonly string[]> {
   const rows = await run<[id: string, lane: string, status: string, bytes: string]>(
     `WITH held AS MATERIALIZED (
-       SELECT f.id, f.lane, f.status FROM @tasks t JOIN @finished f ON f.lane = t.lane AND f.status IN (${numbersOf(statuses)}) AND f.id = t.id
+       SELECT f.id, f.lane, f.status FROM @tasks t JOIN @finished f ON f.lane = t.lane AND f.status IN (${statusNumbers(statuses)}) AND f.id = t.id
        WHERE t.id = ANY ($1::uuid[]) AND ${namespaceOf('t')} = $2 ORDER BY f.id FOR UPDATE OF f
      )
      DELETE FROM @finished f USING held h WHERE f.lane = h.lane AND f.status = h.status AND f.id = h.id
@@ -79,10 +79,6 @@ async function removeEnded(
     writeTransitions(run, transitions, 0),
   ])
   return removed
-}
-
-function numbersOf(statuses: readonly TerminalStatus[]): string {
-  return statuses.map((status) => TERMINAL_STATUS_NUMBER[status]).join(', ')
 }
 
 function statesOf({ time }: StoreContext, run: Run, namespace: string, taskIds: readonly string[]) {

@@ -1,10 +1,11 @@
 #!lua
 -- include includes/ending.lua
 
--- Makes failed and cancelled tasks ready again. ARGV: time, namespace, ids.
--- Reply: time, ready lanes, then for each task: 'y' retried, 'e' and its status, 'n' there is none.
+-- Makes failed and cancelled tasks ready again. ARGV: time, namespace, the letters of the ends that are wanted, ids.
+-- Reply: time, ready lanes, then for each task: 'y' retried, 'e' and its status where it has not ended so, 'n' there is none.
 
 local now, namespace = storeTime(ARGV[1]), ARGV[2]
+local wanted = ARGV[3]
 promoteDue(now)
 
 local function retryEnded(id, s, text)
@@ -28,12 +29,12 @@ local function retryOne(id)
   local task = not text and call('HGET', TASKS, id)
   local s = text and parseState(text) or task and freshState(task)
   if not s or not liesIn(namespace, s.head) then return 'n' end
-  if s.status == 'f' or s.status == 'c' then return retryEnded(id, s, text) end
+  if find(wanted, s.status, 1, true) then return retryEnded(id, s, text) end
   return 'e' .. s.status
 end
 
 local reply = { whole(now), '' }
-for i = 3, #ARGV do reply[i] = retryOne(ARGV[i]) end
+for i = 4, #ARGV do reply[i - 1] = retryOne(ARGV[i]) end
 saveLanes()
 reply[2] = readyLaneNames()
 return reply

@@ -1,4 +1,11 @@
-import type { CancelOutcome, RetryOutcome, TaskIdsParams, TaskStatus } from '@taskyard/core'
+import {
+  type CancelOutcome,
+  RETRYABLE_STATUSES,
+  type RetryOutcome,
+  type RetryParams,
+  type TaskIdsParams,
+  type TaskStatus,
+} from '@taskyard/core'
 import { row1, type State } from '../state.ts'
 import { locate, unfinishedStatus } from './find.ts'
 import { priorityOf } from './leases.ts'
@@ -78,21 +85,31 @@ function endedStatus(state: State, seq: number, lane: number): TaskStatus {
 }
 
 /** The port's `retry`, task by task. The end goes into the history, and the row of the finished task goes. */
-export function retry(state: State, { namespace, taskIds }: TaskIdsParams, now: number): RetryOutcome[] {
+export function retry(
+  state: State,
+  { namespace, taskIds, statuses = RETRYABLE_STATUSES }: RetryParams,
+  now: number,
+): RetryOutcome[] {
   promoteDue(state, now)
   return taskIds.map((taskId) => {
     const task = locate(state, namespace, taskId)
     if (task === null) return { kind: 'not-found' }
     const waiting = unfinishedStatus(state, task.seq)
     if (waiting !== null) return { kind: 'not-retryable', status: waiting }
-    return retryFinished(state, task.seq, task.lane, now)
+    return retryFinished(state, task.seq, task.lane, statuses, now)
   })
 }
 
-function retryFinished(state: State, seq: number, lane: number, now: number): RetryOutcome {
+function retryFinished(
+  state: State,
+  seq: number,
+  lane: number,
+  statuses: readonly TaskStatus[],
+  now: number,
+): RetryOutcome {
   const [n, number, attempt, token, , bytes, startedAt, finishedAt, workerId, error] = finishedRow(state, seq, lane)
   const status = ENDED[number - 1] as (typeof ENDED)[number]
-  if (status === 'succeeded') return { kind: 'not-retryable', status }
+  if (!statuses.includes(status)) return { kind: 'not-retryable', status }
   const data = error === null ? null : `{"error":${error}}`
   addHistory(state, seq, { kind: status, attempt, token, startedAt, workerId, data }, finishedAt)
   addHistory(state, seq, { kind: 'retried', attempt, token }, now)
