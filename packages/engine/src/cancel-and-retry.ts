@@ -63,9 +63,8 @@ export function createCancelAndRetry(
         async act(tasks) {
           const taskIds = tasks.map(({ id }) => id)
           const outcomes = await cancelAll(context, namespace, taskIds)
-          for (const task of tasks.filter((_, i) => outcomes[i]?.kind === 'cancelled')) {
-            taskNews.statusChanged('cancelled', task.id, task)
-          }
+          const cancelled = tasks.filter((_, i) => outcomes[i]?.kind === 'cancelled')
+          for (const task of cancelled) taskNews.statusChanged('cancelled', task.id, task)
           return outcomes.filter((outcome, i) => isNewlyCancelled(outcome, tasks[i] as Task)).length
         },
       })
