@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { lossInJson } from '@taskyard/core'
 import type { WorkspacePackage } from './workspace.ts'
 
 /**
@@ -13,5 +14,12 @@ export async function evaluatedSource({ path }: WorkspacePackage, file: string):
   const text = readFileSync(source, 'utf8')
   if (!/\bread(File|dir)Sync\(/.test(text) || !text.includes('import.meta.url')) return undefined
   const exported = Object.entries((await import(pathToFileURL(source).href)) as object)
-  return exported.map(([name, value]) => `export const ${name} = ${JSON.stringify(value, null, 2)}\n`).join('')
+  return exported.map(([name, value]) => `export const ${name} = ${literal(name, value, source)}\n`).join('')
+}
+
+function literal(name: string, value: unknown, source: string): string {
+  const loss = lossInJson(value)
+  if (loss !== null)
+    throw new Error(`${source} reads files beside it, and ${name}${loss.path} is no literal: ${loss.message}`)
+  return JSON.stringify(value, null, 2)
 }
