@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { scriptText } from './script-text.ts'
 
 /** One atomic operation of the store; its Lua text says what it takes and answers. */
 export interface Script {
@@ -9,20 +10,10 @@ export interface Script {
 }
 
 const FOLDER = new URL('./lua/', import.meta.url)
-const INCLUDE = /^-- include (\S+)$/gm
 
 function script(name: string): Script {
-  const text = withIncludes(readLua(`${name}.lua`), new Set())
+  const text = scriptText(name, readLua)
   return { name, text, sha: createHash('sha1').update(text).digest('hex') }
-}
-
-/** Replaces each `-- include includes/x.lua` by that file, once in all. */
-function withIncludes(text: string, included: Set<string>): string {
-  return text.replace(INCLUDE, (_, file: string) => {
-    if (included.has(file)) return ''
-    included.add(file)
-    return withIncludes(readLua(file), included)
-  })
 }
 
 function readLua(file: string): string {

@@ -7,6 +7,7 @@ import { sharedServer } from '@taskyard/test-servers'
 import { Redis } from 'ioredis'
 import type { Reply } from '../src/connection.ts'
 import { facetsOf } from '../src/facets.ts'
+import { scriptText } from '../src/script-text.ts'
 import type { Script } from '../src/scripts.ts'
 import { batch, counted, idsOf, listAll, SUCCEEDED, submit } from './calls.ts'
 import { CLAIM, freshPrefix, namespace, newTask, openTestStore } from './test-bed.ts'
@@ -86,8 +87,8 @@ async function bothVersions(t: TestContext) {
   const redis = new Redis(url)
   t.after(() => redis.disconnect())
   const none = () => {}
-  const run = (script: Script, args: readonly (string | number)[]) =>
-    redis.eval(textBefore(script), 1, `${key}meta`, ...args) as Promise<Reply>
+  const run = ({ name }: Script, args: readonly (string | number)[]) =>
+    redis.eval(scriptText(name, readBefore), 1, `${key}meta`, ...args) as Promise<Reply>
   const before = facetsOf({ run, now: () => '', publishReady: none, hintReady: none, signature: () => '' })
   const after = await openTestStore(t, { url, prefix })
   /** Its calls are noticed with a beat at the latest. */
@@ -106,24 +107,7 @@ async function enqueue({ tasks: port }: Pick<ReturnType<typeof facetsOf>, 'tasks
   assert.equal(outcome?.kind, 'accepted')
 }
 
-/** What is new of a script taken away: it knew no order of lanes, and did not note the time that it had written. */
-function textBefore({ name, text }: Script): string {
-  if (name === 'sweep') return sweepBefore()
-  return [
-    [/(local function placeLane[\s\S]*?lane\.number\)\n)/, '$1  do return end\n'] as const,
-    [/ {2}if wasStranger then .*\n/, ''] as const,
-    [/, 'noted', whole\(now\)/, ''] as const,
-  ].reduce((before, [pattern, replacement]) => before.replace(pattern, replacement), text)
-}
-
-function sweepBefore(): string {
-  const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
-  const included = new Set<string>()
-  const whole = (text: string): string =>
-    text.replace(/^-- include (\S+)$/gm, (_, file: string) => {
-      if (included.has(file)) return ''
-      included.add(file)
-      return whole(read(`../src/lua/${file}`))
-    })
-  return whole(read('./version-before/sweep.lua'))
+/** A script of the version before, as it was. */
+function readBefore(file: string): string {
+  return readFileSync(new URL(`version-before/${file}`, import.meta.url), 'utf8')
 }
