@@ -23,8 +23,11 @@ export interface Database {
    * from one to the next without a pause.
    */
   readonly runPipelined: Run
-  /** Statements in one round trip, all or nothing. Runs again after a lost race. */
-  runAsTransaction(statements: readonly Statement[]): Promise<Text[][][]>
+  /**
+   * Statements in one round trip, all or nothing. Runs again after a lost race.
+   * @param onAnswer called when the server has done a statement that others follow
+   */
+  runAsTransaction(statements: readonly Statement[], onAnswer?: () => void): Promise<Text[][][]>
   /** All or nothing. Statements given without waiting for each other share a round trip. Runs again after a lost race. */
   transaction<Result>(work: (run: Run) => Promise<Result>): Promise<Result>
   /** The text with its schema filled in, for connections of others. */
@@ -52,7 +55,8 @@ export function openDatabase(location: PostgresLocation, connections = location.
       retryLostRaces(() => pool.withClient((client) => query(client, text, values)))) as Run,
     runPipelined: (async (text, values) =>
       retryLostRaces(() => pool.pipelined((client) => query(client, text, values)))) as Run,
-    runAsTransaction: (statements) => retryLostRaces(() => runAsTransaction(pool, query, statements)),
+    runAsTransaction: (statements, onAnswer) =>
+      retryLostRaces(() => runAsTransaction(pool, query, statements, onAnswer)),
     transaction: (work) => retryLostRaces(() => transaction(pool, query, work), isDuplicate),
     close: () => pool.end(),
   }
@@ -101,9 +105,11 @@ async function runAsTransaction(
   pool: ConnectionPool,
   query: Query,
   statements: readonly Statement[],
+  onAnswer: () => void = () => {},
 ): Promise<Text[][][]> {
   return pool.withClient(async (client) => {
     const sent = [BEGIN, ...statements, COMMIT].map(({ text, values }) => query(client, text, values))
+    for (const answer of sent.slice(1, -2)) answer.then(onAnswer, () => {})
     // Until all are answered, so that nobody uses the connection while its transaction is open. After a failure COMMIT rolls back.
     const answers = await Promise.allSettled(sent)
     const failed = answers.find((answer) => answer.status === 'rejected')

@@ -5,7 +5,7 @@ import pg from 'pg'
 import { MIGRATIONS } from '../src/migration-files.ts'
 import { createReadyLanes } from '../src/operations/ready-lanes.ts'
 import { CLAIM, kinds, newTask, submissions } from './calls.ts'
-import { type OwnSchema, ownSchema } from './own-schema.ts'
+import { type OwnSchema, ownSchema, withParameter } from './own-schema.ts'
 
 const EVERY = { ...CLAIM, queues: null }
 /** More than a claim looks at before it renews what led it astray. */
@@ -104,6 +104,22 @@ test('notes of lanes that were emptied by name are removed in turns, unless they
   for (let n = 0; n < 4; n++, now += 60_000) assert.equal(await many.renew(), true)
   assert.equal(await notes(schema), 1)
   assert.deepEqual(await claimedBy(store), [last.id])
+})
+
+test('claims of every queue look at all lanes after some that notes kept waiting until they failed', async (t) => {
+  const schema = await ownSchema()
+  t.after(() => schema.destroy())
+  const store = await schema.open({ url: withParameter(schema.url, 'lock_timeout', '200') })
+  const task = newTask()
+  await store.tasks.enqueue(submissions(task))
+  const client = await connected(t, schema)
+  await client.query('BEGIN; LOCK TABLE ready_lanes')
+  try {
+    for (let n = 0; n < 3; n++) await assert.rejects(store.tasks.claim(EVERY))
+    assert.deepEqual(await claimedBy(store), [task.id])
+  } finally {
+    await client.query('ROLLBACK')
+  }
 })
 
 async function fresh(t: TestContext): Promise<{ schema: OwnSchema; store: OpenedStore }> {

@@ -6,7 +6,7 @@ import type { StoreContext } from '../store-context.ts'
 import { type ClaimStart, createClaimFloors, FROM_START } from './claim-floors.ts'
 import { createClaimJoin } from './claim-join.ts'
 import { CLAIM_COLUMNS, leasedTasks, type Note, noteOf, placeOf, type Row, repeatedClaim } from './claim-rows.ts'
-import { type ClaimWay, createClaimWays } from './claim-ways.ts'
+import { type ClaimRun, type ClaimWay, createClaimWays, untimed } from './claim-ways.ts'
 
 /** Who met other claimers (`crowded`, says the function) allows for them so long. */
 const CONTENTION_MS = 1_000
@@ -61,6 +61,7 @@ class LaneClaims implements Claims {
   readonly #giveBack: GiveBack
   readonly #claimFloors
   readonly #join = createClaimJoin()
+  /** Of large claims and of others: each kind is compared with its own. */
   readonly #ways
   /** Tasks that small claims under way may take; large ones follow each other. */
   #underWay = 0
@@ -72,7 +73,7 @@ class LaneClaims implements Claims {
     this.#nowMs = nowMs
     this.#giveBack = giveBack
     this.#claimFloors = createClaimFloors(nowMs)
-    this.#ways = createClaimWays(nowMs)
+    this.#ways = { small: createClaimWays(nowMs), large: createClaimWays(nowMs) }
   }
 
   claim(params: ClaimParams): Promise<readonly LeasedTask[]> {
@@ -144,12 +145,13 @@ class LaneClaims implements Claims {
   ): Promise<Look> {
     const aside = params.limit < LARGE ? params.limit : 0
     const others = this.#underWay + (this.#nowMs() < this.#contentionUntil ? params.limit : 0)
-    const way = params.queues === null ? this.#ways.next() : 'claim_tasks_4'
-    const claim = claimStatement(way, this.#context, params, others, from, found)
+    const run = this.#begin(params)
+    const claim = claimStatement(run.way, this.#context, params, others, from, found)
     this.#underWay += aside
     const startedAt = this.#nowMs()
     try {
-      const [rows, first] = await this.#send(claim, params.limit, before)
+      const [rows, first] = await this.#send(claim, params.limit, before, run)
+      run.answered()
       const claimed = rows.filter(([id]) => id !== null)
       const notes = claimed.length < rows.length ? rows.filter(([id]) => id === null) : []
       this.#take(notes)
@@ -158,13 +160,17 @@ class LaneClaims implements Claims {
         const tasks = await repeatedClaim(this.#context, params).catch(mayHaveChanged)
         return { before: first, tasks, isWhole: true }
       }
-      const tookMs = this.#nowMs() - startedAt
-      this.#claimFloors.claimed(claimed.map(placeOf), from.fromStart, tookMs)
-      if (params.queues === null) this.#ways.took(way, tookMs)
+      this.#claimFloors.claimed(claimed.map(placeOf), from.fromStart, this.#nowMs() - startedAt)
       return { before: first, tasks: await leasedTasks(this.#context, claimed, params), isWhole: tells('cut') }
     } finally {
+      run.end()
       this.#underWay -= aside
     }
+  }
+
+  #begin({ queues, limit }: ClaimParams): ClaimRun {
+    if (queues !== null) return untimed('claim_tasks_4')
+    return (limit < LARGE ? this.#ways.small : this.#ways.large).begin()
   }
 
   /** Other claimers, and lanes in which tasks became ready. */
@@ -174,9 +180,16 @@ class LaneClaims implements Claims {
     if (due.length > 0) this.#context.publishReady(due.map(([, lane]) => Number(lane)))
   }
 
-  async #send(claim: Statement, limit: number, before: Statement | null): Promise<[Text[][], Text[][]]> {
+  async #send(
+    claim: Statement,
+    limit: number,
+    before: Statement | null,
+    { start }: ClaimRun,
+  ): Promise<[Text[][], Text[][]]> {
     const { database } = this.#context
-    if (before !== null) return (await database.runAsTransaction([before, claim])).reverse() as [Text[][], Text[][]]
+    if (before !== null)
+      return (await database.runAsTransaction([before, claim], start)).reverse() as [Text[][], Text[][]]
+    start()
     const run = limit < LARGE ? database.run : database.runPipelined
     return [await run(claim.text, claim.values), []]
   }
