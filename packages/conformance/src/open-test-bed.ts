@@ -34,6 +34,10 @@ export async function openTestBed(openStore: OpenStore, setting: TestBedSetting 
       store = await opened.reopen()
       await store.lifecycle.migrate()
     },
+    async declareAsBefore(namespace, declared) {
+      if (opened.declareAsBefore !== undefined) return await opened.declareAsBefore(namespace, declared)
+      await store.taskTypes.declareTypes({ namespace, types: [declared], limit: 1000 })
+    },
     async openAnother(clockOfOther = clock) {
       const other = await present(opened.openAnother, 'openAnother()')({ clock: clockOfOther })
       return { ...callsOn(() => other, newTask), store: other, news: present(other.news, 'news between processes') }

@@ -1,4 +1,4 @@
-import type { Clock, NewsPort, OpenedStore } from '@taskyard/core'
+import type { Clock, NewsPort, OpenedStore, TypeWithDefaults } from '@taskyard/core'
 
 /** One fresh store, nobody else's: its own file, schema, key prefix or database. */
 export interface StoreUnderTest {
@@ -11,6 +11,8 @@ export interface StoreUnderTest {
   destroy(): Promise<void>
   /** Opens one more store on the same data, as another server process would. */
   openAnother?(setting?: { readonly clock?: Clock }): Promise<OpenedStore>
+  /** Declares defaults of a type in a namespace as a server of the version before does. Left out: as one of this version. */
+  declareAsBefore?(namespace: string, declared: TypeWithDefaults): Promise<void>
   /** The server behind the store, when the setting asked for one of its own. */
   readonly server?: ServerUnderTest
 }

@@ -97,6 +97,7 @@ function throughFaults(opened: StoreUnderTest, faults: FaultRates | undefined): 
   const plan = seededFaults(faults)
   const unreliable = (store: OpenedStore) => retrying(withFaults(store, plan))
   return {
+    ...opened,
     store: unreliable(opened.store),
     reopen: async () => unreliable(await opened.reopen()),
     destroy: () => opened.destroy(),

@@ -25,6 +25,7 @@ import {
   type Task,
   type TaskEvent,
   type TaskFilter,
+  type TypeWithDefaults,
   type WorkerName,
   type WorkerRef,
 } from '@taskyard/core'
@@ -74,6 +75,8 @@ export interface TestBed extends Calls {
   /** The server behind the store; only where it was opened with one of its own. */
   readonly server: ServerUnderTest
   reopen(): Promise<void>
+  /** As a server of the version before does it. */
+  declareAsBefore(namespace: string, declared: TypeWithDefaults): Promise<void>
   /** What another server process sees and does; only of a store that is shared. */
   openAnother(clock?: Clock): Promise<OtherProcess>
   destroy(): Promise<void>

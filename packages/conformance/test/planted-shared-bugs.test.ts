@@ -114,7 +114,10 @@ const BUGS: Readonly<Record<string, SharedBug>> = {
             return store.presence.beat(params)
           },
           holders: async () =>
-            (await store.presence.holders()).map((each) => ({ ...each, alive: each.alive && beatsHere })),
+            (await store.presence.holders({ namespace: null })).map((each) => ({
+              ...each,
+              alive: each.alive && beatsHere,
+            })),
         },
       }
     },

@@ -277,7 +277,8 @@ export interface UseCases {
   types(): Promise<readonly TypeWithDefaults[]>
   /**
    * Sets what submissions of these types get that do not say otherwise; with `null` a type is as every type again. All
-   * or nothing; the last declaration of a type wins. Submissions that come to this process afterwards see it, others within 5 s.
+   * or nothing; the last declaration of a type wins. Submissions that come to this process afterwards see it, others within
+   * 5 s, and within a minute where no beat tells of it (`BeatReply`).
    * @throws invalid_request, too_many_types
    */
   declareTypes(types: readonly TypeDeclaration[]): Promise<void>

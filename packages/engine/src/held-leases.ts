@@ -45,7 +45,7 @@ export function createAskHeldLeases({
     weightOf: () => 0,
     async run(workers) {
       // A store that fails is reported, and dealt with, at the end of the grace.
-      const held = await store.presence.holders().then(heldLeasesByWorker, () => null)
+      const held = await store.presence.holders({ namespace: null }).then(heldLeasesByWorker, () => null)
       return workers.map((worker) => (held === null ? null : (held.get(worker) ?? NO_LEASES)))
     },
   })

@@ -11,8 +11,12 @@ import {
 const RENEWED_WITHIN_MS = 2000
 /** Where no beat has told for so long whether anything was declared, ms, nothing that was read before counts. */
 const UNHEARD_MS = 4000
-/** Read anew after so long whatever beats tell: a process may have died between its declaration and the word of it. */
+/**
+ * Whatever beats tell, nothing counts for longer, ms, and what is used is read anew before: a process may have died between its
+ * declaration and the word of it, or be of a version that gives none.
+ */
 const OLDEST_MS = 60_000
+const OLD_MS = 45_000
 /** Of namespaces and types together; which namespaces are known costs memory, and one read when it is forgotten. */
 const MOST_KEPT = 100_000
 
@@ -26,6 +30,7 @@ export interface KnownDefaults {
 /** Of a namespace, by type. */
 export type KnownTypes = ReadonlyMap<string, KnownDefaults>
 
+/** Not read: a beat has told that there are none. */
 const NONE: KnownTypes = new Map()
 
 export interface TypesAtHandParams {
@@ -38,22 +43,21 @@ export interface TypesAtHandParams {
 
 interface Kept {
   readonly types: KnownTypes
-  /** When it began to be read, and how many declarations there were then, as far as was heard. */
+  /** When it began to be read, or was taken for `NONE`, and how many declarations there were then, as far as was heard. */
   readonly at: number
   readonly declarations: number | null
 }
 
 /** What the last beat told. */
-interface Heard {
-  readonly declarations: number
+interface Heard extends BeatReply {
   /** When the beat was sent, and when the number became this one. */
   readonly at: number
   readonly since: number
 }
 
 /**
- * The defaults of types, kept at hand for submissions: read at the first of a namespace, and again when a beat tells that some
- * were declared elsewhere. While there are none in the whole store, nothing is read.
+ * The defaults of types, kept at hand for submissions: read at the first of a namespace, again when a beat tells that some were
+ * declared elsewhere, and each minute. Nobody waits for a first read while beats tell that the whole store has none.
  */
 export class TypesAtHand {
   readonly #params: TypesAtHandParams
@@ -70,21 +74,20 @@ export class TypesAtHand {
   }
 
   /** @param sentAt when the beat was sent */
-  hear({ declarations }: BeatReply, sentAt: number): void {
+  hear(reply: BeatReply, sentAt: number): void {
     if (sentAt <= this.#declaredAt || this.#declarations.size > 0) return
     const before = this.#heard
-    const since = before?.declarations === declarations ? before.since : sentAt
-    this.#heard = { declarations, at: sentAt, since }
+    const since = before?.declarations === reply.declarations ? before.since : sentAt
+    this.#heard = { ...reply, at: sentAt, since }
   }
 
   /** So cheap that every submission may ask. `undefined`: they have to be read. */
   known(namespace: string): KnownTypes | undefined {
-    const kept = this.#kept.get(namespace)
-    if (!this.#params.shared) return kept?.types
-    if (kept === undefined) return this.#thereAreNone() ? NONE : undefined
-    const usableUntil = this.#usableUntil(kept)
-    const now = this.#params.clock.now()
-    if (now >= usableUntil) return undefined
+    const { shared, clock } = this.#params
+    if (!shared) return this.#kept.get(namespace)?.types
+    const now = clock.now()
+    const kept = this.#kept.get(namespace) ?? this.#takenForNone(namespace, now)
+    if (kept === undefined || now >= this.#usableUntil(kept)) return undefined
     // Should it fail, it is read again, and in the end somebody waits for it.
     if (this.#isOutdated(kept, now) && !this.#reads.has(namespace)) this.read(namespace).catch(() => {})
     return kept.types
@@ -116,20 +119,28 @@ export class TypesAtHand {
     }
   }
 
-  #thereAreNone(): boolean {
-    return this.#heard?.declarations === 0 && this.#params.clock.now() < this.#heard.at + UNHEARD_MS
+  #takenForNone(namespace: string, now: number): Kept | undefined {
+    if (this.#heard === null || this.#heard.anyDefaults) return undefined
+    const taken = { types: NONE, at: now, declarations: this.#heard.declarations }
+    this.#keep(namespace, taken)
+    return taken
   }
 
   #usableUntil(kept: Kept): number {
+    return Math.min(this.#confirmedUntil(kept), kept.at + OLDEST_MS)
+  }
+
+  #confirmedUntil({ types, at, declarations }: Kept): number {
     const heard = this.#heard
-    const lookedAt = Math.max(kept.at, heard?.at ?? kept.at)
-    if (heard === null || heard.declarations === kept.declarations) return lookedAt + UNHEARD_MS
-    return Math.max(heard.since, kept.at) + RENEWED_WITHIN_MS
+    if (types === NONE) return heard === null || heard.anyDefaults ? Number.NEGATIVE_INFINITY : heard.at + UNHEARD_MS
+    if (heard === null) return at + UNHEARD_MS
+    if (heard.declarations === declarations) return Math.max(heard.at, at) + UNHEARD_MS
+    return Math.max(heard.since, at) + RENEWED_WITHIN_MS
   }
 
   #isOutdated({ at, declarations }: Kept, now: number): boolean {
     if (this.#heard === null) return now >= at + RENEWED_WITHIN_MS
-    return declarations !== this.#heard.declarations || now >= at + OLDEST_MS
+    return declarations !== this.#heard.declarations || now >= at + OLD_MS
   }
 
   /** @param isCurrent whether nothing was declared since it began */

@@ -18,7 +18,7 @@ export function createAskHolders(presence: PresencePort, clock: Clock): AskHolde
   return async () => {
     questions += 1
     const asked = { askedAt: clock.now(), question: questions }
-    return { ...asked, holders: await presence.holders() }
+    return { ...asked, holders: await presence.holders({ namespace: null }) }
   }
 }
 

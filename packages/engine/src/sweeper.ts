@@ -42,7 +42,7 @@ export function createSweeper(context: EngineContext, onEnded: (ended: readonly 
   })
 
   async function probe(): Promise<Round> {
-    await store.presence.holders()
+    await store.presence.holders({ namespace: null })
     wasAway = false
     grace.begin()
     // A store that answers may still be one that cannot be written.

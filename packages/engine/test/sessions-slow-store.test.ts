@@ -153,7 +153,7 @@ test('a worker that nobody could look at in its grace is looked at before its le
       ...store.presence,
       async holders() {
         if (isHanging) await unanswered
-        return store.presence.holders()
+        return store.presence.holders({ namespace: null })
       },
     },
   })

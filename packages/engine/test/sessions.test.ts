@@ -93,7 +93,7 @@ test('workers that break together are looked at together', async (t) => {
       ...store.presence,
       holders() {
         looks += 1
-        return store.presence.holders()
+        return store.presence.holders({ namespace: null })
       },
     },
   })

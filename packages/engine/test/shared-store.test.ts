@@ -231,7 +231,7 @@ test('a process on a store of its own tells nobody that it lives', async (t) => 
   await only.claim(embedded('node-1', 'worker-1'))
   await clock.advance(10_000)
   assert.deepEqual(
-    (await store.presence.holders()).map(({ alive }) => alive),
+    (await store.presence.holders({ namespace: null })).map(({ alive }) => alive),
     [false],
   )
 })

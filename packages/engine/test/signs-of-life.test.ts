@@ -116,7 +116,7 @@ test('a worker without watched leases is not looked at for ever', async (t) => {
       ...store.presence,
       holders() {
         looks += 1
-        return store.presence.holders()
+        return store.presence.holders({ namespace: null })
       },
     },
   })

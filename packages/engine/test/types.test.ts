@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { LIMITS, type OpenedStore, type StoreCall, wrapCalls } from '@taskyard/core'
+import { type BeatReply, LIMITS, type OpenedStore, type StoreCall, wrapCalls } from '@taskyard/core'
 import type { Submission } from '../src/index.ts'
 import { awayWhile, type EngineInDefault, PAYLOAD, startCluster, startEngine } from './test-bed.ts'
 
@@ -185,21 +185,21 @@ describe('a declaration at another process', () => {
     assert.deepEqual(await optionsOf(here), GLOBAL)
   })
 
-  test('is read by those alone who submit, once, and until then nothing is', async (t) => {
+  test('is read by those alone who submit, once, and until then nobody waits for a read', async (t) => {
     const counts: Partial<Record<StoreCall, number>> = {}
     const { clock, node } = startCluster(t, counting(counts))
     const [here, there] = [await node('node-1'), await node('node-2')]
     const namespaces = Array.from({ length: 50 }, (_, n) => here.in(`customer-${n}`))
-    const aMinute = async () => {
-      for (let second = 0; second < 60; second += 5) {
+    const halfAMinute = async () => {
+      for (let second = 0; second < 30; second += 5) {
         await clock.advance(5000)
         await Promise.all(namespaces.map((one) => one.submit(EMAIL)))
       }
     }
-    await aMinute()
+    await halfAMinute()
     assert.equal(counts.listTypes ?? 0, 0)
     await there.in('customer-0').declareTypes([{ type: 'email', defaults: OF_EMAIL }])
-    await aMinute()
+    await halfAMinute()
     assert.ok((counts.listTypes ?? 0) <= 2 * namespaces.length, String(counts.listTypes))
     assert.equal((await optionsOf(here.in('customer-0'))).maxAttempts, 3)
     assert.deepEqual(await optionsOf(here.in('customer-1')), GLOBAL)
@@ -226,3 +226,59 @@ describe('a declaration at another process', () => {
     assert.equal((await optionsOf(here)).maxAttempts, 3)
   })
 })
+
+describe('a declaration that no beat counts', () => {
+  const declared = [{ type: 'email', defaults: OF_EMAIL }]
+  for (const [what, reply] of [
+    ['tell of none', { anyDefaults: false, declarations: 0 }],
+    ['tell of some', { anyDefaults: true, declarations: 7 }],
+  ] as const) {
+    test(`holds within a minute where beats ${what}, whoever submits when`, async (t) => {
+      const { clock, node } = startCluster(
+        t,
+        telling(() => reply),
+      )
+      const [here, there] = [await node('node-1'), await node('node-2')]
+      const namespaces = ['busy', 'idle'] as const
+      for (const one of namespaces) assert.deepEqual(await optionsOf(here.in(one)), GLOBAL)
+      for (const one of namespaces) await there.in(one).declareTypes(declared)
+      for (let second = 0; second < 60; second++) {
+        await clock.advance(1000)
+        await here.in('busy').submit(EMAIL)
+      }
+      for (const one of namespaces) assert.equal((await optionsOf(here.in(one))).maxAttempts, 3, one)
+    })
+  }
+
+  test('holds at once where a beat tells that there are some', async (t) => {
+    const { node } = startCluster(
+      t,
+      telling(() => ({ anyDefaults: true, declarations: 0 })),
+    )
+    const [here, there] = [await node('node-1'), await node('node-2')]
+    await there.declareTypes(declared)
+    assert.equal((await optionsOf(here)).maxAttempts, 3)
+  })
+
+  test('holds with the beat that tells of the first', async (t) => {
+    let anyDefaults = false
+    const { clock, node } = startCluster(
+      t,
+      telling(() => ({ anyDefaults, declarations: 0 })),
+    )
+    const [here, there] = [await node('node-1'), await node('node-2')]
+    await here.submit(EMAIL)
+    await there.declareTypes(declared)
+    anyDefaults = true
+    await clock.advance(1000)
+    assert.equal((await optionsOf(here)).maxAttempts, 3)
+  })
+})
+
+/** A store whose beats tell this, whatever is declared. */
+function telling(reply: () => BeatReply): (store: OpenedStore) => OpenedStore {
+  return (store) => ({
+    ...store,
+    presence: { ...store.presence, beat: (params) => store.presence.beat(params).then(reply) },
+  })
+}

@@ -74,7 +74,7 @@ test('a claim may say that its worker keeps no session, though one is open here'
   await session.next()
   await submit({ type: 'a' })
   await post('/api/v1/leases', { workerId: 'w1', queues: ['default'], limit: 1, session: false })
-  const [holder] = await store.presence.holders()
+  const [holder] = await store.presence.holders({ namespace: null })
   assert.equal(holder?.session, false)
 })
 
@@ -93,7 +93,7 @@ test('a claim that comes while a session opens, or after it was given up, is one
   const isWatched = async () => {
     await submit({ type: 'a' })
     await claim('w1')
-    return (await store.presence.holders()).some(({ session }) => session)
+    return (await store.presence.holders({ namespace: null })).some(({ session }) => session)
   }
   assert.equal(await isWatched(), false)
   session.close()

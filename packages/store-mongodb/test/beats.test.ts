@@ -20,7 +20,7 @@ async function openTestBed(t: TestContext) {
 
 /** The namespaces whose worker of this name is alive. */
 async function livingIn(store: OpenedStore): Promise<readonly string[]> {
-  const held = await store.presence.holders()
+  const held = await store.presence.holders({ namespace: null })
   assert.equal(held.length, NAMESPACES.length)
   return held.filter(({ alive }) => alive).map(({ namespace }) => namespace)
 }

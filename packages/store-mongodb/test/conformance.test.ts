@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { after, describe, it } from 'node:test'
 import { describeTaskStore, type OpenStore } from '@taskyard/conformance'
-import type { Clock, OpenedStore } from '@taskyard/core'
+import { type Clock, type OpenedStore, typeDefaultsText } from '@taskyard/core'
 import { openMongoDbStore } from '@taskyard/store-mongodb'
 import { sharedServer, startServer } from '@taskyard/test-servers'
-import { closeClients, dropDatabase, withDatabase } from './test-bed.ts'
+import type { TypeDefaultsDocument } from '../src/documents.ts'
+import { closeClients, databaseOf, dropDatabase, withDatabase } from './test-bed.ts'
 
 /** Each test has a database of its own on the server of the run, or a whole server. */
 const openStore: OpenStore = async ({ clock, time = 'clock', ownServer = false }) => {
@@ -27,6 +28,10 @@ const openStore: OpenStore = async ({ clock, time = 'clock', ownServer = false }
       await store.lifecycle.close()
       store = await open()
       return store
+    },
+    async declareAsBefore(namespace, { type, defaults }) {
+      const types = databaseOf(url).collection<TypeDefaultsDocument>('types')
+      await types.insertOne({ _id: namespace, revision: 1, types: [{ type, defaults: typeDefaultsText(defaults) }] })
     },
     async destroy() {
       await Promise.all([...opened].map((one) => one.lifecycle.close()))

@@ -25,7 +25,7 @@ async function givenOnce(t: TestContext): Promise<Given> {
 }
 
 async function endOf(store: OpenedStore): Promise<number | undefined> {
-  return (await store.presence.holders())[0]?.lastEnd
+  return (await store.presence.holders({ namespace: null }))[0]?.lastEnd
 }
 
 test('a lease that was extended meanwhile is not given again to an earlier end', async (t) => {

@@ -47,7 +47,8 @@ for (const limit of [10, 500]) {
 
 test('a heartbeat that names a lease of another namespace extends the others, and waits for nobody there', async (t) => {
   const { schema, store, mine, theirs } = await twoLeases(t)
-  const ends = async () => (await store.presence.holders()).map(({ namespace, lastEnd }) => [namespace, lastEnd])
+  const ends = async () =>
+    (await store.presence.holders({ namespace: null })).map(({ namespace, lastEnd }) => [namespace, lastEnd])
   const before = new Map((await ends()) as [string, number][])
   const extender = openLeaseExtender({ url: schema.url, now: null })
   t.after(() => extender.close())
@@ -152,7 +153,7 @@ test('a beat that a server of the version before has written names workers of th
     [Date.now() + 600_000],
   )
   const alive = (holders: readonly LeaseHolder[]) => holders.filter((holder) => holder.alive).map(namespaceOf)
-  assert.deepEqual(alive(await store.presence.holders()), ['default'])
+  assert.deepEqual(alive(await store.presence.holders({ namespace: null })), ['default'])
   const workers = [MINE, THEIRS].map((of) => ({ ...of, workerId: 'worker' }))
   assert.deepEqual((await store.presence.endLeases({ workers })).map(namespaceOf), ['other'])
 })

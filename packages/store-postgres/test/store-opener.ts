@@ -1,5 +1,5 @@
 import type { OpenStore, StoreSetting } from '@taskyard/conformance'
-import type { OpenedStore } from '@taskyard/core'
+import { type OpenedStore, typeDefaultsText } from '@taskyard/core'
 import { openPostgresStore } from '@taskyard/store-postgres'
 import { sharedServer, startServer } from '@taskyard/test-servers'
 import { ownSchema, withParameter } from './own-schema.ts'
@@ -49,6 +49,10 @@ async function openStoreThrough(
       const other = await open(setting?.clock)
       await other.lifecycle.migrate()
       return other
+    },
+    async declareAsBefore(namespace, { type, defaults }) {
+      const declare = `SELECT "${schema.schema}".declare_types($1, $2, $3, 1000)`
+      await schema.query(declare, [namespace, [type], [typeDefaultsText(defaults)]])
     },
     ...(own === null
       ? {}

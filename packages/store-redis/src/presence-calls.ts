@@ -21,15 +21,17 @@ export async function beat(
 ): Promise<BeatReply> {
   const asked = claimers === undefined ? '' : claimersText(claimers)
   const args = [now(), nodeId, ttlMs, JSON.stringify(workers.map(workerKey)), asked]
-  return { declarations: Number(await run(SCRIPTS.beat, args)) }
+  const [anyDefaults, declarations] = (await run(SCRIPTS.beat, args)) as [number, string]
+  return { anyDefaults: anyDefaults === 1, declarations: Number(declarations) }
 }
 
 /** The port's `holders`. */
-export async function holders({ run, now }: CallContext, params?: HoldersParams): Promise<readonly LeaseHolder[]> {
-  const [nodeCount, ...rest] = (await run(SCRIPTS.holders, [now(), params?.namespace ?? ''])) as [
-    number,
-    ...(string | number)[],
-  ]
+export async function holders(
+  { run, now }: CallContext,
+  { namespace: only }: HoldersParams,
+): Promise<readonly LeaseHolder[]> {
+  const reply = await run(SCRIPTS.holders, [now(), only ?? ''])
+  const [nodeCount, ...rest] = reply as [number, ...(string | number)[]]
   const nodes = new Map<string, readonly string[]>()
   for (let at = 0; at < nodeCount * 2; at += 2) nodes.set(String(rest[at]), JSON.parse(String(rest[at + 1])))
   const answered = new Set([...nodes.values()].flat())

@@ -14,7 +14,7 @@ describe('beats in Redis', () => {
     const { store, redis, nodes } = await openTestBed(t)
     for (const worker of [OWN, OTHERS]) await lease(store, worker)
     await redis.hset(nodes, 'before', `${Date.now() + 600_000}\u001f["${WORKER.workerId}"]`)
-    const alive = (await store.presence.holders()).map((holder) => [holder.namespace, holder.alive])
+    const alive = (await store.presence.holders({ namespace: null })).map((holder) => [holder.namespace, holder.alive])
     assert.deepEqual(Object.fromEntries(alive), { [namespace]: true, other: false })
     const ended = await store.presence.endLeases({ workers: [OWN, OTHERS] })
     assert.deepEqual(

@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
 import { CLAIM, type OpenStore, type StoreSetting, type StoreUnderTest, taskMaker } from '@taskyard/conformance'
-import { type Finding, type OpenedStore, TaskyardError } from '@taskyard/core'
+import { type Finding, type OpenedStore, TaskyardError, typeDefaultsText } from '@taskyard/core'
 import { createUuidV7Generator, systemClock, systemRandom } from '@taskyard/core/runtime'
 import { openRedisStore, type RedisStoreOptions } from '@taskyard/store-redis'
 import { sharedServer, startServer, type TestServer } from '@taskyard/test-servers'
@@ -69,6 +69,12 @@ export async function openOn(url: string, setting: StoreSetting): Promise<StoreU
       await close()
       return await open(setting)
     },
+    declareAsBefore: (namespace, { type, defaults }) =>
+      onKeysOf(url, prefix, async (redis, key) => {
+        await redis.hset(`${key}types:${namespace}`, type, typeDefaultsText(defaults))
+        // It beats: the time goes on, and nobody notes it.
+        await redis.hincrby(`${key}meta`, 'now', 1)
+      }),
     openAnother: ({ clock } = {}) => open({ ...setting, clock: clock ?? setting.clock }),
     async destroy() {
       await close()
@@ -87,12 +93,19 @@ function abrupt(server: TestServer): NonNullable<StoreUnderTest['server']> {
   }
 }
 
-async function removeKeys(url: string, prefix: string): Promise<void> {
-  const redis = new Redis(url)
-  try {
-    for await (const keys of redis.scanStream({ match: `{${prefix}}:*`, count: 1000 })) {
+function removeKeys(url: string, prefix: string): Promise<void> {
+  return onKeysOf(url, prefix, async (redis, key) => {
+    for await (const keys of redis.scanStream({ match: `${key}*`, count: 1000 })) {
       if (keys.length > 0) await redis.unlink(...(keys as string[]))
     }
+  })
+}
+
+/** Does something behind the store's back; all of its keys begin with `key`. */
+async function onKeysOf(url: string, prefix: string, act: (redis: Redis, key: string) => Promise<void>): Promise<void> {
+  const redis = new Redis(url)
+  try {
+    await act(redis, `{${prefix}}:`)
   } finally {
     redis.disconnect()
   }

@@ -115,7 +115,7 @@ describe('marks of company in Redis', () => {
     const marks = () => redis.hlen(`{${prefix}}:company`)
     await submit(store, [newTask({ timeoutSeconds: 0.001 }), newTask()])
     const [, held] = await store.tasks.claim({ ...CLAIM, limit: 2 })
-    while ((await store.upkeep.sweep(SWEEP)).ended.length === 0) await store.presence.holders()
+    while ((await store.upkeep.sweep(SWEEP)).ended.length === 0) await store.presence.holders({ namespace: null })
     assert.equal(await marks(), 1)
     const settlement = { taskId: held?.id ?? '', token: held?.lease.token ?? 0, ...SUCCEEDED }
     await store.tasks.settle({ namespace, settlements: [settlement], claim: null })
@@ -190,7 +190,7 @@ describe("the server's clock", () => {
     const [one] = await store.reads.find({ namespace, taskIds: [first.id] })
     assert.ok((one?.createdAt ?? 0) >= last, 'time does not run backwards')
     while ((await store.reads.find({ namespace, taskIds: [second.id] }))[0]?.status !== 'queued')
-      await store.presence.holders()
+      await store.presence.holders({ namespace: null })
   })
 
   it('that was set back a little stands still until it has caught up', async (t) => {

@@ -86,7 +86,7 @@ test('a process that lives is not taken for gone when the clock is set forward',
   const { clock, store, start } = await openTestBed(t)
   await store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 5_000 })
   await start({}, { worker: NODE })
-  const isAlive = async () => (await store.presence.holders())[0]?.alive
+  const isAlive = async () => (await store.presence.holders({ namespace: null }))[0]?.alive
   clock.set(HOUR)
   assert.equal(await isAlive(), true)
   clock.pass(5_000)

@@ -1,10 +1,9 @@
 import {
   type ClaimRequest,
-  type LeaseRef,
   type LeaseStatus,
+  outcomeAnswers,
   type ThreadAccess,
   toLeasedTaskDocument,
-  toOutcomeAnswer,
   type WorkerApi,
   workerKey,
 } from '@taskyard/core'
@@ -49,12 +48,8 @@ export function createEmbeddedWorkerApi(
     },
     async settle({ outcomes, claim }) {
       const next = claim === undefined ? undefined : toClaim(engine.nodeId, claim)
-      const settled = await calls.settle(outcomes, next)
-      const results = settled.results.map((result, index) => ({
-        taskId: (outcomes[index] as LeaseRef).taskId,
-        ...toOutcomeAnswer(result),
-      }))
-      return { results, tasks: settled.tasks.map(toLeasedTaskDocument) }
+      const { results, tasks } = await calls.settle(outcomes, next)
+      return { results: outcomeAnswers(outcomes, results), tasks: tasks.map(toLeasedTaskDocument) }
     },
     async record(entries) {
       return withTaskIds(entries, await calls.record(entries))

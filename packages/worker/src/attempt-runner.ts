@@ -1,5 +1,5 @@
 import type { LeasedTaskDocument, OutcomeAnswer, TaskHandler, TaskOutcome, WorkerApi } from '@taskyard/core'
-import { LOST } from '@taskyard/core'
+import { LEASE_LOST } from '@taskyard/core'
 import { AbortedHandlers } from './aborted-handlers.ts'
 import { Attempt } from './attempt.ts'
 import { callHandler, noHandler } from './call-handler.ts'
@@ -115,7 +115,7 @@ export class AttemptRunner {
     this.slots.release(attempt)
     this.#counts.lost++
     if (wasReady) attempt.state = 'ended'
-    this.#params.onEnd(attempt, LOST)
+    this.#params.onEnd(attempt, LEASE_LOST)
     this.#pumpSoon()
   }
 

@@ -1,8 +1,8 @@
 import {
   type ClaimRequest,
+  LEASE_LOST,
   type LeasedTaskDocument,
   LIMITS,
-  LOST,
   type OutcomeAnswer,
   type SettleResponse,
   type TaskOutcome,
@@ -175,7 +175,7 @@ export class SettleTraffic {
     const attempt = batch[0]
     if (attempt === undefined) return []
     if (attempt.refused) {
-      this.#params.onSettled(attempt, LOST)
+      this.#params.onSettled(attempt, LEASE_LOST)
       return []
     }
     const { code = 'error' } = error as { code?: string }
@@ -187,13 +187,13 @@ export class SettleTraffic {
 
   #settled(batch: readonly Attempt[], results: readonly OutcomeAnswer[]): void {
     for (let index = 0; index < batch.length; index++) {
-      this.#params.onSettled(batch[index] as Attempt, results[index] ?? LOST)
+      this.#params.onSettled(batch[index] as Attempt, results[index] ?? LEASE_LOST)
     }
   }
 
   #dropLost(batch: readonly Attempt[]): readonly Attempt[] {
     if (!batch.some(({ leaseLost }) => leaseLost)) return batch
-    for (const attempt of batch) if (attempt.leaseLost) this.#params.onSettled(attempt, LOST)
+    for (const attempt of batch) if (attempt.leaseLost) this.#params.onSettled(attempt, LEASE_LOST)
     return batch.filter(({ leaseLost }) => !leaseLost)
   }
 

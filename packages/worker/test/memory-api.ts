@@ -5,9 +5,9 @@ import {
   type ExtendParams,
   type ExtendStatus,
   fromJsonText,
+  LEASE_LOST,
   type LeasedTaskDocument,
   type LeaseRef,
-  LOST,
   type OutcomeAnswer,
   type RecordEntry,
   type SettleRequest,
@@ -199,7 +199,7 @@ export class MemoryApi implements WorkerApi {
   }
 
   #settle(outcome: TaskOutcome): OutcomeAnswer {
-    if (!this.#holds(outcome.taskId, outcome.token)) return LOST
+    if (!this.#holds(outcome.taskId, outcome.token)) return LEASE_LOST
     const task = this.tasks.get(outcome.taskId) as MemoryTask
     task.state = outcome.outcome === 'released' ? 'queued' : 'ended'
     if (task.state === 'queued') this.#toTheEndOfTheLine(outcome.taskId, task)

@@ -87,12 +87,12 @@ function countByStatus(statuses: readonly TaskStatus[]): Readonly<Record<TaskSta
 /** Who holds leases, by worker and server process, and between which times (ms) they end. */
 export function leaseHolders(
   state: ReferenceState,
-  params: HoldersParams | undefined,
+  { namespace: only }: HoldersParams,
   now: number,
 ): readonly LeaseHolder[] {
   const holders = new Map<string, LeaseHolder>()
   for (const { task, lease } of state.tasks.values()) {
-    if (lease === null || task.namespace !== (params?.namespace ?? task.namespace)) continue
+    if (lease === null || task.namespace !== (only ?? task.namespace)) continue
     const { expiresAt } = lease
     const { workerId, nodeId, session } = lease.worker
     const key = JSON.stringify([task.namespace, workerId, nodeId])

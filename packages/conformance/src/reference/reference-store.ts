@@ -116,7 +116,7 @@ function presenceOf(state: ReferenceState, answer: Answer): OpenedStore['presenc
         const { claimers: text = '[]', claimersAt = now } = said ?? {}
         const until = now + ttlMs
         state.nodes.set(nodeId, { workers: new Set(workers.map(workerKey)), until, claimers: text, claimersAt })
-        return { declarations: state.declarations }
+        return { anyDefaults: state.declarations > 0, declarations: state.declarations }
       }),
     holders: (params) => answer((now) => leaseHolders(state, params, now)),
     claimers: ({ namespace }) =>

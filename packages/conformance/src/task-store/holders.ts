@@ -13,7 +13,9 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       await bed.start({}, { worker: REMOTE, leaseMs: 30_000 })
       await bed.start({}, { worker: REMOTE, leaseMs: 10_000 })
       await bed.start({}, { worker: EMBEDDED, leaseMs: 20_000 })
-      const holders = [...(await bed.store.presence.holders())].sort((one, other) => other.leases - one.leases)
+      const holders = [...(await bed.store.presence.holders({ namespace: null }))].sort(
+        (one, other) => other.leases - one.leases,
+      )
       const now = bed.clock.now()
       assert.deepEqual(
         holders.map(({ alive, ...holder }) => holder),
@@ -27,11 +29,11 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
     it('tells that a worker keeps a session when any of its leases says so, as long as that lasts', async (bed) => {
       const withOne = await bed.start({}, { worker: REMOTE, leaseMs: 10_000 })
       await bed.start({}, { worker: { ...REMOTE, session: false }, leaseMs: 20_000 })
-      const { alive, ...holder } = only(await bed.store.presence.holders())
+      const { alive, ...holder } = only(await bed.store.presence.holders({ namespace: null }))
       const [firstEnd, lastEnd] = [bed.clock.now() + 10_000, bed.clock.now() + 20_000]
       assert.deepEqual(holder, { ...REMOTE, namespace: 'default', leases: 2, firstEnd, lastEnd })
       await bed.settle(withOne, succeeded())
-      assert.deepEqual(leasesOf(await bed.store.presence.holders()), [[null, false, 1]])
+      assert.deepEqual(leasesOf(await bed.store.presence.holders({ namespace: null })), [[null, false, 1]])
     })
 
     it('tells of the leases of a worker in each process that it lives in, and in none', async (bed) => {
@@ -39,7 +41,7 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       const tasks: LeasedTask[] = []
       for (const worker of places) tasks.push(await bed.start({}, { worker }))
       await bed.store.presence.beat({ nodeId: 'node-2', workers: [], ttlMs: 5_000 })
-      const holders = await bed.store.presence.holders()
+      const holders = await bed.store.presence.holders({ namespace: null })
       assert.deepEqual(leasesOf(holders), [
         ['node-1', true, 2],
         ['node-2', true, 1],
@@ -50,15 +52,15 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
         ['node-2'],
       )
       for (const task of [0, 2, 3]) await bed.settle(tasks[task] as LeasedTask, succeeded())
-      assert.deepEqual(leasesOf(await bed.store.presence.holders()), [[null, true, 1]])
+      assert.deepEqual(leasesOf(await bed.store.presence.holders({ namespace: null })), [[null, true, 1]])
       await bed.settle(tasks[1] as LeasedTask, succeeded())
       await bed.start({}, { worker: { ...REMOTE, session: false } })
-      assert.deepEqual(leasesOf(await bed.store.presence.holders()), [[null, false, 1]])
+      assert.deepEqual(leasesOf(await bed.store.presence.holders({ namespace: null })), [[null, false, 1]])
     })
 
     it('knows a worker as alive while a beat of its server process holds', async (bed) => {
       await bed.start({}, { worker: EMBEDDED })
-      const isAlive = async () => only(await bed.store.presence.holders()).alive
+      const isAlive = async () => only(await bed.store.presence.holders({ namespace: null })).alive
       assert.equal(await isAlive(), false)
       await bed.store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 5_000 })
       assert.equal(await isAlive(), true)
@@ -68,7 +70,7 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
 
     it('knows a worker as alive while some server process answers for it', async (bed) => {
       await bed.start({}, { worker: REMOTE })
-      const isAlive = async () => only(await bed.store.presence.holders()).alive
+      const isAlive = async () => only(await bed.store.presence.holders({ namespace: null })).alive
       assert.equal(await isAlive(), false)
       await bed.store.presence.beat({ nodeId: 'node-1', workers: workersOf('other', 'remote'), ttlMs: 5_000 })
       assert.equal(await isAlive(), true)
@@ -82,16 +84,16 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       const task = await bed.start({}, { worker: REMOTE, leaseMs: 30_000 })
       await bed.clock.advance(10_000)
       await bed.extend(task, 30_000)
-      assert.equal(only(await bed.store.presence.holders()).lastEnd, bed.clock.now() + 30_000)
+      assert.equal(only(await bed.store.presence.holders({ namespace: null })).lastEnd, bed.clock.now() + 30_000)
     })
 
     it('tells when a worker was heard of, also where the deadline of its task comes before the end of its lease', async (bed) => {
       const task = await bed.start({ timeoutSeconds: 20 }, { worker: REMOTE, leaseMs: 30_000 })
       for (let second = 1; second <= 5; second++) {
-        const before = only(await bed.store.presence.holders())
+        const before = only(await bed.store.presence.holders({ namespace: null }))
         await bed.clock.advance(1000)
         await bed.extend(task, 30_000)
-        const { firstEnd, lastEnd } = only(await bed.store.presence.holders())
+        const { firstEnd, lastEnd } = only(await bed.store.presence.holders({ namespace: null }))
         assert.notEqual(firstEnd, before.firstEnd)
         assert.notEqual(lastEnd, before.lastEnd)
       }
@@ -100,19 +102,19 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
     it('does not take what others do for a word of a worker: that they ask its tasks to stop, and that they sweep', async (bed) => {
       const task = await bed.start({ timeoutSeconds: 3600 }, { worker: REMOTE })
       await bed.start({}, { worker: REMOTE })
-      const before = await bed.store.presence.holders()
+      const before = await bed.store.presence.holders({ namespace: null })
       await bed.cancel(task.id)
       await bed.clock.advance(1000)
-      assert.deepEqual(await bed.store.presence.holders(), before)
+      assert.deepEqual(await bed.store.presence.holders({ namespace: null }), before)
       await bed.sweep()
-      assert.deepEqual(await bed.store.presence.holders(), before)
+      assert.deepEqual(await bed.store.presence.holders({ namespace: null }), before)
     })
 
     it('forgets a worker whose leases have ended', async (bed) => {
       const task = await bed.start({}, { worker: REMOTE })
-      assert.equal(only(await bed.store.presence.holders()).workerId, 'remote')
+      assert.equal(only(await bed.store.presence.holders({ namespace: null })).workerId, 'remote')
       await bed.settle(task, succeeded())
-      assert.deepEqual(await bed.store.presence.holders(), [])
+      assert.deepEqual(await bed.store.presence.holders({ namespace: null }), [])
     })
 
     itWithoutFaults('ends all leases of dead workers at once, as crashes, and of nobody else', async (bed) => {
@@ -169,10 +171,10 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       for (const task of tasks) assert.equal(await bed.extend(task), 'ok')
       await bed.clock.advance(4_000)
       await bed.store.presence.endLeases({ workers })
-      assert.deepEqual(leasesOf(await bed.store.presence.holders()), [['node-1', false, 1]])
+      assert.deepEqual(leasesOf(await bed.store.presence.holders({ namespace: null })), [['node-1', false, 1]])
       await bed.store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 0 })
       await bed.store.presence.endLeases({ workers })
-      assert.deepEqual(await bed.store.presence.holders(), [])
+      assert.deepEqual(await bed.store.presence.holders({ namespace: null }), [])
     })
 
     it('ends what a worker held in a process that is dead, not what it holds in another one', async (bed) => {
@@ -180,7 +182,7 @@ export function describeHolders({ describe, it, itWithoutFaults }: Suite): void 
       const task = await bed.start({}, { worker: { ...EMBEDDED, nodeId: 'node-2' } })
       await bed.store.presence.beat({ nodeId: 'node-2', workers: [], ttlMs: 5_000 })
       await bed.store.presence.endLeases({ workers: workersOf('embedded') })
-      assert.deepEqual(leasesOf(await bed.store.presence.holders()), [['node-2', false, 1]])
+      assert.deepEqual(leasesOf(await bed.store.presence.holders({ namespace: null })), [['node-2', false, 1]])
       assert.equal(await bed.extend(task), 'ok')
     })
 

@@ -56,7 +56,9 @@ export function describeHostileText({ describe, it }: Suite): void {
         workers: workersOf(...workers.map(({ workerId }) => workerId)),
         ttlMs: 60_000,
       })
-      const told = (await bed.store.presence.holders()).map(({ firstEnd, lastEnd, ...holder }) => holder)
+      const told = (await bed.store.presence.holders({ namespace: null })).map(
+        ({ firstEnd, lastEnd, ...holder }) => holder,
+      )
       const expected = workers.map((worker) => ({ ...worker, namespace: 'default', alive: true, leases: 1 }))
       assert.deepEqual(sorted(told), sorted(expected))
       const found = await bed.store.reads.find({ namespace: 'default', taskIds: held })
@@ -69,7 +71,7 @@ export function describeHostileText({ describe, it }: Suite): void {
       await bed.store.presence.beat({ nodeId: FRAGMENTS.join(''), workers: workersOf(...alive), ttlMs: 60_000 })
       const ended = await bed.store.presence.endLeases({ workers: workersOf(...ids) })
       assert.deepEqual(sorted(ended.map(({ workerId }) => workerId)), sorted(dead))
-      assert.equal((await bed.store.presence.holders()).length, alive.length)
+      assert.equal((await bed.store.presence.holders({ namespace: null })).length, alive.length)
     })
 
     it('in the texts of errors is kept, with retries to come and without, and leaves every task readable', async (bed) => {

@@ -123,9 +123,9 @@ export function describeLostReplies({ describe, it }: Suite): void {
       const worker = { workerId: 'embedded', nodeId: 'node-1', session: false }
       await bed.start({}, { worker })
       await losing(bed, 'beat').presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 5_000 })
-      assert.equal(only(await bed.store.presence.holders()).alive, true)
+      assert.equal(only(await bed.store.presence.holders({ namespace: null })).alive, true)
       await bed.clock.advance(5_000)
-      assert.equal(only(await bed.store.presence.holders()).alive, false)
+      assert.equal(only(await bed.store.presence.holders({ namespace: null })).alive, false)
     })
 
     it('a refused call has changed nothing', async (bed) => {

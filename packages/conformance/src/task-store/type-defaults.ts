@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
-import type { OpenedStore, TypeDeclaration, TypeDefaults, TypeWithDefaults } from '@taskyard/core'
+import type { BeatReply, OpenedStore, TypeDeclaration, TypeDefaults, TypeWithDefaults } from '@taskyard/core'
 import { ODD_NAMES } from '../hostile/texts.ts'
+import { inRealTime } from '../real-time.ts'
 import type { Suite } from '../suite.ts'
+import type { TestBed } from '../test-bed.ts'
 
 const ALL: TypeDefaults = {
   maxAttempts: 3,
@@ -11,7 +13,7 @@ const ALL: TypeDefaults = {
 const MOST = 1000
 
 /** What submissions of a type get that do not say otherwise. */
-export function describeTypeDefaults({ describe, it }: Suite): void {
+export function describeTypeDefaults({ describe, it, itIn }: Suite): void {
   describe('defaults of types', () => {
     it('are none at first', async ({ store }) => {
       assert.deepEqual(await list(store), [])
@@ -78,25 +80,37 @@ export function describeTypeDefaults({ describe, it }: Suite): void {
     })
 
     it('are counted, so that a beat tells whether there may be others', async (bed) => {
-      const told = async () => {
-        const params = { nodeId: 'node-1', workers: [], ttlMs: 5_000 }
-        return (await bed.store.presence.beat(params)).declarations
-      }
-      assert.equal(await told(), 0)
+      assert.equal((await told(bed)).anyDefaults, false)
       await declare(bed.store, [of('a', ALL)], MOST, 'other')
-      const first = await told()
-      assert.notEqual(first, 0)
-      assert.equal(await told(), first)
+      const first = await told(bed)
+      assert.equal(first.anyDefaults, true)
+      assert.deepEqual(await told(bed), first)
       await declare(bed.store, [of('a', null)], MOST, 'other')
       await declare(bed.store, [of('b', ALL)])
-      assert.notEqual(await told(), first)
+      assert.notEqual((await told(bed)).declarations, first.declarations)
       assert.equal(await declare(bed.store, [of('c', ALL)], 1), 'too-many')
       await bed.reopen()
-      assert.notEqual(await told(), 0)
+      assert.equal((await told(bed)).anyDefaults, true)
     })
 
+    describeVersionBefore({ itIn })
     describeLimit({ it })
     describeConcurrentDeclarations({ it })
+  })
+}
+
+function describeVersionBefore({ itIn }: Pick<Suite, 'itIn'>): void {
+  itIn(inRealTime, 'that a version before has left are told by the first beat', async (bed) => {
+    await bed.declareAsBefore('other', of('a', ALL))
+    await bed.reopen()
+    assert.equal((await told(bed)).anyDefaults, true)
+    assert.deepEqual(await list(bed.store, 'other'), [of('a', ALL)])
+  })
+
+  itIn(inRealTime, 'are told when a server of the version before takes the first of them', async (bed) => {
+    assert.equal((await told(bed)).anyDefaults, false)
+    await bed.declareAsBefore('other', of('a', ALL))
+    assert.equal((await told(bed)).anyDefaults, true)
   })
 }
 
@@ -147,6 +161,11 @@ function describeConcurrentDeclarations({ it }: Pick<Suite, 'it'>): void {
     assert.equal(outcomes.filter((outcome) => outcome === 'declared').length, 4)
     assert.equal((await list(store)).length, 4)
   })
+}
+
+/** What a beat tells of them. */
+function told({ store }: TestBed): Promise<BeatReply> {
+  return store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 5_000 })
 }
 
 function of<Defaults extends TypeDefaults | null>(type: string, defaults: Defaults) {

@@ -90,9 +90,13 @@ export function describeWrongClock({ describe, itIn, capabilities }: Suite): voi
     it('takes no living server process for dead, and no dead one for alive', async (bed, ahead, behind) => {
       await bed.start({}, { worker: EMBEDDED })
       await behind.store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: HOUR })
-      assert.equal(only(await ahead.store.presence.holders()).alive, true)
+      assert.equal(only(await ahead.store.presence.holders({ namespace: null })).alive, true)
       await ahead.store.presence.beat({ nodeId: 'node-1', workers: [], ttlMs: 50 })
-      await eventually('the beat ends', TOLERANCE_MS, async () => !only(await behind.store.presence.holders()).alive)
+      await eventually(
+        'the beat ends',
+        TOLERANCE_MS,
+        async () => !only(await behind.store.presence.holders({ namespace: null })).alive,
+      )
     })
 
     it('names a time for the next sweep that is right for all', async (bed, ahead, behind) => {

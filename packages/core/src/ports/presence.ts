@@ -7,7 +7,7 @@ export interface PresencePort {
   beat(params: BeatParams): Promise<BeatReply>
 
   /** Who holds leases now, in one namespace or in all. */
-  holders(params?: HoldersParams): Promise<readonly LeaseHolder[]>
+  holders(params: HoldersParams): Promise<readonly LeaseHolder[]>
 
   /** What workers of a namespace ask for, at each process whose beat holds, as it said last. */
   claimers(params: ClaimersParams): Promise<readonly ClaimersOfNode[]>
@@ -45,8 +45,13 @@ export interface BeatParams {
 
 export interface BeatReply {
   /**
-   * Another number than before where defaults of types may have been declared since, in any namespace and by any process. 0: the
-   * store has none.
+   * Whether types may have defaults now, in any namespace, as the store sees it when it is asked. `false`: none has, whoever would
+   * have declared it.
+   */
+  readonly anyDefaults: boolean
+  /**
+   * Another number than before where defaults were declared since, in any namespace and by any process. Some declarations may go
+   * by without: those of a server of the version before, and one that a process has died over.
    */
   readonly declarations: number
 }
@@ -79,7 +84,8 @@ export interface Claimer {
 }
 
 export interface HoldersParams {
-  readonly namespace: string
+  /** `null`: all of them. */
+  readonly namespace: string | null
 }
 
 export interface ClaimersParams {

@@ -3,10 +3,9 @@ import {
   type LeasedTask,
   type LeaseRef,
   leasedTaskDocumentText,
-  type SettleResult,
+  outcomeAnswers,
   TaskyardError,
   type ToldError,
-  toOutcomeAnswer,
 } from '@taskyard/core'
 import type { Claim, Outcome, Recorded, UseCases } from '@taskyard/engine'
 import type { FastifyInstance } from 'fastify'
@@ -110,7 +109,7 @@ export function leaseRoutes(
     const settled = await calls.settle(outcomes, next)
     await answers.sent(reply, calls, next, settled.tasks)
     const tasks = claim === undefined ? '' : `,"tasks":${leasedTasksText(settled.tasks)}`
-    return sendJsonText(reply, `{"results":${answersText(outcomes, settled.results)}${tasks}}`)
+    return sendJsonText(reply, `{"results":${JSON.stringify(outcomeAnswers(outcomes, settled.results))}${tasks}}`)
   })
 }
 
@@ -137,12 +136,6 @@ function resultsText(leases: readonly LeaseRef[], statuses: readonly string[]): 
     ({ taskId }, index) => `{"taskId":${JSON.stringify(taskId)},"status":"${statuses[index]}"}`,
   )
   return `[${results.join(',')}]`
-}
-
-function answersText(outcomes: readonly Outcome[], results: readonly SettleResult[]): string {
-  return JSON.stringify(
-    results.map((result, index) => ({ taskId: outcomes[index]?.taskId, ...toOutcomeAnswer(result) })),
-  )
 }
 
 const claimRoute = {

@@ -18,7 +18,7 @@ import { upsert } from '../lanes.ts'
 import { moveGrownTails } from '../move-tails.ts'
 import { endUnsettled, type Transition } from '../transitions.ts'
 import { apply, idIn, MOST_ROUNDS } from '../write-transitions.ts'
-import { declarations } from './type-defaults.ts'
+import { toldOfDefaults } from './type-defaults.ts'
 
 /** The port's `beat`. A `ttlMs` of 0 or less takes it back. */
 export async function beat(
@@ -26,8 +26,8 @@ export async function beat(
   params: BeatParams,
   now: number,
 ): Promise<BeatReply> {
-  const [counted] = await Promise.all([declarations(database), saysThatItLives(database, params, now)])
-  return { declarations: counted }
+  const [told] = await Promise.all([toldOfDefaults(database), saysThatItLives(database, params, now)])
+  return told
 }
 
 async function saysThatItLives(
@@ -57,11 +57,7 @@ export async function claimers(
 }
 
 /** The port's `holders`: one line per worker and process that claimed for it. */
-export async function holders(
-  database: Database,
-  params: HoldersParams | undefined,
-  now: number,
-): Promise<LeaseHolder[]> {
+export async function holders(database: Database, params: HoldersParams, now: number): Promise<LeaseHolder[]> {
   const [groups, isAlive] = await Promise.all([leasesByHolder(database, params), livenessOf(database, now)])
   const told = new Map<string, LeaseHolder>()
   for (const { holder, ...held } of groups) {
@@ -107,8 +103,11 @@ export interface HolderGroup {
  * Read from the index of leases alone. Those of one claim, or one heartbeat, expire together, and come as one group; FerretDB,
  * which has no `$max`, cannot put these together itself.
  */
-export async function leasesByHolder({ tasks }: Database, params?: HoldersParams): Promise<readonly HolderGroup[]> {
-  const $match = { state: 'running' as const, ...(params && { holder: ofNamespace(params.namespace) }) }
+export async function leasesByHolder(
+  { tasks }: Database,
+  { namespace }: HoldersParams,
+): Promise<readonly HolderGroup[]> {
+  const $match = { state: 'running' as const, ...(namespace !== null && { holder: ofNamespace(namespace) }) }
   const grouped = await tasks
     .aggregate<{ _id: { holder: string; expiresAt: number }; leases: number }>([
       { $match },
@@ -203,7 +202,7 @@ export async function endLeases(
   const ended: EndedLease[] = []
   if (workers.length === 0) return ended
   const dead = new Set(workers.map(workerKey))
-  const groups = await leasesByHolder(database)
+  const groups = await leasesByHolder(database, { namespace: null })
   const leasesOf = leasesByWorker(groups)
   const theirs = groups.map(({ holder }) => holder).filter((holder) => isOf(dead)(holder) && isHolderWatched(holder))
   if (theirs.length === 0) return ended

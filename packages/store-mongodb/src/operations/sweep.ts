@@ -40,7 +40,7 @@ async function endOverdue(
   if ((await database.tasks.findOne(isAwake, { projection: { _id: 1 } })) === null)
     return { ended: [], isBehind: false }
   // Counted before they are read: what another sweep has ended before the count has left its mark on those that are read.
-  const groups = await leasesByHolder(database)
+  const groups = await leasesByHolder(database, { namespace: null })
   const leasesOf = leasesByWorker(groups)
   const awake = await database.tasks.find(isAwake, { projection: LIGHT }).sort({ wakeAt: 1 }).limit(limit).toArray()
   const early: RunningTask[] = []

@@ -1,4 +1,5 @@
 import {
+  type BeatReply,
   type DeclareTypesOutcome,
   type DeclareTypesParams,
   type ListTypesParams,
@@ -47,9 +48,16 @@ async function countDeclaration({ types }: Types): Promise<void> {
   await upsert(() => types.updateOne(COUNTER, change, { upsert: true }))
 }
 
-/** How often types were declared. */
-export async function declarations({ types }: Types): Promise<number> {
-  return (await types.findOne(COUNTER))?.revision ?? 0
+/** What a beat tells of them. Whether there are any is looked at: one that nobody has counted is there all the same. */
+export async function toldOfDefaults({ types }: Types): Promise<BeatReply> {
+  const [counter, some] = await Promise.all([
+    types.findOne(COUNTER),
+    types
+      .find({}, { projection: { _id: 1 } })
+      .limit(2)
+      .toArray(),
+  ])
+  return { anyDefaults: some.some(({ _id }) => _id !== COUNTER._id), declarations: counter?.revision ?? 0 }
 }
 
 /** Whether nobody has changed the document since it was read. */

@@ -14,21 +14,24 @@ import {
 } from '@taskyard/core'
 import type { StoreContext } from '../store-context.ts'
 
+type ReplyRow = [declarations: string, anyDefaults: 't' | 'f']
+const REPLY = '(SELECT n FROM @declarations), EXISTS (SELECT FROM @type_defaults)'
+
 /** The port's `beat`. A `ttlMs` of 0 or less takes it back. */
 export async function beat(
   { database, time }: Pick<StoreContext, 'database' | 'time'>,
   { nodeId, workers, ttlMs, claimers }: BeatParams,
 ): Promise<BeatReply> {
   if (ttlMs <= 0) {
-    const gone = 'WITH gone AS (DELETE FROM @nodes WHERE node_id = $1) SELECT n FROM @declarations'
-    return replyOf(await database.run<[string]>(gone, [nodeId]))
+    const gone = `WITH gone AS (DELETE FROM @nodes WHERE node_id = $1) SELECT ${REPLY}`
+    return replyOf(await database.run<ReplyRow>(gone, [nodeId]))
   }
-  const rows = await database.run<[string]>(
+  const rows = await database.run<ReplyRow>(
     `INSERT INTO @nodes AS n (node_id, worker_ids, until, claimers, claimers_at)
      VALUES ($3, $4, @server_now($1, $2) + $5, $6, CASE WHEN $6::text IS NOT NULL THEN @server_now($1, $2) END)
      ON CONFLICT (node_id) DO UPDATE SET worker_ids = excluded.worker_ids, until = excluded.until,
        claimers = coalesce(excluded.claimers, n.claimers), claimers_at = coalesce(excluded.claimers_at, n.claimers_at)
-     RETURNING (SELECT n FROM @declarations)`,
+     RETURNING ${REPLY}`,
     [
       ...time.params(),
       nodeId,
@@ -40,8 +43,8 @@ export async function beat(
   return replyOf(rows)
 }
 
-function replyOf([row]: readonly [declarations: string][]): BeatReply {
-  return { declarations: Number(row?.[0]) }
+function replyOf([row]: readonly ReplyRow[]): BeatReply {
+  return { declarations: Number(row?.[0]), anyDefaults: row?.[1] === 't' }
 }
 
 /** The port's `claimers`. */
@@ -71,7 +74,7 @@ type HolderRow = [
 ]
 
 /** The port's `holders`: one line per worker and process that claimed for it. */
-export async function holders({ database, time }: StoreContext, params?: HoldersParams): Promise<LeaseHolder[]> {
+export async function holders({ database, time }: StoreContext, { namespace }: HoldersParams): Promise<LeaseHolder[]> {
   // Added up by lane first, in a hash table: all leases with their namespaces would be sorted, on disk if there are many.
   const rows = await database.run<HolderRow>(
     `SELECT h.*, EXISTS (
@@ -85,7 +88,7 @@ export async function holders({ database, time }: StoreContext, params?: Holders
          FROM @leases GROUP BY 1, 2, 3
        ) AS of_lane JOIN @lanes USING (lane) WHERE $3::text IS NULL OR lanes.namespace = $3 GROUP BY 1, 2, 3
      ) AS h`,
-    [...time.params(), params?.namespace ?? null],
+    [...time.params(), namespace],
   )
   return rows.map(([namespace, workerId, nodeId, session, leases, firstEnd, lastEnd, alive]) => ({
     namespace,

@@ -18,7 +18,7 @@ export async function declareTypes(
   const declared = lastOfEachType(types)
   const names = declared.map(({ type }) => quoted(type))
   const texts = declared.map(({ defaults }) => quoted(defaults === null ? '' : typeDefaultsText(defaults)))
-  const [row] = await database.run<['t' | 'f']>('SELECT * FROM @declare_types_2($1, $2, $3, $4)', [
+  const [row] = await database.run<['t' | 'f']>('SELECT * FROM @declare_types($1, $2, $3, $4)', [
     namespace,
     `{${names.join(',')}}`,
     `{${texts.join(',')}}`,

@@ -2,7 +2,7 @@
 -- include includes/time.lua
 
 -- A server process says that it lives. ARGV: time, node, ttlMs, the names of its workers as JSON, and what claimers ask for there,
--- '' for as it said last. Reply: how often types were declared.
+-- '' for as it said last. Reply: whether types may have defaults, and a number that moves when some were declared.
 
 local now = storeTime(ARGV[1])
 local NODES, CLAIMERS = P .. 'nodes', P .. 'claimers'
@@ -22,4 +22,8 @@ if ARGV[5] ~= '' then
   end
   if ARGV[3] ~= '0' then call('HSET', CLAIMERS, ARGV[2], whole(now) .. F .. ARGV[5]) end
 end
-return call('GET', P .. 'declarations') or '0'
+
+-- Servers of the version before count no declarations: where there were any, types may have defaults, and while there are, the
+-- number moves with each call of theirs that is noticed.
+local declared, strangers = call('GET', P .. 'declarations'), call('HGET', META, 'strangers')
+return { (declared or strangers) and 1 or 0, whole((declared or 0) + (strangers or 0)) }

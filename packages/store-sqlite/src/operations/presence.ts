@@ -16,7 +16,7 @@ import { rows, type State } from '../state.ts'
 export function beat(state: State, { nodeId, workers, ttlMs, claimers }: BeatParams, now: number): BeatReply {
   const before = state.nodes.find((node) => node.nodeId === nodeId)
   state.nodes = state.nodes.filter((node) => node !== before)
-  const reply = { declarations: state.declarations }
+  const reply = { anyDefaults: state.declarations > 0, declarations: state.declarations }
   if (ttlMs <= 0) return reply
   const said = claimers === undefined ? before?.claimers : { text: claimersText(claimers), saidAt: now }
   state.nodes.push({
@@ -37,7 +37,7 @@ export function claimers(state: State, { namespace }: ClaimersParams, now: numbe
 }
 
 /** The port's `holders`: one line per worker and process that claimed for it. */
-export function holders(state: State, params: HoldersParams | undefined, now: number): LeaseHolder[] {
+export function holders(state: State, { namespace: only }: HoldersParams, now: number): LeaseHolder[] {
   const isAlive = livenessOf(state, now)
   const found = rows<[string, string, string | null, number, number, number, number]>(
     state.sql(
@@ -45,7 +45,7 @@ export function holders(state: State, params: HoldersParams | undefined, now: nu
          min(expires_at), max(expires_at)
        FROM leases JOIN lanes USING (lane) WHERE ?1 IS NULL OR lanes.namespace = ?1 GROUP BY 1, 2, 3`,
     ),
-    params?.namespace ?? null,
+    only,
   )
   return found.map(([namespace, workerId, nodeId, session, leases, firstEnd, lastEnd]) => {
     const alive = isAlive({ namespace, workerId }, nodeId)
