@@ -8,6 +8,11 @@ export const POISON_CRASHES = 3
 /** Crashes after which a task is suspected: it is handed out, and runs, with no other beside it. */
 export const SUSPECT_CRASHES = 2
 
+/** How long a worker keeps itself free of other tasks for a suspect, while handlers that ran before it go on. */
+export const SUSPECT_WAIT_MS = 10_000
+/** So long a suspect runs alone. What brings its worker down later than that is found out by other ways. */
+export const SUSPECT_ALONE_MS = 60_000
+
 /** The first tasks that one claim may give out together: a suspect is alone. */
 export function untilSuspect<Item>(items: readonly Item[], crashesOf: (item: Item) => number): readonly Item[] {
   const at = items.findIndex((item) => crashesOf(item) >= SUSPECT_CRASHES)

@@ -62,6 +62,8 @@ export interface WaitingFacts {
   readonly workers: number
   /** Tasks that these workers run. */
   readonly leases: number
+  /** The task that one of these workers runs with nothing beside it, as workers died during that; `null`: none. */
+  readonly suspectId: string | null
   /** Ready tasks of its queue and type that come first. */
   readonly before: number
   /** They were counted up to `before`: it may be more of them. */
@@ -87,8 +89,8 @@ const FACTS = {
   blocked: [],
   /** Workers died during it: it waits until one has nothing beside it, within bounds. */
   runs_alone: ['crashes'],
-  /** Every worker that takes it runs as much as it does at a time. */
-  workers_busy: ['workers', 'leases'],
+  /** Every worker that takes it runs as much as it does at a time, or a suspect alone. */
+  workers_busy: ['workers', 'leases', 'suspectId'],
   behind_others: ['before', 'atLeast'],
   /** Nothing is in its way. */
   about_to_start: ['workers', 'seenAgoSeconds'],

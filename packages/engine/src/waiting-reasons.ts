@@ -3,11 +3,11 @@ import {
   DEFAULTS,
   formatRfc3339,
   grouped,
-  SUSPECT_CRASHES,
   spokenDuration,
   type Task,
   type WaitingReasonOf,
 } from '@taskyard/core'
+import { type HeldWorker, isSuspect } from './held-workers.ts'
 import type { Taking } from './taking.ts'
 
 // Each reason with its words. They are for people wherever they read them, so they name commands and not routes.
@@ -88,20 +88,29 @@ export function blocked(): WaitingReasonOf<'blocked'> {
 
 /** Workers died during it. */
 export function runsAlone(task: Task): WaitingReasonOf<'runs_alone'> {
-  const message = `${died(task)} so it is given out alone, and starts when its worker runs nothing beside it, or after 10 s`
+  const message = `${died(task)} so it is given out alone, to a worker that has no other such task, and starts there when nothing runs beside it, or after 10 s`
   return { code: 'runs_alone', message, crashes: task.crashes }
 }
 
-/** Whether it is to run with nothing beside it. */
-export function isSuspect({ crashes }: Task): boolean {
-  return crashes >= SUSPECT_CRASHES
+/**
+ * @param leases what these workers run
+ * @param held one of them that keeps itself free of others for a suspect
+ */
+export function workersBusy(
+  workers: number,
+  leases: number,
+  held: HeldWorker | undefined,
+): WaitingReasonOf<'workers_busy'> {
+  const all = workers === 1 ? 'the only worker that takes it is' : `all ${grouped(workers)} workers that take it are`
+  const more = held === undefined ? 'run more, or let them run more at a time' : `${holding(held)}; run more workers`
+  const message = `${all} busy with ${counted(leases, 'task')}; ${more}`
+  return { code: 'workers_busy', message, workers, leases, suspectId: held?.suspect.id ?? null }
 }
 
-/** @param leases what these workers run */
-export function workersBusy(workers: number, leases: number): WaitingReasonOf<'workers_busy'> {
-  const all = workers === 1 ? 'the only worker that takes it is' : `all ${grouped(workers)} workers that take it are`
-  const message = `${all} busy with ${counted(leases, 'task')}; run more, or let them run more at a time`
-  return { code: 'workers_busy', message, workers, leases }
+function holding({ suspect, workerId, forMs }: HeldWorker): string {
+  const { id, type, crashes } = suspect
+  const why = `during which ${counted(crashes, 'worker')} died`
+  return `${by(workerId)} runs nothing beside task ${id} of type ${type}, ${why}, for ${spokenDuration(forMs)} more at most`
 }
 
 /** @param atMost up to how many were counted */

@@ -1,6 +1,7 @@
 import { createLimiter, isTerminal, type Task, type WaitingReason } from '@taskyard/core'
 import type { UseCases } from './engine.ts'
 import type { EngineContext } from './engine-context.ts'
+import { type HeldWorker, heldWorkers, isSuspect } from './held-workers.ts'
 import type { InNamespace } from './in-namespace.ts'
 import type { AskKnownWorkers, KnownWorker } from './known-workers.ts'
 import type { Reading } from './read.ts'
@@ -36,8 +37,9 @@ export function createWhyWaiting(
     const lasting = lastingReasons(task, { isPaused: counts?.paused ?? false, taking, namespace })
     if (!isReady) return [...lasting, notDue(task, timeOfDay())]
     const takers = taking.takers(task)
-    const alone = because.isSuspect(task) ? [because.runsAlone(task)] : []
-    const passing = takers.length === 0 ? [] : [...alone, ...busyReasons(takers), ...behindReasons(before ?? 0)]
+    const alone = isSuspect(task) ? [because.runsAlone(task)] : []
+    const held = await heldWorkers(store, namespace, takers, timeOfDay())
+    const passing = takers.length === 0 ? [] : [...alone, ...busyReasons(takers, held), ...behindReasons(before ?? 0)]
     const found = [...lasting, ...passing]
     return found.length > 0 ? found : [nextInLine(takers)]
   }
@@ -66,14 +68,11 @@ function notDue(task: Task, now: number): WaitingReason {
   return task.attempt > 0 ? because.backingOff(task, now) : because.dueLater(task, now)
 }
 
-function busyReasons(takers: readonly KnownWorker[]): readonly WaitingReason[] {
-  if (!takers.every(isBusy)) return []
-  return [
-    because.workersBusy(
-      takers.length,
-      takers.reduce((sum, { leases }) => sum + leases, 0),
-    ),
-  ]
+function busyReasons(takers: readonly KnownWorker[], held: ReadonlyMap<string, HeldWorker>): readonly WaitingReason[] {
+  if (!takers.every((worker) => held.has(worker.workerId) || isBusy(worker))) return []
+  const leases = takers.reduce((sum, worker) => sum + worker.leases, 0)
+  const [holding] = takers.flatMap(({ workerId }) => held.get(workerId) ?? [])
+  return [because.workersBusy(takers.length, leases, holding)]
 }
 
 /** One that does not say how many tasks it runs at a time asks again when it has room. */

@@ -1,12 +1,8 @@
-import { SUSPECT_CRASHES } from '@taskyard/core'
+import { SUSPECT_ALONE_MS, SUSPECT_CRASHES, SUSPECT_WAIT_MS } from '@taskyard/core'
 import type { Attempt } from './attempt.ts'
 
-/** How long a worker keeps itself free of other tasks for a suspect, while handlers that ran before it go on. */
-export const SUSPECT_WAIT_MS = 10_000
 /** Of the time of its attempt, which runs from the claim, a suspect waits at most this share. */
 const SUSPECT_WAIT_SHARE = 0.1
-/** So long it runs alone. What brings its worker down later than that is found out by other ways. */
-export const SUSPECT_ALONE_MS = 60_000
 
 /**
  * Leased tasks in the order in which they start. A *suspect*, a task during which workers have died, runs with nothing

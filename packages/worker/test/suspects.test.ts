@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { createSimulatedClock } from '@taskyard/conformance'
-import { SUSPECT_CRASHES } from '@taskyard/core'
+import { SUSPECT_ALONE_MS, SUSPECT_CRASHES, SUSPECT_WAIT_MS } from '@taskyard/core'
 import type { WorkerOptions } from '@taskyard/worker'
-import { SUSPECT_ALONE_MS, SUSPECT_WAIT_MS } from '../src/ready-attempts.ts'
 import { openTestBed, until, whenAborted } from './test-bed.ts'
 
 const suspect = { crashes: SUSPECT_CRASHES }

@@ -27,6 +27,10 @@ const facts = {
   crashes: { ...count, description: 'Attempts during which a worker died.' },
   workers: { ...count, description: 'Known workers that take it.' },
   leases: { ...count, description: 'Tasks that these workers run.' },
+  suspectId: {
+    type: ['string', 'null'],
+    description: 'The task that one of these workers runs with nothing beside it, as workers died during that.',
+  },
   before: { ...count, description: 'Ready tasks of its queue and type that come first.' },
   atLeast: { type: 'boolean', description: 'They were counted up to `before`: it may be more.' },
   seenAgoSeconds: { ...count, description: 'When one of these workers asked for tasks last.' },
