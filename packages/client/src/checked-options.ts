@@ -15,6 +15,7 @@ import {
 } from '@taskyard/core'
 import { SUBMIT_OPTIONS, timeIn } from './checked-submission.ts'
 import { assertObject, invalid, type Names, unknownNames } from './refusals.ts'
+import type { WatchedTask } from './stuck-tasks.ts'
 import type {
   ListOptions,
   MatchingOptions,
@@ -126,11 +127,16 @@ export function checkedWatch(options: unknown = {}): WatchOptions {
   return options as WatchOptions
 }
 
-/** The id of a task given as itself, as what a batch answered for it, or by its id. @throws TaskyardError invalid_request */
-export function taskIdOf(task: unknown, call: string): string {
-  const id = typeof task === 'object' && task !== null && 'id' in task ? task.id : task
-  if (typeof id === 'string') return id
+/** A task given as itself, as what a batch answered for it, or by its id, as far as it is known. @throws TaskyardError invalid_request */
+export function waitedFor(task: unknown, call: string): WatchedTask {
+  const { id, type } = typeof task === 'object' && task !== null && 'id' in task ? (task as Given) : { id: task }
+  if (typeof id === 'string') return typeof type === 'string' ? { id, type } : { id }
   throw new TaskyardError('invalid_request', { reason: `${call} takes a task or its id, not ${spokenNoun(task)}` })
+}
+
+interface Given {
+  readonly id: unknown
+  readonly type?: unknown
 }
 
 /** @throws TaskyardError invalid_request */

@@ -1,5 +1,5 @@
 import { isTerminal, type PayloadOf, type TaskDocument, type TaskHandlers, type TaskWaiting } from '@taskyard/core'
-import { checkedId, checkedSubmitAndWait, checkedWait, taskIdOf } from './checked-options.ts'
+import { checkedId, checkedSubmitAndWait, checkedWait, waitedFor } from './checked-options.ts'
 import type { TaskEventDocument } from './documents.ts'
 import { timeoutSignal } from './runtime.ts'
 import type { TaskLooks } from './task-looks.ts'
@@ -38,7 +38,7 @@ export abstract class ComposedCalls<Handlers extends TaskHandlers> implements As
   ): Promise<ResultOfTask<Handlers, Type>> {
     const { submit, wait } = checkedSubmitAndWait(options)
     const task: TaskDocument = await this.submit(type, payload, submit)
-    const ended = await waitForEnd(this.looks, task.id, wait, task).catch((cause) => {
+    const ended = await waitForEnd(this.looks, task, wait, task).catch((cause) => {
       // Whatever it was: who submitted has to know which task it is.
       throw new TaskResultError(task, { cause })
     })
@@ -51,7 +51,7 @@ export abstract class ComposedCalls<Handlers extends TaskHandlers> implements As
   ): Promise<TaskOf<Handlers, Type>>
   wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<AnyTaskOf<Handlers>>
   async wait(task: string | { readonly id: string }, options?: WaitOptions): Promise<TaskDocument> {
-    return waitForEnd(this.looks, taskIdOf(task, 'wait'), checkedWait(options))
+    return waitForEnd(this.looks, waitedFor(task, 'wait'), checkedWait(options))
   }
 
   result<Type extends TypeOf<Handlers>>(
@@ -63,7 +63,8 @@ export abstract class ComposedCalls<Handlers extends TaskHandlers> implements As
     options?: WaitOptions,
   ): Promise<ResultOfTask<Handlers, TypeOf<Handlers>>>
   async result(task: string | { readonly id: string }, options?: WaitOptions): Promise<unknown> {
-    return this.#resultOf(await this.wait(taskIdOf(task, 'result'), options), options?.signal)
+    const ended = await waitForEnd(this.looks, waitedFor(task, 'result'), checkedWait(options))
+    return this.#resultOf(ended, options?.signal)
   }
 
   /** @param signal what may have ended the wait */

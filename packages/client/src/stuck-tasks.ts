@@ -1,5 +1,6 @@
 import type { Clock, TaskWaiting, WaitingReason } from '@taskyard/core'
 import { pause, type ReportError } from '@taskyard/worker'
+import { Turns } from './turns.ts'
 
 const FIRST_MS = 5000
 const LONGEST_MS = 60_000
@@ -12,43 +13,45 @@ interface Looks {
   waiting(id: string, signal: AbortSignal): Promise<TaskWaiting>
 }
 
+/** A task that somebody waits for, with its type where that is known. */
+export interface WatchedTask {
+  readonly id: string
+  readonly type?: string
+}
+
 /** Tells of tasks that somebody waits for, and that nothing starts as things are: a misspelt type waits for ever. */
 export class StuckTasks {
   readonly #tell: ReportError
-  /** However many wait, one looks at a time. */
-  #isLooking = false
+  /** However many wait, one looks at a time: in its turn among those of its type, and types take turns. */
+  readonly #turns = new Turns()
 
   constructor(tell: ReportError) {
     this.#tell = tell
   }
 
   /** Looks after 5 s, and again less and less often, down to once a minute, until the returned function is called. */
-  watch(id: string, looks: Looks): () => void {
+  watch(task: WatchedTask, looks: Looks): () => void {
     const ending = new AbortController()
-    void this.#watch(id, looks, ending.signal)
+    void this.#watch(task, looks, ending.signal)
     return () => ending.abort()
   }
 
-  async #watch(id: string, looks: Looks, ended: AbortSignal): Promise<void> {
+  async #watch({ id, type = '' }: WatchedTask, looks: Looks, ended: AbortSignal): Promise<void> {
     let told = ''
     for (let pauseMs = FIRST_MS; !ended.aborted; pauseMs = Math.min(LONGEST_MS, pauseMs * 2)) {
       await pause(looks.clock, pauseMs, ended)
-      const reason = ended.aborted ? undefined : await this.#lastingReason(id, looks, ended)
+      const reason = await this.#turns.take(type, ended, () => lastingReason(id, looks, ended))
       if (reason === undefined || reason.message === told || ended.aborted) continue
       told = reason.message
       this.#tell(new Error(reason.message), 'waiting for a task')
     }
   }
+}
 
-  async #lastingReason(id: string, { waiting }: Looks, ended: AbortSignal): Promise<WaitingReason | undefined> {
-    if (this.#isLooking) return undefined
-    this.#isLooking = true
-    try {
-      return (await waiting(id, ended)).reasons.find(({ code }) => LASTING.has(code))
-    } catch {
-      return undefined
-    } finally {
-      this.#isLooking = false
-    }
+async function lastingReason(id: string, { waiting }: Looks, ended: AbortSignal): Promise<WaitingReason | undefined> {
+  try {
+    return (await waiting(id, ended)).reasons.find(({ code }) => LASTING.has(code))
+  } catch {
+    return undefined
   }
 }

@@ -1,5 +1,6 @@
 import { isTerminal, type TaskDocument } from '@taskyard/core'
 import { pause } from '@taskyard/worker'
+import type { WatchedTask } from './stuck-tasks.ts'
 import type { TaskLooks } from './task-looks.ts'
 import type { WaitOptions } from './taskyard-api.ts'
 
@@ -13,14 +14,15 @@ const ANSWER_MS = 1000
  */
 export async function waitForEnd(
   looks: TaskLooks,
-  id: string,
+  awaited: WatchedTask,
   { timeoutSeconds = Number.POSITIVE_INFINITY, signal = new AbortController().signal }: WaitOptions,
   seen: TaskDocument | null = null,
 ): Promise<TaskDocument> {
+  const { id } = awaited
   const { clock, closed, stuckTasks } = looks
   const endAt = clock.now() + timeoutSeconds * 1000
   const isOver = () => signal.aborted || clock.now() >= endAt
-  const endRemarks = stuckTasks.watch(id, looks)
+  const endRemarks = stuckTasks.watch(awaited, looks)
   let task = seen
   try {
     for (;;) {

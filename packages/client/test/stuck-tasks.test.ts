@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { createSimulatedClock } from '@taskyard/conformance'
+import { createSimulatedClock, SIMULATED_START } from '@taskyard/conformance'
 import type { TaskWaiting, WaitingReason } from '@taskyard/core'
 import { troubleReport } from '../src/report-trouble.ts'
 import { StuckTasks } from '../src/stuck-tasks.ts'
@@ -25,7 +25,7 @@ function waitingFor(t: TestContext, ...answers: readonly (WaitingReason | Error)
     if (answer instanceof Error) throw answer
     return { taskId, status: 'queued', reasons: [answer] }
   }
-  const end = stuckTasks.watch('x', { clock, waiting })
+  const end = stuckTasks.watch({ id: 'x' }, { clock, waiting })
   t.after(end)
   return { clock, told, looks, end }
 }
@@ -63,14 +63,46 @@ test('looks become rare, and end with the wait', async (t) => {
   assert.equal(looks.length, 5)
 })
 
-test('a thousand waits look one at a time', async (t) => {
+/** So many wait from now on, and then one more that is stuck. A look takes 20 ms. */
+function crowd(t: TestContext, { others, type }: { others: number; type: string }) {
   const clock = createSimulatedClock()
-  const stuckTasks = new StuckTasks(() => {})
-  let looks = 0
-  const waiting = () => new Promise<never>(() => looks++)
-  for (let i = 0; i < 1000; i++) t.after(stuckTasks.watch(`${i}`, { clock, waiting }))
-  await pass(clock, 60)
-  assert.equal(looks, 1)
+  const told: number[] = []
+  const looks = { underWay: 0, most: 0, of: new Map<string, number>() }
+  const stuckTasks = new StuckTasks(() => told.push((clock.now() - SIMULATED_START) / 1000))
+  async function waiting(taskId: string): Promise<TaskWaiting> {
+    looks.most = Math.max(looks.most, ++looks.underWay)
+    looks.of.set(taskId, (looks.of.get(taskId) ?? 0) + 1)
+    await new Promise<void>((resolve) => clock.after(20, resolve))
+    looks.underWay--
+    return { taskId, status: 'queued', reasons: [taskId === 'stuck' ? misspelt : soon] }
+  }
+  const ends = Array.from({ length: others }, (_, i) => stuckTasks.watch({ id: `${i}`, type }, { clock, waiting }))
+  ends.push(stuckTasks.watch({ id: 'stuck', type: 'gret' }, { clock, waiting }))
+  t.after(() => ends.map((end) => end()))
+  return { clock, told, looks, ends }
+}
+
+test('of many waits that began together each gets its look, one at a time', async (t) => {
+  const { clock, told, looks } = crowd(t, { others: 199, type: 'gret' })
+  await pass(clock, 9)
+  assert.deepEqual(told, [9])
+  assert.equal(looks.most, 1)
+  assert.equal(looks.of.size, 200)
+})
+
+test('a crowd of one type keeps nobody of another type from a look', async (t) => {
+  const { clock, told } = crowd(t, { others: 1000, type: 'mail' })
+  await pass(clock, 6)
+  assert.ok(told[0] !== undefined && told[0] <= 5.1, `told after ${told[0]} s`)
+})
+
+test('who no longer waits takes no turn', async (t) => {
+  const { clock, told, looks, ends } = crowd(t, { others: 500, type: 'gret' })
+  await pass(clock, 5)
+  for (const end of ends.slice(0, 500)) end()
+  await pass(clock, 1)
+  assert.equal(told.length, 1)
+  assert.ok(looks.of.size < 5, `${looks.of.size} have looked`)
 })
 
 test('an onError that throws ends no program', (t) => {
