@@ -15,11 +15,11 @@ import {
 import { threadFlags } from '@taskyard/core/runtime'
 import { threadModule } from '@taskyard/core/threads'
 import { backupOf } from './backup.ts'
+import { closeAtExit } from './close-at-exit.ts'
 import { facetsOf, type OperationCall } from './facets.ts'
 import { createSteadyClock, type StoreTime } from './steady-clock.ts'
 import { createThreadCalls, errorFromWire, type ThreadCalls } from './thread-calls.ts'
 import type { RepliesMessage, Reply } from './thread-protocol.ts'
-import { leaveEmptyLog } from './write-ahead-log.ts'
 
 const THREAD = 'store-sqlite/sqlite-thread'
 
@@ -60,39 +60,13 @@ export async function openSqliteStore({
   })
   worker.on('exit', () => calls.fail('its thread has ended'))
   const report = await started(worker)
-  closeAtExit(worker, { calls, closed, file })
+  if (file !== ':memory:') closeAtExit(worker, { calls, closed, file })
   return createStore(worker, {
     calls,
     file,
     report,
     time: createSteadyClock(clock),
     durability: file === ':memory:' ? IN_MEMORY : SYNCED,
-  })
-}
-
-/** Whatever ends the process in order, `process.exit()` too, waits for its last transaction this long. */
-const EXIT_MS = 3000
-
-interface Closing {
-  readonly calls: ThreadCalls
-  /** Its first number is 1 once the thread has closed the file. */
-  readonly closed: Int32Array
-  readonly file: string
-}
-
-/**
- * Where a thread ends without a word, SQLite closes the file and takes the log away, while the file goes on asking for it: so
- * nobody leaves without closing it, and where the thread itself was lost, a log stays.
- */
-function closeAtExit(worker: Worker, { calls, closed, file }: Closing): void {
-  const close = () => {
-    void calls.stop().catch(() => {})
-    Atomics.wait(closed, 0, 0, EXIT_MS)
-  }
-  process.once('exit', close)
-  worker.once('exit', () => {
-    process.off('exit', close)
-    if (closed[0] !== 1 && file !== ':memory:') leaveEmptyLog(file)
   })
 }
 

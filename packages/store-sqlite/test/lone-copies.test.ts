@@ -120,7 +120,6 @@ for (const end of ['process.exit(7)', 'throw new Error("on purpose")', 'queueMic
     const program = `
       import { systemClock } from '@taskyard/core/runtime'
       import { openSqliteStore } from '../src/index.ts'
-import { leaveEmptyLog } from '../src/write-ahead-log.ts'
       import { newTask, submissions } from './test-bed.ts'
       const store = await openSqliteStore({ path: ${JSON.stringify(path)}, clock: systemClock })
       await store.tasks.enqueue(submissions(newTask()))
