@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Clock } from '@taskyard/core'
 import { redirected } from '../src/http-request/redirect.ts'
 import { failureFrom, openTypes } from './support/attempt.ts'
 import { LOOPBACK, startHttp } from './support/http.ts'
@@ -44,10 +45,37 @@ describe('http-request: redirects', () => {
     assert.deepEqual([authorization, cookie, key, accept], [undefined, undefined, undefined, 'text/plain'])
   })
 
+  it('tells of the hop that cannot be reached, with its method', async (t) => {
+    const http = await startHttp(t, (_request, response) => {
+      response.writeHead(302, { location: 'http://127.0.0.1:1/b' }).end()
+    })
+    const { run } = openTypes(t, LOOPBACK)
+    const { message } = await failureFrom(run('http-request', { url: `${http.origin}/a`, body: {} }))
+    assert.match(message, /^GET 127\.0\.0\.1:1: .*ECONNREFUSED.*\nhttp:\/\/127\.0\.0\.1:1\/b$/)
+  })
+
+  it('tells of the hop that gave no answer', async (t) => {
+    let timeIsOver = () => {}
+    const silent = await startHttp(t, () => timeIsOver())
+    const http = await startHttp(t, (_request, response) => response.writeHead(307, { location: silent.origin }).end())
+    const clock: Clock = {
+      now: () => 0,
+      after(_delayMs, callback) {
+        timeIsOver = callback
+        return () => {}
+      },
+    }
+    const { run } = openTypes(t, { ...LOOPBACK, clock })
+    const failure = await failureFrom(run('http-request', { url: `${http.origin}/a`, timeoutSeconds: 7 }))
+    const { host } = new URL(silent.origin)
+    assert.equal(failure.message, `GET ${host} gave no complete answer within 7 s\n${silent.origin}/`)
+  })
+
   it('gives up after 5', async (t) => {
     const http = await startHttp(t, (_request, response) => response.writeHead(302, { location: '/' }).end())
     const failure = await failureFrom(openTypes(t, LOOPBACK).run('http-request', { url: http.origin }))
     assert.equal(failure.code, 'too_many_redirects')
+    assert.equal(failure.message, `GET ${new URL(http.origin).host} redirects too often\n${http.origin}/`)
     assert.equal(http.requests.length, 6)
   })
 

@@ -104,7 +104,7 @@ describe('http-request', () => {
     for (const path of ['/head', '/body']) {
       const failure = await failureFrom(run('http-request', { url: http.origin + path, timeoutSeconds: 0.1 }))
       assert.equal(failure.code, 'http_timeout', path)
-      assert.match(failure.message, /^GET http:\S+ gave no complete answer within [\d.]+ s$/)
+      assert.match(failure.message, /^GET 127\.0\.0\.1:\d+ gave no complete answer within [\d.]+ s\nhttp:\S+$/)
       assert.equal(failure.retryable, true)
     }
   })
@@ -121,9 +121,18 @@ describe('http-request', () => {
     for (const url of ['http://127.0.0.1:1', 'http://nowhere.example', `http://127.0.0.1:${port}`]) {
       const failure = await failureFrom(run('http-request', { url }))
       assert.equal(failure.code, 'http_unreachable', url)
-      assert.ok(failure.message.startsWith(`GET ${new URL(url).href}: `), failure.message)
+      assert.ok(failure.message.startsWith(`GET ${new URL(url).host}: `), failure.message)
+      assert.ok(failure.message.endsWith(`\n${new URL(url).href}`), failure.message)
       assert.equal(failure.retryable, true)
     }
+  })
+
+  it('tells why each address of a host cannot be reached', async (t) => {
+    const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
+    const { run } = openTypes(t, { ...LOOPBACK, lookup: (_host, done) => done(null, addresses) })
+    const { message } = await failureFrom(run('http-request', { url: 'http://two.example:1/a' }))
+    const refused = addresses.map(({ address }) => `connect ECONNREFUSED ${address}:1`)
+    assert.equal(message, `GET two.example:1: ${refused.join('; ')}\nhttp://two.example:1/a`)
   })
 })
 
@@ -184,7 +193,10 @@ describe('http-request: statuses', () => {
     const http = await startHttp(t, (_request, response) => response.writeHead(422).end(`no ${'x'.repeat(10_000)}`))
     const { run } = openTypes(t, LOOPBACK)
     const { message } = await failureFrom(run('http-request', { url: `${http.origin}/a?token=secret` }))
-    assert.match(message, /^GET http:\/\/127\.0\.0\.1:\d+\/a answered 422 Unprocessable Entity:\nno xxx/)
+    assert.match(
+      message,
+      /^GET 127\.0\.0\.1:\d+ answered 422 Unprocessable Entity\nhttp:\/\/127\.0\.0\.1:\d+\/a\nno xxx/,
+    )
     assert.ok(message.length < 700)
     assert.doesNotMatch(message, /secret/)
   })

@@ -8,9 +8,9 @@ import { type Exchange, exchange } from './exchange.ts'
 import { HTTP_FAILURES } from './failures.ts'
 import { AddressRefusedError, createGuardedConnect, systemLookup } from './guarded-connect.ts'
 import { createHostCircuits } from './host-circuits.ts'
-import { printableUrl } from './http-url.ts'
 import { type HttpRequestPayload, type OutgoingRequest, toOutgoing } from './outgoing.ts'
 import { isRedirect, MAX_REDIRECTS, redirected } from './redirect.ts'
+import { requestWords } from './request-words.ts'
 import { unexpectedStatus } from './unexpected-status.ts'
 
 const DEFAULT_TIMEOUT_SECONDS = 30
@@ -41,15 +41,12 @@ export function createHttpRequestHandler(deps: TaskTypeDeps, permits: AddressPol
     const startedAt = monotonic.now()
     const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = task.payload
     const deadline = startDeadline(clock, timeoutSeconds * 1000, context.signal)
-    const outgoing = toOutgoing(task)
     try {
-      const answer = await requestWithRedirects(outgoing, task.payload, deadline)
+      const answer = await requestWithRedirects(toOutgoing(task), task.payload, deadline)
       return toResult(answer, monotonic.now() - startedAt)
     } catch (error) {
       context.signal.throwIfAborted()
-      if (!deadline.passed()) throw toFailure(outgoing, error)
-      const message = `${named(outgoing)} gave no complete answer within ${timeoutSeconds} s`
-      throw failureOf(HTTP_FAILURES, 'http_timeout', message, { cause: error })
+      throw error
     } finally {
       deadline.clear()
     }
@@ -57,18 +54,27 @@ export function createHttpRequestHandler(deps: TaskTypeDeps, permits: AddressPol
 
   /** Follows redirects to the last answer. Every hop is checked, and guarded by its own host's circuit. */
   async function requestWithRedirects(first: OutgoingRequest, payload: HttpRequestPayload, deadline: Deadline) {
-    const { expectedStatus = '2xx', followRedirects = true, maxResponseBytes = DEFAULT_MAX_RESPONSE_BYTES } = payload
+    const { followRedirects = true } = payload
     let outgoing = first
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const { url } = outgoing
-      const options = { expected: expectedStatus, maxResponseBytes, signal: deadline.signal }
-      const answer = await circuits.call(url.host, () => deadline.guard(exchange(agent, outgoing, options)))
+      const answer = await send(outgoing, payload, deadline)
       const location = [answer.headers.location].flat()[0]
       if (answer.isExpected) return answer
       if (!followRedirects || !isRedirect(answer.status, location)) throw unexpectedStatus(outgoing, answer, clock)
       outgoing = redirected(outgoing, answer.status, location)
     }
-    throw failureOf(HTTP_FAILURES, 'too_many_redirects', `${printableUrl(first.url)} redirects too often`)
+    throw failureOf(HTTP_FAILURES, 'too_many_redirects', requestWords(first, ' redirects too often'))
+  }
+
+  /** One hop. What fails is told of this one, wherever the task began. */
+  async function send(outgoing: OutgoingRequest, payload: HttpRequestPayload, deadline: Deadline): Promise<Exchange> {
+    const { expectedStatus: expected = '2xx', maxResponseBytes = DEFAULT_MAX_RESPONSE_BYTES } = payload
+    const options = { expected, maxResponseBytes, signal: deadline.signal }
+    try {
+      return await circuits.call(outgoing.url.host, () => deadline.guard(exchange(agent, outgoing, options)))
+    } catch (error) {
+      throw deadline.passed() ? timedOut(outgoing, payload, error) : toFailure(outgoing, error)
+    }
   }
 
   return { run, close: () => agent.destroy() }
@@ -83,14 +89,21 @@ function isOutage(error: unknown): boolean {
   return !(error instanceof AddressRefusedError || error instanceof AbandonedError)
 }
 
-function toFailure(outgoing: OutgoingRequest, error: unknown): unknown {
-  if (error instanceof TaskFailure) return error
-  const { message } = error as Error
-  if (error instanceof AddressRefusedError)
-    return failureOf(HTTP_FAILURES, 'address_refused', message, { cause: error })
-  return failureOf(HTTP_FAILURES, 'http_unreachable', `${named(outgoing)}: ${message}`, { cause: error })
+function timedOut(outgoing: OutgoingRequest, payload: HttpRequestPayload, cause: unknown): TaskFailure {
+  const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = payload
+  const message = requestWords(outgoing, ` gave no complete answer within ${timeoutSeconds} s`)
+  return failureOf(HTTP_FAILURES, 'http_timeout', message, { cause })
 }
 
-function named({ method, url }: OutgoingRequest): string {
-  return `${method} ${printableUrl(url)}`
+function toFailure(outgoing: OutgoingRequest, cause: unknown): TaskFailure {
+  if (cause instanceof TaskFailure) return cause
+  if (cause instanceof AddressRefusedError) return failureOf(HTTP_FAILURES, 'address_refused', cause.message, { cause })
+  return failureOf(HTTP_FAILURES, 'http_unreachable', requestWords(outgoing, `: ${reasonOf(cause as Error)}`), {
+    cause,
+  })
+}
+
+/** Of a host with several addresses the reason at each of them. */
+function reasonOf(error: Error): string {
+  return error instanceof AggregateError ? error.errors.map(({ message }) => message).join('; ') : error.message
 }

@@ -1,7 +1,8 @@
 import { failureOf } from '../failure.ts'
 import { HTTP_FAILURES } from './failures.ts'
-import { isHttpUrl, printableUrl } from './http-url.ts'
+import { isHttpUrl } from './http-url.ts'
 import type { OutgoingRequest } from './outgoing.ts'
+import { requestWords } from './request-words.ts'
 
 export const MAX_REDIRECTS = 5
 
@@ -26,7 +27,7 @@ export function isRedirect(status: number, location: string | undefined): locati
  * @throws TaskFailure `redirect_refused` when it leads to another protocol, from https to http, or has a password
  */
 export function redirected(request: OutgoingRequest, status: number, location: string): OutgoingRequest {
-  const url = targetOf(request.url, location)
+  const url = targetOf(request, location)
   const becomesGet = status === 303 ? request.method !== 'HEAD' : status < 303 && request.method === 'POST'
   return {
     method: becomesGet ? 'GET' : request.method,
@@ -36,17 +37,19 @@ export function redirected(request: OutgoingRequest, status: number, location: s
   }
 }
 
-function targetOf(from: URL, location: string): URL {
-  if (!URL.canParse(location, from.href)) throw refused(from, 'an address that is not a URL')
+function targetOf(request: OutgoingRequest, location: string): URL {
+  const { url: from } = request
+  if (!URL.canParse(location, from.href)) throw refused(request, 'an address that is not a URL')
   const url = new URL(location, from)
-  if (!isHttpUrl(url.href)) throw refused(from, `the protocol ${url.protocol}`)
-  if (from.protocol === 'https:' && url.protocol === 'http:') throw refused(from, 'an unencrypted address')
-  if (url.username !== '' || url.password !== '') throw refused(from, 'an address with a user or password')
+  if (!isHttpUrl(url.href)) throw refused(request, `the protocol ${url.protocol}`)
+  if (from.protocol === 'https:' && url.protocol === 'http:') throw refused(request, 'an unencrypted address')
+  if (url.username !== '' || url.password !== '') throw refused(request, 'an address with a user or password')
   return url
 }
 
-function refused(from: URL, to: string) {
-  return failureOf(HTTP_FAILURES, 'redirect_refused', `${printableUrl(from)} redirects to ${to}, which is not followed`)
+function refused(request: OutgoingRequest, to: string) {
+  const message = requestWords(request, ` redirects to ${to}, which is not followed`)
+  return failureOf(HTTP_FAILURES, 'redirect_refused', message)
 }
 
 function headersFor({ url: from, headers }: OutgoingRequest, to: URL, dropsBody: boolean): Record<string, string> {

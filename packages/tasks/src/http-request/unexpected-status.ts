@@ -3,18 +3,19 @@ import type { Clock, TaskFailure } from '@taskyard/core'
 import { failureOf } from '../failure.ts'
 import type { Exchange } from './exchange.ts'
 import { HTTP_FAILURES } from './failures.ts'
-import { printableUrl } from './http-url.ts'
 import type { OutgoingRequest } from './outgoing.ts'
+import { requestWords } from './request-words.ts'
 
 /** The longest wait a server can ask for with `Retry-After`. */
 const MAX_RETRY_AFTER_SECONDS = 3600
 const EXCERPT_LENGTH = 500
 const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 425, 429])
 
-/** The failure of an answer that was not expected. What the other side said begins on the second line, which no log has. */
-export function unexpectedStatus({ method, url }: OutgoingRequest, answer: Exchange, clock: Clock): TaskFailure {
+/** The failure of an answer that was not expected. What the other side said is below, where no log has it. */
+export function unexpectedStatus(request: OutgoingRequest, answer: Exchange, clock: Clock): TaskFailure {
   const { status } = answer
-  const message = `${method} ${printableUrl(url)} answered ${`${status} ${STATUS_CODES[status] ?? ''}`.trimEnd()}${excerptOf(answer)}`
+  const ended = ` answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd()
+  const message = requestWords(request, ended, excerptOf(answer))
   if (status < 500 && !RETRYABLE_STATUSES.has(status))
     return failureOf(HTTP_FAILURES, 'http_unexpected_status', message)
   const seconds = retryAfterSeconds([answer.headers['retry-after']].flat()[0], clock)
@@ -22,7 +23,7 @@ export function unexpectedStatus({ method, url }: OutgoingRequest, answer: Excha
 }
 
 function excerptOf({ body, bodyEncoding }: Exchange): string {
-  return body === '' || bodyEncoding === 'base64' ? '' : `:\n${body.slice(0, EXCERPT_LENGTH)}`
+  return body === '' || bodyEncoding === 'base64' ? '' : body.slice(0, EXCERPT_LENGTH)
 }
 
 /** Seconds or an HTTP date (RFC 9110 §10.2.3); `null` when the header is absent or neither. */
