@@ -83,10 +83,10 @@ test('a worker that is not heard of any more is a line, however much it ran', as
 
 test('of a message the first line is told, and nothing of what others said below it', async () => {
   const { lines, log } = testBed('debug')
-  const message = 'POST http://host/path answered 422 Unprocessable Entity:\nbad request: {"card":"secret"}'
+  const message = 'POST host answered 422 Unprocessable Entity\nhttp://host/path\nbad request: {"card":"secret"}'
   log.ended({ ...FAILED, taskStatus: 'scheduled', error: { code: 'refused', message } })
   await log.flush()
-  assert.equal((lines[0] as { error: string }).error, 'POST http://host/path answered 422 Unprocessable Entity')
+  assert.equal((lines[0] as { error: string }).error, 'POST host answered 422 Unprocessable Entity')
 })
 
 test('a text that is too long is cut, and a store that is away loses no line', async () => {
