@@ -1,6 +1,6 @@
 import '@taskyard/core/require-node'
 
-export type { TaskWaiting, WaitingCode, WaitingReason } from '@taskyard/core'
+export { isReason, type TaskWaiting, type WaitingCode, type WaitingReason, type WaitingReasonOf } from '@taskyard/core'
 export { Client } from './client.ts'
 export type { ClientOptions } from './client-options.ts'
 export type { InfoDocument, QueueDocument, TaskEventDocument, TaskTypeDocument, WorkerDocument } from './documents.ts'

@@ -1,4 +1,4 @@
-import { Client, type TaskWaiting, type TaskyardApi, type WaitingCode } from '@taskyard/client'
+import { Client, isReason, type TaskWaiting, type TaskyardApi, type WaitingCode } from '@taskyard/client'
 import type { LeasedTaskDocument, TaskDocument, TaskError, TaskHandler, TaskHandlers } from '@taskyard/core'
 
 // Not run, only checked: an expected error that does not come fails the type check.
@@ -175,6 +175,11 @@ export function waitingReasons({ reasons }: TaskWaiting): void {
     // Later versions may have other codes, whose message says all.
     if (reason.code === 'of_a_later_version') same<typeof reason.message, string>(true)
     if (reason.code === 'backing_off') same<typeof reason.dueAt, string | undefined>(true)
+    if (isReason(reason, 'backing_off')) same<typeof reason.dueAt, string>(true)
+    // @ts-expect-error it is no fact of this code
+    if (isReason(reason, 'due_later')) void reason.attempt
+    // @ts-expect-error there is no such code
+    if (isReason(reason, 'backing-off')) void reason
     const known: WaitingCode = 'backing_off'
     // @ts-expect-error no switch over the known codes is complete
     const code: WaitingCode = reason.code

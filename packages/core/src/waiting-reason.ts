@@ -28,11 +28,16 @@ export interface WaitingReason extends Partial<WaitingFacts> {
   readonly message: string
 }
 
-/** As it is made: of a code that there is, with the facts of that code. */
+/** Of a code that there is, with the facts of that code: as it is made, and as `isReason` tells it. */
 export type WaitingReasonOf<Code extends WaitingCode> = { readonly code: Code; readonly message: string } & Pick<
   WaitingFacts,
   (typeof FACTS)[Code][number]
 >
+
+/** Whether a reason is of this code: then it has the facts of it. */
+export function isReason<Code extends WaitingCode>(reason: WaitingReason, code: Code): reason is WaitingReasonOf<Code> {
+  return reason.code === code
+}
 
 /** Times are RFC 3339. */
 export interface WaitingFacts {

@@ -33,6 +33,7 @@ export {
   type ErrorCode,
   type HandlerWithDefaults,
   type IdGenerator,
+  isReason,
   type LeasedTaskDocument,
   type PayloadOf,
   type Random,
@@ -50,6 +51,7 @@ export {
   type TypeDefaults,
   type WaitingCode,
   type WaitingReason,
+  type WaitingReasonOf,
 } from '@taskyard/core'
 export {
   type AbortCode,
