@@ -1,4 +1,5 @@
 import type { ClaimParams, Clock } from '@taskyard/core'
+import { once } from './once.ts'
 import { createScopePool, type KeptScope, type ScopePool } from './scope.ts'
 
 /** So many are known at a process, of all namespaces: who asks, and for what, is anybody's choice. */
@@ -24,7 +25,7 @@ export type NotedClaim = Pick<ClaimParams, 'namespace' | 'worker' | 'queues' | '
 
 /** Who asked for what at this process, and when last. */
 export interface ClaimerLog {
-  /** A worker asks; what is returned says, once, that it does no longer. So cheap that every claim may say it. */
+  /** A worker asks; what is returned says that it does no longer. So cheap that every claim may say it. */
   note(claim: NotedClaim): () => void
   /** A worker is gone: what it has asked for counts no more, but for calls that wait. */
   forget(namespace: string, workerId: string): void
@@ -55,10 +56,10 @@ export function createClaimerLog(clock: Clock): ClaimerLog {
       entry.watched = session || entry.embedded
       entry.seenAt = clock.now()
       entry.waiting += 1
-      return () => {
+      return once(() => {
         entry.waiting -= 1
         entry.seenAt = clock.now()
-      }
+      })
     },
     forget(namespace, workerId) {
       for (const entry of entries.of(namespace))

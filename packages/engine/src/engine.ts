@@ -180,7 +180,7 @@ export interface Engine {
 
 /**
  * Once it is over, in whichever way, and unless the same worker opens another within the session grace, or shows a sign of life,
- * the worker's leases that were claimed with a session end early.
+ * the worker's leases that were claimed with a session end early. Each way counts once, and one that was lost may be closed.
  */
 export interface WorkerConnection {
   /** Resolves, within about 10 s, when the leases of a dead start of this worker (`startId`) have ended, or are left to their time. */
@@ -235,7 +235,7 @@ export interface UseCases {
   /** Why a task does not run, as far as is known: what keeps it for good before what passes by itself. @throws task_not_found */
   waiting(taskId: string): Promise<TaskWaiting>
   /** Queues and types whose ready tasks nothing starts as things are: paused, or not taken by any known worker. */
-  stuckLanes(): Promise<StuckQueues>
+  stuckQueues(): Promise<StuckQueues>
   /** Tells of tasks as they end, whoever ran them, until the returned function is called. By news: best effort. */
   onEnded(interest: EndedTasksInterest, listener: EndListener): () => void
   /** Newest first. A page may be shorter than its limit although more follow. @throws invalid_request */

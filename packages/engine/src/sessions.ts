@@ -11,6 +11,7 @@ import type { InNamespace } from './in-namespace.ts'
 import { type AskKnownWorkers, createKnownWorkers, type KnownWorker } from './known-workers.ts'
 import { createAskHolders, createAskWhenTrusted } from './lease-holders.ts'
 import type { Loop } from './loop.ts'
+import { once } from './once.ts'
 import { createPresence, type Presence } from './presence.ts'
 import { createSessionGraces, type SessionGraces } from './session-graces.ts'
 import type { WorkersRequest } from './views.ts'
@@ -125,21 +126,20 @@ class WorkerSessions implements Sessions {
       if (!isOver) end = this.#connect(worker, session)
     })
     const endOrAwait = () => {
-      if (!isOver && end === null) this.#graces.awaitReturn(worker)
       isOver = true
-      end?.()
+      if (end === null) this.#graces.awaitReturn(worker)
+      else end()
     }
     return { opened, ...this.#endings(worker, endOrAwait) }
   }
 
-  #endings(worker: WorkerKey, lost: () => void): Pick<WorkerConnection, 'lost' | 'close'> {
-    return {
-      lost,
-      close: () => {
-        lost()
-        this.#claimersHere.forget(worker)
-      },
-    }
+  #endings(worker: WorkerKey, end: () => void): Pick<WorkerConnection, 'lost' | 'close'> {
+    const lost = once(end)
+    const close = once(() => {
+      lost()
+      this.#claimersHere.forget(worker)
+    })
+    return { lost, close }
   }
 
   #connect(worker: WorkerKey, session: OpenSession): () => void {

@@ -5,7 +5,7 @@ import { type HeldWorker, heldWorkers, isSuspect } from './held-workers.ts'
 import type { InNamespace } from './in-namespace.ts'
 import type { AskKnownWorkers, KnownWorker } from './known-workers.ts'
 import type { Reading } from './read.ts'
-import { lastingReasons, stuckLanes } from './stuck-lanes.ts'
+import { lastingReasons, stuckQueues } from './stuck-queues.ts'
 import { takingOf } from './taking.ts'
 import * as because from './waiting-reasons.ts'
 
@@ -19,7 +19,7 @@ export function createWhyWaiting(
   context: EngineContext,
   reading: InNamespace<Reading>,
   askKnownWorkers: AskKnownWorkers,
-): InNamespace<Pick<UseCases, 'waiting' | 'stuckLanes'>> {
+): InNamespace<Pick<UseCases, 'waiting' | 'stuckQueues'>> {
   const { clock, store, timeOfDay } = context
   const { reads } = store
   const answers = createLimiter({ most: MOST_ANSWERS, clock, what: 'questions why tasks wait' })
@@ -60,7 +60,7 @@ export function createWhyWaiting(
       const task = await reading(namespace).get(id)
       return { taskId: task.id, status: task.status, reasons: await answers(() => reasonsOf(task)) }
     },
-    stuckLanes: () => answers(() => stuckLanes(context, namespace, askKnownWorkers)),
+    stuckQueues: () => answers(() => stuckQueues(context, namespace, askKnownWorkers)),
   })
 }
 

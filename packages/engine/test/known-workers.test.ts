@@ -94,6 +94,25 @@ test('a worker whose session broke is counted on until its grace is over', async
   assert.deepEqual(await idsOf(engine), [])
 })
 
+test('the end of a session counts once, however often it is said', async (t) => {
+  const bed = await startEngine(t)
+  const { engine, clock } = bed
+  const open = () => engine.openSession({ workerId: 'worker-1', queues: ['default'], onCancel: deaf })
+  const id = await submit(bed)
+  const first = open()
+  for (const end of [first.lost, first.lost, first.close, first.close]) end()
+  assert.deepEqual(await codesOf(engine, id), ['no_worker'])
+  const second = open()
+  first.lost()
+  await clock.advance(120_000)
+  const [reason] = (await engine.waiting(id)).reasons
+  assert.deepEqual([reason?.code, reason?.seenAgoSeconds], ['about_to_start', 0])
+  second.close()
+  await ask(bed, nothing)
+  second.close()
+  assert.deepEqual(await idsOf(engine), ['worker-1'])
+})
+
 test('a worker whose session broke, and that claims meanwhile, is counted on', async (t) => {
   const bed = await startEngine(t)
   const { engine, clock } = bed
@@ -131,7 +150,7 @@ test('what is known of workers stays within their namespace', async (t) => {
   )
   await other.pause('default')
   assert.match((await other.waiting(task.id)).reasons[0]?.message ?? '', /resume default --namespace other$/)
-  assert.deepEqual((await engine.stuckLanes()).total, 1)
+  assert.deepEqual((await engine.stuckQueues()).total, 1)
 })
 
 test('workers of other processes are known with what they ask for, and as long as those say so', async (t) => {
@@ -195,7 +214,7 @@ test('lanes for whose tasks nobody comes are told, within bounds', async (t) => 
     await engine.submit({ ...TASK, queue, type })
   await engine.submit({ ...TASK, queue: 'c', type: 'y', delaySeconds: 60 })
   await engine.pause('paused')
-  const { stuck, ...rest } = await engine.stuckLanes()
+  const { stuck, ...rest } = await engine.stuckQueues()
   assert.deepEqual(
     stuck.map(({ queue, type, reasons }) => [queue, type, ...reasons.map(({ code }) => code)]),
     [
@@ -207,7 +226,7 @@ test('lanes for whose tasks nobody comes are told, within bounds', async (t) => 
   )
   assert.deepEqual(rest, { total: 4, complete: true })
   await engine.submitMany(Array.from({ length: 150 }, (_, n) => ({ ...TASK, queue: 'many', type: `type-${n}` })))
-  const many = await engine.stuckLanes()
+  const many = await engine.stuckQueues()
   assert.deepEqual([many.stuck.length, many.total], [100, 154])
 })
 

@@ -38,7 +38,7 @@ test('what belongs to another namespace is answered as what does not exist', asy
   assert.deepEqual(await elsewhere.queues(), [])
   await assert.rejects(elsewhere.queue('default'), { code: 'queue_not_found' })
   await assert.rejects(elsewhere.waiting(taskId), NOT_FOUND)
-  assert.deepEqual((await elsewhere.stuckLanes()).stuck, [])
+  assert.deepEqual((await elsewhere.stuckQueues()).stuck, [])
   assert.deepEqual(
     (await elsewhere.workers()).workers.map(({ workerId }) => workerId),
     ['worker-2'],

@@ -15,7 +15,7 @@ test('four questions are answered at a time', async (t) => {
     return { ...store, reads: { ...store.reads, position: held(position), readyLanes: held(readyLanes) } }
   })
   const { id } = (await bed.engine.submit({ type: 'test', payload: PAYLOAD })).task
-  const answers = [bed.engine.in('other').stuckLanes(), ...Array.from({ length: 7 }, () => bed.engine.waiting(id))]
+  const answers = [bed.engine.in('other').stuckQueues(), ...Array.from({ length: 7 }, () => bed.engine.waiting(id))]
   const counts: number[] = []
   for (let n = 0; n < 4; n++) {
     await bed.clock.advance(1)

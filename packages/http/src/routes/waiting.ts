@@ -9,7 +9,7 @@ export function waitingRoutes(server: FastifyInstance, { inNamespaceOf }: RouteC
     inNamespaceOf(request).waiting(request.params.id),
   )
 
-  server.get('/api/v1/waiting', { schema: stuckSchema }, (request) => inNamespaceOf(request).stuckLanes())
+  server.get('/api/v1/waiting', { schema: stuckSchema }, (request) => inNamespaceOf(request).stuckQueues())
 }
 
 const waitingSchema = {

@@ -9,7 +9,7 @@ const MOST_LANES = 10_000
 const MOST_TOLD = 100
 
 /** Queues and types of a namespace whose ready tasks nothing starts as things are. */
-export async function stuckLanes(
+export async function stuckQueues(
   { store: { reads } }: EngineContext,
   namespace: string,
   askKnownWorkers: AskKnownWorkers,
