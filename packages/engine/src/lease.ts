@@ -44,7 +44,7 @@ export function createLeasing(
       context.usedNamespaces.note(namespace)
       const params = toClaimParams(namespace, claim)
       if (!isNumberIn(waitSeconds, 0, LIMITS.waitSeconds)) throw invalid('/waitSeconds', 'a number from 0 to 60')
-      const tasks = await longPolls.claim(params, waitSeconds * 1000, signal).finally(sessions.claimBegins(params))
+      const tasks = await noted(sessions, params, () => longPolls.claim(params, waitSeconds * 1000, signal))
       if (tasks.length > 0) claimed(params, tasks)
       return tasks
     },
@@ -64,7 +64,7 @@ export function createLeasing(
       const report =
         next === null
           ? store.tasks.settle({ namespace, settlements, claim: null })
-          : context.pendingCalls.track(settleAndClaim(settlements, next)).finally(sessions.claimBegins(next))
+          : noted(sessions, next, () => context.pendingCalls.track(settleAndClaim(settlements, next)))
       const { results, tasks } = await report
       for (let i = 0; i < results.length; i++) settled(settlements[i] as Settlement, results[i] as SettleResult)
       if (next !== null && tasks.length > 0) claimed(next, tasks)
@@ -83,6 +83,20 @@ export function createLeasing(
       return statuses
     },
   })
+}
+
+/** The worker counts as one that asks for tasks until its call has ended. */
+async function noted<Result>(
+  { claimBegins }: Pick<Sessions, 'claimBegins'>,
+  claim: ClaimParams,
+  call: () => Promise<Result>,
+): Promise<Result> {
+  const claimEnds = claimBegins(claim)
+  try {
+    return await call()
+  } finally {
+    claimEnds()
+  }
 }
 
 /** A settlement with a claim beside it, whose tasks go back when nobody can be given them any more. */

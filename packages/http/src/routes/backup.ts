@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { TaskyardError } from '@taskyard/core'
 import type { FastifyInstance } from 'fastify'
-import { NAMESPACE_HEADER } from '../namespace-of.ts'
+import { NAMESPACE_HEADER, namesNamespace } from '../namespace-of.ts'
 import { invalidRequest } from '../problem.ts'
 import type { RouteContext } from '../route-context.ts'
 import { problems } from '../schemas/problem.ts'
@@ -24,7 +24,7 @@ export function backupRoute(server: FastifyInstance, { engine, clock, info, life
   server.post('/api/v1/backup', { schema: backupSchema }, async (request, reply) => {
     lifecycle.refuseWhenClosing()
     // Whoever speaks for one namespace, as behind a gateway, is not given those of the others.
-    if (request.headers['taskyard-namespace'] !== undefined) throw ofAllNamespaces()
+    if (namesNamespace(request)) throw ofAllNamespaces()
     if (engine.backup === null) throw unsupported(info.stack['store'])
     const copy = await engine.backup()
     if (reply.raw.destroyed) return await copy.discard()
