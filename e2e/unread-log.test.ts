@@ -66,7 +66,9 @@ describe('a server whose log nobody reads', () => {
     assert.equal((await ended).code, 0)
   })
 
-  it('goes on when what it writes goes to a full disk', { skip: process.platform !== 'linux' }, async (t) => {
+  it('goes on when what it writes goes to a full disk', {
+    skip: process.platform !== 'linux' && 'there is no /dev/full',
+  }, async (t) => {
     const store = `sqlite:${join(folder.path, `${++stores}.db`)}`
     const [port] = await freePorts(1)
     const script = `exec "$0" "$1" start --port ${port} --store "$2" --log-level debug >/dev/full 2>&1`
@@ -83,7 +85,9 @@ describe('a server whose log nobody reads', () => {
   })
 })
 
-describe('a command whose answer goes to a full disk', { skip: process.platform !== 'linux' }, () => {
+describe('a command whose answer goes to a full disk', {
+  skip: process.platform !== 'linux' && 'there is no /dev/full',
+}, () => {
   it('has failed, and says so', async () => {
     const { code, stderr } = await runCommand('sh', ['-c', 'exec "$0" "$1" version >/dev/full', process.execPath, MAIN])
       .ended
