@@ -77,6 +77,27 @@ describe('tasks that are deleted, and a server of the version before that sweeps
   })
 })
 
+describe('defaults of types, beside a server of the version before', () => {
+  it('are told of by beats, and so is each change, though that counts none', async (t) => {
+    const { before, after } = await bothVersions(t)
+    const beat = (nodeId: string) => ({ nodeId, workers: [], ttlMs: 5000 })
+    const told = () => after.presence.beat(beat('after'))
+    let last = await told()
+    assert.equal(last.anyDefaults, false)
+    for (const maxAttempts of [1, 2]) {
+      const { declarations } = last
+      const types = [{ type: 'mail', defaults: { maxAttempts } }]
+      assert.equal(await before.taskTypes.declareTypes({ namespace, types, limit: 10 }), 'declared')
+      while (last.declarations === declarations) {
+        await before.presence.beat(beat('before'))
+        last = await told()
+      }
+      assert.equal(last.anyDefaults, true)
+    }
+    assert.deepEqual(await told(), last)
+  })
+})
+
 const SWEEP = { cancelGraceMs: 0, limit: 1000, jitter: 0 }
 
 /** A store of this version, and the calls of a server of the version before on the same keys. */
