@@ -47,23 +47,22 @@ export function processTerminal(): ProcessTerminal {
 
 const LAST_LINES_MS = 1000
 
-/** npm passes a Ctrl-C on that the terminal has sent to us too: one that comes this soon is the same one. Milliseconds. */
-const SAME_CTRL_C_MS = 1000
+/** What a terminal or a supervisor sends to the whole group npm passes on to us as well: one that comes this soon is the same one. Milliseconds. */
+const SAME_SIGNAL_MS = 1000
 
 /** The first SIGINT or SIGTERM asks; the second one ends the process at once. */
 function listenForInterrupts(): AbortController {
   const controller = new AbortController()
-  let lastCtrlC = Number.NEGATIVE_INFINITY
-  const interrupt = () => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted)
-    controller.abort()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    let lastAt = Number.NEGATIVE_INFINITY
+    process.on(signal, () => {
+      const isSame = performance.now() - lastAt < SAME_SIGNAL_MS
+      lastAt = performance.now()
+      if (isSame) return
+      if (controller.signal.aborted) process.exit(EXIT.interrupted)
+      controller.abort()
+    })
   }
-  process.on('SIGTERM', interrupt)
-  process.on('SIGINT', () => {
-    const isSame = performance.now() - lastCtrlC < SAME_CTRL_C_MS
-    lastCtrlC = performance.now()
-    if (!isSame) interrupt()
-  })
   watchNpm(process.env, () => controller.abort(NPM_HAS_ENDED))
   return controller
 }
