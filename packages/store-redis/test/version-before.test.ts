@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it, type TestContext } from 'node:test'
-import { DEFAULT_RETENTION, type LeasedTask, type NewTask } from '@taskyard/core'
+import { DEFAULT_RETENTION, type LeasedTask, type NewTask, type ReadyLane } from '@taskyard/core'
 import { sharedServer } from '@taskyard/test-servers'
 import { Redis } from 'ioredis'
 import type { Reply } from '../src/connection.ts'
@@ -37,6 +37,55 @@ describe('claims of every queue, beside a server of the version before', () => {
     }
     await before.queues.pause({ namespace, queue: 'held', paused: false })
     assert.deepEqual(queuesOf(await beats(() => after.tasks.claim(EVERY))), ['held'])
+  })
+
+  it('find what that resumed and nobody noticed, some seconds after it was noticed last', async (t) => {
+    const { after, held, resume, passes, sweep } = await heldBeside(t)
+    const types = new Set<string>()
+    const hear = (lanes: readonly ReadyLane[]) => {
+      for (const { type } of lanes) types.add(type)
+    }
+    t.after(after.wakeUps.subscribe(hear))
+    await passes(1000)
+    await sweep()
+    await resume()
+    await passes(5000)
+    await sweep()
+    assert.equal(types.size, held.length)
+    assert.deepEqual(idsOf(await after.tasks.claim({ ...EVERY, limit: 999 })), idsOf(held))
+  })
+
+  it('find it within a minute, when that goes on unnoticed, and within an hour look no longer', async (t) => {
+    const { after, held, resume, passes, sweep, redis, key } = await heldBeside(t)
+    await passes(10_000)
+    await sweep()
+    await resume()
+    await passes(60_000)
+    await sweep()
+    assert.deepEqual(idsOf(await after.tasks.claim({ ...EVERY, limit: 999 })), idsOf(held))
+    await passes(3_600_000)
+    await sweep()
+    assert.deepEqual(await redis.hmget(`${key}meta`, 'strangerAt', 'placedAt', 'placing'), [null, null, null])
+  })
+
+  it('find it when a server has started', async (t) => {
+    const { after, held, resume, passes, sweep, start } = await heldBeside(t)
+    await passes(3_700_000)
+    await sweep()
+    await resume()
+    await sweep()
+    assert.deepEqual(await after.tasks.claim({ ...EVERY, limit: 999 }), [])
+    await start()
+    await sweep()
+    assert.deepEqual(idsOf(await after.tasks.claim({ ...EVERY, limit: 999 })), idsOf(held))
+  })
+
+  it('leave nothing to sweeps of a store that has met none', async (t) => {
+    const { after, redis, key } = await bothVersions(t)
+    await submit(after, [newTask()])
+    await after.lifecycle.migrate()
+    await after.upkeep.sweep({ ...SWEEP, retention: DEFAULT_RETENTION })
+    assert.deepEqual(await redis.hmget(`${key}meta`, 'strangers', 'strangerAt', 'placing'), [null, null, null])
   })
 })
 
@@ -121,6 +170,27 @@ async function bothVersions(t: TestContext) {
     }
   }
   return { before, after, redis, key, beats }
+}
+
+/** Tasks of so many lanes in a paused queue that one step of a sweep does not place all; a server of the version before was noticed. */
+async function heldBeside(t: TestContext) {
+  const versions = await bothVersions(t)
+  const { before, after, redis, key } = versions
+  await after.queues.pause({ namespace, queue: 'held', paused: true })
+  const held = Array.from({ length: 300 }, (_, n) => newTask({ queue: 'held', type: `t${n}` }))
+  await submit(after, held)
+  await before.presence.beat({ nodeId: 'before', workers: [], ttlMs: 5000 })
+  assert.deepEqual(await after.tasks.claim(EVERY), [])
+  return {
+    ...versions,
+    held,
+    /** It does not read the time. */
+    resume: () => before.queues.pause({ namespace, queue: 'held', paused: false }),
+    /** By the store's clock. */
+    passes: (ms: number) => redis.hincrby(`${key}meta`, 'skew', ms),
+    sweep: () => after.upkeep.sweep({ ...SWEEP, retention: DEFAULT_RETENTION }),
+    start: () => after.lifecycle.migrate(),
+  }
 }
 
 async function enqueue({ tasks: port }: Pick<ReturnType<typeof facetsOf>, 'tasks'>, tasks: readonly NewTask[]) {

@@ -6,4 +6,6 @@
 local found = tonumber(call('HGET', META, 'version') or 0)
 local known = tonumber(ARGV[1])
 if found < known then call('HSET', META, 'version', known) end
+-- See placeSome.
+if call('HEXISTS', META, 'strangers') == 1 then call('HSET', META, 'placing', 1) end
 return { found, math.max(found, known) }

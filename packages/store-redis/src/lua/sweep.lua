@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- include includes/workers.lua
 -- include includes/removal.lua
+-- include includes/strangers.lua
 
 -- Housekeeping in one bounded step.
 -- ARGV: time, cancelGraceMs, limit, jitter, succeededMs, failedMs, finishedBytes, most leases to end.
@@ -108,6 +109,7 @@ local isBehind = promoted == limit or #ended == mostEnded or removed == limit or
 
 removeGone()
 saveLanes()
+isBehind = placeSome(now) or isBehind
 
 -- `workers` may hold a time before that of a worker's first lease; those in front are put right.
 local function firstLease()

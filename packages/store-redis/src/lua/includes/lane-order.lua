@@ -34,7 +34,7 @@ local function replacePlace(lane, before, place)
   if not before then call('SADD', P .. 'ordered:' .. lane.namespace, lane.type) end
 end
 
--- Puts a lane where its first ready task belongs, or nowhere.
+-- Puts a lane where its first ready task belongs, or nowhere. True for one that had no place.
 local function placeLane(lane)
   local head = call('ZRANGE', lane.ready, 0, 0, 'WITHSCORES')
   call(head[1] and 'SADD' or 'SREM', lane.waiting, lane.number)
@@ -42,6 +42,7 @@ local function placeLane(lane)
   local before = call('HGET', PLACES, lane.number)
   if place and not before and isPaused(lane) then return end
   if place ~= before then replacePlace(lane, before, place) end
+  return place and not before
 end
 
 local function removePlace(lane)
@@ -60,7 +61,7 @@ local function placeMoved()
 end
 
 -- A server of the version before places no lanes. Where one may have made tasks ready since lanes of the namespace were placed
--- last (see storeTime), all with ready tasks are placed again.
+-- last (see storeTime), all with ready tasks are placed again. What is not noticed is made up for by sweeps (see placeSome).
 local function placeAll(namespace)
   local strangers = call('HGET', META, 'strangers')
   if not strangers or call('HGET', P .. 'placed', namespace) == strangers then return end

@@ -19,12 +19,15 @@ local function readTime(given)
 end
 
 -- As readTime, and remembers what it read. `noted` follows `now`, but in calls of the version before; so these are noticed, and
--- counted, by the next call after them. One in the same millisecond as a call before it is noticed with the next of its server,
--- which beats.
+-- counted, by the next call after them, and `strangerAt` says when that was last. One in the same millisecond as a call before it
+-- is noticed with the next of its server, which beats; so is one that does not read the time.
 local function storeTime(given)
   local now, last, skew, seen, wasStranger = readTime(given)
   if given ~= '' then return now end
-  if wasStranger then call('HINCRBY', META, 'strangers', 1) end
+  if wasStranger then
+    call('HINCRBY', META, 'strangers', 1)
+    call('HSET', META, 'strangerAt', whole(now))
+  end
   if seen < last - SMALL_STEP_MS then call('HSET', META, 'skew', whole(skew + last - seen)) end
   if now > last or wasStranger then call('HSET', META, 'now', whole(now), 'noted', whole(now)) end
   if last > 0 and now - last > SILENCE_MS then call('HSET', META, 'spareUntil', whole(now + SPARED_MS)) end
