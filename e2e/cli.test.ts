@@ -10,6 +10,7 @@ describe('the command line', () => {
     assert.equal(code, 5)
     assert.equal(JSON.parse(stdout).error.code, 'connection_failed')
     assert.match(stderr, /Start one with: taskyard start/)
+    assert.match(stderr, /TASKYARD_STORE=… TASKYARD_ROLES=api,scheduler taskyard start$/m)
   })
 
   it('suggests the command that was meant, exit code 2', async () => {

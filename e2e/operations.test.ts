@@ -42,7 +42,7 @@ describe('a process without an API', () => {
     const env = { ...WITHOUT_API, ...newStore(), TASKYARD_OPERATIONS_PORT: new URL(first.url).port }
     const { code, stderr } = await runTaskyard(['start'], { env }).ended
     assert.notEqual(code, 0)
-    assert.match(stderr, /is in use by another program.*TASKYARD_OPERATIONS_PORT/)
+    assert.match(stderr, /is in use by Taskyard \d[^;]*, which runs already; end it, .*TASKYARD_OPERATIONS_PORT/)
     await first.stop()
   })
 

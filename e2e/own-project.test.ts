@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { eventually } from '@taskyard/conformance'
+import { Taskyard } from '@taskyard/taskyard'
 import { nodeBinary, sharedServer } from '@taskyard/test-servers'
 import pg from 'pg'
 import { example } from './support/examples.ts'
@@ -219,7 +220,11 @@ describe('the sign-up of the guide', LONG, () => {
       await eventually('it is done', 60_000, async () => isDeepStrictEqual(await look(task), done))
       assert.equal((await fetch(`${url}/tasks/${randomUUID()}`)).status, 404)
       assert.equal((await signUp('ada@example.com')).status, 500, 'the same user again')
-      for (const { code, stderr } of [await web.stop(), await worker.stop()]) assert.deepEqual([code, stderr], [0, ''])
+      await submitOneThatFails(env.DATABASE_URL)
+      const [ofWeb, ofWorker] = [await web.stop(), await worker.stop()]
+      assert.deepEqual([ofWeb.code, ofWeb.stderr, ofWorker.code], [0, '', 0])
+      assert.match(ofWeb.stdout, /duplicate key value/)
+      assert.match(ofWorker.stderr, /^welcome \S+ has failed: .*null.*\n$/)
     }
   })
 })
@@ -277,6 +282,13 @@ function asCommonJs(text: string): string {
   const [first = '', ...rest] = text.split('\n')
   const required = first.replace(/^import (.*) from (.*)$/, 'const $1 = require($2)')
   return `${required}\nvoid (async () => {\n${rest.join('\n')}})()\n`
+}
+
+/** Its payload has no e-mail. */
+async function submitOneThatFails(store: string): Promise<void> {
+  await using yard = await Taskyard.open({ store })
+  const { id } = await yard.submit('welcome', null, { maxAttempts: 1 })
+  assert.equal((await yard.wait(id, { timeoutSeconds: 60 })).status, 'failed')
 }
 
 async function ownDatabase(): Promise<string> {

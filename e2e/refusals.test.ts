@@ -82,6 +82,11 @@ const BATCHES: readonly Refusal[] = [
   ['a task that is none', submitOne('odd'), /^\/tasks\/0 must be an object, not a string/],
   ['a task without a payload', submitOne({ type: 'odd' }), /^\/tasks\/0\/payload: undefined has no JSON form/],
   ['a misspelt option of a task', submitOne({ type: 'odd', payload: 1, tag: 'a' }), /^\/tasks\/0\/tag: .*mean tags\?/],
+  [
+    'a misspelt payload of a task',
+    submitOne({ type: 'odd', payloa: 1 }),
+    /^\/tasks\/0\/payloa: .*known are type, payload, .*did you mean payload\?/,
+  ],
   ['an option of a submission', submitOne({ type: 'odd', payload: 1 }, { queue: 'a' }), /^\/queue: .*known are tx/],
   ['an empty batch', (api) => api.submitMany([]), /^the batch is empty/],
   ['1001 tasks', (api) => api.submitMany(Array(1001).fill({ type: 'odd', payload: 1 })), /^A call takes at most 1000/],

@@ -152,8 +152,9 @@ describe('a server', () => {
     await drains(server.url)
     // One that comes sooner is the same one.
     await sleep(1100)
-    const { code } = await server.stop('SIGTERM')
+    const { code, stderr } = await server.stop('SIGTERM')
     assert.equal(code, 130)
+    assert.match(stderr, /a second signal: the server ends at once/)
     assert.ok(performance.now() - since < 10_000, 'it waited for the task')
   })
 })

@@ -27,6 +27,8 @@ export const SUBMIT_OPTIONS: Names<SubmitOptions> = {
   tags: true,
   idempotencyKey: true,
 }
+/** Type and payload are taken out before: a name that is not known may have been meant for them. */
+const BATCH_TASK = { type: true, payload: true, ...SUBMIT_OPTIONS } as const
 const TRANSACTION: Names<TransactionOptions> = { tx: true }
 const SUBMIT: Names<SubmitOptions & TransactionOptions> = { ...SUBMIT_OPTIONS, ...TRANSACTION }
 
@@ -47,7 +49,7 @@ export interface CheckedSubmission {
  */
 export function checkedSubmission(type: unknown, payload: unknown, given: unknown = {}, at = ''): CheckedSubmission {
   assertObject(given, 'the options of a submission')
-  const wrong: Violation[] = [...unknownNames(given, at === '' ? SUBMIT : SUBMIT_OPTIONS)]
+  const wrong: Violation[] = [...unknownNames(given, at === '' ? SUBMIT : BATCH_TASK)]
   if (!isName(type)) wrong.push({ path: '/type', message: nameRule('type') })
   const text = payloadText(payload, wrong)
   const { runAt, tx, ...options } = ownOptions(given as SubmitOptions & TransactionOptions)

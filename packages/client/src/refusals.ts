@@ -5,7 +5,7 @@ export type Names<Options extends object> = Readonly<Record<keyof Options, true>
 
 /** The request has these faults. */
 export function invalid(violations: readonly Violation[]): TaskyardError {
-  const reason = violations.map(({ path, message }) => `${path}: ${message}`).join('; ')
+  const reason = violations.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')
   return new TaskyardError('invalid_request', { reason }, { violations })
 }
 

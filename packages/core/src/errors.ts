@@ -66,7 +66,7 @@ export const ERRORS = {
   queue_full: entry(
     429,
     'The queue is full',
-    'Queue {queue} holds {limit} waiting tasks, its limit; try again when workers have caught up',
+    'Queue {queue} has no room for this, its limit is {limit} waiting tasks; try again when workers have caught up',
     { retryable: true },
   ),
   too_many_types: entry(

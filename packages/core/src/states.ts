@@ -117,10 +117,10 @@ export interface AfterLeaseEnd {
   readonly loneCrashes: number
 }
 
-/** Of an attempt that was not over by its deadline. */
-export const TIMEOUT_ERROR: TaskError = {
-  code: 'timeout',
-  message: `The attempt ran longer than the task's timeoutSeconds`,
+/** Of an attempt that was not over by its deadline; times in ms. */
+export function timeoutError({ startedAt, deadlineAt }: { startedAt: number; deadlineAt: number }): TaskError {
+  const seconds = (deadlineAt - startedAt) / 1000
+  return { code: 'timeout', message: `The attempt ran longer than the task's timeoutSeconds, ${seconds} s` }
 }
 
 /** What a quarantined task says of itself; the numbers count its last end too. */

@@ -12,6 +12,9 @@ test('words of other queues and misspelt names lead to the name that is known in
   assert.equal(meant('jobId'), 'idempotencyKey')
   assert.equal(meant('jobId', ['taskId', 'token']), 'taskId')
   assert.equal(meant('paylaod'), 'payload')
+  assert.equal(meant('key'), 'idempotencyKey')
+  assert.equal(meant('wait'), 'delaySeconds')
+  assert.equal(meant('wait', [...SUBMISSION, 'waitSeconds']), 'waitSeconds')
   assert.equal(meant('frobnicate'), null)
 })
 

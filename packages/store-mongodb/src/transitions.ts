@@ -10,7 +10,7 @@ import {
   type TaskEventKind,
   type TaskStatus,
   type TerminalStatus,
-  TIMEOUT_ERROR,
+  timeoutError,
   toErrorText,
   type UnsettledLease,
 } from '@taskyard/core'
@@ -157,8 +157,11 @@ export function endUnsettled(
   switch (reason) {
     case 'expired':
       return expire(task, facts, now)
-    case 'timeout':
-      return fail(task, { error: TIMEOUT_ERROR, retryable: true, retryDelayMs: null, jitter, isReported: false }, now)
+    case 'timeout': {
+      const { startedAt = now, deadlineAt = now } = task
+      const error = timeoutError({ startedAt, deadlineAt })
+      return fail(task, { error, retryable: true, retryDelayMs: null, jitter, isReported: false }, now)
+    }
     case 'cancelled':
       return finish(task, 'cancelled', now, {})
   }

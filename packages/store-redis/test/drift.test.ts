@@ -10,7 +10,7 @@ import {
   POISON_CRASHES,
   poisonedError,
   SUSPECT_CRASHES,
-  TIMEOUT_ERROR,
+  timeoutError,
 } from '@taskyard/core'
 import { sharedServer } from '@taskyard/test-servers'
 import fc from 'fast-check'
@@ -45,8 +45,11 @@ describe('the scripts of Redis', () => {
   it('say what core says of timeouts and of tasks that are given up', async (t) => {
     const redis = new Redis((await sharedServer('redis')).url)
     t.after(() => redis.disconnect())
-    const timeout = /local TIMEOUT = .*\n/.exec(ENDING)?.[0]
-    assert.deepEqual(JSON.parse((await redis.eval(`${timeout}return TIMEOUT`, 0)) as string), TIMEOUT_ERROR)
+    const timeout = /local TIMEOUT = .*\n[\s\S]*?\nend\n/.exec(ENDING)?.[0]
+    for (const ms of [60_000, 500, 604_800_000, 1]) {
+      const answer = await redis.eval(`${timeout}return timeoutError({ startedAt = 7, endAt = 7 + ARGV[1] })`, 0, ms)
+      assert.deepEqual(JSON.parse(answer as string), timeoutError({ startedAt: 7, deadlineAt: 7 + ms }))
+    }
     const poisoned = /local POISON_CRASHES.*\n/.exec(ENDING)?.[0]
     const text = /local function poisonedError[\s\S]*?\nend\n/.exec(ENDING)?.[0]
     const script = `${poisoned}${text}

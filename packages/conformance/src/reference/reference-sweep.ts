@@ -1,4 +1,12 @@
-import { type EndedLease, isWatched, type SweepParams, type SweepReport, type Task, workerKey } from '@taskyard/core'
+import {
+  type EndedLease,
+  isWatched,
+  type SweepParams,
+  type SweepReport,
+  type Task,
+  timeoutError,
+  workerKey,
+} from '@taskyard/core'
 import { finishedInOrder } from './reference-read.ts'
 import type { ReferenceState } from './reference-state.ts'
 import {
@@ -36,12 +44,22 @@ export function endWithoutWord(
   { entry, lease, reason, jitter, isDead, isAlone }: EndWithoutWord,
   now: number,
 ): EndedLease {
+  const startedAt = entry.task.startedAt ?? now
   switch (reason) {
     case 'expired':
       expireLease(entry, { isDead, isAlone }, now)
       break
     case 'timeout':
-      failAttempt(entry, { error: TIMEOUT, retryable: true, retryDelayMs: null, jitter }, now)
+      failAttempt(
+        entry,
+        {
+          error: timeoutError({ startedAt, deadlineAt: lease.deadlineAt ?? now }),
+          retryable: true,
+          retryDelayMs: null,
+          jitter,
+        },
+        now,
+      )
       break
     case 'cancelled':
       finish(entry, 'cancelled', now)
@@ -152,5 +170,3 @@ function nextWakeUp(state: ReferenceState, cancelGraceMs: number): number | null
   })
   return times.length === 0 ? null : Math.min(...times)
 }
-
-const TIMEOUT = { code: 'timeout', message: 'The attempt took longer than its timeoutSeconds' }

@@ -47,6 +47,7 @@ export function describeTimeouts({ describe, it }: Suite): void {
       assert.equal((await bed.sweep()).ended[0]?.taskStatus, 'failed')
       const { status, error } = await bed.find(task.id)
       assert.deepEqual({ status, code: error?.code }, { status: 'failed', code: 'timeout' })
+      assert.equal(error?.message, "The attempt ran longer than the task's timeoutSeconds, 0.5 s")
     })
 
     it('gives every attempt its full time', async (bed) => {

@@ -8,7 +8,7 @@ interface Meant {
   readonly words: readonly string[]
 }
 
-const KEY_WORDS = ['jobid', 'jobkey', 'id', 'taskid', 'dedupekey', 'deduplication', 'singletonkey', 'uniquekey']
+const KEY_WORDS = ['key', 'jobid', 'jobkey', 'id', 'taskid', 'dedupekey', 'deduplication', 'singletonkey', 'uniquekey']
 
 /** Our fields, and what they are called in BullMQ, Celery, pg-boss, Sidekiq and the services of the classic routes. */
 const MEANT: readonly Meant[] = [
@@ -68,8 +68,9 @@ export function meantInstead(word: string, known: readonly string[]): string | n
 /** Which of the names that are known somebody means by a word of another task queue, or by a misspelt name of ours. */
 export function meantName(word: string, known: readonly string[]): Pick<Meant, 'name' | 'note'> | null {
   const plain = word.toLowerCase().replace(/[_-]/g, '')
-  const meant = MEANT.find(({ name, words }) => known.includes(name) && words.includes(plain))
-  if (meant !== undefined) return meant
+  const meant = MEANT.filter(({ name, words }) => known.includes(name) && words.includes(plain))
+  const [first] = meant
+  if (first !== undefined) return meant.find(({ name }) => name.toLowerCase().startsWith(plain)) ?? first
   const closest = closestName(word, known)
   return closest === null ? null : { name: closest }
 }

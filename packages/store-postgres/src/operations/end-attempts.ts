@@ -7,7 +7,7 @@ import {
   type TaskError,
   type TaskStatus,
   TaskyardError,
-  TIMEOUT_ERROR,
+  timeoutError,
   toErrorText,
 } from '@taskyard/core'
 import { ids } from '../arrays.ts'
@@ -65,7 +65,8 @@ export class Endings {
       case 'cancelled':
         return this.#finish(lease, 'cancelled', null, null).taskStatus
       case 'timeout': {
-        const failure = { error: TIMEOUT_ERROR, retryable: true, retryDelayMs: null, jitter: end.jitter }
+        const error = timeoutError({ ...lease, deadlineAt: lease.deadlineAt ?? this.#now })
+        const failure = { error, retryable: true, retryDelayMs: null, jitter: end.jitter }
         return this.#fail(lease, failure, null).taskStatus
       }
       case 'expired':

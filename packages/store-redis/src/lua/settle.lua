@@ -44,7 +44,7 @@ local function repeatedText(id, s, token, outcome)
       if tonumber(ofLine) ~= number then return '' end
       if kind == 'released' then return 'rq' end
       if kind == 'retry-scheduled' then
-        return data == TIMEOUT and '' or tonumber(word) > tonumber(at) and 'fs' or 'fq'
+        return isTimeoutError(data) and '' or tonumber(word) > tonumber(at) and 'fs' or 'fq'
       end
       if (kind == 'failed' or kind == 'cancelled') and word ~= '' then return word end
     end

@@ -10,7 +10,7 @@ import {
   poisonedError,
   type RecordParams,
   spreadJitter,
-  TIMEOUT_ERROR,
+  timeoutError,
   toErrorText,
   workerKey,
 } from '@taskyard/core'
@@ -230,7 +230,7 @@ function timeOutLease(
   { backoff, maxAttempts, jitter }: { backoff: string | null; maxAttempts: number; jitter: number },
   now: number,
 ): EndedLease {
-  const error = TIMEOUT_ERROR
+  const error = timeoutError({ ...lease, deadlineAt: lease.deadlineAt ?? now })
   const failure = { retryable: true, retryDelayMs: null, jitter, error, maxAttempts, backoff }
   const { taskStatus } = failAttempt(state, lease, failure, now)
   return endedLease(state, taskId, lease, 'timeout', taskStatus)

@@ -63,6 +63,9 @@ function describeTaskyardError(error: TaskyardError) {
 
 function adviceFor({ code }: TaskyardError): string[] {
   return code === 'connection_failed'
-    ? ['Is the server running? Start one with: taskyard start. Another address: --url or TASKYARD_URL.']
+    ? [
+        'Is the server running? Start one with: taskyard start. Another address: --url or TASKYARD_URL.',
+        'Tasks of a program with a store of its own are seen by a server on that store: TASKYARD_STORE=… TASKYARD_ROLES=api,scheduler taskyard start',
+      ]
     : []
 }

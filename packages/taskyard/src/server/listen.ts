@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { Assembly } from '../assemble.ts'
 import { isLoopback } from '../configuration/loopback.ts'
 import type { Configuration } from '../configuration/read-configuration.ts'
+import { portHolder } from './port-holder.ts'
 
 /** Requests that are open when the drain time is over may take so long. */
 const LAST_ANSWERS_MS = 1000
@@ -75,7 +76,7 @@ export async function assertPortIsFree({ roles, host, port }: Configuration): Pr
   try {
     await new Promise<void>((resolve, reject) => probe.once('error', reject).listen({ host, port }, resolve))
   } catch (error) {
-    throw new Error(listenFailure(host, port, API_PORT, error), { cause: error })
+    throw new Error(await listenFailure(host, port, API_PORT, error), { cause: error })
   } finally {
     await new Promise((resolve) => probe.close(resolve))
   }
@@ -103,7 +104,7 @@ async function listenOn(
     return { url: await server.listen({ host, port }), close: () => closeBy(drainUntil, server) }
   } catch (error) {
     await server.close()
-    throw new Error(listenFailure(host, port, setting, error), { cause: error })
+    throw new Error(await listenFailure(host, port, setting, error), { cause: error })
   }
 }
 
@@ -114,11 +115,11 @@ async function closeBy(deadline: number, server: Server): Promise<void> {
   callOff()
 }
 
-function listenFailure(host: string, port: number, setting: string, error: unknown): string {
+async function listenFailure(host: string, port: number, setting: string, error: unknown): Promise<string> {
   const place = `${host}:${port}`
   switch ((error as { code?: string }).code) {
     case 'EADDRINUSE':
-      return `${place} is in use by another program; end it, or choose another port with ${setting}`
+      return `${place} is in use by ${await portHolder(host, port)}; end it, or choose another port with ${setting}`
     case 'EACCES':
       return `${place} needs more rights than this user has; choose a port above 1023 with ${setting}`
     case 'EADDRNOTAVAIL':

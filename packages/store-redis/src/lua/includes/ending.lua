@@ -115,4 +115,14 @@ local function cancelRunning(id, s, by, now)
   return 'c'
 end
 
-local TIMEOUT = '{"code":"timeout","message":"The attempt ran longer than the task\'s timeoutSeconds"}'
+local TIMEOUT = '{"code":"timeout","message":"The attempt ran longer than the task\'s timeoutSeconds'
+
+-- timeoutError of packages/core/src/states.ts.
+local function timeoutError(s)
+  return TIMEOUT .. ', ' .. (s.endAt - s.startedAt) / 1000 .. ' s"}'
+end
+
+-- Whether it is one, of this version or of one before.
+local function isTimeoutError(text)
+  return text:sub(1, #TIMEOUT) == TIMEOUT
+end

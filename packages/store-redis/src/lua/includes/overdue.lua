@@ -46,7 +46,7 @@ local function endOverdue(ended, id, s, reason, jitter, isDead, now)
   if reason == 'cancelled' then
     status = cancelRunning(id, s, '', now)
   elseif reason == 'timeout' then
-    status = failAttempt(id, s, { error = TIMEOUT, retryable = true, jitter = jitter }, '', now)
+    status = failAttempt(id, s, { error = timeoutError(s), retryable = true, jitter = jitter }, '', now)
   else
     status = expire(id, s, isDead or not isWatched(s), isAlone, now)
   end

@@ -76,6 +76,7 @@ async function startAndStop(terminal: Terminal, options: StartOptions): Promise<
   // A signal that comes during the start stops what was started.
   const signal = terminal.interrupted()
   const server = await startOrExplain(configuration, { log, signal })
+  logSecondSignal(log)
   await tellReady(terminal, configuration, server, options.json === true)
   await untilInterrupted(terminal)
   if (signal.reason === NPM_HAS_ENDED) log.info('npx has ended, and so does the server it started')
@@ -135,6 +136,13 @@ async function tellReady(
   const lines = { write: (line: string) => stdout.write(line) }
   const document = { ready: true, url, operationsUrl, roles, pid: process.pid }
   createServerLog({ logLevel: 'info' }, lines, environment).info(document, text)
+}
+
+/** After a first signal the server stops in order; a second one ends the process. */
+function logSecondSignal(log: Logger): void {
+  process.once('exit', (code) => {
+    if (code === EXIT.interrupted) log.warn('a second signal: the server ends at once, and what it ran starts again')
+  })
 }
 
 /** After an error that nobody expected the process is in an unknown state; a restart recovers every task. */

@@ -4,6 +4,7 @@ import { connect as tlsConnect } from 'node:tls'
 import type { QueueDocument } from '@taskyard/client'
 import { type Finding, finding, type StuckQueues } from '@taskyard/core'
 import type { Configuration } from '../../configuration/read-configuration.ts'
+import { urlHere } from '../../server/port-holder.ts'
 import type { AnsweringServer, Examined } from './examined.ts'
 
 const PATIENCE_MS = 5000
@@ -13,8 +14,7 @@ export function ownUrl(configuration: Configuration): string {
   const { host, url } = configuration
   const port = portOf(configuration)
   if (port === 0) return url
-  const address = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`
+  return urlHere(host, port)
 }
 
 /** Where the API of a process is, or where one without it answers probes. */
@@ -65,7 +65,11 @@ async function jsonOf<Document extends object>(response: Response): Promise<Part
 /** Whether what answers at the URL is a Taskyard, and ready. */
 export async function checkServer({ server, url }: Examined): Promise<Finding> {
   if (server === null)
-    return finding.warning('server', `nothing answers at ${url}`, 'Start one with: taskyard start. Elsewhere: --url.')
+    return finding.warning(
+      'server',
+      `nothing answers at ${url}`,
+      'Start one with: taskyard start; on the store of a program, without the role worker. Elsewhere: --url.',
+    )
   if (!server.isTaskyard)
     return finding.problem('server', `what answers at ${url} is not Taskyard`, 'Correct --url or TASKYARD_URL.')
   const name = `Taskyard ${server.version ?? ''} at ${url}`
