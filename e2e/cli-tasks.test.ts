@@ -128,6 +128,16 @@ describe('taskyard cancel, retry and delete', () => {
     assert.deepEqual(await runJson(['retry', '--queue', 'bulk', '--status', 'cancelled']), { matched: 3 })
   })
 
+  it('say why no task could match', async () => {
+    await run(['submit', 'nobody', '1', '--queue', 'reports'])
+    const none = await run(['cancel', '--queue', 'report'])
+    assert.deepEqual([none.code, none.stdout], [0, '0 tasks cancelled or asked to stop\n'])
+    assert.match(none.stderr, /^there is no queue report; did you mean reports\?$/m)
+    const ended = await run(['cancel', '--queue', 'reports', '--status', 'failed', '--dry-run'])
+    assert.match(ended.stderr, /^cancel is for tasks that have not ended: blocked, scheduled, queued, running$/m)
+    assert.doesNotMatch(ended.stderr, /there is no queue/)
+  })
+
   it('refuse to mean every task, exit code 2', async () => {
     const { code, stderr } = await run(['cancel'])
     assert.equal(code, 2)
@@ -222,7 +232,9 @@ describe('taskyard types', () => {
     )
     assert.equal((await runJson(['submit', 'letter'])).maxAttempts, 5)
     assert.equal((await runJson(['submit', 'letter', '--max-attempts', '2'])).maxAttempts, 2)
-    assert.equal((await run(['types', 'delete', 'letter'])).stdout, 'letter is as every type\n')
+    const deleted = await run(['types', 'delete', 'letter'])
+    assert.deepEqual([deleted.stdout, deleted.stderr], ['letter is as every type\n', ''])
+    assert.match((await run(['types', 'delete', 'letter'])).stderr, /^letter had no defaults of its own$/m)
     assert.equal((await runJson(['submit', 'letter'])).maxAttempts, 10)
     assert.deepEqual(await runJson(['types']), withTypes(document))
   })

@@ -18,7 +18,7 @@ const log = join(folder, 'test-servers.log')
 const COMMANDS: Readonly<Record<string, () => void | Promise<void>>> = { start, stop, status, keep }
 
 const command = COMMANDS[process.argv[2] ?? '']
-if (command === undefined) {
+if (command === undefined || ['postgres', 'redis', 'mongodb'].includes(folder)) {
   console.error('npm run servers -- start | stop | status [FOLDER]')
   process.exitCode = 2
 } else {

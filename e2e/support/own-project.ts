@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
+import { Taskyard } from '@taskyard/taskyard'
 import { REPOSITORY, type RunOptions, runCommand } from './taskyard-process.ts'
 
 /** A project of a user, with nothing of this repository but the tarballs that the build makes. */
@@ -55,4 +56,11 @@ export async function output(
 /** `PATH` with the folder of this Node first. */
 export function pathWith(node: string): string {
   return `${dirname(node)}${delimiter}${process.env.PATH ?? ''}`
+}
+
+/** A `welcome` of the guide whose payload has no e-mail. */
+export async function submitOneThatFails(store: string): Promise<void> {
+  await using yard = await Taskyard.open({ store })
+  const { id } = await yard.submit('welcome', null, { maxAttempts: 1 })
+  assert.equal((await yard.wait(id, { timeoutSeconds: 60 })).status, 'failed')
 }

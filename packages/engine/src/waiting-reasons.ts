@@ -4,6 +4,7 @@ import {
   formatRfc3339,
   grouped,
   spokenDuration,
+  spokenError,
   type Task,
   type WaitingReasonOf,
 } from '@taskyard/core'
@@ -70,7 +71,7 @@ export function running(task: Task, now: number): WaitingReasonOf<'running'> {
 
 /** An attempt has failed, and there is a pause before the next. */
 export function backingOff({ attempt, maxAttempts, error, runAt }: Task, now: number): WaitingReasonOf<'backing_off'> {
-  const failed = `attempt ${attempt} of ${maxAttempts} failed${error === null ? '' : ` (${error.code}: ${error.message})`}`
+  const failed = `attempt ${attempt} of ${maxAttempts} failed${error === null ? '' : ` (${spokenError(error)})`}`
   const message = `${failed}; the next is due ${due(runAt, now)}`
   const told = error === null ? null : { code: error.code, message: error.message }
   return { code: 'backing_off', message, attempt, maxAttempts, error: told, dueAt: formatRfc3339(runAt) }

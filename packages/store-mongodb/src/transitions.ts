@@ -154,14 +154,12 @@ export function endUnsettled(
   { reason, jitter, ...facts }: { reason: EndedLease['reason']; jitter: number } & WorkerFacts,
   now: number,
 ): Transition {
+  const error = timeoutError({ startedAt: now, deadlineAt: now, ...task })
   switch (reason) {
     case 'expired':
       return expire(task, facts, now)
-    case 'timeout': {
-      const { startedAt = now, deadlineAt = now } = task
-      const error = timeoutError({ startedAt, deadlineAt })
+    case 'timeout':
       return fail(task, { error, retryable: true, retryDelayMs: null, jitter, isReported: false }, now)
-    }
     case 'cancelled':
       return finish(task, 'cancelled', now, {})
   }

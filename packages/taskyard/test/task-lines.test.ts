@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TaskDocument } from '@taskyard/core'
 import type { Printer } from '../src/cli/printer.ts'
-import { taskTableLines } from '../src/cli/task-lines.ts'
+import { taskLines, taskTableLines } from '../src/cli/task-lines.ts'
 
 const CREATED = '2026-01-01T00:00:00.000Z'
 const NOW = Date.parse('2026-01-01T01:05:00.000Z')
@@ -29,4 +29,25 @@ test('a list with room for it says the error beside the task', () => {
     `${'ID'.padEnd(36)}  STATUS  TYPE          QUEUE     ATTEMPT  CREATED  ERROR`,
     `${ID}  failed  resize-image  pictures    10/10  1 h ago  timeout: The attempt ran longer…`,
   ])
+})
+
+test('a task says what it has otherwise than most: its time-out', () => {
+  const full = {
+    ...task,
+    ...{
+      createdAt: CREATED,
+      error,
+      tags: [],
+      priority: 0,
+      crashes: 0,
+      idempotencyKey: null,
+      startedAt: null,
+      finishedAt: null,
+    },
+    ...{ workerId: null, payload: 1, progress: null, timeoutSeconds: 90 },
+  } as unknown as TaskDocument
+  const lines = (more: object) =>
+    taskLines({ ...full, ...more }, { paint: (_, text) => text } as Printer, NOW).join('\n')
+  assert.match(lines({}), /\n +time-out +1 m 30 s\n/)
+  assert.doesNotMatch(lines({ timeoutSeconds: 3600 }), /time-out/)
 })

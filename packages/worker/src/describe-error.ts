@@ -10,9 +10,9 @@ const MOST_CAUSES = 5
 /** What a task's history says of something thrown. @throws whatever looking at it throws */
 export function describeError(thrown: unknown): TaskError {
   const message = truncateUtf8(messageOf(thrown), MESSAGE_BYTES)
-  if (!(thrown instanceof Error)) return { code: 'error', message }
-  const own = 'code' in thrown ? thrown.code : undefined
+  const own = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? thrown.code : undefined
   const code = typeof own === 'string' && ERROR_WORD.test(own) ? own : 'error'
+  if (!(thrown instanceof Error)) return { code, message }
   const stack = stackOf(thrown)
   return stack === '' ? { code, message } : { code, message, stack: truncateUtf8(stack, STACK_BYTES) }
 }

@@ -61,6 +61,7 @@ for (const [what, thrown, code] of [
   ['an error', new Error('boom'), 'error'],
   ['an error with a word as its code', Object.assign(new Error('boom'), { code: 'ECONNRESET' }), 'ECONNRESET'],
   ['an error with a code that is no word', Object.assign(new Error('boom'), { code: 'a b' }), 'error'],
+  ['an object with a code', { code: 'E_OBJ', message: 'boom' }, 'E_OBJ'],
   ['a string', 'boom', 'error'],
 ] as const) {
   test(`${what} thrown fails the attempt, to be retried, with code ${code}`, async (t) => {

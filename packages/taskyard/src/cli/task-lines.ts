@@ -1,9 +1,10 @@
-import type { TaskDocument, TaskStatus, WaitingReason } from '@taskyard/core'
+import { DEFAULTS, spokenError, type TaskDocument, type TaskStatus, type WaitingReason } from '@taskyard/core'
 import type { Printer } from './printer.ts'
 import { briefDistance, spokenDistance, spokenDuration } from './spoken-time.ts'
 import { stackLines } from './stack-lines.ts'
 import { type Cell, type Column, tableLines } from './table.ts'
 import { inOneLine, type Paint, printable, shortened } from './terminal.ts'
+import { spokenTimeout } from './type-lines.ts'
 import { waitingLines } from './waiting-lines.ts'
 
 const STATUS_STYLES: Readonly<Record<TaskStatus, Parameters<Paint>[0]>> = {
@@ -46,6 +47,7 @@ function taskFields(task: TaskDocument, now: number): [name: string, value: stri
     ['queue', task.queue],
     ['priority', task.priority !== 0 && String(task.priority)],
     ['attempt', `${task.attempt} of ${task.maxAttempts}`],
+    ['time-out', task.timeoutSeconds !== DEFAULTS.timeoutSeconds && spokenTimeout(task.timeoutSeconds)],
     ['crashes', task.crashes > 0 && String(task.crashes)],
     ['tags', task.tags.length > 0 && task.tags.join(', ')],
     ['key', !isAutomatic(task.idempotencyKey) && task.idempotencyKey],
@@ -105,5 +107,5 @@ export function taskTableLines(tasks: readonly TaskDocument[], { paint, width }:
 }
 
 function errorText({ error }: TaskDocument): string {
-  return error === null ? '' : `${error.code}: ${inOneLine(error.message)}`
+  return error === null ? '' : inOneLine(spokenError(error))
 }

@@ -31,7 +31,8 @@ export function typeLine({ type, maxAttempts, timeoutSeconds, backoff }: TaskTyp
   return own.length === 0 ? `${type} is as every type` : `${type}: ${own.join(', ')}`
 }
 
-function spokenTimeout(seconds: number | null): string {
+/** How long an attempt may run. */
+export function spokenTimeout(seconds: number | null): string {
   return seconds === null ? 'none' : spokenDuration(seconds * 1000)
 }
 

@@ -1,4 +1,4 @@
-import { counted, grouped } from '@taskyard/core'
+import { closestName, counted, grouped, isTerminal } from '@taskyard/core'
 import { EXIT } from '../exit-codes.ts'
 import { usageFailure } from '../failure.ts'
 import type { FilterOptions } from '../options.ts'
@@ -22,7 +22,8 @@ export async function changeByFilter(
   const { name, done, isFinal } = operation
   if (dryRun) {
     const matched = await change(server, operation, filter, true)
-    return printer.answer({ matched, dryRun }, [`${counted(matched, 'task')} would be ${done}`])
+    printer.answer({ matched, dryRun }, [`${counted(matched, 'task')} would be ${done}`])
+    return noteWhyNone(server, operation, filter, matched)
   }
   const isAsked = !yes && !printer.json && canAsk(terminal)
   if (isFinal && !yes && !isAsked)
@@ -37,6 +38,24 @@ export async function changeByFilter(
   }
   const matched = await change(server, operation, filter, false)
   printer.answer({ matched }, [`${counted(matched, 'task')} ${done}`])
+  await noteWhyNone(server, operation, filter, matched)
+}
+
+/** Where no task could match, whatever tasks there are. */
+async function noteWhyNone(
+  { client, printer }: ServerCommand,
+  { name }: Operation,
+  { queue, status }: FilterOptions,
+  matched: number,
+): Promise<void> {
+  if (matched > 0 || printer.json) return
+  if (name === 'cancel' && status !== undefined && [status].flat().every(isTerminal))
+    printer.note('cancel is for tasks that have not ended: blocked, scheduled, queued, running')
+  if (queue === undefined) return
+  const queues = (await client.queues()).map((known) => known.queue)
+  if (queues.includes(queue)) return
+  const meant = closestName(queue, queues)
+  printer.note(`there is no queue ${queue}${meant === null ? '' : `; did you mean ${meant}?`}`)
 }
 
 /** Tells on a terminal how far it is, as it may take minutes. */

@@ -1,5 +1,5 @@
 import type { TaskEventDocument } from '@taskyard/client'
-import type { TaskError } from '@taskyard/core'
+import { spokenError, type TaskError } from '@taskyard/core'
 import type { Command } from 'commander'
 import { onServer, type ServerCommand, type ServerOptions, withServerOptions } from '../server-command.ts'
 import { stackLines } from '../stack-lines.ts'
@@ -71,7 +71,7 @@ function dataText(kind: string, data: unknown): string {
   if (kind === 'progress' || !isFailure(data)) return JSON.stringify(data)
   const { error, ...rest } = data
   const more = Object.keys(rest).length === 0 ? '' : `  ${JSON.stringify(rest)}`
-  return `${error.code}: ${inOneLine(error.message)}${more}`
+  return `${inOneLine(spokenError(error))}${more}`
 }
 
 function isFailure(data: unknown): data is { readonly error: TaskError } {

@@ -77,8 +77,10 @@ function addDelete(types: Command, terminal: Terminal): void {
     .argument('<type>', 'its name', typeName)
     .action((type: string, _: unknown, self: Command) =>
       onServer(terminal, self.optsWithGlobals(), async ({ client, printer }) => {
+        const hadDefaults = (await client.types()).some((known) => known.type === type)
         await client.clearType(type)
         printer.answer({ type }, [typeLine({ type })])
+        if (!hadDefaults) printer.note(`${type} had no defaults of its own`)
       }),
     )
   withServerOptions(command)

@@ -1,4 +1,11 @@
-import { EVERY_QUEUE, type LeasedTaskDocument, mapHandlers, type TaskHandler, type TaskHandlers } from '@taskyard/core'
+import {
+  EVERY_QUEUE,
+  type LeasedTaskDocument,
+  mapHandlers,
+  spokenError,
+  type TaskHandler,
+  type TaskHandlers,
+} from '@taskyard/core'
 import { type AttemptEnd, rateLimited, type WorkerEvent } from '@taskyard/worker'
 import { spokenDistance, spokenDuration } from '../spoken-time.ts'
 import { stackLines } from '../stack-lines.ts'
@@ -131,7 +138,7 @@ function becameOf(became: WorkerEvent, { error, aborted }: AttemptEnd): EndLine 
     case 'failed':
     case 'retry-scheduled': {
       const { code = 'error', message = '' } = error ?? {}
-      const text = code === 'error' ? message : `${code}: ${message}`
+      const text = code === 'error' ? message : spokenError({ code, message })
       return { event: 'failed', sign: '✘', style: 'red', details: { error: message, code }, text }
     }
   }
