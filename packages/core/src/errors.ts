@@ -102,7 +102,7 @@ export const ERRORS = {
   store_locked: entry(
     503,
     'The store is in use',
-    '{path} is in use by another Taskyard server, or this program has opened it already; stop that one, or give this one a file of its own',
+    '{path} is in use by another Taskyard server, this program has opened it already, or taskyard doctor checks it; stop that one, or give this one a file of its own',
   ),
   store_corrupt: entry(
     500,

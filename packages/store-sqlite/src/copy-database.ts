@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { TaskyardError } from '@taskyard/core'
-import { MARK_OFFSET, WHOLE_FILE } from './log-mark.ts'
+import { MARK_OFFSET, wholeMark } from './log-mark.ts'
 import { backup, type DatabaseSync } from './sqlite.ts'
 
 /** Pages that are copied at a time: so long, about a millisecond, a transaction may have to wait. */
@@ -45,9 +45,7 @@ export async function copyDatabase(database: DatabaseSync, path: string, signal?
     await copyInSteps(database, path, { file, signal })
     if (!database.isOpen)
       throw new TaskyardError('store_unavailable', { reason: 'the file was closed while it was copied' })
-    const mark = Buffer.alloc(4)
-    mark.writeUInt32BE(WHOLE_FILE)
-    await file.write(mark, 0, mark.length, MARK_OFFSET)
+    await file.write(wholeMark(), 0, 4, MARK_OFFSET)
     await file.sync()
   } finally {
     await file.close()

@@ -1,6 +1,5 @@
 import { copyDatabase } from './copy-database.ts'
 import { openDatabase } from './database.ts'
-import { closeDatabase } from './log-mark.ts'
 
 /**
  * Copies the file of a store that no server has, of whatever schema, to a new file for its user alone. What is in the original, and
@@ -13,6 +12,6 @@ export async function copySqliteFile(path: string, to: string, signal?: AbortSig
   try {
     await copyDatabase(database, to, signal)
   } finally {
-    closeDatabase(database, path, true)
+    database.close()
   }
 }

@@ -3,14 +3,20 @@ import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { MigrationReport } from '@taskyard/core'
 import { TaskyardError } from '@taskyard/core'
-import { closeDatabase, isOurMark, markOf, NEEDS_LOG, WHOLE_FILE } from './log-mark.ts'
+import { makeInUseFile, removeInUseFile, wasLogMovedIn } from './in-use-file.ts'
+import { isOurMark, markOf, NEEDS_LOG, sayWholeUnopened, WHOLE_FILE } from './log-mark.ts'
 import { MIGRATIONS } from './migration-files.ts'
 import { DatabaseSync } from './sqlite.ts'
-import { isAboutTheFile, toStoreError } from './sqlite-errors.ts'
+import { isAboutTheFile, isLocked, toStoreError } from './sqlite-errors.ts'
 import { hasLog, isLogFilled, logOf } from './write-ahead-log.ts'
 
 /** Files up to this size are checked whole at start; larger ones only where the live tasks are. Bytes. */
 const FULL_CHECK_BYTES = 256 * 1024 * 1024
+/** So long a start waits for a lock, as a `taskyard doctor` may have it for a moment; and so long it sleeps between two tries. */
+const LOCK_MS = 2000
+const LOCK_STEP_MS = 5
+
+const asleep = new Int32Array(new SharedArrayBuffer(4))
 
 /**
  * Opens the file and keeps it locked for this process: with `locking_mode=EXCLUSIVE` a second server is refused.
@@ -18,20 +24,19 @@ const FULL_CHECK_BYTES = 256 * 1024 * 1024
  * @throws TaskyardError store_locked, store_corrupt, store_log_lost, store_read_only or store_unavailable
  */
 export function openDatabase(path: string, acceptLostLog = false): DatabaseSync {
-  const hadLog = hasLog(path)
   try {
-    if (path !== ':memory:') {
-      assertBothAreThere(path, hadLog || acceptLostLog)
-      makeFile(path)
-    }
+    const isNewlyInUse = path !== ':memory:' && prepareFiles(path, acceptLostLog)
     const database = new DatabaseSync(path, { timeout: 0 })
+    let isOurs = false
     try {
       lock(database)
       assertOurs(database, path)
+      isOurs = true
       configure(database)
       checkIntegrity(database, path)
     } catch (error) {
-      closeDatabase(database, path, hadLog)
+      database.close()
+      if (isNewlyInUse && !isOurs) removeInUseFile(path)
       throw error
     }
     return database
@@ -43,12 +48,30 @@ export function openDatabase(path: string, acceptLostLog = false): DatabaseSync 
   }
 }
 
-// Before SQLite opens them: it takes a log away that it cannot read, and one whose file is empty.
-function assertBothAreThere(path: string, hasLogOrNeedsNone: boolean): void {
+/**
+ * Before SQLite opens them: it takes a log away that it cannot read, one whose file is empty, and at its end every log.
+ * @returns whether the file was not known to be in use, and is from now on
+ */
+function prepareFiles(path: string, acceptLostLog: boolean): boolean {
   if (!isFilled(path)) {
     if (isLogFilled(path)) throw new TaskyardError('store_corrupt', { path, reason: logAlone(path) })
-  } else if (!hasLogOrNeedsNone && markInFile(path) === NEEDS_LOG) {
-    throw new TaskyardError('store_log_lost', { path })
+    makeFile(path)
+    return false
+  }
+  if (hasLog(path)) return tryMakeInUseFile(path)
+  if (markInFile(path) === NEEDS_LOG) {
+    if (!acceptLostLog && !wasLogMovedIn(path)) throw new TaskyardError('store_log_lost', { path })
+    sayWholeUnopened(path)
+  }
+  return false
+}
+
+/** On a full disk a server starts all the same. */
+function tryMakeInUseFile(path: string): boolean {
+  try {
+    return makeInUseFile(path)
+  } catch {
+    return false
   }
 }
 
@@ -117,7 +140,16 @@ function makeFolder(path: string): void {
 
 // The exclusive lock is taken by the first write, so that two servers starting together cannot both pass.
 function lock(database: DatabaseSync): void {
-  database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT')
+  const endAt = performance.now() + LOCK_MS
+  database.exec('PRAGMA locking_mode = EXCLUSIVE')
+  for (;;) {
+    try {
+      return database.exec('BEGIN IMMEDIATE; COMMIT')
+    } catch (error) {
+      if (!isLocked(error) || performance.now() > endAt) throw error
+      Atomics.wait(asleep, 0, 0, LOCK_STEP_MS)
+    }
+  }
 }
 
 // Before anything is changed, the journal mode included: the file may be somebody else's.

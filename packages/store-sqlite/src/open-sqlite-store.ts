@@ -15,7 +15,6 @@ import {
 import { threadFlags } from '@taskyard/core/runtime'
 import { threadModule } from '@taskyard/core/threads'
 import { backupOf } from './backup.ts'
-import { closeAtExit } from './close-at-exit.ts'
 import { facetsOf, type OperationCall } from './facets.ts'
 import { createSteadyClock, type StoreTime } from './steady-clock.ts'
 import { createThreadCalls, errorFromWire, type ThreadCalls } from './thread-calls.ts'
@@ -42,9 +41,8 @@ export async function openSqliteStore({
   acceptLostLog = false,
 }: SqliteStoreOptions): Promise<OpenedStore> {
   const file = path === ':memory:' ? path : resolve(path)
-  const closed = new Int32Array(new SharedArrayBuffer(4))
   const worker = new Worker(threadModule(import.meta.url, THREAD), {
-    workerData: { thread: THREAD, path: file, acceptLostLog, closed },
+    workerData: { thread: THREAD, path: file, acceptLostLog },
     name: 'store-sqlite',
     ...threadFlags(),
     // Calls come and go, so a small young generation serves; the old one holds what one transaction needs.
@@ -60,7 +58,6 @@ export async function openSqliteStore({
   })
   worker.on('exit', () => calls.fail('its thread has ended'))
   const report = await started(worker)
-  if (file !== ':memory:') closeAtExit(worker, { calls, closed, file })
   return createStore(worker, {
     calls,
     file,

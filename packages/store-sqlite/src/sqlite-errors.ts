@@ -37,6 +37,11 @@ export function isOutOfSpace(error: unknown): boolean {
   return resultCode(error) === SQLITE_FULL
 }
 
+/** True when another program has a lock on the file. */
+export function isLocked(error: unknown): boolean {
+  return resultCode(error) === SQLITE_BUSY
+}
+
 /** True when SQLite could not open, read or write its files. */
 export function isAboutTheFile(error: unknown): boolean {
   return [SQLITE_PERM, SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN].includes(resultCode(error) ?? 0)

@@ -14,12 +14,7 @@ import type { CallMessage, RepliesMessage, Reply, ThreadMessage, WireError } fro
 const CALLS_PER_TRANSACTION = 64
 
 const main = parentPort as MessagePort
-const { path, acceptLostLog, closed } = workerData as {
-  path: string
-  acceptLostLog: boolean
-  /** Its first number becomes 1 once the file is closed. */
-  closed: Int32Array
-}
+const { path, acceptLostLog } = workerData as { path: string; acceptLostLog: boolean }
 const ports: MessagePort[] = [main]
 let file: StoreFile | null = null
 
@@ -121,8 +116,6 @@ function stop(pending: readonly Pending[], id: number): void {
   runAll(pending)
   file?.close()
   file = null
-  Atomics.store(closed, 0, 1)
-  Atomics.notify(closed, 0)
   post(main, [{ id, value: null }], null)
   for (const port of ports) port.close()
 }

@@ -1,5 +1,7 @@
 import type * as Sqlite from 'node:sqlite'
 
+export { beside } from './beside.ts'
+export { wasLogMovedIn } from './in-use-file.ts'
 export { isOurMark, markOf, NEEDS_LOG } from './log-mark.ts'
 export { hasLog, isLogFilled } from './write-ahead-log.ts'
 

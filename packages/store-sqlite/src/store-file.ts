@@ -5,7 +5,8 @@ import { copyDatabase, createTurns } from './copy-database.ts'
 import { migrate, openDatabase } from './database.ts'
 import { IN_MEMORY, watchPlace } from './file-place.ts'
 import { type Answer, type Call, commitTogether } from './group-commit.ts'
-import { closeDatabase, sayInUse, sayWhole } from './log-mark.ts'
+import { removeInUseFile } from './in-use-file.ts'
+import { sayInUse, sayWhole } from './log-mark.ts'
 import { READS } from './operations/index.ts'
 import type { DatabaseSync } from './sqlite.ts'
 import { toStoreError } from './sqlite-errors.ts'
@@ -90,7 +91,7 @@ class LockedFile implements StoreFile {
     this.#trouble = this.#findTrouble()
     // Whoever finds the file where it is now finds all of it there, and no log stays behind for a file that took its place.
     if (before === null && this.#trouble !== null) trySayWhole(this.state.database)
-    if (before !== null && this.#trouble === null) trySayInUse(this.state.database)
+    if (before !== null && this.#trouble === null) trySayInUse(this.state.database, this.#path)
   }
 
   #findTrouble(): TaskyardError | null {
@@ -128,35 +129,37 @@ function open(path: string, clock: Clock, acceptLostLog: boolean) {
   const database = openDatabase(path, acceptLostLog)
   try {
     const report = migrate(database, path)
-    trySayInUse(database)
+    trySayInUse(database, path)
     removeLeftCopies(path)
     const state = createState(database, path)
     return { report, state, watch: path === ':memory:' ? IN_MEMORY : watchPlace(path, clock) }
   } catch (error) {
-    closeDatabase(database, path, true)
+    database.close()
     throw error
   }
 }
 
 /** On a full disk a server starts all the same. */
-function trySayInUse(database: DatabaseSync): void {
+function trySayInUse(database: DatabaseSync, path: string): void {
   try {
-    sayInUse(database)
+    sayInUse(database, path)
   } catch {}
 }
 
-function trySayWhole(database: DatabaseSync): void {
+function trySayWhole(database: DatabaseSync): boolean {
   try {
     sayWhole(database)
+    return true
   } catch {
     // What is acknowledged is in the log; and the calls that come now are refused, with the reason that matters.
+    return false
   }
 }
 
-/** What SQLite does at its end it does not do with a file that was moved. */
+/** Where the file was moved, what is beside its path belongs to whoever has taken its place. */
 function closeWhole({ state: { database }, watch }: OpenFile, path: string): void {
-  trySayWhole(database)
-  closeDatabase(database, path, watch.leadsToFile())
+  if (trySayWhole(database) && watch.leadsToFile()) removeInUseFile(path)
+  database.close()
 }
 
 function isRead({ operation }: Call): boolean {

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { beside } from './beside.ts'
 
 // Whether a log is there can be told by its header alone, which SQLite writes and syncs before the first of its pages, and
 // which stays when all of them are in the file: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
@@ -6,14 +7,12 @@ import { closeSync, openSync, readSync, statSync, writeFileSync } from 'node:fs'
 const HEADER_BYTES = 32
 /** Its last bit: whether the checksum is of numbers whose highest byte comes first. */
 const MAGIC = 0x377f0682
-const FORMAT = 3_007_000
-const PAGE_BYTES = 4096
 /** The first of the two sums behind what they are of. */
 const CHECKSUM_OFFSET = 24
 
 /** The log of a database at `path`. */
 export function logOf(path: string): string {
-  return `${path}-wal`
+  return beside(path, '-wal')
 }
 
 /** Whether there is a log that SQLite would read. One that may not be read is there. */
@@ -30,15 +29,6 @@ export function isLogFilled(path: string): boolean {
   return (statSync(logOf(path), { throwIfNoEntry: false })?.size ?? 0) > HEADER_BYTES
 }
 
-/** Makes a log with nothing in it where there is none. */
-export function leaveEmptyLog(path: string): void {
-  try {
-    writeFileSync(logOf(path), emptyLog(), { flag: 'wx', mode: 0o600, flush: true })
-  } catch {
-    // It is there. Where it cannot be made, the next start refuses the file and says how it goes on.
-  }
-}
-
 function readHeader(path: string): Buffer {
   const header = Buffer.alloc(HEADER_BYTES)
   const file = openSync(path, 'r')
@@ -53,13 +43,6 @@ function isWhole(header: Buffer): boolean {
   if (header.length < HEADER_BYTES || (header.readUInt32BE(0) & ~1) !== MAGIC) return false
   const told = [header.readUInt32BE(CHECKSUM_OFFSET), header.readUInt32BE(CHECKSUM_OFFSET + 4)]
   return checksum(header).every((sum, i) => sum === told[i])
-}
-
-function emptyLog(): Buffer {
-  const header = Buffer.alloc(HEADER_BYTES)
-  for (const [i, number] of [MAGIC, FORMAT, PAGE_BYTES].entries()) header.writeUInt32BE(number, i * 4)
-  for (const [i, sum] of checksum(header).entries()) header.writeUInt32BE(sum, CHECKSUM_OFFSET + i * 4)
-  return header
 }
 
 /** As https://www.sqlite.org/fileformat2.html#checksum_algorithm says, of what stands before it. */

@@ -70,7 +70,7 @@ test('a copy that is made while tasks come in is whole, and a store opens on it 
 test('nothing is left beside the file, also of a copy that nobody reads', async (t) => {
   const { folder, store } = await openFilled(t, 1)
   const copy = await backup(store)
-  assert.deepEqual(readdirSync(folder).toSorted(), ['tasks.db', 'tasks.db-wal'])
+  assert.deepEqual(readdirSync(folder).toSorted(), ['tasks.db', 'tasks.db-in-use', 'tasks.db-wal'])
   await copy.discard()
   await copy.discard()
   await save(await backup(store), join(folder, 'backup.db'))

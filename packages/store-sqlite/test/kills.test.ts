@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { migrate, openDatabase } from '../src/database.ts'
-import { closeDatabase, sayInUse, sayWhole } from '../src/log-mark.ts'
+import { sayInUse, sayWhole } from '../src/log-mark.ts'
 import { openStore, temporaryFolder } from './test-bed.ts'
 
 /** Runs a program that opens the store at `path` and kills itself, as `kill -9` does. */
@@ -99,12 +99,12 @@ test('a file that was moved away from a server that is killed then is whole, wit
 /** Opens a copy of what a kill at this moment would leave. */
 function assertOpens(path: string, moment: string): void {
   const copy = `${path}-killed`
-  for (const suffix of ['', '-wal']) {
+  for (const suffix of ['', '-wal', '-in-use']) {
     rmSync(copy + suffix, { force: true })
     if (existsSync(path + suffix)) copyFileSync(path + suffix, copy + suffix)
   }
-  assert.doesNotThrow(() => closeDatabase(openDatabase(copy), copy, true), moment)
-  assert.doesNotThrow(() => closeDatabase(openDatabase(copy), copy, true), `${moment}, and again`)
+  assert.doesNotThrow(() => openDatabase(copy).close(), moment)
+  assert.doesNotThrow(() => openDatabase(copy).close(), `${moment}, and again`)
 }
 
 test('there is no moment of a start and an end at which a kill leaves a file that is refused', async (t) => {
@@ -114,7 +114,7 @@ test('there is no moment of a start and an end at which a kill leaves a file tha
     assertOpens(path, 'opened')
     migrate(database, path)
     assertOpens(path, 'migrated')
-    sayInUse(database)
+    sayInUse(database, path)
     assertOpens(path, 'in use')
     database.exec('CREATE TABLE IF NOT EXISTS filled (x); INSERT INTO filled VALUES (randomblob(10000))')
     assertOpens(path, 'written')
@@ -124,10 +124,10 @@ test('there is no moment of a start and an end at which a kill leaves a file tha
     assertOpens(path, 'log begun anew')
     sayWhole(database)
     assertOpens(path, 'whole')
-    sayInUse(database)
+    sayInUse(database, path)
     assertOpens(path, 'in use again')
     if (round === 1) sayWhole(database)
-    closeDatabase(database, path, true)
+    database.close()
     assertOpens(path, 'closed')
   }
 })

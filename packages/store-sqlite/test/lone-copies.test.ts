@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
@@ -8,7 +8,6 @@ import { eventually } from '@taskyard/conformance'
 import type { OpenedStore } from '@taskyard/core'
 import { systemClock } from '@taskyard/core/runtime'
 import { openSqliteStore } from '../src/index.ts'
-import { leaveEmptyLog } from '../src/write-ahead-log.ts'
 import { newTask, openStore, submissions, temporaryFolder } from './test-bed.ts'
 
 const LOST_LOG = {
@@ -63,7 +62,7 @@ test('with its log beside it the copy of a server that is not at work has everyt
 test('after an orderly end the one file is everything', async (t) => {
   const { path, store, copy } = await openWithTask(t)
   await store.lifecycle.close()
-  assert.equal(existsSync(`${path}-wal`), false)
+  for (const suffix of ['-wal', '-in-use']) assert.equal(existsSync(path + suffix), false)
   copyFileSync(path, copy)
   assert.equal(await waitingIn(await openStore(t, copy)), 1)
 })
@@ -77,13 +76,12 @@ test('a start that fails leaves a file that needs its log as it was', async (t) 
     const { user_version: before } = database.prepare('PRAGMA user_version').get() as { user_version: number }
     database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA user_version = ${version}`)
     database.close()
-    leaveEmptyLog(copy)
     return before
   }
-  // A program of SQLite's own merges the log, as it does after a crash: an empty one in its place says that all is there.
+  writeFileSync(`${copy}-in-use`, '')
+  // A program of SQLite's own merges the log, as it does after a crash.
   const known = schema('999')
   await assert.rejects(openAt(copy), { code: 'store_too_new' })
-  rmSync(`${copy}-wal`)
   schema(String(known))
   assert.equal(await waitingIn(await openStore(t, copy)), 1)
 })
@@ -111,7 +109,7 @@ test('files are for their user alone, and so are folders that are made for them'
   t.after(() => process.umask(before))
   await addTask(await openStore(t, path))
   const modeOf = (file: string) => (statSync(file).mode & 0o777).toString(8)
-  assert.deepEqual([folder, path, `${path}-wal`].map(modeOf), ['700', '600', '600'])
+  assert.deepEqual([folder, path, `${path}-wal`, `${path}-in-use`].map(modeOf), ['700', '600', '600', '600'])
 })
 
 for (const end of ['process.exit(7)', 'throw new Error("on purpose")', 'queueMicrotask(() => process.exit(0))']) {

@@ -1,6 +1,14 @@
 import { existsSync, rmSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { DatabaseSync, hasLog, isOurMark, markOf, NEEDS_LOG } from '@taskyard/store-sqlite/sqlite'
+import {
+  beside,
+  DatabaseSync,
+  hasLog,
+  isOurMark,
+  markOf,
+  NEEDS_LOG,
+  wasLogMovedIn,
+} from '@taskyard/store-sqlite/sqlite'
 
 export type Inspection =
   | { readonly kind: 'whole' | 'locked' | 'foreign' | 'log-lost' }
@@ -11,15 +19,16 @@ const SQLITE_BUSY = 5
 /** Reads a store's file without changing it. A running server keeps it locked. */
 export function inspectSqliteFile(path: string): Inspection {
   const isLogThere = hasLog(path)
-  const hadIndex = existsSync(`${path}-shm`)
+  const index = beside(path, '-shm')
+  const hadIndex = existsSync(index)
   try {
     const database = new DatabaseSync(locationOf(path, isLogThere), { readOnly: true, timeout: 0 })
     try {
-      return inspect(database, isLogThere)
+      return inspect(database, path)
     } finally {
       database.close()
       // Left behind by another user, it would keep the server from its own file.
-      if (!hadIndex) rmSync(`${path}-shm`, { force: true })
+      if (!hadIndex) rmSync(index, { force: true })
     }
   } catch (error) {
     const { errcode, message } = error as { errcode?: number; message: string }
@@ -34,12 +43,12 @@ function locationOf(path: string, isLogThere: boolean): URL {
   return url
 }
 
-function inspect(database: DatabaseSync, isLogThere: boolean): Inspection {
+function inspect(database: DatabaseSync, path: string): Inspection {
   const isEmpty = database.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get() === undefined
   if (isEmpty) return { kind: 'whole' }
   const mark = markOf(database)
   if (!isOurMark(mark)) return { kind: 'foreign' }
-  if (mark === NEEDS_LOG && !isLogThere) return { kind: 'log-lost' }
+  if (mark === NEEDS_LOG && !hasLog(path) && !wasLogMovedIn(path)) return { kind: 'log-lost' }
   const { quick_check: answer } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
   return answer === 'ok' ? { kind: 'whole' } : { kind: 'damaged', reason: answer }
 }
