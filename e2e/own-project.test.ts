@@ -1,14 +1,15 @@
 // The packages as a user meets them: tarballs alone, in a project of its own, on the oldest Node that they claim and on this one.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { cpSync, existsSync, globSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { eventually } from '@taskyard/conformance'
-import { nodeBinary, sharedServer } from '@taskyard/test-servers'
-import pg from 'pg'
+import { nodeBinary } from '@taskyard/test-servers'
 import { example } from './support/examples.ts'
+import { FOR_GOOD } from './support/for-good.ts'
+import { ownDatabase } from './support/own-database.ts'
 import { makeOwnProject, type OwnProject, output, pathWith, submitOneThatFails } from './support/own-project.ts'
 import { REPOSITORY, runCommand, temporaryFolder } from './support/taskyard-process.ts'
 
@@ -22,6 +23,7 @@ const MOST_DEPENDENCIES = 15
 const LONG = { timeout: 480_000 }
 
 const GUIDE = join(REPOSITORY, 'docs/guides/own-project.md')
+const LIBRARY = join(REPOSITORY, 'docs/reference/library.md')
 const README = join(REPOSITORY, 'packages/taskyard/README.md')
 const STRICT = ['--strict', '--exactOptionalPropertyTypes', '--target', 'es2023', '--types', 'node']
 const TOOLS = ['fastify@5', 'pg@8', '@types/pg@8', '@types/node@22', 'typescript@7', 'ts59@npm:typescript@5.9', 'tsx@4']
@@ -175,6 +177,19 @@ describe('the package in a project of its own', LONG, () => {
     const program = example(join(REPOSITORY, 'packages/client/README.md'), 'client.ts')
     const args = ['--input-type=module', '-e', program.replace('http://127.0.0.1:8080', url)]
     assert.equal(await output(oldest(), args, { cwd: path, isQuiet: true }), '42\n')
+    // The example of the library, and a worker that says that another attempt is useless.
+    const overHttp = example(LIBRARY, 'over-http.ts').replace('@taskyard/taskyard', '@taskyard/client')
+    for (const [name, text] of Object.entries({ 'over-http.ts': overHttp, 'for-good.ts': FOR_GOOD }))
+      writeFileSync(join(path, name), text)
+    writeFileSync(join(path, 'package.json'), '{"type":"module"}')
+    const compile = ['../project/node_modules/typescript/bin/tsc', ...STRICT, '--lib', 'es2023,esnext.disposable']
+    const types = ['--typeRoots', '../project/node_modules/@types', '--module', 'nodenext']
+    assert.equal(
+      await output(process.execPath, [...compile, ...types, 'over-http.ts', 'for-good.ts'], { cwd: path }),
+      '',
+    )
+    const forGood = await output(oldest(), ['for-good.js', url], { cwd: path, isQuiet: true })
+    assert.equal(forGood, 'mailbox_unknown at attempt 1 of 10\ntask_not_found\n')
     await server.stop()
   })
 })
@@ -199,7 +214,7 @@ describe('the sign-up of the guide', LONG, () => {
     const rewriting = [...args, '--rewriteRelativeImportExtensions']
     await output(process.execPath, [...rewriting, 'web.ts', 'worker.ts'], { cwd: project.path })
     for (const node of nodes.values()) {
-      const env = { DATABASE_URL: await ownDatabase(), PORT: '0' }
+      const env = { DATABASE_URL: await ownDatabase(example(GUIDE, 'users.sql')), PORT: '0' }
       // The oldest says that it runs TypeScript as it is, beside doing so.
       const file = (name: string) => (node === oldest() ? `out/${name}.js` : `${name}.ts`)
       const web = runCommand(node, [file('web')], { cwd: project.path, env })
@@ -281,20 +296,4 @@ function asCommonJs(text: string): string {
   const [first = '', ...rest] = text.split('\n')
   const required = first.replace(/^import (.*) from (.*)$/, 'const $1 = require($2)')
   return `${required}\nvoid (async () => {\n${rest.join('\n')}})()\n`
-}
-
-async function ownDatabase(): Promise<string> {
-  const name = `own_project_${randomUUID().replaceAll('-', '')}`
-  const { url } = await sharedServer('postgres')
-  const admin = new pg.Client(url)
-  await admin.connect()
-  await admin.query(`CREATE DATABASE ${name}`)
-  await admin.end()
-  const own = new URL(url)
-  own.pathname = `/${name}`
-  const client = new pg.Client(own.href)
-  await client.connect()
-  await client.query(example(GUIDE, 'users.sql'))
-  await client.end()
-  return own.href
 }

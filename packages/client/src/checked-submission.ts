@@ -3,13 +3,12 @@ import {
   isName,
   type JsonText,
   LIMITS,
-  lossInJson,
+  losslessJson,
   nameRule,
   nestsDeeperThan,
   nounOf,
   parseRfc3339,
   TaskyardError,
-  toJsonText,
   type Violation,
 } from '@taskyard/core'
 import { assertObject, invalid, type Names, unknownNames } from './refusals.ts'
@@ -108,18 +107,10 @@ function withoutUndefined<Value extends object>(own: Value): Value {
 
 /** The text of a payload, `null` of one that has none: what is wrong with it is added to `wrong`. */
 function payloadText(payload: unknown, wrong: Violation[]): JsonText {
-  try {
-    // First, for it ends at a value that holds itself.
-    const text = payload === undefined ? NULL : toJsonText(payload)
-    const loss = lossInJson(payload)
-    if (loss !== null) wrong.push({ path: `/payload${loss.path}`, message: loss.message })
-    return text
-  } catch (error) {
-    const loss = typeof payload === 'object' ? null : lossInJson(payload)
-    const message = loss?.message ?? `has no JSON form: ${(error as Error).message}`
-    wrong.push({ path: '/payload', message })
-    return NULL
-  }
+  const json = losslessJson(payload)
+  if (typeof json === 'string') return json
+  wrong.push({ path: `/payload${json.path}`, message: json.message })
+  return NULL
 }
 
 const NULL = 'null' as JsonText

@@ -1,6 +1,39 @@
 import '@taskyard/core/require-node'
 
-export { isReason, type TaskWaiting, type WaitingCode, type WaitingReason, type WaitingReasonOf } from '@taskyard/core'
+export {
+  type Backoff,
+  type Clock,
+  type ErrorCode,
+  type HandlerWithDefaults,
+  isReason,
+  type LeasedTaskDocument,
+  type PayloadOf,
+  type Random,
+  type ResultOf,
+  type TaskContext,
+  type TaskDocument,
+  type TaskError,
+  TaskFailure,
+  type TaskHandler,
+  type TaskHandlers,
+  type TaskStatus,
+  type TaskWaiting,
+  TaskyardError,
+  type TypeDefaults,
+  type WaitingCode,
+  type WaitingReason,
+  type WaitingReasonOf,
+} from '@taskyard/core'
+export {
+  type AbortCode,
+  type AttemptEnd,
+  TaskAborted,
+  type Worker,
+  type WorkerEvent,
+  type WorkerEvents,
+  type WorkerListener,
+  type WorkerOptions,
+} from '@taskyard/worker'
 export { Client } from './client.ts'
 export type { ClientOptions } from './client-options.ts'
 export type { InfoDocument, QueueDocument, TaskEventDocument, TaskTypeDocument, WorkerDocument } from './documents.ts'

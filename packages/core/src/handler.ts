@@ -11,9 +11,12 @@ export interface TaskContext {
   readonly token: number
   /** What the last heartbeat said of this lease. */
   readonly heartbeat: { readonly state: 'ok' | 'lost' | 'cancel'; readonly at: Date | null }
-  /** Latest state for people: any JSON value up to 16 KiB. Sent in the background, the newest wins. */
+  /**
+   * Latest state for people: any JSON value up to 16 KiB. Sent in the background, the newest wins.
+   * @throws TaskyardError `invalid_request` for one that is larger, or that JSON would lose
+   */
   progress(value: unknown): void
-  /** A line of the task's own log, up to 16 KiB. Sent in the background, in order. */
+  /** A line of the task's own log, cut after 16 KiB. Sent in the background, in order. */
   log(line: string): void
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import * as fc from 'fast-check'
-import { lossInJson } from '../src/index.ts'
+import { lossInJson, losslessJson } from '../src/index.ts'
 
 class Money {
   readonly #cents: number
@@ -28,6 +28,20 @@ class Told {
   }
 }
 
+const SHARED = { a: 1 }
+
+function circle(): object {
+  const value: { self?: object } = {}
+  value.self = value
+  return value
+}
+
+function withItselfAsForm(): object {
+  const value = { a: 1, toJSON: (): object => own }
+  const own = Object.defineProperty(value, 'toJSON', { enumerable: false })
+  return own
+}
+
 const LOST: readonly (readonly [what: string, value: unknown, path: string, message: RegExp])[] = [
   ['undefined', undefined, '', /say null/],
   ['a function', () => 1, '', /a function has no JSON form/],
@@ -51,6 +65,9 @@ const LOST: readonly (readonly [what: string, value: unknown, path: string, mess
   ['a function as a property', { a: { 'b/c': () => 1 } }, '/a/b~1c', /a function/],
   ['a Date that is none', { at: new Date(Number.NaN) }, '/at', /the Date is no time/],
   ['what a toJSON gives', { told: new Told(new Map()) }, '/told', /a Map/],
+  ['a Date that a toJSON gives, which is not asked again', { told: new Told(new Date(0)) }, '/told', /a Date/],
+  ['what holds itself', { a: [circle()] }, '/a/0/self', /holds itself/],
+  ['a toJSON that throws', { told: { toJSON: () => assert.fail('not now') } }, '', /no JSON form: not now/],
 ]
 
 const KEPT: readonly (readonly [what: string, value: unknown])[] = [
@@ -65,6 +82,8 @@ const KEPT: readonly (readonly [what: string, value: unknown])[] = [
   ['an empty object of another realm', runInNewContext('({})')],
   ['boxed values', [Object(1), Object('a'), Object(false)]],
   ['what a toJSON gives', new Told({ a: 1 })],
+  ['an object whose toJSON gives itself', withItselfAsForm()],
+  ['an object that is there twice, in no circle', [SHARED, SHARED]],
 ]
 
 describe('what JSON would lose', () => {
@@ -77,6 +96,21 @@ describe('what JSON would lose', () => {
   }
 
   for (const [what, value] of KEPT) it(`is not ${what}`, () => assert.equal(lossInJson(value), null))
+
+  it('is not what is there twice', () => {
+    assert.equal(lossInJson([SHARED, SHARED, 1n])?.path, '/2')
+  })
+
+  it('is told in the place of the text, which is there otherwise', () => {
+    assert.equal(losslessJson({ a: [1, undefined] }) instanceof Object, true)
+    assert.equal(losslessJson({ a: [1, null], b: undefined }), '{"a":[1,null]}')
+  })
+
+  it('is not looked for in what nests too deeply to be looked at', () => {
+    const levels = 3000
+    const deep = JSON.parse('['.repeat(levels) + ']'.repeat(levels))
+    assert.equal(typeof losslessJson(deep), 'string')
+  })
 
   it('is nothing of a value that came from JSON', () => {
     fc.assert(fc.property(fc.json(), (text) => lossInJson(JSON.parse(text)) === null))

@@ -1,68 +1,8 @@
 import '@taskyard/core/require-node'
 
-export type {
-  AnyTaskOf,
-  ClientOptions,
-  HandlersOf,
-  InfoDocument,
-  ListOptions,
-  MatchingOptions,
-  NamespaceApi,
-  Page,
-  QueueDocument,
-  ResultOfTask,
-  Submission,
-  SubmitAndWaitOptions,
-  SubmitOptions,
-  SubmittedTask,
-  TaskEventDocument,
-  TaskFilterOptions,
-  TaskOf,
-  TaskOptions,
-  TaskTypeDocument,
-  TaskyardApi,
-  TransactionOptions,
-  WaitOptions,
-  WatchOptions,
-  WorkerDocument,
-} from '@taskyard/client'
-export { Client, TaskResultError } from '@taskyard/client'
-export {
-  type Backoff,
-  type Clock,
-  type ErrorCode,
-  type HandlerWithDefaults,
-  type IdGenerator,
-  isReason,
-  type LeasedTaskDocument,
-  type PayloadOf,
-  type Random,
-  type ResultOf,
-  type Retention,
-  type TaskContext,
-  type TaskDocument,
-  type TaskError,
-  TaskFailure,
-  type TaskHandler,
-  type TaskHandlers,
-  type TaskStatus,
-  type TaskWaiting,
-  TaskyardError,
-  type TypeDefaults,
-  type WaitingCode,
-  type WaitingReason,
-  type WaitingReasonOf,
-} from '@taskyard/core'
-export {
-  type AbortCode,
-  type AttemptEnd,
-  TaskAborted,
-  type Worker,
-  type WorkerEvent,
-  type WorkerEvents,
-  type WorkerListener,
-  type WorkerOptions,
-} from '@taskyard/worker'
+// All that a worker and its caller need, wherever the tasks are.
+export * from '@taskyard/client'
+export type { IdGenerator, Retention } from '@taskyard/core'
 export type { OpenOptions } from './open-options.ts'
 export type { EndEvent, TaskEndListener, TaskEnds } from './task-listeners.ts'
 export { Taskyard } from './taskyard.ts'

@@ -4,8 +4,12 @@ import { truncateUtf8 } from './truncate.ts'
 const MESSAGE_BYTES = 4096
 const STACK_BYTES = 8192
 const ERROR_WORD = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/
-/** Causes of causes are told down to here. */
+/** Causes of causes are told down to here, and so many of the errors that one is made of. */
 const MOST_CAUSES = 5
+/** Errors that are made of others are looked into so often. */
+const MOST_LEVELS = 2
+/** Errors whose stacks are told. */
+const MOST_STACKS = 10
 
 /** What a task's history says of something thrown. @throws whatever looking at it throws */
 export function describeError(thrown: unknown): TaskError {
@@ -28,7 +32,7 @@ export function isTaskFailure(thrown: unknown): thrown is TaskFailure {
 function messageOf(thrown: unknown): string {
   // The words of a TaskFailure are chosen for people; its causes are in the stack.
   if (isTaskFailure(thrown)) return String(thrown.message)
-  if (thrown instanceof Error) return causesOf(thrown).map(ownMessage).join(': ')
+  if (thrown instanceof Error) return wordsOf(thrown, MOST_LEVELS)
   if (thrown === null || thrown === undefined) return `the handler threw ${String(thrown)}`
   if (typeof thrown !== 'object') return String(thrown)
   const { message } = thrown as { message?: unknown }
@@ -46,17 +50,33 @@ function causesOf(error: Error): readonly unknown[] {
   return chain
 }
 
-function ownMessage(error: unknown): string {
+/** @param levels how often what an error is made of is looked into */
+function ownMessage(error: unknown, levels: number): string {
   if (!(error instanceof Error)) return typeof error === 'object' ? (JSON.stringify(error) ?? '') : String(error)
-  if (error.message !== '') return String(error.message)
-  if (error instanceof AggregateError && error.errors.length > 0) {
-    return [...new Set(error.errors.slice(0, MOST_CAUSES).map(ownMessage))].join('; ')
-  }
-  return error.name
+  const parts = levels === 0 ? [] : partsOf(error).map((part) => wordsOf(part, levels - 1))
+  const words = [String(error.message), [...new Set(parts)].join('; ')].filter((text) => text !== '')
+  return words.length === 0 ? error.name : words.join(': ')
+}
+
+function wordsOf(error: unknown, levels: number): string {
+  const chain = error instanceof Error ? causesOf(error) : [error]
+  return chain.map((cause) => ownMessage(cause, levels)).join(': ')
+}
+
+/** The first errors that it is made of, as what `Promise.any` throws. */
+function partsOf(error: unknown): readonly unknown[] {
+  return error instanceof AggregateError ? error.errors.slice(0, MOST_CAUSES) : []
 }
 
 function stackOf(error: Error): string {
-  const texts = causesOf(error).flatMap((cause) => (cause instanceof Error && cause.stack ? [String(cause.stack)] : []))
+  const told = new Set<unknown>(causesOf(error))
+  // Grows while it is gone through: what is made of others, and their causes, come last.
+  for (const cause of told) {
+    for (const part of partsOf(cause)) for (const below of part instanceof Error ? causesOf(part) : []) told.add(below)
+    if (told.size >= MOST_STACKS) break
+  }
+  const stacks = [...told].slice(0, MOST_STACKS)
+  const texts = stacks.flatMap((cause) => (cause instanceof Error && cause.stack ? [String(cause.stack)] : []))
   return texts.map(downToHandler).join('\ncaused by: ')
 }
 

@@ -1,16 +1,20 @@
 import {
   fitsBytes,
+  type JsonLoss,
   type JsonText,
   LIMITS,
+  losslessJson,
   nestsDeeperThan,
   nounOf,
   type TaskError,
   type TaskFailure,
   type TaskOutcome,
-  toJsonText,
 } from '@taskyard/core'
 import type { Attempt } from './attempt.ts'
 import { describeError, isTaskFailure } from './describe-error.ts'
+import { truncateUtf8 } from './truncate.ts'
+
+const PLACE_BYTES = 1024
 
 /**
  * The outcome of a handler that returned. The result is written down here and now: whatever becomes of its objects later
@@ -20,10 +24,10 @@ export function outcomeOfResult(attempt: Attempt, value: unknown): TaskOutcome {
   if (attempt.abortCode !== null) return outcomeOfAbort(attempt)
   const { taskId, token } = leaseOf(attempt)
   if (value === undefined) return { taskId, token, outcome: 'succeeded' }
-  const result = jsonTextOrNull(value)
-  const error = resultError(value, result)
-  if (result !== null && error === null) return { taskId, token, outcome: 'succeeded', result }
-  return { taskId, token, outcome: 'failed', error: error ?? notJson(value), retryable: false }
+  const result = losslessJson(value)
+  const error = resultError(result)
+  if (typeof result === 'string' && error === null) return { taskId, token, outcome: 'succeeded', result }
+  return { taskId, token, outcome: 'failed', error: error as TaskError, retryable: false }
 }
 
 /** The outcome of a handler that threw. Anything can be thrown, even what throws when looked at. */
@@ -75,26 +79,20 @@ function timeoutError(timeoutSeconds: number | null): TaskError {
   return { code: 'timeout', message: `The attempt ran longer than its ${timeoutSeconds} s` }
 }
 
-function resultError(value: unknown, text: JsonText | null): TaskError | null {
-  if (text === null) return notJson(value)
-  if (!fitsBytes(text, LIMITS.resultBytes)) {
-    const message = `The result is ${Buffer.byteLength(text)} bytes of JSON, the limit is ${LIMITS.resultBytes}`
+function resultError(result: JsonText | JsonLoss): TaskError | null {
+  if (typeof result !== 'string') return { code: 'result_not_json', message: notKept(result) }
+  if (!fitsBytes(result, LIMITS.resultBytes)) {
+    const message = `The result is ${Buffer.byteLength(result)} bytes of JSON, the limit is ${LIMITS.resultBytes}`
     return { code: 'result_too_large', message }
   }
-  if (!nestsDeeperThan(text, LIMITS.resultDepth)) return null
+  if (!nestsDeeperThan(result, LIMITS.resultDepth)) return null
   return { code: 'too_deep', message: `The result nests deeper than ${LIMITS.resultDepth} levels` }
 }
 
-function notJson(value: unknown): TaskError {
-  return { code: 'result_not_json', message: `The result, ${nounOf(value)}, has no JSON form` }
-}
-
-function jsonTextOrNull(value: unknown): JsonText | null {
-  try {
-    return toJsonText(value)
-  } catch {
-    return null
-  }
+/** The place may be as long as the names in the result are. */
+function notKept({ path, message }: JsonLoss): string {
+  const place = path === '' ? '' : `, at ${truncateUtf8(path, PLACE_BYTES)}`
+  return `The result would not be kept as it is${place}: ${truncateUtf8(message, PLACE_BYTES)}`
 }
 
 /** What a `TaskFailure` asks for, as far as it makes sense: it may come from a copy of the class, with any values. */

@@ -1,17 +1,8 @@
-import {
-  type Clock,
-  fitsBytes,
-  type JsonText,
-  LIMITS,
-  nestsDeeperThan,
-  type Random,
-  type RecordEntry,
-  toJsonText,
-  type WorkerApi,
-} from '@taskyard/core'
+import { type Clock, type JsonText, LIMITS, type Random, type RecordEntry, type WorkerApi } from '@taskyard/core'
 import type { Attempt } from './attempt.ts'
 import { Condition } from './condition.ts'
 import { DroppedRecords } from './dropped-records.ts'
+import { progressText } from './progress-text.ts'
 import type { ReportError } from './report-error.ts'
 import { isRefusal, isUnexpected, MOST_UNEXPECTED, pause, retryDelayMs } from './retry.ts'
 import { truncateUtf8 } from './truncate.ts'
@@ -69,7 +60,7 @@ export class RecordBuffer {
     this.#dropped = new DroppedRecords(params)
   }
 
-  /** @throws TypeError when the value has no JSON form, or nests too deeply */
+  /** @throws TaskyardError `invalid_request` for what would not be kept as it is */
   addProgress(attempt: Attempt, value: unknown): void {
     const progress = progressText(value)
     const waiting = this.#progressOf.get(attempt)
@@ -237,16 +228,6 @@ export class RecordBuffer {
 /** Its outcome was accepted. */
 function isOutcomeAccepted({ state }: Attempt): boolean {
   return state === 'ended'
-}
-
-function progressText(value: unknown): JsonText {
-  const text = toJsonText(value)
-  if (nestsDeeperThan(text, LIMITS.resultDepth)) {
-    throw new TypeError(`progress nests deeper than ${LIMITS.resultDepth} levels`)
-  }
-  if (fitsBytes(text, LIMITS.progressBytes)) return text
-  // Quoting the cut text as a JSON string can at most double it.
-  return toJsonText(truncateUtf8(text, LIMITS.progressBytes / 2 - 2))
 }
 
 function messageOf(error: unknown): string {

@@ -152,6 +152,24 @@ for (const [what, thrown, message] of [
     'connect ECONNREFUSED ::1:9; connect ECONNREFUSED 127.0.0.1:9',
   ],
   [
+    'an error of several, with words',
+    new AggregateError(
+      [
+        new Error('no answer', { cause: new Error('reset') }),
+        'text',
+        new Error('no answer', { cause: new Error('reset') }),
+      ],
+      'All promises were rejected',
+    ),
+    'All promises were rejected: no answer: reset; text',
+  ],
+  [
+    'an error of more than are told',
+    new AggregateError(Array.from({ length: 9 }, (_, n) => new Error(`e${n}`))),
+    'e0; e1; e2; e3; e4',
+  ],
+  ['an error that is made of itself', madeOfItself(), 'round: round: round'],
+  [
     'an error with causes',
     new TypeError('fetch failed', { cause: new Error('read', { cause: 'reset' }) }),
     'fetch failed: read: reset',
@@ -182,6 +200,17 @@ test('the stacks of the causes are kept, and a circle of causes ends', async (t)
   const [outcome] = await api.settled(1)
   assert.equal(outcome?.error?.message, 'outer: inner')
   assert.match(String(outcome?.error?.stack), /^Error: outer\n[\s\S]*\ncaused by: Error: inner\n/)
+})
+
+test('the stacks of the errors that one is made of are kept, so many at most', async (t) => {
+  const errors = Array.from({ length: 4 }, () => new AggregateError([1, 2, 3, 4].map((n) => new Error(`inner ${n}`))))
+  const { api } = openTestBed(t, { fail: () => Promise.any(errors.map((error) => Promise.reject(error))) })
+  api.add('fail')
+  const { stack = '' } = (await api.settled(1))[0]?.error ?? {}
+  const told = stack.match(/^(?:caused by: )?\w*Error.*$/gm) ?? []
+  assert.equal(told[0], 'AggregateError: All promises were rejected')
+  assert.ok(told.length <= 10)
+  assert.match(stack, /\ncaused by: AggregateError\n +at .*outcomes\.test\.ts[\s\S]*\ncaused by: Error: inner 1\n/)
 })
 
 test('the stack of a handler that throws ends with the handler', async (t) => {
@@ -238,6 +267,12 @@ test('one outcome that is refused for good fails with the reason and holds back 
     'too_deep',
   ])
 })
+
+function madeOfItself(): AggregateError {
+  const error = new AggregateError([], 'round')
+  error.errors.push(error)
+  return error
+}
 
 function cycle(): unknown {
   const value: { self?: unknown } = {}
