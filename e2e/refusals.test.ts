@@ -158,6 +158,19 @@ const WORKERS: readonly Refusal[] = [
   ],
   ['a misspelt option', (api) => api.work(odd, { queue: ['a'] } as Anything), /queue is no option; there are/],
   ['an id that is no name', (api) => api.work(odd, { workerId: 'a b' }), /workerId is "a b"; a worker id has/],
+  [
+    'the id of one that runs',
+    async (api) => {
+      await using _ = {
+        [Symbol.asyncDispose]: (
+          (first) => () =>
+            first.stop()
+        )(api.work(odd, { workerId: 'same' })),
+      }
+      api.work(odd, { workerId: 'same' })
+    },
+    /a worker "same" runs in this program/,
+  ],
   ['null for options', (api) => api.work(odd, null as Anything), /options are an object, not null/],
 ]
 const odd = { odd: () => 1 }

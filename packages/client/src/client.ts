@@ -35,6 +35,7 @@ import { createHttpWorkerApi } from './http-worker-api.ts'
 import { looksOver, taskPath } from './looks-over-http.ts'
 import { troubleReport } from './report-trouble.ts'
 import { bodyOf, filterBody } from './request-documents.ts'
+import { RunningWorkers } from './running-workers.ts'
 import { newIdempotencyKey } from './runtime.ts'
 import { NAMESPACE_HEADER } from './server-address.ts'
 import { StuckTasks } from './stuck-tasks.ts'
@@ -238,16 +239,16 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
     const onError = wanted.onError ?? this.#options.onError
     const report = onError === undefined ? rateLimited(warnOnConsole, clock) : guarded(onError)
     const api = createHttpWorkerApi({ address, clock, random, report })
-    const worker = startWorker(api, handlers as TaskHandlers, { onError: report, ...wanted })
-    workers.add(worker)
-    void worker.closed.then(() => workers.delete(worker))
-    return worker
+    const { namespace } = this
+    return workers.start({ namespace, workerId: wanted?.workerId }, () =>
+      startWorker(api, handlers as TaskHandlers, { onError: report, ...wanted }),
+    )
   }
 
   async close(): Promise<void> {
     if (!this.#isOpened) return
     const { closing, workers } = this.#shared
-    await Promise.all([...workers].map((worker) => worker.stop()))
+    await workers.stop()
     closing.abort(new TaskyardError('closed', { what: 'Client' }))
   }
 
@@ -262,13 +263,13 @@ export class Client<Handlers extends TaskHandlers = TaskHandlers>
 
 interface Shared {
   readonly closing: AbortController
-  readonly workers: Set<Worker>
+  readonly workers: RunningWorkers
   readonly stuckTasks: StuckTasks
 }
 
 function sharedBy({ onError }: ClientOptions, clock: Clock): Shared {
   const stuckTasks = new StuckTasks(troubleReport(onError, clock))
-  return { closing: new AbortController(), workers: new Set(), stuckTasks }
+  return { closing: new AbortController(), workers: new RunningWorkers(), stuckTasks }
 }
 
 function refuseTransaction(tx: unknown): void {

@@ -26,5 +26,6 @@ export { type CheckedSubmission, checkedSubmission, checkedSubmissions } from '.
 export { ComposedCalls } from './composed-calls.ts'
 export { everyPage } from './every-page.ts'
 export { consoleWarning, troubleReport } from './report-trouble.ts'
+export { RunningWorkers } from './running-workers.ts'
 export { StuckTasks } from './stuck-tasks.ts'
 export type { TaskLooks } from './task-looks.ts'

@@ -1,7 +1,6 @@
-import { StuckTasks, troubleReport } from '@taskyard/client/shared'
+import { RunningWorkers, StuckTasks, troubleReport } from '@taskyard/client/shared'
 import { type Clock, monotonicClock, type Random, TaskyardError } from '@taskyard/core'
 import { systemClock, systemRandom } from '@taskyard/core/runtime'
-import type { Worker } from '@taskyard/worker'
 import { type Assembly, assemble } from './assemble.ts'
 import { keepProcessAlive } from './keep-process-alive.ts'
 import { incidentLogFor, type OpenOptions, settingsOfOptions } from './open-options.ts'
@@ -17,7 +16,7 @@ export interface Shared {
   readonly listeners: TaskListeners
   readonly stuckTasks: StuckTasks
   readonly letProcessEnd: () => void
-  readonly workers: Set<Worker>
+  readonly workers: RunningWorkers
   readonly closed: AbortController
   closing: Promise<void> | null
   /** Its workers have stopped, and nothing can be called any more. */
@@ -48,7 +47,7 @@ export async function openShared(options: OpenOptions): Promise<Shared> {
       listeners: new TaskListeners(onError),
       stuckTasks: new StuckTasks(troubleReport(options.onError, monotonicClock(clock))),
       letProcessEnd,
-      workers: new Set<Worker>(),
+      workers: new RunningWorkers(),
       closed: new AbortController(),
       closing: null,
       isClosed: false,

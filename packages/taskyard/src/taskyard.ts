@@ -240,10 +240,11 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
     this.#assertOpen()
     const defaults = { clock: this.#shared.clock, random: this.#shared.random, onError: this.#shared.onError }
     const api = this.#shared.assembly.workerApi(this.#calls.namespace)
-    const worker = startWorker(api, handlers as TaskHandlers, withDefaults(options, defaults))
-    this.#shared.workers.add(worker)
-    void worker.closed.then(() => this.#shared.workers.delete(worker))
-    return worker
+    const wanted = withDefaults(options, defaults)
+    const { namespace } = this.#calls
+    return this.#shared.workers.start({ namespace, workerId: wanted?.workerId }, () =>
+      startWorker(api, handlers as TaskHandlers, wanted),
+    )
   }
 
   async close(): Promise<void> {
@@ -254,7 +255,7 @@ export class Taskyard<Handlers extends TaskHandlers = TaskHandlers>
 
   async #close(): Promise<void> {
     this.#shared.closed.abort(closed())
-    await Promise.all([...this.#shared.workers].map((worker) => worker.stop()))
+    await this.#shared.workers.stop()
     this.#shared.isClosed = true
     await this.#shared.assembly.close()
     this.#shared.letProcessEnd()
