@@ -196,6 +196,16 @@ describe('taskyard work', () => {
     const given = await runJson(['get', innocent.id])
     assert.deepEqual([given.status, given.attempt, given.crashes], ['queued', 0, 0])
   })
+
+  it('names the tasks that ran when a handler ends the process', async () => {
+    const file = inFolder('exits.mjs')
+    await writeFile(file, 'export const tasks = { done: () => 1, exits: async () => { await null; process.exit(3) } }')
+    const worker = runTaskyard(['work', file, '--queues', 'exits'], { env: { TASKYARD_URL: serverUrl() } })
+    await runJson(['submit', 'done', '--queue', 'exits', '--wait'])
+    const { id } = await runJson(['submit', 'exits', '--queue', 'exits'])
+    const { code, stderr } = await worker.ended
+    assert.deepEqual([code, stderr], [3, `the process has ended while it ran exits ${id}\n`])
+  })
 })
 
 describe('a restart of the server', () => {

@@ -58,6 +58,7 @@ async function runWorker(server: ServerCommand, handlers: TaskHandlers, options:
     report.died(fatal)
     died.resolve()
   })
+  const stopNaming = fatalErrors.listenForExit((tasks) => report.exited(tasks))
   const reached = await Promise.race([untilReached(server, report), died.promise.then(() => true)])
   if (!reached) return report.stopped()
   const worker = client.work(report.watching(fatalErrors.watching(handlers)), {
@@ -74,6 +75,7 @@ async function runWorker(server: ServerCommand, handlers: TaskHandlers, options:
   await worker.stop(hasDied ? { deadlineSeconds: 0 } : {})
   report.stopped()
   stopListening()
+  stopNaming()
   const { running, abandoned } = worker.stats
   // What a handler that does not listen goes on doing counts no more: its task is another worker's now.
   if (hasDied || running + abandoned > 0) process.exit(hasDied ? EXIT.failed : EXIT.ok)

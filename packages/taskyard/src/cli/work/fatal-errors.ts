@@ -19,6 +19,7 @@ export interface FatalError {
  */
 export class FatalErrors {
   readonly #running = new AsyncLocalStorage<RunningTask>()
+  readonly #tasks = new Set<LeasedTaskDocument>()
 
   /** The same handlers, known by what they leave behind. */
   watching(handlers: TaskHandlers): TaskHandlers {
@@ -36,11 +37,22 @@ export class FatalErrors {
     return () => process.off('unhandledRejection', hear).off('uncaughtException', hear)
   }
 
+  /** Calls `listener` with the tasks that run when the process ends, as by `process.exit` in a handler. The returned function stops it. */
+  listenForExit(listener: (tasks: readonly LeasedTaskDocument[]) => void): () => void {
+    const hear = () => {
+      if (this.#tasks.size > 0) listener([...this.#tasks])
+    }
+    process.once('exit', hear)
+    return () => process.off('exit', hear)
+  }
+
   #watched(handler: TaskHandler): TaskHandler {
     return (task, context) => {
       const { promise: failed, reject: fail } = Promise.withResolvers<never>()
       const run = async () => handler(task, context)
-      return this.#running.run({ task, fail }, () => Promise.race([run(), failed]))
+      this.#tasks.add(task)
+      const ended = this.#running.run({ task, fail }, () => Promise.race([run(), failed]))
+      return ended.finally(() => this.#tasks.delete(task))
     }
   }
 }

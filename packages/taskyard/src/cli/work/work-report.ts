@@ -27,6 +27,8 @@ export interface WorkReport {
   stopped(): void
   /** The process is about to end by an error that nobody handled. */
   died(fatal: FatalError): void
+  /** The process ends while these run. */
+  exited(tasks: readonly LeasedTaskDocument[]): void
   readonly trouble: (error: unknown, during: string) => void
 }
 
@@ -78,6 +80,11 @@ export function createWorkReport(terminal: Terminal, json: boolean): WorkReport 
       tell('died', { ...fields, error: details }, `✘ ${whose}; the worker ends`, 'red')
       if (!json) terminal.stdout.write(`${shownLines(details)}\n`)
     },
+    exited: (tasks) => {
+      const names = tasks.slice(0, MOST_NAMED).map(({ type, id }) => `${type} ${id}`)
+      if (tasks.length > MOST_NAMED) names.push(`and ${tasks.length - MOST_NAMED} more`)
+      terminal.stderr.write(`the process has ended while it ran ${printable(names.join(', '))}\n`)
+    },
     trouble: rateLimited((error, during) => {
       const message = error instanceof Error ? error.message : String(error)
       tell('trouble', { during, message }, `! ${during}: ${message}`, 'yellow')
@@ -101,6 +108,7 @@ function createTell(terminal: Terminal, json: boolean): Tell {
 }
 
 const MOST_FRAMES = 8
+const MOST_NAMED = 10
 
 function writeStack({ stdout, environment }: Terminal, stack: string): void {
   const paint = paintFor(stdout, environment)
