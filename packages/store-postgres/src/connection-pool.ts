@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { connectionOptions, hangUpSoon, send } from './driver.ts'
+import { OWN_LEVEL, READ_COMMITTED, SET_OWN_LEVEL } from './isolation.ts'
 import type { PostgresLocation } from './location.ts'
 import { isReadOnly, toConnectError } from './postgres-errors.ts'
 import { LIMIT_SESSION } from './time-limits.ts'
@@ -12,14 +13,21 @@ interface Borrowed {
   end(): void
 }
 
+/** What is known of a connection that has been greeted. */
+interface Session {
+  /** It leads to one session of the server, which keeps what is prepared and set: a pooler's may not. */
+  readonly isDirect: boolean
+  /** Statements outside of transactions run there at the level of the transactions. */
+  readonly isReadCommitted: boolean
+}
+
 type Work<Result> = (client: pg.PoolClient) => Promise<Result>
 
 /** The connections of calls. */
 export class ConnectionPool {
   readonly #pool: pg.Pool
   readonly #open = new Set<pg.PoolClient>()
-  /** Connections that lead to one session of the server, which keeps what is prepared: a pooler's may not. */
-  readonly #direct = new WeakMap<pg.PoolClient, boolean>()
+  readonly #sessions = new WeakMap<pg.PoolClient, Session>()
   /** The connection of work that is pipelined, while there is any. */
   #pipeline: { readonly borrowed: Promise<Borrowed>; length: number } | null = null
 
@@ -43,7 +51,12 @@ export class ConnectionPool {
 
   /** Whether a connection in use leads to one session of the server. */
   isDirect(client: pg.PoolClient): boolean {
-    return this.#direct.get(client) === true
+    return this.#sessions.get(client)?.isDirect === true
+  }
+
+  /** Whether statements outside of transactions run at the level of the transactions on a connection in use. */
+  isReadCommitted(client: pg.PoolClient): boolean {
+    return this.#sessions.get(client)?.isReadCommitted === true
   }
 
   /** Work on a connection of its own. */
@@ -107,7 +120,7 @@ export class ConnectionPool {
   async #use<Result>(borrowed: Borrowed, work: Work<Result>): Promise<Result> {
     const { client } = borrowed
     try {
-      if (!this.#direct.has(client)) this.#direct.set(client, await greet(client))
+      if (!this.#sessions.has(client)) this.#sessions.set(client, await greet(client))
       return await work(client)
     } catch (error) {
       // Whatever is not the server's own word leaves the connection in an unknown state. One to a server that cannot be
@@ -120,13 +133,16 @@ export class ConnectionPool {
 
 /**
  * Finds out whether a connection is direct: a pooler makes the process numbers up that it tells its clients. A session of our
- * own is limited at once; what a pooler leads to is others' too, so there each transaction has to be.
+ * own is set up at once; what a pooler leads to is others' too, so there each transaction has to be.
  */
-async function greet(client: pg.PoolClient): Promise<boolean> {
+async function greet(client: pg.PoolClient): Promise<Session> {
   const { processID } = client as { processID?: number }
+  const isOwn = `pg_backend_pid() = ${processID ?? null}`
   const [[row]] = await Promise.all([
-    send(client, { text: 'SELECT pg_backend_pid()', rowMode: 'array' }),
-    send(client, { text: `${LIMIT_SESSION} AND pg_backend_pid() = ${processID ?? null}`, rowMode: 'array' }),
+    send(client, { text: `SELECT pg_backend_pid(), ${OWN_LEVEL}`, rowMode: 'array' }),
+    send(client, { text: `${LIMIT_SESSION} AND ${isOwn}`, rowMode: 'array' }),
+    send(client, { text: `${SET_OWN_LEVEL} WHERE ${isOwn}`, rowMode: 'array' }),
   ])
-  return Number(row?.[0]) === processID
+  const isDirect = Number(row?.[0]) === processID
+  return { isDirect, isReadCommitted: isDirect || row?.[1] === READ_COMMITTED }
 }

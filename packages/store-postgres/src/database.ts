@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { ConnectionPool } from './connection-pool.ts'
 import { AS_TEXT, send, type Text, type Value } from './driver.ts'
+import { BEGIN } from './isolation.ts'
 import type { PostgresLocation } from './location.ts'
 import { isDuplicate, isRace, toStoreError } from './postgres-errors.ts'
 import { schemaFiller, statementNamer } from './statement-text.ts'
@@ -40,7 +41,7 @@ const RACES_RUN_AGAIN = 5
 /** Statistics of tables that fill and empty within seconds are never right: rows are looked up by key, whatever they say. */
 export const BY_INDEX = `SELECT set_config(name, 'off', true) FROM unnest('{enable_seqscan,enable_hashjoin,enable_mergejoin,jit}'::text[]) AS s (name)`
 
-const BEGIN: Statement = { text: 'BEGIN', values: [] }
+const TO_BEGIN: Statement = { text: BEGIN, values: [] }
 const COMMIT: Statement = { text: 'COMMIT', values: [] }
 
 /** Connects with the first statement, not here; at most `connections` at a time. */
@@ -48,15 +49,20 @@ export function openDatabase(location: PostgresLocation, connections = location.
   const pool = new ConnectionPool(location, connections)
   const inSchema = schemaFiller(location.schema)
   const query = createQuery(pool, inSchema)
+  const single: Query = async (client, text, values = []) => {
+    if (pool.isReadCommitted(client)) return query(client, text, values)
+    const [rows] = await sendTogether(client, query, [{ text, values }])
+    return rows as Text[][]
+  }
   return {
     schema: location.schema,
     inSchema,
     run: (async (text, values) =>
-      retryLostRaces(() => pool.withClient((client) => query(client, text, values)))) as Run,
+      retryLostRaces(() => pool.withClient((client) => single(client, text, values)))) as Run,
     runPipelined: (async (text, values) =>
-      retryLostRaces(() => pool.pipelined((client) => query(client, text, values)))) as Run,
+      retryLostRaces(() => pool.pipelined((client) => single(client, text, values)))) as Run,
     runAsTransaction: (statements, onAnswer) =>
-      retryLostRaces(() => runAsTransaction(pool, query, statements, onAnswer)),
+      retryLostRaces(() => pool.withClient((client) => sendTogether(client, query, statements, onAnswer))),
     transaction: (work) => retryLostRaces(() => transaction(pool, query, work), isDuplicate),
     close: () => pool.end(),
   }
@@ -87,7 +93,7 @@ async function transaction<Result>(
 ): Promise<Result> {
   return pool.withClient(async (client) => {
     const limits = pool.isDirect(client) ? [] : [LIMIT_TRANSACTION]
-    const begun = Promise.all(['BEGIN', BY_INDEX, ...limits].map((text) => query(client, text)))
+    const begun = Promise.all([BEGIN, BY_INDEX, ...limits].map((text) => query(client, text)))
     begun.catch(() => {})
     try {
       const result = await work(((text, values) => query(client, text, values)) as Run)
@@ -101,21 +107,20 @@ async function transaction<Result>(
   })
 }
 
-async function runAsTransaction(
-  pool: ConnectionPool,
+/** A transaction in one round trip. */
+async function sendTogether(
+  client: pg.PoolClient,
   query: Query,
   statements: readonly Statement[],
   onAnswer: () => void = () => {},
 ): Promise<Text[][][]> {
-  return pool.withClient(async (client) => {
-    const sent = [BEGIN, ...statements, COMMIT].map(({ text, values }) => query(client, text, values))
-    for (const answer of sent.slice(1, -2)) answer.then(onAnswer, () => {})
-    // Until all are answered, so that nobody uses the connection while its transaction is open. After a failure COMMIT rolls back.
-    const answers = await Promise.allSettled(sent)
-    const failed = answers.find((answer) => answer.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
-    return Promise.all(sent.slice(1, -1))
-  })
+  const sent = [TO_BEGIN, ...statements, COMMIT].map(({ text, values }) => query(client, text, values))
+  for (const answer of sent.slice(1, -2)) answer.then(onAnswer, () => {})
+  // Until all are answered, so that nobody uses the connection while its transaction is open. After a failure COMMIT rolls back.
+  const answers = await Promise.allSettled(sent)
+  const failed = answers.find((answer) => answer.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+  return Promise.all(sent.slice(1, -1))
 }
 
 /** Runs what lost a race again. `isMore` names further races of this kind of work. */

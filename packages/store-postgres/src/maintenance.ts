@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { Run } from './database.ts'
 import { AS_TEXT, connectionOptions, hangUp, hangUpSoon, send, type Text, type Value } from './driver.ts'
+import { BEGIN } from './isolation.ts'
 import type { PostgresLocation } from './location.ts'
 import { toStoreError } from './postgres-errors.ts'
 import { fillSchema } from './statement-text.ts'
@@ -63,7 +64,7 @@ export function openMaintenance(
   }
 
   async function transaction<Result>(client: pg.PoolClient, work: (run: Run) => Promise<Result>): Promise<Result> {
-    await Promise.all([query(client, 'BEGIN'), query(client, LIMIT_IDLE)])
+    await Promise.all([query(client, BEGIN), query(client, LIMIT_IDLE)])
     try {
       const result = await work(((text, values) => query(client, text, values)) as Run)
       await query(client, 'COMMIT')

@@ -66,6 +66,21 @@ describe('PgBouncer', () => {
     assert.deepEqual(await limits(database.run), [['0', '0']])
   })
 
+  it('has each statement read committed where the database says otherwise', async (t) => {
+    const { url } = await throughPooler(t, await repeatableReads(t))
+    const database = openDatabase(readPostgresUrl(url), 2)
+    t.after(() => database.close())
+    const text = `SELECT current_setting('transaction_isolation'), $1`
+    const runs = Array.from({ length: 5 }, (_, n) => [database.run(text, [n]), database.runPipelined(text, [n])])
+    const answers = await Promise.all(runs.flat())
+    assert.deepEqual(
+      answers,
+      [0, 0, 1, 1, 2, 2, 3, 3, 4, 4].map((n) => [['read committed', `${n}`]]),
+    )
+    await assert.rejects(database.runPipelined('SELECT 1 / 0'))
+    assert.deepEqual(await database.runPipelined(text, [6]), [['read committed', '6']])
+  })
+
   it('passes on an outage of the server, and its end', async (t) => {
     const server = await startServer('postgres')
     t.after(() => server.destroy())
@@ -89,6 +104,18 @@ async function throughPooler(t: TestContext, server?: string): Promise<Way> {
     await schema.destroy()
   })
   return { ...way, url: withParameter(way.url, 'schema', schema.schema) }
+}
+
+/** A database of the test's own on the shared server. */
+async function repeatableReads(t: TestContext): Promise<string> {
+  const schema = await ownSchema()
+  await schema.query(`CREATE DATABASE "${schema.schema}"`)
+  t.after(async () => {
+    await schema.query(`DROP DATABASE "${schema.schema}" WITH (FORCE)`)
+    await schema.destroy()
+  })
+  await schema.query(`ALTER DATABASE "${schema.schema}" SET default_transaction_isolation = 'repeatable read'`)
+  return new URL(schema.schema, schema.server).href
 }
 
 async function opened(t: TestContext, url: string): Promise<OpenedStore> {

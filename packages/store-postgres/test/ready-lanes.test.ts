@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { OpenedStore } from '@taskyard/core'
 import pg from 'pg'
+import type { Run } from '../src/database.ts'
 import { MIGRATIONS } from '../src/migration-files.ts'
 import { createReadyLanes } from '../src/operations/ready-lanes.ts'
 import { CLAIM, kinds, newTask, submissions } from './calls.ts'
@@ -96,14 +97,25 @@ test('notes of lanes that were emptied by name are removed in turns, unless they
     const answer = await client.query({ text: text.replaceAll('@', ''), values: [...values], rowMode: 'array' })
     return answer.rows as never[]
   }
-  const few = createReadyLanes({ run }, () => now)
+  const transaction = <Result>(work: (run: Run) => Promise<Result>) => work(run)
+  const few = createReadyLanes({ transaction }, () => now)
   assert.equal(await few.renew(), true)
   assert.equal(await few.renew(), false)
   assert.equal(await notes(schema), QUEUES)
-  const many = createReadyLanes({ run }, () => now, 30)
+  const many = createReadyLanes({ transaction }, () => now, 30)
   for (let n = 0; n < 4; n++, now += 60_000) assert.equal(await many.renew(), true)
   assert.equal(await notes(schema), 1)
   assert.deepEqual(await claimedBy(store), [last.id])
+})
+
+test('claims of every queue remove notes that lead them astray, whatever isolation the database has by default', async (t) => {
+  const schema = await ownSchema()
+  t.after(() => schema.destroy())
+  const url = withParameter(schema.url, 'options', '-c default_transaction_isolation=serializable')
+  const store = await schema.open({ url })
+  await emptyQueues(store, QUEUES)
+  assert.deepEqual(await store.tasks.claim(EVERY), [])
+  assert.ok((await notes(schema)) < QUEUES)
 })
 
 test('claims of every queue look at all lanes after some that notes kept waiting until they failed', async (t) => {

@@ -14,7 +14,11 @@ export interface ReadyLanes {
 }
 
 /** @param nowMs a monotonic clock, ms */
-export function createReadyLanes({ run }: Pick<Maintenance, 'run'>, nowMs: () => number, atOnce = AT_ONCE): ReadyLanes {
+export function createReadyLanes(
+  { transaction }: Pick<Maintenance, 'transaction'>,
+  nowMs: () => number,
+  atOnce = AT_ONCE,
+): ReadyLanes {
   let nextAt = 0
   let after = -1
   return {
@@ -22,7 +26,7 @@ export function createReadyLanes({ run }: Pick<Maintenance, 'run'>, nowMs: () =>
       if (nowMs() < nextAt) return false
       const startedAt = nowMs()
       try {
-        const [row] = await run<[last: string | null, seen: string]>(RENEW, [after, atOnce])
+        const [row] = await transaction((run) => run<[last: string | null, seen: string]>(RENEW, [after, atOnce]))
         after = Number(row?.[1]) < atOnce ? -1 : Number(row?.[0])
         return true
       } finally {
