@@ -18,7 +18,7 @@ export interface StuckQueues {
   }[]
   /** How many there are. */
   readonly total: number
-  /** `false`: there were too many queues and types to look at all. */
+  /** `false`: there were too many queues and types to look at all, or more workers than could be told of, which may take some. */
   readonly complete: boolean
 }
 
@@ -84,6 +84,8 @@ const FACTS = {
   no_worker: ['type', 'knownTypes', 'knownTypesTotal', 'meantType'],
   /** Workers take the type, but from other queues. */
   other_queues: ['queue', 'type', 'takenFrom', 'takenFromTotal'],
+  /** No known worker takes it, but more ask for tasks than could be told of. */
+  workers_unknown: ['type'],
   /** It was asked to stop, and its worker has not yet said that it has. */
   cancel_requested: ['workerId', 'requestedAt'],
   running: ['workerId', 'attempt', 'startedAt'],

@@ -8,6 +8,7 @@ const MOST = 2000
 const MOST_LENGTH = 1_048_576
 /** A worker that holds tasks need not ask: what it asked for is kept for so long. */
 const KEPT_MS = 3_600_000
+const NEVER = Number.NEGATIVE_INFINITY
 
 /** A worker that has asked for tasks here. One that asks for several things in turn is in it with each. */
 export interface LoggedClaimer {
@@ -31,6 +32,8 @@ export interface ClaimerLog {
   forget(namespace: string, workerId: string): void
   /** Of one namespace, or of all; who was seen last comes first. */
   list(namespace?: string): readonly LoggedClaimer[]
+  /** Whether there was no room for one of a namespace that would be in the list. */
+  hasLeftOut(namespace: string): boolean
 }
 
 interface Entry {
@@ -65,6 +68,7 @@ export function createClaimerLog(clock: Clock): ClaimerLog {
       for (const entry of entries.of(namespace))
         if (entry.workerId === workerId && entry.waiting === 0) entries.remove(entry)
     },
+    hasLeftOut: (namespace) => clock.now() - entries.leftOutAt(namespace) <= KEPT_MS,
     list(namespace) {
       const now = clock.now()
       const seenAgo = ({ waiting, seenAt }: Entry) => (waiting > 0 ? 0 : now - seenAt)
@@ -84,6 +88,8 @@ export function createClaimerLog(clock: Clock): ClaimerLog {
 interface Own {
   readonly entries: Map<string, Entry>
   readonly scopes: ScopePool
+  /** When one that went for want of room was seen last. */
+  leftOutAt: number
 }
 
 /** So many at most, with names of so many characters. */
@@ -98,9 +104,13 @@ class Entries {
     return [...this.#byNamespace.values()].flatMap(({ entries }) => [...entries.values()])
   }
 
+  leftOutAt(namespace: string): number {
+    return this.#byNamespace.get(namespace)?.leftOutAt ?? NEVER
+  }
+
   /** The entry of who asks, made when there is none; it is the newest now. */
   newest({ namespace, worker: { workerId }, queues, types }: NotedClaim): Entry {
-    const own = this.#byNamespace.get(namespace) ?? { entries: new Map(), scopes: createScopePool() }
+    const own = this.#byNamespace.get(namespace) ?? { entries: new Map(), scopes: createScopePool(), leftOutAt: NEVER }
     this.#byNamespace.set(namespace, own)
     const scope = this.#keep(own.scopes, queues, types)
     const key = `${scope.number} ${workerId}`
@@ -132,10 +142,12 @@ class Entries {
   }
 
   #removeOne(): void {
-    const { entries } = [...this.#byNamespace.values()].reduce((most, own) => (room(own) > room(most) ? own : most))
-    const [first] = entries.values()
-    const idle = entries.values().find(({ waiting }) => waiting === 0) ?? first
-    if (idle !== undefined) this.remove(idle)
+    const own = [...this.#byNamespace.values()].reduce((most, own) => (room(own) > room(most) ? own : most))
+    const [first] = own.entries.values()
+    const idle = own.entries.values().find(({ waiting }) => waiting === 0) ?? first
+    if (idle === undefined) return
+    own.leftOutAt = Math.max(own.leftOutAt, idle.seenAt)
+    this.remove(idle)
   }
 }
 

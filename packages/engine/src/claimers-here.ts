@@ -21,8 +21,18 @@ export interface ClaimersHere {
   forget(worker: WorkerKey): void
   /** Of one namespace. */
   of(namespace: string): readonly Claimers[]
-  /** Of all, as much as goes into a beat: those that were seen last, within 10 s. */
+  /** Of all, as much as goes into a beat: those that were seen last, within 10 s, and of which namespaces there are more. */
   told(): readonly Claimers[]
+}
+
+/** Says that more ask in a namespace than is told: those that there was no room for. */
+export function moreClaimers(namespace: string): Claimers {
+  return { namespace, queues: [], types: [], isPart: true, workers: [] }
+}
+
+/** Whether there are more than is told here. */
+export function areMore({ isPart, workers }: Claimers): boolean {
+  return isPart && workers.length === 0
 }
 
 /** Nobody has asked yet. */
@@ -55,8 +65,19 @@ export function createClaimersHere({ clock }: EngineContext, connections: Connec
       const { namespace, workerId } = workerOfKey(worker)
       if (!connections.has(worker)) log.forget(namespace, workerId)
     },
-    of: (namespace) => grouped(log.list(namespace)),
-    told: () => grouped(asMuchAsIsTold(log.list().toSorted(inSteadyOrder))),
+    of: (namespace) => [
+      ...grouped(log.list(namespace)),
+      ...(log.hasLeftOut(namespace) ? [moreClaimers(namespace)] : []),
+    ],
+    told() {
+      const all = log.list()
+      const told = new Set(asMuchAsIsTold(all.toSorted(inSteadyOrder)))
+      const namespaces = Map.groupBy(all, ({ namespace }) => namespace)
+      const isPart = (own: readonly LoggedClaimer[], namespace: string) =>
+        log.hasLeftOut(namespace) || own.some((claimer) => !told.has(claimer))
+      const more = [...namespaces].filter(([namespace, own]) => isPart(own, namespace))
+      return [...grouped([...told]), ...more.map(([namespace]) => moreClaimers(namespace))]
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Claimer, type Claimers, isWatched, type LeaseHolder, workerKey } from '@taskyard/core'
-import type { ClaimersHere } from './claimers-here.ts'
+import { areMore, type ClaimersHere } from './claimers-here.ts'
 import type { Connections } from './connections.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { Scope } from './scope.ts'
@@ -23,8 +23,15 @@ export interface KnownWorker {
   readonly leases: number
 }
 
+export interface KnownWorkers {
+  /** In the order of their ids. */
+  readonly workers: readonly KnownWorker[]
+  /** `false`: more ask than there was room for, at some process or in its beat. */
+  readonly complete: boolean
+}
+
 /** The workers of a namespace that are known now, at whatever process of the store. */
-export type AskKnownWorkers = (namespace: string) => Promise<readonly KnownWorker[]>
+export type AskKnownWorkers = (namespace: string) => Promise<KnownWorkers>
 
 interface KnownWorkersParams {
   readonly nodeId: string
@@ -48,13 +55,14 @@ export function createKnownWorkers(
       claimersElsewhere(namespace),
     ])
     const held = Map.groupBy(holders, ({ workerId }) => workerId)
-    const claimers = byWorker([...claimersHere.of(namespace), ...elsewhere])
+    const all = [...claimersHere.of(namespace), ...elsewhere]
+    const claimers = byWorker(all)
     const ids = [...new Set([...connections.idsIn(namespace), ...held.keys(), ...claimers.keys()])].sort()
     const workers = ids.map((workerId) => {
       const isConnectedHere = connections.has(workerKey({ namespace, workerId }))
       return knownWorker(workerId, isConnectedHere, claimers.get(workerId) ?? [], held.get(workerId) ?? [])
     })
-    return workers.filter(isKnown)
+    return { workers: workers.filter(isKnown), complete: !all.some(areMore) }
   }
 }
 

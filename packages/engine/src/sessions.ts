@@ -101,7 +101,7 @@ class WorkerSessions implements Sessions {
   readonly inNamespace = (namespace: string) => ({
     openSession: (session: OpenSession) => this.#openSession(namespace, session),
     workers: async (request: WorkersRequest = {}) => {
-      const { workers, nextCursor } = workerPage(await this.askKnownWorkers(namespace), request)
+      const { workers, nextCursor } = workerPage((await this.askKnownWorkers(namespace)).workers, request)
       const now = this.#context.timeOfDay()
       const connectedOf = ({ workerId }: KnownWorker) => this.#connections.of(workerKey({ namespace, workerId }))
       return { workers: workers.map((worker) => viewWorker(worker, connectedOf(worker), now)), nextCursor }

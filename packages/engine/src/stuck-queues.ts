@@ -14,13 +14,13 @@ export async function stuckQueues(
   namespace: string,
   askKnownWorkers: AskKnownWorkers,
 ): Promise<StuckQueues> {
-  const [lanes, queues, workers] = await Promise.all([
+  const [lanes, queues, known] = await Promise.all([
     reads.readyLanes({ namespace, limit: MOST_LANES }),
     reads.counts({ namespace, queue: null }),
     askKnownWorkers(namespace),
   ])
   const paused = new Set(queues.filter((queue) => queue.paused).map(({ queue }) => queue))
-  const taking = takingOf(workers)
+  const taking = takingOf(known)
   const stuck = lanes.filter((lane) => paused.has(lane.queue) || !taking.isTaken(lane))
   const told = stuck
     .toSorted(byName)
@@ -29,7 +29,7 @@ export async function stuckQueues(
       const isPaused = paused.has(queue)
       return { queue, type, reasons: lastingReasons({ queue, type }, { isPaused, taking, namespace }) }
     })
-  return { stuck: told, total: stuck.length, complete: lanes.length < MOST_LANES }
+  return { stuck: told, total: stuck.length, complete: lanes.length < MOST_LANES && known.complete }
 }
 
 function byName(one: QueueAndType, other: QueueAndType): number {

@@ -1,5 +1,5 @@
 import { closestName, EVERY_QUEUE, type ReadyLane } from '@taskyard/core'
-import type { KnownWorker } from './known-workers.ts'
+import type { KnownWorker, KnownWorkers } from './known-workers.ts'
 import { isInScope, type Scope } from './scope.ts'
 
 /** So many queues are looked at to say from which a type is taken. */
@@ -12,7 +12,7 @@ export type QueueAndType = Pick<ReadyLane, 'queue' | 'type'>
 /** What the known workers of a namespace take. */
 export interface Taking {
   takers(lane: QueueAndType): readonly KnownWorker[]
-  /** Whether there are any. So cheap that it can be asked of thousands. */
+  /** Whether there are any, or may be, as not all are known. So cheap that it can be asked of thousands. */
   isTaken(lane: QueueAndType): boolean
   /** From which queues a type is taken, in order; `*` is every queue. */
   queuesOf(type: string): readonly string[]
@@ -23,14 +23,15 @@ export interface Taking {
 }
 
 /** Looks once at what each of them asks for. */
-export function takingOf(workers: readonly KnownWorker[]): Taking {
+export function takingOf({ workers, complete }: KnownWorkers): Taking {
   const index = indexOf(new Set(workers.flatMap(({ scopes }) => scopes)))
+  const takesMore = index.takesMore || !complete
   const types = [...index.byType.keys()].sort()
   const meant = new Map<string, string | null>()
   return {
     takers: (lane) => workers.filter(({ scopes }) => scopes.some((scope) => isInScope(scope, lane))),
     isTaken({ queue, type }) {
-      const { takesMore, ofEveryType, byType } = index
+      const { ofEveryType, byType } = index
       return takesMore || has(ofEveryType, queue) || (byType.get(type)?.some((queues) => has(queues, queue)) ?? false)
     },
     queuesOf: (type) => namesOf([index.ofEveryType, ...(index.byType.get(type) ?? [])]),

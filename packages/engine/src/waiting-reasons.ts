@@ -37,6 +37,12 @@ export function noWorker(type: string, taking: Taking, namespace: string): Waiti
   return { ...told, message }
 }
 
+/** Whether one takes it is not known. */
+export function workersUnknown(type: string): WaitingReasonOf<'workers_unknown'> {
+  const message = `no known worker takes type ${type}, but more ask for tasks than could be told of: one of them may`
+  return { code: 'workers_unknown', message, type }
+}
+
 /** @param takenFrom the queues from which known workers take the type */
 export function otherQueues(
   queue: string,

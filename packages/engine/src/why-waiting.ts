@@ -28,12 +28,12 @@ export function createWhyWaiting(
   async function waitingReasons(task: Task): Promise<readonly WaitingReason[]> {
     const { id: taskId, namespace, queue, status } = task
     const isReady = status === 'queued'
-    const [[counts], workers, before] = await Promise.all([
+    const [[counts], known, before] = await Promise.all([
       reads.counts({ namespace, queue }),
       askKnownWorkers(namespace),
       isReady ? reads.position({ namespace, taskId, atMost: MOST_BEFORE }) : null,
     ])
-    const taking = takingOf(workers)
+    const taking = takingOf(known)
     const lasting = lastingReasons(task, { isPaused: counts?.paused ?? false, taking, namespace })
     if (!isReady) return [...lasting, notDue(task, timeOfDay())]
     const takers = taking.takers(task)
@@ -41,7 +41,8 @@ export function createWhyWaiting(
     const held = await heldWorkers(store, namespace, takers, timeOfDay())
     const passing = takers.length === 0 ? [] : [...alone, ...busyReasons(takers, held), ...behindReasons(before ?? 0)]
     const found = [...lasting, ...passing]
-    return found.length > 0 ? found : [nextInLine(takers)]
+    if (found.length > 0) return found
+    return [takers.length > 0 ? nextInLine(takers) : because.workersUnknown(task.type)]
   }
 
   async function reasonsOf(task: Task): Promise<readonly WaitingReason[]> {

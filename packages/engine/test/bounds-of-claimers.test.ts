@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { WorkerView } from '../src/index.ts'
-import { claimOf, type EngineInDefault, startCluster, startEngine, worker } from './test-bed.ts'
+import { claimOf, type EngineInDefault, PAYLOAD, startCluster, startEngine, worker } from './test-bed.ts'
 
 // How much is kept of who asks for what, and told to other processes: names and their number are anybody's choice.
 
@@ -102,4 +102,44 @@ test('one client cannot fill the memory with names of workers, nor push out the 
   assert.equal(quiet?.workers[0]?.workerId, 'quiet-worker')
   const said = JSON.stringify(await store.presence.claimers({ namespace: 'default' }))
   assert.ok(said.length < 400_000, `${said.length} characters`)
+})
+
+const typeOf = (n: number) => `type-${n}-${'y'.repeat(90)}`
+const claimAll = async (engine: EngineInDefault, count: number) => {
+  for (let n = 0; n < count; n++) await engine.claim({ ...claimOf(`worker-${n}`), types: [typeOf(n)] })
+}
+const answersFor = async (engine: EngineInDefault, type: string) => {
+  const { task } = await engine.submit({ type, payload: PAYLOAD })
+  const { total, complete } = await engine.stuckQueues()
+  const { reasons } = await engine.waiting(task.id)
+  return { total, complete, codes: reasons.map(({ code }) => code) }
+}
+
+test('where more workers ask than a beat tells of, others do not say that none takes a type', async (t) => {
+  const { clock, node } = startCluster(t)
+  const [first, second] = [await node('node-1'), await node('node-2')]
+  await claimAll(first, 20)
+  await clock.advance(1000)
+  const nobody = { total: 1, complete: true, codes: ['no_worker'] }
+  assert.deepEqual(await answersFor(second, 'other'), nobody)
+  await claimAll(first, 800)
+  await second.in('quiet').claim(claimOf('quiet-worker'))
+  await clock.advance(1000)
+  assert.deepEqual(await answersFor(first, 'other'), { ...nobody, total: 1 })
+  assert.deepEqual(await answersFor(second, 'other'), { total: 0, complete: false, codes: ['workers_unknown'] })
+  assert.equal((await second.in('quiet').stuckQueues()).complete, true)
+  await second.pause('default')
+  assert.deepEqual(await answersFor(second, 'other'), { total: 1, complete: false, codes: ['queue_paused'] })
+  await second.resume('default')
+  await first.stop()
+  await clock.advance(1000)
+  assert.deepEqual(await answersFor(second, 'other'), nobody)
+})
+
+test('where more workers ask than are kept, it is not said that none takes a type, until those would be forgotten', async (t) => {
+  const { engine, clock } = await startEngine(t)
+  await claimAll(engine, 2001)
+  assert.deepEqual(await answersFor(engine, typeOf(0)), { total: 0, complete: false, codes: ['workers_unknown'] })
+  await clock.advance(3_700_000)
+  assert.deepEqual(await answersFor(engine, typeOf(0)), { total: 1, complete: true, codes: ['no_worker'] })
 })

@@ -22,7 +22,7 @@ const asking = (scopes: KnownWorker['scopes'], workerId = 'worker'): KnownWorker
 test('a lane is taken when somebody takes it', () => {
   fc.assert(
     fc.property(fc.array(scope), fc.array(scope), fc.integer({ min: 0, max: 4 }), (one, other, n) => {
-      const taking = takingOf([asking(one), asking(other)])
+      const taking = takingOf({ workers: [asking(one), asking(other)], complete: true })
       const lane = { queue: `q${n}`, type: `t${4 - n}` }
       assert.equal(taking.isTaken(lane), taking.takers(lane).length > 0)
     }),
@@ -30,13 +30,14 @@ test('a lane is taken when somebody takes it', () => {
 })
 
 test('queues and types are told once each, in order', () => {
-  const taking = takingOf([
+  const workers = [
     asking([
       { queues: ['b', 'a'], types: ['y', 'x'], isPart: false },
       { queues: null, types: ['x'], isPart: false },
     ]),
     asking([{ queues: ['c'], types: null, isPart: false }]),
-  ])
+  ]
+  const taking = takingOf({ workers, complete: true })
   assert.deepEqual(taking.types, ['x', 'y'])
   assert.deepEqual(taking.queuesOf('x'), ['*', 'a', 'b', 'c'])
   assert.deepEqual(taking.queuesOf('y'), ['a', 'b', 'c'])
@@ -56,7 +57,7 @@ test('what workers ask for is read once, however many lanes are looked at', () =
   const workers = Array.from({ length: 20 }, () =>
     asking([{ queues: counted(['default']), types: counted(types), isPart: false }]),
   )
-  const taking = takingOf(workers)
+  const taking = takingOf({ workers, complete: true })
   const readAtFirst = reads
   const meant = Array.from({ length: 100 }, (_, n) => {
     const type = `knowntype-${n}`

@@ -85,6 +85,10 @@ export const stuckQueuesSchema = {
       },
     },
     total: { ...count, description: 'How many there are.' },
-    complete: { type: 'boolean', description: 'false: there are more queues and types than were looked at.' },
+    complete: {
+      type: 'boolean',
+      description:
+        'false: there are more queues and types than were looked at, or more workers than could be told of, which may take some.',
+    },
   },
 } as const

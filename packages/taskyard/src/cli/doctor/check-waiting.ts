@@ -46,7 +46,7 @@ function withReason({ queue, type, reasons }: StuckQueues['stuck'][number], code
 
 function nothing(namespace: string, complete: boolean): string {
   const what = `no task of namespace ${namespace} waits for what does not come`
-  return complete ? what : `${what}, of the first 10,000 queues and types`
+  return complete ? what : `${what}, as far as was looked: there are very many queues and types, or workers`
 }
 
 /** One for each queue. */
