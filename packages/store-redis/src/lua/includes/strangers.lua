@@ -4,7 +4,7 @@
 -- queue would find them. So all lanes are placed again, some at a time, some seconds after one was noticed, each minute for an
 -- hour, and when a server starts on a store that has met any. `placing` is the lane to go on with, `placedAt` when lane 1 was.
 local QUIET_MS, EVERY_MS, FOR_MS = 5000, 60000, 3600000
-local LANES_AT_ONCE = 250
+local LANES_AT_ONCE = 100
 
 local function isToBePlaced(now, strangerAt, placedAt)
   if now >= placedAt + EVERY_MS then return true end
