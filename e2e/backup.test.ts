@@ -135,6 +135,16 @@ describe('a file that was copied without its log', () => {
     await assert.rejects(stat(missing), { code: 'ENOENT' })
   })
 
+  it('is no loss where it was in use itself: doctor says that it is whole, and backup copies it', async () => {
+    await run(['submit', 'nobody'])
+    const moved = inFolder('moved-in.db')
+    await copyFile(inFolder('tasks.db'), moved)
+    await writeFile(`${moved}-in-use`, '')
+    const { stdout } = await run(['doctor'], { env: { TASKYARD_STORE: `sqlite:${moved}`, TASKYARD_PORT: '0' } })
+    assert.match(stdout, /✔ store .*moved-in\.db is whole/)
+    assert.equal((await run(['backup', inFolder('moved-copy.db'), '--store', `sqlite:${moved}`])).code, 0)
+  })
+
   it('is named by doctor when its log is empty, and when it is the log that is there alone', async () => {
     await run(['submit', 'nobody'])
     await copyFile(inFolder('tasks.db'), inFolder('empty-log.db'))

@@ -8,6 +8,7 @@ type Failure = FastifySchemaValidationError & { readonly data?: unknown; readonl
 
 interface ParentSchema {
   readonly properties?: Readonly<Record<string, unknown>>
+  readonly required?: readonly string[]
   readonly format?: unknown
 }
 
@@ -36,12 +37,18 @@ function messageOf({ instancePath, keyword, params, message = 'is wrong', parent
     case 'enum':
       return `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}`
     case 'minProperties':
-      return `name at least one of ${FILTER_FIELDS.join(', ')}`
+      return `name at least one of ${fieldsToName(parentSchema).join(', ')}`
     case 'pattern':
       return params['pattern'] === NAME_PATTERN ? `must be a name: ${nameRule(nounAt(instancePath))}` : message
     default:
       return message
   }
+}
+
+/** Of a filter, what tasks are chosen by: its other fields say what is done with them. */
+function fieldsToName({ properties = {}, required = [] }: ParentSchema = {}): readonly string[] {
+  if ('dryRun' in properties) return FILTER_FIELDS
+  return Object.keys(properties).filter((name) => !required.includes(name))
 }
 
 function unknownField({ instancePath, parentSchema }: Failure, name: unknown): TaskyardError {

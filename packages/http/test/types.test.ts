@@ -42,6 +42,15 @@ test('what is declared for a type is answered, listed and used until it is taken
   assert.deepEqual((await api.get('/api/v1/types')).json(), { types: [] })
 })
 
+test('a declaration of nothing is refused with what there is to declare', async (context) => {
+  const api = await startApi(context)
+  const message = 'name at least one of maxAttempts, backoff, timeoutSeconds'
+  const alone = (await put(api, 'email', {})).json()
+  const among = (await api.post('/api/v1/types', { types: [{ type: 'email' }] })).json()
+  assert.deepEqual(alone.errors, [{ path: '', message }])
+  assert.deepEqual(among.errors, [{ path: '/types/0', message }])
+})
+
 test('a declaration replaces the one before whole', async (context) => {
   const api = await startApi(context)
   await put(api, 'email', { maxAttempts: 5, timeoutSeconds: 60 })
