@@ -1,5 +1,6 @@
 import { EXIT } from './exit-codes.ts'
 import { NPM_HAS_ENDED, watchNpm } from './npm-process.ts'
+import { createRepeatedSignals } from './repeated-signals.ts'
 import type { Terminal } from './terminal.ts'
 
 interface ProcessTerminal extends Terminal {
@@ -47,22 +48,16 @@ export function processTerminal(): ProcessTerminal {
 
 const LAST_LINES_MS = 1000
 
-/** What a terminal or a supervisor sends to the whole group npm passes on to us as well: one that comes this soon is the same one. Milliseconds. */
-const SAME_SIGNAL_MS = 1000
-
 /** The first SIGINT or SIGTERM asks; the second one ends the process at once. */
 function listenForInterrupts(): AbortController {
   const controller = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    let lastAt = Number.NEGATIVE_INFINITY
-    process.on(signal, () => {
-      const isSame = performance.now() - lastAt < SAME_SIGNAL_MS
-      lastAt = performance.now()
-      if (isSame) return
-      if (controller.signal.aborted) process.exit(EXIT.interrupted)
-      controller.abort()
-    })
+  const isRepeated = createRepeatedSignals(() => performance.now())
+  const interrupt = (signal: NodeJS.Signals) => {
+    if (isRepeated(signal)) return
+    if (controller.signal.aborted) process.exit(EXIT.interrupted)
+    controller.abort()
   }
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   watchNpm(process.env, () => controller.abort(NPM_HAS_ENDED))
   return controller
 }
