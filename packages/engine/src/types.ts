@@ -32,8 +32,18 @@ export function createTypes(context: EngineContext): InNamespace<Pick<UseCases, 
 /** @throws TaskyardError batch_too_large, invalid_request */
 function assertDeclarable(types: readonly TypeDeclaration[]): void {
   assertBatch(types.length)
-  const wrong = types.flatMap(violationsOf)
+  const wrong = [...types.flatMap(violationsOf), ...repetitionsAmong(types)]
   if (wrong.length > 0) throw refusal('invalid_request', wrong, '')
+}
+
+/** Of two declarations of a type one would be lost in silence. */
+function repetitionsAmong(types: readonly TypeDeclaration[]): readonly Violation[] {
+  const seen = new Set<string>()
+  return types.flatMap(({ type }, index) => {
+    const isRepeated = seen.has(type)
+    seen.add(type)
+    return isRepeated ? [{ path: `/types/${index}/type`, message: `"${type}" is declared twice` }] : []
+  })
 }
 
 function violationsOf({ type, defaults }: TypeDeclaration, index: number): readonly Violation[] {

@@ -282,3 +282,13 @@ function telling(reply: () => BeatReply): (store: OpenedStore) => OpenedStore {
     presence: { ...store.presence, beat: (params) => store.presence.beat(params).then(reply) },
   })
 }
+
+test('two declarations of one type in a call are refused, and nothing is declared', async (t) => {
+  const { engine } = await startEngine(t)
+  const twice = [1, 2].map((maxAttempts) => ({ type: 'email', defaults: { maxAttempts } }))
+  await assert.rejects(engine.declareTypes(twice), {
+    code: 'invalid_request',
+    message: '/types/1/type: "email" is declared twice',
+  })
+  assert.deepEqual(await engine.types(), [])
+})
